@@ -1,0 +1,57 @@
+"""The ``replicate`` command. Commands import what costs time inside themselves, so that --help is quick."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from replicate import __version__
+from replicate.cli.benchmark import benchmark
+from replicate.cli.check import check
+from replicate.cli.data import data
+from replicate.cli.export import export
+from replicate.cli.run import run
+from replicate.errors import INTERRUPTED_EXIT_CODE, ReplicateError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="replicate")
+def cli() -> None:
+    """Replicate "Bridging Modalities" (arXiv 2401.03000): train with audio and video, deploy with audio alone.
+
+    Start with:  replicate run table2
+    """
+
+
+for command in (run, export, benchmark, data, check):
+    cli.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; a user's mistake is one line on stderr and an exit code of its own kind."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        status = cli.main(arguments, prog_name="replicate", standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        status = exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("error: interrupted; finished runs are kept, run the same command again to go on", err=True)
+        status = INTERRUPTED_EXIT_CODE
+    except ReplicateError as error:
+        click.echo(f"error: {' '.join(str(error).split())}", err=True)
+        status = error.exit_code
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone; nothing is left to say.
+        sys.stderr.close()
+        status = 0
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,85 @@
+"""``replicate run``: train tables and print them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("tables", nargs=-1, required=True, metavar="TABLE...")
+@click.option("--data", metavar="NAME|PATH", help="Corpus by name or file (default: the profile's).")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder that holds the files of a named corpus.")
+@click.option(
+    "--profile",
+    default="quick",
+    show_default=True,
+    help="How much work: smoke (seconds), quick (minutes), paper (full size).",
+)
+@click.option(
+    "--protocol",
+    default="paper",
+    show_default=True,
+    help="paper: the text's reading; released: the released code's.",
+)
+@click.option("--seeds", help="Seeds such as 24,25,26, or a count such as 5 (default: the profile's).")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where to train.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Runs at a time, one thread each (default: one per core, 1 on a GPU). Same numbers with any.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder for results; finished runs in it are not repeated.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be trained, and train nothing.")
+def run(
+    tables: tuple[str, ...],
+    data: str | None,
+    data_dir: Path | None,
+    profile: str,
+    protocol: str,
+    seeds: str | None,
+    device: str,
+    jobs: int | None,
+    out: Path,
+    dry_run: bool,
+) -> None:
+    """Train the runs of each TABLE ("table2", or "all") that are not finished, and print the tables."""
+    from rich.console import Console
+
+    from replicate.experiment import definitions
+    from replicate.experiment.campaign import Campaign
+    from replicate.report import manifest, progress
+    from replicate.report import tables as report
+
+    names = definitions.table_names() if "all" in tables else list(dict.fromkeys(tables))
+    campaign = Campaign.prepare(names, profile, protocol, seeds, data, data_dir, device, jobs, out)
+    out_console = Console(soft_wrap=True) if not Console().is_terminal else Console()
+    err_console = Console(stderr=True)
+    todo = campaign.missing()
+    err_console.print(campaign.describe(len(todo)), highlight=False, soft_wrap=True)
+    if dry_run:
+        for spec in todo:
+            out_console.print(f"{spec.arm.name}, seed {spec.seed}", highlight=False)
+        return
+    with progress.training(todo, campaign.corpus, err_console) as listen:
+        seconds = campaign.train(todo, listen)
+    results = campaign.results()
+    for result in results:
+        report.show(result, out_console)
+        report.write(result, campaign.folder)
+    manifest.write(results, campaign.device, campaign.jobs, seconds, campaign.folder)
+    err_console.print(f"Written to {campaign.folder}/", highlight=False, soft_wrap=True)
+    err_console.print(f"Next: replicate export onnx --results {campaign.folder}", highlight=False, soft_wrap=True)

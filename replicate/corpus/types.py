@@ -1,0 +1,154 @@
+"""What a corpus is: dialogues of utterances with feature streams, speakers, labels and a split."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replicate.errors import EmptyDialogue, LengthMismatch, NonFinite, OutOfRange, SplitOverlap, WrongWidth
+
+Split = Literal["train", "dev", "test"]
+SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """One conversation, its utterances in order of time.
+
+    Shapes:
+        speakers: (n,) int64, index into ``Corpus.speakers``.
+        labels: (n,) int64, index into ``Corpus.labels``.
+        features: stream name -> (n, d) float32, as released, not standardised.
+    """
+
+    id: str
+    speakers: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    features: dict[str, NDArray[np.float32]]
+    split: Split
+
+    def __len__(self) -> int:
+        """Number of utterances."""
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Dialogues that share labels, speakers and streams; checked when made.
+
+    Attributes:
+        name: what tables print.
+        labels: class names, in the order of their numbers.
+        dialogues: in the order of their source, which decides the dev split.
+        speakers: speaker names, in the order of their numbers.
+        standardise: whether training scales the features by the training split's mean and deviation.
+        published: true only for the full IEMOCAP-4 release, the one corpus on which the paper's numbers stand.
+        notes: sentences that every table on this corpus prints.
+
+    Raises:
+        EmptyDialogue, LengthMismatch, NonFinite, OutOfRange, SplitOverlap, WrongWidth: naming the dialogue.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    dialogues: tuple[Dialogue, ...]
+    speakers: tuple[str, ...] = ("M", "F")
+    standardise: bool = True
+    published: bool = False
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if not self.dialogues:
+            raise EmptyDialogue(f"corpus {self.name} holds no dialogue: check the source it was read from")
+        counts = Counter(dialogue.id for dialogue in self.dialogues)
+        for id_, count in counts.items():
+            if count > 1:
+                splits = sorted({dialogue.split for dialogue in self.dialogues if dialogue.id == id_})
+                raise SplitOverlap(
+                    f"corpus {self.name}: dialogue {id_} is listed {count} times (in {', '.join(splits)}): "
+                    "a dialogue belongs to one split, once"
+                )
+        widths = self.widths
+        for dialogue in self.dialogues:
+            _check_dialogue(dialogue, self, widths)
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Number of columns of each stream, in the order of the first dialogue."""
+        return {name: array.shape[1] if array.ndim == 2 else -1 for name, array in self.dialogues[0].features.items()}
+
+    def split(self, name: Split) -> list[Dialogue]:
+        """The dialogues of one split, in order."""
+        return [dialogue for dialogue in self.dialogues if dialogue.split == name]
+
+    @cached_property
+    def hash(self) -> str:
+        """Hex SHA-256 of everything that can move a number: order, splits, speakers, labels, features, scaling."""
+        digest = hashlib.sha256()
+        for part in _hashed_parts(self):
+            digest.update(len(part).to_bytes(8, "little"))
+            digest.update(part)
+        return digest.hexdigest()
+
+
+def _hashed_parts(corpus: Corpus) -> Iterator[bytes]:
+    yield repr((corpus.labels, corpus.speakers, corpus.standardise)).encode()
+    for dialogue in corpus.dialogues:
+        yield repr((dialogue.id, dialogue.split)).encode()
+        yield np.ascontiguousarray(dialogue.speakers, "<i8").tobytes()
+        yield np.ascontiguousarray(dialogue.labels, "<i8").tobytes()
+        for name in sorted(dialogue.features):
+            array = dialogue.features[name]
+            yield repr((name, array.shape)).encode()
+            yield np.ascontiguousarray(array, "<f4").tobytes()
+
+
+def _check_dialogue(dialogue: Dialogue, corpus: Corpus, widths: dict[str, int]) -> None:
+    where = f"corpus {corpus.name}, dialogue {dialogue.id}"
+    n = len(dialogue.labels)
+    if n == 0:
+        raise EmptyDialogue(f"{where} has no utterance: remove the dialogue or repair its source")
+    if dialogue.split not in SPLITS:
+        raise OutOfRange(f"{where}: split {dialogue.split!r} is none of {', '.join(SPLITS)}")
+    for what, values, names in (
+        ("speaker", dialogue.speakers, corpus.speakers),
+        ("label", dialogue.labels, corpus.labels),
+    ):
+        if values.shape != (n,):
+            raise LengthMismatch(f"{where}: {values.size} {what}s for {n} utterances")
+        bad = np.flatnonzero((values < 0) | (values >= len(names)))
+        if bad.size:
+            raise OutOfRange(
+                f"{where}, utterance {bad[0]}: {what} {values[bad[0]]} is outside 0 to {len(names) - 1} "
+                f"({', '.join(names)})"
+            )
+    if set(dialogue.features) != set(widths):
+        raise LengthMismatch(
+            f"{where} has streams {', '.join(sorted(dialogue.features))} where the first dialogue has "
+            f"{', '.join(sorted(widths))}: every dialogue needs the same"
+        )
+    for name, array in dialogue.features.items():
+        _check_stream(array, f"{where}, stream {name}", n, widths[name])
+
+
+def _check_stream(array: NDArray[np.float32], where: str, n: int, width: int) -> None:
+    if array.ndim != 2:
+        raise WrongWidth(f"{where}: shape {array.shape} is not (utterances, columns)")
+    if array.shape[0] != n:
+        raise LengthMismatch(f"{where}: {array.shape[0]} rows for {n} utterances")
+    if array.shape[1] != width or width == 0:
+        raise WrongWidth(f"{where}: {array.shape[1]} columns where the first dialogue has {width}")
+    bad = np.argwhere(~np.isfinite(array))
+    if bad.size:
+        row, column = bad[0]
+        raise NonFinite(
+            f"{where}, utterance {row}, column {column}: {array[row, column]} is no number to train on; "
+            "repair the extraction or drop the utterance"
+        )

@@ -1,0 +1,158 @@
+"""Everything that can go wrong for a user: one class per kind, each with its own exit code.
+
+A message is one line that says what is wrong, where, and what to do. The command line prints it without a
+traceback and leaves with ``exit_code``. 1 and 2 stay free: Python and Click use them.
+"""
+
+
+class ReplicateError(Exception):
+    """Base of all errors that a user can cause or repair."""
+
+    exit_code = 3
+
+
+class UnknownCorpus(ReplicateError):
+    """The corpus asked for has no such name, or its files are not there."""
+
+    exit_code = 10
+
+
+class NotThisFormat(ReplicateError):
+    """A file is not what its name or place says it is."""
+
+    exit_code = 11
+
+
+class UnsafePickle(ReplicateError):
+    """A pickle names something that reading features never needs; nothing of it was executed."""
+
+    exit_code = 12
+
+
+class NonFinite(ReplicateError):
+    """Features hold NaN or infinity."""
+
+    exit_code = 13
+
+
+class WrongWidth(ReplicateError):
+    """A feature stream has not the number of columns it must have."""
+
+    exit_code = 14
+
+
+class OutOfRange(ReplicateError):
+    """A label or a speaker is not one of the corpus's."""
+
+    exit_code = 15
+
+
+class EmptyDialogue(ReplicateError):
+    """A dialogue, or a whole corpus or split, holds nothing."""
+
+    exit_code = 16
+
+
+class LengthMismatch(ReplicateError):
+    """Streams, speakers and labels of one dialogue disagree about its number of utterances."""
+
+    exit_code = 17
+
+
+class SplitOverlap(ReplicateError):
+    """A dialogue appears twice, or in two splits."""
+
+    exit_code = 18
+
+
+class MissingStream(ReplicateError):
+    """The corpus lacks a feature stream, or a split, that the arm needs."""
+
+    exit_code = 19
+
+
+class UnknownTable(ReplicateError):
+    """No table of that name exists."""
+
+    exit_code = 20
+
+
+class BadTable(ReplicateError):
+    """A TOML file under ``tables/`` has an unknown key, arm or context, or lacks one."""
+
+    exit_code = 21
+
+
+class BadSeeds(ReplicateError):
+    """Seeds that are no numbers, repeat, or are none."""
+
+    exit_code = 22
+
+
+class DownloadFailed(ReplicateError):
+    """A file could not be fetched."""
+
+    exit_code = 23
+
+
+class HashMismatch(ReplicateError):
+    """A fetched file is not the one that was published."""
+
+    exit_code = 24
+
+
+class DiskFull(ReplicateError):
+    """No room is left where a result has to be written."""
+
+    exit_code = 25
+
+
+class CannotWrite(ReplicateError):
+    """A place cannot be written to or read from."""
+
+    exit_code = 26
+
+
+class CorruptRun(ReplicateError):
+    """A stored run is not what was written."""
+
+    exit_code = 27
+
+
+class WorkerDied(ReplicateError):
+    """A parallel worker was killed from outside, most often for want of memory."""
+
+    exit_code = 28
+
+
+class Diverged(ReplicateError):
+    """The training loss became NaN or infinite."""
+
+    exit_code = 29
+
+
+class ParityFailed(ReplicateError):
+    """Two implementations that must agree do not."""
+
+    exit_code = 30
+
+
+class NothingToExport(ReplicateError):
+    """No finished speech-only run, or no exported model, where one was looked for."""
+
+    exit_code = 31
+
+
+class ExportFailed(ReplicateError):
+    """The exported model does not compute what the trained one does; no file was left."""
+
+    exit_code = 32
+
+
+class MissingDevice(ReplicateError):
+    """The device asked for is not on this machine."""
+
+    exit_code = 33
+
+
+INTERRUPTED_EXIT_CODE = 130

@@ -1,0 +1,1 @@
+"""From tables to numbers: definitions (TOML), schedule, run store, statistics."""

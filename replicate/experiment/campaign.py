@@ -1,0 +1,104 @@
+"""Everything that one call of ``replicate run`` needs, resolved and checked before anything is trained."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from replicate.corpus import load
+from replicate.corpus.types import Corpus
+from replicate.experiment import definitions, results, schedule
+from replicate.experiment.definitions import Profile, Table
+from replicate.experiment.store import Store
+from replicate.training.data import require
+from replicate.training.settings import Protocol, RunSpec
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """Tables on one corpus under one protocol and profile."""
+
+    tables: tuple[Table, ...]
+    corpus: Corpus
+    profile: Profile
+    protocol: Protocol
+    seeds: tuple[int, ...]
+    device: str
+    jobs: int
+    out: Path
+
+    @classmethod
+    def prepare(
+        cls,
+        tables: list[str],
+        profile: str,
+        protocol: str,
+        seeds: str | None,
+        data: str | None,
+        data_dir: Path | None,
+        device: str,
+        jobs: int | None,
+        out: Path,
+    ) -> Campaign:
+        """Resolve what the user typed.
+
+        Raises:
+            UnknownTable, BadTable, BadSeeds, MissingDevice, MissingStream, and every error of ``corpus.load``.
+        """
+        found = tuple(definitions.table(name) for name in tables)
+        budget = definitions.profile(profile)
+        reading = definitions.protocol(protocol)
+        chosen = definitions.parse_seeds(seeds) if seeds is not None else budget.seeds
+        place = schedule.resolve_device(device)
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        corpus = load(data or budget.corpus, data_dir)
+        campaign = cls(found, corpus, budget, reading, chosen, place, jobs or (1 if place == "cuda" else cores), out)
+        for spec in campaign.specs():
+            require(corpus, spec.arm.streams)
+        return campaign
+
+    @property
+    def folder(self) -> Path:
+        """Where tables, figures and the manifest go."""
+        return self.out / self.corpus.name / f"{self.profile.name}-{self.protocol.name}"
+
+    @property
+    def store(self) -> Store:
+        """Where finished runs are kept."""
+        return Store(self.out / "runs")
+
+    def specs(self) -> list[RunSpec]:
+        """All runs that the tables need; an arm that two tables name is there once."""
+        return list(
+            dict.fromkeys(
+                spec for table in self.tables for spec in results.specs(table, self.profile, self.protocol, self.seeds)
+            )
+        )
+
+    def missing(self) -> list[RunSpec]:
+        """The runs that are still to be trained."""
+        return schedule.missing(self.specs(), self.corpus, self.store, self.device)
+
+    def describe(self, todo: int) -> str:
+        """One line on what is about to happen."""
+        total = len(self.specs())
+        return (
+            f"{', '.join(table.name for table in self.tables)} on {self.corpus.name}: {total} runs, "
+            f"{total - todo} finished, {todo} to train ({self.profile.budget.epochs} epochs each, "
+            f"{self.device}, {min(self.jobs, max(todo, 1))} at a time)"
+        )
+
+    def train(self, todo: list[RunSpec], listen: schedule.Listener) -> float:
+        """Train ``todo``; returns the seconds it took."""
+        began = time.perf_counter()
+        schedule.run_all(todo, self.corpus, self.store, self.device, self.jobs, listen)
+        return time.perf_counter() - began
+
+    def results(self) -> list[results.TableResult]:
+        """The finished tables."""
+        return [
+            results.collect(table, self.profile, self.protocol, self.seeds, self.corpus, self.store, self.device)
+            for table in self.tables
+        ]

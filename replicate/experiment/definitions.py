@@ -1,0 +1,209 @@
+"""Reads ``tables/*.toml``: arms, protocols, profiles, tables. All of the experiment is data there, none here."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from replicate.errors import BadSeeds, BadTable, UnknownTable
+from replicate.training.settings import CONTEXTS, Arm, Budget, Masking, Protocol
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+T = TypeVar("T")
+_NOT_TABLES = {"arms", "protocols", "profiles", "claims"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table: an arm under the paper's name for it, with the published weighted F1 by context."""
+
+    name: str
+    arm: str
+    published: dict[str, float] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the paper."""
+
+    name: str
+    title: str
+    source: str
+    contexts: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much work: a default corpus, seeds, a training budget."""
+
+    name: str
+    corpus: str
+    seeds: tuple[int, ...]
+    budget: Budget
+
+
+def folder() -> Path:
+    """Where the TOML files are: inside an installed package, else beside it in the checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "_tables"
+    return installed if installed.is_dir() else package.parent / "tables"
+
+
+def arms() -> dict[str, Arm]:
+    """All arms of ``arms.toml`` by name.
+
+    Raises:
+        BadTable: naming file, section and key.
+    """
+    found = {}
+    for name, section in _read("arms").items():
+        arm = _build(Arm, {"name": name, **section}, f"arms.toml [{name}]")
+        for context in (arm.train, arm.select, *arm.contexts):
+            _known(context, CONTEXTS, f"arms.toml [{name}]", "context")
+        for context in arm.contexts:
+            if not set(CONTEXTS[context]) <= set(arm.streams):
+                raise BadTable(f"arms.toml [{name}]: context {context} needs a stream that {arm.train} lacks")
+        if arm.select not in arm.contexts:
+            raise BadTable(f"arms.toml [{name}]: select = {arm.select!r} is none of its contexts")
+        if arm.masked and arm.train != "AV":
+            raise BadTable(f"arms.toml [{name}]: masking needs train = 'AV'")
+        found[name] = arm
+    return found
+
+
+def protocol(name: str) -> Protocol:
+    """The reading of the paper of that name.
+
+    Raises:
+        BadTable: unknown, or its section is not well-formed.
+    """
+    sections = _read("protocols")
+    where = f"protocols.toml [{_known(name, sections, 'protocols.toml', 'protocol')}]"
+    section = dict(sections[name])
+    masking = _build(Masking, section.pop("masking", {}), f"{where}.masking")
+    if abs(masking.none + masking.audio + masking.visual + masking.random - 1) > 1e-9:
+        raise BadTable(f"{where}.masking: none, audio, visual and random must sum to 1")
+    return _build(Protocol, {"name": name, "masking": masking, **section}, where)
+
+
+def profile(name: str) -> Profile:
+    """The profile of that name.
+
+    Raises:
+        BadTable: unknown, or its section is not well-formed.
+    """
+    sections = _read("profiles")
+    where = f"profiles.toml [{_known(name, sections, 'profiles.toml', 'profile')}]"
+    section = dict(sections[name])
+    own = {key: section.pop(key) for key in ("corpus", "seeds") if key in section}
+    return _build(Profile, {"name": name, "budget": _build(Budget, section, where), **own}, where)
+
+
+def table_names() -> list[str]:
+    """Names that ``table`` knows, sorted."""
+    return sorted(path.stem for path in folder().glob("*.toml") if path.stem not in _NOT_TABLES)
+
+
+def table(name: str) -> Table:
+    """The table of that name, checked against the arms.
+
+    Raises:
+        UnknownTable: no such file. BadTable: an unknown key, arm or context.
+    """
+    if name not in table_names():
+        raise UnknownTable(f"no table {name!r}: {_choices(name, table_names())}")
+    content = _read(name)
+    known = arms()
+    rows = []
+    for number, section in enumerate(content.pop("rows", []), 1):
+        where = f"{name}.toml, row {number}"
+        row = _build(Row, section, where)
+        _known(row.arm, known, where, "arm")
+        for context in row.published:
+            _known(context, known[row.arm].contexts, where, "context of the arm")
+        rows.append(row)
+    found = _build(Table, {"name": name, "rows": tuple(rows), **content}, f"{name}.toml")
+    for context in found.contexts:
+        _known(context, CONTEXTS, f"{name}.toml", "context")
+    return found
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Seeds from "24,25,26", or as many as a single number says, from 24 on (the released code's seed).
+
+    Raises:
+        BadSeeds: no numbers, negative, repeated, or none.
+    """
+    advice = "give numbers with commas, such as 24,25,26, or a single count, such as 5"
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise BadSeeds(f"seeds {text!r} are not all whole numbers: {advice}")
+    numbers = tuple(int(part) for part in parts)
+    if len(numbers) == 1 and "," not in text:
+        numbers = tuple(range(24, 24 + numbers[0])) if numbers[0] <= 1000 else ()
+    if not numbers or len(set(numbers)) < len(numbers):
+        raise BadSeeds(f"seeds {text!r} are none, too many, or repeat: {advice}")
+    return numbers
+
+
+def _read(name: str) -> dict[str, Any]:
+    path = folder() / f"{name}.toml"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadTable(f"cannot read {path}: {error}; restore it from the repository") from error
+
+
+def _known(name: str, names: Any, where: str, what: str) -> str:
+    if name not in names:
+        raise BadTable(f"{where}: unknown {what} {name!r}: {_choices(name, list(names))}")
+    return name
+
+
+def _choices(name: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(name, names, 1)
+    return (f"did you mean {near[0]}? " if near else "") + f"there are {', '.join(names)}"
+
+
+def _build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
+    """A dataclass from a TOML section: no unknown key, none missing, every value of its type."""
+    hints = get_type_hints(cls)
+    known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
+    for key in values:
+        if key not in known:
+            raise BadTable(f"{where}: unknown key {key!r}: {_choices(key, [k for k in known if k != 'name'])}")
+    for key, f in known.items():
+        if key not in values and f.default is MISSING and f.default_factory is MISSING:
+            raise BadTable(f"{where}: key {key!r} is missing")
+    return cls(**{key: _typed(value, hints[key], f"{where}, key {key!r}") for key, value in values.items()})
+
+
+def _typed(value: Any, hint: Any, where: str) -> Any:
+    """``value`` as ``hint`` wants it; TOML's arrays become tuples and its whole numbers floats."""
+    origin, args = get_origin(hint), get_args(hint)
+    if hint is float and type(value) is int:
+        return float(value)
+    if origin is tuple and isinstance(value, list | tuple):
+        if args[-1] is not Ellipsis and len(value) != len(args):
+            raise BadTable(f"{where}: {len(args)} values needed, {len(value)} given")
+        return tuple(_typed(item, args[0], where) for item in value)
+    if origin is dict and isinstance(value, dict):
+        return {key: _typed(item, args[1], where) for key, item in value.items()}
+    if args and origin not in (tuple, dict, types.UnionType):
+        if value in args:
+            return value
+        raise BadTable(f"{where}: {value!r} is none of {', '.join(map(repr, args))}")
+    if origin is None and type(value) is hint:
+        return value
+    raise BadTable(f"{where}: {value!r} is not of the kind needed")

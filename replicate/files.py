@@ -1,0 +1,92 @@
+"""Writing that is all or nothing: files and folders are made beside their target and renamed into place."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from replicate.errors import CannotWrite, DiskFull, ReplicateError
+
+
+def from_os_error(error: OSError, path: Path) -> ReplicateError:
+    """The user's error behind an ``OSError`` met while working on ``path``."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(f"no room left on the disk while writing {path}: free some space, or choose another folder")
+    reason = error.strerror or type(error).__name__
+    return CannotWrite(f"cannot use {path}: {reason}; choose another place or repair its permissions")
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """A temporary file beside ``target`` that replaces it when the block ends without an exception.
+
+    Raises:
+        DiskFull, CannotWrite: ``target`` cannot be written; a file that stood there before is untouched.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix)
+        os.close(handle)
+    except OSError as error:
+        raise from_os_error(error, target) from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes files private; give them the rights that open() would have given.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(target)
+    except OSError as error:
+        raise from_os_error(error, target) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write UTF-8 ``text`` to ``target``, all or nothing."""
+    with atomic_path(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """A temporary folder beside ``target`` that becomes it when the block ends without an exception.
+
+    Where ``target`` appeared meanwhile (another process was faster), the new folder is dropped.
+
+    Raises:
+        DiskFull, CannotWrite: ``target`` cannot be written.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".partial-{target.name[:16]}-"))
+    except OSError as error:
+        raise from_os_error(error, target) from error
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        try:
+            temporary.rename(target)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+    except OSError as error:
+        raise from_os_error(error, target) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def sha256(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()

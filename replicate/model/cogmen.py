@@ -1,0 +1,138 @@
+"""COGMEN (Joshi et al., 2022) as the paper uses it: context extractor, window graph, classifier.
+
+Parameters carry the names of the released code, so its checkpoints load as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch_geometric.nn import RGCNConv, TransformerConv
+
+from replicate.model.banded import relational_convolution, windowed_attention
+from replicate.model.context import ContextExtractor
+from replicate.model.graph import Band, Edges, build_band, edge_list, positions
+
+Form = Literal["reference", "banded"]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything that decides the shape of a model and what it computes.
+
+    Attributes:
+        width: columns of the input (all streams of the arm side by side).
+        classes, speakers: of the corpus.
+        hidden: width between the parts (100 in the paper).
+        context_layers, gnn_heads: the paper's [SeqContext, GNN]; its "GNN layers" are these heads.
+        past, future: the window; 0 and 0 give the disjoint graph of Appendix A.
+        attend_padding: see ``ContextExtractor``.
+        encoder_heads: None takes the released rule, see ``context.encoder_heads``.
+    """
+
+    width: int
+    classes: int = 4
+    speakers: int = 2
+    hidden: int = 100
+    context_layers: int = 2
+    gnn_heads: int = 7
+    past: int = 5
+    future: int = 5
+    dropout: float = 0.1
+    attend_padding: bool = False
+    feed_forward: int = 2048
+    encoder_heads: int | None = None
+
+
+class Output(NamedTuple):
+    """What the model says of N utterances.
+
+    Shapes:
+        node: (N, hidden), the context extractor's output.
+        graph: (N, hidden * gnn_heads), after BatchNorm and leaky ReLU: the embedding that distillation matches.
+        log_prob: (N, classes).
+    """
+
+    node: Tensor
+    graph: Tensor
+    log_prob: Tensor
+
+
+class GraphPart(nn.Module):
+    """RGCN over relations, then attention over the window, BatchNorm, leaky ReLU ("GNN" in the released code)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        hidden, heads = config.hidden, config.gnn_heads
+        self.conv1 = RGCNConv(hidden, hidden, 2 * config.speakers**2)
+        self.conv2 = TransformerConv(hidden, hidden, heads=heads, concat=True)
+        self.bn = nn.BatchNorm1d(hidden * heads)
+
+    def forward(self, x: Tensor, graph: Band | Edges) -> Tensor:
+        """Embeddings (M, hidden * heads) of nodes x (M, hidden): by torch_geometric on edges, else on the band."""
+        if isinstance(graph, Edges):
+            x = self.conv2(self.conv1(x, graph.pairs, graph.relation), graph.pairs)
+        else:
+            x = windowed_attention(self.conv2, relational_convolution(self.conv1, x, graph), graph)
+        return F.leaky_relu(self.bn(x))
+
+
+class Classifier(nn.Module):
+    """Two linear layers with dropout between, log-softmax."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.lin1 = nn.Linear(config.hidden * config.gnn_heads, config.hidden)
+        self.lin2 = nn.Linear(config.hidden, config.classes)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Log-probabilities (M, classes) of embeddings (M, hidden * heads)."""
+        return self.lin2(self.dropout(self.lin1(x).relu())).log_softmax(-1)
+
+
+class COGMEN(nn.Module):
+    """The whole model. Make it inside ``replicate.rng.seeded`` to fix its initial weights."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.rnn = ContextExtractor(
+            config.width,
+            config.hidden,
+            config.context_layers,
+            config.dropout,
+            config.feed_forward,
+            config.encoder_heads,
+            config.attend_padding,
+        )
+        self.gcn = GraphPart(config)
+        self.clf = Classifier(config)
+
+    def forward(self, x: Tensor, lengths: Tensor, speakers: Tensor, form: Form = "banded") -> Output:
+        """Outputs for the utterances of a padded batch, packed dialogue after dialogue.
+
+        Shapes:
+            x: (B, L, width), padding zero; lengths: (B,) int64, L the largest; speakers: (B, L) int64.
+            N of the output is the sum of lengths.
+        """
+        node, band = self.nodes(x, lengths, speakers)
+        return self.classify(node, edge_list(band) if form == "reference" else band)
+
+    def nodes(self, x: Tensor, lengths: Tensor, speakers: Tensor) -> tuple[Tensor, Band]:
+        """The context extractor's output (N, hidden), packed, and the graph over it."""
+        present = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
+        node = self.rnn(x, present)[present]
+        position, length = positions(lengths)
+        config = self.config
+        speaker = speakers[present]
+        return node, build_band(position, length, speaker, config.past, config.future, config.speakers)
+
+    def classify(self, node: Tensor, graph: Band | Edges) -> Output:
+        """Graph part and classifier on packed nodes (N, hidden)."""
+        embedding = self.gcn(node, graph)
+        return Output(node, embedding, self.clf(embedding))

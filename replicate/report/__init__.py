@@ -1,0 +1,1 @@
+"""Shows finished tables: terminal, Markdown, CSV, JSON. The same cells everywhere."""

@@ -1,0 +1,59 @@
+"""``manifest.json``: everything needed to repeat a set of tables."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from replicate import __version__
+from replicate.experiment.results import TableResult
+from replicate.experiment.store import code_version
+from replicate.files import write_text
+
+_PACKAGES = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn", "onnx", "onnxruntime")
+
+
+def write(results: list[TableResult], device: str, jobs: int, seconds: float, folder: Path) -> Path:
+    """Write the manifest of ``results``, which share corpus, protocol, profile and seeds; returns its path."""
+    first = results[0]
+    content = {
+        "tables": [result.table.name for result in results],
+        "corpus": {"name": first.corpus, "hash": first.corpus_hash, "notes": list(first.notes)},
+        "protocol": first.protocol,
+        "profile": first.profile,
+        "seeds": list(first.seeds),
+        "device": device,
+        "jobs": jobs,
+        "wall_seconds": round(seconds, 1),
+        "machine": {
+            "system": platform.platform(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+        },
+        "versions": {"replicate": __version__, "code": code_version(), "python": platform.python_version()}
+        | {name: _version(name) for name in _PACKAGES},
+    }
+    path = folder / "manifest.json"
+    write_text(path, json.dumps(content, indent=1) + "\n")
+    return path
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    """The processor's name; Python's own answer is empty on many Linux systems."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor()

@@ -1,0 +1,100 @@
+"""A finished table in the terminal and as files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from replicate.experiment.results import Cell, TableResult
+from replicate.files import write_text
+from replicate.report import text
+
+
+def show(result: TableResult, console: Console) -> None:
+    """Print the table and its conditions."""
+    grid = RichTable(title=text.heading(result), title_justify="left", title_style="bold")
+    for i, title in enumerate(text.header(result)):
+        grid.add_column(title, justify="left" if i == 0 else "right", no_wrap=True)
+    for line in text.body(result):
+        grid.add_row(*line)
+    console.print(grid)
+    for sentence in text.conditions(result):
+        console.print(sentence, style="dim", highlight=False)
+
+
+def write(result: TableResult, folder: Path) -> list[Path]:
+    """``table<N>.md``, ``.csv`` and ``.json`` in ``folder``; returns their paths.
+
+    Raises:
+        DiskFull, CannotWrite: naming the file.
+    """
+    contents = {"md": markdown(result), "csv": comma_separated(result), "json": as_json(result)}
+    paths = []
+    for suffix, content in contents.items():
+        path = folder / f"{result.table.name}.{suffix}"
+        write_text(path, content)
+        paths.append(path)
+    return paths
+
+
+def markdown(result: TableResult) -> str:
+    """The table as GitHub Markdown."""
+    titles = text.header(result)
+    lines = [f"**{text.heading(result)}**", "", "| " + " | ".join(titles) + " |"]
+    lines.append("|---|" + "---:|" * (len(titles) - 1))
+    lines += ["| " + " | ".join(line) + " |" for line in text.body(result)]
+    return "\n".join([*lines, "", *(f"{line}  " for line in text.conditions(result))]) + "\n"
+
+
+def comma_separated(result: TableResult) -> str:
+    """One line per cell, full precision, values of the single seeds in a column of their own."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(
+        ["table", "row", "context", "mean", "std", "n", "ci95_low", "ci95_high", "published", "verdict"]
+        + ["corpus", "protocol", "profile", "seeds", "values"]
+    )
+    where = [result.corpus, result.protocol, result.profile, " ".join(map(str, result.seeds))]
+    for name, cells in result.rows.items():
+        for context, cell in cells.items():
+            low, high = cell.summary.ci95 or (None, None)
+            spread = [cell.summary.mean, cell.summary.std, cell.summary.n, low, high]
+            writer.writerow(
+                [result.table.name, name, context, *spread, cell.published, cell.verdict, *where]
+                + [" ".join(map(repr, cell.values))]
+            )
+    return out.getvalue()
+
+
+def as_json(result: TableResult) -> str:
+    """The stable form that other programs read."""
+    content = {
+        "table": result.table.name,
+        "corpus": {"name": result.corpus, "hash": result.corpus_hash, "notes": list(result.notes)},
+        "profile": result.profile,
+        "protocol": result.protocol,
+        "seeds": list(result.seeds),
+        "rows": [
+            {"row": name, "cells": {context: _cell(cell) for context, cell in cells.items()}}
+            for name, cells in result.rows.items()
+        ],
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    return {
+        "mean": cell.summary.mean,
+        "std": cell.summary.std,
+        "n": cell.summary.n,
+        "values": list(cell.values),
+        "ci95": cell.summary.ci95,
+        "published": cell.published,
+        "verdict": cell.verdict,
+    }

@@ -1,0 +1,120 @@
+"""A split of a corpus as tensors, made once per run: standardised, streams side by side, padded with zeros."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from replicate.corpus.types import SPLITS, Corpus, Split
+from replicate.errors import MissingStream
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Dialogues padded to the longest of them.
+
+    Shapes:
+        x: (B, L, width) float32; lengths: (B,) int64; speakers, labels: (B, L) int64, 0 on padding.
+    """
+
+    x: Tensor
+    lengths: Tensor
+    speakers: Tensor
+    labels: Tensor
+
+    def packed_labels(self) -> Tensor:
+        """Labels of the real utterances, dialogue after dialogue: (sum of lengths,) int64."""
+        return self.labels[torch.arange(self.x.shape[1], device=self.x.device) < self.lengths[:, None]]
+
+    def take(self, chosen: Tensor) -> Batch:
+        """The chosen dialogues, in that order, cut to the longest of them."""
+        lengths = self.lengths[chosen]
+        longest = int(lengths.max())
+        return Batch(
+            self.x[chosen, :longest],
+            lengths,
+            self.speakers[chosen, :longest],
+            self.labels[chosen, :longest],
+        )
+
+    def in_order(self, size: int) -> list[Batch]:
+        """Batches of at most ``size`` dialogues, in the corpus's order."""
+        order = torch.arange(len(self.lengths), device=self.x.device)
+        return [self.take(chosen) for chosen in order.split(size)]
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on another device."""
+        return Batch(*(tensor.to(device) for tensor in (self.x, self.lengths, self.speakers, self.labels)))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Affine standardisation of one stream, ``(x - mean) / deviation``.
+
+    Shapes:
+        mean, deviation: (d,) float32; deviation is 1 where the training split is constant.
+    """
+
+    mean: NDArray[np.float32]
+    deviation: NDArray[np.float32]
+
+
+def scales(corpus: Corpus, streams: tuple[str, ...]) -> dict[str, Scale]:
+    """Mean and deviation of every stream on the training split, or 0 and 1 where the corpus is used as it is.
+
+    Raises:
+        MissingStream: the corpus has no such stream, or no training dialogue.
+    """
+    require(corpus, streams)
+    found = {}
+    for name in streams:
+        width = corpus.widths[name]
+        mean, deviation = np.zeros(width), np.ones(width)
+        if corpus.standardise:
+            rows = np.concatenate([dialogue.features[name] for dialogue in corpus.split("train")])
+            mean, deviation = rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
+            # A constant column's deviation is 0 up to rounding; dividing by it would blow the rounding up.
+            constant = deviation <= 1e-6 * np.maximum(1.0, np.abs(mean))
+            deviation = np.where(constant, 1.0, deviation)
+        found[name] = Scale(mean.astype(np.float32), deviation.astype(np.float32))
+    return found
+
+
+def require(corpus: Corpus, streams: tuple[str, ...]) -> None:
+    """Refuse a corpus that lacks one of the streams or one of the splits.
+
+    Raises:
+        MissingStream: naming what is not there.
+    """
+    for name in streams:
+        if name not in corpus.widths:
+            raise MissingStream(
+                f"corpus {corpus.name} has no stream {name!r}, only {', '.join(corpus.widths)}: "
+                "choose a table that does without it, or add the stream to the corpus file"
+            )
+    for split in SPLITS:
+        if not corpus.split(split):
+            raise MissingStream(
+                f"corpus {corpus.name} has no {split} dialogue: epochs are chosen on dev and judged on test, "
+                "so all three splits are needed"
+            )
+
+
+def tensors(corpus: Corpus, split: Split, scaling: dict[str, Scale]) -> Batch:
+    """One split as a single padded batch, streams in the order of ``scaling``."""
+    dialogues = corpus.split(split)
+    rows = [
+        np.concatenate([(dialogue.features[name] - s.mean) / s.deviation for name, s in scaling.items()], axis=1)
+        for dialogue in dialogues
+    ]
+    return Batch(
+        pad_sequence([torch.from_numpy(array) for array in rows], batch_first=True),
+        torch.tensor([len(dialogue) for dialogue in dialogues]),
+        pad_sequence([torch.from_numpy(dialogue.speakers) for dialogue in dialogues], batch_first=True),
+        pad_sequence([torch.from_numpy(dialogue.labels) for dialogue in dialogues], batch_first=True),
+    )

@@ -1,0 +1,223 @@
+"""Holds both forms of the model against recorded outputs of the original code (``replicate check parity``).
+
+A recorded training run needs care. Biases in front of BatchNorm have a gradient that is zero but for rounding;
+Adam divides by its size, so the rounding moves these biases by some 1e-4 in ten steps. Training does not notice
+(BatchNorm subtracts the mean), but in eval mode the running mean lags behind; and a ReLU within rounding of its
+kink can go either way. So the last outputs repeat to 1e-5 only if every sum is taken in the original's order:
+here the reference form trains on edges in that order, and both forms are judged along its weights, step by step
+and at the end. What each form gives when it trains by itself is shown beside it, not judged.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch.nn.utils.rnn import pad_sequence
+
+from replicate.errors import NotThisFormat
+from replicate.model.cogmen import COGMEN, Form, Output
+from replicate.model.graph import Edges, edge_list
+from replicate.model.original import load_original
+from replicate.rng import deterministic
+from replicate.training.data import Batch
+from replicate.training.run import make_optimizer, update
+
+TOLERANCE = 1e-5
+FORMS: tuple[Form, ...] = get_args(Form)
+_OUTPUTS = ("node", "graph", "log_prob")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Largest absolute difference between one recorded output and ours."""
+
+    file: str
+    form: Form
+    setting: str
+    output: str
+    difference: float
+    judged: bool = True
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is under the tolerance; a NaN is not."""
+        return self.difference < TOLERANCE or not self.judged
+
+
+def compare(path: Path) -> Iterator[Comparison]:
+    """All comparisons that a recorded file allows: a forward pass, or a training trajectory.
+
+    Raises:
+        NotThisFormat: the file is no recording.
+    """
+    arrays = _read(path)
+    try:
+        meta: dict[str, Any] = json.loads(str(arrays["meta"]))
+        streams = {"a": ("audio",), "v": ("visual",), "av": ("audio", "visual")}[meta["modalities"]]
+        weights = {k[7:]: torch.from_numpy(v) for k, v in arrays.items() if k.startswith("weight/")}
+        dialogues = sorted({int(k.split("/")[1]) for k in arrays if k.startswith("input/")})
+        inputs = [_batch(arrays, [i], streams) for i in dialogues]
+        options: dict[str, Any] = {
+            "window": (meta.get("window_past", 5), meta.get("window_future", 5)),
+            "encoder_heads": meta.get("encoder_heads"),
+            "dropout": meta.get("dropout", 0.0),
+        }
+        together = _batch(arrays, dialogues, streams)
+        with deterministic():
+            if "losses" in arrays:
+                found = _trajectories(weights, options, inputs, meta, arrays)
+            else:
+                found = _forward(weights, options, inputs, together, arrays)
+            for comparison in found:
+                yield Comparison(path.name, *comparison)
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise NotThisFormat(
+            f"{path} is no recording of the original model ({type(error).__name__}: {reason})"
+        ) from error
+
+
+Found = Iterator[tuple[Form, str, str, float, bool]]
+
+
+def _forward(
+    weights: dict[str, torch.Tensor],
+    options: dict[str, Any],
+    inputs: list[Batch],
+    together: Batch,
+    recorded: dict[str, NDArray[Any]],
+) -> Found:
+    for form, (setting, batches, attend_padding) in itertools.product(
+        FORMS,
+        (
+            ("each_alone", inputs, False),
+            # Padding masked: the same dialogues in one batch must give what each gives alone.
+            ("each_alone, batched", [together], False),
+            ("batch_padded", [together], True),
+        ),
+    ):
+        model = load_original(weights, attend_padding=attend_padding, **options)
+        with torch.no_grad():
+            outputs = [model(batch.x, batch.lengths, batch.speakers, form) for batch in batches]
+        for name in _OUTPUTS:
+            ours = torch.cat([getattr(output, name) for output in outputs]).numpy()
+            yield form, setting, name, _difference(ours, recorded[f"{setting.split(',')[0]}/{name}"]), True
+        if setting == "batch_padded" and "batch_padded/loss" in recorded:
+            loss = F.nll_loss(outputs[0].log_prob, together.packed_labels())
+            yield form, setting, "loss", _difference(loss.numpy(), recorded["batch_padded/loss"]), True
+
+
+def _trajectories(
+    weights: dict[str, torch.Tensor],
+    options: dict[str, Any],
+    inputs: list[Batch],
+    meta: dict[str, Any],
+    recorded: dict[str, NDArray[Any]],
+) -> Found:
+    batches = [_join(inputs[i : i + meta["batch"]]) for i in range(0, len(inputs), meta["batch"])]
+
+    def trained(forward: Forward, watch: Form | None = None) -> tuple[COGMEN, list[float], list[float]]:
+        """The model after training, its losses, and beside them those of the form ``watch`` on its weights."""
+        model = load_original(weights, **options).train()
+        optimizer = make_optimizer(model, meta["lr"], meta["weight_decay"])
+        losses, watched = [], []
+        for batch in batches * meta["epochs"]:
+            if watch is not None:
+                # On a copy, for a forward pass in training mode moves BatchNorm's running mean.
+                output = _by_form(watch)(copy.deepcopy(model), batch)
+                watched.append(float(F.nll_loss(output.log_prob.detach(), batch.packed_labels())))
+            losses.append(float(update(optimizer, forward(model, batch), batch.packed_labels())))
+        return model.eval(), losses, watched
+
+    def off(losses: list[float]) -> float:
+        return _difference(np.array(losses), recorded["losses"])
+
+    def last(model: COGMEN, form: Form) -> float:
+        with torch.no_grad():
+            outputs = [_by_form(form)(model, batch) for batch in batches]
+        ours = torch.cat([output.log_prob for output in outputs]).numpy()
+        return _difference(ours, recorded["final_log_prob"])
+
+    model, losses, watched = trained(_in_original_order, watch="banded")
+    judged: tuple[tuple[Form, list[float]], ...] = (("reference", losses), ("banded", watched))
+    for form, values in judged:
+        yield form, "trained, same order", "losses", off(values), True
+        yield form, "trained, same order", "log_prob", last(model, form), True
+    for form in FORMS:
+        model, losses, _ = trained(_by_form(form))
+        yield form, "trained by itself", "losses", off(losses), False
+        yield form, "trained by itself", "log_prob", last(model, form), False
+
+
+Forward = Callable[[COGMEN, Batch], Output]
+
+
+def _by_form(form: Form) -> Forward:
+    return lambda model, batch: model(batch.x, batch.lengths, batch.speakers, form)
+
+
+def _in_original_order(model: COGMEN, batch: Batch) -> Output:
+    """The reference form with edges as the original lists them: as Python iterates a set of (j, i)."""
+    node, band = model.nodes(batch.x, batch.lengths, batch.speakers)
+    edges = edge_list(band)
+    past, future = model.config.past, model.config.future
+    order: list[tuple[int, int]] = []
+    start = 0
+    for n in batch.lengths.tolist():
+        edges_of_dialogue: set[tuple[int, int]] = set()
+        for j in range(n):
+            edges_of_dialogue = edges_of_dialogue.union(
+                {(j, i) for i in range(max(0, j - past), min(n, j + future + 1))}
+            )
+        order += [(start + j, start + i) for j, i in edges_of_dialogue]
+        start += n
+    place = {edge: k for k, edge in enumerate(zip(*edges.pairs.tolist(), strict=True))}
+    chosen = torch.tensor([place[edge] for edge in order])
+    return model.classify(node, Edges(edges.pairs[:, chosen], edges.relation[chosen]))
+
+
+def _difference(ours: NDArray[Any], recorded: NDArray[Any]) -> float:
+    if ours.shape != recorded.shape:
+        raise ValueError(f"recorded {recorded.shape}, computed {ours.shape}")
+    return float(np.abs(ours.astype(np.float64) - recorded).max())
+
+
+def _read(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays}
+    except (OSError, ValueError, zipfile.BadZipFile, AttributeError, EOFError) as error:
+        raise NotThisFormat(f"cannot read {path} as .npz without pickles: {error}") from error
+
+
+def _batch(arrays: dict[str, NDArray[Any]], dialogues: list[int], streams: tuple[str, ...]) -> Batch:
+    rows = [
+        torch.from_numpy(np.concatenate([arrays[f"input/{i}/{name}"] for name in streams], axis=1)) for i in dialogues
+    ]
+    return Batch(
+        pad_sequence(rows, batch_first=True),
+        torch.tensor([len(row) for row in rows]),
+        pad_sequence([torch.from_numpy(arrays[f"input/{i}/speaker"]) for i in dialogues], batch_first=True),
+        pad_sequence([torch.from_numpy(arrays[f"input/{i}/label"]) for i in dialogues], batch_first=True),
+    )
+
+
+def _join(batches: list[Batch]) -> Batch:
+    """One batch of several with one dialogue each."""
+    return Batch(
+        pad_sequence([batch.x[0] for batch in batches], batch_first=True),
+        torch.cat([batch.lengths for batch in batches]),
+        pad_sequence([batch.speakers[0] for batch in batches], batch_first=True),
+        pad_sequence([batch.labels[0] for batch in batches], batch_first=True),
+    )
