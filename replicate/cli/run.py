@@ -80,6 +80,6 @@ def run(
     for result in results:
         report.show(result, out_console)
         report.write(result, campaign.folder)
-    manifest.write(results, campaign.device, campaign.jobs, seconds, campaign.folder)
+    manifest.write(campaign, results, seconds)
     err_console.print(f"Written to {campaign.folder}/", highlight=False, soft_wrap=True)
     err_console.print(f"Next: replicate export onnx --results {campaign.folder}", highlight=False, soft_wrap=True)

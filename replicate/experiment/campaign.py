@@ -11,7 +11,7 @@ from replicate.corpus import load
 from replicate.corpus.types import Corpus
 from replicate.experiment import definitions, results, schedule
 from replicate.experiment.definitions import Profile, Table
-from replicate.experiment.store import Store
+from replicate.experiment.store import Store, run_key
 from replicate.training.data import require
 from replicate.training.settings import Protocol, RunSpec
 
@@ -28,6 +28,7 @@ class Campaign:
     device: str
     jobs: int
     out: Path
+    source: tuple[str, str | None]
 
     @classmethod
     def prepare(
@@ -53,8 +54,13 @@ class Campaign:
         chosen = definitions.parse_seeds(seeds) if seeds is not None else budget.seeds
         place = schedule.resolve_device(device)
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        corpus = load(data or budget.corpus, data_dir)
-        campaign = cls(found, corpus, budget, reading, chosen, place, jobs or (1 if place == "cuda" else cores), out)
+        jobs = jobs or (1 if place == "cuda" else cores)
+        # Remembered for those who load the same corpus later (export, benchmark), from wherever they start.
+        name = data or budget.corpus
+        folder = None if data_dir is None else str(data_dir.resolve())
+        source = (str(Path(name).resolve()) if Path(name).exists() else name, folder)
+        corpus = load(name, data_dir)
+        campaign = cls(found, corpus, budget, reading, chosen, place, jobs, out, source)
         for spec in campaign.specs():
             require(corpus, spec.arm.streams)
         return campaign
@@ -76,6 +82,10 @@ class Campaign:
                 spec for table in self.tables for spec in results.specs(table, self.profile, self.protocol, self.seeds)
             )
         )
+
+    def keys(self) -> list[str]:
+        """Keys of all runs, in the order of ``specs``."""
+        return [run_key(spec, self.corpus, self.device) for spec in self.specs()]
 
     def missing(self) -> list[RunSpec]:
         """The runs that are still to be trained."""

@@ -1,4 +1,4 @@
-"""The two graph layers without scatter: each utterance gathers its window. Same weights as torch_geometric's.
+"""The two graph layers without scatter: blocks of utterances against the rows around them. Same weights as PyG's.
 
 Cost and memory grow linearly in the number of utterances, and the operations export to plain ONNX.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch_geometric.nn import RGCNConv, TransformerConv
 
@@ -20,13 +21,13 @@ def relational_convolution(layer: RGCNConv, x: Tensor, band: Band) -> Tensor:
     Shapes:
         x: (M, d). Returns (M, out).
     """
-    relations = torch.arange(layer.num_relations, device=x.device)
-    member = ((band.relation[..., None] == relations) & band.valid[..., None]).to(x.dtype)
-    share = member / member.sum(1, keepdim=True).clamp(min=1)
-    # Average the senders first: one product of width relations x d instead of one per edge.
-    mean = torch.bmm(share.transpose(1, 2), x[band.source])
-    weight = layer.weight.reshape(-1, layer.out_channels)
-    return mean.flatten(1) @ weight + x @ layer.root + layer.bias
+    relations = torch.arange(layer.num_relations, device=x.device)[:, None]
+    member = ((band.relation[:, :, None, :] == relations) & band.valid[:, :, None, :]).to(x.dtype)
+    share = member / member.sum(-1, keepdim=True).clamp(min=1)
+    # Average the senders first: one product of width relations x d for each utterance instead of one for each edge.
+    mean = torch.bmm(share.flatten(1, 2), x[band.sender])
+    mean = mean.view(-1, layer.num_relations * layer.in_channels_l)[: x.shape[0]]
+    return mean @ layer.weight.reshape(-1, layer.out_channels) + x @ layer.root + layer.bias
 
 
 def windowed_attention(layer: TransformerConv, x: Tensor, band: Band) -> Tensor:
@@ -36,10 +37,12 @@ def windowed_attention(layer: TransformerConv, x: Tensor, band: Band) -> Tensor:
         x: (M, d). Returns (M, heads * out).
     """
     heads, width = layer.heads, layer.out_channels
-    query = layer.lin_query(x).view(-1, heads, 1, width)
-    key = layer.lin_key(x)[band.source].view(*band.source.shape, heads, width)
-    value = layer.lin_value(x)[band.source].view(*band.source.shape, heads, width)
-    score = (query @ key.permute(0, 2, 3, 1)) / math.sqrt(width)
-    score = score.masked_fill(~band.valid[:, None, None, :], -torch.inf)
-    mixed = score.softmax(-1) @ value.transpose(1, 2)
-    return mixed.flatten(1) + layer.lin_skip(x)
+    blocks, block, senders = band.valid.shape
+    query = F.pad(layer.lin_query(x), (0, 0, 0, blocks * block - x.shape[0]))
+    query = query.view(blocks, block, heads, width).transpose(1, 2)
+    key = layer.lin_key(x)[band.sender].view(blocks, senders, heads, width).permute(0, 2, 3, 1)
+    value = layer.lin_value(x)[band.sender].view(blocks, senders, heads, width).transpose(1, 2)
+    score = (query @ key) / math.sqrt(width)
+    share = score.masked_fill(~band.valid[:, None], -torch.inf).softmax(-1)
+    mixed = (share @ value).transpose(1, 2).reshape(blocks * block, heads * width)
+    return mixed[: x.shape[0]] + layer.lin_skip(x)

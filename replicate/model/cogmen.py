@@ -15,7 +15,7 @@ from torch_geometric.nn import RGCNConv, TransformerConv
 
 from replicate.model.banded import relational_convolution, windowed_attention
 from replicate.model.context import ContextExtractor
-from replicate.model.graph import Band, Edges, build_band, edge_list, positions
+from replicate.model.graph import Band, Edges, build_band, dialogue_numbers, edge_list
 
 Form = Literal["reference", "banded"]
 
@@ -121,16 +121,15 @@ class COGMEN(nn.Module):
             N of the output is the sum of lengths.
         """
         node, band = self.nodes(x, lengths, speakers)
-        return self.classify(node, edge_list(band) if form == "reference" else band)
+        return self.classify(node, edge_list(band, len(node)) if form == "reference" else band)
 
     def nodes(self, x: Tensor, lengths: Tensor, speakers: Tensor) -> tuple[Tensor, Band]:
         """The context extractor's output (N, hidden), packed, and the graph over it."""
         present = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
         node = self.rnn(x, present)[present]
-        position, length = positions(lengths)
         config = self.config
-        speaker = speakers[present]
-        return node, build_band(position, length, speaker, config.past, config.future, config.speakers)
+        band = build_band(dialogue_numbers(lengths), speakers[present], config.past, config.future, config.speakers)
+        return node, band
 
     def classify(self, node: Tensor, graph: Band | Edges) -> Output:
         """Graph part and classifier on packed nodes (N, hidden)."""

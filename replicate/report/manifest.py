@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from replicate import __version__
+from replicate.experiment.campaign import Campaign
 from replicate.experiment.results import TableResult
 from replicate.experiment.store import code_version
 from replicate.files import write_text
@@ -16,17 +17,21 @@ from replicate.files import write_text
 _PACKAGES = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn", "onnx", "onnxruntime")
 
 
-def write(results: list[TableResult], device: str, jobs: int, seconds: float, folder: Path) -> Path:
-    """Write the manifest of ``results``, which share corpus, protocol, profile and seeds; returns its path."""
+def write(campaign: Campaign, results: list[TableResult], seconds: float) -> Path:
+    """Write the manifest of a campaign's results; ``seconds`` is what training took just now. Returns its path."""
     first = results[0]
+    folder = campaign.folder
     content = {
         "tables": [result.table.name for result in results],
         "corpus": {"name": first.corpus, "hash": first.corpus_hash, "notes": list(first.notes)},
         "protocol": first.protocol,
         "profile": first.profile,
         "seeds": list(first.seeds),
-        "device": device,
-        "jobs": jobs,
+        "source": {"data": campaign.source[0], "data_dir": campaign.source[1]},
+        "runs": campaign.keys(),
+        "store": os.path.relpath(campaign.store.root, folder),
+        "device": campaign.device,
+        "jobs": campaign.jobs,
         "wall_seconds": round(seconds, 1),
         "machine": {
             "system": platform.platform(),

@@ -1,0 +1,103 @@
+"""Writes a speech-only model as one ONNX file, and only if it computes what PyTorch computes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import onnx
+import torch
+
+from export.check import check_file
+from export.select import Choice
+from export.speech import SpeechModel
+from replicate.errors import ExportFailed
+from replicate.files import atomic_path
+from replicate.rng import deterministic
+
+OPSET = 20
+INPUTS, OUTPUT = ("audio", "speaker", "length"), "probability"
+
+
+def write(choice: Choice, path: Path) -> float:
+    """Export the chosen run to ``path``; returns the largest difference to the PyTorch reference.
+
+    Raises:
+        ExportFailed: some length or batch differs by more than 1e-4; ``path`` is not written.
+    """
+    with deterministic():
+        scaling = choice.run.scaling()
+        banded = SpeechModel(choice.run.model(), scaling)
+        reference = SpeechModel(choice.run.model(), scaling, "reference")
+        with atomic_path(path) as temporary:
+            _export(banded, temporary)
+            _describe(temporary, choice)
+            return check_file(temporary, reference, path)
+
+
+def _export(model: SpeechModel, path: Path) -> None:
+    width = model.mean.shape[0]
+    # Batch and length of at least 2: an example of 1 would freeze that axis at 1, silently.
+    example = (torch.zeros(2, 3, width), torch.zeros(2, 3, dtype=torch.int64), torch.tensor([3, 2]))
+    batch, utterances = torch.export.Dim("batch"), torch.export.Dim("utterances")
+    shapes = ({0: batch, 1: utterances}, {0: batch, 1: utterances}, {0: batch})
+    try:
+        with _quiet():
+            torch.onnx.export(
+                model,
+                example,
+                str(path),
+                input_names=INPUTS,
+                output_names=[OUTPUT],
+                opset_version=OPSET,
+                dynamo=True,
+                external_data=False,
+                dynamic_shapes=shapes,
+                verbose=False,
+            )
+    except Exception as error:
+        # The exporter has dozens of exception classes of its own; whichever it is, no file must be left.
+        reason = " ".join(str(error).split())[:300]
+        raise ExportFailed(
+            f"torch could not export the model ({type(error).__name__}: {reason}): compare your "
+            "torch, onnx and onnxscript with constraints.txt"
+        ) from error
+
+
+def _describe(path: Path, choice: Choice) -> None:
+    """Say inside the file what it is."""
+    record = choice.run.record
+    model = onnx.load(path)
+    onnx.helper.set_model_props(
+        model,
+        {
+            "labels": json.dumps(record["corpus"]["labels"]),
+            "corpus": json.dumps({key: record["corpus"][key] for key in ("name", "hash")}),
+            "arm": record["arm"]["name"],
+            "protocol": record["protocol"]["name"],
+            "seed": str(record["seed"]),
+            "run": record["key"],
+            "versions": json.dumps(record["versions"]),
+        },
+    )
+    onnx.save(model, path)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter warns of its own deprecations and logs each optional package it misses."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,80 @@
+"""Which run to deploy: chosen on dev alone, test is never looked at."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from replicate.errors import NothingToExport
+from replicate.experiment.store import Store, StoredRun
+from replicate.training.metrics import weighted_f1
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A run and why it was chosen.
+
+    Attributes:
+        results: the folder whose manifest it came from.
+        mean_dev_f1: of each arm that can run on speech alone, best first.
+        dev_f1: of the chosen run.
+    """
+
+    run: StoredRun
+    results: Path
+    mean_dev_f1: dict[str, float]
+    dev_f1: float
+
+
+def newest_results(folder: Path) -> Path:
+    """The folder of the newest manifest at or below ``folder``.
+
+    Raises:
+        NothingToExport: there is none.
+    """
+    found = sorted(folder.rglob(MANIFEST), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise NothingToExport(f"no finished table in {folder}: run `replicate run table2` first, or give --results")
+    return found[-1].parent
+
+
+def read_manifest(results: Path) -> dict[str, Any]:
+    """What ``replicate run`` wrote about a results folder.
+
+    Raises:
+        NothingToExport: it cannot be read.
+    """
+    try:
+        manifest = json.loads((results / MANIFEST).read_text(encoding="utf-8"))
+        return {"runs": list(manifest["runs"]), "store": results / manifest["store"], "source": manifest["source"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NothingToExport(f"cannot read {results / MANIFEST} ({error}): run the table again") from error
+
+
+def best_speech_run(results: Path) -> Choice:
+    """The arm with the best mean dev weighted F1 from audio alone, and of it the seed with the best.
+
+    Raises:
+        NothingToExport: no run of the folder can be tested on audio alone. CorruptRun: a run is damaged.
+    """
+    manifest = read_manifest(results)
+    store = Store(manifest["store"])
+    scores: dict[str, list[tuple[float, StoredRun]]] = {}
+    for key in manifest["runs"]:
+        run = store.get(key)
+        if run is None:
+            raise NothingToExport(f"run {key} is gone from {store.root}: run the table again")
+        if "A" in run.record["arm"]["contexts"]:
+            f1 = weighted_f1(run.labels("dev"), run.log_prob("dev", "A"))
+            scores.setdefault(run.record["arm"]["name"], []).append((f1, run))
+    if not scores:
+        raise NothingToExport(f"no model in {results} works on speech alone: run a table with A inference")
+    means = {arm: mean(f1 for f1, _ in runs) for arm, runs in scores.items()}
+    ranked = dict(sorted(means.items(), key=lambda item: -item[1]))
+    f1, run = max(scores[next(iter(ranked))], key=lambda item: item[0])
+    return Choice(run, results, ranked, f1)

@@ -1,0 +1,173 @@
+"""``replicate data``: which corpora there are, what is in them, how to get and convert them."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from replicate.corpus import Corpus
+
+DATA_DIR = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder with the files of a named corpus. Default: $REPLICATE_DATA/NAME, or the user's cache.",
+)
+
+
+@click.group()
+def data() -> None:
+    """List, describe, fetch and convert corpora."""
+
+
+@data.command("list")
+def list_() -> None:
+    """Name every known corpus and say whether it is on this machine."""
+    from replicate.corpus import CATALOGUE, is_here
+
+    rows = [
+        (name, entry.what, "generated" if not entry.files else "yes" if is_here(name) else "no")
+        for name, entry in CATALOGUE.items()
+    ]
+    _table(("corpus", "what it is", "here"), rows)
+    missing = [name for name, _, here in rows if here == "no"]
+    _next("data", "fetch", missing[0]) if missing else _next("data", "info", rows[0][0])
+
+
+@data.command()
+@click.argument("corpus", metavar="NAME|PATH")
+@DATA_DIR
+def info(corpus: str, data_dir: Path | None) -> None:
+    """Describe a corpus: sizes, classes, streams, speakers, content hash, licence."""
+    from replicate.corpus import CATALOGUE, load
+
+    found = load(corpus, data_dir)
+    _print(f"corpus: {found.name}", f"hash: {found.hash}", f"scaled before training: {_yes(found.standardise)}")
+    _print(f"published IEMOCAP-4 release: {_yes(found.published)}", *(f"note: {note}" for note in found.notes))
+    entry = CATALOGUE.get(found.name)
+    if entry:
+        _print(f"source: {entry.source}", f"licence: {entry.licence}")
+    _print("")
+    _table(("split", "dialogues", "utterances", *found.labels, *found.speakers, "lengths"), _splits(found))
+    _print("")
+    _table(("stream", "columns"), [(name, str(width)) for name, width in found.widths.items()])
+    _next("run", "table2", "--data", corpus, *_place(data_dir))
+
+
+@data.command()
+@click.argument("name")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the files go. Default: $REPLICATE_DATA/NAME, or the user's cache.",
+)
+@click.option("--base-url", help="A mirror with the layout of raw.githubusercontent.com, the default.")
+def fetch(name: str, folder: Path | None, base_url: str | None) -> None:
+    """Download the published files of corpus NAME, going on where a former try stopped."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
+
+    from replicate.corpus import CATALOGUE, data_folder
+    from replicate.corpus.fetch import BASE_URL
+    from replicate.corpus.fetch import fetch as fetch_files
+
+    target = folder or data_folder(name)
+    if name in CATALOGUE:
+        click.echo(CATALOGUE[name].licence, err=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(file: str, done: int, total: int | None) -> None:
+            if file not in tasks:
+                tasks[file] = bars.add_task(file)
+            bars.update(tasks[file], completed=done, total=total)
+
+        paths = fetch_files(name, target, base_url or BASE_URL, show)
+    _print(*map(str, paths))
+    _next("data", "info", name, *_place(folder))
+
+
+@data.command()
+@click.argument("source", metavar="NAME|PATH")
+@click.argument("out", metavar="OUT.npz", type=click.Path(path_type=Path, dir_okay=False))
+@DATA_DIR
+@click.option("--force", is_flag=True, help="Replace OUT.npz where it exists.")
+def convert(source: str, out: Path, data_dir: Path | None, force: bool) -> None:
+    """Write a corpus as one .npz file without pickles."""
+    from replicate.corpus import archive, load
+    from replicate.errors import CannotWrite
+
+    if out.suffix != ".npz":
+        raise click.BadParameter("it must end in .npz", param_hint="OUT.npz")
+    if out.exists() and not force:
+        raise CannotWrite(f"{out} exists: choose another name, or replace it with --force")
+    corpus = load(source, data_dir)
+    archive.write(corpus, out)
+    _print(f"{out}: {len(corpus.dialogues)} dialogues, hash {corpus.hash}")
+    _next("data", "info", str(out))
+
+
+def _splits(corpus: Corpus) -> list[tuple[str, ...]]:
+    """A row per split: counts, shares of classes and speakers in percent, shortest, median, longest dialogue."""
+    import numpy as np
+
+    from replicate.corpus import SPLITS
+
+    rows = []
+    for split in SPLITS:
+        dialogues = corpus.split(split)
+        if not dialogues:
+            rows.append((split, "0", "0", *["-"] * (len(corpus.labels) + len(corpus.speakers) + 1)))
+            continue
+        labels = np.concatenate([dialogue.labels for dialogue in dialogues])
+        speakers = np.concatenate([dialogue.speakers for dialogue in dialogues])
+        lengths = [len(dialogue) for dialogue in dialogues]
+        shares = [
+            f"{100 * np.mean(values == i):.1f} %"
+            for values, names in ((labels, corpus.labels), (speakers, corpus.speakers))
+            for i in range(len(names))
+        ]
+        spread = f"{min(lengths)} to {max(lengths)}, median {np.median(lengths):g}"
+        rows.append((split, str(len(dialogues)), str(len(labels)), *shares, spread))
+    return rows
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _print(*lines: str) -> None:
+    for line in lines:
+        click.echo(line)
+
+
+def _next(*command: str) -> None:
+    click.echo(f"next: replicate {shlex.join(command)}", err=True)
+
+
+def _place(folder: Path | None) -> list[str]:
+    return ["--data-dir", str(folder)] if folder else []
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(markup=False, highlight=False, emoji=False)
+    if not console.is_terminal:
+        # rich would cut the columns to 80 characters
+        console = Console(markup=False, highlight=False, emoji=False, width=1000)
+    table = Table(*header, box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    with console.capture() as captured:
+        console.print(table)
+    _print(*(line.rstrip() for line in captured.get().splitlines()))

@@ -1,0 +1,141 @@
+"""Our own file format: one ``.npz`` without pickles, the utterances of all dialogues one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replicate.corpus.located import located
+from replicate.corpus.types import Corpus, Dialogue
+from replicate.errors import CannotWrite, LengthMismatch, NotThisFormat
+from replicate.files import atomic_path, from_os_error
+
+FORMAT = "bridging-modalities corpus 1"
+_STREAM = "stream/"
+# key -> (kinds of dtype, number of dimensions)
+_KEYS = {
+    "format": ("U", 0),
+    "name": ("U", 0),
+    "labels": ("U", 1),
+    "speakers": ("U", 1),
+    "notes": ("U", 1),
+    "standardise": ("b", 0),
+    "dialogue": ("U", 1),
+    "split": ("U", 1),
+    "length": ("iu", 1),
+    "speaker": ("iu", 1),
+    "label": ("iu", 1),
+}
+
+
+def write(corpus: Corpus, path: Path) -> None:
+    """Write ``corpus`` to ``path``, all or nothing; the same corpus gives the same bytes.
+
+    Raises:
+        DiskFull, CannotWrite: ``path`` cannot be written, or a name cannot be stored.
+    """
+    dialogues = corpus.dialogues
+    arrays: dict[str, Any] = {
+        "format": np.array(FORMAT),
+        "name": _text([corpus.name])[0],
+        "labels": _text(corpus.labels),
+        "speakers": _text(corpus.speakers),
+        "notes": _text(corpus.notes),
+        "standardise": np.array(corpus.standardise),
+        "dialogue": _text([dialogue.id for dialogue in dialogues]),
+        "split": _text([dialogue.split for dialogue in dialogues]),
+        "length": np.array([len(dialogue) for dialogue in dialogues], np.int64),
+        "speaker": np.concatenate([dialogue.speakers for dialogue in dialogues]),
+        "label": np.concatenate([dialogue.labels for dialogue in dialogues]),
+    }
+    for stream in corpus.widths:
+        arrays[_STREAM + stream] = np.concatenate([dialogue.features[stream] for dialogue in dialogues])
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def read(path: Path) -> Corpus:
+    """The corpus in a file made by ``write``; never marked as published, since anybody can write such a file.
+
+    Raises:
+        NotThisFormat, LengthMismatch: the file is not in this format, or its parts disagree.
+        EmptyDialogue, NonFinite, OutOfRange, SplitOverlap, WrongWidth: naming file and dialogue.
+    """
+    arrays = _arrays(path)
+    lengths = arrays["length"].astype(np.int64)
+    ids, splits = arrays["dialogue"].tolist(), arrays["split"].tolist()
+    if not len(ids) == len(splits) == len(lengths):
+        raise LengthMismatch(
+            f"{path}: {len(ids)} dialogues, {len(splits)} splits and {len(lengths)} lengths: convert it again"
+        )
+    if (lengths < 0).any():
+        raise NotThisFormat(f"{path}: dialogue {ids[int(lengths.argmin())]} has a negative length: convert it again")
+    n = sum(lengths.tolist())  # of Python's integers, which do not wrap around
+    streams = [key for key in arrays if key.startswith(_STREAM)]
+    for key in ("speaker", "label", *streams):
+        if len(arrays[key]) != n:
+            raise LengthMismatch(f"{path}: {len(arrays[key])} rows of '{key}' for {n} utterances: convert it again")
+    bounds = np.cumsum([0, *lengths])
+    dialogues = tuple(
+        Dialogue(
+            ids[i],
+            arrays["speaker"][start:stop].astype(np.int64),
+            arrays["label"][start:stop].astype(np.int64),
+            {key[len(_STREAM) :]: arrays[key][start:stop] for key in streams},
+            splits[i],
+        )
+        for i, (start, stop) in enumerate(pairwise(bounds.tolist()))
+    )
+    with located(path):
+        return Corpus(
+            str(arrays["name"]),
+            tuple(arrays["labels"].tolist()),
+            dialogues,
+            tuple(arrays["speakers"].tolist()),
+            standardise=bool(arrays["standardise"]),
+            notes=tuple(arrays["notes"].tolist()),
+        )
+
+
+def _text(values: Sequence[str]) -> NDArray[np.str_]:
+    array = np.array(values, dtype=np.str_)
+    if array.tolist() != list(values):
+        # numpy drops zero characters at the end
+        raise CannotWrite("cannot store a name that ends in a zero character: rename it")
+    return array
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of the file, their kinds checked, streams as float32."""
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise from_os_error(error, path) from error
+    try:
+        with file, np.load(file, allow_pickle=False) as archive:
+            arrays: dict[str, NDArray[Any]] = {key: archive[key] for key in archive.files}
+    except Exception as error:  # zip, zlib, tokenizer and numpy each raise their own on a broken file
+        raise NotThisFormat(
+            f"{path} is no corpus archive, or is cut short ({type(error).__name__}): make one with "
+            "`replicate data convert`"
+        ) from error
+    if "format" not in arrays or str(arrays["format"]) != FORMAT:
+        raise NotThisFormat(f"{path} is an .npz, but not marked as '{FORMAT}': make one with `replicate data convert`")
+    kinds = {**_KEYS, **{key: ("f", 2) for key in arrays if key.startswith(_STREAM)}}
+    if len(kinds) == len(_KEYS):
+        raise NotThisFormat(f"{path} holds no feature stream ('{_STREAM}<name>'): convert it again")
+    for key, (kind, dimensions) in kinds.items():
+        if key not in arrays:
+            raise NotThisFormat(f"{path}: '{key}' is missing: convert it again")
+        if arrays[key].dtype.kind not in kind or arrays[key].ndim != dimensions:
+            raise NotThisFormat(
+                f"{path}: '{key}' is {arrays[key].dtype} of shape {arrays[key].shape}, which it cannot be: "
+                "convert it again"
+            )
+    with np.errstate(over="ignore"):  # becomes an infinity, which the corpus reports
+        return {key: array.astype(np.float32) if key.startswith(_STREAM) else array for key, array in arrays.items()}

@@ -1,0 +1,123 @@
+"""Download of the published feature files, verified by git blob id and resumed where a former try stopped.
+
+Pooch's own downloaders know neither git blob ids nor resuming, so this goes to ``requests`` directly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import requests
+
+from replicate.corpus.catalogue import CATALOGUE, Entry, Published
+from replicate.errors import DownloadFailed, HashMismatch, UnknownCorpus
+from replicate.files import from_os_error
+
+BASE_URL = "https://raw.githubusercontent.com"
+TIMEOUT = (10, 60)  # seconds to connect, and between two blocks
+_BLOCK = 1 << 14  # what is lost when a connection breaks: urllib3 drops a block that is cut short
+
+# (file, bytes so far, bytes in all or None where the server does not say)
+Progress = Callable[[str, int, int | None], None]
+
+
+def git_blob_id(path: Path) -> str:
+    """Git's name for a file's content: SHA-1 of ``b"blob <size>\\0"`` and the bytes.
+
+    Raises:
+        CannotWrite: the file cannot be read.
+    """
+    try:
+        digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+        with path.open("rb") as file:
+            for block in iter(lambda: file.read(1 << 20), b""):
+                digest.update(block)
+    except OSError as error:
+        raise from_os_error(error, path) from error
+    return digest.hexdigest()
+
+
+def fetch(
+    name: str, folder: Path, base_url: str = BASE_URL, progress: Progress = lambda file, done, total: None
+) -> list[Path]:
+    """The published files of corpus ``name`` in ``folder``; what is there and right is kept.
+
+    Raises:
+        UnknownCorpus: there is nothing to fetch under that name.
+        DownloadFailed: the network failed; what came is kept as ``.part`` and the next call goes on from there.
+        HashMismatch: what came is not the published file; it was removed.
+        DiskFull, CannotWrite: ``folder`` cannot be written.
+    """
+    entry = CATALOGUE.get(name)
+    if entry is None or not entry.files:
+        names = ", ".join(key for key, value in CATALOGUE.items() if value.files)
+        raise UnknownCorpus(f"nothing to fetch for corpus {name!r}: choose one of {names}")
+    return [_fetch_one(file, entry, folder, base_url.rstrip("/"), progress) for file in entry.files]
+
+
+def _fetch_one(file: Published, entry: Entry, folder: Path, base_url: str, progress: Progress) -> Path:
+    target = folder / file.local
+    if target.is_file() and git_blob_id(target) == file.blob:
+        progress(file.local, target.stat().st_size, target.stat().st_size)
+        return target
+    part = target.with_name(f"{target.name}.part")
+    url = f"{base_url}/{entry.repository}/{file.path}"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # A former try may have been stopped between the last byte and the new name.
+        if not (part.is_file() and git_blob_id(part) == file.blob):
+            try:
+                _download(url, part, lambda done, total: progress(file.local, done, total))
+            except requests.RequestException as error:  # an OSError too, hence converted first
+                raise DownloadFailed(
+                    f"cannot download {url} ({_reason(error)}): run the same command again to go on from where "
+                    f"it stopped, or download it by hand and put it at {target}"
+                ) from error
+            found = git_blob_id(part)
+            if found != file.blob:
+                part.unlink()
+                raise HashMismatch(
+                    f"{url} is not the published file: git blob id {found} instead of {file.blob}; it was "
+                    "removed, run the same command again"
+                )
+        part.replace(target)
+    except OSError as error:
+        raise from_os_error(error, target) from error
+    return target
+
+
+def _download(url: str, part: Path, progress: Callable[[int, int | None], None]) -> None:
+    """Bytes of ``url`` in ``part``, after those that are there already."""
+    start = part.stat().st_size if part.is_file() else 0
+    # Compressed transfers cannot be resumed byte by byte.
+    headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        if response.status_code == 416:  # the part is longer than the file: it belongs to something else
+            part.unlink()
+            raise requests.ConnectionError("the part from a former try did not fit and was removed")
+        response.raise_for_status()
+        resumed = response.status_code == 206 and response.headers.get("Content-Range", "").startswith(
+            f"bytes {start}-"
+        )
+        done = start if resumed else 0
+        length = response.headers.get("Content-Length", "")
+        total = done + int(length) if length.isdecimal() else None
+        with part.open("ab" if resumed else "wb") as file:
+            for block in response.iter_content(_BLOCK):
+                file.write(block)
+                done += len(block)
+                progress(done, total)
+    if total is not None and done != total:
+        raise requests.ConnectionError(f"the connection ended after {done:,} of {total:,} bytes")
+
+
+def _reason(error: requests.RequestException) -> str:
+    if error.response is not None:
+        return f"the server answers {error.response.status_code} {error.response.reason}"
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    # requests wraps what it got from below; only its own words fit on a line
+    own = bool(error.args) and isinstance(error.args[0], str)
+    return str(error).splitlines()[0] if own else "the connection failed"

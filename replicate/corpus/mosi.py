@@ -1,0 +1,172 @@
+"""CMU-MOSI utterance features: 93 opinion videos of one speaker each, published with Poria et al., ACL 2017.
+
+Source: github.com/declare-lab/contextual-utterance-level-multimodal-sentiment-analysis, folder data.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replicate.corpus.located import located
+from replicate.corpus.types import Corpus, Dialogue, Split
+from replicate.errors import LengthMismatch, NotThisFormat, OutOfRange, UnknownCorpus, WrongWidth
+from replicate.files import from_os_error
+
+LABELS = ("negative", "positive")
+# stream -> (name in the files, columns)
+STREAMS = {"audio": ("audio", 73), "visual": ("video", 100), "text": ("text", 100)}
+RELEASE = (93, 2199)
+
+
+@dataclass
+class _Video:
+    """Utterances of one video: their number in it, their label, their row in the split's feature files."""
+
+    numbers: list[int] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+
+
+def read(folder: Path) -> Corpus:
+    """The corpus in a folder of the published CSV files; dev is the first 10 % of the training videos.
+
+    Videos are in the order in which they first appear in ``text_train.csv`` and ``text_test.csv``, utterances
+    in the order of their number. Streams: audio (n, 73), visual (n, 100), text (n, 100).
+
+    Raises:
+        UnknownCorpus: a file is missing.
+        NotThisFormat, LengthMismatch, WrongWidth, OutOfRange: naming file and row.
+        NonFinite, SplitOverlap: naming folder and video.
+    """
+    transcripts = _transcripts(folder / "transcripts.csv")
+    dialogues: list[Dialogue] = []
+    used: dict[int, str] = {}
+    for part in ("train", "test"):
+        videos = _videos(folder / f"text_{part}.csv", transcripts, used)
+        features = _features(folder, part, videos)
+        # Poria et al. have no dev split; COGMEN's rule, the first tenth, is applied to their training videos.
+        dev = int(0.1 * len(videos)) if part == "train" else 0
+        for i, (id_, video) in enumerate(videos.items()):
+            split: Split = "test" if part == "test" else "dev" if i < dev else "train"
+            dialogues.append(_dialogue(id_, video, features, split))
+    found = (len(dialogues), sum(map(len, dialogues)))
+    note = f"not the full CMU-MOSI release: {found[0]} videos, {found[1]:,} utterances instead of 93 and 2,199"
+    with located(folder):
+        return Corpus(
+            "mosi",
+            LABELS,
+            tuple(dialogues),
+            ("speaker",),
+            standardise=True,
+            notes=() if found == RELEASE else (note,),
+        )
+
+
+def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """(``file:row``, fields) of every line that is not empty; rows count from 1."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for number, row in enumerate(csv.reader(file), 1):
+                if row:
+                    yield f"{path}:{number}", row
+    except FileNotFoundError as error:
+        raise UnknownCorpus(f"{path} is missing: get it with `replicate data fetch mosi`") from error
+    except OSError as error:
+        raise from_os_error(error, path) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise NotThisFormat(f"{path} is no CSV text ({error}): fetch it again") from error
+
+
+def _transcripts(path: Path) -> list[tuple[str, int, int]]:
+    """(video, number in the video, label) of every row of ``transcripts.csv``."""
+    found = []
+    for where, row in _rows(path):
+        video, _, number = row[0].rpartition("_")
+        if len(row) != 4 or not video or not _is_index(number):
+            raise NotThisFormat(f"{where}: not '<video>_<number>', text, a number and a label: fetch it again")
+        found.append((video, int(number), _label(row[3], where)))
+    return found
+
+
+def _is_index(text: str) -> bool:
+    return text.isdecimal() and len(text) < 10
+
+
+def _label(text: str, where: str) -> int:
+    value = _number(text, where)
+    if value not in (0, 1):
+        raise OutOfRange(f"{where}: label {text[:20]!r} is neither 0 (negative) nor 1 (positive)")
+    return int(value)
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise NotThisFormat(f"{where}: {text[:20]!r} is no number: fetch the file again") from None
+
+
+def _videos(path: Path, transcripts: list[tuple[str, int, int]], used: dict[int, str]) -> dict[str, _Video]:
+    """Utterances of one split by video; column 0 of row k is the transcript of row k of the feature files."""
+    videos: dict[str, _Video] = {}
+    for k, (where, row) in enumerate(_rows(path)):
+        if len(row) != STREAMS["text"][1] + 1:
+            raise WrongWidth(f"{where}: {len(row)} columns instead of a transcript row and 100 features")
+        index = int(row[0]) if _is_index(row[0]) else -1
+        if not 0 <= index < len(transcripts):
+            raise NotThisFormat(f"{where}: {row[0][:20]!r} is none of {len(transcripts)} rows of transcripts.csv")
+        if index in used:
+            raise NotThisFormat(f"{where}: transcript row {index} was used before, in {used[index]}")
+        used[index] = where
+        id_, number, label = transcripts[index]
+        video = videos.setdefault(id_, _Video())
+        video.numbers.append(number)
+        video.labels.append(label)
+        video.rows.append(k)
+    return videos
+
+
+def _features(folder: Path, part: str, videos: dict[str, _Video]) -> dict[str, NDArray[np.float32]]:
+    """Stream -> (rows, columns) of one split; labels beside the features must be those of the transcripts."""
+    labels = {
+        row: (label, f"{id_}_{number}")
+        for id_, video in videos.items()
+        for row, label, number in zip(video.rows, video.labels, video.numbers, strict=True)
+    }
+    streams = {}
+    for stream, (file, columns) in STREAMS.items():
+        path = folder / file / f"{file}_{part}0.csv"
+        values = []
+        for k, (where, row) in enumerate(_rows(path)):
+            if len(row) != columns + 1:
+                raise WrongWidth(f"{where}: {len(row)} columns instead of {columns} features and a label")
+            label, id_ = labels.get(k, (None, ""))
+            if label is not None and _label(row[-1], where) != label:
+                raise NotThisFormat(
+                    f"{where}: label {row[-1]} where transcripts.csv says {label} for {id_}: the files "
+                    "are of different releases, fetch them again"
+                )
+            values.append([_number(text, where) for text in row[:-1]])
+        if len(values) != len(labels):
+            raise LengthMismatch(f"{path}: {len(values)} rows where text_{part}.csv has {len(labels)}")
+        with np.errstate(over="ignore"):  # becomes an infinity, which the corpus reports
+            streams[stream] = np.array(values, np.float64).reshape(-1, columns).astype(np.float32)
+    return streams
+
+
+def _dialogue(id_: str, video: _Video, features: dict[str, NDArray[np.float32]], split: Split) -> Dialogue:
+    order = np.argsort(video.numbers, kind="stable")
+    rows = np.array(video.rows)[order]
+    return Dialogue(
+        id_,
+        np.zeros(len(rows), np.int64),
+        np.array(video.labels, np.int64)[order],
+        {stream: array[rows] for stream, array in features.items()},
+        split,
+    )

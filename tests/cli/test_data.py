@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from replicate.cli.data import data
+from replicate.corpus import CATALOGUE, archive, load
+from replicate.corpus.types import Corpus, Dialogue
+from replicate.errors import CannotWrite, DownloadFailed, ReplicateError, UnknownCorpus
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPLICATE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "30")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    dialogues = tuple(
+        Dialogue(
+            f"d{i}",
+            np.array([0, 1, 0, 0]),
+            np.array([1, 1, 0, 1]),
+            {"audio": np.ones((4, 3), np.float32), "visual": np.ones((4, 5), np.float32)},
+            "test" if i == 2 else "train",
+        )
+        for i in range(3)
+    )
+    path = tmp_path / "small.npz"
+    archive.write(Corpus("small", ("no", "yes"), dialogues, notes=("made up [for] this",)), path)
+    return path
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(data, [str(argument) for argument in arguments])
+
+
+def refused(*arguments: object) -> ReplicateError:
+    """The error that the main command turns into one line and an exit code."""
+    result = call(*arguments)
+    assert isinstance(result.exception, ReplicateError), result.exception
+    assert result.stdout == ""
+    return result.exception
+
+
+def test_list_names_every_corpus_and_cuts_nothing() -> None:
+    result = call("list")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["corpus", "what", "it", "is", "here"]
+    for line, (name, entry) in zip(lines[1:], CATALOGUE.items(), strict=True):
+        here = "no" if entry.files else "generated"
+        assert line.split() == [name, *entry.what.split(), here]
+    assert result.stderr == "next: replicate data fetch mosi\n"
+
+
+def test_list_sees_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "data" / "iemocap6").mkdir(parents=True)
+    (tmp_path / "data" / "iemocap6" / "IEMOCAP_features.pkl").touch()
+    here = {line.split()[0]: line.split()[-1] for line in call("list").stdout.splitlines()[1:]}
+    assert (here["iemocap6"], here["iemocap4"], here["mosi"]) == ("yes", "no", "no")
+
+
+def test_info_whole_output(small: Path) -> None:
+    result = call("info", small)
+    assert result.exit_code == 0
+    assert result.stdout == (
+        "corpus: small\n"
+        f"hash: {load(small).hash}\n"
+        "scaled before training: yes\n"
+        "published IEMOCAP-4 release: no\n"
+        "note: made up [for] this\n"
+        "\n"
+        "split  dialogues  utterances  no      yes     M       F       lengths\n"
+        "train  2          8           25.0 %  75.0 %  75.0 %  25.0 %  4 to 4, median 4\n"
+        "dev    0          0           -       -       -       -       -\n"
+        "test   1          4           25.0 %  75.0 %  75.0 %  25.0 %  4 to 4, median 4\n"
+        "\n"
+        "stream  columns\n"
+        "audio   3\n"
+        "visual  5\n"
+    )
+    assert result.stderr == f"next: replicate run table2 --data {small}\n"
+
+
+def test_info_of_a_named_corpus_tells_its_licence() -> None:
+    result = call("info", "synthetic-tiny")
+    assert result.exit_code == 0
+    assert f"licence: {CATALOGUE['synthetic-tiny'].licence}\n" in result.stdout
+    assert "note: synthetic corpus" in result.stdout
+
+
+def test_info_of_what_is_not_there(tmp_path: Path) -> None:
+    error = refused("info", "iemocap4", "--data-dir", tmp_path)
+    assert isinstance(error, UnknownCorpus)
+    assert str(tmp_path) in str(error)
+    assert "synthetic" in str(refused("info", "synthetik"))
+
+
+def test_convert_keeps_the_hash_and_replaces_only_when_told(small: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "out.npz"
+    result = call("convert", small, out)
+    assert result.exit_code == 0
+    assert result.stdout == f"{out}: 3 dialogues, hash {load(small).hash}\n"
+    assert result.stderr == f"next: replicate data info {out}\n"
+    before = out.stat().st_mtime_ns
+    error = refused("convert", "synthetic-tiny", out)
+    assert isinstance(error, CannotWrite)
+    assert "--force" in str(error)
+    assert out.stat().st_mtime_ns == before
+    assert call("convert", "synthetic-tiny", out, "--force").exit_code == 0
+    assert load(out).name == "synthetic-tiny"
+
+
+def test_convert_wants_our_suffix(small: Path, tmp_path: Path) -> None:
+    result = call("convert", small, tmp_path / "out.pkl")
+    assert result.exit_code == 2
+    assert "must end in .npz" in result.stderr
+    assert not (tmp_path / "out.pkl").exists()
+
+
+def test_fetch_of_what_is_there_prints_the_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from replicate.corpus.catalogue import Entry, Published
+
+    # The empty file's git blob id.
+    file = Published("a/b.csv", "b.csv", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391")
+    monkeypatch.setitem(CATALOGUE, "made-up", Entry("", "Ask first.", "", "o/r/c", (file,)))
+    (tmp_path / "b.csv").touch()
+    result = call("fetch", "made-up", "--to", tmp_path)
+    assert result.exit_code == 0
+    assert result.stdout == f"{tmp_path / 'b.csv'}\n"
+    assert result.stderr.startswith("Ask first.\n")
+    assert result.stderr.endswith(f"next: replicate data info made-up --data-dir {tmp_path}\n")
+
+
+def test_fetch_without_a_network(tmp_path: Path) -> None:
+    error = refused("fetch", "mosi", "--to", tmp_path, "--base-url", "http://127.0.0.1:9")
+    assert isinstance(error, DownloadFailed)
+    assert str(tmp_path / "transcripts.csv") in str(error)
+
+
+def test_fetch_of_an_unknown_name() -> None:
+    assert isinstance(refused("fetch", "absent"), UnknownCorpus)
+
+
+@pytest.mark.parametrize("command", ["list", "info", "fetch", "convert"])
+def test_every_option_is_documented(command: str) -> None:
+    parameters = data.commands[command].params
+    assert all(parameter.help for parameter in parameters if parameter.param_type_name == "option")
+    assert call(command, "--help").exit_code == 0

@@ -1,0 +1,70 @@
+"""What the tests of readers share: the folder of real files, and small corpora made up on the spot."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from replicate.corpus.types import Corpus, Dialogue
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder ``shared/data`` beside the checkout, or below ``$REPLICATE_SHARED``."""
+    shared = Path(os.environ.get("REPLICATE_SHARED") or Path(__file__).parents[3] / "shared")
+    if not (shared / "data").is_dir():
+        pytest.skip(f"{shared / 'data'} is not there: set REPLICATE_SHARED to run the tests on real files")
+    return shared / "data"
+
+
+def dialogue(id_: str = "d1", n: int = 2, split: Any = "train", **replace: Any) -> Dialogue:
+    """A valid dialogue with streams audio (n, 2) and text (n, 1), some field of it replaced."""
+    fields: dict[str, Any] = {
+        "speakers": np.arange(n) % 2,
+        "labels": np.arange(n) % 2,
+        "features": {
+            "audio": np.arange(2 * n, dtype=np.float32).reshape(n, 2),
+            "text": np.ones((n, 1), np.float32),
+        },
+    }
+    return Dialogue(id=id_, split=split, **{**fields, **replace})
+
+
+def corpus(*dialogues: Dialogue, **replace: Any) -> Corpus:
+    """A corpus of two classes around the dialogues."""
+    return Corpus(**{"name": "made-up", "labels": ("no", "yes"), "dialogues": dialogues, **replace})
+
+
+FIELDS = ("ids", "speaker", "label", "text", "audio", "visual", "sentence")
+
+
+@pytest.fixture
+def nine() -> list[Any]:
+    """The nine parts of the raw features: 11 training dialogues t0..t10, 2 test dialogues e0, e1, of 3 each."""
+    rng = np.random.default_rng(0)
+    train, test = [f"t{i}" for i in range(11)], ["e0", "e1"]
+    parts: list[Any] = [{} for _ in FIELDS]
+    for id_ in (*train, *test):
+        vectors = [[rng.standard_normal(width).astype(np.float32) for _ in range(3)] for width in (100, 100, 512)]
+        entry = ([f"{id_}_{i}" for i in range(3)], ["M", "F", "M"], [0, 3, 2], *vectors, ["a", "b", "c"])
+        for part, value in zip(parts, entry, strict=True):
+            part[id_] = value
+    return [*parts, train, test]
+
+
+@pytest.fixture
+def pickled(tmp_path: Path) -> Callable[..., Path]:
+    """Write any object as a pickle, protocol 2 unless told, and give its path."""
+
+    def write(content: Any, name: str = "features.pkl", protocol: int = 2) -> Path:
+        path = tmp_path / name
+        path.write_bytes(pickle.dumps(content, protocol))
+        return path
+
+    return write

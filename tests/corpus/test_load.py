@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from replicate.corpus import CATALOGUE, PICKLES, archive, data_folder, is_here, load
+from replicate.errors import NotThisFormat, UnknownCorpus
+
+from .conftest import corpus, dialogue
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the data of the machine it runs on."""
+    monkeypatch.setenv("REPLICATE_DATA", str(tmp_path / "data"))
+
+
+@pytest.mark.parametrize("name", ["synthetic", "synthetic-small", "synthetic-tiny"])
+def test_generated_corpora_come_from_the_generator(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in: Any = types.ModuleType("replicate.corpus.synthetic")
+    stand_in.generate = lambda name: corpus(dialogue(), name=name)
+    monkeypatch.setitem(sys.modules, "replicate.corpus.synthetic", stand_in)
+    assert load(name).name == name
+    assert is_here(name)
+
+
+def test_every_preset_is_in_the_catalogue() -> None:
+    from replicate.corpus.synthetic import PRESETS
+
+    assert set(PRESETS) == {name for name, entry in CATALOGUE.items() if not entry.files}
+
+
+def test_the_smallest_generated_corpus_is_what_the_catalogue_says() -> None:
+    tiny = load("synthetic-tiny")
+    n = sum(map(len, tiny.dialogues))
+    assert f"{len(tiny.dialogues)} dialogues, {n} utterances" in CATALOGUE["synthetic-tiny"].what
+
+
+def test_where_named_data_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert data_folder("mosi", tmp_path) == tmp_path
+    assert data_folder("mosi", str(tmp_path)) == tmp_path
+    assert data_folder("mosi") == tmp_path / "data" / "mosi"
+    monkeypatch.setenv("REPLICATE_DATA", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert data_folder("mosi").parts[-2:] == ("bridging-modalities", "mosi")
+
+
+@pytest.mark.parametrize("name", ["mosi", "iemocap4", "iemocap6"])
+def test_absent_data_names_the_folder_and_the_command(name: str, tmp_path: Path) -> None:
+    assert not is_here(name)
+    with pytest.raises(UnknownCorpus) as caught:
+        load(name)
+    assert str(tmp_path / "data" / name) in str(caught.value)
+    assert f"replicate data fetch {name}" in str(caught.value)
+    assert ("University of Southern California" in str(caught.value)) == name.startswith("iemocap")
+
+
+def test_named_iemocap_prefers_the_raw_features(nine: list[Any], pickled: Callable[..., Path], tmp_path: Path) -> None:
+    pickled(tuple(nine), "IEMOCAP_features_4.pkl")
+    pickled("unreadable", "data_iemocap_4.pkl")
+    assert load("iemocap4", tmp_path).name == "iemocap4"
+    assert load(tmp_path).name == "iemocap4"
+    (tmp_path / "IEMOCAP_features_4.pkl").unlink()
+    with pytest.raises(NotThisFormat, match="data_iemocap_4"):
+        load("iemocap4", tmp_path)
+    with pytest.raises(UnknownCorpus, match="iemocap6 is not in"):
+        load("iemocap6", tmp_path)
+
+
+def test_the_catalogue_and_the_reader_know_the_same_pickles() -> None:
+    files = [file.local for name in ("iemocap4", "iemocap6") for file in CATALOGUE[name].files]
+    assert files == list(PICKLES)
+
+
+def test_mosi_by_name_and_by_folder(shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPLICATE_DATA", str(shared_data))
+    assert is_here("mosi")
+    assert load("mosi").hash == load(shared_data / "mosi").hash
+    shutil.copytree(shared_data / "mosi", tmp_path / "part")
+    (tmp_path / "part" / "text_test.csv").chmod(0o600)
+    (tmp_path / "part" / "text_test.csv").unlink()
+    assert not is_here("mosi", tmp_path / "part")
+
+
+def test_iemocap_format_by_folder_and_file(shared_data: Path) -> None:
+    folder = shared_data / "iemocap4_format"
+    raw = folder / "IEMOCAP_features_4.pkl"
+    assert load(folder).hash == load(raw).hash == load("iemocap4", folder).hash
+
+
+def test_archives_by_file_and_by_folder(tmp_path: Path) -> None:
+    made = corpus(dialogue())
+    archive.write(made, tmp_path / "a.npz")
+    assert load(tmp_path / "a.npz").hash == load(str(tmp_path)).hash == made.hash
+    archive.write(made, tmp_path / "b.npz")
+    with pytest.raises(UnknownCorpus, match=r"holds several \.npz"):
+        load(tmp_path)
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(UnknownCorpus, match="holds no corpus"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("iemocap", "did you mean iemocap"),
+        ("sinthetic", "did you mean synthetic?"),
+        ("absent.npz", "no corpus and no file 'absent.npz'"),
+        ("zzz", "known corpora are synthetic, synthetic-small, synthetic-tiny, mosi, iemocap4, iemocap6"),
+    ],
+)
+def test_unknown_names_list_the_known_ones(name: str, words: str) -> None:
+    with pytest.raises(UnknownCorpus) as caught:
+        load(name)
+    assert words in str(caught.value)
+
+
+def test_a_file_of_another_kind(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("1,2")
+    with pytest.raises(UnknownCorpus, match=r"x\.csv is neither \.npz nor \.pkl"):
+        load(tmp_path / "x.csv")
+
+
+def test_importing_is_cheap() -> None:
+    code = (
+        "import sys, replicate.corpus, replicate.cli.data as d;"
+        "print([m for m in ('torch', 'pooch', 'scipy', 'requests', 'rich.table') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr
