@@ -8,7 +8,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from replicate.errors import NothingToExport
+from replicate.corpus import Corpus, load
+from replicate.errors import NothingToExport, NotThisFormat
 from replicate.experiment.store import Store, StoredRun
 from replicate.training.metrics import weighted_f1
 
@@ -78,3 +79,36 @@ def best_speech_run(results: Path) -> Choice:
     ranked = dict(sorted(means.items(), key=lambda item: -item[1]))
     f1, run = max(scores[next(iter(ranked))], key=lambda item: item[0])
     return Choice(run, results, ranked, f1)
+
+
+def exported_run(results: Path, model: Path | None = None) -> tuple[Path, StoredRun, Corpus]:
+    """An exported file, the run it was made from, and the corpus that run was trained on.
+
+    ``model`` is the file; None takes the one that ``replicate export onnx`` writes by default.
+
+    Raises:
+        NothingToExport: no such file, or its run or corpus is not the one of ``results``.
+        NotThisFormat: the file is no model of ours.
+    """
+    path = model or results / "export" / "model.onnx"
+    if not path.is_file():
+        raise NothingToExport(f"no model at {path}: run `replicate export onnx --results {results}` first")
+    manifest = read_manifest(results)
+    key = _metadata(path).get("run", "")
+    run = Store(manifest["store"]).get(key) if key else None
+    if run is None:
+        raise NothingToExport(f"{path} was not exported from {results}: export it again, or give its --results")
+    corpus = load(manifest["source"]["data"], manifest["source"]["data_dir"])
+    if corpus.hash != run.record["corpus"]["hash"]:
+        raise NothingToExport(f"corpus {corpus.name} has changed since {path} was trained: run the table again")
+    return path, run, corpus
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        return {entry.key: entry.value for entry in onnx.load(path, load_external_data=False).metadata_props}
+    except (DecodeError, OSError) as error:
+        raise NotThisFormat(f"{path} is no ONNX file ({error}): export it again") from error

@@ -66,7 +66,9 @@ def run(
 
     names = definitions.table_names() if "all" in tables else list(dict.fromkeys(tables))
     campaign = Campaign.prepare(names, profile, protocol, seeds, data, data_dir, device, jobs, out)
-    out_console = Console(soft_wrap=True) if not Console().is_terminal else Console()
+    out_console = Console()
+    if not out_console.is_terminal:
+        out_console.width = 200  # a file has no edge to cut cells at
     err_console = Console(stderr=True)
     todo = campaign.missing()
     err_console.print(campaign.describe(len(todo)), highlight=False, soft_wrap=True)

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from replicate.corpus import load
+from replicate.corpus import CATALOGUE, load
 from replicate.corpus.types import Corpus
 from replicate.experiment import definitions, results, schedule
 from replicate.experiment.definitions import Profile, Table
@@ -58,7 +58,7 @@ class Campaign:
         # Remembered for those who load the same corpus later (export, benchmark), from wherever they start.
         name = data or budget.corpus
         folder = None if data_dir is None else str(data_dir.resolve())
-        source = (str(Path(name).resolve()) if Path(name).exists() else name, folder)
+        source = (name if name in CATALOGUE else str(Path(name).resolve()), folder)
         corpus = load(name, data_dir)
         campaign = cls(found, corpus, budget, reading, chosen, place, jobs, out, source)
         for spec in campaign.specs():

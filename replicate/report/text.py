@@ -40,10 +40,10 @@ def conditions(result: TableResult) -> list[str]:
 
 
 def header(result: TableResult) -> list[str]:
-    """Column titles: the row, then measured and published for each context, then the verdicts if any."""
-    titles = ["model"]
+    """Column titles: the row, n, then measured and published for each context, then the verdicts if any."""
+    titles = ["model", "n"]
     for context in result.table.contexts:
-        titles += [f"{context} inference", "n", f"{context} published"]
+        titles += [f"{context} inference", "published"]
         if _judged(result):
             titles.append("verdict")
     return titles
@@ -53,10 +53,10 @@ def body(result: TableResult) -> list[list[str]]:
     """One list of texts per row, in the order of ``header``."""
     lines = []
     for name, cells in result.rows.items():
-        line = [name]
+        line = [name, str(len(result.seeds))]
         for context in result.table.contexts:
             cell = cells.get(context)
-            line += [measured(cell), "–" if cell is None else str(cell.summary.n), published(cell)]
+            line += [measured(cell), published(cell)]
             if _judged(result):
                 line.append((cell and cell.verdict) or "–")
         lines.append(line)

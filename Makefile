@@ -1,0 +1,52 @@
+# Everything runs inside .venv, which is made on first use. `make help` lists what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup tables export benchmark test test-slow bench lint format clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv with pinned versions (PYTHON=python3.12 chooses the interpreter)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "error: $(PYTHON) is older than Python 3.10; choose another: make setup PYTHON=python3.12" >&2; exit 1; }
+	@echo "setting up $(VENV) (a few minutes the first time)" >&2
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+tables: $(READY) ## Train and print every table on the embedded corpus
+	$(BIN)/replicate run all
+
+export: tables ## Export the best speech-only model to ONNX, checked against PyTorch
+	$(BIN)/replicate export onnx
+
+benchmark: export ## Time PyTorch and onnxruntime on the exported model
+	$(BIN)/replicate benchmark
+
+test: $(READY) ## Run the tests
+	$(BIN)/python -m pytest
+
+test-slow: $(READY) ## Run the slow tests, too
+	$(BIN)/python -m pytest -m 'not gpu and not bench'
+
+bench: $(READY) ## Run the timing cases of tests/benchmarks
+	$(BIN)/python -m pytest -m bench tests/benchmarks
+
+lint: $(READY) ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY) ## Repair style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## Remove .venv and caches; results/ stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks dist build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
