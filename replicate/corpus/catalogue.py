@@ -55,7 +55,7 @@ CATALOGUE: dict[str, Entry] = {
     "synthetic": Entry(
         "generated, in the shape of IEMOCAP-4: 151 dialogues, 4,490 utterances", _GENERATED, "this package"
     ),
-    "synthetic-small": Entry("generated, a quarter of it: 60 dialogues, 1,199 utterances", _GENERATED, "this package"),
+    "synthetic-small": Entry("generated, a quarter of it: 80 dialogues, 1,199 utterances", _GENERATED, "this package"),
     "synthetic-tiny": Entry("generated, for tests: 20 dialogues, 120 utterances", _GENERATED, "this package"),
     "mosi": Entry(
         "CMU-MOSI: 93 videos, 2,199 utterances, 2 classes",

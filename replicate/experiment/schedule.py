@@ -64,7 +64,7 @@ def run_all(specs: Sequence[RunSpec], corpus: Corpus, store: Store, device: str,
     Raises:
         KeyboardInterrupt: passed on once the workers have stopped. WorkerDied: a worker was killed.
     """
-    if jobs == 1 or len(specs) == 1:
+    if jobs == 1 or len(specs) < 2:
         for spec in specs:
             _run_one(spec, corpus, store, device, listen)
         return

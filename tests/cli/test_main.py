@@ -1,0 +1,86 @@
+import inspect
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from replicate import __version__, errors
+
+
+def test_help_imports_nothing_slow():
+    code = (
+        "import sys, replicate.cli; slow = {'torch', 'numpy', 'rich', 'onnx', 'sklearn', 'scipy'} & set(sys.modules);"
+        "print(slow); sys.exit(bool(slow))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_version_and_help_leave_with_zero(replicate):
+    assert replicate("--version")[:2] == (0, f"replicate, version {__version__}\n")
+    assert "run" in replicate("--help").stdout
+
+
+def test_every_kind_of_error_has_an_exit_code_of_its_own():
+    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.ReplicateError)]
+    codes = [kind.exit_code for kind in kinds]
+    assert len(set(codes)) == len(kinds) > 20
+    assert not {0, 1, 2, errors.INTERRUPTED_EXIT_CODE} & set(codes)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "named"),
+    [
+        (["run", "table9"], errors.UnknownTable, "table9"),
+        (["run", "table2", "--seeds", "a,b"], errors.BadSeeds, "a,b"),
+        (["run", "table2", "--seeds", "24,24"], errors.BadSeeds, "24,24"),
+        (["run", "table2", "--data", "mossi"], errors.UnknownCorpus, "mosi"),
+        (["run", "table2", "--data", "mosi", "--data-dir", "nowhere"], errors.UnknownCorpus, "nowhere"),
+        (["run", "table2", "--profile", "huge"], errors.BadTable, "quick"),
+        (["run", "table2", "--protocol", "mine"], errors.BadTable, "released"),
+        (["check", "parity", "nowhere.npz"], errors.NotThisFormat, "nowhere.npz"),
+        (["export", "onnx", "--results", "nowhere"], errors.NothingToExport, "nowhere"),
+        (["benchmark", "--results", "nowhere"], errors.NothingToExport, "nowhere"),
+        (["data", "info", "nowhere.npz"], errors.UnknownCorpus, "nowhere.npz"),
+    ],
+)
+def test_a_mistake_is_one_line_and_its_own_exit_code(
+    replicate: Callable,
+    arguments: list[str],
+    kind: type[errors.ReplicateError],
+    named: str,
+    tmp_path: Path,
+    monkeypatch,
+):
+    monkeypatch.chdir(tmp_path)
+    status, stdout, stderr = replicate(*arguments)
+    assert status == kind.exit_code
+    assert stdout == ""
+    assert stderr.startswith("error: ") and stderr.count("\n") == 1 and named in stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cuda_that_is_not_there_is_an_error(replicate):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    status, _, stderr = replicate("run", "table2", "--device", "cuda", "--dry-run")
+    assert status == errors.MissingDevice.exit_code and "--device cpu" in stderr
+
+
+def test_a_corpus_without_video_is_refused_before_training(replicate, tmp_path):
+    import numpy as np
+
+    from replicate.corpus.archive import write
+    from replicate.corpus.types import Corpus, Dialogue
+
+    zeros = np.zeros(2, np.int64)
+    features = {"audio": np.ones((2, 3), np.float32)}
+    dialogues = tuple(Dialogue(s, zeros, zeros, features, s) for s in ("train", "dev", "test"))
+    write(Corpus("speech", ("a", "b"), dialogues), tmp_path / "speech.npz")
+    status, _, stderr = replicate("run", "table2", "--data", tmp_path / "speech.npz", "--out", tmp_path / "out")
+    assert status == errors.MissingStream.exit_code and "'visual'" in stderr
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,51 @@
+"""What several test folders share: one finished smoke table, and the command line as a function."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from replicate.cli import main
+
+
+class Outcome(NamedTuple):
+    """What a command left with."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def replicate(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Outcome]]:
+    """Run the command line in this process."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments: object) -> Outcome:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as exit_:
+            main([str(argument) for argument in arguments])
+        return Outcome(int(exit_.value.code or 0), *capfd.readouterr())
+
+    yield run
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(scope="session")
+def smoke_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The --out folder of a finished smoke table with two seeds; do not write into it."""
+    out = tmp_path_factory.mktemp("smoke") / "results"
+    with pytest.raises(SystemExit) as exit_:
+        main(["run", "table2", "--profile", "smoke", "--jobs", "1", "--out", str(out)])
+    assert exit_.value.code == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def smoke_results(smoke_out: Path) -> Path:
+    """Its results folder."""
+    return smoke_out / "synthetic-tiny" / "smoke-paper"
