@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tables export benchmark test test-slow bench lint format clean
+.PHONY: help setup tables export benchmark test test-slow bench lint format readme clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ lint: $(READY) ## Check style and types
 format: $(READY) ## Repair style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+readme: $(READY) ## Put the tables of docs/results into README.md
+	$(BIN)/python docs/fill_readme.py
 
 clean: ## Remove .venv and caches; results/ stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks dist build *.egg-info

@@ -19,7 +19,8 @@ from replicate.errors import ExportFailed
 from replicate.files import atomic_path
 from replicate.rng import deterministic
 
-OPSET = 20
+# What every exporter since torch 2.6 writes without converting; onnxruntime 1.20 and later run it.
+OPSET = 18
 INPUTS, OUTPUT = ("audio", "speaker", "length"), "probability"
 
 
@@ -43,7 +44,8 @@ def _export(model: SpeechModel, path: Path) -> None:
     width = model.mean.shape[0]
     # Batch and length of at least 2: an example of 1 would freeze that axis at 1, silently.
     example = (torch.zeros(2, 3, width), torch.zeros(2, 3, dtype=torch.int64), torch.tensor([3, 2]))
-    batch, utterances = torch.export.Dim("batch"), torch.export.Dim("utterances")
+    # Without a bound, torch 2.6 refuses a size that could be the largest integer; onnxruntime knows no bound.
+    batch, utterances = torch.export.Dim("batch", max=1 << 20), torch.export.Dim("utterances", max=1 << 20)
     shapes = ({0: batch, 1: utterances}, {0: batch, 1: utterances}, {0: batch})
     try:
         with _quiet():

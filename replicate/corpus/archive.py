@@ -126,12 +126,13 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
         ) from error
     if "format" not in arrays or str(arrays["format"]) != FORMAT:
         raise NotThisFormat(f"{path} is an .npz, but not marked as '{FORMAT}': make one with `replicate data convert`")
+    arrays.setdefault("notes", np.array([], np.str_))  # by hand one rarely has any
     kinds = {**_KEYS, **{key: ("f", 2) for key in arrays if key.startswith(_STREAM)}}
     if len(kinds) == len(_KEYS):
         raise NotThisFormat(f"{path} holds no feature stream ('{_STREAM}<name>'): convert it again")
     for key, (kind, dimensions) in kinds.items():
         if key not in arrays:
-            raise NotThisFormat(f"{path}: '{key}' is missing: convert it again")
+            raise NotThisFormat(f"{path}: '{key}' is missing: add it, or convert the source again")
         if arrays[key].dtype.kind not in kind or arrays[key].ndim != dimensions:
             raise NotThisFormat(
                 f"{path}: '{key}' is {arrays[key].dtype} of shape {arrays[key].shape}, which it cannot be: "

@@ -55,8 +55,8 @@ CATALOGUE: dict[str, Entry] = {
     "synthetic": Entry(
         "generated, in the shape of IEMOCAP-4: 151 dialogues, 4,490 utterances", _GENERATED, "this package"
     ),
-    "synthetic-small": Entry("generated, a quarter of it: 80 dialogues, 1,199 utterances", _GENERATED, "this package"),
-    "synthetic-tiny": Entry("generated, for tests: 20 dialogues, 120 utterances", _GENERATED, "this package"),
+    "synthetic-small": Entry("generated, smaller, for the quick profile", _GENERATED, "this package"),
+    "synthetic-tiny": Entry("generated, tiny, for tests", _GENERATED, "this package"),
     "mosi": Entry(
         "CMU-MOSI: 93 videos, 2,199 utterances, 2 classes",
         "CMU-MOSI is for research, under the terms of its authors at Carnegie Mellon University.",

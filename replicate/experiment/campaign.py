@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,9 @@ class Campaign:
     @property
     def folder(self) -> Path:
         """Where tables, figures and the manifest go."""
-        return self.out / self.corpus.name / f"{self.profile.name}-{self.protocol.name}"
+        # A corpus file may carry any name; only a plain one may become a folder.
+        corpus = re.sub(r"[^\w.-]+", "-", self.corpus.name).strip(".-") or "corpus"
+        return self.out / corpus / f"{self.profile.name}-{self.protocol.name}"
 
     @property
     def store(self) -> Store:

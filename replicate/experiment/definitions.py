@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import sys
 import types
-from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -68,7 +67,7 @@ def arms() -> dict[str, Arm]:
     """
     found = {}
     for name, section in _read("arms").items():
-        arm = _build(Arm, {"name": name, **section}, f"arms.toml [{name}]")
+        arm = _build(Arm, section, f"arms.toml [{name}]", name=name)
         for context in (arm.train, arm.select, *arm.contexts):
             _known(context, CONTEXTS, f"arms.toml [{name}]", "context")
         for context in arm.contexts:
@@ -76,6 +75,8 @@ def arms() -> dict[str, Arm]:
                 raise BadTable(f"arms.toml [{name}]: context {context} needs a stream that {arm.train} lacks")
         if arm.select not in arm.contexts:
             raise BadTable(f"arms.toml [{name}]: select = {arm.select!r} is none of its contexts")
+        if min(arm.context_layers, arm.gnn_heads) < 1 or min(arm.window) < 0 or not 0 <= arm.dropout < 1:
+            raise BadTable(f"arms.toml [{name}]: layers and heads from 1, window from 0, dropout from 0 to below 1")
         if arm.masked and arm.train != "AV":
             raise BadTable(f"arms.toml [{name}]: masking needs train = 'AV'")
         found[name] = arm
@@ -90,11 +91,14 @@ def protocol(name: str) -> Protocol:
     """
     sections = _read("protocols")
     where = f"protocols.toml [{_known(name, sections, 'protocols.toml', 'protocol')}]"
-    section = dict(sections[name])
+    section = _section(sections[name], where)
     masking = _build(Masking, section.pop("masking", {}), f"{where}.masking")
-    if abs(masking.none + masking.audio + masking.visual + masking.random - 1) > 1e-9:
-        raise BadTable(f"{where}.masking: none, audio, visual and random must sum to 1")
-    return _build(Protocol, {"name": name, "masking": masking, **section}, where)
+    chances = (masking.none, masking.audio, masking.visual, masking.random)
+    if min(chances) < 0 or abs(sum(chances) - 1) > 1e-9:
+        raise BadTable(f"{where}.masking: none, audio, visual and random must be 0 or more, and sum to 1")
+    if not 0 <= masking.start <= 1 or masking.length < 1:
+        raise BadTable(f"{where}.masking: start must be a probability, and length 1 at least")
+    return _build(Protocol, section, where, name=name, masking=masking)
 
 
 def profile(name: str) -> Profile:
@@ -105,9 +109,14 @@ def profile(name: str) -> Profile:
     """
     sections = _read("profiles")
     where = f"profiles.toml [{_known(name, sections, 'profiles.toml', 'profile')}]"
-    section = dict(sections[name])
+    section = _section(sections[name], where)
     own = {key: section.pop(key) for key in ("corpus", "seeds") if key in section}
-    return _build(Profile, {"name": name, "budget": _build(Budget, section, where), **own}, where)
+    found = _build(Profile, own, where, name=name, budget=_build(Budget, section, where))
+    if not found.seeds or len(set(found.seeds)) < len(found.seeds):
+        raise BadTable(f"{where}: seeds are none, or repeat")
+    if min(found.budget.epochs, found.budget.batch) < 1:
+        raise BadTable(f"{where}: epochs and batch must be 1 at least")
+    return found
 
 
 def table_names() -> list[str]:
@@ -125,17 +134,25 @@ def table(name: str) -> Table:
         raise UnknownTable(f"no table {name!r}: {_choices(name, table_names())}")
     content = _read(name)
     known = arms()
-    rows = []
-    for number, section in enumerate(content.pop("rows", []), 1):
+    rows: list[Row] = []
+    sections = content.pop("rows", [])
+    if not isinstance(sections, list):
+        raise BadTable(f"{name}.toml: rows are written as [[rows]] sections")
+    for number, section in enumerate(sections, 1):
         where = f"{name}.toml, row {number}"
         row = _build(Row, section, where)
+        if row.name in (other.name for other in rows):
+            raise BadTable(f"{where}: there is a row {row.name!r} above already")
         _known(row.arm, known, where, "arm")
         for context in row.published:
             _known(context, known[row.arm].contexts, where, "context of the arm")
         rows.append(row)
-    found = _build(Table, {"name": name, "rows": tuple(rows), **content}, f"{name}.toml")
+    found = _build(Table, content, f"{name}.toml", name=name, rows=tuple(rows))
     for context in found.contexts:
         _known(context, CONTEXTS, f"{name}.toml", "context")
+    for number, row in enumerate(rows, 1):
+        for context in row.published:
+            _known(context, found.contexts, f"{name}.toml, row {number}", "context of the table")
     return found
 
 
@@ -147,8 +164,8 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     """
     advice = "give numbers with commas, such as 24,25,26, or a single count, such as 5"
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not all(part.isascii() and part.isdigit() for part in parts):
-        raise BadSeeds(f"seeds {text!r} are not all whole numbers: {advice}")
+    if not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
+        raise BadSeeds(f"seeds {text!r} are not all whole numbers of a sane size: {advice}")
     numbers = tuple(int(part) for part in parts)
     if len(numbers) == 1 and "," not in text:
         numbers = tuple(range(24, 24 + numbers[0])) if numbers[0] <= 1000 else ()
@@ -165,6 +182,13 @@ def _read(name: str) -> dict[str, Any]:
         raise BadTable(f"cannot read {path}: {error}; restore it from the repository") from error
 
 
+def _section(value: Any, where: str) -> dict[str, Any]:
+    """A copy of a TOML section."""
+    if not isinstance(value, dict):
+        raise BadTable(f"{where}: {value!r} is no section with keys")
+    return dict(value)
+
+
 def _known(name: str, names: Any, where: str, what: str) -> str:
     if name not in names:
         raise BadTable(f"{where}: unknown {what} {name!r}: {_choices(name, list(names))}")
@@ -176,8 +200,15 @@ def _choices(name: str, names: list[str]) -> str:
     return (f"did you mean {near[0]}? " if near else "") + f"there are {', '.join(names)}"
 
 
-def _build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
-    """A dataclass from a TOML section: no unknown key, none missing, every value of its type."""
+def _build(cls: type[T], section: Any, where: str, **given: Any) -> T:
+    """A dataclass from a TOML section: no unknown key, none missing, every value of its type.
+
+    ``given`` are fields that the section itself must not set.
+    """
+    values = _section(section, where)
+    for key in given.keys() & values.keys():
+        raise BadTable(f"{where}: key {key!r} is not set here")
+    values |= given
     hints = get_type_hints(cls)
     known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
     for key in values:

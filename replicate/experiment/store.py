@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 import replicate
 from replicate.corpus.types import SPLITS, Corpus
@@ -121,8 +121,10 @@ class Store:
             return None
         try:
             record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-            for name, digest in record["files"].items():
-                if sha256(folder / name) != digest:
+            if record["sha256"] != _digest(record) or record["key"] != key:
+                raise _corrupt(folder, f"{RECORD} has changed since it was written")
+            for name in (CHECKPOINT, PREDICTIONS):
+                if sha256(folder / name) != record["files"][name]:
                     raise _corrupt(folder, f"{name} has changed since it was written")
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise _corrupt(folder, str(error)) from error
@@ -136,10 +138,13 @@ class Store:
                 for name, s in result.scaling.items()
                 for part in ("mean", "deviation")
             }
-            save_file({name: t.contiguous() for name, t in (result.weights | scale).items()}, folder / CHECKPOINT)
+            # Not save_file: a full disk must be an OSError, and safetensors has its own class for it.
+            checkpoint = save({name: t.contiguous() for name, t in (result.weights | scale).items()})
+            (folder / CHECKPOINT).write_bytes(checkpoint)
             np.savez_compressed(folder / PREDICTIONS, **_predictions(corpus, result))  # type: ignore[arg-type]
             record = _record(key, spec, corpus, device, result)
             record["files"] = {name: sha256(folder / name) for name in (CHECKPOINT, PREDICTIONS)}
+            record["sha256"] = _digest(record)
             (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
@@ -156,6 +161,12 @@ def _record(key: str, spec: RunSpec, corpus: Corpus, device: str, result: RunRes
         "versions": {"replicate": replicate.__version__, "code": code_version(), "torch": torch.__version__},
         "seconds": round(result.seconds, 3),
     }
+
+
+def _digest(record: dict[str, Any]) -> str:
+    """Hash of a record without its own hash."""
+    content = {name: value for name, value in record.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _predictions(corpus: Corpus, result: RunResult) -> dict[str, NDArray[Any]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch_geometric.nn import RGCNConv, TransformerConv
 
@@ -38,8 +37,9 @@ def windowed_attention(layer: TransformerConv, x: Tensor, band: Band) -> Tensor:
     """
     heads, width = layer.heads, layer.out_channels
     blocks, block, senders = band.valid.shape
-    query = F.pad(layer.lin_query(x), (0, 0, 0, blocks * block - x.shape[0]))
-    query = query.view(blocks, block, heads, width).transpose(1, 2)
+    # torch 2.6 exports no padding of computed size, hence rows of zeros.
+    rest = x.new_zeros(blocks * block - x.shape[0], heads * width)
+    query = torch.cat([layer.lin_query(x), rest]).view(blocks, block, heads, width).transpose(1, 2)
     key = layer.lin_key(x)[band.sender].view(blocks, senders, heads, width).permute(0, 2, 3, 1)
     value = layer.lin_value(x)[band.sender].view(blocks, senders, heads, width).transpose(1, 2)
     score = (query @ key) / math.sqrt(width)

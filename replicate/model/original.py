@@ -28,6 +28,9 @@ def load_original(
         NotThisFormat: a weight is missing, unknown, or of a size that does not fit the others.
     """
     used = {name: tensor for name, tensor in weights.items() if not name.startswith(_UNUSED)}
+    for name, tensor in used.items():
+        if tensor.numel() == 0:
+            raise NotThisFormat(f"these are no weights of the original COGMEN: {name} is empty")
     try:
         config = ModelConfig(
             width=used["rnn.transformer_out.weight"].shape[1],

@@ -46,9 +46,9 @@ def write(result: TableResult, folder: Path) -> list[Path]:
 def markdown(result: TableResult) -> str:
     """The table as GitHub Markdown."""
     titles = text.header(result)
-    lines = [f"**{text.heading(result)}**", "", "| " + " | ".join(titles) + " |"]
-    lines.append("|---|" + "---:|" * (len(titles) - 1))
-    lines += ["| " + " | ".join(line) + " |" for line in text.body(result)]
+    lines = [f"**{text.heading(result)}**", "", f"| {' | '.join(titles)} |", "|---|" + "---:|" * (len(titles) - 1)]
+    for line in text.body(result):
+        lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |")
     return "\n".join([*lines, "", *(f"{line}  " for line in text.conditions(result))]) + "\n"
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from replicate.corpus.types import SPLITS, Corpus, Split
-from replicate.errors import MissingStream
+from replicate.errors import EmptyDialogue, MissingStream
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,19 @@ class Batch:
             self.speakers[chosen, :longest],
             self.labels[chosen, :longest],
         )
+
+    def shuffled(self, size: int, draws: torch.Generator) -> list[Batch]:
+        """Batches of ``size`` dialogues, or one more where a batch would hold a single utterance.
+
+        BatchNorm cannot train on one utterance (the original code stops with an error).
+        """
+        order = torch.randperm(len(self.lengths), generator=draws).to(self.lengths.device)
+        batches: list[Tensor] = []
+        for chosen in order.split(size):
+            if batches and 1 in (int(self.lengths[chosen].sum()), int(self.lengths[batches[-1]].sum())):
+                chosen = torch.cat([batches.pop(), chosen])
+            batches.append(chosen)
+        return [self.take(chosen) for chosen in batches]
 
     def in_order(self, size: int) -> list[Batch]:
         """Batches of at most ``size`` dialogues, in the corpus's order."""
@@ -79,7 +92,7 @@ def scales(corpus: Corpus, streams: tuple[str, ...]) -> dict[str, Scale]:
             rows = np.concatenate([dialogue.features[name] for dialogue in corpus.split("train")])
             mean, deviation = rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
             # A constant column's deviation is 0 up to rounding; dividing by it would blow the rounding up.
-            constant = deviation <= 1e-6 * np.maximum(1.0, np.abs(mean))
+            constant = deviation <= 1e-6 * np.abs(rows).max(0)
             deviation = np.where(constant, 1.0, deviation)
         found[name] = Scale(mean.astype(np.float32), deviation.astype(np.float32))
     return found
@@ -89,7 +102,7 @@ def require(corpus: Corpus, streams: tuple[str, ...]) -> None:
     """Refuse a corpus that lacks one of the streams or one of the splits.
 
     Raises:
-        MissingStream: naming what is not there.
+        MissingStream: naming what is not there. EmptyDialogue: one utterance is no training split.
     """
     for name in streams:
         if name not in corpus.widths:
@@ -103,6 +116,8 @@ def require(corpus: Corpus, streams: tuple[str, ...]) -> None:
                 f"corpus {corpus.name} has no {split} dialogue: epochs are chosen on dev and judged on test, "
                 "so all three splits are needed"
             )
+    if sum(map(len, corpus.split("train"))) < 2:
+        raise EmptyDialogue(f"corpus {corpus.name} has a single training utterance: BatchNorm needs two at least")
 
 
 def tensors(corpus: Corpus, split: Split, scaling: dict[str, Scale]) -> Batch:

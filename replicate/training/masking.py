@@ -26,7 +26,8 @@ def draw_keep(
     columns = sum(widths.values())
     start = torch.rand(*units, columns, generator=draws) < masking.start
     hidden = _extend(start, masking.length) & (scenario == _RANDOM)[..., None]
-    stream = torch.repeat_interleave(torch.tensor([_AUDIO, _VISUAL]), torch.tensor(_pair(widths)))
+    numbers = {"audio": _AUDIO, "visual": _VISUAL}
+    stream = torch.cat([torch.full((width,), numbers[name]) for name, width in widths.items()])
     hidden |= stream == scenario[..., None]
     return (~hidden).float()
 
@@ -47,7 +48,3 @@ def _extend(start: Tensor, length: int) -> Tensor:
         return start
     padded = F.pad(start.float().flatten(0, 1)[:, None], (length - 1, 0))
     return F.max_pool1d(padded, length, stride=1).view(start.shape).bool()
-
-
-def _pair(widths: dict[str, int]) -> list[int]:
-    return [widths["audio"], widths["visual"]]

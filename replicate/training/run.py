@@ -151,8 +151,7 @@ def _fit(
     for number in range(1, budget.epochs + 1):
         model.train()
         losses = []
-        for chosen in torch.randperm(len(data["train"].lengths), generator=order).split(budget.batch):
-            batch = data["train"].take(chosen.to(data["train"].x.device))
+        for batch in data["train"].shuffled(budget.batch, order):
             if arm.masked:
                 keep = draw_keep(spec.protocol.masking, batch.x.shape[0], batch.x.shape[1], widths, masks)
                 batch = replace(batch, x=batch.x * keep.to(batch.x.device))

@@ -130,7 +130,6 @@ BAD: dict[str, tuple[type[ReplicateError], str, Callable[[dict[str, Any]], Any]]
     "another npz": (NotThisFormat, "not marked as", lambda stored: stored.pop("format")),
     "another version": (NotThisFormat, "not marked as", put(format="bridging-modalities corpus 2")),
     "no labels": (NotThisFormat, "'label' is missing", lambda stored: stored.pop("label")),
-    "no notes": (NotThisFormat, "'notes' is missing", lambda stored: stored.pop("notes")),
     "no stream": (NotThisFormat, "no feature stream", lambda s: [s.pop(f"stream/{x}") for x in ("audio", "text")]),
     "float labels": (NotThisFormat, "'label' is float64", put(label=[0.0, 1, 0, 1, 0])),
     "bool labels": (NotThisFormat, "'label' is bool", put(label=[True] * 5)),

@@ -37,12 +37,6 @@ def test_every_preset_is_in_the_catalogue() -> None:
     assert set(PRESETS) == {name for name, entry in CATALOGUE.items() if not entry.files}
 
 
-def test_the_smallest_generated_corpus_is_what_the_catalogue_says() -> None:
-    tiny = load("synthetic-tiny")
-    n = sum(map(len, tiny.dialogues))
-    assert f"{len(tiny.dialogues)} dialogues, {n} utterances" in CATALOGUE["synthetic-tiny"].what
-
-
 def test_where_named_data_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert data_folder("mosi", tmp_path) == tmp_path
     assert data_folder("mosi", str(tmp_path)) == tmp_path

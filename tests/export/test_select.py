@@ -64,7 +64,7 @@ def test_without_results_the_next_command_is_named(tmp_path):
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"runs": 3, "store": "x", "source": {}}'])
 def test_a_broken_manifest_is_named(tmp_path, content):
     (tmp_path / "manifest.json").write_text(content)
-    with pytest.raises(errors.NothingToExport, match="manifest.json"):
+    with pytest.raises(errors.NothingToExport, match=r"manifest\.json"):
         best_speech_run(tmp_path)
 
 

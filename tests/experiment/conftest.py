@@ -1,0 +1,75 @@
+"""Finished runs on a corpus of a few utterances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from replicate.corpus.types import Corpus, Dialogue
+from replicate.experiment.store import Store, run_key
+from replicate.training.run import RunResult, train
+from replicate.training.settings import Arm, Budget, Protocol, RunSpec
+
+ARM = Arm("speech", "A", ("A",), "A", context_layers=1, gnn_heads=2)
+SPEC = RunSpec(ARM, Protocol("paper"), Budget(epochs=2, batch=2, learning_rate=1e-3), 24)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Products this small only lose time to threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def seeds(*numbers: int) -> list[RunSpec]:
+    """The same run from other seeds."""
+    return [replace(SPEC, seed=number) for number in numbers]
+
+
+def small_corpus() -> Corpus:
+    """Four training dialogues, one of dev, two of test."""
+    rng = np.random.default_rng(3)
+    dialogues = tuple(
+        Dialogue(
+            f"{split}{i}",
+            rng.integers(2, size=n),
+            rng.integers(2, size=n),
+            {name: rng.standard_normal((n, width)).astype(np.float32) for name, width in (("audio", 3), ("visual", 2))},
+            split,
+        )
+        for i, (split, n) in enumerate(
+            [("train", 3), ("train", 2), ("train", 4), ("train", 2), ("dev", 3), ("test", 2), ("test", 3)]
+        )
+    )
+    return Corpus("small", ("no", "yes"), dialogues)
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Corpus:
+    return small_corpus()
+
+
+@pytest.fixture(scope="session")
+def result(corpus: Corpus) -> RunResult:
+    """What training ``SPEC`` gives."""
+    return train(SPEC, corpus)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "runs")
+
+
+@pytest.fixture
+def stored(store: Store, corpus: Corpus, result: RunResult) -> Path:
+    """The folder of ``SPEC``'s run in ``store``."""
+    key = run_key(SPEC, corpus, "cpu")
+    store.put(key, SPEC, corpus, "cpu", result)
+    return store.root / key

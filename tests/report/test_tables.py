@@ -1,0 +1,155 @@
+import csv
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from replicate.errors import CannotWrite
+from replicate.report import tables
+
+from .conftest import cell, judged, made, one_seed
+
+MARKDOWN = """\
+**table2: Masked training**
+
+| model | n | A inference | published | AV inference | published |
+|---|---:|---:|---:|---:|---:|
+| COGMEN-A | 2 | 0.500 ± 0.250 | 0.636 | – | – |
+| Masked, ours | 2 | 0.625 ± 0.062 | – | 0.750 ± 0.125 | 0.687 |
+
+Measured on synthetic-tiny (0123456789ab), protocol paper, profile smoke; weighted F1 on test, mean ± sample deviation \
+over n = 2 seeds (24, 25); epoch chosen on dev.  \n\
+Published: arXiv 2401.03000, Table 2, measured on IEMOCAP-4.  \n\
+No verdict: this is not the corpus of the published numbers, they are for orientation only.  \n\
+Synthetic corpus: generated – no replication.  \n"""
+
+CSV = """\
+table,row,context,mean,std,n,ci95_low,ci95_high,published,verdict,corpus,protocol,profile,seeds,values
+table2,COGMEN-A,A,0.5,0.25,2,0.375,0.625,0.636,,synthetic-tiny,paper,smoke,24 25,0.375 0.625
+table2,"Masked, ours",A,0.625,0.0625,2,0.5,0.75,,,synthetic-tiny,paper,smoke,24 25,0.5 0.75
+table2,"Masked, ours",AV,0.75,0.125,2,0.625,0.875,0.687,,synthetic-tiny,paper,smoke,24 25,0.625 0.875
+"""
+
+JUDGED = """\
+| model | n | A inference | published | verdict | AV inference | published | verdict |
+|---|---:|---:|---:|---:|---:|---:|---:|
+| COGMEN-A | 2 | 0.500 ± 0.250 | 0.636 | inside | – | – | – |
+| Masked, ours | 2 | 0.625 ± 0.062 | – | – | 0.938 ± 0.062 | 0.687 | outside |
+"""
+
+
+def test_markdown():
+    assert tables.markdown(made()) == MARKDOWN
+
+
+def test_csv():
+    assert tables.comma_separated(made()) == CSV
+
+
+def test_json():
+    def numbers(mean, std, values, published):
+        return {
+            "mean": mean,
+            "std": std,
+            "n": 2,
+            "values": values,
+            "ci95": values,
+            "published": published,
+            "verdict": None,
+        }
+
+    text = tables.as_json(made())
+    assert json.loads(text) == {
+        "table": "table2",
+        "corpus": {
+            "name": "synthetic-tiny",
+            "hash": "0123456789abcdef" * 4,
+            "notes": ["synthetic corpus: generated – no replication"],
+        },
+        "profile": "smoke",
+        "protocol": "paper",
+        "seeds": [24, 25],
+        "rows": [
+            {"row": "COGMEN-A", "cells": {"A": numbers(0.5, 0.25, [0.375, 0.625], 0.636)}},
+            {
+                "row": "Masked, ours",
+                "cells": {
+                    "A": numbers(0.625, 0.0625, [0.5, 0.75], None),
+                    "AV": numbers(0.75, 0.125, [0.625, 0.875], 0.687),
+                },
+            },
+        ],
+    }
+    assert list(json.loads(text)) == ["table", "corpus", "profile", "protocol", "seeds", "rows"]
+    assert text.endswith("}\n")
+
+
+def test_verdicts_stand_beside_where_there_are_any():
+    markdown = tables.markdown(judged())
+    assert JUDGED in markdown and "No verdict" not in markdown
+    assert [line["verdict"] for line in csv.DictReader(io.StringIO(tables.comma_separated(judged())))] == [
+        "inside",
+        "",
+        "outside",
+    ]
+    assert json.loads(tables.as_json(judged()))["rows"][1]["cells"]["AV"]["verdict"] == "outside"
+
+
+def test_one_seed_has_no_spread_anywhere():
+    result = one_seed()
+    found = json.loads(tables.as_json(result))["rows"][0]["cells"]["A"]
+    assert found == {
+        "mean": 0.5,
+        "std": None,
+        "n": 1,
+        "values": [0.5],
+        "ci95": None,
+        "published": 0.636,
+        "verdict": "untestable",
+    }
+    assert "| COGMEN-A | 1 | 0.500 (1 seed) | 0.636 | untestable | – | – | – |" in tables.markdown(result)
+    (line,) = csv.DictReader(io.StringIO(tables.comma_separated(result)))
+    assert (line["std"], line["ci95_low"], line["ci95_high"], line["n"]) == ("", "", "", "1")
+
+
+def test_full_precision_survives_csv_and_json():
+    value = 0.1 + 0.2
+    result = made(rows={"COGMEN-A": {"A": cell(value, None, None)}})
+    (line,) = csv.DictReader(io.StringIO(tables.comma_separated(result)))
+    assert float(line["mean"]) == float(line["values"]) == value
+    assert json.loads(tables.as_json(result))["rows"][0]["cells"]["A"]["mean"] == value
+
+
+def test_a_bar_in_a_name_does_not_break_the_markdown():
+    lines = tables.markdown(made(rows={"T|S": {"A": cell(0.5, 0.25, None)}})).splitlines()
+    bars = [line.replace(r"\|", "").count("|") for line in lines if line.startswith("|")]
+    assert len(set(bars)) == 1
+
+
+def test_nothing_published_on_the_right_corpus_is_not_called_the_wrong_corpus():
+    """On iemocap4 without published values there is no verdict, but for another reason."""
+    result = made(corpus="iemocap4", notes=(), rows={"COGMEN-A": {"A": cell(0.5, 0.25, None)}})
+    assert "not the corpus of the published numbers" not in tables.markdown(result)
+
+
+def test_the_screen_shows_the_same_cells():
+    out = io.StringIO()
+    tables.show(made(), Console(file=out, width=250))
+    text = out.getvalue()
+    for line in MARKDOWN.splitlines():
+        for part in line.removeprefix("**").removesuffix("**").strip("| ").split(" | "):
+            assert part.startswith("---") or part.rstrip() in text
+
+
+def test_files(tmp_path):
+    paths = tables.write(made(), tmp_path / "new")
+    assert [path.name for path in paths] == ["table2.md", "table2.csv", "table2.json"]
+    assert paths[0].read_text(encoding="utf-8") == MARKDOWN and paths[1].read_text() == CSV
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(path.name for path in paths)
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotWrite, match=r"table2\.md"):
+        tables.write(made(), tmp_path / "file")

@@ -1,0 +1,125 @@
+import errno
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from replicate.errors import CannotWrite, DiskFull
+from replicate.files import atomic_folder, atomic_path, sha256, write_text
+
+
+def left(folder: Path) -> dict[str, str]:
+    """Names and contents of what is in a folder, hidden files included."""
+    return {path.name: path.read_text() if path.is_file() else "folder" for path in folder.iterdir()}
+
+
+@pytest.fixture
+def old(tmp_path):
+    path = tmp_path / "table.md"
+    path.write_text("old")
+    return path
+
+
+def test_a_file_is_replaced_and_readable_like_any_other(old):
+    with atomic_path(old) as temporary:
+        temporary.write_text("new")
+        assert old.read_text() == "old" and temporary.suffix == ".md"
+    assert left(old.parent) == {"table.md": "new"}
+    (old.parent / "plain").write_text("")
+    assert old.stat().st_mode == (old.parent / "plain").stat().st_mode
+
+
+def test_who_reads_the_old_file_meanwhile_reads_all_of_it(old):
+    with old.open() as reader:
+        with atomic_path(old) as temporary:
+            temporary.write_text("new")
+        assert reader.read() == "old"
+
+
+@pytest.mark.parametrize("error", [ValueError("mine"), KeyboardInterrupt()])
+def test_an_exception_leaves_the_old_file_and_no_temporary(old, error):
+    with pytest.raises(type(error)), atomic_path(old) as temporary:
+        temporary.write_text("half")
+        raise error
+    assert left(old.parent) == {"table.md": "old"}
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "code"),
+    [
+        (errno.ENOSPC, DiskFull, 25),
+        (errno.EDQUOT, DiskFull, 25),
+        (errno.EACCES, CannotWrite, 26),
+        (errno.EIO, CannotWrite, 26),
+    ],
+)
+@pytest.mark.parametrize("make", [atomic_path, atomic_folder])
+def test_an_error_of_the_disk_is_named_and_leaves_nothing(tmp_path, make, number, kind, code):
+    target = tmp_path / "deep" / "target"
+    with pytest.raises(kind) as raised, make(target):
+        raise OSError(number, "reason")
+    assert raised.value.exit_code == code and str(target) in str(raised.value) and "\n" not in str(raised.value)
+    assert left(tmp_path / "deep") == {}
+
+
+def test_the_old_file_survives_a_full_disk(old):
+    with pytest.raises(DiskFull), atomic_path(old):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert left(old.parent) == {"table.md": "old"}
+
+
+@pytest.mark.parametrize("make", [atomic_path, atomic_folder])
+def test_a_file_where_a_folder_must_be_is_named(tmp_path, make):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotWrite, match="target"), make(tmp_path / "file" / "target"):
+        pytest.fail("the block must not begin")
+    assert left(tmp_path) == {"file": ""}
+
+
+def test_a_folder_where_the_file_must_be_is_named(tmp_path):
+    (tmp_path / "target").mkdir()
+    with pytest.raises(CannotWrite, match="target"), atomic_path(tmp_path / "target") as temporary:
+        temporary.write_text("new")
+    assert left(tmp_path) == {"target": "folder"}
+
+
+def test_a_folder_appears_whole(tmp_path):
+    with atomic_folder(tmp_path / "run") as temporary:
+        (temporary / "a").write_text("1")
+        assert not (tmp_path / "run").exists()
+    assert left(tmp_path) == {"run": "folder"} and left(tmp_path / "run") == {"a": "1"}
+    assert (tmp_path / "run").stat().st_mode & 0o777 == 0o755
+
+
+def test_the_faster_of_two_processes_wins(tmp_path):
+    with atomic_folder(tmp_path / "run") as mine:
+        (mine / "a").write_text("mine")
+        with atomic_folder(tmp_path / "run") as theirs:
+            (theirs / "a").write_text("theirs")
+    assert left(tmp_path) == {"run": "folder"} and left(tmp_path / "run") == {"a": "theirs"}
+
+
+def test_a_file_in_the_place_of_the_folder_is_an_error_and_stays(tmp_path):
+    (tmp_path / "run").write_text("precious")
+    with pytest.raises(CannotWrite), atomic_folder(tmp_path / "run") as temporary:
+        (temporary / "a").write_text("1")
+    assert left(tmp_path) == {"run": "precious"}
+
+
+@pytest.mark.parametrize("error", [ValueError("mine"), KeyboardInterrupt()])
+def test_an_exception_leaves_no_folder(tmp_path, error):
+    with pytest.raises(type(error)), atomic_folder(tmp_path / "run") as temporary:
+        (temporary / "a").write_text("half")
+        raise error
+    assert left(tmp_path) == {}
+
+
+def test_text_is_utf8_and_makes_its_folders(tmp_path):
+    write_text(tmp_path / "a" / "b.md", "± –\n")
+    assert (tmp_path / "a" / "b.md").read_bytes() == b"\xc2\xb1 \xe2\x80\x93\n"
+
+
+@pytest.mark.parametrize("content", [b"", b"abc", b"x" * (1 << 20), b"y" * ((1 << 20) + 1)])
+def test_sha256(tmp_path, content):
+    (tmp_path / "file").write_bytes(content)
+    assert sha256(tmp_path / "file") == hashlib.sha256(content).hexdigest()

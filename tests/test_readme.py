@@ -1,0 +1,65 @@
+"""The README's numbers are generated, and its code and commands work."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from docs.fill_readme import BLOCK, filled
+from replicate.corpus import load
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+
+
+def test_tables_are_those_that_were_written():
+    assert len(BLOCK.findall(README)) == 2
+    assert filled(README) == README
+
+
+def test_links_lead_somewhere():
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if not link.startswith("http")]
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_make_targets_exist():
+    targets = re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE)
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {"tables", "test", "export", "benchmark"} <= set(targets)
+    assert [target for target in targets if f"make {target} " not in listed] == []
+
+
+COMMANDS = {
+    line for kind, code in BLOCKS if kind == "bash" for line in code.splitlines() if line.startswith("replicate")
+}
+
+
+@pytest.mark.parametrize("line", sorted(COMMANDS))
+def test_commands_and_options_exist(line, replicate):
+    # Options are parsed before --help is answered; what the commands do is tested elsewhere.
+    assert replicate(*shlex.split(line)[1:], "--help").status == 0
+    assert replicate(*shlex.split(line)[1:], "--no-such-option", "--help").status == 2
+
+
+def test_the_corpus_example_makes_a_corpus(tmp_path):
+    (code,) = [code for kind, code in BLOCKS if kind == "python" and "savez" in code]
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    corpus = load(tmp_path / "mine.npz")
+    assert corpus.widths == {"audio": 40, "visual": 20} and len(corpus.dialogues) == 3
+
+
+def test_the_model_example_runs(smoke_results, tmp_path):
+    from export.onnx_file import write
+    from export.select import best_speech_run
+
+    write(best_speech_run(smoke_results), tmp_path / "model.onnx")
+    (code,) = [code for kind, code in BLOCKS if kind == "python" and "onnxruntime" in code]
+    # The smoke corpus has 12 audio features where the example's has 100.
+    code = code.replace("(1, 8, 100)", "(1, 8, 12)")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert len(eval(done.stdout)) == 8

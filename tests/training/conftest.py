@@ -1,0 +1,66 @@
+"""Small corpora made up on the spot, and the shortest runs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from replicate.corpus.types import Corpus, Dialogue
+from replicate.training.run import RunResult, train
+from replicate.training.settings import Arm, Budget, Protocol, RunSpec
+
+A = Arm("speech", "A", ("A",), "A")
+AV = Arm("both", "AV", ("A", "AV"), "AV")
+MASK = replace(AV, name="masked", select="A", masked=True)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Products this small only lose time to threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def corpus(lengths: tuple[int, ...] = (5, 3, 4, 1, 6, 2), classes: int = 2, **replaced: Any) -> Corpus:
+    """``lengths`` of the training dialogues, two dev and two test dialogues of 3 and 4; audio (n, 4), visual (n, 3)."""
+    rng = np.random.default_rng(7)
+    dialogues = []
+    sizes = [("train", n) for n in lengths] + [("dev", 3), ("dev", 4), ("test", 3), ("test", 4)]
+    for i, (split, n) in enumerate(sizes):
+        labels = rng.integers(classes, size=n)
+        features = {
+            name: (rng.standard_normal((n, width)) + labels[:, None]).astype(np.float32)
+            for name, width in (("audio", 4), ("visual", 3))
+        }
+        dialogues.append(Dialogue(f"{split}{i}", rng.integers(2, size=n), labels, features, split))
+    return Corpus(
+        **{"name": "made-up", "labels": ("a", "b", "c", "d")[:classes], "dialogues": tuple(dialogues)} | replaced
+    )
+
+
+def changed(source: Corpus, split: str, change: Callable[[Dialogue], dict[str, Any]], **replaced: Any) -> Corpus:
+    """The corpus with fields of one split's dialogues replaced."""
+    dialogues = [replace(d, **change(d)) if d.split == split else d for d in source.dialogues]
+    return replace(source, dialogues=tuple(dialogues), **replaced)
+
+
+def louder(dialogue: Dialogue) -> dict[str, Any]:
+    """Other features for ``changed``."""
+    return {"features": {name: 3 * array + 1 for name, array in dialogue.features.items()}}
+
+
+def run(
+    arm: Arm = A, on: Corpus | None = None, seed: int = 24, protocol: Protocol | None = None, **budget: Any
+) -> RunResult:
+    """Train for two epochs in batches of 3, unless told."""
+    spec = RunSpec(
+        arm, protocol or Protocol("paper"), Budget(**{"epochs": 2, "batch": 3, "learning_rate": 1e-3} | budget), seed
+    )
+    return train(spec, on or corpus())

@@ -1,0 +1,104 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from replicate.experiment.definitions import protocol
+from replicate.rng import generator
+from replicate.training.masking import draw_keep, zero_unseen
+from replicate.training.settings import Masking
+
+WIDTHS = {"audio": 3, "visual": 4}
+# With start = 1 the random scenario masks everything, so every scenario shows in what it leaves.
+SHOWN = Masking(start=1.0)
+LEFT = {
+    (1, 1, 1, 1, 1, 1, 1): "none",
+    (0, 0, 0, 1, 1, 1, 1): "audio",
+    (1, 1, 1, 0, 0, 0, 0): "visual",
+    (0,) * 7: "random",
+}
+
+
+def draw(masking, dialogues=2, utterances=3, seed=0, widths=WIDTHS):
+    return draw_keep(masking, dialogues, utterances, widths, generator(seed, "masks"))
+
+
+def scenarios(masking, dialogues=100, utterances=200, seed=0):
+    """Counts of the four scenarios."""
+    rows = [LEFT[tuple(row)] for row in draw(masking, dialogues, utterances, seed).flatten(0, 1).int().tolist()]
+    return [rows.count(name) for name in ("none", "audio", "visual", "random")]
+
+
+@pytest.mark.parametrize(("unit", "shape"), [("batch", (1, 1, 7)), ("dialogue", (2, 1, 7)), ("utterance", (2, 3, 7))])
+def test_the_unit_decides_who_shares_a_draw(unit, shape):
+    keep = draw(Masking(unit=unit))
+    assert keep.shape == shape and keep.dtype == torch.float32
+    assert set(keep.flatten().tolist()) <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize(("unit", "size"), [("utterance", (100, 200)), ("dialogue", (20_000, 3))])
+def test_scenarios_come_in_their_shares(unit, size):
+    counts = scenarios(replace(SHOWN, unit=unit), *size)
+    chi_square = sum((n - 20_000 * p) ** 2 / (20_000 * p) for n, p in zip(counts, (0.1, 0.3, 0.3, 0.3), strict=True))
+    assert chi_square < 16.27  # 0.999 of 3 degrees of freedom
+
+
+def test_neighbours_are_drawn_independently():
+    rows = draw(SHOWN, 1, 20_000)[0]
+    same = (rows[1:] == rows[:-1]).all(1).float().mean()
+    assert same == pytest.approx(0.1**2 + 3 * 0.3**2, abs=0.02)
+
+
+def test_the_released_protocol_always_hides_something():
+    masking = protocol("released").masking
+    counts = [0, 0, 0, 0]
+    for seed in range(1000):
+        found = scenarios(replace(masking, start=1.0), 4, 5, seed)
+        assert sum(found) == 1
+        counts = [a + b for a, b in zip(counts, found, strict=True)]
+    assert counts[0] == 0
+    assert counts[1:] == pytest.approx([300, 300, 400], abs=60)
+
+
+def test_a_column_starts_a_mask_with_its_probability():
+    keep = draw(Masking(none=0.0, audio=0.0, visual=0.0, random=1.0), 50, 200)
+    assert keep.mean() == pytest.approx(0.8, abs=0.01)
+    assert keep.mean((0, 1)).tolist() == pytest.approx([0.8] * 7, abs=0.02)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 12), st.sampled_from(["batch", "dialogue", "utterance"]), st.integers(0, 1000))
+def test_a_mask_covers_the_columns_that_follow_its_start(length, unit, seed):
+    masking = Masking(unit, none=0.0, audio=0.0, visual=0.0, random=1.0)
+    starts = (1 - draw(masking, seed=seed)).flatten(0, 1).tolist()
+    expected = []
+    for row in starts:
+        keep = [1.0] * 7
+        for column, start in enumerate(row):
+            for covered in range(column, min(7, column + length)):
+                keep[covered] *= 1 - start
+        expected.append(keep)
+    assert draw(replace(masking, length=length), seed=seed).flatten(0, 1).tolist() == expected
+
+
+def test_the_length_does_not_touch_whole_stream_scenarios():
+    masking = Masking(none=0.0, audio=0.5, visual=0.5, random=0.0, length=4)
+    assert set(map(tuple, draw(masking, 5, 9).flatten(0, 1).int().tolist())) == {
+        (0, 0, 0, 1, 1, 1, 1),
+        (1, 1, 1, 0, 0, 0, 0),
+    }
+
+
+def test_the_same_generator_gives_the_same_masks():
+    assert torch.equal(draw(Masking(), 9, 9), draw(Masking(), 9, 9))
+    assert not torch.equal(draw(Masking(), 9, 9), draw(Masking(), 9, 9, seed=1))
+
+
+def test_zero_unseen():
+    x = torch.tensor([[[1.0, 2, 3], [4, 5, 6]]])
+    streams = {"audio": 1, "visual": 2}
+    assert zero_unseen(x, streams, ("audio",)).tolist() == [[[1, 0, 0], [4, 0, 0]]]
+    assert zero_unseen(x, streams, ("visual",)).tolist() == [[[0, 2, 3], [0, 5, 6]]]
+    assert torch.equal(zero_unseen(x, streams, ("audio", "visual")), x)
