@@ -17,6 +17,7 @@ from export.select import Choice
 from export.speech import SpeechModel
 from replicate.errors import ExportFailed
 from replicate.files import atomic_path
+from replicate.model.graph import BLOCK
 from replicate.rng import deterministic
 
 # What every exporter since torch 2.6 writes without converting; onnxruntime 1.20 and later run it.
@@ -42,8 +43,10 @@ def write(choice: Choice, path: Path) -> float:
 
 def _export(model: SpeechModel, path: Path) -> None:
     width = model.mean.shape[0]
-    # Batch and length of at least 2: an example of 1 would freeze that axis at 1, silently.
-    example = (torch.zeros(2, 3, width), torch.zeros(2, 3, dtype=torch.int64), torch.tensor([3, 2]))
+    # Every size of the example must be at least 2, else the exporter freezes it, silently: batch, utterances, and
+    # the number of blocks that the band cuts their product into.
+    shape = (3, BLOCK)
+    example = (torch.zeros(*shape, width), torch.zeros(shape, dtype=torch.int64), torch.tensor([BLOCK, 2, 1]))
     # Without a bound, torch 2.6 refuses a size that could be the largest integer; onnxruntime knows no bound.
     batch, utterances = torch.export.Dim("batch", max=1 << 20), torch.export.Dim("utterances", max=1 << 20)
     shapes = ({0: batch, 1: utterances}, {0: batch, 1: utterances}, {0: batch})
@@ -74,6 +77,11 @@ def _describe(path: Path, choice: Choice) -> None:
     """Say inside the file what it is."""
     record = choice.run.record
     model = onnx.load(path)
+    for value in (*model.graph.input, *model.graph.output):
+        # Some versions of torch call these axes s0 and s1.
+        for axis, name in zip(value.type.tensor_type.shape.dim, ("batch", "utterances"), strict=False):
+            if axis.HasField("dim_param"):
+                axis.dim_param = name
     onnx.helper.set_model_props(
         model,
         {

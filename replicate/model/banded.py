@@ -37,12 +37,17 @@ def windowed_attention(layer: TransformerConv, x: Tensor, band: Band) -> Tensor:
     """
     heads, width = layer.heads, layer.out_channels
     blocks, block, senders = band.valid.shape
-    # torch 2.6 exports no padding of computed size, hence rows of zeros.
+    # Rows of zeros and bmm instead of padding and matmul: torch 2.6 exports those only with frozen sizes.
     rest = x.new_zeros(blocks * block - x.shape[0], heads * width)
-    query = torch.cat([layer.lin_query(x), rest]).view(blocks, block, heads, width).transpose(1, 2)
-    key = layer.lin_key(x)[band.sender].view(blocks, senders, heads, width).permute(0, 2, 3, 1)
-    value = layer.lin_value(x)[band.sender].view(blocks, senders, heads, width).transpose(1, 2)
-    score = (query @ key) / math.sqrt(width)
+    query = _by_head(torch.cat([layer.lin_query(x), rest]).view(blocks, block, heads, width))
+    key = _by_head(layer.lin_key(x)[band.sender].view(blocks, senders, heads, width))
+    value = _by_head(layer.lin_value(x)[band.sender].view(blocks, senders, heads, width))
+    score = torch.bmm(query, key.transpose(1, 2)).view(blocks, heads, block, senders) / math.sqrt(width)
     share = score.masked_fill(~band.valid[:, None], -torch.inf).softmax(-1)
-    mixed = (share @ value).transpose(1, 2).reshape(blocks * block, heads * width)
-    return mixed[: x.shape[0]] + layer.lin_skip(x)
+    mixed = torch.bmm(share.flatten(0, 1), value).view(blocks, heads, block, width)
+    return mixed.transpose(1, 2).reshape(blocks * block, heads * width)[: x.shape[0]] + layer.lin_skip(x)
+
+
+def _by_head(x: Tensor) -> Tensor:
+    """(blocks, rows, heads, width) to (blocks * heads, rows, width)."""
+    return x.transpose(1, 2).flatten(0, 1)

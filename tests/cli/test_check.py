@@ -1,12 +1,15 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
+import torch
 
 from replicate import errors
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
+@pytest.mark.skipif(not torch.__version__.startswith("2.13."), reason="training repeats to 1e-5 with torch 2.13 only")
 def test_parity_prints_every_comparison_and_leaves_with_zero(replicate):
     files = [GOLDEN / "forward_a.npz", GOLDEN / "train_a.npz"]
     status, stdout, stderr = replicate("check", "parity", *files)
