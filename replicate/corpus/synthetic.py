@@ -54,7 +54,7 @@ PRESETS: dict[str, Preset] = {
 # Strength of the class signal (distance of class means in units of the noise) and of what is each speaker's own,
 # found by training COGMEN-A and COGMEN-AV: audio alone near 0.6 weighted F1, both together above it.
 FACTORS = 6
-SIGNAL = {"shared": 0.85, "audio": 0.55, "visual": 0.4}
+SIGNAL = {"shared": 0.85, "audio": 0.45, "visual": 0.4}
 SPEAKER_SHIFT = 0.2
 # Visual features of networks are activations: never negative, and stronger the more a face moves. No video (zeros)
 # is therefore nothing that a model trained on both ever saw, and nearest to a face at rest.

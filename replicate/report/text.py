@@ -20,8 +20,8 @@ def published(cell: Cell | None) -> str:
 
 
 def heading(result: TableResult) -> str:
-    """Name and title of the table."""
-    return f"{result.table.name}: {result.table.title}"
+    """Name of the table, corpus it was measured on, title."""
+    return f"{result.table.name} on {result.corpus}: {result.table.title}"
 
 
 def conditions(result: TableResult) -> list[str]:
@@ -43,7 +43,7 @@ def header(result: TableResult) -> list[str]:
     """Column titles: the row, n, then measured and published for each context, then the verdicts if any."""
     titles = ["model", "n"]
     for context in result.table.contexts:
-        titles += [f"{context} inference", "published"]
+        titles += [f"{context} inference", "IEMOCAP-4, paper"]
         if _judged(result):
             titles.append("verdict")
     return titles

@@ -12,7 +12,7 @@ from replicate import errors
 
 
 def test_files_and_screen_hold_the_same_numbers(replicate, smoke_out, smoke_results):
-    status, stdout, stderr = replicate("run", "table2", "--profile", "smoke", "--out", smoke_out)
+    status, stdout, stderr = replicate("run", "table2", "--profile", "smoke", "--jobs", 1, "--out", smoke_out)
     assert status == 0
     assert "6 runs, 6 finished, 0 to train" in stderr and "replicate export onnx" in stderr
     content = json.loads((smoke_results / "table2.json").read_text())
