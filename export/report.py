@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -14,7 +15,7 @@ from export.benchmark import Accuracy, Timing
 def show(timings: Sequence[Timing], accuracy: Sequence[Accuracy], record: dict[str, Any], console: Console) -> None:
     """Print latencies, each with its speed relative to the first engine, and the F1 of all engines."""
     title = f"{record['arm']['name']}, seed {record['seed']}: CPU latency in milliseconds per call"
-    grid = Table(title=title, title_justify="left", title_style="bold")
+    grid = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     grid.add_column("engine", no_wrap=True)
     for name in ("threads", "batch", "p50", "p90", "p99", "n", "speed"):
         grid.add_column(name, justify="right", no_wrap=True)
@@ -28,7 +29,7 @@ def show(timings: Sequence[Timing], accuracy: Sequence[Accuracy], record: dict[s
         grid.add_row(
             timing.engine, str(timing.threads), str(timing.batch), *spread, str(timing.n), f"{first / timing.p50:.2f}x"
         )
-    console.print(grid)
+    console.print(grid, crop=False)
     utterances = timings[0].utterances
     console.print(
         f"Dialogues of {utterances} utterances; speed: median against {timings[0].engine}.",

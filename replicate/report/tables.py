@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
@@ -18,12 +19,14 @@ from replicate.report import text
 
 def show(result: TableResult, console: Console) -> None:
     """Print the table and its conditions."""
-    grid = RichTable(title=text.heading(result), title_justify="left", title_style="bold")
-    for i, title in enumerate(text.header(result)):
-        grid.add_column(title, justify="left" if i == 0 else "right", no_wrap=True)
-    for line in text.body(result):
+    grid = RichTable(title=text.heading(result), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    lines = text.body(result)
+    for i, (title, *cells) in enumerate(zip(text.header(result), *lines, strict=True)):
+        # Titles may break in a narrow terminal, numbers may not.
+        grid.add_column(title, justify="left" if i == 0 else "right", min_width=max(map(len, cells)))
+    for line in lines:
         grid.add_row(*line)
-    console.print(grid)
+    console.print(grid, crop=False)
     for sentence in text.conditions(result):
         console.print(sentence, style="dim", highlight=False)
 
