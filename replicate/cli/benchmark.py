@@ -38,8 +38,15 @@ def benchmark(results: Path, model: Path | None, calls: int) -> None:
     path, run, corpus = exported_run(folder, model)
     console = Console(stderr=True)
     with console.status("F1 on test") as status:
+
+        def tell(what: str) -> None:
+            # A status line moves only in a terminal.
+            status.update(f"timing {what}")
+            if not console.is_terminal:
+                console.print(f"timing {what}", highlight=False)
+
         accuracy = timing.test_f1(run, path, corpus)
-        timings = timing.time_all(run, path, calls, lambda what: status.update(f"timing {what}"))
+        timings = timing.time_all(run, path, calls, tell)
     out = Console()
     if not out.is_terminal:
         out.width = 200

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from replicate.experiment.results import Cell, TableResult
 
+# The corpus of all tables of the paper.
+PUBLISHED_ON = "IEMOCAP-4"
+
 
 def measured(cell: Cell | None) -> str:
     """``0.612 ± 0.014``; one seed has no spread and says so."""
@@ -31,7 +34,7 @@ def conditions(result: TableResult) -> list[str]:
         f"Measured on {result.corpus} ({result.corpus_hash[:12]}), protocol {result.protocol}, "
         f"profile {result.profile}; weighted F1 on test, mean ± sample deviation over n = {len(result.seeds)} "
         f"seeds ({seeds}); epoch chosen on dev.",
-        f"Published: {result.table.source}, measured on IEMOCAP-4.",
+        f"Published: {result.table.source}, measured on {PUBLISHED_ON}.",
     ]
     cells = [cell for row in result.rows.values() for cell in row.values()]
     if any(cell.published is not None for cell in cells) and not any(cell.verdict for cell in cells):
@@ -43,7 +46,7 @@ def header(result: TableResult) -> list[str]:
     """Column titles: the row, n, then measured and published for each context, then the verdicts if any."""
     titles = ["model", "n"]
     for context in result.table.contexts:
-        titles += [f"{context} inference", "IEMOCAP-4, paper"]
+        titles += [f"{context} inference", f"{PUBLISHED_ON}, paper"]
         if _judged(result):
             titles.append("verdict")
     return titles

@@ -11,9 +11,9 @@ from replicate.report import tables
 from .conftest import cell, judged, made, one_seed
 
 MARKDOWN = """\
-**table2: Masked training**
+**table2 on synthetic-tiny: Masked training**
 
-| model | n | A inference | published | AV inference | published |
+| model | n | A inference | IEMOCAP-4, paper | AV inference | IEMOCAP-4, paper |
 |---|---:|---:|---:|---:|---:|
 | COGMEN-A | 2 | 0.500 ± 0.250 | 0.636 | – | – |
 | Masked, ours | 2 | 0.625 ± 0.062 | – | 0.750 ± 0.125 | 0.687 |
@@ -32,7 +32,7 @@ table2,"Masked, ours",AV,0.75,0.125,2,0.625,0.875,0.687,,synthetic-tiny,paper,sm
 """
 
 JUDGED = """\
-| model | n | A inference | published | verdict | AV inference | published | verdict |
+| model | n | A inference | IEMOCAP-4, paper | verdict | AV inference | IEMOCAP-4, paper | verdict |
 |---|---:|---:|---:|---:|---:|---:|---:|
 | COGMEN-A | 2 | 0.500 ± 0.250 | 0.636 | inside | – | – | – |
 | Masked, ours | 2 | 0.625 ± 0.062 | – | – | 0.938 ± 0.062 | 0.687 | outside |
