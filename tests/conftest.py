@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import torch
 
 from replicate.cli import main
 
@@ -18,6 +19,12 @@ class Outcome(NamedTuple):
     status: int
     stdout: str
     stderr: str
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Products this small only lose time to threads."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

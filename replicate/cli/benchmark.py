@@ -6,15 +6,11 @@ from pathlib import Path
 
 import click
 
+from replicate.cli import options
+
 
 @click.command()
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Results folder; of several finished ones below it, the newest.",
-)
+@options.results
 @click.option(
     "--model", type=click.Path(path_type=Path), help="ONNX file (default: the one exported from the results)."
 )

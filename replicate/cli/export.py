@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from replicate.cli import options
+
 
 @click.group()
 def export() -> None:
@@ -13,13 +15,7 @@ def export() -> None:
 
 
 @export.command()
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Results folder; of several finished ones below it, the newest.",
-)
+@options.results
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for model.onnx (default: export/ in the results).")
 def onnx(results: Path, out: Path | None) -> None:
     """Export the best speech-only model to ONNX and check it against PyTorch.

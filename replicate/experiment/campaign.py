@@ -90,6 +90,11 @@ class Campaign:
         """Keys of all runs, in the order of ``specs``."""
         return [run_key(spec, self.corpus, self.device) for spec in self.specs()]
 
+    def seconds(self) -> list[float]:
+        """How long each stored run took to train, whenever that was."""
+        runs = (self.store.get(key) for key in self.keys())
+        return [run.record["seconds"] for run in runs if run is not None]
+
     def missing(self) -> list[RunSpec]:
         """The runs that are still to be trained."""
         return schedule.missing(self.specs(), self.corpus, self.store, self.device)

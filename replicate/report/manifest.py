@@ -18,7 +18,7 @@ _PACKAGES = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn", "onnx
 
 
 def write(campaign: Campaign, results: list[TableResult], seconds: float) -> Path:
-    """Write the manifest of a campaign's results; ``seconds`` is what training took just now. Returns its path."""
+    """Write the manifest of a campaign's results; ``seconds`` is what this call trained for; finished runs took theirs earlier. Returns its path."""
     first = results[0]
     folder = campaign.folder
     content = {
@@ -33,6 +33,7 @@ def write(campaign: Campaign, results: list[TableResult], seconds: float) -> Pat
         "device": campaign.device,
         "jobs": campaign.jobs,
         "wall_seconds": round(seconds, 1),
+        "training_seconds": round(sum(campaign.seconds()), 1),
         "machine": {
             "system": platform.platform(),
             "processor": _processor(),

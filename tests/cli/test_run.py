@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,9 @@ import pytest
 from replicate import errors
 
 
-def test_files_and_screen_hold_the_same_numbers(replicate, smoke_out, smoke_results):
+def test_files_and_screen_hold_the_same_numbers(replicate, smoke_out, tmp_path):
+    shutil.copytree(smoke_out, tmp_path / "out")
+    smoke_out, smoke_results = tmp_path / "out", tmp_path / "out" / "synthetic-tiny" / "smoke-paper"
     status, stdout, stderr = replicate("run", "table2", "--profile", "smoke", "--jobs", 1, "--out", smoke_out)
     assert status == 0
     assert "6 runs, 6 finished, 0 to train" in stderr and "replicate export onnx" in stderr

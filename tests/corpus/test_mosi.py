@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,9 +53,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_published_corpus(shared_data: Path) -> None:
-    start = time.perf_counter()
     corpus = mosi.read(shared_data / "mosi")
-    assert time.perf_counter() - start < 2
     assert [len(corpus.split(split)) for split in SPLITS] == [56, 6, 31]
     sizes = {split: sum(map(len, corpus.split(split))) for split in SPLITS}
     assert (sizes["train"] + sizes["dev"], sizes["test"]) == (1447, 752)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.experiment.store import Store, run_key
@@ -17,15 +15,6 @@ from replicate.training.settings import Arm, Budget, Protocol, RunSpec
 
 ARM = Arm("speech", "A", ("A",), "A", context_layers=1, gnn_heads=2)
 SPEC = RunSpec(ARM, Protocol("paper"), Budget(epochs=2, batch=2, learning_rate=1e-3), 24)
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Products this small only lose time to threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def seeds(*numbers: int) -> list[RunSpec]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import pytest
 import torch
 
 from replicate.model.cogmen import COGMEN, ModelConfig
@@ -13,15 +12,6 @@ from replicate.rng import seeded
 from replicate.training.data import Batch
 
 SMALL: dict[str, Any] = {"width": 6, "hidden": 8, "gnn_heads": 3, "feed_forward": 16, "dropout": 0.0}
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Products this small only lose time to threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def small_model(seed: int = 0, **config: Any) -> COGMEN:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pytest
-import torch
 
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.training.run import RunResult, train
@@ -17,15 +15,6 @@ from replicate.training.settings import Arm, Budget, Protocol, RunSpec
 A = Arm("speech", "A", ("A",), "A")
 AV = Arm("both", "AV", ("A", "AV"), "AV")
 MASK = replace(AV, name="masked", select="A", masked=True)
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Products this small only lose time to threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def corpus(lengths: tuple[int, ...] = (5, 3, 4, 1, 6, 2), classes: int = 2, **replaced: Any) -> Corpus:
