@@ -18,7 +18,10 @@ _PACKAGES = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn", "onnx
 
 
 def write(campaign: Campaign, results: list[TableResult], seconds: float) -> Path:
-    """Write the manifest of a campaign's results; ``seconds`` is what this call trained for; finished runs took theirs earlier. Returns its path."""
+    """Write the manifest of a campaign's results and return its path.
+
+    ``seconds`` is what this call trained for; runs that were finished took theirs earlier.
+    """
     first = results[0]
     folder = campaign.folder
     content = {
