@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export.check import Inputs, example, session
+from export.check import Inputs, check_file, example, session
 from export.speech import SpeechModel
 from replicate.corpus.types import Corpus
 from replicate.experiment.store import StoredRun
@@ -49,6 +50,24 @@ class Accuracy:
 
     engine: str
     test_f1: float
+
+
+def verify(run: StoredRun, model: Path) -> None:
+    """Refuse to time a file that does not compute what its run does.
+
+    Raises:
+        ExportFailed: see ``check_file``.
+    """
+    with deterministic():
+        check_file(model, SpeechModel(run.model(), run.scaling(), "reference"), model)
+
+
+def load_of_others() -> float | None:
+    """The machine's load over the last minute where it leaves too few cores for the benchmark, else None."""
+    if not hasattr(os, "getloadavg"):
+        return None
+    load = os.getloadavg()[0]
+    return load if load > (os.cpu_count() or 1) - 0.5 else None
 
 
 def engines(run: StoredRun, model: Path) -> dict[str, Callable[[int], Engine]]:

@@ -50,14 +50,16 @@ def check_file(path: Path, reference: SpeechModel, shown: Path) -> float:
             largest = max(largest, difference)
             if not difference <= TOLERANCE:  # a NaN fails, too
                 failed.append(f"lengths {', '.join(map(str, lengths))}: {difference:.1e}")
+    except OSError:
+        raise
     except Exception as error:
         # onnx and onnxruntime raise classes of their own without a common base.
         reason = " ".join(str(error).split())[:300]
-        raise ExportFailed(f"{shown} is not written: {type(error).__name__}: {reason}") from error
+        raise ExportFailed(f"{shown} cannot be run and is not to be used ({type(error).__name__}: {reason})") from error
     if failed:
         raise ExportFailed(
-            f"{shown} is not written: it differs from PyTorch by more than {TOLERANCE:g} for {'; '.join(failed)}; "
-            "compare your torch, onnx and onnxruntime with constraints.txt"
+            f"{shown} is not to be used: it differs from PyTorch by more than {TOLERANCE:g} for {'; '.join(failed)}; "
+            "compare your torch, onnx and onnxruntime with constraints.txt and export again"
         )
     return largest
 

@@ -64,6 +64,8 @@ def _export(model: SpeechModel, path: Path) -> None:
                 dynamic_shapes=shapes,
                 verbose=False,
             )
+    except OSError:
+        raise
     except Exception as error:
         # The exporter has dozens of exception classes of its own; whichever it is, no file must be left.
         reason = " ".join(str(error).split())[:300]

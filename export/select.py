@@ -52,8 +52,12 @@ def read_manifest(results: Path) -> dict[str, Any]:
     """
     try:
         manifest = json.loads((results / MANIFEST).read_text(encoding="utf-8"))
-        return {"runs": list(manifest["runs"]), "store": results / manifest["store"], "source": manifest["source"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        source = manifest["source"]
+        found = {"runs": manifest["runs"], "store": results / manifest["store"], "source": source}
+        if not all(isinstance(key, str) for key in found["runs"]) or not {"data", "data_dir"} <= source.keys():
+            raise TypeError("its runs or source are malformed")
+        return found
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NothingToExport(f"cannot read {results / MANIFEST} ({error}): run the table again") from error
 
 
@@ -69,7 +73,7 @@ def best_speech_run(results: Path) -> Choice:
     for key in manifest["runs"]:
         run = store.get(key)
         if run is None:
-            raise NothingToExport(f"run {key} is gone from {store.root}: run the table again")
+            raise NothingToExport(f"run {key} is not in {store.root}: run the table again, or copy its runs/ along")
         if "A" in run.record["arm"]["contexts"]:
             f1 = weighted_f1(run.labels("dev"), run.log_prob("dev", "A"))
             scores.setdefault(run.record["arm"]["name"], []).append((f1, run))

@@ -53,6 +53,12 @@ class EmptyDialogue(ReplicateError):
     exit_code = 16
 
 
+class BadName(ReplicateError):
+    """A name in a corpus is empty, too long, repeated, or holds characters that cannot be printed."""
+
+    exit_code = 34
+
+
 class LengthMismatch(ReplicateError):
     """Streams, speakers and labels of one dialogue disagree about its number of utterances."""
 

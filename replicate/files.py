@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import glob
 import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +19,7 @@ from replicate.errors import CannotWrite, DiskFull, ReplicateError
 
 def from_os_error(error: OSError, path: Path) -> ReplicateError:
     """The user's error behind an ``OSError`` met while working on ``path``."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return DiskFull(f"no room left on the disk while writing {path}: free some space, or choose another folder")
     reason = error.strerror or type(error).__name__
     return CannotWrite(f"cannot use {path}: {reason}; choose another place or repair its permissions")
@@ -31,6 +34,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target.parent, f".{target.name}.")
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix)
         os.close(handle)
     except OSError as error:
@@ -47,6 +51,14 @@ def atomic_path(target: Path) -> Iterator[Path]:
         raise from_os_error(error, target) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sweep(folder: Path, prefix: str) -> None:
+    """Remove what a killed process left behind; nobody writes a single file or run folder for an hour."""
+    for path in folder.glob(f"{glob.escape(prefix)}*"):
+        with contextlib.suppress(OSError):  # another process may sweep, too
+            if time.time() - path.stat().st_mtime > 3600:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def write_text(target: Path, text: str) -> None:
@@ -66,6 +78,7 @@ def atomic_folder(target: Path) -> Iterator[Path]:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target.parent, ".partial-")
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".partial-{target.name[:16]}-"))
     except OSError as error:
         raise from_os_error(error, target) from error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -15,6 +17,7 @@ from replicate.cli.data import data
 from replicate.cli.export import export
 from replicate.cli.run import run
 from replicate.errors import INTERRUPTED_EXIT_CODE, ReplicateError
+from replicate.files import from_os_error
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -33,6 +36,9 @@ for command in (run, export, benchmark, data, check):
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one line on stderr and an exit code of its own kind."""
     signal.signal(signal.SIGTERM, _as_interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an ASCII terminal gets a question mark for ±, no traceback
     try:
         status = cli.main(arguments, prog_name="replicate", standalone_mode=False)
     except click.exceptions.Exit as exit_:
@@ -41,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         status = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("error: interrupted; finished runs are kept, run the same command again to go on", err=True)
+        click.echo("error: interrupted; what was finished is kept, the same command goes on from there", err=True)
         status = INTERRUPTED_EXIT_CODE
     except ReplicateError as error:
         click.echo(f"error: {' '.join(str(error).split())}", err=True)
@@ -50,6 +56,10 @@ def main(arguments: list[str] | None = None) -> None:
         # The reader of our output (head, less) has gone; nothing is left to say.
         sys.stderr.close()
         status = 0
+    except OSError as error:
+        found = from_os_error(error, Path(error.filename or "the output"))
+        click.echo(f"error: {found}", err=True)
+        status = found.exit_code
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from replicate.cli import options
+from replicate.cli import console, options
 
 
 @click.command()
@@ -16,14 +16,13 @@ from replicate.cli import options
 )
 @click.option("--calls", type=click.IntRange(1), default=200, show_default=True, help="Timed calls of each engine.")
 def benchmark(results: Path, model: Path | None, calls: int) -> None:
-    """Time PyTorch and onnxruntime on the same inputs, and compare their F1 on the test set.
+    """Time PyTorch against onnxruntime.
 
-    30 utterances, batch 1 and 32, 1 and 2 threads, on the CPU. The engines take turns, so that their ratios
-    hold on a busy machine.
+    Both get the same inputs: 30 utterances, batch 1 and 32, 1 and 2 threads, on the CPU; their F1 on the test set
+    stands beside the times. The engines take turns, so that a machine that slows down slows all of them; yet with
+    two threads a machine that is busy otherwise can spoil any ratio, and is reported.
     """
     import json
-
-    from rich.console import Console
 
     from export import benchmark as timing
     from export import report
@@ -32,22 +31,23 @@ def benchmark(results: Path, model: Path | None, calls: int) -> None:
 
     folder = newest_results(results)
     path, run, corpus = exported_run(folder, model)
-    console = Console(stderr=True)
-    with console.status("F1 on test") as status:
+    err = console.status()
+    timing.verify(run, path)
+    busy = timing.load_of_others()
+    if busy is not None:
+        err.print(f"warning: this machine is busy (load {busy:.1f}): the times below tell more of that than of models")
+    with err.status("F1 on test") as status:
 
         def tell(what: str) -> None:
             # A status line moves only in a terminal.
             status.update(f"timing {what}")
-            if not console.is_terminal:
-                console.print(f"timing {what}", highlight=False)
+            if not err.is_terminal:
+                err.print(f"timing {what}")
 
         accuracy = timing.test_f1(run, path, corpus)
         timings = timing.time_all(run, path, calls, tell)
-    out = Console()
-    if not out.is_terminal:
-        out.width = 200
-    report.show(timings, accuracy, run.record, out)
-    target = path.with_name("benchmark.json")
+    target = folder / "export" / "benchmark.json"
     about = {"model": str(path), "run": run.record["key"], "corpus": run.record["corpus"]["name"]}
     write_text(target, json.dumps(timing.as_json(timings, accuracy, about), indent=1) + "\n")
-    console.print(f"Written to {target}", highlight=False, soft_wrap=True)
+    report.show(timings, accuracy, run.record, console.results())
+    err.print(f"Written to {target}", soft_wrap=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from replicate.cli import console
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ def list_() -> None:
     ]
     _table(("corpus", "what it is", "here"), rows)
     missing = [name for name, _, here in rows if here == "no"]
-    _next("data", "fetch", missing[0]) if missing else _next("data", "info", rows[0][0])
+    console.suggest("data", "fetch", missing[0]) if missing else console.suggest("data", "info", rows[0][0])
 
 
 @data.command()
@@ -49,14 +50,14 @@ def info(corpus: str, data_dir: Path | None) -> None:
     found = load(corpus, data_dir)
     _print(f"corpus: {found.name}", f"hash: {found.hash}", f"scaled before training: {_yes(found.standardise)}")
     _print(f"published IEMOCAP-4 release: {_yes(found.published)}", *(f"note: {note}" for note in found.notes))
-    entry = CATALOGUE.get(found.name)
+    entry = CATALOGUE.get(corpus)
     if entry:
         _print(f"source: {entry.source}", f"licence: {entry.licence}")
     _print("")
     _table(("split", "dialogues", "utterances", *found.labels, *found.speakers, "lengths"), _splits(found))
     _print("")
     _table(("stream", "columns"), [(name, str(width)) for name, width in found.widths.items()])
-    _next("run", "table2", "--data", corpus, *_place(data_dir))
+    console.suggest("run", "table2", "--data", corpus, *_place(data_dir))
 
 
 @data.command()
@@ -70,7 +71,6 @@ def info(corpus: str, data_dir: Path | None) -> None:
 @click.option("--base-url", help="A mirror with the layout of raw.githubusercontent.com, the default.")
 def fetch(name: str, folder: Path | None, base_url: str | None) -> None:
     """Download the published files of corpus NAME, going on where a former try stopped."""
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 
     from replicate.corpus import CATALOGUE, data_folder
@@ -78,10 +78,11 @@ def fetch(name: str, folder: Path | None, base_url: str | None) -> None:
     from replicate.corpus.fetch import fetch as fetch_files
 
     target = folder or data_folder(name)
+    err = console.status()
     if name in CATALOGUE:
         click.echo(CATALOGUE[name].licence, err=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with Progress(*columns, console=err, disable=not err.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 
         def show(file: str, done: int, total: int | None) -> None:
@@ -91,7 +92,7 @@ def fetch(name: str, folder: Path | None, base_url: str | None) -> None:
 
         paths = fetch_files(name, target, base_url or BASE_URL, show)
     _print(*map(str, paths))
-    _next("data", "info", name, *_place(folder))
+    console.suggest("data", "info", name, *_place(folder))
 
 
 @data.command()
@@ -111,7 +112,7 @@ def convert(source: str, out: Path, data_dir: Path | None, force: bool) -> None:
     corpus = load(source, data_dir)
     archive.write(corpus, out)
     _print(f"{out}: {len(corpus.dialogues)} dialogues, hash {corpus.hash}")
-    _next("data", "info", str(out))
+    console.suggest("data", "info", str(out))
 
 
 def _splits(corpus: Corpus) -> list[tuple[str, ...]]:
@@ -148,26 +149,20 @@ def _print(*lines: str) -> None:
         click.echo(line)
 
 
-def _next(*command: str) -> None:
-    click.echo(f"next: replicate {shlex.join(command)}", err=True)
-
-
 def _place(folder: Path | None) -> list[str]:
     return ["--data-dir", str(folder)] if folder else []
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(markup=False, highlight=False, emoji=False)
-    if not console.is_terminal:
-        # rich would cut the columns to 80 characters
-        console = Console(markup=False, highlight=False, emoji=False, width=1000)
-    table = Table(*header, box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+    out = console.results()
+    table = Table(box=box.SIMPLE_HEAD if out.is_terminal else None, pad_edge=False)
+    for title in header:
+        table.add_column(title, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    with console.capture() as captured:
-        console.print(table)
+    with out.capture() as captured:
+        out.print(table)
     _print(*(line.rstrip() for line in captured.get().splitlines()))

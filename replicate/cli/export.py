@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from replicate.cli import options
+from replicate.cli import console, options
 
 
 @click.group()
@@ -23,8 +23,6 @@ def onnx(results: Path, out: Path | None) -> None:
     The arm with the best mean dev F1 on audio alone is taken, and its best seed on dev; test is never looked
     at. The file is written only if onnxruntime agrees with the PyTorch reference within 1e-4.
     """
-    from rich.console import Console
-
     from export.check import TOLERANCE
     from export.onnx_file import write
     from export.select import best_speech_run, newest_results
@@ -34,9 +32,9 @@ def onnx(results: Path, out: Path | None) -> None:
     record = choice.run.record
     target = (out or folder / "export") / "model.onnx"
     means = ", ".join(f"{arm} {f1:.3f}" for arm, f1 in choice.mean_dev_f1.items())
-    console = Console(stderr=True)
-    console.print(f"From {folder}: mean dev F1 on audio alone: {means}", highlight=False, soft_wrap=True)
-    with console.status("exporting and checking"):
+    err = console.status()
+    err.print(f"From {folder}: mean dev F1 on audio alone: {means}", soft_wrap=True)
+    with err.status("exporting and checking"):
         largest = write(choice, target)
     click.echo(target)
     size = target.stat().st_size / 1e6
@@ -44,6 +42,6 @@ def onnx(results: Path, out: Path | None) -> None:
         f"{record['arm']['name']}, seed {record['seed']} (dev F1 {choice.dev_f1:.3f}), trained on "
         f"{record['corpus']['name']}, {size:.1f} MB",
         f"largest difference between onnxruntime and PyTorch: {largest:.1e} (limit {TOLERANCE:g})",
-        f"Next: replicate benchmark --results {folder}" + (f" --model {target}" if out else ""),
     ):
-        console.print(line, highlight=False, soft_wrap=True)
+        err.print(line, soft_wrap=True)
+    console.suggest("benchmark", "--results", folder, *(["--model", target] if out else []))

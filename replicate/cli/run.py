@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from replicate.cli import console
+
 
 @click.command()
 @click.argument("tables", nargs=-1, required=True, metavar="TABLE...")
@@ -56,9 +58,10 @@ def run(
     out: Path,
     dry_run: bool,
 ) -> None:
-    """Train the runs of each TABLE ("table2", or "all") that are not finished, and print the tables."""
-    from rich.console import Console
+    """Train and print tables.
 
+    Each TABLE is a name such as table2, or all. Runs that are finished are not repeated.
+    """
     from replicate.experiment import definitions
     from replicate.experiment.campaign import Campaign
     from replicate.report import manifest, progress
@@ -66,22 +69,20 @@ def run(
 
     names = definitions.table_names() if "all" in tables else list(dict.fromkeys(tables))
     campaign = Campaign.prepare(names, profile, protocol, seeds, data, data_dir, device, jobs, out)
-    out_console = Console()
-    if not out_console.is_terminal:
-        out_console.width = 200  # a file has no edge to cut cells at
-    err_console = Console(stderr=True)
+    out_console, err_console = console.results(), console.status()
     todo = campaign.missing()
-    err_console.print(campaign.describe(len(todo)), highlight=False, soft_wrap=True)
+    err_console.print(campaign.describe(len(todo)), soft_wrap=True)
     if dry_run:
         for spec in todo:
-            out_console.print(f"{spec.arm.name}, seed {spec.seed}", highlight=False)
+            out_console.print(f"{spec.arm.name}, seed {spec.seed}")
         return
     with progress.training(todo, campaign.corpus, err_console) as listen:
         seconds = campaign.train(todo, listen)
     results = campaign.results()
     for result in results:
-        report.show(result, out_console)
         report.write(result, campaign.folder)
     manifest.write(campaign, results, seconds)
-    err_console.print(f"Written to {campaign.folder}/", highlight=False, soft_wrap=True)
-    err_console.print(f"Next: replicate export onnx --results {campaign.folder}", highlight=False, soft_wrap=True)
+    for result in results:
+        report.show(result, out_console)
+    err_console.print(f"Written to {campaign.folder}/", soft_wrap=True)
+    console.suggest("export", "onnx", "--results", campaign.folder)

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from replicate.errors import EmptyDialogue, LengthMismatch, NonFinite, OutOfRange, SplitOverlap, WrongWidth
+from replicate.errors import BadName, EmptyDialogue, LengthMismatch, NonFinite, OutOfRange, SplitOverlap, WrongWidth
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
@@ -53,7 +53,7 @@ class Corpus:
         notes: sentences that every table on this corpus prints.
 
     Raises:
-        EmptyDialogue, LengthMismatch, NonFinite, OutOfRange, SplitOverlap, WrongWidth: naming the dialogue.
+        BadName, EmptyDialogue, LengthMismatch, NonFinite, OutOfRange, SplitOverlap, WrongWidth: naming the dialogue.
     """
 
     name: str
@@ -65,6 +65,9 @@ class Corpus:
     notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
+        _check_names("corpus", (self.name,), "a corpus file")
+        _check_names("class", self.labels, f"corpus {self.name}")
+        _check_names("speaker", self.speakers, f"corpus {self.name}")
         if not self.dialogues:
             raise EmptyDialogue(f"corpus {self.name} holds no dialogue: check the source it was read from")
         counts = Counter(dialogue.id for dialogue in self.dialogues)
@@ -75,7 +78,9 @@ class Corpus:
                     f"corpus {self.name}: dialogue {id_} is listed {count} times (in {', '.join(splits)}): "
                     "a dialogue belongs to one split, once"
                 )
+        _check_names("dialogue", tuple(counts), f"corpus {self.name}")
         widths = self.widths
+        _check_names("stream", tuple(widths), f"corpus {self.name}")
         for dialogue in self.dialogues:
             _check_dialogue(dialogue, self, widths)
 
@@ -108,6 +113,15 @@ def _hashed_parts(corpus: Corpus) -> Iterator[bytes]:
             array = dialogue.features[name]
             yield repr((name, array.shape)).encode()
             yield np.ascontiguousarray(array, "<f4").tobytes()
+
+
+def _check_names(what: str, names: tuple[str, ...], where: str) -> None:
+    """Names end up in tables, paths and terminals."""
+    for name in names:
+        if not name.strip() or len(name) > 100 or not name.isprintable():
+            raise BadName(f"{where}: {what} name {name[:40]!r} is empty, longer than 100 characters, or unprintable")
+    if not names or len(set(names)) < len(names):
+        raise BadName(f"{where}: {what} names are none, or repeat: {', '.join(names)[:100]}")
 
 
 def _check_dialogue(dialogue: Dialogue, corpus: Corpus, widths: dict[str, int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -57,7 +58,7 @@ class Campaign:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         jobs = jobs or (1 if place == "cuda" else cores)
         # Remembered for those who load the same corpus later (export, benchmark), from wherever they start.
-        name = data or budget.corpus
+        name = budget.corpus if data is None else data
         folder = None if data_dir is None else str(data_dir.resolve())
         source = (name if name in CATALOGUE else str(Path(name).resolve()), folder)
         corpus = load(name, data_dir)
@@ -71,7 +72,14 @@ class Campaign:
         """Where tables, figures and the manifest go."""
         # A corpus file may carry any name; only a plain one may become a folder.
         corpus = re.sub(r"[^\w.-]+", "-", self.corpus.name).strip(".-") or "corpus"
-        return self.out / corpus / f"{self.profile.name}-{self.protocol.name}"
+        kind = f"{self.profile.name}-{self.protocol.name}"
+        plain = self.out / corpus / kind
+        # Two corpora may share a name; the second must not write over the tables of the first.
+        return (
+            plain
+            if _measured_on(plain) in (None, self.corpus.hash)
+            else (self.out / f"{corpus}-{self.corpus.hash[:8]}" / kind)
+        )
 
     @property
     def store(self) -> Store:
@@ -110,6 +118,8 @@ class Campaign:
 
     def train(self, todo: list[RunSpec], listen: schedule.Listener) -> float:
         """Train ``todo``; returns the seconds it took."""
+        if todo:
+            self.store.probe()
         began = time.perf_counter()
         schedule.run_all(todo, self.corpus, self.store, self.device, self.jobs, listen)
         return time.perf_counter() - began
@@ -120,3 +130,11 @@ class Campaign:
             results.collect(table, self.profile, self.protocol, self.seeds, self.corpus, self.store, self.device)
             for table in self.tables
         ]
+
+
+def _measured_on(folder: Path) -> str | None:
+    """Hash of the corpus that the tables in a results folder were measured on, None where there are none."""
+    try:
+        return str(json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["corpus"]["hash"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import sys
 import types
 from dataclasses import MISSING, dataclass, field, fields
@@ -28,7 +29,6 @@ class Row:
     name: str
     arm: str
     published: dict[str, float] = field(default_factory=dict)
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def protocol(name: str) -> Protocol:
     section = _section(sections[name], where)
     masking = _build(Masking, section.pop("masking", {}), f"{where}.masking")
     chances = (masking.none, masking.audio, masking.visual, masking.random)
-    if min(chances) < 0 or abs(sum(chances) - 1) > 1e-9:
+    if not (min(chances) >= 0 and abs(sum(chances) - 1) <= 1e-9):  # so that NaN fails
         raise BadTable(f"{where}.masking: none, audio, visual and random must be 0 or more, and sum to 1")
     if not 0 <= masking.start <= 1 or masking.length < 1:
         raise BadTable(f"{where}.masking: start must be a probability, and length 1 at least")
@@ -114,8 +114,11 @@ def profile(name: str) -> Profile:
     found = _build(Profile, own, where, name=name, budget=_build(Budget, section, where))
     if not found.seeds or len(set(found.seeds)) < len(found.seeds):
         raise BadTable(f"{where}: seeds are none, or repeat")
-    if min(found.budget.epochs, found.budget.batch) < 1:
-        raise BadTable(f"{where}: epochs and batch must be 1 at least")
+    budget = found.budget
+    if min(budget.epochs, budget.batch) < 1 or min(found.seeds) < 0:
+        raise BadTable(f"{where}: epochs and batch must be 1 at least, seeds 0 at least")
+    if not 0 < budget.learning_rate < math.inf or not 0 <= budget.weight_decay < math.inf:
+        raise BadTable(f"{where}: learning_rate must be above 0, weight_decay 0 at least")
     return found
 
 
@@ -150,8 +153,12 @@ def table(name: str) -> Table:
     found = _build(Table, content, f"{name}.toml", name=name, rows=tuple(rows))
     for context in found.contexts:
         _known(context, CONTEXTS, f"{name}.toml", "context")
+    if not rows:
+        raise BadTable(f"{name}.toml: a table needs [[rows]]")
     for number, row in enumerate(rows, 1):
-        for context in row.published:
+        for context, value in row.published.items():
+            if not 0 <= value <= 1:
+                raise BadTable(f"{name}.toml, row {number}: published {value} is no F1 between 0 and 1")
             _known(context, found.contexts, f"{name}.toml, row {number}", "context of the table")
     return found
 

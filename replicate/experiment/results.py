@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from replicate.corpus.types import Corpus
+from replicate.errors import CorruptRun
 from replicate.experiment.definitions import Profile, Table, arms
 from replicate.experiment.statistics import Summary, summarise, verdict
 from replicate.experiment.store import Store, StoredRun, run_key
@@ -58,7 +59,9 @@ def collect(
     for spec in specs(table, profile, protocol, seeds):
         stored = store.get(run_key(spec, corpus, device))
         if stored is None:
-            raise KeyError(f"run of {spec.arm.name}, seed {spec.seed} vanished from {store.root}")
+            raise CorruptRun(
+                f"the run of {spec.arm.name}, seed {spec.seed} has gone from {store.root}: run the same command again"
+            )
         runs.setdefault(spec.arm.name, []).append(stored)
     known = arms()
     rows = {

@@ -6,6 +6,7 @@ import ast
 import functools
 import hashlib
 import json
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from safetensors.torch import load_file, save
 import replicate
 from replicate.corpus.types import SPLITS, Corpus
 from replicate.errors import CorruptRun
-from replicate.files import atomic_folder, sha256
+from replicate.files import atomic_folder, from_os_error, sha256
 from replicate.model.cogmen import COGMEN, ModelConfig
 from replicate.training.data import Scale
 from replicate.training.run import RunResult
@@ -109,6 +110,19 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    def probe(self) -> None:
+        """Make sure that runs can be written, before hours are spent on one.
+
+        Raises:
+            DiskFull, CannotWrite: they cannot.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root):
+                pass
+        except OSError as error:
+            raise from_os_error(error, self.root) from error
 
     def get(self, key: str) -> StoredRun | None:
         """The run of that key with every file's hash checked, or None where it was never finished.

@@ -89,8 +89,8 @@ def scales(corpus: Corpus, streams: tuple[str, ...]) -> dict[str, Scale]:
         width = corpus.widths[name]
         mean, deviation = np.zeros(width), np.ones(width)
         if corpus.standardise:
-            rows = np.concatenate([dialogue.features[name] for dialogue in corpus.split("train")])
-            mean, deviation = rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
+            rows = np.concatenate([dialogue.features[name] for dialogue in corpus.split("train")]).astype(np.float64)
+            mean, deviation = rows.mean(0), rows.std(0)
             # A constant column's deviation is 0 up to rounding; dividing by it would blow the rounding up.
             constant = deviation <= 1e-6 * np.abs(rows).max(0)
             deviation = np.where(constant, 1.0, deviation)

@@ -198,7 +198,10 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays}
     except (OSError, ValueError, zipfile.BadZipFile, AttributeError, EOFError) as error:
-        raise NotThisFormat(f"cannot read {path} as .npz without pickles: {error}") from error
+        raise NotThisFormat(
+            f"cannot read {path} as a recording ({type(error).__name__}): give .npz files of recorded outputs, "
+            "without pickles"
+        ) from error
 
 
 def _batch(arrays: dict[str, NDArray[Any]], dialogues: list[int], streams: tuple[str, ...]) -> Batch:

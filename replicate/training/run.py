@@ -167,8 +167,8 @@ def _fit(
         )
         if not math.isfinite(epoch.train_loss + epoch.dev_loss):
             raise Diverged(
-                f"{arm.name}, seed {spec.seed}: the loss is no number after epoch {number}; lower the learning "
-                "rate or check the scale of the features"
+                f"{arm.name}, seed {spec.seed}: the loss is no number after epoch {number}; check the scale of "
+                "the features, or lower the profile's learning_rate"
             )
         schedule.step(epoch.dev_loss)
         if not curve or epoch.dev_f1 > curve[best - 1].dev_f1:

@@ -55,7 +55,7 @@ def test_list_names_every_corpus_and_cuts_nothing() -> None:
     for line, (name, entry) in zip(lines[1:], CATALOGUE.items(), strict=True):
         here = "no" if entry.files else "generated"
         assert line.split() == [name, *entry.what.split(), here]
-    assert result.stderr == "next: replicate data fetch mosi\n"
+    assert result.stderr == "Next: replicate data fetch mosi\n"
 
 
 def test_list_sees_what_is_there(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_info_whole_output(small: Path) -> None:
         "audio   3\n"
         "visual  5\n"
     )
-    assert result.stderr == f"next: replicate run table2 --data {small}\n"
+    assert result.stderr == f"Next: replicate run table2 --data {small}\n"
 
 
 def test_info_of_a_named_corpus_tells_its_licence() -> None:
@@ -106,7 +106,7 @@ def test_convert_keeps_the_hash_and_replaces_only_when_told(small: Path, tmp_pat
     result = call("convert", small, out)
     assert result.exit_code == 0
     assert result.stdout == f"{out}: 3 dialogues, hash {load(small).hash}\n"
-    assert result.stderr == f"next: replicate data info {out}\n"
+    assert result.stderr == f"Next: replicate data info {out}\n"
     before = out.stat().st_mtime_ns
     error = refused("convert", "synthetic-tiny", out)
     assert isinstance(error, CannotWrite)
@@ -134,7 +134,7 @@ def test_fetch_of_what_is_there_prints_the_paths(tmp_path: Path, monkeypatch: py
     assert result.exit_code == 0
     assert result.stdout == f"{tmp_path / 'b.csv'}\n"
     assert result.stderr.startswith("Ask first.\n")
-    assert result.stderr.endswith(f"next: replicate data info made-up --data-dir {tmp_path}\n")
+    assert result.stderr.endswith(f"Next: replicate data info made-up --data-dir {tmp_path}\n")
 
 
 def test_fetch_without_a_network(tmp_path: Path) -> None:

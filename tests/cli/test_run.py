@@ -1,11 +1,13 @@
 import csv
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +72,55 @@ def test_ctrl_c_keeps_what_is_finished_and_nothing_half(tmp_path, jobs):
     folders = list((out / "runs").iterdir())
     assert folders and all((folder / "run.json").is_file() for folder in folders)
     assert not (out / "synthetic-tiny").exists()
+
+
+def test_a_name_in_brackets_is_a_name_and_no_markup(replicate, tmp_path):
+    from dataclasses import replace
+
+    from replicate.corpus.archive import write
+    from replicate.corpus.synthetic import generate as make
+
+    write(replace(make("synthetic-tiny"), name="[/red]tiny"), tmp_path / "tiny.npz")
+    out = tmp_path / "[b] out"
+    arguments = ["--data", tmp_path / "tiny.npz", "--profile", "smoke", "--seeds", "24,", "--jobs", 1, "--out", out]
+    status, stdout, stderr = replicate("run", "table2", *arguments)
+    assert status == 0 and "table2 on [/red]tiny: " in stdout
+    (written,) = out.glob("*/smoke-paper/table2.md")
+    # The next command can be pasted: the path is quoted.
+    assert shlex.split(stderr.splitlines()[-1])[-1] == str(written.parent)
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_no_digit_is_cut_in_a_narrow_terminal(smoke_results, width):
+    import io
+
+    from rich.console import Console
+
+    from replicate.corpus.synthetic import generate as make
+    from replicate.experiment.campaign import Campaign
+    from replicate.report import tables
+
+    out = smoke_results.parents[1]
+    campaign = Campaign.prepare(["table2"], "smoke", "paper", None, None, None, "cpu", 1, out)
+    screen = io.StringIO()
+    (result,) = campaign.results()
+    tables.show(result, Console(file=screen, width=width))
+    rows = [line.split() for line in screen.getvalue().splitlines() if line.strip().startswith("COGMEN")]
+    content = json.loads((smoke_results / "table2.json").read_text())["rows"]
+    assert make("synthetic-tiny").hash == result.corpus_hash
+    for row, expected in zip(rows, content, strict=True):
+        assert row[:2] == [expected["row"], "2"]
+        for cell in expected["cells"].values():
+            assert [f"{cell['mean']:.3f}", "±", f"{cell['std']:.3f}"] == [
+                row[i + k] for k in range(3) for i in [row.index(f"{cell['mean']:.3f}")]
+            ]
+
+
+def test_a_full_disk_under_the_output_is_an_error_of_its_own():
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "replicate", "data", "list"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == errors.DiskFull.exit_code and "Traceback" not in done.stderr

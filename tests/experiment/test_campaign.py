@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from replicate.errors import BadSeeds, MissingStream, UnknownTable
+from replicate.errors import BadSeeds, CannotWrite, MissingStream, UnknownCorpus, UnknownTable
 from replicate.experiment import definitions, results
 from replicate.experiment.campaign import Campaign
 from replicate.experiment.definitions import Row
@@ -152,3 +152,31 @@ def test_the_files_of_the_campaign_hold_its_numbers(finished, smoke_results):
     (result,) = finished.results()
     stored = json.loads((smoke_results / "table2.json").read_text())
     assert stored["rows"][2]["cells"]["AV"]["values"] == list(result.rows["COGMEN-Mask"]["AV"].values)
+
+
+def test_a_second_corpus_of_the_same_name_gets_a_folder_of_its_own(tmp_path):
+    first = prepare(tmp_path)
+    assert first.folder == tmp_path / "synthetic-tiny" / "smoke-paper"
+    first.folder.mkdir(parents=True)
+    (first.folder / "manifest.json").write_text('{"corpus": {"hash": "of another"}}')
+    assert first.folder == tmp_path / f"synthetic-tiny-{first.corpus.hash[:8]}" / "smoke-paper"
+    (tmp_path / "synthetic-tiny" / "smoke-paper" / "manifest.json").write_text(
+        json.dumps({"corpus": {"hash": first.corpus.hash}})
+    )
+    assert first.folder == tmp_path / "synthetic-tiny" / "smoke-paper"
+
+
+def test_a_store_that_cannot_be_written_is_found_before_training(tmp_path):
+    (tmp_path / "out").write_text("")
+    campaign = prepare(tmp_path / "out")
+
+    def listen(progress):
+        pytest.fail("trained before looking")
+
+    with pytest.raises(CannotWrite, match="out"):
+        campaign.train(campaign.missing(), listen)
+
+
+def test_an_empty_corpus_name_is_not_the_default(tmp_path):
+    with pytest.raises(UnknownCorpus):
+        prepare(tmp_path, data="")

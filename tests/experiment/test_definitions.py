@@ -131,6 +131,12 @@ BAD = [
     ("profiles", "seeds = [24, 25]", "", ["profiles.toml", "[smoke]", "'seeds'"]),
     ("profiles", "seeds = [24, 25]", "seeds = []", ["profiles.toml", "[smoke]", "seeds"]),
     ("profiles", "seeds = [24, 25]", "seeds = [24, 24]", ["profiles.toml", "[smoke]", "seeds"]),
+    ("profiles", "seeds = [24, 25]", "seeds = [-1, 25]", ["profiles.toml", "[smoke]", "seeds"]),
+    ("profiles", "learning_rate = 1e-3", "learning_rate = nan", ["profiles.toml", "[smoke]", "learning_rate"]),
+    ("profiles", "learning_rate = 1e-3", "learning_rate = -1e-3", ["profiles.toml", "[smoke]", "learning_rate"]),
+    ("protocols", "none = 0.1", "none = nan", ["protocols.toml", "[paper].masking", "none"]),
+    ("table2", "{ A = 0.636 }", "{ A = 63.6 }", ["table2.toml", "row 1", "63.6"]),
+    ("table2", "[[rows]]", "[[row]]", ["table2.toml", "'row'"]),
     ("profiles", "[smoke]", "[smok]", ["profiles.toml", "'smoke'", "smok"]),
 ]
 

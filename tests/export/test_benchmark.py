@@ -2,9 +2,11 @@ import json
 import shutil
 
 import numpy as np
+import onnx
 import pytest
 
 from export.benchmark import BATCHES, THREADS
+from replicate import errors
 
 
 @pytest.fixture(scope="module")
@@ -27,3 +29,15 @@ def test_export_then_benchmark_from_the_command_line(replicate, bench_out):
     scores = {entry["engine"]: entry["test_f1"] for entry in content["test"]}
     assert len(scores) == 3 and np.ptp(list(scores.values())) < 1e-9
     assert f"{scores['onnxruntime']:.4f}" in stdout
+
+
+def test_a_file_that_computes_something_else_is_not_timed(replicate, bench_out, tmp_path):
+    status, stdout, _ = replicate("export", "onnx", "--results", bench_out, "--out", tmp_path)
+    model = onnx.load(tmp_path / "model.onnx")
+    for tensor in model.graph.initializer:
+        if tensor.name.endswith("clf.lin2.bias"):
+            array = onnx.numpy_helper.to_array(tensor)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(array + np.arange(4, dtype="f4"), tensor.name))
+    onnx.save(model, tmp_path / "model.onnx")
+    status, stdout, stderr = replicate("benchmark", "--results", bench_out, "--model", tmp_path / "model.onnx")
+    assert status == errors.ExportFailed.exit_code and stdout == "" and "differs from PyTorch" in stderr
