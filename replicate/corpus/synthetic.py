@@ -41,7 +41,7 @@ class Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    # Counts of the IEMOCAP-4 release (PAPER: section 4, counted in the released features).
+    # Counts of the IEMOCAP-4 release.
     "synthetic": Preset(
         (30, 30, 30, 30, 31), (595, 1084, 1708, 1103), 76, {"audio": 100, "visual": 512, "hubert": 1024}
     ),

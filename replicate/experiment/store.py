@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch_geometric
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -52,7 +53,9 @@ def run_key(spec: RunSpec, corpus: Corpus, device: str) -> str:
     del decides["arm"]["name"], decides["protocol"]["name"]
     if not spec.arm.masked:
         del decides["protocol"]["masking"]
-    decides |= {"corpus": corpus.hash, "device": device, "torch": torch.__version__, "code": code_version()}
+    # torch_geometric's layers draw their own initial weights.
+    versions = {"torch": torch.__version__, "torch_geometric": torch_geometric.__version__, "code": code_version()}
+    decides |= {"corpus": corpus.hash, "device": device, **versions}
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
 
 

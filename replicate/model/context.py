@@ -7,12 +7,12 @@ from torch import Tensor, nn
 
 
 def encoder_heads(width: int) -> int:
-    """The first head count in 7..14 that divides ``width``, else 1 (released code; the paper does not say)."""
+    """The first head count in 7..14 that divides ``width``, else 1 (rule of the released code)."""
     return next((heads for heads in range(7, 15) if width % heads == 0), 1)
 
 
 class ContextExtractor(nn.Module):
-    """Post-norm transformer encoder without positions, then a linear layer to ``hidden`` (paper section 3.1).
+    """Post-norm transformer encoder without positions, then a linear layer to ``hidden`` (as in the released code).
 
     Args:
         width: columns of the input; the encoder works at this width.

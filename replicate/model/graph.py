@@ -1,7 +1,7 @@
 """The window graph: which utterance sends to which, and under which relation. Built here and nowhere else.
 
 Utterance j sends to every i in [j - past, j + future] of its own dialogue, itself included; so i receives from
-the band [i - future, i + past]. Paper section 3.1; directions and relation numbers as in the released code.
+the band [i - future, i + past]. Directions and relation numbers are those of the released code.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 
 def weighted_f1(labels: ArrayLike, log_prob: ArrayLike) -> float:
-    """F1 per class, averaged by the classes' shares, in 0..1 (paper section 4).
+    """F1 per class, averaged by the classes' shares, in 0..1 (the paper's metric).
 
     Shapes:
         labels: (N,) int; log_prob: (N, classes), or any scores whose largest wins.

@@ -14,7 +14,7 @@ MaskUnit = Literal["utterance", "dialogue", "batch"]
 
 @dataclass(frozen=True)
 class Masking:
-    """How masked training draws (paper section 3.4 and Appendix A).
+    """How masked training draws (the paper's masked training and its Appendix A).
 
     Attributes:
         unit: what shares one draw. Text: each input of its own; released code: the whole batch.
@@ -70,7 +70,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Budget:
-    """How long and how fast to train (released code's values; the paper's text gives none of them)."""
+    """How long and how fast to train; the defaults are the original's."""
 
     epochs: int = 55
     batch: int = 32

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from replicate.corpus.types import Corpus, Dialogue
+from replicate.errors import ReplicateError
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +22,16 @@ def shared_data() -> Path:
     if not (shared / "data").is_dir():
         pytest.skip(f"{shared / 'data'} is not there: set REPLICATE_SHARED to run the tests on real files")
     return shared / "data"
+
+
+def assert_refused(read: Callable[[], Any], error: type[ReplicateError], words: str, path: Path) -> None:
+    """``read`` raises just this error, in one line that names the file and says ``words``."""
+    with pytest.raises(ReplicateError) as caught:
+        read()
+    assert type(caught.value) is error
+    assert words in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def dialogue(id_: str = "d1", n: int = 2, split: Any = "train", **replace: Any) -> Dialogue:

@@ -22,6 +22,8 @@ from replicate.errors import (
     WrongWidth,
 )
 
+from .conftest import assert_refused
+
 IDS, SPEAKER, LABEL, TEXT, AUDIO, VISUAL, SENTENCE, TRAIN, TEST = range(9)
 
 
@@ -189,12 +191,7 @@ def test_bad_raw_features_name_file_and_dialogue(case: str, nine: list[Any], pic
     error, words, change = BAD[case]
     change(nine)
     path = pickled(tuple(nine))
-    with pytest.raises(ReplicateError) as caught:
-        cogmen.read(path)
-    assert type(caught.value) is error
-    assert words in str(caught.value)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert_refused(lambda: cogmen.read(path), error, words, path)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ from replicate.errors import (
     WrongWidth,
 )
 
+from .conftest import assert_refused
+
 COLUMNS = {"audio": 73, "video": 100, "text": 100}
 
 
@@ -134,12 +136,7 @@ BAD: dict[str, tuple[type[ReplicateError], str, str, Callable[[list[list[str]]],
 def test_bad_files_are_named_with_their_row(case: str, folder: Path) -> None:
     error, words, file, change = BAD[case]
     edit(folder / file, change)
-    with pytest.raises(ReplicateError) as caught:
-        mosi.read(folder)
-    assert type(caught.value) is error
-    assert words in str(caught.value)
-    assert str(folder) in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert_refused(lambda: mosi.read(folder), error, words, folder)
 
 
 def test_a_file_cut_in_the_middle_of_a_row(folder: Path) -> None:
