@@ -6,21 +6,32 @@ import json
 import os
 import re
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from replicate.corpus import CATALOGUE, load
 from replicate.corpus.types import Corpus
+from replicate.errors import CorruptRun, MissingStream
 from replicate.experiment import definitions, results, schedule
-from replicate.experiment.definitions import Profile, Table
-from replicate.experiment.store import Store, run_key
+from replicate.experiment.definitions import Profile, Row, Table
+from replicate.experiment.keys import run_key
+from replicate.experiment.store import Store
+from replicate.experiment.stored import StoredRun
+from replicate.experiment.tasks import Task, graph
 from replicate.training.data import require
 from replicate.training.settings import Protocol, RunSpec
 
 
 @dataclass(frozen=True)
 class Campaign:
-    """Tables on one corpus under one protocol and profile."""
+    """Tables on one corpus under one protocol and profile.
+
+    Attributes:
+        source: name or path of the corpus and the folder of its files, as ``corpus.load`` takes them.
+        keep_dropped: whether tables use the dialogues that they leave out otherwise.
+    """
 
     tables: tuple[Table, ...]
     corpus: Corpus
@@ -31,6 +42,7 @@ class Campaign:
     jobs: int
     out: Path
     source: tuple[str, str | None]
+    keep_dropped: bool = False
 
     @classmethod
     def prepare(
@@ -44,6 +56,7 @@ class Campaign:
         device: str,
         jobs: int | None,
         out: Path,
+        keep_dropped: bool = False,
     ) -> Campaign:
         """Resolve what the user typed.
 
@@ -57,14 +70,14 @@ class Campaign:
         place = schedule.resolve_device(device)
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         jobs = jobs or (1 if place == "cuda" else cores)
-        # Remembered for those who load the same corpus later (export, benchmark), from wherever they start.
+        # Remembered for those who load the same corpus later (export, report), from wherever they start.
         name = budget.corpus if data is None else data
         folder = None if data_dir is None else str(data_dir.resolve())
         source = (name if name in CATALOGUE else str(Path(name).resolve()), folder)
         corpus = load(name, data_dir)
-        campaign = cls(found, corpus, budget, reading, chosen, place, jobs, out, source)
-        for spec in campaign.specs():
-            require(corpus, spec.arm.streams)
+        campaign = cls(found, corpus, budget, reading, chosen, place, jobs, out, source, keep_dropped)
+        for table in found:
+            campaign._check(table)
         return campaign
 
     @property
@@ -72,7 +85,9 @@ class Campaign:
         """Where tables, figures and the manifest go."""
         # A corpus file may carry any name; only a plain one may become a folder.
         corpus = re.sub(r"[^\w.-]+", "-", self.corpus.name).strip(".-") or "corpus"
-        kind = f"{self.profile.name}-{self.protocol.name}"
+        kind = re.sub(r"[^\w.+,=-]+", "-", f"{self.profile.name}-{self.protocol.name}")
+        if self.keep_dropped:
+            kind += "-keep-dropped"
         plain = self.out / corpus / kind
         # Two corpora may share a name; the second must not write over the tables of the first.
         return (
@@ -81,55 +96,175 @@ class Campaign:
             else (self.out / f"{corpus}-{self.corpus.hash[:8]}" / kind)
         )
 
-    @property
+    @cached_property
     def store(self) -> Store:
         """Where finished runs are kept."""
         return Store(self.out / "runs")
 
-    def specs(self) -> list[RunSpec]:
-        """All runs that the tables need; an arm that two tables name is there once."""
-        return list(
-            dict.fromkeys(
-                spec for table in self.tables for spec in results.specs(table, self.profile, self.protocol, self.seeds)
-            )
-        )
+    def corpus_of(self, table: Table) -> Corpus:
+        """The corpus without the dialogues that the table leaves out."""
+        leave_out = set() if self.keep_dropped else set(table.leave_out)
+        return self._corpora[frozenset(leave_out & {dialogue.id for dialogue in self.corpus.dialogues})]
+
+    @cached_property
+    def _corpora(self) -> _Reduced:
+        return _Reduced(self.corpus)
+
+    def spec(self, table: Table, row: Row, seed: int) -> RunSpec:
+        """One run of one row."""
+        return RunSpec(row.arm, table.reading(row, self.protocol), self.profile.budget, seed)
+
+    @cached_property
+    def tasks(self) -> dict[str, Task]:
+        """All runs by key, teachers before students; one that two rows need is there once.
+
+        Seed by seed, so that early results cover all arms.
+        """
+        return graph(self._wanted(), self.device)
+
+    def _wanted(self) -> Iterator[tuple[RunSpec, Corpus]]:
+        for seed in self.seeds:
+            for table in self._all_tables:
+                corpus = self.corpus_of(table)
+                for row in table.rows:
+                    if results.missing_stream(row, corpus) is None:
+                        yield self.spec(table, row, seed), corpus
+
+    @cached_property
+    def _all_tables(self) -> tuple[Table, ...]:
+        """The tables and, of those printed beside them, the rows that are."""
+        return self.tables + tuple(_beside(table) for table in self.tables if table.beside is not None)
 
     def keys(self) -> list[str]:
-        """Keys of all runs, in the order of ``specs``."""
-        return [run_key(spec, self.corpus, self.device) for spec in self.specs()]
+        """Keys of all runs, in the order of ``tasks``."""
+        return list(self.tasks)
 
     def seconds(self) -> list[float]:
         """How long each stored run took to train, whenever that was."""
-        runs = (self.store.get(key) for key in self.keys())
-        return [run.record["seconds"] for run in runs if run is not None]
+        return [run.record["seconds"] for run in map(self.store.get, self.tasks) if run is not None]
 
-    def missing(self) -> list[RunSpec]:
-        """The runs that are still to be trained."""
-        return schedule.missing(self.specs(), self.corpus, self.store, self.device)
+    def missing(self, repair: bool = False) -> list[Task]:
+        """The runs that are still to be trained; with ``repair``, damaged ones are removed and among them.
+
+        Raises:
+            CorruptRun: naming every damaged folder, without ``repair``.
+        """
+        absent, damaged = [], []
+        for task in self.tasks.values():
+            try:
+                if self.store.get(task.key) is None:
+                    absent.append(task)
+            except CorruptRun as error:
+                damaged.append(str(error))
+                if repair:
+                    self.store.remove(task.key)
+                    absent.append(task)
+        if damaged and not repair:
+            more = f" (and {len(damaged) - 1} more: see `replicate runs verify`)" if len(damaged) > 1 else ""
+            raise CorruptRun(damaged[0] + more)
+        return absent
 
     def describe(self, todo: int) -> str:
         """One line on what is about to happen."""
-        total = len(self.specs())
+        total = len(self.tasks)
         return (
             f"{', '.join(table.name for table in self.tables)} on {self.corpus.name}: {total} runs, "
             f"{total - todo} finished, {todo} to train ({self.profile.budget.epochs} epochs each, "
             f"{self.device}, {min(self.jobs, max(todo, 1))} at a time)"
         )
 
-    def train(self, todo: list[RunSpec], listen: schedule.Listener) -> float:
+    def train(self, todo: list[Task], listen: schedule.Listener) -> float:
         """Train ``todo``; returns the seconds it took."""
         if todo:
             self.store.probe()
         began = time.perf_counter()
-        schedule.run_all(todo, self.corpus, self.store, self.device, self.jobs, listen)
+        corpora = {corpus.hash: corpus for corpus in map(self.corpus_of, self._all_tables)}
+        schedule.run_all(todo, corpora, self.store, self.device, self.jobs, listen)
         return time.perf_counter() - began
+
+    def runs(self, table: Table, row: Row) -> list[StoredRun]:
+        """The finished runs of a row, seed by seed.
+
+        Raises:
+            CorruptRun: one of them is not there.
+        """
+        found = []
+        for seed in self.seeds:
+            spec = self.spec(table, row, seed)
+            run = self.store.get(run_key(spec, self.corpus_of(table), self.device))
+            if run is None:
+                raise CorruptRun(
+                    f"the run of {spec.arm.name}, seed {seed} has gone from {self.store.root}: run the same command "
+                    "again"
+                )
+            found.append(run)
+        return found
 
     def results(self) -> list[results.TableResult]:
         """The finished tables."""
-        return [
-            results.collect(table, self.profile, self.protocol, self.seeds, self.corpus, self.store, self.device)
-            for table in self.tables
-        ]
+        return [self._result(table) for table in self.tables]
+
+    def with_tables(self, names: list[str]) -> Campaign:
+        """The same campaign on other tables."""
+        return replace(self, tables=tuple(definitions.table(name) for name in names))
+
+    def _result(self, table: Table) -> results.TableResult:
+        corpus = self.corpus_of(table)
+        rows, needs = results.cells(table.rows, corpus, self._fetch(table))
+        beside = {}
+        if table.beside is not None:
+            other = _beside(table)
+            beside, _ = results.cells(other.rows, self.corpus_of(other), self._fetch(other))
+        notes = corpus.notes
+        dropped = len(self.corpus.dialogues) - len(corpus.dialogues)
+        if dropped:
+            notes = (f"{dropped} of {len(self.corpus.dialogues)} dialogues are left out (--keep-dropped)", *notes)
+        return results.TableResult(
+            table,
+            corpus.name,
+            corpus.hash,
+            notes,
+            self.profile.name,
+            table.protocol or self.protocol.name,
+            self.seeds,
+            rows,
+            beside,
+            needs,
+            results.compared(table, rows),
+        )
+
+    def _fetch(self, table: Table) -> Callable[[Row], list[StoredRun]]:
+        return lambda row: self.runs(table, row)
+
+    def _check(self, table: Table) -> None:
+        corpus = self.corpus_of(table)
+        rows = [row for row in table.rows if results.missing_stream(row, corpus) is None]
+        if not rows:
+            raise MissingStream(f"corpus {corpus.name} has none of the streams that {table.name} needs")
+        for row in rows:
+            require(corpus, row.arm.streams)
+
+
+class _Reduced(dict[frozenset[str], Corpus]):
+    """A corpus without some of its dialogues, each made (and hashed) once."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        super().__init__({frozenset(): corpus})
+        self.corpus = corpus
+
+    def __missing__(self, without: frozenset[str]) -> Corpus:
+        kept = tuple(dialogue for dialogue in self.corpus.dialogues if dialogue.id not in without)
+        self[without] = replace(self.corpus, dialogues=kept)
+        return self[without]
+
+
+def _beside(table: Table) -> Table:
+    """The rows of the table beside that have a namesake, with the contexts of the namesake."""
+    assert table.beside is not None
+    other = definitions.table(table.beside.table)
+    names = {row.name: row for row in table.rows}
+    rows = tuple(replace(row, contexts=names[row.name].contexts) for row in other.rows if row.name in names)
+    return replace(other, rows=rows, compare=())
 
 
 def _measured_on(folder: Path) -> str | None:

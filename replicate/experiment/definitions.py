@@ -1,45 +1,79 @@
-"""Reads ``tables/*.toml``: arms, protocols, profiles, tables. All of the experiment is data there, none here."""
+"""Tables and profiles, read from ``tables/*.toml``. All of the experiment is data there, none here."""
 
 from __future__ import annotations
 
-import difflib
 import math
-import sys
-import types
-from dataclasses import MISSING, dataclass, field, fields
-from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field
 
 from replicate.errors import BadSeeds, BadTable, UnknownTable
-from replicate.training.settings import CONTEXTS, Arm, Budget, Masking, Protocol
+from replicate.experiment import tomlfile
+from replicate.experiment.arms import arms, protocol, turned
+from replicate.experiment.tomlfile import build, choices, folder, known, read, section, sections
+from replicate.training.settings import CONTEXTS, Arm, Budget, Protocol
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+__all__ = ["Beside", "Profile", "Row", "Table", "folder", "parse_seeds", "profile", "protocol", "table", "table_names"]
 
-T = TypeVar("T")
-_NOT_TABLES = {"arms", "protocols", "profiles", "claims"}
+_NOT_TABLES = {"arms", "protocols", "profiles", "claims", "figures", "sweep"}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table: an arm under the paper's name for it, with the published weighted F1 by context."""
+    """One row of a table.
+
+    Attributes:
+        name: the paper's name for it.
+        arm: what is trained.
+        contexts: in which it is shown; all of the arm's that the table has, if none are given.
+        published, published_std: weighted F1 by context, and its deviation where the paper gives one.
+        turn: knobs of the protocol that the row takes from the table's ``other`` reading.
+    """
 
     name: str
-    arm: str
+    arm: Arm
+    contexts: tuple[str, ...] = ()
     published: dict[str, float] = field(default_factory=dict)
+    published_std: dict[str, float] = field(default_factory=dict)
+    turn: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Another table whose rows of the same name are printed beside."""
+
+    table: str
+    title: str
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table of the paper."""
+    """One table.
+
+    Attributes:
+        leave_out: dialogues that are not used, where a corpus has them.
+        compare: pairs of cells, "row/context", whose difference is tested.
+        protocol, other: a reading that holds whatever the user asks for, and the one that rows turn to.
+        in_paper: whether every cell must have a published value.
+        notes: sentences printed below the table.
+    """
 
     name: str
     title: str
     source: str
     contexts: tuple[str, ...]
     rows: tuple[Row, ...]
+    leave_out: tuple[str, ...] = ()
+    compare: tuple[tuple[str, str], ...] = ()
+    beside: Beside | None = None
+    protocol: str = ""
+    other: str = ""
+    in_paper: bool = True
+    notes: tuple[str, ...] = ()
+
+    def reading(self, row: Row, asked: Protocol) -> Protocol:
+        """The protocol of one row where the user asked for ``asked``."""
+        if not self.protocol:
+            return asked
+        return turned(self.protocol, self.other, row.turn, f"{self.name}.toml, row {row.name!r}")
 
 
 @dataclass(frozen=True)
@@ -52,66 +86,17 @@ class Profile:
     budget: Budget
 
 
-def folder() -> Path:
-    """Where the TOML files are: inside an installed package, else beside it in the checkout."""
-    package = Path(__file__).parents[1]
-    installed = package / "_tables"
-    return installed if installed.is_dir() else package.parent / "tables"
-
-
-def arms() -> dict[str, Arm]:
-    """All arms of ``arms.toml`` by name.
-
-    Raises:
-        BadTable: naming file, section and key.
-    """
-    found = {}
-    for name, section in _read("arms").items():
-        arm = _build(Arm, section, f"arms.toml [{name}]", name=name)
-        for context in (arm.train, arm.select, *arm.contexts):
-            _known(context, CONTEXTS, f"arms.toml [{name}]", "context")
-        for context in arm.contexts:
-            if not set(CONTEXTS[context]) <= set(arm.streams):
-                raise BadTable(f"arms.toml [{name}]: context {context} needs a stream that {arm.train} lacks")
-        if arm.select not in arm.contexts:
-            raise BadTable(f"arms.toml [{name}]: select = {arm.select!r} is none of its contexts")
-        if min(arm.context_layers, arm.gnn_heads) < 1 or min(arm.window) < 0 or not 0 <= arm.dropout < 1:
-            raise BadTable(f"arms.toml [{name}]: layers and heads from 1, window from 0, dropout from 0 to below 1")
-        if arm.masked and arm.train != "AV":
-            raise BadTable(f"arms.toml [{name}]: masking needs train = 'AV'")
-        found[name] = arm
-    return found
-
-
-def protocol(name: str) -> Protocol:
-    """The reading of the paper of that name.
-
-    Raises:
-        BadTable: unknown, or its section is not well-formed.
-    """
-    sections = _read("protocols")
-    where = f"protocols.toml [{_known(name, sections, 'protocols.toml', 'protocol')}]"
-    section = _section(sections[name], where)
-    masking = _build(Masking, section.pop("masking", {}), f"{where}.masking")
-    chances = (masking.none, masking.audio, masking.visual, masking.random)
-    if not (min(chances) >= 0 and abs(sum(chances) - 1) <= 1e-9):  # so that NaN fails
-        raise BadTable(f"{where}.masking: none, audio, visual and random must be 0 or more, and sum to 1")
-    if not 0 <= masking.start <= 1 or masking.length < 1:
-        raise BadTable(f"{where}.masking: start must be a probability, and length 1 at least")
-    return _build(Protocol, section, where, name=name, masking=masking)
-
-
 def profile(name: str) -> Profile:
     """The profile of that name.
 
     Raises:
         BadTable: unknown, or its section is not well-formed.
     """
-    sections = _read("profiles")
-    where = f"profiles.toml [{_known(name, sections, 'profiles.toml', 'profile')}]"
-    section = _section(sections[name], where)
-    own = {key: section.pop(key) for key in ("corpus", "seeds") if key in section}
-    found = _build(Profile, own, where, name=name, budget=_build(Budget, section, where))
+    profiles = read("profiles")
+    where = f"profiles.toml [{known(name, profiles, 'profiles.toml', 'profile')}]"
+    content = section(profiles[name], where)
+    own = {key: content.pop(key) for key in ("corpus", "seeds") if key in content}
+    found = build(Profile, own, where, name=name, budget=build(Budget, content, where))
     if not found.seeds or len(set(found.seeds)) < len(found.seeds):
         raise BadTable(f"{where}: seeds are none, or repeat")
     budget = found.budget
@@ -123,43 +108,46 @@ def profile(name: str) -> Profile:
 
 
 def table_names() -> list[str]:
-    """Names that ``table`` knows, sorted."""
-    return sorted(path.stem for path in folder().glob("*.toml") if path.stem not in _NOT_TABLES)
+    """Names that ``table`` knows, those of the paper first."""
+    names = sorted(path.stem for path in folder().glob("*.toml") if path.stem not in _NOT_TABLES)
+    return sorted(names, key=lambda name: not name.startswith("table"))
 
 
 def table(name: str) -> Table:
     """The table of that name, checked against the arms.
 
     Raises:
-        UnknownTable: no such file. BadTable: an unknown key, arm or context.
+        UnknownTable: no such file. BadTable: an unknown key, arm, context, row or knob, a missing published cell.
     """
     if name not in table_names():
-        raise UnknownTable(f"no table {name!r}: {_choices(name, table_names())}")
-    content = _read(name)
-    known = arms()
+        raise UnknownTable(f"no table {name!r}: {choices(name, table_names())}")
+    where = f"{name}.toml"
+    content = read(name)
     rows: list[Row] = []
-    sections = content.pop("rows", [])
-    if not isinstance(sections, list):
-        raise BadTable(f"{name}.toml: rows are written as [[rows]] sections")
-    for number, section in enumerate(sections, 1):
-        where = f"{name}.toml, row {number}"
-        row = _build(Row, section, where)
-        if row.name in (other.name for other in rows):
-            raise BadTable(f"{where}: there is a row {row.name!r} above already")
-        _known(row.arm, known, where, "arm")
-        for context in row.published:
-            _known(context, known[row.arm].contexts, where, "context of the arm")
-        rows.append(row)
-    found = _build(Table, content, f"{name}.toml", name=name, rows=tuple(rows))
-    for context in found.contexts:
-        _known(context, CONTEXTS, f"{name}.toml", "context")
+    found_arms = arms()
+    contexts = tomlfile.section(content, where).get("contexts", ())
+    for number, each in enumerate(sections(content.pop("rows", []), f"{where}, rows"), 1):
+        rows.append(_row(each, contexts, found_arms, f"{where}, row {number}", [row.name for row in rows]))
+    found = build(Table, content, where, name=name, rows=tuple(rows))
     if not rows:
-        raise BadTable(f"{name}.toml: a table needs [[rows]]")
+        raise BadTable(f"{where}: a table needs [[rows]]")
+    for context in found.contexts:
+        known(context, CONTEXTS, where, "context")
     for number, row in enumerate(rows, 1):
-        for context, value in row.published.items():
-            if not 0 <= value <= 1:
-                raise BadTable(f"{name}.toml, row {number}: published {value} is no F1 between 0 and 1")
-            _known(context, found.contexts, f"{name}.toml, row {number}", "context of the table")
+        _check_published(row, found, f"{where}, row {number} ({row.name})")
+    cells = [f"{row.name}/{context}" for row in rows for context in row.contexts]
+    for pair in found.compare:
+        for cell in pair:
+            known(cell, cells, f"{where}, compare", "cell")
+    if found.beside is not None:
+        known(found.beside.table, [other for other in table_names() if other != name], f"{where}, beside", "table")
+    if bool(found.protocol) != bool(found.other):
+        raise BadTable(f"{where}: protocol and other go together")
+    for row in rows:
+        if row.turn and not found.protocol:
+            raise BadTable(f"{where}, row {row.name!r}: turn needs the table's protocol and other")
+        if found.protocol:
+            found.reading(row, protocol(found.protocol))
     return found
 
 
@@ -181,67 +169,33 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     return numbers
 
 
-def _read(name: str) -> dict[str, Any]:
-    path = folder() / f"{name}.toml"
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadTable(f"cannot read {path}: {error}; restore it from the repository") from error
+def _row(content: dict[str, object], contexts: object, found: dict[str, Arm], where: str, above: list[str]) -> Row:
+    """One row; its contexts are those it is shown in."""
+    name = content.pop("arm", None)
+    if name is None:
+        raise BadTable(f"{where}: key 'arm' is missing")
+    arm = found[known(str(name), found, where, "arm")]
+    row = build(Row, content, where, arm=arm)
+    if row.name in above:
+        raise BadTable(f"{where}: there is a row {row.name!r} above already")
+    for context in (*row.contexts, *row.published, *row.published_std):
+        known(context, arm.contexts, where, "context of the arm")
+    if not row.contexts and isinstance(contexts, list):
+        row = build(Row, content | {"contexts": [c for c in contexts if c in arm.contexts]}, where, arm=arm)
+    return row
 
 
-def _section(value: Any, where: str) -> dict[str, Any]:
-    """A copy of a TOML section."""
-    if not isinstance(value, dict):
-        raise BadTable(f"{where}: {value!r} is no section with keys")
-    return dict(value)
-
-
-def _known(name: str, names: Any, where: str, what: str) -> str:
-    if name not in names:
-        raise BadTable(f"{where}: unknown {what} {name!r}: {_choices(name, list(names))}")
-    return name
-
-
-def _choices(name: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(name, names, 1)
-    return (f"did you mean {near[0]}? " if near else "") + f"there are {', '.join(names)}"
-
-
-def _build(cls: type[T], section: Any, where: str, **given: Any) -> T:
-    """A dataclass from a TOML section: no unknown key, none missing, every value of its type.
-
-    ``given`` are fields that the section itself must not set.
-    """
-    values = _section(section, where)
-    for key in given.keys() & values.keys():
-        raise BadTable(f"{where}: key {key!r} is not set here")
-    values |= given
-    hints = get_type_hints(cls)
-    known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
-    for key in values:
-        if key not in known:
-            raise BadTable(f"{where}: unknown key {key!r}: {_choices(key, [k for k in known if k != 'name'])}")
-    for key, f in known.items():
-        if key not in values and f.default is MISSING and f.default_factory is MISSING:
-            raise BadTable(f"{where}: key {key!r} is missing")
-    return cls(**{key: _typed(value, hints[key], f"{where}, key {key!r}") for key, value in values.items()})
-
-
-def _typed(value: Any, hint: Any, where: str) -> Any:
-    """``value`` as ``hint`` wants it; TOML's arrays become tuples and its whole numbers floats."""
-    origin, args = get_origin(hint), get_args(hint)
-    if hint is float and type(value) is int:
-        return float(value)
-    if origin is tuple and isinstance(value, list | tuple):
-        if args[-1] is not Ellipsis and len(value) != len(args):
-            raise BadTable(f"{where}: {len(args)} values needed, {len(value)} given")
-        return tuple(_typed(item, args[0], where) for item in value)
-    if origin is dict and isinstance(value, dict):
-        return {key: _typed(item, args[1], where) for key, item in value.items()}
-    if args and origin not in (tuple, dict, types.UnionType):
-        if value in args:
-            return value
-        raise BadTable(f"{where}: {value!r} is none of {', '.join(map(repr, args))}")
-    if origin is None and type(value) is hint:
-        return value
-    raise BadTable(f"{where}: {value!r} is not of the kind needed")
+def _check_published(row: Row, table: Table, where: str) -> None:
+    for context in (*row.contexts, *row.published):
+        known(context, table.contexts, where, "context of the table")
+    for value in (*row.published.values(), *row.published_std.values()):
+        if not 0 <= value <= 1:
+            raise BadTable(f"{where}: published {value} is no F1 between 0 and 1")
+    if not table.in_paper:
+        return
+    for context in row.contexts:
+        if context not in row.published:
+            raise BadTable(
+                f"{where}: the published value for {context} is missing; state it, leave the context out of the "
+                "row's contexts, or say in_paper = false"
+            )

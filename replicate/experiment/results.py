@@ -2,31 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from replicate.corpus.types import Corpus
-from replicate.errors import CorruptRun
-from replicate.experiment.definitions import Profile, Table, arms
-from replicate.experiment.statistics import Summary, summarise, verdict
-from replicate.experiment.store import Store, StoredRun, run_key
-from replicate.training.metrics import weighted_f1
-from replicate.training.settings import Protocol, RunSpec
+from replicate.experiment.definitions import Row, Table
+from replicate.experiment.statistics import Summary, holm, paired, permutation_p, summarise, verdict
+from replicate.experiment.stored import StoredRun
+from replicate.training.metrics import f1_by_class, weighted_f1
+
+# Streams that no public release has; a row that needs one is shown as missing, and the rest of the table stands.
+OPTIONAL_STREAMS = ("hubert",)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """An arm's weighted F1 on test in one context over all seeds, beside the published value if there is one."""
+    """An arm's weighted F1 on test in one context over all seeds, beside the published value if there is one.
+
+    Attributes:
+        values: one per seed. by_class: F1 of every class, per seed, in the corpus's order of classes.
+    """
 
     summary: Summary
     values: tuple[float, ...]
+    by_class: tuple[tuple[float, ...], ...]
     published: float | None
+    published_std: float | None
     verdict: str | None
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """Two cells of one table, paired over seeds.
+
+    Attributes:
+        first, second: "row/context".
+        difference: first - second.
+        p: two-sided paired permutation test. p_holm: corrected for all comparisons of the table.
+    """
+
+    first: str
+    second: str
+    difference: Summary
+    p: float | None
+    p_holm: float | None
+
+
+@dataclass(frozen=True)
 class TableResult:
-    """What is printed and written; cells by row name and context."""
+    """What is printed and written; cells by row name and context.
+
+    Attributes:
+        beside: cells of another table's rows of the same name.
+        needs: rows that could not be trained, and the stream that they need.
+    """
 
     table: Table
     corpus: str
@@ -36,46 +65,63 @@ class TableResult:
     protocol: str
     seeds: tuple[int, ...]
     rows: Mapping[str, Mapping[str, Cell]]
+    beside: Mapping[str, Mapping[str, Cell]]
+    needs: Mapping[str, str]
+    comparisons: tuple[Comparison, ...]
+
+    def cell(self, name: str) -> Cell | None:
+        """The cell "row/context", None where its row could not be trained."""
+        row, _, context = name.rpartition("/")
+        return self.rows[row].get(context)
 
 
-def specs(table: Table, profile: Profile, protocol: Protocol, seeds: tuple[int, ...]) -> list[RunSpec]:
-    """All runs of a table, seed by seed, so that early results cover all arms."""
-    known = arms()
-    names = dict.fromkeys(row.arm for row in table.rows)
-    return [RunSpec(known[name], protocol, profile.budget, seed) for seed in seeds for name in names]
+def missing_stream(row: Row, corpus: Corpus) -> str | None:
+    """The optional stream that a row needs and the corpus lacks."""
+    return next((name for name in row.arm.streams if name in OPTIONAL_STREAMS and name not in corpus.widths), None)
 
 
-def collect(
-    table: Table,
-    profile: Profile,
-    protocol: Protocol,
-    seeds: tuple[int, ...],
-    corpus: Corpus,
-    store: Store,
-    device: str,
-) -> TableResult:
-    """The finished table. Every run of ``specs`` must be in the store."""
-    runs: dict[str, list[StoredRun]] = {}
-    for spec in specs(table, profile, protocol, seeds):
-        stored = store.get(run_key(spec, corpus, device))
-        if stored is None:
-            raise CorruptRun(
-                f"the run of {spec.arm.name}, seed {spec.seed} has gone from {store.root}: run the same command again"
-            )
-        runs.setdefault(spec.arm.name, []).append(stored)
-    known = arms()
-    rows = {
-        row.name: {
-            context: _cell(runs[row.arm], context, row.published.get(context), corpus.published)
-            for context in table.contexts
-            if context in known[row.arm].contexts
-        }
-        for row in table.rows
-    }
-    return TableResult(table, corpus.name, corpus.hash, corpus.notes, profile.name, protocol.name, seeds, rows)
+def cells(
+    rows: Sequence[Row], corpus: Corpus, fetch: Callable[[Row], list[StoredRun]]
+) -> tuple[dict[str, dict[str, Cell]], dict[str, str]]:
+    """Cells of all rows by name and context, and what rows that cannot be trained need."""
+    found: dict[str, dict[str, Cell]] = {}
+    needs: dict[str, str] = {}
+    for row in rows:
+        stream = missing_stream(row, corpus)
+        if stream is not None:
+            needs[row.name] = stream
+            found[row.name] = {}
+            continue
+        runs = fetch(row)
+        found[row.name] = {context: _cell(runs, row, context, corpus.published) for context in row.contexts}
+    return found, needs
 
 
-def _cell(runs: list[StoredRun], context: str, published: float | None, comparable: bool) -> Cell:
-    values = tuple(weighted_f1(run.labels("test"), run.log_prob("test", context)) for run in runs)
+def compared(table: Table, rows: Mapping[str, Mapping[str, Cell]]) -> tuple[Comparison, ...]:
+    """The table's comparisons whose cells are both there, corrected for their number."""
+    pairs = []
+    for names in table.compare:
+        first, second = (rows[name.rpartition("/")[0]].get(name.rpartition("/")[2]) for name in names)
+        if first is not None and second is not None:
+            pairs.append((names, paired(first.values, second.values)))
+    p_values = [permutation_p(difference) for _, difference in pairs]
+    return tuple(
+        Comparison(*names, summarise(difference), p, p_holm)
+        for (names, difference), p, p_holm in zip(pairs, p_values, holm(p_values), strict=True)
+    )
+
+
+def _cell(runs: list[StoredRun], row: Row, context: str, comparable: bool) -> Cell:
+    labels = [run.labels("test") for run in runs]
+    scores = [run.log_prob("test", context) for run in runs]
+    values = tuple(map(weighted_f1, labels, scores))
     summary = summarise(values)
-    return Cell(summary, values, published, verdict(summary, published, comparable))
+    published = row.published.get(context)
+    return Cell(
+        summary,
+        values,
+        tuple(map(f1_by_class, labels, scores)),
+        published,
+        row.published_std.get(context),
+        verdict(summary, published, comparable),
+    )

@@ -1,13 +1,20 @@
-"""Trains what is missing: in this process, or in several at once with the same bits."""
+"""Trains what is missing: in this process, or in several at once with the same bits.
+
+Several commands may share a store: a run is trained under a lock, and what another process works on is left to it
+and looked at again later.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import queue
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -16,19 +23,23 @@ from multiprocessing.connection import wait as wait_for
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from replicate.corpus.types import Corpus
-from replicate.errors import MissingDevice, WorkerDied
-from replicate.experiment.store import Store, run_key
-from replicate.training.run import Epoch, train
-from replicate.training.settings import RunSpec
+from replicate.errors import CorruptRun, MissingDevice, WorkerDied
+from replicate.experiment.store import Store
+from replicate.experiment.tasks import Task
+from replicate.training.run import Epoch, embed, train
+
+# Seconds between two looks at everything that other processes are training.
+_PATIENCE = 2.0
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a schedule tells while it works. ``epoch`` is None when the run of ``spec`` has just been stored."""
+    """What a schedule tells while it works. ``epoch`` is None when the run is in the store."""
 
-    spec: RunSpec
+    task: Task
     epoch: Epoch | None
 
 
@@ -48,33 +59,32 @@ def resolve_device(name: str) -> str:
     return name
 
 
-def missing(specs: Sequence[RunSpec], corpus: Corpus, store: Store, device: str) -> list[RunSpec]:
-    """The runs that the store lacks, each once.
+def run_all(
+    tasks: Sequence[Task], corpora: Mapping[str, Corpus], store: Store, device: str, jobs: int, listen: Listener
+) -> None:
+    """Train and store every run of ``tasks``; a finished one is stored before the next begins.
 
-    Raises:
-        CorruptRun: a folder of the store is damaged.
-    """
-    by_key = {run_key(spec, corpus, device): spec for spec in specs}
-    return [spec for key, spec in by_key.items() if store.get(key) is None]
-
-
-def run_all(specs: Sequence[RunSpec], corpus: Corpus, store: Store, device: str, jobs: int, listen: Listener) -> None:
-    """Train and store every run of ``specs``; a finished one is stored before the next begins.
+    ``tasks`` has teachers before students; a teacher that is not among them is in the store already. ``corpora``
+    are by hash.
 
     Raises:
         KeyboardInterrupt: passed on once the workers have stopped. WorkerDied: a worker was killed.
     """
-    if jobs == 1 or len(specs) < 2:
-        for spec in specs:
-            _run_one(spec, corpus, store, device, listen)
+    if jobs == 1 or len(tasks) < 2:
+        waiting = deque(tasks)
+        while waiting:
+            task = waiting.popleft()
+            # What another process trains comes back to the end of the queue, before its students, until it is done.
+            if _held(task, waiting) or not _run_one(task, corpora[task.corpus], store, device, listen):
+                waiting.append(task)
+                time.sleep(_PATIENCE / len(waiting))
         return
     context = multiprocessing.get_context("spawn")
     news, stop = context.Queue(), context.Event()
-    with _interrupts_ignored():  # what is started now inherits it: only this process answers Ctrl-C
-        pool = ProcessPoolExecutor(min(jobs, len(specs)), context, _start_worker, (corpus, store, device, news, stop))
-        futures = [pool.submit(_work, spec) for spec in specs]
+    setting = (corpora, store, device, news, stop, len(tasks))
+    pool = ProcessPoolExecutor(min(jobs, len(tasks)), context, _start_worker, setting)
     try:
-        _follow(futures, news, listen)
+        _follow(pool, tasks, news, listen)
     except BrokenProcessPool as error:
         raise WorkerDied(
             "a worker was killed from outside, perhaps for want of memory: finished runs are kept; "
@@ -85,24 +95,50 @@ def run_all(specs: Sequence[RunSpec], corpus: Corpus, store: Store, device: str,
         pool.shutdown(cancel_futures=True)
 
 
-def _run_one(spec: RunSpec, corpus: Corpus, store: Store, device: str, listen: Listener) -> None:
-    result = train(spec, corpus, device, lambda epoch: listen(Progress(spec, epoch)))
-    store.put(run_key(spec, corpus, device), spec, corpus, device, result)
-    listen(Progress(spec, None))
+def _held(task: Task, waiting: Iterable[Task]) -> bool:
+    """Whether a task's teacher is still to come."""
+    return any(other.key == task.teacher for other in waiting)
 
 
-def _follow(futures: list[Future[None]], news: Any, listen: Listener) -> None:
-    """Pass the workers' news on until all are done; the first error of a worker is raised here."""
-    waiting = set(futures)
-    while waiting:
-        done, waiting = wait(waiting, timeout=0.1)
+def _run_one(task: Task, corpus: Corpus, store: Store, device: str, listen: Listener) -> bool:
+    """Train and store one run; false where another process is at it."""
+    with store.lock(task.key, wait=False) as ours:
+        if not ours:
+            return False
+        if store.get(task.key) is None:
+            teacher = None if task.teacher is None else _embeddings(task, corpus, store)
+            result = train(task.spec, corpus, device, lambda epoch: listen(Progress(task, epoch)), teacher)
+            store.put(task.key, task.spec, corpus, device, result)
+    listen(Progress(task, None))
+    return True
+
+
+def _embeddings(task: Task, corpus: Corpus, store: Store) -> Tensor:
+    """What the task's teacher makes of the training split."""
+    spec = task.spec.teacher
+    run = store.get(task.teacher or "")
+    if run is None or spec is None:
+        raise CorruptRun(f"the teacher of {task.name} has gone from {store.root}: run the same command again")
+    return store.embeddings(run.folder.name, lambda: embed(run.model(), run.scaling(), spec, corpus))
+
+
+def _follow(pool: ProcessPoolExecutor, tasks: Sequence[Task], news: Any, listen: Listener) -> None:
+    """Submit tasks as their teachers are done and pass the workers' news on; a worker's first error is raised."""
+    waiting, running = list(tasks), dict[Future[bool], Task]()
+    while waiting or running:
+        open_keys = {task.key for task in (*waiting, *running.values())}
+        ready = [task for task in waiting if task.teacher not in open_keys]
+        waiting = [task for task in waiting if task.teacher in open_keys]
+        with _interrupts_ignored():  # a worker that is started now inherits it: only this process answers Ctrl-C
+            running |= {pool.submit(_work, task): task for task in ready}
+        done, _ = wait(running, timeout=0.1)
         for future in done:
-            future.result()
-        try:
+            task = running.pop(future)
+            if not future.result():
+                waiting.append(task)
+        with contextlib.suppress(queue.Empty):
             while True:
-                listen(news.get(timeout=0.05 if not waiting else 0))
-        except queue.Empty:
-            pass
+                listen(news.get(timeout=0 if waiting or running else 0.05))
 
 
 @contextmanager
@@ -124,8 +160,10 @@ class _Stopped(Exception):
     """The main process wants no more."""
 
 
-def _start_worker(corpus: Corpus, store: Store, device: str, news: Any, stop: Any) -> None:
-    _worker.update(corpus=corpus, store=store, device=device, news=news, stop=stop)
+def _start_worker(
+    corpora: Mapping[str, Corpus], store: Store, device: str, news: Any, stop: Any, tasks: int
+) -> None:
+    _worker.update(corpora=corpora, store=store, device=device, news=news, stop=stop, patience=_PATIENCE / tasks)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 
@@ -137,10 +175,13 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _work(spec: RunSpec) -> None:
+def _work(task: Task) -> bool:
     def listen(progress: Progress) -> None:
         if _worker["stop"].is_set():
             raise _Stopped
         _worker["news"].put(progress)
 
-    _run_one(spec, _worker["corpus"], _worker["store"], _worker["device"], listen)
+    done = _run_one(task, _worker["corpora"][task.corpus], _worker["store"], _worker["device"], listen)
+    if not done:
+        time.sleep(_worker["patience"])  # so that asking again is no work
+    return done

@@ -1,13 +1,18 @@
-"""Spread of a cell over its seeds, and what it says about a published number."""
+"""Spread of a cell over its seeds, differences between cells, and what both say of a published number."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from replicate.rng import derived_seed
+
+Alternative = Literal["two-sided", "greater", "less"]
+RESAMPLES = 9_999
 
 
 @dataclass(frozen=True)
@@ -30,18 +35,60 @@ def summarise(values: Sequence[float]) -> Summary:
     array = np.asarray(values, np.float64)
     if len(array) < 2:
         return Summary(float(array.mean()), None, len(array), None)
+    if np.ptp(array) == 0:  # nothing to resample, and scipy warns
+        return Summary(float(array[0]), 0.0, len(array), (float(array[0]), float(array[0])))
     from scipy.stats import bootstrap
 
     interval = bootstrap(
         (array,),
         np.mean,
         confidence_level=0.95,
+        n_resamples=RESAMPLES,
         method="percentile",
         rng=np.random.default_rng(derived_seed(0, "bootstrap")),
     ).confidence_interval
     return Summary(
         float(array.mean()), float(array.std(ddof=1)), len(array), (float(interval.low), float(interval.high))
     )
+
+
+def permutation_p(differences: Sequence[float], alternative: Alternative = "two-sided") -> float | None:
+    """p of a paired permutation test on the mean of differences: each may have had the other sign.
+
+    Exact up to 13 pairs (2^n sign patterns), else by 9,999 drawn with a fixed seed. None with one pair: its smallest
+    p is 1/2, which says nothing.
+    """
+    array = np.asarray(differences, np.float64)
+    if len(array) < 2:
+        return None
+    from scipy.stats import permutation_test
+
+    found = permutation_test(
+        (array,),
+        lambda x, axis: np.mean(x, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        alternative=alternative,
+        rng=np.random.default_rng(derived_seed(0, "permutation")),
+    )
+    return float(found.pvalue)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """p values corrected for their number (Holm 1979); None stays None and does not count."""
+    order = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    highest = 0.0
+    for rank, (p, i) in enumerate(order):
+        highest = max(highest, min(1.0, p * (len(order) - rank)))
+        adjusted[i] = highest
+    return adjusted
+
+
+def paired(first: Sequence[float], second: Sequence[float]) -> NDArray[np.float64]:
+    """first - second, seed by seed."""
+    return np.asarray(first, np.float64) - np.asarray(second, np.float64)
 
 
 def verdict(summary: Summary, published: float | None, comparable: bool) -> str | None:

@@ -2,110 +2,32 @@
 
 from __future__ import annotations
 
-import ast
-import functools
+import contextlib
 import hashlib
 import json
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch_geometric
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 
 import replicate
 from replicate.corpus.types import SPLITS, Corpus
-from replicate.errors import CorruptRun
-from replicate.files import atomic_folder, from_os_error, sha256
-from replicate.model.cogmen import COGMEN, ModelConfig
-from replicate.training.data import Scale
+from replicate.experiment.keys import run_key, versions
+from replicate.experiment.stored import CHECKPOINT, PREDICTIONS, RECORD, StoredRun, corrupt
+from replicate.files import atomic_folder, atomic_path, from_os_error, sha256
+from replicate.training.hubert import arranged
 from replicate.training.run import RunResult
 from replicate.training.settings import RunSpec
 
-CHECKPOINT, PREDICTIONS, RECORD = "checkpoint.safetensors", "predictions.npz", "run.json"
-
-
-@functools.cache
-def code_version() -> str:
-    """Hash of the code that a run's numbers pass through, without comments and docstrings."""
-    package = Path(replicate.__file__).parent
-    paths = [package / "rng.py", *sorted((package / "model").glob("*.py"))]
-    paths += sorted(path for path in (package / "training").glob("*.py") if path.stem != "parity")
-    digest = hashlib.sha256()
-    for path in paths:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            body = getattr(node, "body", None)
-            if isinstance(body, list) and body and _is_docstring(body[0]):
-                body.pop(0)
-        digest.update(f"{path.name}\n{ast.dump(tree)}\n".encode())
-    return digest.hexdigest()[:16]
-
-
-def run_key(spec: RunSpec, corpus: Corpus, device: str) -> str:
-    """Name of the run's folder: the same for the same numbers, under whatever names arms and protocols go."""
-    decides = asdict(spec)
-    del decides["arm"]["name"], decides["protocol"]["name"]
-    if not spec.arm.masked:
-        del decides["protocol"]["masking"]
-    # torch_geometric's layers draw their own initial weights.
-    versions = {"torch": torch.__version__, "torch_geometric": torch_geometric.__version__, "code": code_version()}
-    decides |= {"corpus": corpus.hash, "device": device, **versions}
-    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
-
-
-@dataclass(frozen=True)
-class StoredRun:
-    """A finished run on disk.
-
-    Attributes:
-        record: content of ``run.json``: spec, model, scores on dev, learning curve, versions, time.
-    """
-
-    folder: Path
-    record: dict[str, Any]
-
-    def log_prob(self, split: str, context: str) -> NDArray[np.float32]:
-        """(N, classes), dialogue after dialogue in the corpus's order."""
-        return self._predictions(f"{split}/{context}")
-
-    def labels(self, split: str) -> NDArray[np.int64]:
-        """(N,), in the same order."""
-        return self._predictions(f"{split}/label")
-
-    def model(self) -> COGMEN:
-        """The trained model in eval mode."""
-        model = COGMEN(ModelConfig(**self.record["model"]))
-        model.load_state_dict(
-            {name: tensor for name, tensor in self._tensors().items() if not name.startswith("scale/")}
-        )
-        return model.eval()
-
-    def scaling(self) -> dict[str, Scale]:
-        """Standardisation of each stream, in the order of the model's input."""
-        stored = self._tensors()
-        return {
-            name: Scale(stored[f"scale/{name}/mean"].numpy(), stored[f"scale/{name}/deviation"].numpy())
-            for name in self.record["streams"]
-        }
-
-    def _tensors(self) -> dict[str, torch.Tensor]:
-        try:
-            return load_file(self.folder / CHECKPOINT)
-        except (OSError, SafetensorError) as error:
-            raise _corrupt(self.folder, f"{CHECKPOINT}: {error}") from error
-
-    def _predictions(self, key: str) -> NDArray[Any]:
-        try:
-            with np.load(self.folder / PREDICTIONS, allow_pickle=False) as arrays:
-                return arrays[key]
-        except (OSError, ValueError, KeyError) as error:
-            raise _corrupt(self.folder, f"{PREDICTIONS}: {error}") from error
+EMBEDDINGS = "embeddings"
 
 
 class Store:
@@ -139,13 +61,62 @@ class Store:
         try:
             record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
             if record["sha256"] != _digest(record) or record["key"] != key:
-                raise _corrupt(folder, f"{RECORD} has changed since it was written")
+                raise corrupt(folder, f"{RECORD} has changed since it was written")
             for name in (CHECKPOINT, PREDICTIONS):
                 if sha256(folder / name) != record["files"][name]:
-                    raise _corrupt(folder, f"{name} has changed since it was written")
+                    raise corrupt(folder, f"{name} has changed since it was written")
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise _corrupt(folder, str(error)) from error
+            raise corrupt(folder, str(error)) from error
         return StoredRun(folder, record)
+
+    def keys(self) -> list[str]:
+        """Keys of all run folders, complete or damaged, whatever version wrote them; sorted."""
+        folders = [path.name for path in self.root.glob("[!.]*") if path.is_dir()]
+        return sorted(name for name in folders if name != EMBEDDINGS)
+
+    def remove(self, key: str) -> None:
+        """Delete a run and what was computed from it; moved aside first, so that it is there as a whole or gone."""
+        try:
+            with tempfile.TemporaryDirectory(dir=self.root, prefix=".partial-") as aside:
+                with contextlib.suppress(FileNotFoundError):
+                    (self.root / key).rename(Path(aside) / key)
+                (self.root / EMBEDDINGS / f"{key}.safetensors").unlink(missing_ok=True)
+        except OSError as error:
+            raise from_os_error(error, self.root / key) from error
+
+    @contextmanager
+    def lock(self, key: str, wait: bool) -> Iterator[bool]:
+        """Whether this process alone now works on the key; with ``wait``, after as long as it takes.
+
+        The operating system frees the lock of a process that died.
+        """
+        from filelock import FileLock, Timeout
+
+        folder = self.root / ".locks"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder / key)
+            lock.acquire(timeout=-1 if wait else 0)
+        except Timeout:
+            yield False
+            return
+        except OSError as error:
+            raise from_os_error(error, folder) from error
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def embeddings(self, key: str, compute: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """The embeddings of a stored run on the training split, computed for the first student alone."""
+        path = self.root / EMBEDDINGS / f"{key}.safetensors"
+        with self.lock(f"{key}-embeddings", wait=True):
+            tensor = _read_embeddings(path)
+            if tensor is None:
+                tensor = compute().contiguous()
+                with atomic_path(path) as temporary:
+                    temporary.write_bytes(save({"train": tensor}, {"sha256": _tensor_hash(tensor)}))
+        return tensor
 
     def put(self, key: str, spec: RunSpec, corpus: Corpus, device: str, result: RunResult) -> None:
         """Write a finished run, all or nothing."""
@@ -158,7 +129,7 @@ class Store:
             # Not save_file: a full disk must be an OSError, and safetensors has its own class for it.
             checkpoint = save({name: t.contiguous() for name, t in (result.weights | scale).items()})
             (folder / CHECKPOINT).write_bytes(checkpoint)
-            np.savez_compressed(folder / PREDICTIONS, **_predictions(corpus, result))  # type: ignore[arg-type]
+            np.savez_compressed(folder / PREDICTIONS, **_predictions(spec, corpus, result))  # type: ignore[arg-type]
             record = _record(key, spec, corpus, device, result)
             record["files"] = {name: sha256(folder / name) for name in (CHECKPOINT, PREDICTIONS)}
             record["sha256"] = _digest(record)
@@ -169,13 +140,14 @@ def _record(key: str, spec: RunSpec, corpus: Corpus, device: str, result: RunRes
     return {
         "key": key,
         **asdict(spec),
+        "teacher_run": run_key(spec.teacher, corpus, device) if spec.teacher else None,
         "streams": list(result.scaling),
         "model": asdict(result.model),
         "best_epoch": result.best_epoch,
         "curve": [asdict(epoch) for epoch in result.curve],
         "corpus": {"name": corpus.name, "hash": corpus.hash, "labels": list(corpus.labels)},
         "device": device,
-        "versions": {"replicate": replicate.__version__, "code": code_version(), "torch": torch.__version__},
+        "versions": {"replicate": replicate.__version__, **versions()},
         "seconds": round(result.seconds, 3),
     }
 
@@ -186,9 +158,10 @@ def _digest(record: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _predictions(corpus: Corpus, result: RunResult) -> dict[str, NDArray[Any]]:
+def _predictions(spec: RunSpec, corpus: Corpus, result: RunResult) -> dict[str, NDArray[Any]]:
     """Log-probabilities per split and context beside who said what, so that any metric can be recomputed."""
     arrays: dict[str, NDArray[Any]] = {f"{s}/{context}": v for (s, context), v in result.log_prob.items()}
+    corpus = arranged(corpus, spec.arm, spec.protocol)
     for split in SPLITS:
         dialogues = corpus.split(split)
         arrays[f"{split}/dialogue"] = np.repeat([d.id for d in dialogues], [len(d) for d in dialogues])
@@ -197,9 +170,15 @@ def _predictions(corpus: Corpus, result: RunResult) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _corrupt(folder: Path, reason: str) -> CorruptRun:
-    return CorruptRun(f"run folder {folder} is damaged ({reason}): delete it, and it is trained again")
+def _read_embeddings(path: Path) -> torch.Tensor | None:
+    """What is stored, None where it is not there or not what was written: it can be computed again."""
+    try:
+        with safe_open(path, "pt") as file:
+            tensor = file.get_tensor("train")
+            return tensor if (file.metadata() or {}).get("sha256") == _tensor_hash(tensor) else None
+    except (OSError, SafetensorError):
+        return None
 
 
-def _is_docstring(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+def _tensor_hash(tensor: torch.Tensor) -> str:
+    return hashlib.sha256(tensor.numpy().tobytes()).hexdigest()

@@ -32,6 +32,8 @@ class ModelConfig:
         past, future: the window; 0 and 0 give the disjoint graph of Appendix A.
         attend_padding: see ``ContextExtractor``.
         encoder_heads: None takes the released rule, see ``context.encoder_heads``.
+        projected: leading columns of the input that a linear layer takes to ``hidden`` first (HuBERT); 0 for none.
+        learn_projection: false keeps that layer as it was drawn, as the released code does.
     """
 
     width: int
@@ -46,6 +48,13 @@ class ModelConfig:
     attend_padding: bool = False
     feed_forward: int = 2048
     encoder_heads: int | None = None
+    projected: int = 0
+    learn_projection: bool = True
+
+    @property
+    def encoder_width(self) -> int:
+        """Columns of the context extractor's input."""
+        return self.width - self.projected + (self.hidden if self.projected else 0)
 
 
 class Output(NamedTuple):
@@ -102,7 +111,7 @@ class COGMEN(nn.Module):
         super().__init__()
         self.config = config
         self.rnn = ContextExtractor(
-            config.width,
+            config.encoder_width,
             config.hidden,
             config.context_layers,
             config.dropout,
@@ -112,24 +121,39 @@ class COGMEN(nn.Module):
         )
         self.gcn = GraphPart(config)
         self.clf = Classifier(config)
+        if config.projected:
+            # Without a bias, so that padding stays zero.
+            self.projection = nn.Linear(config.projected, config.hidden, bias=False)
+            self.projection.requires_grad_(config.learn_projection)
 
-    def forward(self, x: Tensor, lengths: Tensor, speakers: Tensor, form: Form = "banded") -> Output:
+    def forward(
+        self, x: Tensor, lengths: Tensor, speakers: Tensor, form: Form = "banded", keep: Tensor | None = None
+    ) -> Output:
         """Outputs for the utterances of a padded batch, packed dialogue after dialogue.
 
         Shapes:
-            x: (B, L, width), padding zero; lengths: (B,) int64, L the largest; speakers: (B, L) int64.
+            x: (B, L, width), padding zero; lengths: (B,) int64, L the largest; speakers: (B, L) int64;
+            keep: what of the encoder's input stays (1) and what is masked (0), broadcast to (B, L, encoder_width).
             N of the output is the sum of lengths.
         """
-        node, band = self.nodes(x, lengths, speakers)
+        node, band = self.nodes(x, lengths, speakers, keep)
         return self.classify(node, edge_list(band, len(node)) if form == "reference" else band)
 
-    def nodes(self, x: Tensor, lengths: Tensor, speakers: Tensor) -> tuple[Tensor, Band]:
+    def nodes(self, x: Tensor, lengths: Tensor, speakers: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Band]:
         """The context extractor's output (N, hidden), packed, and the graph over it."""
         present = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
-        node = self.rnn(x, present)[present]
+        x = self.project(x)
+        node = self.rnn(x if keep is None else x * keep, present)[present]
         config = self.config
         band = build_band(dialogue_numbers(lengths), speakers[present], config.past, config.future, config.speakers)
         return node, band
+
+    def project(self, x: Tensor) -> Tensor:
+        """The encoder's input (..., encoder_width) of features (..., width)."""
+        if not self.config.projected:
+            return x
+        head, rest = x[..., : self.config.projected], x[..., self.config.projected :]
+        return torch.cat([self.projection(head), rest], -1)
 
     def classify(self, node: Tensor, graph: Band | Edges) -> Output:
         """Graph part and classifier on packed nodes (N, hidden)."""

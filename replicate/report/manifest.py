@@ -11,7 +11,7 @@ from pathlib import Path
 from replicate import __version__
 from replicate.experiment.campaign import Campaign
 from replicate.experiment.results import TableResult
-from replicate.experiment.store import code_version
+from replicate.experiment.keys import code_version
 from replicate.files import write_text
 
 _PACKAGES = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn", "onnx", "onnxruntime")

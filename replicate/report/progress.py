@@ -12,15 +12,16 @@ from rich.progress import Progress as RichProgress
 
 from replicate.corpus.types import Corpus
 from replicate.experiment.schedule import Listener, Progress
-from replicate.training.settings import RunSpec
+from replicate.experiment.tasks import Task
 
 
 @contextmanager
-def training(specs: Sequence[RunSpec], corpus: Corpus, console: Console) -> Iterator[Listener]:
-    """A listener for ``schedule.run_all`` that shows how far ``specs`` are."""
-    # An epoch's cost grows roughly with the input's width; the constant stands for the graph part.
-    cost = {spec: 200 + sum(corpus.widths.get(name, 0) for name in spec.arm.streams) for spec in specs}
-    total = sum(cost[spec] * spec.budget.epochs for spec in specs)
+def training(tasks: Sequence[Task], corpus: Corpus, console: Console) -> Iterator[Listener]:
+    """A listener for ``schedule.run_all`` that shows how far ``tasks`` are."""
+    cost = {task.key: _cost(task, corpus) for task in tasks}
+    # What this process trains counts by the epoch, what another one trained as a whole.
+    left = {task.key: cost[task.key] * task.spec.budget.epochs for task in tasks}
+    total = sum(left.values())
     finished = 0
     if console.is_terminal:
         columns = (
@@ -32,35 +33,45 @@ def training(specs: Sequence[RunSpec], corpus: Corpus, console: Console) -> Iter
             TimeRemainingColumn(elapsed_when_finished=True),
         )
         with RichProgress(*columns, console=console, transient=True) as bar:
-            task = bar.add_task(f"0/{len(specs)} runs", total=total)
+            task = bar.add_task(f"0/{len(tasks)} runs", total=total)
 
             def show(progress: Progress) -> None:
                 nonlocal finished
                 if progress.epoch is None:
                     finished += 1
-                    bar.update(task, description=f"{finished}/{len(specs)} runs")
+                    bar.advance(task, left.pop(progress.task.key, 0))
+                    bar.update(task, description=f"{finished}/{len(tasks)} runs")
                 else:
-                    bar.advance(task, cost[progress.spec])
+                    bar.advance(task, cost[progress.task.key])
+                    left[progress.task.key] -= cost[progress.task.key]
 
             yield show
         return
     began, done = time.monotonic(), 0
 
     def tell(progress: Progress) -> None:
-        nonlocal finished, done
+        nonlocal finished, done, total
         if progress.epoch is not None:
-            done += cost[progress.spec]
+            done += cost[progress.task.key]
+            left[progress.task.key] -= cost[progress.task.key]
             return
         finished += 1
-        left = (time.monotonic() - began) * (total - done) / max(done, 1)
-        name = f"{progress.spec.arm.name}, seed {progress.spec.seed}"
+        total -= left.pop(progress.task.key, 0)
+        remaining = (time.monotonic() - began) * (total - done) / max(done, 1)
         console.print(
-            f"run {finished}/{len(specs)} finished: {name}; about {_minutes(left)} left",
+            f"run {finished}/{len(tasks)} finished: {progress.task.name}; about {_minutes(remaining)} left",
             highlight=False,
             soft_wrap=True,
         )
 
     yield tell
+
+
+def _cost(task: Task, corpus: Corpus) -> float:
+    """Roughly what an epoch costs: each layer of the encoder in proportion to its width, and the graph part."""
+    width = sum(corpus.widths.get(name, 0) for name in task.spec.arm.streams if name != "hubert")
+    width += 100 * ("hubert" in task.spec.arm.streams)
+    return 150 + task.spec.arm.context_layers * (50 + width)
 
 
 def _minutes(seconds: float) -> str:

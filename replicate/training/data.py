@@ -19,17 +19,33 @@ class Batch:
     """Dialogues padded to the longest of them.
 
     Shapes:
-        x: (B, L, width) float32; lengths: (B,) int64; speakers, labels: (B, L) int64, 0 on padding.
+        x: (B, L, width) float32; lengths: (B,) int64; speakers, labels: (B, L) int64, 0 on padding;
+        starts: (B,) int64, place of each dialogue's first utterance in its whole split, packed.
     """
 
     x: Tensor
     lengths: Tensor
     speakers: Tensor
     labels: Tensor
+    starts: Tensor
+
+    @classmethod
+    def whole(cls, x: Tensor, lengths: Tensor, speakers: Tensor, labels: Tensor) -> Batch:
+        """A batch that is a whole split."""
+        return cls(x, lengths, speakers, labels, lengths.cumsum(0) - lengths)
+
+    @property
+    def present(self) -> Tensor:
+        """(B, L) bool: which utterances are real."""
+        return torch.arange(self.x.shape[1], device=self.x.device) < self.lengths[:, None]
 
     def packed_labels(self) -> Tensor:
         """Labels of the real utterances, dialogue after dialogue: (sum of lengths,) int64."""
-        return self.labels[torch.arange(self.x.shape[1], device=self.x.device) < self.lengths[:, None]]
+        return self.labels[self.present]
+
+    def packed_rows(self) -> Tensor:
+        """Places of the real utterances in their whole split, packed: (sum of lengths,) int64."""
+        return (self.starts[:, None] + torch.arange(self.x.shape[1], device=self.x.device))[self.present]
 
     def take(self, chosen: Tensor) -> Batch:
         """The chosen dialogues, in that order, cut to the longest of them."""
@@ -40,6 +56,7 @@ class Batch:
             lengths,
             self.speakers[chosen, :longest],
             self.labels[chosen, :longest],
+            self.starts[chosen],
         )
 
     def shuffled(self, size: int, draws: torch.Generator) -> list[Batch]:
@@ -62,7 +79,8 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same on another device."""
-        return Batch(*(tensor.to(device) for tensor in (self.x, self.lengths, self.speakers, self.labels)))
+        tensors = (self.x, self.lengths, self.speakers, self.labels, self.starts)
+        return Batch(*(tensor.to(device) for tensor in tensors))
 
 
 @dataclass(frozen=True)
@@ -127,7 +145,7 @@ def tensors(corpus: Corpus, split: Split, scaling: dict[str, Scale]) -> Batch:
         np.concatenate([(dialogue.features[name] - s.mean) / s.deviation for name, s in scaling.items()], axis=1)
         for dialogue in dialogues
     ]
-    return Batch(
+    return Batch.whole(
         pad_sequence([torch.from_numpy(array) for array in rows], batch_first=True),
         torch.tensor([len(dialogue) for dialogue in dialogues]),
         pad_sequence([torch.from_numpy(dialogue.speakers) for dialogue in dialogues], batch_first=True),

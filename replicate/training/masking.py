@@ -14,32 +14,36 @@ _NONE, _AUDIO, _VISUAL, _RANDOM = range(4)
 def draw_keep(
     masking: Masking, dialogues: int, utterances: int, widths: dict[str, int], draws: torch.Generator
 ) -> Tensor:
-    """What stays (1) and what is masked (0) of one batch; multiply the input by it.
+    """What stays (1) and what is masked (0) of one batch; multiply the model's columns by it.
+
+    A model with a single stream has no stream to spare: only the scenarios without a mask and with random masks
+    are left, in their proportion (the paper gives no probabilities for uni-modal masking).
 
     Shapes:
-        widths: columns of "audio" and "visual", in the order of the input.
+        widths: columns per stream, in the order of the input; what is not "visual" is heard.
         returns (dialogues or 1, utterances or 1, sum of widths) float32, size 1 where one draw is shared.
     """
     units = {"batch": (1, 1), "dialogue": (dialogues, 1), "utterance": (dialogues, utterances)}[masking.unit]
-    chances = torch.tensor([masking.none, masking.audio, masking.visual, masking.random])
+    spare = len(widths) > 1
+    chances = torch.tensor([masking.none, masking.audio * spare, masking.visual * spare, masking.random])
     scenario = torch.multinomial(chances, units[0] * units[1], replacement=True, generator=draws).view(units)
     columns = sum(widths.values())
     start = torch.rand(*units, columns, generator=draws) < masking.start
     hidden = _extend(start, masking.length) & (scenario == _RANDOM)[..., None]
-    numbers = {"audio": _AUDIO, "visual": _VISUAL}
-    stream = torch.cat([torch.full((width,), numbers[name]) for name, width in widths.items()])
+    stream = torch.cat(
+        [torch.full((width,), _VISUAL if name == "visual" else _AUDIO) for name, width in widths.items()]
+    )
     hidden |= stream == scenario[..., None]
     return (~hidden).float()
 
 
-def zero_unseen(x: Tensor, streams: dict[str, int], seen: tuple[str, ...]) -> Tensor:
-    """``x`` with the columns of every stream outside ``seen`` at zero: inference in a narrower context.
+def keep_seen(widths: dict[str, int], seen: tuple[str, ...]) -> Tensor:
+    """Inference in a narrower context: 1 for the columns of the streams in ``seen``, 0 for the others.
 
     Shapes:
-        x: (..., sum of widths); streams: name -> width, in the order of the columns.
+        widths: columns per stream, in the order of the input. Returns (1, 1, sum of widths) float32.
     """
-    keep = torch.cat([torch.full((width,), float(name in seen)) for name, width in streams.items()])
-    return x * keep.to(x.device)
+    return torch.cat([torch.full((width,), float(name in seen)) for name, width in widths.items()])[None, None]
 
 
 def _extend(start: Tensor, length: int) -> Tensor:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,14 +13,16 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from replicate.corpus.types import SPLITS, Corpus
+from replicate.corpus.types import SPLITS, Corpus, Split
 from replicate.errors import Diverged
 from replicate.model.cogmen import COGMEN, ModelConfig, Output
 from replicate.rng import deterministic, generator, seeded
 from replicate.training.data import Batch, Scale, scales, tensors
-from replicate.training.masking import draw_keep, zero_unseen
+from replicate.training.distillation import Distillation
+from replicate.training.hubert import arranged
+from replicate.training.masking import draw_keep, keep_seen
 from replicate.training.metrics import weighted_f1
-from replicate.training.settings import CONTEXTS, Arm, Protocol, RunSpec
+from replicate.training.settings import Arm, Budget, Protocol, RunSpec
 
 
 @dataclass(frozen=True)
@@ -52,25 +54,36 @@ class RunResult:
 
 
 def train(
-    spec: RunSpec, corpus: Corpus, device: str = "cpu", on_epoch: Callable[[Epoch], None] | None = None
+    spec: RunSpec,
+    corpus: Corpus,
+    device: str = "cpu",
+    on_epoch: Callable[[Epoch], None] | None = None,
+    teacher: Tensor | None = None,
 ) -> RunResult:
     """Train one arm and predict every split in every context of the arm, at the epoch with the best dev F1.
 
-    ``on_epoch`` is called after every epoch; an exception from it ends the run.
+    ``on_epoch`` is called after every epoch; an exception from it ends the run. ``teacher`` are the embeddings
+    that ``embed`` gives for the arm's teacher.
 
     Raises:
         MissingStream: the corpus lacks a stream or a split. Diverged: the loss is no number.
     """
     began = time.perf_counter()
     arm = spec.arm
+    if (arm.teacher is None) != (teacher is None):
+        raise ValueError(f"{arm.name}: a student needs its teacher's embeddings, and nobody else does")
+    corpus = arranged(corpus, arm, spec.protocol)
     with deterministic(), seeded(spec.seed, "weights"):
         scaling = scales(corpus, arm.streams)
         place = torch.device(device)
         data: dict[str, Batch] = {split: tensors(corpus, split, scaling).to(place) for split in SPLITS}
         config = model_config(arm, spec.protocol, corpus)
         model = COGMEN(config).to(place)
+        distillation = None
+        if teacher is not None:
+            distillation = Distillation(spec, teacher, config.hidden * config.gnn_heads, config.classes).to(place)
         with seeded(spec.seed, "dropout"):
-            weights, curve, best = _fit(model, spec, data, corpus, on_epoch)
+            weights, curve, best = _fit(model, spec, data, corpus, distillation, on_epoch)
         model.load_state_dict(weights)
         log_prob = {
             (split, context): predict(model, data[split], arm, context, corpus, spec.budget.batch)
@@ -90,6 +103,7 @@ def train(
 
 def model_config(arm: Arm, protocol: Protocol, corpus: Corpus) -> ModelConfig:
     """The model that an arm trains on a corpus."""
+    projected = "hubert" in arm.streams and protocol.hubert.projection != "none"
     return ModelConfig(
         width=sum(corpus.widths[name] for name in arm.streams),
         classes=len(corpus.labels),
@@ -100,35 +114,54 @@ def model_config(arm: Arm, protocol: Protocol, corpus: Corpus) -> ModelConfig:
         future=arm.window[1],
         dropout=arm.dropout,
         attend_padding=protocol.attend_padding,
+        # The audio stream is the first of an arm's streams.
+        projected=corpus.widths["hubert"] if projected else 0,
+        learn_projection=protocol.hubert.projection == "learned",
     )
 
 
-def make_optimizer(model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.Adam:
-    """Adam as in the released code."""
-    return torch.optim.Adam(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+def embed(
+    model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus, split: Split = "train", context: str = ""
+) -> Tensor:
+    """Embeddings (N, hidden * heads) of a split, packed, in eval mode; ``context`` is what the arm was trained on."""
+    data = tensors(arranged(corpus, spec.arm, spec.protocol), split, scaling)
+    with deterministic():
+        return _infer(model, data, spec.arm, context or spec.arm.train, corpus, spec.budget.batch, "graph")
 
 
-def update(optimizer: torch.optim.Optimizer, output: Output, labels: Tensor) -> Tensor:
-    """One optimiser step; the loss before it, mean over utterances, as a scalar on the model's device.
+def make_optimizer(modules: Sequence[nn.Module], budget: Budget) -> torch.optim.Adam:
+    """Adam as in the released code, over all that is trained."""
+    trained = [p for module in modules for p in module.parameters() if p.requires_grad]
+    return torch.optim.Adam(trained, lr=budget.learning_rate, weight_decay=budget.weight_decay)
 
-    Shapes:
-        labels: (N,) int64, packed like the output.
-    """
+
+def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> Tensor:
+    """One optimiser step; returns the loss without its graph."""
     optimizer.zero_grad(set_to_none=True)
-    loss = F.nll_loss(output.log_prob, labels)
     loss.backward()
     optimizer.step()
     return loss.detach()
 
 
-@torch.no_grad()
 def predict(model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int = 32) -> Tensor:
     """Log-probabilities (N, classes) of a split as seen in ``context``, in eval mode."""
+    return _infer(model, data, arm, context, corpus, size, "log_prob")
+
+
+@torch.no_grad()
+def _infer(model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int, what: str) -> Tensor:
+    """One field of the model's output for a whole split."""
     model.eval()
-    widths = {name: corpus.widths[name] for name in arm.streams}
-    batches = data.in_order(size)
-    seen = [zero_unseen(batch.x, widths, CONTEXTS[context]) for batch in batches]
-    return torch.cat([model(x, batch.lengths, batch.speakers).log_prob for x, batch in zip(seen, batches, strict=True)])
+    keep = keep_seen(_widths(arm, model.config, corpus), arm.seen(context)).to(data.x.device)
+    outputs = [model(b.x, b.lengths, b.speakers, keep=keep) for b in data.in_order(size)]
+    return torch.cat([getattr(output, what) for output in outputs])
+
+
+def _widths(arm: Arm, config: ModelConfig, corpus: Corpus) -> dict[str, int]:
+    """Columns of each stream in the encoder's input."""
+    return {
+        name: config.hidden if name == "hubert" and config.projected else corpus.widths[name] for name in arm.streams
+    }
 
 
 def _fit(
@@ -136,14 +169,15 @@ def _fit(
     spec: RunSpec,
     data: dict[str, Batch],
     corpus: Corpus,
+    distillation: Distillation | None,
     on_epoch: Callable[[Epoch], None] | None,
 ) -> tuple[dict[str, Tensor], list[Epoch], int]:
     """The weights of the best epoch, the learning curve, and the number of that epoch."""
     arm, budget = spec.arm, spec.budget
-    optimizer = make_optimizer(model, budget.learning_rate, budget.weight_decay)
+    optimizer = make_optimizer([model, *([distillation] if distillation else [])], budget)
     schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, "min")
     order, masks = generator(spec.seed, "order"), generator(spec.seed, "masks")
-    widths = {name: corpus.widths[name] for name in arm.streams}
+    widths = _widths(arm, model.config, corpus)
     dev_labels = data["dev"].packed_labels()
     curve: list[Epoch] = []
     weights: dict[str, Tensor] = {}
@@ -152,11 +186,16 @@ def _fit(
         model.train()
         losses = []
         for batch in data["train"].shuffled(budget.batch, order):
+            keep = None
             if arm.masked:
-                keep = draw_keep(spec.protocol.masking, batch.x.shape[0], batch.x.shape[1], widths, masks)
-                batch = replace(batch, x=batch.x * keep.to(batch.x.device))
-            output = model(batch.x, batch.lengths, batch.speakers)
-            losses.append(update(optimizer, output, batch.packed_labels()))
+                keep = draw_keep(spec.protocol.masking, *batch.x.shape[:2], widths, masks).to(batch.x.device)
+            output = model(batch.x, batch.lengths, batch.speakers, keep=keep)
+            labels = batch.packed_labels()
+            if distillation is None:
+                loss = F.nll_loss(output.log_prob, labels)
+            else:
+                loss = distillation(output, labels, batch.packed_rows())
+            losses.append(update(optimizer, loss))
         log_prob = predict(model, data["dev"], arm, arm.select, corpus, budget.batch)
         epoch = Epoch(
             number,

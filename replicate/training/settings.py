@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 # Streams that each context sees. A context that a model was not trained on keeps the model's width: what is
@@ -10,6 +10,9 @@ from typing import Literal
 CONTEXTS: dict[str, tuple[str, ...]] = {"A": ("audio",), "V": ("visual",), "AV": ("audio", "visual")}
 
 MaskUnit = Literal["utterance", "dialogue", "batch"]
+Triplet = Literal["one", "n-way"]
+Projection = Literal["learned", "random", "none"]
+Order = Literal["time", "release"]
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,29 @@ class Masking:
 
 
 @dataclass(frozen=True)
+class Hubert:
+    """How HuBERT features enter a model.
+
+    Attributes:
+        projection: of their columns to the model's hidden width: "learned" with the model, "random" and fixed
+            (as released), or "none".
+        order: "time", or "release": audio and labels as the release lists them, all utterances of the second
+            speaker (F) first, while speakers and video keep the order of time.
+    """
+
+    projection: Projection = "learned"
+    order: Order = "time"
+
+
+@dataclass(frozen=True)
 class Protocol:
     """A reading of the paper; see ``tables/protocols.toml``."""
 
     name: str
     attend_padding: bool = False
+    triplet: Triplet = "one"
     masking: Masking = field(default_factory=Masking)
+    hubert: Hubert = field(default_factory=Hubert)
 
 
 @dataclass(frozen=True)
@@ -50,6 +70,9 @@ class Arm:
         contexts: contexts it is tested in.
         select: context whose dev F1 picks the epoch.
         masked: whether training draws masks.
+        audio: stream that is heard: "audio" (openSMILE-like) or "hubert".
+        teacher: arm whose embeddings this one learns from; the teacher sees all it was trained on.
+        triplet_weight, nll_weight: of the two losses of distillation; without a teacher there is one loss.
     """
 
     name: str
@@ -57,6 +80,10 @@ class Arm:
     contexts: tuple[str, ...]
     select: str
     masked: bool = False
+    audio: str = "audio"
+    teacher: Arm | None = None
+    triplet_weight: float = 1.0
+    nll_weight: float = 1.0
     context_layers: int = 2
     gnn_heads: int = 7
     window: tuple[int, int] = (5, 5)
@@ -65,7 +92,16 @@ class Arm:
     @property
     def streams(self) -> tuple[str, ...]:
         """Streams side by side in the model's input."""
-        return CONTEXTS[self.train]
+        return self.seen(self.train)
+
+    def seen(self, context: str) -> tuple[str, ...]:
+        """Streams that the arm gets in a context."""
+        return tuple(self.audio if name == "audio" else name for name in CONTEXTS[context])
+
+    @property
+    def lineage(self) -> tuple[Arm, ...]:
+        """The arm, its teacher, the teacher's teacher, and so on."""
+        return (self, *(self.teacher.lineage if self.teacher else ()))
 
 
 @dataclass(frozen=True)
@@ -86,3 +122,8 @@ class RunSpec:
     protocol: Protocol
     budget: Budget
     seed: int
+
+    @property
+    def teacher(self) -> RunSpec | None:
+        """The run that has to be finished before this one."""
+        return None if self.arm.teacher is None else replace(self, arm=self.arm.teacher)

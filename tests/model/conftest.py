@@ -30,7 +30,7 @@ def batch(lengths: Sequence[int], width: int = 6, speakers: int = 2, seed: int =
     draws = torch.Generator().manual_seed(seed)
     size = (len(lengths), max(lengths))
     present = torch.arange(size[1]) < torch.tensor(lengths)[:, None]
-    return Batch(
+    return Batch.whole(
         torch.randn(*size, width, generator=draws) * present[..., None],
         torch.tensor(lengths),
         torch.randint(speakers, size, generator=draws) * present,

@@ -1,0 +1,147 @@
+"""Arms and protocols, read from ``tables/arms.toml`` and ``tables/protocols.toml``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from replicate.errors import BadTable
+from replicate.experiment import tomlfile
+from replicate.experiment.tomlfile import build, choices, known, merged, section
+from replicate.training.settings import CONTEXTS, Arm, Protocol
+
+
+def arms() -> dict[str, Arm]:
+    """All arms of ``arms.toml`` by name.
+
+    Raises:
+        BadTable: naming file, section and key; teachers or likenesses that run in a circle.
+    """
+    sections = tomlfile.read("arms")
+    found: dict[str, Arm] = {}
+    for name in sections:
+        _resolve(name, sections, found, ())
+    return found
+
+
+def changed(arm: Arm, change: dict[str, Any], where: str) -> Arm:
+    """The arm with other values for some of its keys, checked like one of the file."""
+    plain = {name: getattr(arm, name) for name in Arm.__dataclass_fields__ if name not in ("name", "teacher")}
+    return _checked(build(Arm, merged(plain, change), where, name=arm.name, teacher=arm.teacher), where)
+
+
+def protocol(name: str) -> Protocol:
+    """A reading of the paper, such as ``paper`` or ``paper+hubert.projection=none,masking.unit=batch``.
+
+    Raises:
+        BadTable: unknown, a knob that there is not, or a section that is not well-formed.
+    """
+    base, _, knobs = name.partition("+")
+    content = _reading(base)
+    for knob in filter(None, knobs.split(",")):
+        key, _, value = knob.partition("=")
+        content = merged(content, _nested(key.strip(), value.strip(), content, f"protocol {name!r}"))
+    return _protocol(content, f"protocol {name!r}" if knobs else f"protocols.toml [{base}]", name)
+
+
+def turned(base: str, other: str, knobs: tuple[str, ...], where: str) -> Protocol:
+    """The reading ``base`` with some knobs as in the reading ``other``, named after both."""
+    content, source = _reading(base), _reading(other)
+    for knob in knobs:
+        value: Any = source
+        for part in knob.split("."):
+            value = section(value, where)[known(part, value, where, "knob")]
+        for part in reversed(knob.split(".")):
+            value = {part: value}
+        content = merged(content, value)
+    return _protocol(content, where, f"{base}, {other} {' and '.join(knobs)}" if knobs else base)
+
+
+def _reading(name: str) -> dict[str, Any]:
+    sections = tomlfile.read("protocols")
+    return section(sections[known(name, sections, "protocols.toml", "protocol")], f"protocols.toml [{name}]")
+
+
+def _nested(key: str, value: str, content: dict[str, Any], where: str) -> dict[str, Any]:
+    """``{"masking": {"unit": "batch"}}`` of ``masking.unit`` and ``batch``, the value typed as the present one."""
+    head, _, rest = key.partition(".")
+    present = content[known(head, content, where, "knob")]
+    if rest:
+        return {head: _nested(rest, value, section(present, f"{where}, knob {head!r}"), where)}
+    try:
+        if isinstance(present, bool):
+            return {head: {"true": True, "false": False}[value]}
+        if isinstance(present, int | float):
+            return {head: type(present)(value)}
+    except (KeyError, ValueError):
+        raise BadTable(f"{where}: {value!r} is no value for {key}, which is {present!r} otherwise") from None
+    if isinstance(present, dict):
+        raise BadTable(f"{where}: {key} is a group: {choices(key, [f'{key}.{inner}' for inner in present])}")
+    return {head: value}
+
+
+def _protocol(content: dict[str, Any], where: str, name: str) -> Protocol:
+    found = build(Protocol, content, where, name=name)
+    masking = found.masking
+    chances = (masking.none, masking.audio, masking.visual, masking.random)
+    if not (min(chances) >= 0 and abs(sum(chances) - 1) <= 1e-9):  # so that NaN fails
+        raise BadTable(f"{where}: masking.none, audio, visual and random must be 0 or more, and sum to 1")
+    if masking.none + masking.random == 0:
+        raise BadTable(f"{where}: masking.none and masking.random are both 0, which leaves uni-modal masking nothing")
+    if not 0 <= masking.start <= 1 or masking.length < 1:
+        raise BadTable(f"{where}: masking.start must be a probability, and masking.length 1 at least")
+    return found
+
+
+def _resolve(name: str, sections: dict[str, Any], found: dict[str, Arm], above: tuple[str, ...]) -> Arm:
+    """The arm of that name, after the arms it is taught by."""
+    if name in above:
+        raise BadTable(f"arms.toml [{name}]: teachers run in a circle: {' <- '.join([*above, name])}")
+    if name not in found:
+        where = f"arms.toml [{name}]"
+        content = _inherited(name, sections, ())
+        teacher = content.pop("teacher", None)
+        if teacher is not None:
+            if not isinstance(teacher, str):
+                raise BadTable(f"{where}, key 'teacher': {teacher!r} is no name of an arm")
+            teacher = _resolve(known(teacher, sections, where, "arm"), sections, found, (*above, name))
+        found[name] = _checked(build(Arm, content, where, name=name, teacher=teacher), where)
+    return found[name]
+
+
+def _inherited(name: str, sections: dict[str, Any], above: tuple[str, ...]) -> dict[str, Any]:
+    """The section of an arm over those it is like."""
+    where = f"arms.toml [{name}]"
+    if name in above:
+        raise BadTable(f"{where}: likenesses run in a circle: {' <- '.join([*above, name])}")
+    content = section(sections[name], where)
+    base = content.pop("like", None)
+    if base is None:
+        return content
+    if not isinstance(base, str):
+        raise BadTable(f"{where}, key 'like': {base!r} is no name of an arm")
+    return _inherited(known(base, sections, where, "arm"), sections, (*above, name)) | content
+
+
+def _checked(arm: Arm, where: str) -> Arm:
+    for context in (arm.train, arm.select, *arm.contexts):
+        known(context, CONTEXTS, where, "context")
+    for context in arm.contexts:
+        if not set(CONTEXTS[context]) <= set(CONTEXTS[arm.train]):
+            raise BadTable(f"{where}: context {context} needs a stream that {arm.train} lacks")
+    if arm.select not in arm.contexts:
+        raise BadTable(f"{where}: select = {arm.select!r} is none of its contexts")
+    if min(arm.context_layers, arm.gnn_heads) < 1 or min(arm.window) < 0 or not 0 <= arm.dropout < 1:
+        raise BadTable(f"{where}: layers and heads from 1, window from 0, dropout from 0 to below 1")
+    if not (arm.triplet_weight >= 0 and arm.nll_weight >= 0 and 0 < arm.triplet_weight + arm.nll_weight < 1e9):
+        raise BadTable(f"{where}: triplet_weight and nll_weight must be 0 or more, and not both 0")
+    known(arm.audio, ("audio", "hubert"), where, "audio stream")
+    teacher = arm.teacher
+    if teacher is not None:
+        if arm.gnn_heads > teacher.gnn_heads:
+            raise BadTable(
+                f"{where}: gnn_heads = {arm.gnn_heads} makes the student's embedding wider than that of its teacher "
+                f"{teacher.name}, which has {teacher.gnn_heads}"
+            )
+        if arm.audio != teacher.audio:
+            raise BadTable(f"{where}: it hears {arm.audio!r} and its teacher {teacher.name} {teacher.audio!r}")
+    return arm

@@ -1,0 +1,71 @@
+"""A run's name: a hash of everything that decides its numbers."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch_geometric
+
+import replicate
+from replicate.corpus.types import Corpus
+from replicate.training.settings import Arm, RunSpec
+
+
+@functools.cache
+def code_version() -> str:
+    """Hash of the code that a run's numbers pass through, without comments and docstrings."""
+    package = Path(replicate.__file__).parent
+    paths = [package / "rng.py", *sorted((package / "model").glob("*.py"))]
+    paths += sorted(path for path in (package / "training").glob("*.py") if path.stem != "parity")
+    digest = hashlib.sha256()
+    for path in paths:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            body = getattr(node, "body", None)
+            if isinstance(body, list) and body and _is_docstring(body[0]):
+                body.pop(0)
+        digest.update(f"{path.name}\n{ast.dump(tree)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def versions() -> dict[str, str]:
+    """What a run's numbers depend on beside its settings; torch_geometric's layers draw their own initial weights."""
+    return {"torch": torch.__version__, "torch_geometric": torch_geometric.__version__, "code": code_version()}
+
+
+def run_key(spec: RunSpec, corpus: Corpus, device: str) -> str:
+    """Name of the run's folder: the same for the same numbers, under whatever names arms and protocols go."""
+    lineage = spec.arm.lineage
+    protocol = asdict(spec.protocol)
+    del protocol["name"]
+    # What no arm of the lineage looks at does not decide.
+    if not any(arm.masked for arm in lineage):
+        del protocol["masking"]
+    if spec.arm.teacher is None:
+        del protocol["triplet"]
+    if not any("hubert" in arm.streams for arm in lineage):
+        del protocol["hubert"]
+    decides = asdict(spec) | {"arm": _decisive(spec.arm), "protocol": protocol}
+    decides |= {"corpus": corpus.hash, "device": device, **versions()}
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def _decisive(arm: Arm) -> dict[str, Any]:
+    content = asdict(arm)
+    del content["name"]
+    if arm.teacher is None:
+        del content["triplet_weight"], content["nll_weight"]
+    else:
+        content["teacher"] = _decisive(arm.teacher)
+    return content
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
