@@ -51,4 +51,8 @@ def _word(found: Comparison) -> str:
         return "FAILED"
     if not found.judged:
         return "not judged: rounding, see the README"
-    return "ok" if found.difference < TOLERANCE else f"ok: under {found.tolerance:.0e}, {ROUNDING} times what rounding moves"
+    return (
+        "ok"
+        if found.difference < TOLERANCE
+        else f"ok: under {found.tolerance:.0e}, {ROUNDING} times what rounding moves"
+    )

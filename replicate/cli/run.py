@@ -23,7 +23,8 @@ from replicate.cli import console
     "--protocol",
     default="paper",
     show_default=True,
-    help="paper: the text's reading; released: the released code's.",
+    help="paper: the text's reading; released: the released code's. Single knobs can be changed: "
+    "paper+hubert.projection=none,masking.unit=batch (all in tables/protocols.toml).",
 )
 @click.option("--seeds", help="Seeds such as 24,25,26, or a count such as 5 (default: the profile's).")
 @click.option(
@@ -45,6 +46,8 @@ from replicate.cli import console
     show_default=True,
     help="Folder for results; finished runs in it are not repeated.",
 )
+@click.option("--keep-dropped", is_flag=True, help="Use the dialogues that tables 4 and 5 leave out on IEMOCAP.")
+@click.option("--repair", is_flag=True, help="Train damaged runs again; without it they are named and nothing is done.")
 @click.option("--dry-run", is_flag=True, help="Say what would be trained, and train nothing.")
 def run(
     tables: tuple[str, ...],
@@ -56,6 +59,8 @@ def run(
     device: str,
     jobs: int | None,
     out: Path,
+    keep_dropped: bool,
+    repair: bool,
     dry_run: bool,
 ) -> None:
     """Train and print tables.
@@ -64,25 +69,24 @@ def run(
     """
     from replicate.experiment import definitions
     from replicate.experiment.campaign import Campaign
-    from replicate.report import manifest, progress
-    from replicate.report import tables as report
+    from replicate.report import outputs, progress
 
     names = definitions.table_names() if "all" in tables else list(dict.fromkeys(tables))
-    campaign = Campaign.prepare(names, profile, protocol, seeds, data, data_dir, device, jobs, out)
-    out_console, err_console = console.results(), console.status()
-    todo = campaign.missing()
+    campaign = Campaign.prepare(
+        names, profile, protocol, seeds, data, data_dir, device, jobs, out, keep_dropped=keep_dropped
+    )
+    err_console = console.status()
+    todo = campaign.missing(repair and not dry_run)
     err_console.print(campaign.describe(len(todo)), soft_wrap=True)
+    for line in campaign.remarks():
+        err_console.print(line, soft_wrap=True)
     if dry_run:
-        for spec in todo:
-            out_console.print(f"{spec.arm.name}, seed {spec.seed}")
+        for task in todo:
+            console.results().print(task.name)
         return
     with progress.training(todo, campaign.corpus, err_console) as listen:
         seconds = campaign.train(todo, listen)
-    results = campaign.results()
-    for result in results:
-        report.write(result, campaign.folder)
-    manifest.write(campaign, results, seconds)
-    for result in results:
-        report.show(result, out_console)
-    err_console.print(f"Written to {campaign.folder}/", soft_wrap=True)
-    console.suggest("export", "onnx", "--results", campaign.folder)
+    written = outputs.write(campaign, seconds)
+    outputs.show(written, names, console.results())
+    err_console.print(f"Written to {written.folder}/", soft_wrap=True)
+    console.suggest("export", "onnx", "--results", written.folder)

@@ -173,6 +173,23 @@ class Campaign:
             f"{self.device}, {min(self.jobs, max(todo, 1))} at a time)"
         )
 
+    def remarks(self) -> list[str]:
+        """What a reader should know beforehand: rows that cannot be trained, runs that another version left."""
+        lines = []
+        for table in self.tables:
+            lacking = {row.name: results.missing_stream(row, self.corpus) for row in table.rows}
+            streams = {stream for stream in lacking.values() if stream}
+            if streams:
+                rows = sum(stream is not None for stream in lacking.values())
+                lines.append(f"{table.name}: {rows} of {len(lacking)} rows need the {', '.join(streams)} stream")
+        others = self.store.of_other_versions()
+        if others:
+            lines.append(
+                f"{others} runs in {self.store.root} are of another version of the code or of torch: they are left "
+                "alone (`replicate runs prune` removes them)"
+            )
+        return lines
+
     def train(self, todo: list[Task], listen: schedule.Listener) -> float:
         """Train ``todo``; returns the seconds it took."""
         if todo:

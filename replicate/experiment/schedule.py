@@ -160,9 +160,7 @@ class _Stopped(Exception):
     """The main process wants no more."""
 
 
-def _start_worker(
-    corpora: Mapping[str, Corpus], store: Store, device: str, news: Any, stop: Any, tasks: int
-) -> None:
+def _start_worker(corpora: Mapping[str, Corpus], store: Store, device: str, news: Any, stop: Any, tasks: int) -> None:
     _worker.update(corpora=corpora, store=store, device=device, news=news, stop=stop, patience=_PATIENCE / tasks)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 

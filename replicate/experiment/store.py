@@ -74,6 +74,18 @@ class Store:
         folders = [path.name for path in self.root.glob("[!.]*") if path.is_dir()]
         return sorted(name for name in folders if name != EMBEDDINGS)
 
+    def of_other_versions(self) -> int:
+        """How many run folders were written by another version of the code, torch or torch_geometric."""
+        return sum(self.version_of(key) not in (None, versions()) for key in self.keys())
+
+    def version_of(self, key: str) -> dict[str, str] | None:
+        """What a run was trained with, None where its record cannot be read."""
+        try:
+            found = json.loads((self.root / key / RECORD).read_text(encoding="utf-8"))["versions"]
+            return {name: str(found.get(name)) for name in versions()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
     def remove(self, key: str) -> None:
         """Delete a run and what was computed from it; moved aside first, so that it is there as a whole or gone."""
         try:

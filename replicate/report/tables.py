@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from rich.table import Table as RichTable
 
 from replicate.experiment.results import Cell, TableResult
 from replicate.files import write_text
-from replicate.report import text
+from replicate.report import latex, text
 
 
 def show(result: TableResult, console: Console) -> None:
@@ -27,17 +28,36 @@ def show(result: TableResult, console: Console) -> None:
     for line in lines:
         grid.add_row(*line)
     console.print(grid, crop=False)
+    if result.comparisons:
+        console.print(_comparisons(result), crop=False)
+        console.print(text.comparison_conditions(result), style="dim", highlight=False)
     for sentence in text.conditions(result):
         console.print(sentence, style="dim", highlight=False)
 
 
+def _comparisons(result: TableResult) -> RichTable:
+    grid = RichTable(box=box.SIMPLE_HEAD)
+    lines = text.comparisons(result)
+    for i, (title, *cells) in enumerate(zip(text.COMPARISON_HEADER, *lines, strict=True)):
+        # Names of cells may break in a narrow terminal, numbers may not.
+        grid.add_column(title, justify="left" if i < 2 else "right", min_width=max(map(len, cells)) if i >= 2 else None)
+    for line in lines:
+        grid.add_row(*line)
+    return grid
+
+
 def write(result: TableResult, folder: Path) -> list[Path]:
-    """``table<N>.md``, ``.csv`` and ``.json`` in ``folder``; returns their paths.
+    """``table<N>.md``, ``.tex``, ``.csv`` and ``.json`` in ``folder``; returns their paths.
 
     Raises:
         DiskFull, CannotWrite: naming the file.
     """
-    contents = {"md": markdown(result), "csv": comma_separated(result), "json": as_json(result)}
+    contents = {
+        "md": markdown(result),
+        "tex": latex.document(result),
+        "csv": comma_separated(result),
+        "json": as_json(result),
+    }
     paths = []
     for suffix, content in contents.items():
         path = folder / f"{result.table.name}.{suffix}"
@@ -47,12 +67,19 @@ def write(result: TableResult, folder: Path) -> list[Path]:
 
 
 def markdown(result: TableResult) -> str:
-    """The table as GitHub Markdown."""
-    titles = text.header(result)
-    lines = [f"**{text.heading(result)}**", "", f"| {' | '.join(titles)} |", "|---|" + "---:|" * (len(titles) - 1)]
-    for line in text.body(result):
-        lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |")
-    return "\n".join([*lines, "", *(f"{line}  " for line in text.conditions(result))]) + "\n"
+    """The table and its comparisons as GitHub Markdown."""
+    lines = [f"**{text.heading(result)}**", "", *markdown_grid(text.header(result), text.body(result)), ""]
+    if result.comparisons:
+        lines += [*markdown_grid(text.COMPARISON_HEADER, text.comparisons(result), left=2), ""]
+        lines.append(f"{text.comparison_conditions(result)}  ")
+    return "\n".join([*lines, *(f"{line}  " for line in text.conditions(result))]) + "\n"
+
+
+def markdown_grid(titles: list[str], body: list[list[str]], left: int = 1) -> list[str]:
+    """Lines of a Markdown table whose first ``left`` columns are texts and the others numbers."""
+    escaped = [[cell.replace("|", r"\|") for cell in line] for line in body]
+    rule = "|" + "---|" * left + "---:|" * (len(titles) - left)
+    return [f"| {' | '.join(titles)} |", rule, *(f"| {' | '.join(line)} |" for line in escaped)]
 
 
 def comma_separated(result: TableResult) -> str:
@@ -84,11 +111,32 @@ def as_json(result: TableResult) -> str:
         "protocol": result.protocol,
         "seeds": list(result.seeds),
         "rows": [
-            {"row": name, "cells": {context: _cell(cell) for context, cell in cells.items()}}
+            {
+                "row": name,
+                "cells": _cells(cells),
+                **({"needs": result.needs[name]} if name in result.needs else {}),
+                **({"beside": _cells(result.beside[name])} if name in result.beside else {}),
+            }
             for name, cells in result.rows.items()
+        ],
+        "comparisons": [
+            {
+                "first": each.first,
+                "second": each.second,
+                "difference": each.difference.mean,
+                "ci95": each.difference.ci95,
+                "n": each.difference.n,
+                "p": each.p,
+                "p_holm": each.p_holm,
+            }
+            for each in result.comparisons
         ],
     }
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _cells(cells: Mapping[str, Cell]) -> dict[str, Any]:
+    return {context: _cell(cell) for context, cell in cells.items()}
 
 
 def _cell(cell: Cell) -> dict[str, Any]:
@@ -98,6 +146,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "n": cell.summary.n,
         "values": list(cell.values),
         "ci95": cell.summary.ci95,
+        "by_class": cell.by_class,
         "published": cell.published,
         "verdict": cell.verdict,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from replicate.experiment.results import Cell, TableResult
+from replicate.experiment.statistics import Summary
 
 # The corpus of all tables of the paper.
 PUBLISHED_ON = "IEMOCAP-4"
@@ -18,8 +19,26 @@ def measured(cell: Cell | None) -> str:
 
 
 def published(cell: Cell | None) -> str:
-    """The paper's number as the paper prints it."""
-    return "–" if cell is None or cell.published is None else f"{cell.published:.3f}"
+    """The paper's number, with its deviation where the paper gives one."""
+    if cell is None or cell.published is None:
+        return "–"
+    return f"{cell.published:.3f}" + ("" if cell.published_std is None else f" ± {cell.published_std:.3f}")
+
+
+def signed(summary: Summary) -> str:
+    """A difference with its interval: ``+0.021 [-0.004, +0.046]``."""
+    interval = "" if summary.ci95 is None else f" [{summary.ci95[0]:+.3f}, {summary.ci95[1]:+.3f}]"
+    return f"{summary.mean:+.3f}{interval}"
+
+
+def p_value(p: float | None) -> str:
+    """Three decimals; what one pair cannot give is a dash."""
+    return "–" if p is None else f"{p:.3f}"
+
+
+def needs(stream: str) -> str:
+    """What stands in the row of an arm that could not be trained."""
+    return f"needs the {stream} stream"
 
 
 def heading(result: TableResult) -> str:
@@ -34,36 +53,81 @@ def conditions(result: TableResult) -> list[str]:
         f"Measured on {result.corpus} ({result.corpus_hash[:12]}), protocol {result.protocol}, "
         f"profile {result.profile}; weighted F1 on test, mean ± sample deviation over n = {len(result.seeds)} "
         f"seeds ({seeds}); epoch chosen on dev.",
-        f"Published: {result.table.source}, measured on {PUBLISHED_ON}.",
     ]
     cells = [cell for row in result.rows.values() for cell in row.values()]
+    if result.table.in_paper:
+        lines.append(f"Published: {result.table.source}, measured on {PUBLISHED_ON}.")
+    else:
+        lines.append("This table is not in the paper.")
     if any(cell.published is not None for cell in cells) and not any(cell.verdict for cell in cells):
         lines.append("No verdict: this is not the corpus of the published numbers, they are for orientation only.")
-    return lines + [note[0].upper() + note[1:] + "." for note in result.notes]
+    for stream in dict.fromkeys(result.needs.values()):
+        lines.append(
+            f"Rows that need the {stream} stream: no public release has it. Write the corpus with `replicate data "
+            f"convert`, add an array `stream/{stream}` with one line per utterance, and run on that file."
+        )
+    return lines + [note[0].upper() + note[1:] + "." for note in (*result.table.notes, *result.notes)]
 
 
 def header(result: TableResult) -> list[str]:
-    """Column titles: the row, n, then measured and published for each context, then the verdicts if any."""
+    """Column titles: the row, n, then per context measured, published, verdicts if any, and the table beside."""
     titles = ["model", "n"]
     for context in result.table.contexts:
-        titles += [f"{context} inference", f"{PUBLISHED_ON}, paper"]
+        titles.append(f"{context} inference")
+        if result.table.in_paper:
+            titles.append(f"{PUBLISHED_ON}, paper")
         if _judged(result):
             titles.append("verdict")
+        if result.table.beside is not None:
+            titles += [f"{context}, {result.table.beside.title}", f"{PUBLISHED_ON}, paper, {result.table.beside.title}"]
     return titles
 
 
 def body(result: TableResult) -> list[list[str]]:
     """One list of texts per row, in the order of ``header``."""
     lines = []
-    for name, cells in result.rows.items():
-        line = [name, str(len(result.seeds))]
+    for row in result.table.rows:
+        line = [row.name, str(len(result.seeds)) if row.name not in result.needs else "–"]
         for context in result.table.contexts:
-            cell = cells.get(context)
-            line += [measured(cell), published(cell)]
+            cell = result.rows[row.name].get(context)
+            # Published values stay visible where nothing could be measured.
+            paper = cell or _unmeasured(row.published.get(context), row.published_std.get(context))
+            lacking = row.name in result.needs and context in row.contexts
+            line.append(needs(result.needs[row.name]) if lacking else measured(cell))
+            if result.table.in_paper:
+                line.append(published(paper))
             if _judged(result):
                 line.append((cell and cell.verdict) or "–")
+            if result.table.beside is not None:
+                other = result.beside.get(row.name, {}).get(context)
+                line += [measured(other), published(other)]
         lines.append(line)
     return lines
+
+
+COMPARISON_HEADER = ["first", "second", "difference [95 % interval]", "p", "p (Holm)"]
+
+
+def comparisons(result: TableResult) -> list[list[str]]:
+    """One list of texts per comparison, in the order of ``COMPARISON_HEADER``."""
+    return [
+        [each.first, each.second, signed(each.difference), p_value(each.p), p_value(each.p_holm)]
+        for each in result.comparisons
+    ]
+
+
+def comparison_conditions(result: TableResult) -> str:
+    """What the comparisons are, in one sentence."""
+    n = len(result.seeds)
+    floor = "" if n < 2 else f"; with {n} seeds no p can be below {2 / 2**n:.3g}"
+    return (
+        "Differences are paired over seeds: mean, 95 % bootstrap interval, two-sided paired permutation test, Holm "
+        f"correction for the {len(result.comparisons)} comparisons of this table{floor}."
+    )
+
+
+def _unmeasured(value: float | None, std: float | None) -> Cell:
+    return Cell(Summary(float("nan"), None, 0, None), (), (), value, std, None)
 
 
 def _judged(result: TableResult) -> bool:

@@ -1,0 +1,52 @@
+"""Everything that is written about a finished campaign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from replicate.experiment import claims as judging
+from replicate.experiment.campaign import Campaign
+from replicate.experiment.claims import JudgedClaim, Rule
+from replicate.experiment.results import TableResult
+from replicate.report import claims, manifest, tables
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What was written, and where."""
+
+    folder: Path
+    results: list[TableResult]
+    rule: Rule
+    judged: list[JudgedClaim]
+
+
+def write(campaign: Campaign, seconds: float) -> Outputs:
+    """Tables, claims, figures, the page and the manifest of a campaign whose runs are all finished.
+
+    ``seconds`` is what this call trained for.
+
+    Raises:
+        CorruptRun: a run is missing. DiskFull, CannotWrite: naming the file.
+    """
+    results = campaign.results()
+    rule, judged = judging.judge({result.table.name: result for result in results})
+    folder = campaign.folder
+    for result in results:
+        tables.write(result, folder)
+    if judged:
+        claims.write(rule, judged, results[0], folder)
+    manifest.write(campaign, results, seconds)
+    return Outputs(folder, results, rule, judged)
+
+
+def show(outputs: Outputs, names: list[str], console: Console) -> None:
+    """Print the named tables, and the outcome of the claims that rest on them."""
+    for result in outputs.results:
+        if result.table.name in names:
+            tables.show(result, console)
+    if outputs.judged:
+        claims.show(outputs.rule, outputs.judged, outputs.results[0], console)
