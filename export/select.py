@@ -53,7 +53,7 @@ def read_manifest(results: Path) -> dict[str, Any]:
     try:
         manifest = json.loads((results / MANIFEST).read_text(encoding="utf-8"))
         source = manifest["source"]
-        found = {"runs": manifest["runs"], "store": results / manifest["store"], "source": source}
+        found = {"runs": manifest["deployable"], "store": results / manifest["store"], "source": source}
         if not all(isinstance(key, str) for key in found["runs"]) or not {"data", "data_dir"} <= source.keys():
             raise TypeError("its runs or source are malformed")
         return found
@@ -63,6 +63,8 @@ def read_manifest(results: Path) -> dict[str, Any]:
 
 def best_speech_run(results: Path) -> Choice:
     """The arm with the best mean dev weighted F1 from audio alone, and of it the seed with the best.
+
+    Models that hear HuBERT features stay out: an exported file takes the features of the corpus's audio stream.
 
     Raises:
         NothingToExport: no run of the folder can be tested on audio alone. CorruptRun: a run is damaged.
@@ -74,9 +76,8 @@ def best_speech_run(results: Path) -> Choice:
         run = store.get(key)
         if run is None:
             raise NothingToExport(f"run {key} is not in {store.root}: run the table again, or copy its runs/ along")
-        if "A" in run.record["arm"]["contexts"]:
-            f1 = weighted_f1(run.labels("dev"), run.log_prob("dev", "A"))
-            scores.setdefault(run.record["arm"]["name"], []).append((f1, run))
+        f1 = weighted_f1(run.labels("dev"), run.log_prob("dev", "A"))
+        scores.setdefault(run.record["arm"]["name"], []).append((f1, run))
     if not scores:
         raise NothingToExport(f"no model in {results} works on speech alone: run a table with A inference")
     means = {arm: mean(f1 for f1, _ in runs) for arm, runs in scores.items()}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -88,6 +88,11 @@ class Corpus:
     def widths(self) -> dict[str, int]:
         """Number of columns of each stream, in the order of the first dialogue."""
         return {name: array.shape[1] if array.ndim == 2 else -1 for name, array in self.dialogues[0].features.items()}
+
+    def without(self, ids: Collection[str]) -> Corpus:
+        """The corpus without the dialogues of these ids; itself, if it has none of them."""
+        kept = tuple(dialogue for dialogue in self.dialogues if dialogue.id not in ids)
+        return self if len(kept) == len(self.dialogues) else replace(self, dialogues=kept)
 
     def split(self, name: Split) -> list[Dialogue]:
         """The dialogues of one split, in order."""

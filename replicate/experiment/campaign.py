@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -17,11 +18,14 @@ from replicate.errors import CorruptRun, MissingStream
 from replicate.experiment import definitions, results, schedule
 from replicate.experiment.definitions import Profile, Row, Table
 from replicate.experiment.keys import run_key
+from replicate.experiment.results import Cell, TableResult
 from replicate.experiment.store import Store
 from replicate.experiment.stored import StoredRun
 from replicate.experiment.tasks import Task, graph
 from replicate.training.data import require
 from replicate.training.settings import Protocol, RunSpec
+
+MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,17 @@ class Campaign:
         source = (name if name in CATALOGUE else str(Path(name).resolve()), folder)
         corpus = load(name, data_dir)
         campaign = cls(found, corpus, budget, reading, chosen, place, jobs, out, source, keep_dropped)
-        for table in found:
-            campaign._check(table)
+        campaign._check()
         return campaign
+
+    def command(self) -> str:
+        """The command that repeats these tables."""
+        words = ["replicate", "run", *(table.name for table in self.tables), "--data", self.source[0]]
+        words += [] if self.source[1] is None else ["--data-dir", self.source[1]]
+        words += ["--profile", self.profile.name, "--protocol", self.protocol.name]
+        words += ["--seeds", ",".join(map(str, self.seeds)) + ("," if len(self.seeds) == 1 else "")]
+        words += ["--device", self.device] + (["--keep-dropped"] if self.keep_dropped else [])
+        return shlex.join(words)
 
     @property
     def folder(self) -> Path:
@@ -103,12 +115,15 @@ class Campaign:
 
     def corpus_of(self, table: Table) -> Corpus:
         """The corpus without the dialogues that the table leaves out."""
-        leave_out = set() if self.keep_dropped else set(table.leave_out)
-        return self._corpora[frozenset(leave_out & {dialogue.id for dialogue in self.corpus.dialogues})]
+        leave_out = frozenset() if self.keep_dropped else frozenset(table.leave_out)
+        if leave_out not in self._reduced:
+            self._reduced[leave_out] = self.corpus.without(leave_out)
+        return self._reduced[leave_out]
 
     @cached_property
-    def _corpora(self) -> _Reduced:
-        return _Reduced(self.corpus)
+    def _reduced(self) -> dict[frozenset[str], Corpus]:
+        """Corpora by what they are without, so that each is made and hashed once."""
+        return {}
 
     def spec(self, table: Table, row: Row, seed: int) -> RunSpec:
         """One run of one row."""
@@ -135,9 +150,20 @@ class Campaign:
         """The tables and, of those printed beside them, the rows that are."""
         return self.tables + tuple(_beside(table) for table in self.tables if table.beside is not None)
 
-    def keys(self) -> list[str]:
-        """Keys of all runs, in the order of ``tasks``."""
-        return list(self.tasks)
+    def deployable(self) -> list[str]:
+        """Keys of the runs that can be exported: tested on audio alone, on the stream that every corpus has.
+
+        Runs that turn a knob of the protocol, or that saw a part of the corpus, only serve their table.
+        """
+        plain = replace(self.protocol, name="")
+        return [
+            key
+            for key, task in self.tasks.items()
+            if "A" in task.spec.arm.contexts
+            and task.spec.arm.audio == "audio"
+            and replace(task.spec.protocol, name="") == plain
+            and task.corpus == self.corpus.hash
+        ]
 
     def seconds(self) -> list[float]:
         """How long each stored run took to train, whenever that was."""
@@ -217,18 +243,14 @@ class Campaign:
             found.append(run)
         return found
 
-    def results(self) -> list[results.TableResult]:
+    def results(self) -> list[TableResult]:
         """The finished tables."""
         return [self._result(table) for table in self.tables]
 
-    def with_tables(self, names: list[str]) -> Campaign:
-        """The same campaign on other tables."""
-        return replace(self, tables=tuple(definitions.table(name) for name in names))
-
-    def _result(self, table: Table) -> results.TableResult:
+    def _result(self, table: Table) -> TableResult:
         corpus = self.corpus_of(table)
         rows, needs = results.cells(table.rows, corpus, self._fetch(table))
-        beside = {}
+        beside: dict[str, dict[str, Cell]] = {}
         if table.beside is not None:
             other = _beside(table)
             beside, _ = results.cells(other.rows, self.corpus_of(other), self._fetch(other))
@@ -236,7 +258,7 @@ class Campaign:
         dropped = len(self.corpus.dialogues) - len(corpus.dialogues)
         if dropped:
             notes = (f"{dropped} of {len(self.corpus.dialogues)} dialogues are left out (--keep-dropped)", *notes)
-        return results.TableResult(
+        return TableResult(
             table,
             corpus.name,
             corpus.hash,
@@ -253,26 +275,21 @@ class Campaign:
     def _fetch(self, table: Table) -> Callable[[Row], list[StoredRun]]:
         return lambda row: self.runs(table, row)
 
-    def _check(self, table: Table) -> None:
-        corpus = self.corpus_of(table)
-        rows = [row for row in table.rows if results.missing_stream(row, corpus) is None]
-        if not rows:
-            raise MissingStream(f"corpus {corpus.name} has none of the streams that {table.name} needs")
-        for row in rows:
-            require(corpus, row.arm.streams)
+    def trainable(self) -> bool:
+        """Whether the corpus has the streams of at least one row of every table."""
+        return all(
+            any(results.missing_stream(row, self.corpus_of(table)) is None for row in table.rows)
+            for table in self.tables
+        )
 
-
-class _Reduced(dict[frozenset[str], Corpus]):
-    """A corpus without some of its dialogues, each made (and hashed) once."""
-
-    def __init__(self, corpus: Corpus) -> None:
-        super().__init__({frozenset(): corpus})
-        self.corpus = corpus
-
-    def __missing__(self, without: frozenset[str]) -> Corpus:
-        kept = tuple(dialogue for dialogue in self.corpus.dialogues if dialogue.id not in without)
-        self[without] = replace(self.corpus, dialogues=kept)
-        return self[without]
+    def _check(self) -> None:
+        if not self.trainable():
+            raise MissingStream(
+                f"corpus {self.corpus.name} has only the streams {', '.join(self.corpus.widths)}, with which no row of "
+                f"{' or '.join(table.name for table in self.tables)} can be trained"
+            )
+        for task in self.tasks.values():
+            require(self.corpus, task.spec.arm.streams)
 
 
 def _beside(table: Table) -> Table:
@@ -287,6 +304,6 @@ def _beside(table: Table) -> Table:
 def _measured_on(folder: Path) -> str | None:
     """Hash of the corpus that the tables in a results folder were measured on, None where there are none."""
     try:
-        return str(json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["corpus"]["hash"])
+        return str(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["corpus"]["hash"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -151,13 +151,13 @@ def _judge(statement: Statement, rule: Rule, results: Mapping[str, TableResult])
     if first is None or second is None:
         return JudgedStatement(statement, margin, None, None, None, None, published)
     values = _measured(statement, first, second)
-    more = permutation_p((values - margin).tolist(), "greater")
-    less = permutation_p((values - margin).tolist(), "less")
+    more = permutation_p(values - margin, "greater")
+    less = permutation_p(values - margin, "less")
     p, opposite = (less, more) if statement.relation == "hardly above" else (more, less)
     holds = None
     if p is not None and opposite is not None:
         holds = True if p <= rule.level else False if opposite <= rule.level else None
-    return JudgedStatement(statement, margin, summarise(values.tolist()), p, opposite, holds, published)
+    return JudgedStatement(statement, margin, summarise(values), p, opposite, holds, published)
 
 
 def _measured(statement: Statement, first: Cell, second: Cell) -> NDArray[np.float64]:

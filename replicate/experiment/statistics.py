@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from replicate.rng import derived_seed
 
 Alternative = Literal["two-sided", "greater", "less"]
+Values = Sequence[float] | NDArray[np.float64]
 RESAMPLES = 9_999
 
 
@@ -30,7 +31,7 @@ class Summary:
     ci95: tuple[float, float] | None
 
 
-def summarise(values: Sequence[float]) -> Summary:
+def summarise(values: Values) -> Summary:
     """Mean, deviation and interval of at least one value."""
     array = np.asarray(values, np.float64)
     if len(array) < 2:
@@ -52,7 +53,7 @@ def summarise(values: Sequence[float]) -> Summary:
     )
 
 
-def permutation_p(differences: Sequence[float], alternative: Alternative = "two-sided") -> float | None:
+def permutation_p(differences: Values, alternative: Alternative = "two-sided") -> float | None:
     """p of a paired permutation test on the mean of differences: each may have had the other sign.
 
     Exact up to 13 pairs (2^n sign patterns), else by 9,999 drawn with a fixed seed. None with one pair: its smallest

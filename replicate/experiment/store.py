@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +20,7 @@ from safetensors.torch import save
 
 import replicate
 from replicate.corpus.types import SPLITS, Corpus
+from replicate.errors import CorruptRun
 from replicate.experiment.keys import run_key, versions
 from replicate.experiment.stored import CHECKPOINT, PREDICTIONS, RECORD, StoredRun, corrupt
 from replicate.files import atomic_folder, atomic_path, from_os_error, sha256
@@ -27,7 +28,7 @@ from replicate.training.hubert import arranged
 from replicate.training.run import RunResult
 from replicate.training.settings import RunSpec
 
-EMBEDDINGS = "embeddings"
+EMBEDDINGS, LOCKS = "embeddings", ".locks"
 
 
 class Store:
@@ -58,16 +59,50 @@ class Store:
         folder = self.root / key
         if not folder.is_dir():
             return None
+        record = self.record(key)
         try:
-            record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-            if record["sha256"] != _digest(record) or record["key"] != key:
-                raise corrupt(folder, f"{RECORD} has changed since it was written")
             for name in (CHECKPOINT, PREDICTIONS):
                 if sha256(folder / name) != record["files"][name]:
                     raise corrupt(folder, f"{name} has changed since it was written")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, KeyError, TypeError) as error:
             raise corrupt(folder, str(error)) from error
         return StoredRun(folder, record)
+
+    def record(self, key: str) -> dict[str, Any]:
+        """Content of a run's ``run.json``, checked against its own hash; the run's other files are not read.
+
+        Raises:
+            CorruptRun: it is not there, or not as it was written.
+        """
+        folder = self.root / key
+        try:
+            record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+            if record["sha256"] != _digest(record) or record["key"] != key:
+                raise corrupt(folder, f"{RECORD} has changed since it was written")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise corrupt(folder, str(error)) from error
+        return record
+
+    def missing(self, keys: Iterable[str], repair: bool = False) -> list[str]:
+        """The runs that are still to be trained; with ``repair``, damaged ones are removed and among them.
+
+        Raises:
+            CorruptRun: naming the first damaged folder and how many more there are, without ``repair``.
+        """
+        absent, damaged = [], []
+        for key in keys:
+            try:
+                if self.get(key) is None:
+                    absent.append(key)
+            except CorruptRun as error:
+                damaged.append(str(error))
+                if repair:
+                    self.remove(key)
+                    absent.append(key)
+        if damaged and not repair:
+            more = f" (and {len(damaged) - 1} more: see `replicate runs verify`)" if len(damaged) > 1 else ""
+            raise CorruptRun(damaged[0] + more)
+        return absent
 
     def keys(self) -> list[str]:
         """Keys of all run folders, complete or damaged, whatever version wrote them; sorted."""
@@ -104,7 +139,7 @@ class Store:
         """
         from filelock import FileLock, Timeout
 
-        folder = self.root / ".locks"
+        folder = self.root / LOCKS
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(folder / key)
@@ -129,6 +164,10 @@ class Store:
                 with atomic_path(path) as temporary:
                     temporary.write_bytes(save({"train": tensor}, {"sha256": _tensor_hash(tensor)}))
         return tensor
+
+    def embeddings_intact(self, key: str) -> bool:
+        """Whether the embeddings of a run are stored as they were written; others are computed again when needed."""
+        return _read_embeddings(self.root / EMBEDDINGS / f"{key}.safetensors") is not None
 
     def put(self, key: str, spec: RunSpec, corpus: Corpus, device: str, result: RunResult) -> None:
         """Write a finished run, all or nothing."""

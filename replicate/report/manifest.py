@@ -7,31 +7,34 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from replicate import __version__
 from replicate.experiment.campaign import Campaign
-from replicate.experiment.results import TableResult
 from replicate.experiment.keys import code_version
+from replicate.experiment.results import TableResult
 from replicate.files import write_text
 
 _PACKAGES = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn", "onnx", "onnxruntime")
 
 
-def write(campaign: Campaign, results: list[TableResult], seconds: float) -> Path:
-    """Write the manifest of a campaign's results and return its path.
+def write(campaign: Campaign, results: list[TableResult], seconds: float) -> dict[str, Any]:
+    """Write the manifest of a campaign's results and return its content.
 
     ``seconds`` is what this call trained for; runs that were finished took theirs earlier.
     """
-    first = results[0]
     folder = campaign.folder
     content = {
         "tables": [result.table.name for result in results],
-        "corpus": {"name": first.corpus, "hash": first.corpus_hash, "notes": list(first.notes)},
-        "protocol": first.protocol,
-        "profile": first.profile,
-        "seeds": list(first.seeds),
+        "corpus": {"name": campaign.corpus.name, "hash": campaign.corpus.hash, "notes": list(campaign.corpus.notes)},
+        "protocol": campaign.protocol.name,
+        "profile": campaign.profile.name,
+        "seeds": list(campaign.seeds),
+        "keep_dropped": campaign.keep_dropped,
+        "command": campaign.command(),
         "source": {"data": campaign.source[0], "data_dir": campaign.source[1]},
-        "runs": campaign.keys(),
+        "runs": list(campaign.tasks),
+        "deployable": campaign.deployable(),
         "store": os.path.relpath(campaign.store.root, folder),
         "device": campaign.device,
         "jobs": campaign.jobs,
@@ -45,9 +48,8 @@ def write(campaign: Campaign, results: list[TableResult], seconds: float) -> Pat
         "versions": {"replicate": __version__, "code": code_version(), "python": platform.python_version()}
         | {name: _version(name) for name in _PACKAGES},
     }
-    path = folder / "manifest.json"
-    write_text(path, json.dumps(content, indent=1) + "\n")
-    return path
+    write_text(folder / "manifest.json", json.dumps(content, indent=1) + "\n")
+    return content
 
 
 def _version(package: str) -> str | None:

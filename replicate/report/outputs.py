@@ -11,6 +11,7 @@ from replicate.experiment import claims as judging
 from replicate.experiment.campaign import Campaign
 from replicate.experiment.claims import JudgedClaim, Rule
 from replicate.experiment.results import TableResult
+from replicate.experiment.resume import with_finished
 from replicate.report import claims, manifest, tables
 
 
@@ -32,6 +33,7 @@ def write(campaign: Campaign, seconds: float) -> Outputs:
     Raises:
         CorruptRun: a run is missing. DiskFull, CannotWrite: naming the file.
     """
+    campaign = with_finished(campaign)
     results = campaign.results()
     rule, judged = judging.judge({result.table.name: result for result in results})
     folder = campaign.folder

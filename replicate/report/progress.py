@@ -47,7 +47,7 @@ def training(tasks: Sequence[Task], corpus: Corpus, console: Console) -> Iterato
 
             yield show
         return
-    began, done = time.monotonic(), 0
+    began, done = time.monotonic(), 0.0
 
     def tell(progress: Progress) -> None:
         nonlocal finished, done, total

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from replicate.corpus.types import SPLITS, Corpus, Split
 from replicate.errors import Diverged
-from replicate.model.cogmen import COGMEN, ModelConfig, Output
+from replicate.model.cogmen import COGMEN, ModelConfig
 from replicate.rng import deterministic, generator, seeded
 from replicate.training.data import Batch, Scale, scales, tensors
 from replicate.training.distillation import Distillation
@@ -188,7 +188,8 @@ def _fit(
         for batch in data["train"].shuffled(budget.batch, order):
             keep = None
             if arm.masked:
-                keep = draw_keep(spec.protocol.masking, *batch.x.shape[:2], widths, masks).to(batch.x.device)
+                dialogues, utterances = batch.labels.shape
+                keep = draw_keep(spec.protocol.masking, dialogues, utterances, widths, masks).to(batch.x.device)
             output = model(batch.x, batch.lengths, batch.speakers, keep=keep)
             labels = batch.packed_labels()
             if distillation is None:

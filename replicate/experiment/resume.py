@@ -1,0 +1,68 @@
+"""Campaigns that earlier commands left: read from a manifest, and put together with the one at hand."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from replicate.errors import NotThisFormat, ReplicateError, UnknownCorpus
+from replicate.experiment import definitions
+from replicate.experiment.campaign import MANIFEST, Campaign
+
+
+def from_manifest(folder: Path) -> Campaign:
+    """The campaign whose results lie in ``folder``.
+
+    Raises:
+        NotThisFormat: its manifest cannot be read. UnknownCorpus: the corpus has changed or gone.
+    """
+    path = folder / MANIFEST
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        data_dir = found["source"]["data_dir"]
+        campaign = Campaign.prepare(
+            list(found["tables"]),
+            str(found["profile"]),
+            str(found["protocol"]),
+            ",".join(map(str, found["seeds"])) + ",",
+            str(found["source"]["data"]),
+            None if data_dir is None else Path(data_dir),
+            str(found["device"]),
+            None,
+            Path(os.path.normpath(folder / found["store"])).parent,
+            bool(found["keep_dropped"]),
+        )
+        known = str(found["corpus"]["hash"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NotThisFormat(f"cannot read {path} ({error}): run the table again") from error
+    if campaign.corpus.hash != known:
+        raise UnknownCorpus(f"corpus {campaign.corpus.name} has changed since {path} was written: run again")
+    return campaign
+
+
+def with_finished(campaign: Campaign) -> Campaign:
+    """The campaign with every table that an earlier command finished under the same conditions.
+
+    So that results, claims and the page of one folder rest on all of its tables, whatever was asked for last.
+    """
+    try:
+        found = json.loads((campaign.folder / MANIFEST).read_text(encoding="utf-8"))
+        same = found["seeds"] == list(campaign.seeds) and found["device"] == campaign.device
+        earlier = set(found["tables"]) if same else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        earlier = set()
+    asked = {table.name for table in campaign.tables}
+    names = [name for name in definitions.table_names() if name in asked | earlier]
+    return replace(campaign, tables=tuple(definitions.table(n) for n in names if n in asked or _whole(campaign, n)))
+
+
+def _whole(campaign: Campaign, name: str) -> bool:
+    """Whether every run of a table is in the store as it was written."""
+    single = replace(campaign, tables=(definitions.table(name),))
+    try:
+        return single.trainable() and not single.missing()
+    except ReplicateError:
+        return False
