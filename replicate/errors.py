@@ -161,4 +161,10 @@ class MissingDevice(ReplicateError):
     exit_code = 33
 
 
+class UnknownRun(ReplicateError):
+    """No run in the store has the key that was asked for, or several begin like it."""
+
+    exit_code = 35
+
+
 INTERRUPTED_EXIT_CODE = 130

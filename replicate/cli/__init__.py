@@ -15,7 +15,10 @@ from replicate.cli.benchmark import benchmark
 from replicate.cli.check import check
 from replicate.cli.data import data
 from replicate.cli.export import export
+from replicate.cli.report import report
 from replicate.cli.run import run
+from replicate.cli.runs import runs
+from replicate.cli.sweep import sweep
 from replicate.errors import INTERRUPTED_EXIT_CODE, ReplicateError
 from replicate.files import from_os_error
 
@@ -29,7 +32,7 @@ def cli() -> None:
     """
 
 
-for command in (run, export, benchmark, data, check):
+for command in (run, report, export, benchmark, runs, sweep, data, check):
     cli.add_command(command)
 
 

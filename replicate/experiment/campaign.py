@@ -90,6 +90,7 @@ class Campaign:
         words += ["--profile", self.profile.name, "--protocol", self.protocol.name]
         words += ["--seeds", ",".join(map(str, self.seeds)) + ("," if len(self.seeds) == 1 else "")]
         words += ["--device", self.device] + (["--keep-dropped"] if self.keep_dropped else [])
+        words += ["--out", str(self.out)] if self.out != Path("results") else []
         return shlex.join(words)
 
     @property

@@ -6,6 +6,7 @@ import contextlib
 import re
 import time
 from dataclasses import dataclass
+from itertools import filterfalse
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class Entry:
 
 def keys(store: Store) -> list[str]:
     """Names of all run folders, sorted."""
-    return [key for key in store.keys() if _KEY.fullmatch(key)]
+    return list(filter(_KEY.fullmatch, store.keys()))
 
 
 def entries(store: Store) -> list[Entry]:
@@ -112,7 +113,7 @@ def leftovers(store: Store, stale: bool = False) -> list[Path]:
 
 def strangers(store: Store) -> list[str]:
     """Folders in the store that are no runs; nothing ever touches them."""
-    return [name for name in store.keys() if not _KEY.fullmatch(name)]
+    return list(filterfalse(_KEY.fullmatch, store.keys()))
 
 
 def inside(store: Store, name: str) -> Path:

@@ -60,7 +60,7 @@ def plan(store: Store, damaged: bool = False, named: Collection[str] | None = No
         add("leftover", path, "left by a killed process")
     for path in _locks(store):
         if path.name not in held:
-            add("lock", path, "lock that nobody holds")
+            add("lock", path, "nobody holds it")
     return going
 
 

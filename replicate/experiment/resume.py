@@ -30,11 +30,13 @@ def from_manifest(folder: Path) -> Campaign:
             ",".join(map(str, found["seeds"])) + ",",
             str(found["source"]["data"]),
             None if data_dir is None else Path(data_dir),
-            str(found["device"]),
+            "cpu",
             None,
             Path(os.path.normpath(folder / found["store"])).parent,
             bool(found["keep_dropped"]),
         )
+        # The device is part of what its runs are called; to look at them it need not be here.
+        campaign = replace(campaign, device=str(found["device"]))
         known = str(found["corpus"]["hash"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NotThisFormat(f"cannot read {path} ({error}): run the table again") from error

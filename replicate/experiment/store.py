@@ -127,7 +127,8 @@ class Store:
             with tempfile.TemporaryDirectory(dir=self.root, prefix=".partial-") as aside:
                 with contextlib.suppress(FileNotFoundError):
                     (self.root / key).rename(Path(aside) / key)
-                (self.root / EMBEDDINGS / f"{key}.safetensors").unlink(missing_ok=True)
+                if not (self.root / EMBEDDINGS).is_symlink():  # a link leads out of the store
+                    (self.root / EMBEDDINGS / f"{key}.safetensors").unlink(missing_ok=True)
         except OSError as error:
             raise from_os_error(error, self.root / key) from error
 

@@ -12,7 +12,7 @@ from replicate.experiment.campaign import Campaign
 from replicate.experiment.claims import JudgedClaim, Rule
 from replicate.experiment.results import TableResult
 from replicate.experiment.resume import with_finished
-from replicate.report import claims, manifest, tables
+from replicate.report import claims, figures, manifest, page, tables
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,11 @@ class Outputs:
     judged: list[JudgedClaim]
 
 
-def write(campaign: Campaign, seconds: float) -> Outputs:
+def write(campaign: Campaign, seconds: float | None) -> Outputs:
     """Tables, claims, figures, the page and the manifest of a campaign whose runs are all finished.
 
-    ``seconds`` is what this call trained for.
+    ``seconds`` is what this call trained for; with None the manifest that lies there stays, for it tells of the machine
+    that trained.
 
     Raises:
         CorruptRun: a run is missing. DiskFull, CannotWrite: naming the file.
@@ -41,8 +42,10 @@ def write(campaign: Campaign, seconds: float) -> Outputs:
         tables.write(result, folder)
     if judged:
         claims.write(rule, judged, results[0], folder)
-    manifest.write(campaign, results, seconds)
-    return Outputs(folder, results, rule, judged)
+    conditions = manifest.read(folder) if seconds is None else manifest.write(campaign, results, seconds)
+    outputs = Outputs(folder, results, rule, judged)
+    page.write(outputs, figures.write(campaign, results), conditions)
+    return outputs
 
 
 def show(outputs: Outputs, names: list[str], console: Console) -> None:

@@ -82,17 +82,17 @@ def _banner(results: Sequence[TableResult], notes: Sequence[str]) -> tuple[str, 
         return ("About this corpus", sentences) if sentences else None
     if any(result.table.in_paper for result in results):
         sentences.append(
-            f"Published numbers are of {text.PUBLISHED_ON}, another corpus: they stand beside the measured ones for "
-            "orientation only, and no verdict is given against them."
+            f"Published numbers are of {text.PUBLISHED_ON}, not of this corpus: they stand beside the measured ones "
+            "for orientation only, and no verdict is given against them."
         )
     return ("No replication of the published scores", sentences) if sentences else None
 
 
 def _counts(judged: Sequence[JudgedClaim]) -> list[tuple[str, int]]:
     """How many claims came out how, in words."""
-    found = Counter(claim.outcome for claim in judged)
-    words = {"reproduced": "reproduced", "contradicted": "contradicted", "undecided": "undecided", None: "incomplete"}
-    return [(word, found[outcome]) for outcome, word in words.items() if outcome or found[outcome]]
+    found: Counter[str] = Counter(claim.outcome or "incomplete" for claim in judged)
+    always = ("reproduced", "contradicted", "undecided")
+    return [(word, found[word]) for word in (*always, "incomplete") if word in always or found[word]]
 
 
 def _claims(judged: list[JudgedClaim]) -> list[dict[str, Any]]:
@@ -102,9 +102,9 @@ def _claims(judged: list[JudgedClaim]) -> list[dict[str, Any]]:
     for claim in judged:
         own = [next(lines) for _ in claim.statements]
         states = [_state(each) for each in claim.statements]
-        # The third title is empty in the terminal, where the sentence reads on across the columns.
+        # One title is empty in the terminal, where a statement reads on across the columns.
         grid = Grid(
-            [title or "is" for title in claims.HEADER[2:]] + ["statement"],
+            [title or "relation" for title in claims.HEADER[2:]] + ["statement"],
             ["name", "name", "name", "measured", "", "paper", "verdict"],
             [[*line[2:], state] for line, state in zip(own, states, strict=True)],
         )
@@ -129,9 +129,7 @@ def _state(statement: JudgedStatement) -> str:
 def _table(result: TableResult) -> dict[str, Any]:
     titles = text.header(result)
     width = (len(titles) - 2) // len(result.table.contexts)
-    kinds = ["name", ""] + [
-        _kind(title) + (" group" if i % width == 0 else "") for i, title in enumerate(titles[2:])
-    ]
+    kinds = ["name", ""] + [_kind(title) + (" group" if i % width == 0 else "") for i, title in enumerate(titles[2:])]
     compared = Grid(text.COMPARISON_HEADER, ["name", "name", "measured", "", ""], text.comparisons(result))
     return {
         "name": result.table.name,

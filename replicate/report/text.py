@@ -122,7 +122,7 @@ def comparison_conditions(result: TableResult) -> str:
     floor = "" if n < 2 else f"; with {n} seeds no p can be below {2 / 2**n:.3g}"
     return (
         "Differences are paired over seeds: mean, 95 % bootstrap interval, two-sided paired permutation test, Holm "
-        f"correction for the {len(result.comparisons)} comparisons of this table{floor}."
+        f"correction for the number of comparisons in this table, {len(result.comparisons)}{floor}."
     )
 
 

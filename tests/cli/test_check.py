@@ -2,23 +2,45 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from replicate import errors
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
-@pytest.mark.skipif(not torch.__version__.startswith("2.13."), reason="training repeats to 1e-5 with torch 2.13 only")
 def test_parity_prints_every_comparison_and_leaves_with_zero(replicate):
-    files = [GOLDEN / "forward_a.npz", GOLDEN / "train_a.npz"]
+    files = [GOLDEN / "forward_a.npz", GOLDEN / "train_a.npz", GOLDEN / "triplet.npz"]
     status, stdout, stderr = replicate("check", "parity", *files)
     assert status == 0 and "all under 1e-05" in stderr
     for form in ("reference", "banded"):
         for setting in ("each_alone", "batch_padded"):
             for output in ("node", "graph", "log_prob"):
                 assert [line for line in stdout.splitlines() if {form, setting, output} <= set(line.split())]
+    lines = [line.split(maxsplit=5) for line in stdout.splitlines()]
+    assert [line[3] for line in lines if line[:3] == ["triplet.npz", "released", "triplet"]] == ["loss", "grad"]
+    assert [line for line in stdout.splitlines() if "trained, same order  losses" in line and line.endswith("  ok")]
     assert "FAILED" not in stdout
+
+
+@pytest.mark.parametrize(
+    ("difference", "tolerance", "judged", "word"),
+    [
+        (1e-6, 1e-5, True, "ok"),
+        (2e-5, 1e-5, True, "FAILED"),
+        (1e-4, 6e-4, True, "ok: under 6e-04, 4 times what rounding moves"),
+        (1e-6, 6e-4, True, "ok"),
+        (1e-3, 6e-4, True, "FAILED"),
+        (1.0, 1e-5, False, "not judged: rounding, see the README"),
+    ],
+)
+def test_rounding_is_named_where_it_is_the_excuse(replicate, monkeypatch, difference, tolerance, judged, word):
+    from replicate.training import parity
+
+    found = parity.Comparison("f.npz", "banded", "trained, same order", "log_prob", difference, judged, tolerance)
+    monkeypatch.setattr(parity, "compare", lambda path: iter([found]))
+    status, stdout, _ = replicate("check", "parity", "f.npz")
+    assert stdout == f"f.npz  banded     trained, same order  log_prob  {difference:.1e}  {word}\n"
+    assert status == (errors.ParityFailed.exit_code if word == "FAILED" else 0)
 
 
 def test_a_wrong_recording_fails(replicate, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,17 +11,32 @@ import numpy as np
 import pytest
 
 from replicate.corpus.types import Corpus, Dialogue
-from replicate.experiment.store import Store, run_key
+from replicate.experiment import definitions, tomlfile
+from replicate.experiment.keys import run_key
+from replicate.experiment.store import Store
+from replicate.experiment.tasks import Task, graph
 from replicate.training.run import RunResult, train
 from replicate.training.settings import Arm, Budget, Protocol, RunSpec
 
 ARM = Arm("speech", "A", ("A",), "A", context_layers=1, gnn_heads=2)
+TEACHER = Arm("teacher", "AV", ("A", "AV"), "AV", context_layers=1, gnn_heads=2)
+STUDENT = replace(ARM, name="student", teacher=TEACHER)
 SPEC = RunSpec(ARM, Protocol("paper"), Budget(epochs=2, batch=2, learning_rate=1e-3), 24)
 
 
 def seeds(*numbers: int) -> list[RunSpec]:
     """The same run from other seeds."""
     return [replace(SPEC, seed=number) for number in numbers]
+
+
+def of(arm: Arm, seed: int = 24) -> RunSpec:
+    """The same run of another arm."""
+    return replace(SPEC, arm=arm, seed=seed)
+
+
+def listed(specs: Iterable[RunSpec], corpus: Corpus) -> list[Task]:
+    """The tasks of runs on one corpus."""
+    return list(graph([(spec, corpus) for spec in specs], "cpu").values())
 
 
 def small_corpus() -> Corpus:
@@ -62,3 +79,26 @@ def stored(store: Store, corpus: Corpus, result: RunResult) -> Path:
     key = run_key(SPEC, corpus, "cpu")
     store.put(key, SPEC, corpus, "cpu", result)
     return store.root / key
+
+
+@pytest.fixture
+def tables_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of ``tables/`` that is read instead of it."""
+    folder = tmp_path / "tables"
+    shutil.copytree(tomlfile.folder(), folder)
+    for module in (tomlfile, definitions):
+        monkeypatch.setattr(module, "folder", lambda: folder)
+    return folder
+
+
+@pytest.fixture
+def edit(tables_folder: Path) -> Callable[[str, str, str], None]:
+    """Replace the first such part of one file of ``tables_folder``."""
+
+    def replace_part(name: str, old: str, new: str) -> None:
+        path = tables_folder / f"{name}.toml"
+        content = path.read_text(encoding="utf-8")
+        assert old in content
+        path.write_text(content.replace(old, new, 1), encoding="utf-8")
+
+    return replace_part

@@ -1,10 +1,10 @@
-import shutil
+from dataclasses import replace
 
 import pytest
 
 from replicate.errors import BadSeeds, BadTable, UnknownTable
 from replicate.experiment import definitions
-from replicate.training.settings import Arm, Budget, Masking
+from replicate.training.settings import Arm, Budget, Hubert, Masking
 
 
 @pytest.mark.parametrize(
@@ -52,45 +52,127 @@ def test_what_is_no_list_of_seeds_is_refused(text):
 
 
 def test_the_shipped_files_load():
+    assert definitions.table_names() == ["table1", "table2", "table3", "table4", "table5", "protocol"]
     tables = {name: definitions.table(name) for name in definitions.table_names()}
-    assert "table2" in tables and not {"arms", "protocols", "profiles", "claims"} & set(tables)
-    assert all(row.arm in definitions.arms() for table in tables.values() for row in table.rows)
+    known = definitions.arms()
+    assert all(row.arm == known[row.arm.name] for table in tables.values() for row in table.rows)
+    assert [name for name, table in tables.items() if not table.in_paper] == ["protocol"]
     assert [definitions.profile(name).name for name in ("smoke", "quick", "paper")] == ["smoke", "quick", "paper"]
 
 
-def test_values_of_the_paper_and_of_the_released_code():
-    table = definitions.table("table2")
-    assert {row.name: row.published for row in table.rows} == {
-        "COGMEN-A": {"A": 0.636},
-        "COGMEN-AV": {"A": 0.426, "AV": 0.645},
-        "COGMEN-Mask": {"A": 0.662, "AV": 0.687},
+# Table, row, context, weighted F1, its deviation where the paper gives one.
+PUBLISHED = [
+    ("table1", "same: teacher [4, 7]", "AV", 0.6099, 0.0197),
+    ("table1", "same: student [4, 7]", "A", 0.5999, 0.0276),
+    ("table1", "fewer context layers: teacher [4, 7]", "AV", 0.6440, 0.02),
+    ("table1", "fewer context layers: student [2, 7]", "A", 0.6038, 0.0286),
+    ("table1", "fewer GNN heads: teacher [4, 7]", "AV", 0.6112, 0.0072),
+    ("table1", "fewer GNN heads: student [4, 3]", "A", 0.5857, 0.0426),
+    ("table2", "COGMEN-A", "A", 0.636, None),
+    ("table2", "COGMEN-AV", "A", 0.426, None),
+    ("table2", "COGMEN-AV", "AV", 0.645, None),
+    ("table2", "COGMEN-Mask", "A", 0.662, None),
+    ("table2", "COGMEN-Mask", "AV", 0.687, None),
+    ("table2", "student of COGMEN-Mask", "A", 0.650, None),
+    ("table2", "COGMEN-A + Mask", "A", 0.654, None),
+    ("table2", "COGMEN-Mask, more context layers", "A", 0.674, None),
+    ("table2", "COGMEN-Mask, more context layers", "AV", 0.622, None),
+    ("table3", "COGMEN-A", "A", 0.558, None),
+    ("table3", "COGMEN-AV", "A", 0.286, None),
+    ("table3", "COGMEN-AV", "AV", 0.367, None),
+    ("table3", "COGMEN-Mask", "A", 0.607, None),
+    ("table3", "COGMEN-Mask", "AV", 0.604, None),
+    ("table3", "COGMEN-A + Mask", "A", 0.571, None),
+    ("table4", "COGMEN-A", "A", 0.56, None),
+    ("table4", "COGMEN-AV", "AV", 0.56, None),
+    ("table4", "HuBERT-A", "A", 0.52, None),
+    ("table4", "HuBERT-AV", "AV", 0.53, None),
+    ("table5", "Masked COGMEN-AV", "A", 0.57, None),
+    ("table5", "Masked HuBERT-AV", "A", 0.2282, None),
+    ("table5", "Student COGMEN-A", "A", 0.5964, None),
+    ("table5", "Student HuBERT-A", "A", 0.3738, None),
+    ("table5", "Teacher COGMEN-AV", "AV", 0.6369, None),
+    ("table5", "Teacher HuBERT-AV", "AV", 0.55675, None),
+]
+
+
+def test_published_values_are_those_of_the_paper():
+    found = [
+        (table.name, row.name, context, value, row.published_std.get(context))
+        for table in map(definitions.table, ("table1", "table2", "table3", "table4", "table5"))
+        for row in table.rows
+        for context, value in sorted(row.published.items())
+    ]
+    assert found == PUBLISHED
+    assert not [row for row in definitions.table("protocol").rows if row.published]
+
+
+def test_every_row_is_shown_where_something_was_published():
+    for name in ("table1", "table2", "table3", "table4", "table5"):
+        for row in definitions.table(name).rows:
+            assert set(row.contexts) == set(row.published) and set(row.published_std) <= set(row.published)
+
+
+def test_the_dialogues_of_the_hubert_tables():
+    left_out = (
+        "Ses01F_impro03 Ses01F_impro06 Ses01F_impro07 Ses01M_impro03 Ses01M_impro07 Ses02F_impro03 Ses02M_impro03 "
+        "Ses03F_impro02 Ses03F_impro03 Ses03F_impro04 Ses03F_impro07 Ses03M_impro02 Ses03M_impro03 Ses03M_impro05a "
+        "Ses03M_impro07 Ses05F_impro07"
+    )
+    assert left_out.count("Ses") == 16
+    for name in definitions.table_names():
+        assert " ".join(definitions.table(name).leave_out) == (left_out if name in ("table4", "table5") else "")
+
+
+def test_the_arms_of_the_tables():
+    assert {table: [row.arm.name for row in definitions.table(table).rows] for table in definitions.table_names()} == {
+        "table1": ["Teacher-AV", "Student-A", "Teacher-AV", "Student-A-2-layers", "Teacher-AV", "Student-A-3-heads"],
+        "table2": [
+            *("COGMEN-A", "COGMEN-AV", "COGMEN-Mask"),
+            *("Student-of-Mask", "COGMEN-A-masked", "COGMEN-Mask-deep"),
+        ],
+        "table3": ["COGMEN-A-disjoint", "COGMEN-AV-disjoint", "COGMEN-Mask-disjoint", "COGMEN-A-masked-disjoint"],
+        "table4": ["COGMEN-A", "COGMEN-AV", "HuBERT-A", "HuBERT-AV"],
+        "table5": [
+            *("COGMEN-Mask", "HuBERT-Mask", "Student-A", "HuBERT-Student-A", "Teacher-AV", "HuBERT-Teacher-AV"),
+        ],
+        "protocol": ["COGMEN-Mask"] * 5 + ["Student-A"] * 2 + ["HuBERT-A"] * 3 + ["HuBERT-AV"] * 2,
     }
+
+
+def test_values_of_the_paper_and_of_the_released_code():
     arms = definitions.arms()
     assert arms["COGMEN-A"] == Arm("COGMEN-A", "A", ("A",), "A")
     assert arms["COGMEN-AV"] == Arm("COGMEN-AV", "AV", ("A", "AV"), "AV")
     assert arms["COGMEN-Mask"] == Arm("COGMEN-Mask", "AV", ("A", "AV"), "A", masked=True)
     paper, released = definitions.protocol("paper"), definitions.protocol("released")
     assert (paper.attend_padding, released.attend_padding) == (False, True)
+    assert (paper.triplet, released.triplet) == ("one", "n-way")
     assert paper.masking == Masking("utterance", 0.1, 0.3, 0.3, 0.3, 0.2, 1)
     assert released.masking == Masking("batch", 0.0, 0.3, 0.3, 0.4, 0.2, 1)
+    assert (paper.hubert, released.hubert) == (Hubert("learned", "time"), Hubert("random", "release"))
     assert definitions.profile("paper").budget == Budget(55, 32, 1e-4, 1e-8)
     assert definitions.profile("paper").seeds[0] == 24
 
 
-@pytest.fixture
-def edit(tmp_path, monkeypatch):
-    """Replace a part of one file of a copy of ``tables/`` that definitions then read."""
-    folder = tmp_path / "tables"
-    shutil.copytree(definitions.folder(), folder)
-    monkeypatch.setattr(definitions, "folder", lambda: folder)
+def test_a_row_of_the_protocol_table_has_a_reading_of_its_own():
+    table, asked = definitions.table("protocol"), definitions.protocol("released")
+    paper = definitions.protocol("paper")
+    readings = {row.name: table.reading(row, asked) for row in table.rows}
+    assert {name for name, reading in readings.items() if reading == paper} == {
+        *("masked: text", "student: text", "HuBERT-A: text", "HuBERT-AV: text")
+    }
+    assert readings["student: n-way triplet"] == replace(paper, name="paper, released triplet", triplet="n-way")
+    hidden = readings["masked: released scenarios"].masking
+    assert (hidden.unit, hidden.none, hidden.random) == ("utterance", 0.0, 0.4)
+    everything = readings["masked: released, all three"]
+    assert (everything.attend_padding, everything.masking) == (True, asked.masking)
+    assert len({replace(reading, name="") for reading in readings.values()}) == 8
 
-    def replace(name, old, new):
-        path = folder / f"{name}.toml"
-        content = path.read_text(encoding="utf-8")
-        assert old in content
-        path.write_text(content.replace(old, new, 1), encoding="utf-8")
 
-    return replace
+def test_other_tables_take_the_reading_that_was_asked_for():
+    table, asked = definitions.table("table2"), definitions.protocol("paper+triplet=n-way")
+    assert {table.reading(row, asked) for row in table.rows} == {asked}
 
 
 BAD = [
@@ -98,7 +180,51 @@ BAD = [
     ("table2", "published", "publshed", ["table2.toml", "row 1", "'publshed'", "published"]),
     ("table2", 'arm = "COGMEN-A"', 'arm = "COGMEN-B"', ["table2.toml", "row 1", "'COGMEN-B'", "COGMEN-A"]),
     ("table2", 'arm = "COGMEN-A"', "", ["table2.toml", "row 1", "'arm'", "missing"]),
-    ("table2", 'arm = "COGMEN-A"', "arm = 3", ["table2.toml", "row 1", "'arm'", "3"]),
+    ("table2", 'arm = "COGMEN-A"', "arm = 3", ["table2.toml", "row 1", "unknown arm '3'"]),
+    (
+        "table2",
+        'arm = "COGMEN-A"',
+        'arm = "COGMEN-A"\ncontexts = ["AV"]',
+        ["table2.toml", "row 1", "'AV'", "there are A"],
+    ),
+    ("table2", 'arm = "COGMEN-A"', 'arm = "COGMEN-A"\ncontexts = ["A", "B"]', ["table2.toml", "row 1", "'B'"]),
+    ("table2", "{ A = 0.636 }", "{ A = nan }", ["table2.toml", "row 1", "nan"]),
+    ("table2", "{ A = 0.636 }", "{ A = -0.1 }", ["table2.toml", "row 1", "-0.1"]),
+    (
+        "table2",
+        "published = { A = 0.636 }",
+        "",
+        ["table2.toml", "row 1 (COGMEN-A)", "published value for A is missing"],
+    ),
+    ("table2", "{ A = 0.426, AV = 0.645 }", "{ A = 0.426 }", ["table2.toml", "row 2 (COGMEN-AV)", "AV is missing"]),
+    ("table2", "{ A = 0.636 }", "{ A = 0.636 }\npublished_std = { A = 2 }", ["table2.toml", "row 1", "2.0"]),
+    ("table2", "{ A = 0.636 }", "{ A = 0.636 }\npublished_std = { AV = 0.1 }", ["table2.toml", "row 1", "'AV'"]),
+    ("table2", "{ A = 0.636 }", '{ A = 0.636 }\nturn = ["triplet"]', ["table2.toml", "'COGMEN-A'", "turn", "protocol"]),
+    ("table2", 'contexts = ["A", "AV"]', 'contexts = ["A"]', ["table2.toml", "row 2", "'AV'", "context of the table"]),
+    (
+        "table2",
+        '"COGMEN-AV/AV", "COGMEN-AV/A"',
+        '"COGMEN-AV/V", "COGMEN-AV/A"',
+        ["table2.toml, compare", "'COGMEN-AV/V'"],
+    ),
+    ("table2", '"COGMEN-AV/AV", "COGMEN-AV/A"', '"COGMEN-AV", "COGMEN-AV/A"', ["table2.toml, compare", "'COGMEN-AV'"]),
+    ("table2", '"COGMEN-AV/AV", "COGMEN-AV/A"', '"COGMEN-AV/A"', ["table2.toml", "'compare'", "2 values"]),
+    (
+        "table2",
+        "title",
+        'beside = { table = "table9", title = "x" }\ntitle',
+        ["table2.toml, beside", "'table9'", "table1"],
+    ),
+    ("table2", "title", 'beside = { table = "table2", title = "x" }\ntitle', ["table2.toml, beside", "'table2'"]),
+    ("table2", "title", 'beside = { table = "table3" }\ntitle', ["table2.toml", "'beside'", "'title'", "missing"]),
+    ("table2", "title", 'beside = "table3"\ntitle', ["table2.toml", "'beside'"]),
+    ("table2", "title", 'protocol = "paper"\ntitle', ["table2.toml", "protocol and other go together"]),
+    ("table2", "title", 'other = "paper"\ntitle', ["table2.toml", "protocol and other go together"]),
+    ("table2", "title", 'protocol = "papr"\nother = "released"\ntitle', ["unknown protocol 'papr'", "paper"]),
+    ("table2", "title", 'in_paper = "no"\ntitle', ["table2.toml", "'in_paper'"]),
+    ("protocol", '["masking.unit"]', '["masking.units"]', ["protocol.toml, row 'masked: one draw", "'units'", "unit"]),
+    ("protocol", '["masking.none", "masking.random"]', '["masking.none"]', ["protocol.toml, row", "sum to 1"]),
+    ("protocol", '["masking.unit"]', '"masking.unit"', ["protocol.toml", "row 2", "'turn'"]),
     ("table2", "{ A = 0.636 }", "{ V = 0.636 }", ["table2.toml", "row 1", "'V'"]),
     ("table2", "{ A = 0.636 }", "{ AV = 0.636 }", ["table2.toml", "row 1", "'AV'"]),
     ("table2", "{ A = 0.636 }", '{ A = "0.636" }', ["table2.toml", "row 1", "'published'"]),
@@ -115,12 +241,11 @@ BAD = [
     ("arms", "masked = true", "window = [5, 0.5]", ["arms.toml", "[COGMEN-Mask]", "'window'"]),
     ("arms", 'train = "A"', "", ["arms.toml", "[COGMEN-A]", "'train'"]),
     ("arms", 'train = "A"', 'train = "audio"', ["arms.toml", "[COGMEN-A]", "'audio'"]),
-    ("arms", 'train = "A"', 'train = "A"\nmasked = true', ["arms.toml", "[COGMEN-A]", "mask"]),
     ("arms", 'contexts = ["A"]', 'contexts = ["A", "AV"]', ["arms.toml", "[COGMEN-A]", "AV"]),
     ("arms", 'select = "AV"', 'select = "V"', ["arms.toml", "[COGMEN-AV]", "'V'"]),
     ("arms", "[COGMEN-A]", "odd = 3\n[COGMEN-A]", ["arms.toml", "odd"]),
-    ("protocols", "random = 0.3", "random = 0.4", ["protocols.toml", "[paper].masking", "sum to 1"]),
-    ("protocols", "none = 0.1\naudio = 0.3", "none = -0.1\naudio = 0.5", ["protocols.toml", "[paper].masking", "none"]),
+    ("protocols", "random = 0.3", "random = 0.4", ["protocols.toml", "[paper]", "sum to 1"]),
+    ("protocols", "none = 0.1\naudio = 0.3", "none = -0.1\naudio = 0.5", ["protocols.toml", "[paper]", "masking.none"]),
     ("protocols", 'unit = "utterance"', 'unit = "turn"', ["protocols.toml", "'unit'", "'turn'", "'dialogue'"]),
     ("protocols", "length = 1", "length = 1.0", ["protocols.toml", "'length'"]),
     ("protocols", "attend_padding", "attend_pading", ["protocols.toml", "[paper]", "'attend_pading'"]),
@@ -134,7 +259,7 @@ BAD = [
     ("profiles", "seeds = [24, 25]", "seeds = [-1, 25]", ["profiles.toml", "[smoke]", "seeds"]),
     ("profiles", "learning_rate = 1e-3", "learning_rate = nan", ["profiles.toml", "[smoke]", "learning_rate"]),
     ("profiles", "learning_rate = 1e-3", "learning_rate = -1e-3", ["profiles.toml", "[smoke]", "learning_rate"]),
-    ("protocols", "none = 0.1", "none = nan", ["protocols.toml", "[paper].masking", "none"]),
+    ("protocols", "none = 0.1", "none = nan", ["protocols.toml", "[paper]", "masking.none"]),
     ("table2", "{ A = 0.636 }", "{ A = 63.6 }", ["table2.toml", "row 1", "63.6"]),
     ("table2", "[[rows]]", "[[row]]", ["table2.toml", "'row'"]),
     ("profiles", "[smoke]", "[smok]", ["profiles.toml", "'smoke'", "smok"]),
@@ -146,6 +271,7 @@ def test_a_mistake_in_a_file_is_named(edit, file, old, new, named):
     edit(file, old, new)
     with pytest.raises(BadTable) as raised:
         definitions.table("table2")
+        definitions.table("protocol")
         definitions.profile("smoke")
         definitions.protocol("paper")
     message = str(raised.value)
@@ -158,8 +284,24 @@ def test_whole_numbers_are_floats_where_floats_are_meant(edit):
     assert value == 1.0 and type(value) is float
 
 
-def test_a_file_that_is_gone_is_named(edit):
-    (definitions.folder() / "arms.toml").unlink()
+def test_what_is_not_in_the_paper_needs_no_published_value(edit):
+    edit("table2", "published = { A = 0.636 }", "")
+    edit("table2", "title", "in_paper = false\ntitle")
+    assert definitions.table("table2").rows[0].published == {}
+
+
+def test_a_row_is_shown_in_the_contexts_of_both_arm_and_table_unless_it_says_less():
+    def contexts(name):
+        return [row.contexts for row in definitions.table(name).rows]
+
+    assert contexts("table2") == [("A",), ("A", "AV"), ("A", "AV"), ("A",), ("A",), ("A", "AV")]
+    assert contexts("table4") == [("A",), ("AV",), ("A",), ("AV",)]
+    # An arm for both contexts that says in which it is shown.
+    assert definitions.table("table4").rows[1].arm.contexts == ("A", "AV")
+
+
+def test_a_file_that_is_gone_is_named(tables_folder):
+    (tables_folder / "arms.toml").unlink()
     with pytest.raises(BadTable, match=r"arms\.toml"):
         definitions.arms()
 

@@ -7,14 +7,19 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from replicate.corpus.types import Corpus, Dialogue
-from replicate.training.run import RunResult, train
+from replicate.model.cogmen import COGMEN
+from replicate.training.run import RunResult, embed, train
 from replicate.training.settings import Arm, Budget, Protocol, RunSpec
 
 A = Arm("speech", "A", ("A",), "A")
 AV = Arm("both", "AV", ("A", "AV"), "AV")
 MASK = replace(AV, name="masked", select="A", masked=True)
+TEACHER = replace(AV, name="teacher", gnn_heads=2, context_layers=1)
+STUDENT = replace(A, name="student", gnn_heads=2, context_layers=1, teacher=TEACHER)
+PAPER = Protocol("paper")
 
 
 def corpus(lengths: tuple[int, ...] = (5, 3, 4, 1, 6, 2), classes: int = 2, **replaced: Any) -> Corpus:
@@ -45,11 +50,41 @@ def louder(dialogue: Dialogue) -> dict[str, Any]:
     return {"features": {name: 3 * array + 1 for name, array in dialogue.features.items()}}
 
 
+def with_hubert(source: Corpus, width: int = 5) -> Corpus:
+    """The corpus with a third stream (n, width)."""
+    rng = np.random.default_rng(8)
+    dialogues = [
+        replace(d, features=d.features | {"hubert": rng.standard_normal((len(d), width)).astype(np.float32)})
+        for d in source.dialogues
+    ]
+    return replace(source, dialogues=tuple(dialogues))
+
+
+def spec_of(arm: Arm = A, seed: int = 24, protocol: Protocol | None = None, **budget: Any) -> RunSpec:
+    """Two epochs in batches of 3, unless told."""
+    return RunSpec(arm, protocol or PAPER, Budget(**{"epochs": 2, "batch": 3, "learning_rate": 1e-3} | budget), seed)
+
+
 def run(
-    arm: Arm = A, on: Corpus | None = None, seed: int = 24, protocol: Protocol | None = None, **budget: Any
+    arm: Arm = A,
+    on: Corpus | None = None,
+    seed: int = 24,
+    protocol: Protocol | None = None,
+    teacher: Tensor | None = None,
+    **budget: Any,
 ) -> RunResult:
     """Train for two epochs in batches of 3, unless told."""
-    spec = RunSpec(
-        arm, protocol or Protocol("paper"), Budget(**{"epochs": 2, "batch": 3, "learning_rate": 1e-3} | budget), seed
-    )
-    return train(spec, on or corpus())
+    return train(spec_of(arm, seed, protocol, **budget), on or corpus(), teacher=teacher)
+
+
+def trained(result: RunResult) -> COGMEN:
+    """The model of a run, in eval mode."""
+    model = COGMEN(result.model)
+    model.load_state_dict(result.weights)
+    return model.eval()
+
+
+def embeddings(arm: Arm, on: Corpus | None = None, protocol: Protocol | None = None) -> Tensor:
+    """Train an arm; what it makes of the training split."""
+    result = run(arm, on, protocol=protocol)
+    return embed(trained(result), result.scaling, spec_of(arm, protocol=protocol), on or corpus())

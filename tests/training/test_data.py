@@ -83,6 +83,26 @@ def test_take_keeps_the_order_asked_for_and_cuts_to_the_longest():
     assert taken.packed_labels().tolist() == [*first.labels, *second.labels]
 
 
+def test_taken_utterances_know_their_place_in_the_split():
+    data = tensors(corpus((2, 5, 3)), "train", scales(corpus((2, 5, 3)), ("audio",)))
+    assert data.starts.tolist() == [0, 2, 7] and data.packed_rows().tolist() == list(range(10))
+    taken = data.take(torch.tensor([2, 0]))
+    assert taken.packed_rows().tolist() == [7, 8, 9, 0, 1]
+    assert taken.take(torch.tensor([1])).packed_rows().tolist() == [0, 1]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 4), min_size=2, max_size=7), st.integers(1, 3), st.integers(0, 99))
+def test_shuffled_rows_point_at_their_own_utterance(lengths, size, seed):
+    source = corpus((*lengths,), standardise=False)
+    data = tensors(source, "train", scales(source, ("audio",)))
+    packed = data.x[data.present]
+    batches = data.shuffled(size, generator(seed, "order"))
+    for batch in batches:
+        assert torch.equal(packed[batch.packed_rows()], batch.x[batch.present])
+    assert sorted(torch.cat([batch.packed_rows() for batch in batches]).tolist()) == list(range(sum(lengths)))
+
+
 def test_in_order_gives_every_dialogue_once_in_the_corpus_order():
     source = corpus((2, 5, 3, 1, 4))
     data = tensors(source, "train", scales(source, ("audio",)))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from replicate.experiment.definitions import protocol
 from replicate.rng import generator
-from replicate.training.masking import draw_keep, zero_unseen
+from replicate.training.masking import draw_keep, keep_seen
 from replicate.training.settings import Masking
 
 WIDTHS = {"audio": 3, "visual": 4}
@@ -96,9 +96,43 @@ def test_the_same_generator_gives_the_same_masks():
     assert not torch.equal(draw(Masking(), 9, 9), draw(Masking(), 9, 9, seed=1))
 
 
-def test_zero_unseen():
-    x = torch.tensor([[[1.0, 2, 3], [4, 5, 6]]])
+SPEECH = {"audio": 4}
+
+
+@pytest.mark.parametrize("name", ["audio", "visual", "hubert"])
+@pytest.mark.parametrize(("unit", "size"), [("utterance", (100, 200)), ("dialogue", (20_000, 3))])
+def test_a_stream_that_stands_alone_is_never_masked_as_a_whole(name, unit, size):
+    rows = draw(replace(SHOWN, unit=unit), *size, widths={name: 4}).flatten(0, 1)
+    none, hidden = int(rows.all(1).sum()), int((rows == 0).all(1).sum())
+    assert none + hidden == 20_000
+    assert none / 20_000 == pytest.approx(0.1 / (0.1 + 0.3), abs=0.015)
+
+
+def test_of_a_lone_stream_single_columns_are_masked():
+    keep = draw(Masking(), 100, 200, widths=SPEECH)
+    assert keep.shape == (100, 200, 4)
+    assert 1 - keep.mean() == pytest.approx(0.75 * 0.2, abs=0.01)
+    # Random masks of all four columns are as rare as chance makes them.
+    assert (keep == 0).all(-1).float().mean() == pytest.approx(0.75 * 0.2**4, abs=0.001)
+
+
+@pytest.mark.parametrize(("chances", "left"), [((0.0, 0.5, 0.3, 0.2), 0.0), ((0.2, 0.5, 0.3, 0.0), 1.0)])
+def test_of_a_lone_stream_one_scenario_may_be_all(chances, left):
+    masking = Masking("utterance", *chances, start=1.0)
+    assert draw(masking, 9, 9, widths=SPEECH).unique().tolist() == [left]
+
+
+def test_what_is_not_video_is_heard():
+    masking = Masking(none=0.0, audio=1.0, visual=0.0, random=0.0)
+    assert draw(masking, 1, 1, widths={"hubert": 2, "visual": 1}).tolist() == [[[0, 0, 1]]]
+    masking = replace(masking, audio=0.0, visual=1.0)
+    assert draw(masking, 1, 1, widths={"hubert": 2, "visual": 1}).tolist() == [[[1, 1, 0]]]
+
+
+def test_what_a_context_does_not_see_is_not_kept():
     streams = {"audio": 1, "visual": 2}
-    assert zero_unseen(x, streams, ("audio",)).tolist() == [[[1, 0, 0], [4, 0, 0]]]
-    assert zero_unseen(x, streams, ("visual",)).tolist() == [[[0, 2, 3], [0, 5, 6]]]
-    assert torch.equal(zero_unseen(x, streams, ("audio", "visual")), x)
+    assert keep_seen(streams, ("audio",)).tolist() == [[[1, 0, 0]]]
+    assert keep_seen(streams, ("visual",)).tolist() == [[[0, 1, 1]]]
+    assert keep_seen(streams, ("audio", "visual")).tolist() == [[[1, 1, 1]]]
+    assert keep_seen({"hubert": 2, "visual": 1}, ("hubert",)).tolist() == [[[1, 1, 0]]]
+    assert keep_seen(streams, ("audio",)).dtype == torch.float32

@@ -1,0 +1,103 @@
+"""``replicate sweep``: select on dev what the paper leaves open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from replicate.cli import console
+
+
+@click.command()
+@click.argument("arm")
+@click.option("--data", metavar="NAME|PATH", help="Corpus by name or file (default: the profile's).")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder that holds the files of a named corpus.")
+@click.option(
+    "--profile",
+    default="quick",
+    show_default=True,
+    help="How much work: smoke (seconds), quick (minutes), paper (full size).",
+)
+@click.option(
+    "--protocol",
+    default="paper",
+    show_default=True,
+    help="paper, released, or one of them with knobs as in `replicate run`; the grid changes its masking.",
+)
+@click.option("--seeds", help="Seeds such as 24,25,26, or a count such as 5 (default: the profile's first two).")
+@click.option(
+    "--trials",
+    type=click.IntRange(0),
+    default=8,
+    show_default=True,
+    help="Points to draw from the grid, beside the arm as it stands; more begin with the same ones, 0 takes all.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where to train.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Runs at a time, one thread each (default: one per core, 1 on a GPU). Same numbers with any.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder for results; finished runs in it are not repeated.",
+)
+@click.option("--repair", is_flag=True, help="Train damaged runs again; without it they are named and nothing is done.")
+@click.option("--dry-run", is_flag=True, help="List the trials, and train nothing.")
+def sweep(
+    arm: str,
+    data: str | None,
+    data_dir: Path | None,
+    profile: str,
+    protocol: str,
+    seeds: str | None,
+    trials: int,
+    device: str,
+    jobs: int | None,
+    out: Path,
+    repair: bool,
+    dry_run: bool,
+) -> None:
+    """Try an ARM with other hyper-parameters and masks, and select on dev.
+
+    What is tried is in tables/sweep.toml, for the choices that the paper leaves open. Trials are ranked by mean dev F1
+    over seeds. Test is looked at once, for the selected trial and the arm as it stands.
+    """
+    from dataclasses import replace
+
+    from replicate.experiment.campaign import Campaign
+    from replicate.experiment.sweep import DEFAULT_SEEDS, Sweep
+    from replicate.report import progress
+    from replicate.report import sweep as report
+
+    campaign = Campaign.prepare([], profile, protocol, seeds, data, data_dir, device, jobs, out)
+    if seeds is None:
+        campaign = replace(campaign, seeds=campaign.profile.seeds[:DEFAULT_SEEDS])
+    prepared = Sweep.prepare(arm, trials, campaign)
+    err_console = console.status()
+    todo = prepared.missing(repair and not dry_run)
+    err_console.print(prepared.describe(len(todo)), soft_wrap=True)
+    for line in campaign.remarks():
+        err_console.print(line, soft_wrap=True)
+    if dry_run:
+        for trial in prepared.trials:
+            click.echo(f"{trial.number}  {trial.words}")
+        return
+    with progress.training(todo, campaign.corpus, err_console) as listen:
+        prepared.train(todo, listen)
+    result = prepared.result()
+    report.write(prepared, result, campaign.folder)
+    report.show(prepared, result, console.results())
+    err_console.print(f"Written to {campaign.folder}/", soft_wrap=True)
+    best, _ = result.ranked[0]
+    console.suggest("runs", "show", prepared.key(best, campaign.seeds[0]), "--store", campaign.store.root)

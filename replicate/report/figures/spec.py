@@ -1,0 +1,95 @@
+"""Figures as data, read from ``tables/figures.toml``."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from replicate.errors import BadTable
+from replicate.experiment import definitions, tomlfile
+from replicate.experiment.definitions import Row, Table
+from replicate.experiment.tomlfile import build, known, section, sections
+
+Kind = Literal["confusion", "curves", "classes", "embedding"]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One cell, "table/row/context", under a title."""
+
+    title: str
+    cell: str
+
+    def split(self) -> tuple[str, str, str]:
+        """Names of the table, the row and the context; a row's name may hold slashes."""
+        table, _, rest = self.cell.partition("/")
+        row, _, context = rest.rpartition("/")
+        return table, row, context
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure that is to be drawn.
+
+    Attributes:
+        name: of its files.
+        source: where the paper shows it, empty where it does not.
+    """
+
+    name: str
+    kind: Kind
+    title: str
+    caption: str
+    panels: tuple[Panel, ...]
+    source: str = ""
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables it needs, each once."""
+        return tuple(dict.fromkeys(panel.split()[0] for panel in self.panels))
+
+
+def load() -> tuple[Drawing, ...]:
+    """All figures in the order of the file, checked against the tables.
+
+    Raises:
+        BadTable: naming file, section and key; an unknown key, kind, table, row or context.
+    """
+    table = functools.cache(definitions.table)  # several panels name the same
+    found = []
+    for name, value in tomlfile.read("figures").items():
+        where = f"figures.toml [{name}]"
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+            raise BadTable(f"{where}: names become file names: small letters, digits and hyphens")
+        content = section(value, where)
+        panels = tuple(
+            build(Panel, one, f"{where}, panel {number}")
+            for number, one in enumerate(sections(content.pop("panels", []), f"{where}, panels"), 1)
+        )
+        if not panels:
+            raise BadTable(f"{where}: a figure needs panels")
+        drawing = build(Drawing, content, where, name=name, panels=panels)
+        _check(drawing, [_row(panel, table, f"{where}, panel {i}") for i, panel in enumerate(panels, 1)], where)
+        found.append(drawing)
+    return tuple(found)
+
+
+def _row(panel: Panel, table: Callable[[str], Table], where: str) -> Row:
+    name, row, context = panel.split()
+    found = table(known(name, definitions.table_names(), where, "table"))
+    known(f"{row}/{context}", [f"{r.name}/{c}" for r in found.rows for c in r.contexts], where, f"cell of {name}")
+    return next(each for each in found.rows if each.name == row)
+
+
+def _check(drawing: Drawing, rows: list[Row], where: str) -> None:
+    for number, (panel, row) in enumerate(zip(drawing.panels, rows, strict=True), 1):
+        context = panel.split()[2]
+        # Dev values are measured in that context alone; another one would be printed beside the wrong numbers.
+        if drawing.kind == "curves" and context != row.arm.select:
+            raise BadTable(f"{where}, panel {number}: context {context}, but the epoch is chosen at {row.arm.select}")
+        # Embeddings are as wide as there are heads; axes of one width are none of another.
+        if drawing.kind == "embedding" and row.arm.gnn_heads != rows[0].arm.gnn_heads:
+            raise BadTable(f"{where}, panel {number}: its embedding is not as wide as that of panel 1")

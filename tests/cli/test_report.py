@@ -1,0 +1,63 @@
+"""``replicate report``: the same files from the same runs, without training."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+
+import pytest
+from click.testing import CliRunner
+
+from replicate.cli.report import report
+from replicate.errors import CorruptRun, NothingToExport
+from replicate.experiment import schedule
+
+
+@pytest.fixture
+def results(smoke_out, tmp_path):
+    """A copy of a finished results folder that may be written into."""
+    shutil.copytree(smoke_out, tmp_path / "out")
+    return tmp_path / "out" / "synthetic-tiny" / "smoke-paper"
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(report, list(map(str, arguments)), catch_exceptions=False)
+
+
+def test_outputs_are_written_again_from_stored_runs(results, monkeypatch):
+    monkeypatch.setattr(schedule, "run_all", lambda *_: pytest.fail("a run was trained"))
+    before = {path.name: path.read_bytes() for path in results.iterdir() if path.is_file()}
+    manifest = json.loads(before["manifest.json"])
+    for name in before.keys() - {"manifest.json"}:
+        (results / name).unlink()
+    done = invoke("--results", results.parents[1])
+    assert done.exit_code == 0 and done.stdout == f"{results / 'index.html'}\n"
+    after = {path.name: path.read_bytes() for path in results.iterdir() if path.is_file()}
+    assert after.keys() == before.keys()
+    assert {name for name in after if after[name] != before[name]} <= {"manifest.json", "index.html"}
+    assert json.loads(after["manifest.json"])["wall_seconds"] == manifest["wall_seconds"]
+    lines = done.stderr.splitlines()
+    assert lines[0] == f"From {len(manifest['runs'])} stored runs: table2"
+    assert shlex.split(lines[-1]) == ["Next:", "replicate", "export", "onnx", "--results", str(results)]
+
+
+def test_a_run_that_has_gone_is_not_trained_but_told(results):
+    manifest = json.loads((results / "manifest.json").read_text())
+    shutil.rmtree(results / manifest["store"] / manifest["runs"][0])
+    before = (results / "table2.md").read_bytes()
+    with pytest.raises(CorruptRun, match=rf"1 of \d+ runs of .*replicate run table2 .* --out {results.parents[1]}`"):
+        invoke("--results", results)
+    assert (results / "table2.md").read_bytes() == before
+
+
+def test_where_nothing_is_finished(tmp_path):
+    with pytest.raises(NothingToExport, match="replicate run table2"):
+        invoke("--results", tmp_path)
+
+
+def test_open_shows_the_page(results, monkeypatch):
+    shown = []
+    monkeypatch.setattr("click.launch", shown.append)
+    assert invoke("--results", results, "--open").exit_code == 0
+    assert shown == [str(results / "index.html")]

@@ -1,0 +1,357 @@
+import importlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from replicate import errors
+from replicate.experiment.keys import code_version
+from replicate.experiment.store import CHECKPOINT, EMBEDDINGS, LOCKS, PREDICTIONS, RECORD, Store
+from replicate.training.settings import Arm
+
+from ..experiment.conftest import SPEC, seeds, small_corpus
+from ..experiment.planted import put
+
+TEACHER = replace(SPEC, arm=Arm("both", "AV", ("A", "AV"), "AV", context_layers=1, gnn_heads=2))
+STUDENT = replace(SPEC, arm=replace(SPEC.arm, name="student", teacher=TEACHER.arm))
+# replicate.cli.runs, as an attribute of its package, is the command and not the module.
+commands = importlib.import_module("replicate.cli.runs")
+STRANGER = "0123456789abcdef0123"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "out" / "runs")
+
+
+@pytest.fixture
+def keys(store: Store) -> list[str]:
+    """A speech run from two seeds, a teacher and its student."""
+    corpus = small_corpus()
+    return [put(store, spec, corpus, {"dev": 1}) for spec in (*seeds(24, 25), TEACHER, STUDENT)]
+
+
+def in_kb(path: Path) -> str:
+    """The size of a folder of some kB, or of a smaller file."""
+    number = sum(each.stat().st_size for each in ([path] if path.is_file() else path.iterdir()))
+    return f"{number / 1000:.1f} kB" if number >= 1000 else f"{number} B"
+
+
+def damage(store: Store, key: str, name: str = CHECKPOINT) -> None:
+    with (store.root / key / name).open("ab") as file:
+        file.write(b"x")
+
+
+def manifest(store: Store, *named: str) -> None:
+    folder = store.root.parent / "small" / "smoke-paper"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "manifest.json").write_text(json.dumps({"runs": named}))
+
+
+def test_list_whole_output(replicate: Callable, store, keys):
+    sizes = [in_kb(store.root / key) for key in keys]
+    status, stdout, stderr = replicate("runs", "list", "--store", store.root)
+    assert status == 0
+    header = "key                   dev F1  epochs  seed  seconds    size  version  device  corpus  arm      protocol"
+    order = [(2, "both   ", 24), (0, "speech ", 24), (1, "speech ", 25), (3, "student", 24)]
+    lines = [
+        f"{keys[i]}   0.875       2    {seed}      1.2  {sizes[i]}  this     cpu     small   {arm}  paper"
+        for i, arm, seed in order
+    ]
+    assert stdout.splitlines() == [header, *lines]
+    assert stderr == f"Next: replicate runs show {keys[2]} --store {store.root}\n"
+
+
+def test_list_filters_by_arm_and_corpus(replicate, store, keys):
+    status, stdout, _ = replicate("runs", "list", "--store", store.root, "--arm", "speech", "--corpus", "small")
+    assert status == 0 and [line.split()[0] for line in stdout.splitlines()] == ["key", *keys[:2]]
+    (store.root / STRANGER).mkdir()
+    for option, value in (("--arm", "x"), ("--corpus", "y")):
+        status, stdout, stderr = replicate("runs", "list", "--store", store.root, option, value)
+        assert (status, stdout) == (0, "")
+        assert stderr == f"no such run in {store.root}: arms are both, speech, student; corpora small\n"
+
+
+def test_list_as_json_has_no_test_score(replicate, store, keys):
+    status, stdout, stderr = replicate("runs", "list", "--store", store.root, "--json", "--arm", "both")
+    assert (status, stderr) == (0, "")
+    (entry,) = json.loads(stdout)
+    assert (entry["key"], entry["dev_f1"], entry["seed"], entry["current"]) == (keys[2], 0.875, 24, True)
+    assert "test" not in stdout
+
+
+def test_list_names_a_damaged_run(replicate, store, keys):
+    (store.root / keys[0] / RECORD).write_text("{")
+    size = in_kb(store.root / keys[0])
+    status, stdout, _ = replicate("runs", "list", "--store", store.root)
+    assert status == 0
+    assert stdout.splitlines()[-1].split() == [keys[0], "damaged", "-", "-", "-", *size.split(), *["-"] * 5]
+
+
+def test_list_tells_other_versions(replicate, store, keys, monkeypatch):
+    monkeypatch.setattr(torch, "__version__", "0.0")
+    _, stdout, _ = replicate("runs", "list", "--store", store.root)
+    assert [line.split()[7] for line in stdout.splitlines()[1:]] == ["other"] * 4
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_store_without_runs_says_so(replicate, store, there):
+    if there:
+        store.root.mkdir(parents=True)
+    assert replicate("runs", "list", "--store", store.root) == (
+        0,
+        "",
+        f"no runs in {store.root}: `replicate run table2` trains some\n",
+    )
+    assert replicate("runs", "list", "--store", store.root, "--json") == (0, "[]\n", "")
+    assert replicate("runs", "verify", "--store", store.root) == (0, "", f"0 runs in {store.root}, none damaged\n")
+    assert replicate("runs", "prune", "--store", store.root) == (0, "", f"nothing to remove in {store.root}\n")
+    assert replicate("runs", "show", "a", "--store", store.root)[0] == errors.UnknownRun.exit_code
+    assert store.root.exists() is there
+
+
+def test_show_whole_output(replicate, store, keys):
+    folder = store.root / keys[3]
+    record = json.loads((folder / RECORD).read_text())
+    status, stdout, stderr = replicate("runs", "show", keys[3][:12], "--store", store.root)
+    assert (status, stderr) == (0, "")
+    model = ", ".join(f"{name} {value}" for name, value in record["model"].items())
+    assert stdout.splitlines() == [
+        f"run         {folder}",
+        "arm         student",
+        "            train A, contexts A, select A, masked False, audio audio, triplet_weight 1.0, nll_weight 1.0, "
+        "context_layers 1, gnn_heads 2, window 5/5, dropout 0.1",
+        f"teacher     both, run {keys[2]}",
+        "protocol    paper",
+        "            attend_padding False, triplet one, masking.unit utterance, masking.none 0.1, masking.audio 0.3, "
+        "masking.visual 0.3, masking.random 0.3, masking.start 0.2, masking.length 1, hubert.projection learned, "
+        "hubert.order time",
+        "budget      epochs 2, batch 2, learning_rate 0.001, weight_decay 1e-08",
+        "seed        24",
+        f"corpus      small ({record['corpus']['hash'][:12]}), classes no, yes",
+        "trained by  this version",
+        f"            replicate {record['versions']['replicate']}, torch {torch.__version__}, torch_geometric "
+        f"{record['versions']['torch_geometric']}, code {code_version()}",
+        "trained     1.2 s on cpu",
+        f"model       streams audio, {model}",
+        "",
+        "epoch  train loss  dev loss  dev F1  learning rate",
+        "    1      0.7500    0.6250   0.250          0.001",
+        "    2      0.5000    0.5000   0.875          0.001  best",
+        "    3      0.2500    0.7500   0.500         0.0001",
+        "",
+        f"dev F1, A inference     {dev_f1():.3f}",
+        f"checkpoint.safetensors  {in_kb(folder / CHECKPOINT)}",
+        f"predictions.npz         {in_kb(folder / PREDICTIONS)}",
+        f"run.json                {in_kb(folder / RECORD)}",
+    ]
+
+
+def dev_f1() -> float:
+    """Of the planted runs, whose first dev utterance is taken for the other class."""
+    from sklearn.metrics import f1_score
+
+    (dialogue,) = small_corpus().split("dev")
+    predicted = dialogue.labels.copy()
+    predicted[0] = 1 - predicted[0]
+    return f1_score(dialogue.labels, predicted, average="weighted")
+
+
+def test_show_says_where_a_teacher_is_missing(replicate, store, keys):
+    shutil.rmtree(store.root / keys[2])
+    _, stdout, _ = replicate("runs", "show", keys[3], "--store", store.root)
+    assert f"teacher     both, run {keys[2]}, not in the store\n" in stdout
+
+
+def test_show_as_json_is_the_record(replicate, store, keys):
+    status, stdout, stderr = replicate("runs", "show", keys[0], "--store", store.root, "--json")
+    assert (status, stderr) == (0, "")
+    assert json.loads(stdout) == json.loads((store.root / keys[0] / RECORD).read_text())
+
+
+def test_show_of_no_run_of_several_and_of_a_damaged_one(replicate, store, keys):
+    for prefix in ("a" + STRANGER[1:], "ab" + STRANGER[2:]):
+        (store.root / prefix).mkdir()
+    status, stdout, stderr = replicate("runs", "show", "xyz", "--store", store.root)
+    assert (status, stdout) == (errors.UnknownRun.exit_code, "") == (35, "")
+    assert stderr == (f"error: no run in {store.root} has a key that begins with 'xyz': see `replicate runs list`\n")
+    status, stdout, stderr = replicate("runs", "show", "", "--store", store.root)
+    assert (status, stdout, stderr.count("\n")) == (errors.UnknownRun.exit_code, "", 1)
+    assert stderr.startswith(f"error: 6 runs in {store.root} begin with ''") and "give more of the key" in stderr
+    damage(store, keys[0])
+    status, stdout, stderr = replicate("runs", "show", keys[0], "--store", store.root)
+    assert (status, stdout, stderr.count("\n")) == (errors.CorruptRun.exit_code, "", 1)
+
+
+def test_verify_of_a_sound_store(replicate, store, keys):
+    assert replicate("runs", "verify", "--store", store.root) == (0, "", f"4 runs in {store.root}, none damaged\n")
+    assert replicate("runs", "verify", keys[0][:9], keys[0], "--store", store.root) == (
+        0,
+        "",
+        f"1 run in {store.root}, none damaged\n",
+    )
+
+
+def test_verify_prints_a_line_per_damaged_run(replicate, store, keys):
+    damage(store, keys[0], PREDICTIONS)
+    (store.root / keys[2] / RECORD).unlink()
+    status, stdout, stderr = replicate("runs", "verify", "--store", store.root)
+    assert status == errors.CorruptRun.exit_code
+    lines = {line.split()[2]: line for line in stdout.splitlines()}
+    assert set(lines) == {str(store.root / keys[0]), str(store.root / keys[2])}
+    assert f"{PREDICTIONS} has changed" in lines[str(store.root / keys[0])]
+    assert stderr == (
+        f"error: 2 of 4 runs in {store.root} damaged: train them again with --repair, or remove them with `replicate "
+        "runs prune --damaged`\n"
+    )
+    assert replicate("runs", "verify", keys[1], "--store", store.root)[:2] == (0, "")
+    assert replicate("runs", "verify", keys[2], "--store", store.root)[0] == errors.CorruptRun.exit_code
+    assert replicate("runs", "verify", "xyz", "--store", store.root)[0] == errors.UnknownRun.exit_code
+
+
+def test_verify_remarks_what_is_no_run(replicate, store, keys):
+    for key in (keys[2], STRANGER):
+        store.embeddings(key, lambda: torch.ones(2, 3))
+    cached, temporary = (
+        store.root / EMBEDDINGS / f"{dot}{STRANGER}.safetensors{x}" for dot, x in (("", ""), (".", ".x"))
+    )
+    temporary.touch()
+    (store.root / ".partial-0123-x").mkdir()
+    (store.root / "notes").mkdir()
+    later = "`replicate runs prune` removes it once it is an hour old"
+    expected = [
+        f"embeddings of {STRANGER} have no run: `replicate runs prune` removes them",
+        f"{store.root / '.partial-0123-x'} is half written: {later}",
+        f"{temporary} is half written: {later}",
+        f"{store.root / 'notes'} is no run: it is left alone",
+        f"4 runs in {store.root}, none damaged",
+    ]
+    status, stdout, stderr = replicate("runs", "verify", "--store", store.root)
+    assert (status, stdout, stderr.splitlines()) == (0, "", expected)
+    cached.write_bytes(cached.read_bytes()[:-1])
+    status, stdout, _ = replicate("runs", "verify", "--store", store.root)
+    assert status == 0
+    assert stdout == f"embeddings of {STRANGER} are damaged: they are computed again when a student needs them\n"
+    # Asked for single runs, it looks at nothing else.
+    assert replicate("runs", "verify", keys[2], "--store", store.root)[1:] == (
+        "",
+        f"1 run in {store.root}, none damaged\n",
+    )
+
+
+def test_verify_says_how_far_it_is_when_it_takes_long(replicate, store, keys, monkeypatch):
+    clock = iter([0.0, 0.5, 2.5, 2.5, 3.0, 6.0, 6.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock, 6.0))
+    status, _, stderr = replicate("runs", "verify", "--store", store.root)
+    assert status == 0
+    assert stderr.splitlines() == [
+        "1 of 4 runs verified",
+        "3 of 4 runs verified",
+        f"4 runs in {store.root}, none damaged",
+    ]
+
+
+def test_prune_lists_asks_and_removes(store, keys, monkeypatch):
+    damage(store, keys[0])
+    shown = f"{keys[0]}  {in_kb(store.root / keys[0])}  damaged\n"
+    monkeypatch.setattr(commands, "_terminal", lambda: True)
+    arguments = ["prune", "--store", str(store.root), "--damaged"]
+    total = f"1 run and 0 other files, {in_kb(store.root / keys[0])}"
+    question = f"in all {total}\nRemove them from {store.root}? [y/N]: "
+    no = CliRunner().invoke(commands.runs, arguments, input="n\n")
+    assert (no.exit_code, no.stdout) == (0, shown)
+    assert no.stderr.startswith(question) and no.stderr.endswith("nothing was removed\n")
+    assert store.keys() == sorted(keys)
+    yes = CliRunner().invoke(commands.runs, arguments, input="y\n")
+    assert (yes.exit_code, yes.stdout) == (0, shown)
+    assert yes.stderr.startswith(question) and yes.stderr.endswith(f"removed {total}\n")
+    assert store.keys() == sorted(keys[1:])
+
+
+def test_prune_refuses_where_nobody_can_be_asked(replicate, store, keys):
+    damage(store, keys[0])
+    status, stdout, stderr = replicate("runs", "prune", "--store", store.root, "--damaged")
+    assert status == 2 and keys[0] in stdout
+    assert "nothing was removed: there is no terminal to ask in; --yes removes without asking" in stderr
+    assert sorted(keys) == store.keys()
+
+
+def test_prune_dry_run_removes_nothing(replicate, store, keys):
+    damage(store, keys[0])
+    before = sorted(store.root.rglob("*"))
+    for extra in ([], ["--yes"]):
+        status, stdout, stderr = replicate("runs", "prune", "--store", store.root, "--damaged", "--dry-run", *extra)
+        assert status == 0 and stdout.startswith(f"{keys[0]}  ") and stderr.startswith("in all 1 run and 0 other")
+    assert sorted(store.root.rglob("*")) == before
+
+
+def test_prune_takes_other_versions_by_default_and_never_a_locked_run(replicate, store, keys, monkeypatch):
+    monkeypatch.setattr(torch, "__version__", "0.0")
+    with store.lock(keys[1], wait=False) as ours:
+        status, stdout, stderr = replicate("runs", "prune", "--store", store.root, "--yes")
+        assert ours and status == 0
+    assert [line.split()[0] for line in stdout.splitlines()] == sorted(keys)
+    assert all("of another version: torch 2." in line for line in stdout.splitlines())
+    assert f"{keys[1]} stays: a process is working on it\n" in stderr and "removed 3 runs and 0 other" in stderr
+    assert store.keys() == [keys[1]]
+
+
+def test_prune_counts_locks_on_one_line(replicate, store, keys):
+    for name in (keys[0], keys[1]):
+        with store.lock(name, wait=False):
+            pass
+    status, stdout, stderr = replicate("runs", "prune", "--store", store.root, "--yes")
+    assert (status, stdout) == (0, "2 files in .locks  0 B  nobody holds it\n")
+    assert stderr == "in all 0 runs and 2 other files, 0 B\nremoved 0 runs and 2 other files, 0 B\n"
+    assert list((store.root / LOCKS).iterdir()) == []
+    assert replicate("runs", "prune", "--store", store.root, "--yes")[2] == f"nothing to remove in {store.root}\n"
+
+
+def test_prune_unused_keeps_what_results_name(replicate, store, keys):
+    manifest(store, keys[0], keys[2])
+    with store.lock(STRANGER, wait=False):
+        status, stdout, stderr = replicate("runs", "prune", "--store", store.root, "--unused", "--yes")
+        assert (status, stdout) == (0, "")
+        assert stderr.startswith("a process works in this store: runs that no results name stay\n")
+    status, _, stderr = replicate("runs", "prune", "--store", store.root, "--unused", "--yes")
+    assert status == 0 and stderr.endswith("\n") and "removed 2 runs" in stderr
+    assert store.keys() == sorted([keys[0], keys[2]])
+
+
+def test_prune_unused_without_results_would_empty_the_store_and_is_refused(replicate, store, keys, tmp_path):
+    status, stdout, stderr = replicate("runs", "prune", "--store", store.root, "--unused", "--yes")
+    assert (status, stdout) == (2, "") and "every run would be unused: give --results" in stderr
+    manifest(store, *keys)
+    (tmp_path / "elsewhere").mkdir()
+    status, _, _ = replicate(
+        "runs", "prune", "--store", store.root, "--unused", "--yes", "--results", tmp_path / "elsewhere"
+    )
+    assert status == 2 and store.keys() == sorted(keys)
+    (store.root.parent / "small" / "smoke-paper" / "manifest.json").write_text("{")
+    status, _, stderr = replicate("runs", "prune", "--store", store.root, "--unused", "--yes")
+    assert status == errors.NotThisFormat.exit_code and "manifest.json" in stderr
+    assert store.keys() == sorted(keys)
+
+
+def test_a_folder_that_is_no_store_loses_nothing(replicate, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "final.tex").write_text("")
+    (tmp_path / ".partial-notes").write_text("")
+    os.utime(tmp_path / "thesis", (0, 0))
+    manifest(Store(tmp_path / "runs"))
+    arguments = ["--damaged", "--unused", "--results", tmp_path, "--yes"]
+    assert replicate("runs", "prune", "--store", tmp_path, *arguments)[0] == 0
+    assert (tmp_path / "thesis" / "final.tex").is_file() and (tmp_path / ".partial-notes").is_file()
+
+
+@pytest.mark.parametrize("command", list(commands.runs.commands))
+def test_every_option_is_documented(command):
+    parameters = commands.runs.commands[command].params
+    assert all(parameter.help for parameter in parameters if parameter.param_type_name == "option")

@@ -1,0 +1,266 @@
+from dataclasses import replace
+
+import pytest
+
+from replicate.errors import BadTable
+from replicate.experiment.arms import arms, changed, protocol, turned
+from replicate.training.settings import Arm, Hubert, Masking, Protocol
+
+BASE = '[base]\ntrain = "AV"\ncontexts = ["A", "AV"]\nselect = "AV"\n'
+
+
+@pytest.fixture
+def written(tables_folder):
+    """The arms of an ``arms.toml`` of this content."""
+
+    def read(content):
+        (tables_folder / "arms.toml").write_text(content, encoding="utf-8")
+        return arms()
+
+    return read
+
+
+@pytest.fixture
+def refused(written):
+    """The message with which an ``arms.toml`` is refused."""
+
+    def message(content):
+        with pytest.raises(BadTable) as raised:
+            written(content)
+        text = str(raised.value)
+        assert text.startswith("arms.toml [") and "\n" not in text
+        return text
+
+    return message
+
+
+def test_an_arm_is_like_another_where_it_says_nothing(written):
+    found = written(
+        BASE
+        + '[child]\nlike = "base"\nselect = "A"\nwindow = [0, 3]\nmasked = true\n'
+        + '[grandchild]\nlike = "child"\nmasked = false\ngnn_heads = 2\n'
+    )
+    base = Arm("base", "AV", ("A", "AV"), "AV")
+    assert found["base"] == base
+    assert found["child"] == replace(base, name="child", select="A", window=(0, 3), masked=True)
+    assert found["grandchild"] == replace(found["child"], name="grandchild", masked=False, gnn_heads=2)
+
+
+def test_the_order_of_the_file_does_not_matter(written):
+    later = '[s]\nlike = "t"\nteacher = "t"\n[t]\nlike = "base"\ngnn_heads = 3\n'
+    found = written(later + BASE)
+    assert found["s"].teacher == found["t"] == replace(found["base"], name="t", gnn_heads=3)
+    assert set(found) == {"base", "t", "s"}
+
+
+def test_a_teacher_is_inherited_and_can_be_another(written):
+    found = written(
+        BASE
+        + '[other]\nlike = "base"\ndropout = 0.5\n'
+        + '[s]\nlike = "base"\nteacher = "base"\n'
+        + '[same]\nlike = "s"\ncontext_layers = 1\n'
+        + '[else]\nlike = "s"\nteacher = "other"\n'
+    )
+    assert found["same"].teacher == found["s"].teacher == found["base"]
+    assert found["else"].teacher == found["other"]
+    assert [arm.name for arm in found["same"].lineage] == ["same", "base"]
+
+
+def test_a_student_may_teach(written):
+    found = written(BASE + '[a]\nlike = "base"\nteacher = "base"\n[b]\nlike = "base"\nteacher = "a"\n')
+    assert [arm.name for arm in found["b"].lineage] == ["b", "a", "base"]
+
+
+def test_students_and_teachers_of_the_paper():
+    found = arms()
+    teachers = {name: arm.teacher.name for name, arm in found.items() if arm.teacher}
+    assert teachers == {
+        "Student-A": "Teacher-AV",
+        "Student-A-2-layers": "Teacher-AV",
+        "Student-A-3-heads": "Teacher-AV",
+        "Student-of-Mask": "COGMEN-Mask",
+        "HuBERT-Student-A": "HuBERT-Teacher-AV",
+    }
+    sizes = {name: (found[name].context_layers, found[name].gnn_heads) for name in (*teachers, *teachers.values())}
+    assert sizes == {
+        "Teacher-AV": (4, 7),
+        "Student-A": (4, 7),
+        "Student-A-2-layers": (2, 7),
+        "Student-A-3-heads": (4, 3),
+        "Student-of-Mask": (4, 7),
+        "COGMEN-Mask": (2, 7),
+        "HuBERT-Teacher-AV": (4, 7),
+        "HuBERT-Student-A": (4, 7),
+    }
+    assert {arm.window for name, arm in found.items() if "disjoint" in name} == {(0, 0)}
+    assert {arm.window for name, arm in found.items() if "disjoint" not in name} == {(5, 5)}
+    assert all((arm.audio == "hubert") == name.startswith("HuBERT") for name, arm in found.items())
+    assert all(arm.triplet_weight == arm.nll_weight == 1 for arm in found.values())
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ('[s]\nlike = "base"\nteacher = "s"\n', ["[s]", "teachers run in a circle", "s <- s"]),
+        ('[s]\nlike = "base"\nteacher = "t"\n[t]\nlike = "base"\nteacher = "s"\n', ["circle", "s <- t <- s"]),
+        ('[s]\nlike = "s"\n', ["[s]", "likenesses run in a circle", "s <- s"]),
+        ('[s]\nlike = "t"\n[t]\nlike = "s"\n', ["likenesses run in a circle", "s <- t <- s"]),
+        ('[s]\nlike = "base"\nteacher = "bass"\n', ["[s]", "unknown arm 'bass'", "did you mean base?"]),
+        ('[s]\nlike = "bass"\n', ["[s]", "unknown arm 'bass'", "did you mean base?"]),
+        ("[s]\nlike = 3\n", ["[s]", "'like'", "3"]),
+        ('[s]\nlike = "base"\nteacher = ["base"]\n', ["[s]", "'teacher'", "['base']"]),
+        ('[s]\nlike = "base"\nname = "x"\n', ["[s]", "'name'"]),
+        ('[s]\nlike = "base"\nteacher = "base"\ngnn_heads = 8\n', ["[s]", "gnn_heads = 8", "wider", "base", "7"]),
+        ('[s]\nlike = "base"\nteacher = "base"\naudio = "hubert"\n', ["[s]", "'hubert'", "base", "'audio'"]),
+        ('[s]\nlike = "base"\naudio = "speech"\n', ["[s]", "unknown audio stream 'speech'", "hubert"]),
+        ('[s]\nlike = "base"\ncontext_layers = 0\n', ["[s]", "layers and heads from 1"]),
+        ('[s]\nlike = "base"\ngnn_heads = 0\n', ["[s]", "layers and heads from 1"]),
+        ('[s]\nlike = "base"\nwindow = [-1, 5]\n', ["[s]", "window from 0"]),
+        ('[s]\nlike = "base"\ndropout = 1.0\n', ["[s]", "dropout"]),
+        ('[s]\nlike = "base"\ndropout = nan\n', ["[s]", "dropout"]),
+        ('[s]\nlike = "base"\ntriplet_weight = -1\n', ["[s]", "triplet_weight"]),
+        ('[s]\nlike = "base"\ntriplet_weight = 0\nnll_weight = 0\n', ["[s]", "not both 0"]),
+        ('[s]\nlike = "base"\nnll_weight = nan\n', ["[s]", "nll_weight"]),
+        ('[s]\nlike = "base"\nnll_weight = inf\n', ["[s]", "nll_weight"]),
+        ('[s]\nlike = "base"\ncontexts = ["A"]\n', ["[s]", "select = 'AV'", "contexts"]),
+        ('[s]\nlike = "base"\ntrain = "A"\n', ["[s]", "context AV", "A lacks"]),
+        ('[s]\ntrain = "A"\n', ["[s]", "missing"]),
+    ],
+)
+def test_a_mistake_is_named(refused, content, named):
+    message = refused(BASE + content)
+    assert all(part in message for part in named), message
+
+
+def test_a_mistake_of_a_teacher_is_named_at_the_teacher(refused):
+    assert refused(BASE + '[s]\nlike = "base"\nteacher = "t"\n[t]\nlike = "base"\ngnn_heads = 0\n').startswith(
+        "arms.toml [t]"
+    )
+
+
+def test_a_narrower_student_is_allowed(written):
+    assert written(BASE + '[s]\nlike = "base"\nteacher = "base"\ngnn_heads = 1\n')["s"].gnn_heads == 1
+
+
+def test_an_arm_can_be_changed_and_is_checked_again():
+    student = arms()["Student-A"]
+    found = changed(student, {"context_layers": 1, "dropout": 0}, "here")
+    assert found == replace(student, context_layers=1, dropout=0.0) and type(found.dropout) is float
+    for change, named in [
+        ({"gnn_heads": 8}, "wider"),
+        ({"layers": 1}, "'layers'"),
+        ({"window": [1]}, "2 values"),
+        ({"teacher": "COGMEN-AV"}, "'teacher'"),
+        ({"name": "x"}, "'name'"),
+    ]:
+        with pytest.raises(BadTable, match="here") as raised:
+            changed(student, change, "here")
+        assert named in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("paper", Protocol("paper")),
+        ("paper+", Protocol("paper+")),
+        (
+            "released",
+            Protocol(
+                "released", True, "n-way", Masking("batch", 0.0, 0.3, 0.3, 0.4, 0.2, 1), Hubert("random", "release")
+            ),
+        ),
+        ("paper+attend_padding=true", Protocol("paper+attend_padding=true", attend_padding=True)),
+        ("paper+hubert.projection=none", Protocol("paper+hubert.projection=none", hubert=Hubert("none"))),
+        (
+            "paper+masking.unit=dialogue,masking.start=0.5,masking.length=3",
+            Protocol(
+                "paper+masking.unit=dialogue,masking.start=0.5,masking.length=3",
+                masking=Masking("dialogue", 0.1, 0.3, 0.3, 0.3, 0.5, 3),
+            ),
+        ),
+        (
+            "paper+ triplet = n-way , masking.start = 1",
+            Protocol("paper+ triplet = n-way , masking.start = 1", triplet="n-way", masking=Masking(start=1.0)),
+        ),
+        (
+            "released+attend_padding=false,triplet=one,hubert.order=time",
+            Protocol(
+                "released+attend_padding=false,triplet=one,hubert.order=time",
+                masking=Masking("batch", 0.0, 0.3, 0.3, 0.4, 0.2, 1),
+                hubert=Hubert("random", "time"),
+            ),
+        ),
+    ],
+)
+def test_readings_and_single_knobs(name, expected):
+    found = protocol(name)
+    assert found == expected
+    assert type(found.masking.start) is float and type(found.masking.length) is int
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [
+        ("mine", ["protocols.toml", "unknown protocol 'mine'", "released"]),
+        ("", ["unknown protocol ''"]),
+        ("papers", ["did you mean paper?"]),
+        ("paper+padding=true", ["unknown knob 'padding'", "attend_padding"]),
+        ("paper+attend_padding", ["attend_padding", "''"]),
+        ("paper+attend_padding=yes", ["'yes'", "attend_padding", "False"]),
+        ("paper+attend_padding=True", ["'True'", "attend_padding"]),
+        ("paper+masking=none", ["masking is a group", "masking.unit"]),
+        ("paper+masking.none.x=1", ["masking.none"]),
+        ("paper+masking.units=batch", ["unknown knob 'units'", "did you mean unit?"]),
+        ("paper+masking.unit=turn", ["'turn'", "'utterance'", "'dialogue'", "'batch'"]),
+        ("paper+masking.start=often", ["'often'", "start", "0.2"]),
+        ("paper+masking.start=1.5", ["masking.start"]),
+        ("paper+masking.start=nan", ["masking.start"]),
+        ("paper+masking.length=0", ["masking.length"]),
+        ("paper+masking.length=1.5", ["'1.5'", "length"]),
+        ("paper+masking.none=0.2", ["sum to 1"]),
+        ("paper+masking.none=nan", ["sum to 1"]),
+        ("paper+masking.none=-0.1,masking.audio=0.5", ["0 or more"]),
+        ("paper+masking.none=0,masking.random=0,masking.audio=0.7", ["uni-modal masking nothing"]),
+        ("paper+triplet=two", ["'two'", "'one'", "'n-way'"]),
+        ("paper+hubert.projection=fixed", ["'fixed'", "'random'"]),
+        ("paper+hubert.order=", ["''", "'release'"]),
+        ("paper+name=x", ["unknown knob 'name'"]),
+    ],
+)
+def test_a_bad_knob_is_named(name, named):
+    with pytest.raises(BadTable) as raised:
+        protocol(name)
+    message = str(raised.value)
+    assert "\n" not in message and all(part in message for part in named), message
+
+
+def test_turned_takes_knobs_from_the_other_reading():
+    paper, released = protocol("paper"), protocol("released")
+    assert turned("paper", "released", (), "here") == paper
+    found = turned("paper", "released", ("masking.unit",), "here")
+    assert found == replace(
+        paper, name="paper, released masking.unit", masking=replace(paper.masking, unit=released.masking.unit)
+    )
+    found = turned("paper", "released", ("attend_padding", "masking"), "here")
+    assert found.name == "paper, released attend_padding and masking"
+    assert replace(found, name="paper") == replace(paper, attend_padding=True, masking=released.masking)
+    found = turned("released", "paper", ("hubert.order", "triplet"), "here")
+    assert replace(found, name="released") == replace(released, triplet="one", hubert=Hubert("random", "time"))
+    whole = turned("paper", "released", ("attend_padding", "triplet", "masking", "hubert"), "here")
+    assert replace(whole, name="released") == released
+
+
+@pytest.mark.parametrize(
+    ("knobs", "named"),
+    [
+        (("padding",), ["here", "unknown knob 'padding'", "attend_padding"]),
+        (("masking.units",), ["here", "'units'"]),
+        (("masking.unit.x",), ["here"]),
+        (("",), ["here", "unknown knob ''"]),
+        (("masking.none",), ["here", "sum to 1"]),
+    ],
+)
+def test_a_knob_that_cannot_be_turned_is_named(knobs, named):
+    with pytest.raises(BadTable) as raised:
+        turned("paper", "released", knobs, "here")
+    assert all(part in str(raised.value) for part in named), str(raised.value)

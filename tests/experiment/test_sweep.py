@@ -1,0 +1,152 @@
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from replicate.corpus.archive import write
+from replicate.errors import BadTable, CorruptRun, MissingStream
+from replicate.experiment import schedule
+from replicate.experiment.campaign import Campaign
+from replicate.experiment.stored import PREDICTIONS, StoredRun
+from replicate.experiment.sweep import Sweep
+from replicate.training.settings import RunSpec
+
+from .conftest import small_corpus
+from .planted import put
+
+
+def prepare(tmp_path, arm="COGMEN-Mask", trials=3, seeds="24,25", corpus=None):
+    write(corpus or small_corpus(), tmp_path / "small.npz")
+    out = tmp_path / "out"
+    campaign = Campaign.prepare([], "smoke", "paper", seeds, str(tmp_path / "small.npz"), None, "cpu", 1, out)
+    return Sweep.prepare(arm, trials, campaign)
+
+
+def plant(sweep, wrong):
+    """Finished runs of every trial; ``wrong`` are numbers of mistakes on dev and on test by trial."""
+    for trial in sweep.trials:
+        for seed in sweep.campaign.seeds:
+            spec = RunSpec(trial.arm, trial.protocol, sweep.campaign.profile.budget, seed)
+            dev, test = wrong[trial.number]
+            put(sweep.campaign.store, spec, sweep.campaign.corpus, {"dev": dev, "test": test})
+
+
+def test_the_best_on_dev_is_selected_however_bad_it_is_on_test(tmp_path):
+    sweep = prepare(tmp_path)
+    plant(sweep, {0: (2, 0), 1: (3, 0), 2: (0, 5), 3: (1, 1)})
+    assert sweep.missing() == []
+    result = sweep.result()
+    assert [trial.number for trial, _ in result.ranked] == [2, 3, 0, 1]
+    means = [scores.summary.mean for _, scores in result.ranked]
+    assert means[0] == 1 and means[-1] == 0 and all(a > b for a, b in pairwise(means))
+    assert result.winner == sweep.trials[2]
+    assert {number: list(cells) for number, cells in result.test.items()} == {2: ["A", "AV"], 0: ["A", "AV"]}
+    assert result.test[2]["AV"].summary.mean == 0 and result.test[0]["A"].summary.mean == 1
+
+
+def test_test_is_read_for_the_selected_trial_and_the_arm_as_it_stands_alone(tmp_path, monkeypatch):
+    sweep = prepare(tmp_path)
+    plant(sweep, {0: (2, 0), 1: (3, 0), 2: (1, 2), 3: (0, 3)})
+    read = []
+
+    def spy(name):
+        original = getattr(StoredRun, name)
+
+        def method(run, split, *context):
+            read.append((run.folder.name, split))
+            return original(run, split, *context)
+
+        monkeypatch.setattr(StoredRun, name, method)
+
+    spy("log_prob")
+    spy("labels")
+    sweep.result()
+    keys = {trial.number: {sweep.key(trial, seed) for seed in (24, 25)} for trial in sweep.trials}
+    assert {key for key, split in read if split == "test"} == keys[0] | keys[3]
+    assert {key for key, split in read if split == "dev"} == keys[0] | keys[1] | keys[2] | keys[3]
+    # Test comes after the last look at dev: nothing is chosen any more.
+    splits = [split for _, split in read]
+    assert set(splits[: splits.index("test")]) == {"dev"} and "dev" not in splits[splits.index("test") :]
+
+
+def test_of_equals_the_arm_as_it_stands_is_selected(tmp_path):
+    sweep = prepare(tmp_path)
+    plant(sweep, dict.fromkeys(range(4), (1, 1)))
+    result = sweep.result()
+    assert [trial.number for trial, _ in result.ranked] == [0, 1, 2, 3]
+    assert list(result.test) == [0]
+
+
+def test_scores_are_of_the_context_that_the_arm_is_selected_in(tmp_path, monkeypatch):
+    sweep = prepare(tmp_path, trials=1)
+    plant(sweep, {0: (1, 1), 1: (0, 0)})
+    seen = []
+    original = StoredRun.log_prob
+
+    def log_prob(run, split, context):
+        seen.append((split, context))
+        return original(run, split, context)
+
+    monkeypatch.setattr(StoredRun, "log_prob", log_prob)
+    sweep.result()
+    assert sweep.arm.select == "A" and sweep.arm.contexts == ("A", "AV")
+    assert {context for split, context in seen if split == "dev"} == {"A"}
+    assert {context for split, context in seen if split == "test"} == {"A", "AV"}
+
+
+def test_one_seed_has_no_spread(tmp_path):
+    sweep = prepare(tmp_path, seeds="24,", trials=1)
+    plant(sweep, {0: (1, 1), 1: (0, 0)})
+    assert {scores.summary.std for _, scores in sweep.result().ranked} == {None}
+
+
+def test_students_come_after_their_teachers_which_are_shared(tmp_path):
+    sweep = prepare(tmp_path, arm="Student-A", trials=4)
+    names = [task.spec.arm.name for task in sweep.tasks.values()]
+    assert names.count("Teacher-AV") == 2 and len(names) == 2 + 2 * 5
+    keys = list(sweep.tasks)
+    for task in sweep.tasks.values():
+        assert task.teacher is None or keys.index(task.teacher) < keys.index(task.key)
+
+
+def test_what_is_finished_is_not_trained_again(tmp_path, monkeypatch):
+    few, more = prepare(tmp_path, trials=2), prepare(tmp_path, trials=4)
+    plant(few, dict.fromkeys(range(3), (0, 0)))
+    todo = more.missing()
+    assert [(task.spec.arm.name, task.spec.seed) for task in todo] == [
+        (trial.arm.name, seed) for seed in (24, 25) for trial in more.trials[3:]
+    ]
+    assert "4 of 1079 points of the grid and the arm as it stands, 10 runs, 6 finished, 4 to train" in more.describe(4)
+    given = []
+    monkeypatch.setattr(schedule, "run_all", lambda tasks, *rest: given.append((tasks, *rest)))
+    more.train(todo, print)
+    campaign = more.campaign
+    corpora = {campaign.corpus.hash: campaign.corpus}
+    assert given == [(todo, corpora, campaign.store, "cpu", 1, print)]
+
+
+def test_a_damaged_run_is_named_or_trained_again(tmp_path):
+    sweep = prepare(tmp_path, trials=1)
+    plant(sweep, dict.fromkeys(range(2), (0, 0)))
+    key = sweep.key(sweep.trials[1], 25)
+    (sweep.campaign.store.root / key / PREDICTIONS).unlink()
+    with pytest.raises(CorruptRun, match=key):
+        sweep.missing()
+    assert [task.key for task in sweep.missing(repair=True)] == [key]
+    with pytest.raises(CorruptRun, match=r"seed 25 has gone.*again"):
+        sweep.result()
+
+
+def test_a_corpus_without_a_stream_of_the_teacher_is_refused(tmp_path):
+    source = small_corpus()
+    only = tuple(replace(d, features={"audio": d.features["audio"]}) for d in source.dialogues)
+    speech = replace(source, dialogues=only)
+    assert prepare(tmp_path, arm="COGMEN-A", corpus=speech).trials
+    for arm in ("COGMEN-Mask", "Student-A"):
+        with pytest.raises(MissingStream, match="'visual'"):
+            prepare(tmp_path, arm=arm, corpus=speech)
+
+
+def test_an_unknown_arm_is_named(tmp_path):
+    with pytest.raises(BadTable, match=r"sweep.toml: unknown arm 'Student-B': did you mean Student-A"):
+        prepare(tmp_path, arm="Student-B")

@@ -1,0 +1,323 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from scipy.stats import chi2
+
+from replicate.model.cogmen import COGMEN, Output
+from replicate.rng import generator
+from replicate.training import run as training
+from replicate.training.distillation import Distillation, draw_negatives, triplet_loss
+from replicate.training.run import embed, train
+from replicate.training.settings import Protocol
+
+from .conftest import AV, STUDENT, TEACHER, A, changed, corpus, embeddings, run, spec_of, trained
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "triplet.npz"
+FORMS = ("one", "n-way")
+LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=14)
+N_WAY = Protocol("n-way", triplet="n-way")
+
+
+def draw(labels, form, seed=0, classes=4):
+    return draw_negatives(torch.tensor(labels), classes, form, generator(seed, "negatives"))
+
+
+def normal(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_the_released_loss_and_its_gradient():
+    with np.load(GOLDEN) as arrays:
+        recorded = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    student = recorded["student"].requires_grad_()
+    loss = triplet_loss(student, recorded["teacher"], recorded["negative_index"], "n-way")
+    loss.backward()
+    assert torch.allclose(loss, recorded["loss"], rtol=0, atol=1e-5)
+    assert torch.allclose(student.grad, recorded["grad"], rtol=0, atol=1e-5)
+
+
+def by_hand(student, teacher, negative, form):
+    """Anchor by anchor, distance by distance."""
+
+    def distance(a, b):
+        return np.sqrt(sum((x - y + 1e-6) ** 2 for x, y in zip(a, b, strict=True)))
+
+    anchors = []
+    for x, p, rows in zip(student, teacher, negative, strict=True):
+        chosen = [row for row in rows if row >= 0]
+        pulled = sum(distance(x, p) for _ in chosen)
+        pushed = sum(distance(x, teacher[row]) for row in chosen)
+        anchors.append(max(pulled - pushed + 1, 0))
+    return np.mean(anchors) if form == "one" else np.sum(anchors)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=60, deadline=None)
+@example([2], 1, 0)
+@example([1, 1, 1], 3, 0)
+@example([0, 0, 3], 2, 0)
+@given(LABELS, st.integers(1, 5), st.integers(0, 99))
+def test_the_loss_is_what_a_slow_hand_makes_of_it(form, labels, width, seed):
+    student, teacher = normal(2, len(labels), width, seed=seed).double()
+    negative = draw(labels, form, seed)
+    loss = triplet_loss(student, teacher, negative, form)
+    assert float(loss) == pytest.approx(by_hand(student.tolist(), teacher.tolist(), negative.tolist(), form))
+
+
+def test_two_anchors_on_a_line():
+    # The first stands 1 from its own and 3 from the other: 1 - 3 + 1 < 0. The second 2 from its own, on the other.
+    student, teacher = torch.tensor([[0.0], [1.0]]), torch.tensor([[1.0], [3.0]])
+    negative = torch.tensor([[1], [0]])
+    assert float(triplet_loss(student, teacher, negative, "one")) == pytest.approx((0 + 3) / 2, abs=1e-4)
+    assert float(triplet_loss(student, teacher, negative, "n-way")) == pytest.approx(3, abs=1e-4)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("labels", [[0, 1, 1, 2, 0, 3], [0, 0, 1], [2, 2]])
+def test_gradients_are_those_of_small_steps(form, labels):
+    student, teacher = normal(2, len(labels), 3, seed=5).double()
+    negative = draw(labels, form)
+    torch.autograd.gradcheck(lambda x: triplet_loss(x, teacher, negative, form), student.requires_grad_())
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("labels", [[0, 1, 1, 2], [0, 0], [3]])
+def test_a_student_that_is_its_teacher_has_a_finite_gradient(form, labels):
+    teacher = normal(len(labels), 4)
+    student = teacher.clone().requires_grad_()
+    triplet_loss(student, teacher, draw(labels, form), form).backward()
+    assert torch.isfinite(student.grad).all()
+    # And one whose negative is where it stands.
+    same = torch.zeros(len(labels), 4, requires_grad=True)
+    triplet_loss(same, torch.zeros(len(labels), 4), draw(labels, form), form).backward()
+    assert torch.isfinite(same.grad).all()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("labels", [[1], [2, 2, 2]])
+def test_without_a_negative_nothing_is_learned(form, labels):
+    negative = draw(labels, form)
+    assert (negative == -1).all()
+    student = normal(len(labels), 4).requires_grad_()
+    loss = triplet_loss(student, normal(len(labels), 4, seed=1), negative, form)
+    loss.backward()
+    assert loss.item() == (1 if form == "one" else len(labels))
+    assert (student.grad == 0).all()
+
+
+@settings(max_examples=150, deadline=None)
+@given(LABELS, st.integers(0, 999))
+def test_one_negative_of_any_other_class_where_there_is_one(labels, seed):
+    negative = draw(labels, "one", seed)
+    assert negative.shape == (len(labels), 1) and negative.dtype == torch.int64
+    for label, row in zip(labels, negative[:, 0].tolist(), strict=True):
+        if len(set(labels)) == 1:
+            assert row == -1
+        else:
+            assert 0 <= row < len(labels) and labels[row] != label
+
+
+@settings(max_examples=150, deadline=None)
+@given(LABELS, st.integers(0, 999))
+def test_a_negative_of_every_other_class_that_is_there(labels, seed):
+    negative = draw(labels, "n-way", seed)
+    assert negative.shape == (len(labels), 4)
+    for label, rows in zip(labels, negative.tolist(), strict=True):
+        for of, row in enumerate(rows):
+            if of == label or of not in labels:
+                assert row == -1
+            else:
+                assert labels[row] == of
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_negatives_are_drawn_uniformly_and_each_anchor_for_itself(form):
+    labels = torch.tensor([2, 0, 1, 0, 0, 2, 1, 3, 0])
+    draws, times = generator(3, "negatives"), 4000
+    drawn = torch.stack([draw_negatives(labels, 4, form, draws) for _ in range(times)])
+    for anchor, label in enumerate(labels.tolist()):
+        for column in range(drawn.shape[2]):
+            others = (labels != label) if form == "one" else (labels == column) & (labels != label)
+            expected = times / max(int(others.sum()), 1)
+            counts = torch.bincount(drawn[:, anchor, column].clamp(min=0), minlength=9)[others]
+            assert (drawn[:, anchor, column] >= 0).all() == bool(others.any())
+            if len(counts) > 1:
+                assert float(((counts - expected) ** 2).sum() / expected) < chi2.ppf(0.9999, len(counts) - 1)
+    # Anchors 1 and 3 are of one class; of class 2 there are two utterances, of all other classes five.
+    same = (drawn[:, 1, -2] == drawn[:, 3, -2]) if form == "n-way" else (drawn[:, 1] == drawn[:, 3])
+    assert float(same.float().mean()) == pytest.approx(0.5 if form == "n-way" else 0.2, abs=0.04)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_generator_draws_the_same_negatives(form):
+    labels = [0, 1, 2, 3] * 5
+    assert torch.equal(draw(labels, form), draw(labels, form))
+    assert not torch.equal(draw(labels, form), draw(labels, form, seed=1))
+
+
+def output(n=5, width=4, classes=4):
+    return Output(normal(n, 3), normal(n, width, seed=1), normal(n, classes, seed=2).log_softmax(1))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("weights", [(1.0, 1.0), (0.0, 1.0), (1.0, 0.0), (2.0, 0.5)])
+def test_the_loss_is_the_weighted_sum_of_both(form, weights):
+    arm = replace(STUDENT, triplet_weight=weights[0], nll_weight=weights[1])
+    labels, rows, teacher = torch.tensor([0, 1, 1, 3, 0]), torch.tensor([6, 2, 0, 1, 5]), normal(7, 4, seed=3)
+    spec = spec_of(arm, protocol=Protocol("p", triplet=form))
+    loss = Distillation(spec, teacher, 4, 4)(output(), labels, rows)
+    negative = draw(labels.tolist(), form, spec.seed)
+    triplet = triplet_loss(output().graph, teacher[rows], negative, form)
+    nll = F.nll_loss(output().log_prob, labels)
+    assert float(loss) == pytest.approx(float(weights[0] * triplet + weights[1] * nll))
+
+
+def test_a_narrower_student_gets_a_linear_map_and_an_equal_one_none():
+    same = Distillation(spec_of(STUDENT), normal(5, 4), 4, 4)
+    assert list(same.parameters()) == []
+    narrower = Distillation(spec_of(STUDENT), normal(5, 6), 4, 4)
+    assert [tuple(p.shape) for p in narrower.parameters()] == [(6, 4)]
+    labels, rows = torch.tensor([0, 1, 1, 3, 0]), torch.arange(5)
+    narrower(output(), labels, rows).backward()
+    assert narrower.adapter.weight.grad.abs().max() > 0
+    again = Distillation(spec_of(STUDENT), normal(5, 6), 4, 4)
+    other = Distillation(spec_of(STUDENT, seed=25), normal(5, 6), 4, 4)
+    assert torch.equal(narrower.adapter.weight, again.adapter.weight)
+    assert not torch.equal(narrower.adapter.weight, other.adapter.weight)
+
+
+@pytest.fixture(scope="module")
+def teacher():
+    """What a teacher makes of the training split."""
+    return embeddings(TEACHER)
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """Every Distillation that training makes, beside a copy of its state then and all that it was asked."""
+
+    class Watched(Distillation):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            self.before = [p.detach().clone() for p in self.parameters()]
+            self.asked = []
+            found.append(self)
+
+        def forward(self, output, labels, rows):
+            self.asked.append((labels, rows))
+            return super().forward(output, labels, rows)
+
+    found: list[Watched] = []
+    monkeypatch.setattr(training, "Distillation", Watched)
+    return found
+
+
+def test_the_map_of_a_narrower_student_is_trained_and_not_stored(teacher, made):
+    narrow = replace(STUDENT, gnn_heads=1)
+    result = run(narrow, teacher=teacher)
+    (distillation,) = made
+    assert not torch.equal(distillation.before[0], distillation.adapter.weight)
+    assert result.weights.keys() == COGMEN(result.model).state_dict().keys()
+    assert result.model == run(replace(narrow, teacher=None)).model
+
+
+def test_an_equally_wide_student_trains_nothing_beside_its_model(teacher, made):
+    run(STUDENT, teacher=teacher)
+    assert made[0].before == []
+
+
+def test_the_teacher_is_frozen(teacher, made):
+    before = teacher.clone()
+    for form in FORMS:
+        run(STUDENT, teacher=teacher, protocol=Protocol("p", triplet=form))
+        assert torch.equal(made[-1].teacher, before) and not made[-1].teacher.requires_grad
+    assert torch.equal(teacher, before)
+
+
+def plain(result):
+    """Everything but the time."""
+    return [
+        result.curve,
+        *(w.tolist() for w in result.weights.values()),
+        *(x.tolist() for x in result.log_prob.values()),
+    ]
+
+
+def test_a_student_learns_something_else_than_alone(teacher):
+    alone = run(replace(STUDENT, teacher=None))
+    taught, n_way = run(STUDENT, teacher=teacher), run(STUDENT, teacher=teacher, protocol=N_WAY)
+    other = run(STUDENT, teacher=teacher + 1)
+    results = [plain(result) for result in (alone, taught, n_way, other)]
+    assert all(results[i] != results[k] for i in range(4) for k in range(i))
+    assert plain(run(STUDENT, teacher=teacher)) == results[1]
+
+
+def test_without_the_triplet_term_a_student_is_as_if_alone(teacher):
+    """Bit for bit: negatives and the adapter's weights are drawn without shifting another draw."""
+    for heads in (1, 2):
+        student = replace(STUDENT, gnn_heads=heads, triplet_weight=0.0, dropout=0.3)
+        assert plain(run(student, teacher=teacher)) == plain(run(replace(student, teacher=None)))
+
+
+def test_without_the_cross_entropy_the_classifier_is_not_trained(teacher):
+    still = {"weight_decay": 0.0}
+    pulled = run(replace(STUDENT, nll_weight=0.0), teacher=teacher, **still)
+    start = run(replace(STUDENT, nll_weight=0.0), teacher=teacher, learning_rate=0.0, **still)
+    for name, weight in pulled.weights.items():
+        if "clf" in name:
+            assert torch.equal(weight, start.weights[name])
+    assert not torch.equal(pulled.weights["gcn.conv2.lin_value.weight"], start.weights["gcn.conv2.lin_value.weight"])
+
+
+def test_a_student_comes_closer_to_its_teacher(teacher):
+    def distance(student):
+        result = run(student, teacher=teacher, epochs=15, learning_rate=3e-3)
+        ours = embed(trained(result), result.scaling, spec_of(student), corpus())
+        return float(F.pairwise_distance(ours, teacher).mean() - torch.cdist(ours, teacher).mean())
+
+    assert distance(STUDENT) < distance(replace(STUDENT, triplet_weight=0.0)) - 0.1
+
+
+def test_embeddings_are_of_the_utterance_that_asks(made):
+    """Every training utterance has a class of its own, which is also its place in the split."""
+    source = corpus(classes=4, labels=tuple(map(str, range(21))))
+    count = iter(range(21))
+    source = changed(source, "train", lambda d: {"labels": np.array([next(count) for _ in range(len(d))])})
+    run(STUDENT, source, teacher=normal(21, 200), epochs=3)
+    assert len(made[0].asked) == 6
+    for labels, rows in made[0].asked:
+        assert labels.tolist() == rows.tolist()
+    first = [labels.tolist() for labels, _ in made[0].asked]
+    assert first[0] != first[2] and sorted(first[0] + first[1]) == list(range(21))
+
+
+def test_embeddings_are_packed_and_of_all_that_the_teacher_was_trained_on():
+    source = corpus()
+    result = run(TEACHER, source)
+    model = trained(result)
+    found = embed(model.train(), result.scaling, spec_of(TEACHER), source)
+    assert found.shape == (21, 200) and not found.requires_grad and not model.training
+    start = 0
+    for dialogue in source.split("train"):
+        x = np.concatenate([(dialogue.features[name] - s.mean) / s.deviation for name, s in result.scaling.items()], 1)
+        with torch.no_grad():
+            alone = model(torch.from_numpy(x)[None], torch.tensor([len(x)]), torch.from_numpy(dialogue.speakers)[None])
+        assert torch.allclose(found[start : start + len(x)], alone.graph, rtol=0, atol=1e-5)
+        start += len(x)
+    deaf = embed(model, result.scaling, spec_of(TEACHER), source, context="A")
+    assert (found - deaf).abs().max() > 1e-3
+    assert embed(model, result.scaling, spec_of(TEACHER), source, "dev").shape == (7, 200)
+
+
+def test_a_student_needs_its_teacher_and_nobody_else_one(teacher):
+    with pytest.raises(ValueError, match="student"):
+        train(spec_of(STUDENT), corpus())
+    for arm in (A, AV):
+        with pytest.raises(ValueError, match=arm.name):
+            train(spec_of(arm), corpus(), teacher=teacher)
