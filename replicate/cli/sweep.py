@@ -68,7 +68,7 @@ def sweep(
     repair: bool,
     dry_run: bool,
 ) -> None:
-    """Try an ARM with other hyper-parameters and masks, and select on dev.
+    """Select hyper-parameters and masks of an ARM on dev.
 
     What is tried is in tables/sweep.toml, for the choices that the paper leaves open. Trials are ranked by mean dev F1
     over seeds. Test is looked at once, for the selected trial and the arm as it stands.

@@ -1,4 +1,8 @@
 import errno
+import json
+import shutil
+import threading
+import time
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -7,11 +11,17 @@ import torch
 
 from replicate.corpus.types import SPLITS
 from replicate.errors import CannotWrite, CorruptRun, DiskFull
+from replicate.experiment import store as store_module
+from replicate.experiment.keys import run_key, versions
+from replicate.experiment.store import EMBEDDINGS, Store
 from replicate.experiment.stored import CHECKPOINT, PREDICTIONS, RECORD
 from replicate.training.data import scales, tensors
-from replicate.training.run import predict
+from replicate.training.hubert import arranged
+from replicate.training.metrics import weighted_f1
+from replicate.training.run import predict, train
+from replicate.training.settings import Hubert
 
-from .conftest import SPEC
+from .conftest import SPEC, STUDENT
 
 
 def test_what_is_put_is_what_is_got(store, stored, corpus, result):
@@ -106,3 +116,172 @@ def test_putting_twice_keeps_the_first(store, stored, corpus, result):
     before = (stored / RECORD).read_bytes()
     store.put(stored.name, SPEC, corpus, "cpu", replace(result, best_epoch=99))
     assert (stored / RECORD).read_bytes() == before and list(store.root.iterdir()) == [stored]
+
+
+def test_runs_are_listed_whatever_state_they_are_in(store, stored):
+    (stored / RECORD).write_text("{")
+    for name in (".partial-x", ".locks", EMBEDDINGS, "0" * 20):
+        (store.root / name).mkdir(exist_ok=True)
+    (store.root / "a file").write_text("")
+    assert store.keys() == sorted([stored.name, "0" * 20])
+    assert Store(store.root / "nowhere").keys() == []
+
+
+def rewrite(folder, **changes):
+    """Another record with a right hash."""
+    record = json.loads((folder / RECORD).read_text()) | changes
+    del record["sha256"]
+    record["sha256"] = store_module._digest(record)
+    (folder / RECORD).write_text(json.dumps(record))
+
+
+def test_runs_of_other_versions_are_counted(store, stored, monkeypatch):
+    assert store.of_other_versions() == 0 and store.version_of(stored.name) == versions()
+    shutil.copytree(stored, store.root / ("0" * 20))
+    rewrite(store.root / ("0" * 20), versions=versions() | {"code": "another"})
+    assert store.version_of("0" * 20)["code"] == "another" and store.of_other_versions() == 1
+    monkeypatch.setattr(torch, "__version__", "0.0")
+    assert store.of_other_versions() == 2
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"versions": 3}'])
+def test_a_record_that_cannot_be_read_is_of_no_version(store, stored, content):
+    (stored / RECORD).write_text(content)
+    assert store.version_of(stored.name) is None and store.of_other_versions() == 0
+
+
+def test_a_record_is_read_without_the_other_files(store, stored, result):
+    (stored / CHECKPOINT).unlink()
+    (stored / PREDICTIONS).unlink()
+    assert store.record(stored.name)["best_epoch"] == result.best_epoch
+    rewrite(stored, key="1" * 20)
+    with pytest.raises(CorruptRun, match=r"run\.json has changed"):
+        store.record(stored.name)
+
+
+def test_missing_names_what_is_not_there_and_what_is_damaged(store, stored):
+    absent, broken, more = "0" * 20, "1" * 20, "2" * 20
+    assert store.missing([absent, stored.name]) == [absent]
+    shutil.copytree(stored, store.root / broken)  # whole, but of another key
+    with pytest.raises(CorruptRun, match=f"{broken} is damaged") as raised:
+        store.missing([absent, broken, stored.name])
+    assert "more" not in str(raised.value)
+    (store.root / more).mkdir()
+    with pytest.raises(CorruptRun, match=r"and 1 more: see `replicate runs verify`"):
+        store.missing([broken, more])
+    assert set(store.keys()) == {broken, more, stored.name}
+    assert store.missing([absent, broken, stored.name, more], repair=True) == [absent, broken, more]
+    assert store.keys() == [stored.name] and store.get(stored.name) is not None
+
+
+def test_a_run_that_is_removed_takes_its_embeddings_along(store, stored):
+    other = "0" * 20
+    for key in (stored.name, other):
+        store.embeddings(key, lambda: torch.ones(2, 2))
+    store.remove(stored.name)
+    assert store.get(stored.name) is None and store.keys() == []
+    assert [path.stem for path in (store.root / EMBEDDINGS).iterdir()] == [other]
+    assert list(store.root.glob(".partial-*")) == []
+    store.remove(stored.name)  # it has gone already
+
+
+def test_embeddings_are_computed_once(store):
+    def compute():
+        asked.append(1)
+        return torch.arange(6.0).view(2, 3)
+
+    asked: list[int] = []
+    store.root.mkdir()
+    for _ in range(3):
+        assert store.embeddings("teacher", compute).tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert len(asked) == 1 and store.embeddings_intact("teacher")
+    assert store.embeddings("another", lambda: torch.zeros(1)).tolist() == [0] and len(asked) == 1
+
+
+@pytest.mark.parametrize("place", [0, 0.5, 0.999])
+def test_damaged_embeddings_are_computed_again(store, place):
+    store.root.mkdir()
+    store.embeddings("teacher", lambda: torch.ones(2, 3))
+    path = store.root / EMBEDDINGS / "teacher.safetensors"
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 1
+    path.write_bytes(content)
+    assert not store.embeddings_intact("teacher")
+    assert store.embeddings("teacher", lambda: torch.ones(2, 3) * 2).tolist() == [[2] * 3] * 2
+    assert store.embeddings_intact("teacher")
+
+
+def test_several_students_at_once_wait_for_one_computation(store):
+    def compute():
+        asked.append(1)
+        time.sleep(0.2)
+        return torch.ones(2)
+
+    asked: list[int] = []
+    store.root.mkdir()
+    found: list[torch.Tensor] = []
+    threads = [threading.Thread(target=lambda: found.append(store.embeddings("t", compute))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(asked) == 1 and [tensor.tolist() for tensor in found] == [[1, 1]] * 4
+
+
+def test_embeddings_that_could_not_be_computed_leave_nothing(store):
+    store.root.mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        store.embeddings("teacher", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert not list(store.root.glob(f"{EMBEDDINGS}/*")) and not store.embeddings_intact("teacher")
+
+
+def test_a_lock_is_for_one_and_is_given_back(store):
+    other = Store(store.root)
+    with store.lock("run", wait=False) as ours:
+        assert ours
+        with other.lock("run", wait=False) as theirs:
+            assert not theirs
+        with other.lock("another", wait=False) as free:
+            assert free
+    with other.lock("run", wait=False) as theirs:
+        assert theirs
+    with pytest.raises(KeyboardInterrupt), store.lock("run", wait=False):
+        raise KeyboardInterrupt
+    with other.lock("run", wait=True) as theirs:
+        assert theirs
+
+
+def test_a_lock_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(CannotWrite, match=r"\.locks"), Store(tmp_path / "runs").lock("run", wait=False):
+        pass
+
+
+def test_a_student_names_the_run_of_its_teacher(store, corpus, result):
+    spec = replace(SPEC, arm=STUDENT)
+    store.put("student", spec, corpus, "cpu", result)
+    assert store.record("student")["teacher_run"] == run_key(spec.teacher, corpus, "cpu")
+    assert store.record("student")["arm"]["teacher"]["name"] == "teacher"
+    store.put("alone", SPEC, corpus, "cpu", result)
+    assert store.record("alone")["teacher_run"] is None
+
+
+def test_predictions_stand_beside_the_labels_they_were_judged_by(store, corpus):
+    """In the release's order labels move; the stored ones are those that training saw."""
+    rng = np.random.default_rng(0)
+    heard = tuple(
+        replace(d, features=d.features | {"hubert": rng.standard_normal((len(d), 2)).astype(np.float32)})
+        for d in corpus.dialogues
+    )
+    source = replace(corpus, dialogues=heard)
+    protocol = replace(SPEC.protocol, hubert=Hubert(order="release"))
+    spec = replace(SPEC, arm=replace(SPEC.arm, audio="hubert"), protocol=protocol)
+    result = train(spec, source)
+    store.put("run", spec, source, "cpu", result)
+    run = store.get("run")
+    moved = arranged(source, spec.arm, protocol)
+    assert [d.labels.tolist() for d in moved.dialogues] != [d.labels.tolist() for d in source.dialogues]
+    for split in SPLITS:
+        assert run.labels(split).tolist() == np.concatenate([d.labels for d in moved.split(split)]).tolist()
+    best = result.curve[result.best_epoch - 1]
+    assert weighted_f1(run.labels("dev"), run.log_prob("dev", "A")) == best.dev_f1

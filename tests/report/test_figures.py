@@ -22,7 +22,7 @@ from replicate.report import figures
 from replicate.report.figures import canvas, classes, confusion, curves, embedding, parts, spec
 
 NAMES = ("happy", "sad", "angry")
-FRAME = canvas.Frame("any", "Title", "Footer.")
+FRAME = canvas.Frame("Title", "Footer.")
 
 
 def scores(predicted, number=3):
@@ -219,7 +219,7 @@ def test_the_same_runs_give_the_same_bytes(finished, monkeypatch):
     first = {path: path.read_bytes() for figure in figures.write(finished, results) for path in _files(figure)}
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
     # Another's settings neither show nor get lost.
-    with matplotlib.rc_context({"font.size": 30, "savefig.dpi": 10, "svg.hashsalt": "x"}):
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.hashsalt": "x"}):
         second = figures.write(finished, results)
         assert matplotlib.rcParams["font.size"] == 30 and matplotlib.rcParams["svg.hashsalt"] == "x"
     assert {path: path.read_bytes() for figure in second for path in _files(figure)} == first

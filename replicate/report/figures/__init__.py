@@ -51,7 +51,7 @@ def _write(drawing: spec.Drawing, found: list[parts.Part], folder: Path) -> Figu
     title = f"{drawing.title} ({found[0].result.corpus})"
     footer = f"{kind.READING} {parts.conditions(found, first_seed=drawing.kind == 'embedding')}"
     with canvas.style(drawing.name):
-        content = canvas.render(kind.draw(found, canvas.Frame(drawing.name, title, footer)))
+        content = canvas.render(kind.draw(found, canvas.Frame(title, footer)))
     png, svg = folder / f"{drawing.name}.png", folder / f"{drawing.name}.svg"
     # Both or none: the second is made before the first takes its place.
     with atomic_path(png) as first, atomic_path(svg) as second:

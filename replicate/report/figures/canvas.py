@@ -43,7 +43,6 @@ _STYLE = {
 class Frame:
     """What stands around the panels."""
 
-    name: str
     title: str
     footer: str
 
