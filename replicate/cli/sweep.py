@@ -6,26 +6,12 @@ from pathlib import Path
 
 import click
 
-from replicate.cli import console
+from replicate.cli import console, options
 
 
 @click.command()
 @click.argument("arm")
-@click.option("--data", metavar="NAME|PATH", help="Corpus by name or file (default: the profile's).")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder that holds the files of a named corpus.")
-@click.option(
-    "--profile",
-    default="quick",
-    show_default=True,
-    help="How much work: smoke (seconds), quick (minutes), paper (full size).",
-)
-@click.option(
-    "--protocol",
-    default="paper",
-    show_default=True,
-    help="paper, released, or one of them with knobs as in `replicate run`; the grid changes its masking.",
-)
-@click.option("--seeds", help="Seeds such as 24,25,26, or a count such as 5 (default: the profile's first two).")
+@options.training
 @click.option(
     "--trials",
     type=click.IntRange(0),
@@ -33,27 +19,6 @@ from replicate.cli import console
     show_default=True,
     help="Points to draw from the grid, beside the arm as it stands; more begin with the same ones, 0 takes all.",
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where to train.",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(1),
-    help="Runs at a time, one thread each (default: one per core, 1 on a GPU). Same numbers with any.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder for results; finished runs in it are not repeated.",
-)
-@click.option("--repair", is_flag=True, help="Train damaged runs again; without it they are named and nothing is done.")
-@click.option("--dry-run", is_flag=True, help="List the trials, and train nothing.")
 def sweep(
     arm: str,
     data: str | None,
@@ -71,7 +36,8 @@ def sweep(
     """Select hyper-parameters and masks of an ARM on dev.
 
     What is tried is in tables/sweep.toml, for the choices that the paper leaves open. Trials are ranked by mean dev F1
-    over seeds. Test is looked at once, for the selected trial and the arm as it stands.
+    over seeds, by default the first two of the profile. Test is looked at once, for the selected trial and the arm as
+    it stands.
     """
     from dataclasses import replace
 

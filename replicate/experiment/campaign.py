@@ -176,20 +176,7 @@ class Campaign:
         Raises:
             CorruptRun: naming every damaged folder, without ``repair``.
         """
-        absent, damaged = [], []
-        for task in self.tasks.values():
-            try:
-                if self.store.get(task.key) is None:
-                    absent.append(task)
-            except CorruptRun as error:
-                damaged.append(str(error))
-                if repair:
-                    self.store.remove(task.key)
-                    absent.append(task)
-        if damaged and not repair:
-            more = f" (and {len(damaged) - 1} more: see `replicate runs verify`)" if len(damaged) > 1 else ""
-            raise CorruptRun(damaged[0] + more)
-        return absent
+        return [self.tasks[key] for key in self.store.missing(self.tasks, repair)]
 
     def describe(self, todo: int) -> str:
         """One line on what is about to happen."""

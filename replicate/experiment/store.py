@@ -87,21 +87,22 @@ class Store:
         """The runs that are still to be trained; with ``repair``, damaged ones are removed and among them.
 
         Raises:
-            CorruptRun: naming the first damaged folder and how many more there are, without ``repair``.
+            CorruptRun: naming every damaged folder, without ``repair``.
         """
-        absent, damaged = [], []
+        absent: list[str] = []
+        damaged: dict[str, str] = {}
         for key in keys:
             try:
                 if self.get(key) is None:
                     absent.append(key)
             except CorruptRun as error:
-                damaged.append(str(error))
+                damaged[key] = str(error)
                 if repair:
                     self.remove(key)
                     absent.append(key)
         if damaged and not repair:
-            more = f" (and {len(damaged) - 1} more: see `replicate runs verify`)" if len(damaged) > 1 else ""
-            raise CorruptRun(damaged[0] + more)
+            first, *others = damaged
+            raise CorruptRun(damaged[first] + (f"; also damaged: {', '.join(others)}" if others else ""))
         return absent
 
     def keys(self) -> list[str]:
