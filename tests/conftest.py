@@ -5,12 +5,15 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 import torch
 
 from replicate.cli import main
+
+if TYPE_CHECKING:
+    from export.select import Choice
 
 
 class Outcome(NamedTuple):
@@ -56,3 +59,14 @@ def smoke_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def smoke_results(smoke_out: Path) -> Path:
     """Its results folder."""
     return smoke_out / "synthetic-tiny" / "smoke-paper"
+
+
+@pytest.fixture(scope="session")
+def smoke_model(smoke_results: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Choice, Path, float]:
+    """The smoke table's best model for speech, its exported file, its distance to PyTorch; do not write beside it."""
+    from export.onnx_file import write
+    from export.select import best_speech_run
+
+    path = tmp_path_factory.mktemp("export") / "model.onnx"
+    choice = best_speech_run(smoke_results)
+    return choice, path, write(choice, path)

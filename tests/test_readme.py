@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
 
 
 def test_tables_are_those_that_were_written():
-    assert len(BLOCK.findall(README)) == 2
+    assert len(BLOCK.findall(README)) == README.count("<!-- begin ") > 0
     assert filled(README) == README
 
 
@@ -53,11 +54,8 @@ def test_the_corpus_example_makes_a_corpus(tmp_path):
     assert corpus.widths == {"audio": 40, "visual": 20} and len(corpus.dialogues) == 3
 
 
-def test_the_model_example_runs(smoke_results, tmp_path):
-    from export.onnx_file import write
-    from export.select import best_speech_run
-
-    write(best_speech_run(smoke_results), tmp_path / "model.onnx")
+def test_the_model_example_runs(smoke_model, tmp_path):
+    shutil.copy(smoke_model[1], tmp_path / "model.onnx")
     (code,) = [code for kind, code in BLOCKS if kind == "python" and "onnxruntime" in code]
     # The smoke corpus has 12 audio features where the example's has 100.
     code = code.replace("(1, 8, 100)", "(1, 8, 12)")

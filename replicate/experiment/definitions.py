@@ -100,8 +100,8 @@ def profile(name: str) -> Profile:
     if not found.seeds or len(set(found.seeds)) < len(found.seeds):
         raise BadTable(f"{where}: seeds are none, or repeat")
     budget = found.budget
-    if min(budget.epochs, budget.batch) < 1 or min(found.seeds) < 0:
-        raise BadTable(f"{where}: epochs and batch must be 1 at least, seeds 0 at least")
+    if min(budget.epochs, budget.batch, budget.feed_forward) < 1 or min(found.seeds) < 0:
+        raise BadTable(f"{where}: epochs, batch and feed_forward must be 1 at least, seeds 0 at least")
     if not 0 < budget.learning_rate < math.inf or not 0 <= budget.weight_decay < math.inf:
         raise BadTable(f"{where}: learning_rate must be above 0, weight_decay 0 at least")
     return found

@@ -22,7 +22,7 @@ from replicate.training.distillation import Distillation
 from replicate.training.hubert import arranged
 from replicate.training.masking import draw_keep, keep_seen
 from replicate.training.metrics import weighted_f1
-from replicate.training.settings import Arm, Budget, Protocol, RunSpec
+from replicate.training.settings import Arm, Budget, RunSpec
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def train(
         scaling = scales(corpus, arm.streams)
         place = torch.device(device)
         data: dict[str, Batch] = {split: tensors(corpus, split, scaling).to(place) for split in SPLITS}
-        config = model_config(arm, spec.protocol, corpus)
+        config = model_config(spec, corpus)
         model = COGMEN(config).to(place)
         distillation = None
         if teacher is not None:
@@ -101,8 +101,9 @@ def train(
     )
 
 
-def model_config(arm: Arm, protocol: Protocol, corpus: Corpus) -> ModelConfig:
-    """The model that an arm trains on a corpus."""
+def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
+    """The model that a run trains on a corpus."""
+    arm, protocol = spec.arm, spec.protocol
     projected = "hubert" in arm.streams and protocol.hubert.projection != "none"
     return ModelConfig(
         width=sum(corpus.widths[name] for name in arm.streams),
@@ -114,6 +115,7 @@ def model_config(arm: Arm, protocol: Protocol, corpus: Corpus) -> ModelConfig:
         future=arm.window[1],
         dropout=arm.dropout,
         attend_padding=protocol.attend_padding,
+        feed_forward=spec.budget.feed_forward,
         # The audio stream is the first of an arm's streams.
         projected=corpus.widths["hubert"] if projected else 0,
         learn_projection=protocol.hubert.projection == "learned",

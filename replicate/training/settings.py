@@ -106,12 +106,17 @@ class Arm:
 
 @dataclass(frozen=True)
 class Budget:
-    """How long and how fast to train; the defaults are the original's."""
+    """How long, how fast and how much to train; the defaults are the original's.
+
+    Attributes:
+        feed_forward: width of the hidden layers in the context extractor, where most of the arithmetic is.
+    """
 
     epochs: int = 55
     batch: int = 32
     learning_rate: float = 1e-4
     weight_decay: float = 1e-8
+    feed_forward: int = 2048
 
 
 @dataclass(frozen=True)

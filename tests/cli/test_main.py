@@ -40,6 +40,8 @@ def test_every_kind_of_error_has_an_exit_code_of_its_own():
         (["run", "table2", "--data", "mosi", "--data-dir", "nowhere"], errors.UnknownCorpus, "nowhere"),
         (["run", "table2", "--profile", "huge"], errors.BadTable, "quick"),
         (["run", "table2", "--protocol", "mine"], errors.BadTable, "released"),
+        (["run", "table2", "--protocol", "paper+masking.unit=turn"], errors.BadTable, "'dialogue'"),
+        (["run", "table2", "--protocol", "paper+maskin.unit=batch"], errors.BadTable, "did you mean masking?"),
         (["check", "parity", "nowhere.npz"], errors.NotThisFormat, "nowhere.npz"),
         (["export", "onnx", "--results", "nowhere"], errors.NothingToExport, "nowhere"),
         (["benchmark", "--results", "nowhere"], errors.NothingToExport, "nowhere"),

@@ -1,6 +1,9 @@
+import contextlib
 import csv
+import io
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -12,38 +15,113 @@ from pathlib import Path
 import pytest
 
 from replicate import errors
+from replicate.cli import main
 
 
-def test_files_and_screen_hold_the_same_numbers(replicate, smoke_out, tmp_path):
-    shutil.copytree(smoke_out, tmp_path / "out")
-    smoke_out, smoke_results = tmp_path / "out", tmp_path / "out" / "synthetic-tiny" / "smoke-paper"
-    status, stdout, stderr = replicate("run", "table2", "--profile", "smoke", "--jobs", 1, "--out", smoke_out)
-    assert status == 0
-    assert "6 runs, 6 finished, 0 to train" in stderr and "replicate export onnx" in stderr
-    content = json.loads((smoke_results / "table2.json").read_text())
-    assert [row["row"] for row in content["rows"]] == ["COGMEN-A", "COGMEN-AV", "COGMEN-Mask"]
-    lines = {line["row"] + line["context"]: line for line in csv.DictReader((smoke_results / "table2.csv").open())}
+@pytest.fixture(scope="module")
+def again(smoke_out, tmp_path_factory):
+    """Results folder, stdout and stderr of a command whose runs were all finished."""
+    out = tmp_path_factory.mktemp("again") / "out"
+    shutil.copytree(smoke_out, out)
+    before, stdout, stderr = signal.getsignal(signal.SIGTERM), io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr), pytest.raises(SystemExit) as exit_:
+        main(["run", "table2", "--profile", "smoke", "--jobs", "1", "--out", str(out)])
+    signal.signal(signal.SIGTERM, before)
+    assert exit_.value.code == 0, stderr.getvalue()
+    return out / "synthetic-tiny" / "smoke-paper", stdout.getvalue(), stderr.getvalue()
+
+
+def cells(line):
+    """Texts of a printed line, whose columns are two spaces apart."""
+    return re.split(r"\s{2,}", line.strip())
+
+
+def test_files_and_screen_hold_the_same_numbers(again):
+    folder, stdout, stderr = again
+    assert "12 runs, 12 finished, 0 to train" in stderr and "replicate export onnx" in stderr
+    content = json.loads((folder / "table2.json").read_text())
+    assert [row["row"] for row in content["rows"]] == [
+        *("COGMEN-A", "COGMEN-AV", "COGMEN-Mask"),
+        *("student of COGMEN-Mask", "COGMEN-A + Mask", "COGMEN-Mask, more context layers"),
+    ]
+    lines = {line["row"] + line["context"]: line for line in csv.DictReader((folder / "table2.csv").open())}
     for row in content["rows"]:
+        (printed,) = [found for found in map(cells, stdout.splitlines()) if found[0] == row["row"]]
         for context, cell in row["cells"].items():
             shown = f"{cell['mean']:.3f} ± {cell['std']:.3f}"
-            assert shown in stdout and shown in (smoke_results / "table2.md").read_text()
+            assert shown in printed and shown in (folder / "table2.md").read_text()
             assert float(lines[row["row"] + context]["mean"]) == cell["mean"]
             assert cell["verdict"] is None
     assert "synthetic" in stdout and "no replication" in stdout
+
+
+def test_comparisons_are_printed_and_written(again):
+    folder, stdout, _ = again
+    comparisons = json.loads((folder / "table2.json").read_text())["comparisons"]
+    assert len(comparisons) == 8
+    printed = {tuple(found[:2]): found[2:] for found in map(cells, stdout.splitlines()) if len(found) == 5}
+    for each in comparisons:
+        low, high = each["ci95"]
+        shown = [f"{each['difference']:+.3f} [{low:+.3f}, {high:+.3f}]", f"{each['p']:.3f}", f"{each['p_holm']:.3f}"]
+        assert printed[each["first"], each["second"]] == shown
+        assert f"| {each['first']} | {each['second']} | {' | '.join(shown)} |" in (folder / "table2.md").read_text()
+
+
+def test_claims_that_rest_on_the_table_are_printed_and_written(again):
+    folder, stdout, _ = again
+    content = json.loads((folder / "claims.json").read_text())
+    outcomes = {claim["number"]: claim["outcome"] for claim in content["claims"]}
+    # Two seeds decide nothing, and claim 7 needs table 1, too.
+    assert outcomes == {3: "undecided", 4: "undecided", 5: "undecided", 6: "undecided", 7: None, 8: "undecided"}
+    for claim in content["claims"]:
+        said = [f"{claim['number']}. {claim['text']}", claim["outcome"] or "not all of its tables are there"]
+        assert said in list(map(cells, stdout.splitlines()))
+        assert f"| {' | '.join(said)} |" in (folder / "claims.md").read_text()
+    assert "With 2 seeds no p can be at or below 0.05: nothing can be decided" in stdout
+
+
+def test_everything_that_is_written(smoke_results):
+    names = {path.relative_to(smoke_results).as_posix() for path in smoke_results.rglob("*") if path.is_file()}
+    assert {*(f"table2.{suffix}" for suffix in ("md", "tex", "csv", "json")), "claims.md", "claims.json"} <= names
+    assert {"manifest.json", "index.html"} <= names
+    assert {Path(name).suffix for name in names if name.startswith("figures/")} == {".png", ".svg"}
+    assert not [name for name in names if Path(name).name.startswith(".")]
 
 
 def test_finished_runs_are_not_repeated_and_new_seeds_are_added(replicate, smoke_out, tmp_path):
     status, stdout, stderr = replicate(
         "run", "table2", "--profile", "smoke", "--seeds", "3", "--dry-run", "--out", smoke_out
     )
-    assert status == 0 and "9 runs, 6 finished, 3 to train" in stderr
-    assert stdout.splitlines() == ["COGMEN-A, seed 26", "COGMEN-AV, seed 26", "COGMEN-Mask, seed 26"]
+    assert status == 0 and "18 runs, 12 finished, 6 to train" in stderr
+    arms = ("COGMEN-A", "COGMEN-AV", "COGMEN-Mask", "Student-of-Mask", "COGMEN-A-masked", "COGMEN-Mask-deep")
+    assert stdout.splitlines() == [f"{arm}, seed 26" for arm in arms]
 
 
 def test_dry_run_writes_nothing(replicate, tmp_path):
     status, stdout, _ = replicate("run", "all", "--profile", "smoke", "--dry-run", "--out", tmp_path / "out")
-    assert status == 0 and len(stdout.splitlines()) == 6
+    # Every arm once a seed, and eight more with a knob of the protocol turned.
+    assert status == 0 and len(stdout.splitlines()) == len(set(stdout.splitlines())) + 2 * 8 == 2 * (19 + 8)
     assert not (tmp_path / "out").exists()
+
+
+def test_damaged_runs_are_named_and_trained_again_when_told_to(replicate, smoke_out, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(smoke_out, out)
+    table = (out / "synthetic-tiny" / "smoke-paper" / "table2.json").read_bytes()
+    command = ["run", "table2", "--profile", "smoke", "--jobs", 1, "--out", out]
+    # Of COGMEN-A and COGMEN-AV, seed 24.
+    keys = json.loads((out / "synthetic-tiny" / "smoke-paper" / "manifest.json").read_text())["runs"][:2]
+    for key in keys:
+        (out / "runs" / key / "predictions.npz").write_bytes(b"")
+    for more in ([], ["--dry-run", "--repair"]):
+        status, stdout, stderr = replicate(*command, *more)
+        assert status == errors.CorruptRun.exit_code and stdout == ""
+        assert all(key in stderr for key in keys) and "--repair" in stderr and stderr.count("\n") == 1
+    status, _, stderr = replicate(*command, "--repair")
+    assert status == 0 and "12 runs, 10 finished, 2 to train" in stderr
+    told = [line.split(";")[0] for line in stderr.splitlines() if line.startswith("run ")]
+    assert told == ["run 1/2 finished: COGMEN-A, seed 24", "run 2/2 finished: COGMEN-AV, seed 24"]
+    assert (out / "synthetic-tiny" / "smoke-paper" / "table2.json").read_bytes() == table
 
 
 def test_a_folder_that_cannot_be_written_is_named(replicate, tmp_path):
@@ -69,8 +147,9 @@ def test_ctrl_c_keeps_what_is_finished_and_nothing_half(tmp_path, jobs):
     assert process.returncode == errors.INTERRUPTED_EXIT_CODE
     assert stdout == "" and "Traceback" not in stderr
     assert stderr.splitlines()[-1].startswith("error: interrupted")
-    folders = list((out / "runs").iterdir())
+    folders = [folder for folder in (out / "runs").glob("[!.]*") if folder.name != "embeddings"]
     assert folders and all((folder / "run.json").is_file() for folder in folders)
+    assert not list((out / "runs").glob(".partial-*"))
     assert not (out / "synthetic-tiny").exists()
 
 
@@ -92,11 +171,8 @@ def test_a_name_in_brackets_is_a_name_and_no_markup(replicate, tmp_path):
 
 @pytest.mark.parametrize("width", [60, 80])
 def test_no_digit_is_cut_in_a_narrow_terminal(smoke_results, width):
-    import io
-
     from rich.console import Console
 
-    from replicate.corpus.synthetic import generate as make
     from replicate.experiment.campaign import Campaign
     from replicate.report import tables
 
@@ -105,15 +181,16 @@ def test_no_digit_is_cut_in_a_narrow_terminal(smoke_results, width):
     screen = io.StringIO()
     (result,) = campaign.results()
     tables.show(result, Console(file=screen, width=width))
-    rows = [line.split() for line in screen.getvalue().splitlines() if line.strip().startswith("COGMEN")]
-    content = json.loads((smoke_results / "table2.json").read_text())["rows"]
-    assert make("synthetic-tiny").hash == result.corpus_hash
-    for row, expected in zip(rows, content, strict=True):
-        assert row[:2] == [expected["row"], "2"]
-        for cell in expected["cells"].values():
-            assert [f"{cell['mean']:.3f}", "±", f"{cell['std']:.3f}"] == [
-                row[i + k] for k in range(3) for i in [row.index(f"{cell['mean']:.3f}")]
-            ]
+    lines = list(map(cells, screen.getvalue().splitlines()))
+    content = json.loads((smoke_results / "table2.json").read_text())
+    assert content["corpus"]["hash"] == result.corpus_hash
+    for expected in content["rows"]:
+        (row,) = [line for line in lines if line[:2] == [expected["row"], "2"]]
+        shown = [f"{cell['mean']:.3f} ± {cell['std']:.3f}" for cell in expected["cells"].values()]
+        assert [text for text in row if "±" in text] == shown
+    for each in content["comparisons"]:
+        difference = f"{each['difference']:+.3f} [{each['ci95'][0]:+.3f}, {each['ci95'][1]:+.3f}]"
+        assert [line for line in lines if line[-3:] == [difference, f"{each['p']:.3f}", f"{each['p_holm']:.3f}"]]
 
 
 def test_a_full_disk_under_the_output_is_an_error_of_its_own():

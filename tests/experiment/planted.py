@@ -26,7 +26,7 @@ def result(spec: RunSpec, corpus: Corpus, wrong: Mapping[str, int]) -> RunResult
         rows = np.eye(len(corpus.labels), dtype=np.float32)[predicted % len(corpus.labels)]
         log_prob |= {(split, context): rows for context in spec.arm.contexts}
     scaling = {name: Scale(np.zeros(1, np.float32), np.ones(1, np.float32)) for name in spec.arm.streams}
-    model = model_config(spec.arm, spec.protocol, corpus)
+    model = model_config(spec, corpus)
     return RunResult(model, {"weight": torch.zeros(2)}, scaling, log_prob, CURVE, 2, 1.25)
 
 

@@ -2,6 +2,7 @@ import json
 import shlex
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -225,7 +226,7 @@ LEFT_OUT = {"Syn01_005": "Ses01F_impro03", "Syn02_010": "Ses02M_impro03", "Syn05
 
 @pytest.fixture
 def iemocap(tmp_path):
-    """A file of the tiny corpus in which three dialogues, one of them of test, are called as table 4 leaves them out."""
+    """A file of the tiny corpus in which three dialogues are called like some that table 4 leaves out."""
     source = generate("synthetic-tiny")
     dialogues = tuple(replace(d, id=LEFT_OUT.get(d.id, d.id)) for d in source.dialogues)
     assert sum(d.id in LEFT_OUT.values() for d in dialogues) == 3
@@ -352,6 +353,19 @@ def test_rows_of_the_same_name_stand_beside(tmp_path):
     assert result.beside["COGMEN-AV"]["A"].published == 0.426 and result.rows["COGMEN-AV"]["A"].published == 0.286
 
 
+def test_what_stands_beside_has_the_contexts_of_its_namesake(tmp_path, tables_folder):
+    (tables_folder / "table9.toml").write_text(
+        'title = "Nine"\nsource = "nowhere"\ncontexts = ["A", "AV"]\nin_paper = false\n'
+        'beside = { table = "table2", title = "full graph" }\n'
+        '[[rows]]\nname = "COGMEN-AV"\narm = "COGMEN-AV-disjoint"\ncontexts = ["A"]\n'
+        '[[rows]]\nname = "not in table 2"\narm = "COGMEN-A-disjoint"\n'
+    )
+    campaign = prepare(tmp_path, ("table9",), seeds="24,")
+    plant(campaign)
+    (result,) = campaign.results()
+    assert {name: list(cells) for name, cells in result.beside.items()} == {"COGMEN-AV": ["A"]}
+
+
 def test_what_stands_beside_is_trained_once(tmp_path):
     assert len(prepare(tmp_path, ("table2", "table3"), seeds="24,").tasks) == 6 + 4
 
@@ -380,7 +394,9 @@ def test_a_single_knob_is_part_of_the_folder_and_of_the_command(tmp_path):
     assert shlex.split(campaign.command()) == [
         *("replicate", "run", "table2", "--data", "synthetic-tiny", "--profile", "smoke"),
         *("--protocol", "paper+masking.unit=batch,triplet=n-way", "--seeds", "24,", "--device", "cpu"),
+        *("--out", str(tmp_path)),
     ]
+    assert "--out" not in replace(campaign, out=Path("results")).command()
 
 
 @pytest.mark.parametrize("field", ["code", "torch"])
@@ -405,12 +421,11 @@ def test_damaged_runs_are_named_and_nothing_is_touched(tmp_path):
     plant(campaign)
     first, second, third, _ = campaign.tasks
     (campaign.store.root / second / CHECKPOINT).write_bytes(b"")
-    with pytest.raises(CorruptRun, match=rf"{second} is damaged.*--repair") as raised:
+    with pytest.raises(CorruptRun, match=rf"{second} is damaged.*--repair trains it again$"):
         campaign.missing()
-    assert "more" not in str(raised.value)
     (campaign.store.root / third / RECORD).write_text("{}")
     shutil.rmtree(campaign.store.root / first)
-    with pytest.raises(CorruptRun, match=r"and 1 more: see `replicate runs verify`"):
+    with pytest.raises(CorruptRun, match=rf"{second} is damaged.*; also damaged: {third}$"):
         campaign.missing()
     assert (campaign.store.root / second / CHECKPOINT).read_bytes() == b""
     assert [task.key for task in campaign.missing(repair=True)] == [first, second, third]
@@ -427,7 +442,7 @@ def test_a_repaired_run_has_the_same_bits(two_tables, tmp_path):
     todo = campaign.missing(repair=True)
     assert [task.key for task in todo] == [key] and not folder.exists()
     assert campaign.train(todo, lambda progress: None) > 0
-    assert {name: (folder / name).read_bytes() for name in before}[CHECKPOINT] == before[CHECKPOINT]
+    assert {name: (folder / name).read_bytes() for name in before} == before
     assert campaign.missing() == []
     (result,) = campaign.results()
     assert result.rows["Base"]["A"].summary.n == 1

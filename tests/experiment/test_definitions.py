@@ -151,7 +151,7 @@ def test_values_of_the_paper_and_of_the_released_code():
     assert paper.masking == Masking("utterance", 0.1, 0.3, 0.3, 0.3, 0.2, 1)
     assert released.masking == Masking("batch", 0.0, 0.3, 0.3, 0.4, 0.2, 1)
     assert (paper.hubert, released.hubert) == (Hubert("learned", "time"), Hubert("random", "release"))
-    assert definitions.profile("paper").budget == Budget(55, 32, 1e-4, 1e-8)
+    assert definitions.profile("paper").budget == Budget(55, 32, 1e-4, 1e-8, 2048) == Budget()
     assert definitions.profile("paper").seeds[0] == 24
 
 
@@ -253,6 +253,7 @@ BAD = [
     ("profiles", "epochs = 2", "epoch = 2", ["profiles.toml", "[smoke]", "'epoch'", "epochs"]),
     ("profiles", "epochs = 2", "epochs = 2.5", ["profiles.toml", "[smoke]", "'epochs'"]),
     ("profiles", "epochs = 2", "epochs = 0", ["profiles.toml", "[smoke]", "epochs"]),
+    ("profiles", "feed_forward = 2048", "feed_forward = 0", ["profiles.toml", "[smoke]", "feed_forward"]),
     ("profiles", "seeds = [24, 25]", "", ["profiles.toml", "[smoke]", "'seeds'"]),
     ("profiles", "seeds = [24, 25]", "seeds = []", ["profiles.toml", "[smoke]", "seeds"]),
     ("profiles", "seeds = [24, 25]", "seeds = [24, 24]", ["profiles.toml", "[smoke]", "seeds"]),

@@ -82,7 +82,8 @@ def test_comparisons_are_paired_over_seeds_and_corrected_for_their_number():
     assert [(each.first, each.second) for each in found] == list(pairs)
     assert [each.difference.mean for each in found] == pytest.approx([1 / 3, 1 / 6, -1 / 12])
     assert found[0].difference == summarise([0.25, 0.5, 0.25])
-    # Of 8 sign patterns one gives as much as 0.25, 0.5, 0.25; two as 0.25, 0, 0.25; four so little as -0.25, 0.25, -0.25.
+    # Of 8 sign patterns one gives as much as 0.25, 0.5, 0.25; two as 0.25, 0, 0.25; four as
+    # little as -0.25, 0.25, -0.25.
     assert [each.p for each in found] == [2 / 8, 4 / 8, 1]
     assert [each.p_holm for each in found] == holm([2 / 8, 4 / 8, 1]) == [0.75, 1, 1]
 

@@ -1,11 +1,12 @@
 import pytest
 
-from replicate.experiment.store import Store, StoredRun
+from replicate.experiment.store import Store
+from replicate.experiment.stored import StoredRun
 
 
 @pytest.fixture(scope="session")
 def runs(smoke_out) -> dict[str, StoredRun]:
     """One finished run of each arm, by name."""
     store = Store(smoke_out / "runs")
-    found = [store.get(folder.name) for folder in sorted(store.root.iterdir())]
+    found = map(store.get, store.keys())
     return {run.record["arm"]["name"]: run for run in found}

@@ -15,15 +15,8 @@ from replicate.corpus.synthetic import generate
 from replicate.training.metrics import weighted_f1
 
 
-@pytest.fixture(scope="module")
-def exported(smoke_results, tmp_path_factory):
-    path = tmp_path_factory.mktemp("export") / "model.onnx"
-    choice = best_speech_run(smoke_results)
-    return choice, path, write(choice, path)
-
-
-def test_inputs_outputs_and_dynamic_axes(exported):
-    graph = onnx.load(exported[1]).graph
+def test_inputs_outputs_and_dynamic_axes(smoke_model):
+    graph = onnx.load(smoke_model[1]).graph
     axes = {
         value.name: [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
         for value in [*graph.input, *graph.output]
@@ -33,8 +26,8 @@ def test_inputs_outputs_and_dynamic_axes(exported):
     assert axes["probability"][2] == 4 and all(isinstance(axis, str) for axis in axes["probability"][:2])
 
 
-def test_one_file_that_says_what_it_is(exported):
-    choice, path, difference = exported
+def test_one_file_that_says_what_it_is(smoke_model):
+    choice, path, difference = smoke_model
     assert [file.name for file in path.parent.iterdir()] == ["model.onnx"]
     about = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
     assert about["run"] == choice.run.record["key"]

@@ -34,7 +34,12 @@ def results(tmp_path, monkeypatch):
         "c2": FakeRun("better", 25, 7),
         "d1": FakeRun("video", 24, 8, ("AV",)),
     }
-    manifest = {"runs": list(made), "store": "runs", "source": {"data": "synthetic-tiny", "data_dir": None}}
+    manifest = {
+        "runs": list(made),
+        "deployable": [key for key, run in made.items() if "A" in run.record["arm"]["contexts"]],
+        "store": "runs",
+        "source": {"data": "synthetic-tiny", "data_dir": None},
+    }
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     monkeypatch.setattr(
         "export.select.Store", lambda root: type("S", (), {"get": lambda _, key: made.get(key), "root": root})()
@@ -46,6 +51,20 @@ def test_the_best_mean_on_dev_wins_then_its_best_seed(results):
     choice = best_speech_run(results)
     assert list(choice.mean_dev_f1) == ["better", "even", "mixed"]
     assert choice.run.record["seed"] == 25
+
+
+def test_results_without_a_model_for_speech_alone_are_named(results):
+    content = json.loads((results / "manifest.json").read_text())
+    (results / "manifest.json").write_text(json.dumps(content | {"deployable": []}))
+    with pytest.raises(errors.NothingToExport, match="speech alone"):
+        best_speech_run(results)
+
+
+def test_a_run_that_has_gone_is_named(results):
+    content = json.loads((results / "manifest.json").read_text())
+    (results / "manifest.json").write_text(json.dumps(content | {"deployable": ["a1", "gone"]}))
+    with pytest.raises(errors.NothingToExport, match="run gone is not in"):
+        best_speech_run(results)
 
 
 def test_the_newest_results_are_taken(tmp_path):
@@ -61,7 +80,17 @@ def test_without_results_the_next_command_is_named(tmp_path):
         newest_results(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"runs": 3, "store": "x", "source": {}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"deployable": 3, "store": "x", "source": {"data": "x", "data_dir": null}}',
+        '{"deployable": ["x"], "store": "x", "source": {}}',
+        '{"runs": ["x"], "store": "x", "source": {"data": "x", "data_dir": null}}',
+    ],
+)
 def test_a_broken_manifest_is_named(tmp_path, content):
     (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(errors.NothingToExport, match=r"manifest\.json"):

@@ -7,7 +7,7 @@ from replicate.corpus.synthetic import generate
 from replicate.training.data import Scale
 
 
-@pytest.mark.parametrize("arm", ["COGMEN-A", "COGMEN-AV", "COGMEN-Mask"])
+@pytest.mark.parametrize("arm", ["COGMEN-A", "COGMEN-AV", "COGMEN-Mask", "Student-of-Mask", "COGMEN-Mask-deep"])
 @pytest.mark.parametrize("form", ["reference", "banded"])
 def test_it_says_what_the_table_was_made_of(runs, arm, form):
     run, corpus = runs[arm], generate("synthetic-tiny")

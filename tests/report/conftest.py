@@ -4,37 +4,55 @@ from __future__ import annotations
 
 from typing import Any
 
-from replicate.experiment.definitions import Row, Table
-from replicate.experiment.results import Cell, TableResult
+from replicate.experiment.definitions import Beside, Row, Table
+from replicate.experiment.results import Cell, Comparison, TableResult
 from replicate.experiment.statistics import Summary
+from replicate.training.settings import Arm
 
+SPEECH = Arm("COGMEN-A", "A", ("A",), "A")
+MASK = Arm("COGMEN-Mask", "AV", ("A", "AV"), "A", masked=True)
 TABLE = Table(
     "table2",
     "Masked training",
     "arXiv 2401.03000, Table 2",
     ("A", "AV"),
-    (Row("COGMEN-A", "COGMEN-A", {"A": 0.636}), Row("Masked, ours", "COGMEN-Mask", {"AV": 0.687})),
+    (
+        Row("COGMEN-A", SPEECH, ("A",), {"A": 0.636}),
+        Row("Masked, ours", MASK, ("A", "AV"), {"AV": 0.687}),
+    ),
 )
+BY_CLASS = ((0.5, 0.25), (0.75, 0.0))
 
 
-def cell(mean: float, std: float | None, published: float | None, verdict: str | None = None) -> Cell:
+def cell(
+    mean: float, std: float | None, published: float | None, verdict: str | None = None, published_std: Any = None
+) -> Cell:
     """A cell of two seeds, or of one where ``std`` is None."""
     if std is None:
-        return Cell(Summary(mean, None, 1, None), (mean,), published, verdict)
-    return Cell(Summary(mean, std, 2, (mean - 0.125, mean + 0.125)), (mean - 0.125, mean + 0.125), published, verdict)
+        return Cell(Summary(mean, None, 1, None), (mean,), BY_CLASS[:1], published, published_std, verdict)
+    values = (mean - 0.125, mean + 0.125)
+    return Cell(Summary(mean, std, 2, values), values, BY_CLASS, published, published_std, verdict)
 
 
 def made(**replaced: Any) -> TableResult:
     """Two seeds on a synthetic corpus: no verdict."""
-    rows = {
-        "COGMEN-A": {"A": cell(0.5, 0.25, 0.636)},
-        "Masked, ours": {"A": cell(0.625, 0.0625, None), "AV": cell(0.75, 0.125, 0.687)},
+    fields = {
+        "table": TABLE,
+        "corpus": "synthetic-tiny",
+        "corpus_hash": "0123456789abcdef" * 4,
+        "notes": ("synthetic corpus: generated – no replication",),
+        "profile": "smoke",
+        "protocol": "paper",
+        "seeds": (24, 25),
+        "rows": {
+            "COGMEN-A": {"A": cell(0.5, 0.25, 0.636)},
+            "Masked, ours": {"A": cell(0.625, 0.0625, None), "AV": cell(0.75, 0.125, 0.687)},
+        },
+        "beside": {},
+        "needs": {},
+        "comparisons": (),
     }
-    notes = ("synthetic corpus: generated – no replication",)
-    fields = {"corpus": "synthetic-tiny", "corpus_hash": "0123456789abcdef" * 4, "notes": notes, "rows": rows}
-    return TableResult(
-        **{"table": TABLE, "profile": "smoke", "protocol": "paper", "seeds": (24, 25), **fields, **replaced}
-    )
+    return TableResult(**fields | replaced)
 
 
 def judged() -> TableResult:
@@ -46,8 +64,40 @@ def judged() -> TableResult:
     return made(corpus="iemocap4", notes=(), rows=rows)
 
 
+def single(name: str, only: Cell | None, **replaced: Any) -> TableResult:
+    """A table of one row that is shown in context A."""
+    published = {} if only is None or only.published is None else {"A": only.published}
+    table = Table("table2", "Masked training", TABLE.source, ("A", "AV"), (Row(name, SPEECH, ("A",), published),))
+    return made(**{"table": table, "rows": {name: {} if only is None else {"A": only}}} | replaced)
+
+
 def one_seed() -> TableResult:
     """One seed on the real corpus."""
+    return single("COGMEN-A", cell(0.5, None, 0.636, "untestable"), corpus="iemocap4", notes=(), seeds=(24,))
+
+
+def everything() -> TableResult:
+    """Comparisons, a row that could not be trained, published deviations, and a table beside."""
+    table = Table(
+        "table3",
+        "Without the graph",
+        "arXiv 2401.03000, Table 3",
+        ("A", "AV"),
+        (
+            Row("COGMEN-A", SPEECH, ("A",), {"A": 0.5}, {"A": 0.0625}),
+            Row("HuBERT", MASK, ("A", "AV"), {"A": 0.25, "AV": 0.375}, {"AV": 0.125}),
+        ),
+        beside=Beside("table2", "full graph"),
+        notes=("pairs share a teacher",),
+    )
+    comparisons = (
+        Comparison("COGMEN-A/A", "HuBERT/A", Summary(-0.03125, 0.125, 2, (-0.15625, 0.09375)), 0.5, 1.0),
+        Comparison("HuBERT/AV", "HuBERT/A", Summary(0.25, 0.125, 2, (0.125, 0.375)), 0.0625, 0.125),
+    )
     return made(
-        corpus="iemocap4", notes=(), seeds=(24,), rows={"COGMEN-A": {"A": cell(0.5, None, 0.636, "untestable")}}
+        table=table,
+        rows={"COGMEN-A": {"A": cell(0.5, 0.25, 0.5, None, 0.0625)}, "HuBERT": {}},
+        beside={"COGMEN-A": {"A": cell(0.75, 0.125, 0.625, None, 0.03125)}},
+        needs={"HuBERT": "hubert"},
+        comparisons=comparisons,
     )

@@ -1,14 +1,18 @@
 import json
 import os
 import platform
+import shlex
 from importlib.metadata import version
 
+import pytest
 import torch
 
 import replicate
 from replicate.corpus.synthetic import generate
+from replicate.errors import NotThisFormat
 from replicate.experiment.campaign import Campaign
-from replicate.experiment.store import Store, code_version
+from replicate.experiment.keys import code_version
+from replicate.experiment.store import Store
 from replicate.report import manifest
 
 
@@ -33,9 +37,33 @@ def test_its_runs_are_found_from_where_it_lies(smoke_results):
     content = json.loads((smoke_results / "manifest.json").read_text())
     store = Store(smoke_results / content["store"])
     runs = [store.get(key) for key in content["runs"]]
-    assert sorted((run.record["arm"]["name"], run.record["seed"]) for run in runs) == [
-        (arm, seed) for arm in ("COGMEN-A", "COGMEN-AV", "COGMEN-Mask") for seed in (24, 25)
-    ]
+    arms = ("COGMEN-A", "COGMEN-AV", "COGMEN-Mask", "Student-of-Mask", "COGMEN-A-masked", "COGMEN-Mask-deep")
+    assert sorted((run.record["arm"]["name"], run.record["seed"]) for run in runs) == sorted(
+        (arm, seed) for arm in arms for seed in (24, 25)
+    )
+    assert content["deployable"] == content["runs"]
+
+
+def test_the_command_in_it_repeats_it(smoke_results, smoke_out):
+    words = shlex.split(json.loads((smoke_results / "manifest.json").read_text())["command"])
+    assert words[:3] == ["replicate", "run", "table2"]
+    options = dict(zip(words[3::2], words[4::2], strict=True))
+    assert options == {
+        "--data": "synthetic-tiny",
+        "--profile": "smoke",
+        "--protocol": "paper",
+        "--seeds": "24,25",
+        "--device": options["--device"],
+        "--out": str(smoke_out),
+    }
+
+
+def test_training_took_what_its_runs_took(smoke_results):
+    content = json.loads((smoke_results / "manifest.json").read_text())
+    store = Store(smoke_results / content["store"])
+    seconds = sum(store.record(key)["seconds"] for key in content["runs"])
+    assert content["training_seconds"] == round(seconds, 1) > 0
+    assert content["keep_dropped"] is False
 
 
 def test_a_package_that_is_not_there_has_no_version(smoke_out, tmp_path, monkeypatch):
@@ -43,6 +71,15 @@ def test_a_package_that_is_not_there_has_no_version(smoke_out, tmp_path, monkeyp
     results = campaign.results()
     monkeypatch.setattr(manifest, "_PACKAGES", ("no-such-package",))
     monkeypatch.setattr(Campaign, "folder", property(lambda self: tmp_path))
-    content = json.loads(manifest.write(campaign, results, 12.345).read_text())
+    content = manifest.write(campaign, results, 12.345)
+    assert manifest.read(tmp_path) == content
     assert content["versions"]["no-such-package"] is None and content["wall_seconds"] == 12.3
     assert (tmp_path / content["store"]).resolve() == campaign.store.root.resolve()
+
+
+@pytest.mark.parametrize("content", [None, "", "{"])
+def test_a_manifest_that_cannot_be_read_is_named(tmp_path, content):
+    if content is not None:
+        (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(NotThisFormat, match=r"manifest\.json"):
+        manifest.read(tmp_path)

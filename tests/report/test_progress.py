@@ -8,30 +8,33 @@ from rich.console import Console
 
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.experiment.schedule import Progress
+from replicate.experiment.tasks import Task
 from replicate.report import progress
 from replicate.training.run import Epoch
 from replicate.training.settings import Arm, Budget, Protocol, RunSpec
 
 SPEECH = RunSpec(Arm("speech", "A", ("A",), "A"), Protocol("paper"), Budget(epochs=2), 24)
-SPECS = [SPEECH, replace(SPEECH, seed=25), replace(SPEECH, arm=Arm("both", "AV", ("AV",), "AV"))]
 ONE = np.zeros(1, np.int64)
 CORPUS = Corpus("c", ("a",), (Dialogue("d", ONE, ONE, {"audio": np.ones((1, 100), np.float32)}, "train"),))
+SPECS = [SPEECH, replace(SPEECH, seed=25), replace(SPEECH, arm=Arm("both", "AV", ("AV",), "AV"))]
+TASKS = [Task(f"run{i}", spec, CORPUS.hash, None) for i, spec in enumerate(SPECS)]
 
 
-def told(specs, console):
-    """Tell of every epoch and of every finished run."""
-    with progress.training(specs, CORPUS, console) as listen:
-        for spec in specs:
-            for number in range(1, spec.budget.epochs + 1):
-                listen(Progress(spec, Epoch(number, 1.0, 1.0, 0.5, 1e-3)))
-            listen(Progress(spec, None))
+def told(tasks, console, elsewhere=()):
+    """Tell of every epoch and of every finished run; other processes train those of ``elsewhere``."""
+    with progress.training(tasks, CORPUS, console) as listen:
+        for task in tasks:
+            for number in range(1, task.spec.budget.epochs + 1):
+                if task not in elsewhere:
+                    listen(Progress(task, Epoch(number, 1.0, 1.0, 0.5, 1e-3)))
+            listen(Progress(task, None))
 
 
 def test_elsewhere_a_line_per_finished_run(monkeypatch):
     clock = iter([100.0, 102.0, 700.0, 900.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
     out = io.StringIO()
-    told(SPECS, Console(file=out, width=20))
+    told(TASKS, Console(file=out, width=20))
     # All three cost the same here (the corpus has no video): after 1 of 3 in 2 s 4 s are left, after 2 in 600 s 300 s.
     assert out.getvalue().splitlines() == [
         "run 1/3 finished: speech, seed 24; about 4 s left",
@@ -40,9 +43,45 @@ def test_elsewhere_a_line_per_finished_run(monkeypatch):
     ]
 
 
+def test_what_another_process_trained_is_no_work_that_is_left(monkeypatch):
+    clock = iter([100.0, 102.0, 104.0, 110.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    out = io.StringIO()
+    told(TASKS, Console(file=out), elsewhere=TASKS[1:2])
+    # After the first in 2 s two are left, after the second, which took nothing here, one: of 2 s per run in 4 s, 4 s.
+    assert [line.rpartition("; ")[2] for line in out.getvalue().splitlines()] == [
+        "about 4 s left",
+        "about 4 s left",
+        "about 0 s left",
+    ]
+
+
+def test_all_from_elsewhere_is_told_as_finished(monkeypatch):
+    out = io.StringIO()
+    told(TASKS, Console(file=out), elsewhere=TASKS)
+    assert [line.split(";")[0] for line in out.getvalue().splitlines()] == [
+        f"run {i}/3 finished: {task.name}" for i, task in enumerate(TASKS, 1)
+    ]
+
+
+def width_of(arm, **widths):
+    ones = {name: np.ones((1, width), np.float32) for name, width in widths.items()}
+    corpus = Corpus("c", ("a",), (Dialogue("d", ONE, ONE, ones, "train"),))
+    return progress._cost(Task("run", replace(SPEECH, arm=arm), corpus.hash, None), corpus)
+
+
+def test_what_is_wider_or_deeper_costs_more():
+    widths = {"audio": 100, "visual": 512, "hubert": 1024}
+    speech, both = SPEECH.arm, SPECS[2].arm
+    deep, heard = replace(both, context_layers=4), replace(speech, audio="hubert")
+    assert width_of(speech, **widths) < width_of(both, **widths) < width_of(deep, **widths)
+    # HuBERT features are projected to 100 columns.
+    assert width_of(heard, **widths) == width_of(speech, **widths)
+
+
 def test_in_a_terminal_a_bar_that_goes_away():
     out = io.StringIO()
-    told(SPECS[:2], Console(file=out, width=100, force_terminal=True))
+    told(TASKS[:2], Console(file=out, width=100, force_terminal=True))
     text = out.getvalue()
     assert "finished:" not in text and "runs" in text
     assert (
@@ -61,6 +100,6 @@ def test_nothing_to_train_says_nothing():
 def test_an_interrupt_passes_through(terminal):
     with (
         pytest.raises(KeyboardInterrupt),
-        progress.training(SPECS, CORPUS, Console(file=io.StringIO(), force_terminal=terminal)),
+        progress.training(TASKS, CORPUS, Console(file=io.StringIO(), force_terminal=terminal)),
     ):
         raise KeyboardInterrupt

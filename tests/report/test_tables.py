@@ -1,14 +1,17 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from replicate.errors import CannotWrite
-from replicate.report import tables
+from replicate.experiment.results import Comparison
+from replicate.experiment.statistics import Summary
+from replicate.report import latex, tables
 
-from .conftest import cell, judged, made, one_seed
+from .conftest import TABLE, cell, everything, judged, made, one_seed, single
 
 MARKDOWN = """\
 **table2 on synthetic-tiny: Masked training**
@@ -55,6 +58,7 @@ def test_json():
             "n": 2,
             "values": values,
             "ci95": values,
+            "by_class": [[0.5, 0.25], [0.75, 0.0]],
             "published": published,
             "verdict": None,
         }
@@ -80,8 +84,9 @@ def test_json():
                 },
             },
         ],
+        "comparisons": [],
     }
-    assert list(json.loads(text)) == ["table", "corpus", "profile", "protocol", "seeds", "rows"]
+    assert list(json.loads(text)) == ["table", "corpus", "profile", "protocol", "seeds", "rows", "comparisons"]
     assert text.endswith("}\n")
 
 
@@ -105,6 +110,7 @@ def test_one_seed_has_no_spread_anywhere():
         "n": 1,
         "values": [0.5],
         "ci95": None,
+        "by_class": [[0.5, 0.25]],
         "published": 0.636,
         "verdict": "untestable",
     }
@@ -115,21 +121,22 @@ def test_one_seed_has_no_spread_anywhere():
 
 def test_full_precision_survives_csv_and_json():
     value = 0.1 + 0.2
-    result = made(rows={"COGMEN-A": {"A": cell(value, None, None)}})
+    result = single("COGMEN-A", cell(value, None, None))
     (line,) = csv.DictReader(io.StringIO(tables.comma_separated(result)))
     assert float(line["mean"]) == float(line["values"]) == value
     assert json.loads(tables.as_json(result))["rows"][0]["cells"]["A"]["mean"] == value
 
 
 def test_a_bar_in_a_name_does_not_break_the_markdown():
-    lines = tables.markdown(made(rows={"T|S": {"A": cell(0.5, 0.25, None)}})).splitlines()
+    lines = tables.markdown(single("T|S", cell(0.5, 0.25, None))).splitlines()
+    assert any(line.startswith(r"| T\|S |") for line in lines)
     bars = [line.replace(r"\|", "").count("|") for line in lines if line.startswith("|")]
     assert len(set(bars)) == 1
 
 
 def test_nothing_published_on_the_right_corpus_is_not_called_the_wrong_corpus():
     """On iemocap4 without published values there is no verdict, but for another reason."""
-    result = made(corpus="iemocap4", notes=(), rows={"COGMEN-A": {"A": cell(0.5, 0.25, None)}})
+    result = single("COGMEN-A", cell(0.5, 0.25, None), corpus="iemocap4", notes=())
     assert "not the corpus of the published numbers" not in tables.markdown(result)
 
 
@@ -144,8 +151,9 @@ def test_the_screen_shows_the_same_cells():
 
 def test_files(tmp_path):
     paths = tables.write(made(), tmp_path / "new")
-    assert [path.name for path in paths] == ["table2.md", "table2.csv", "table2.json"]
-    assert paths[0].read_text(encoding="utf-8") == MARKDOWN and paths[1].read_text() == CSV
+    assert [path.name for path in paths] == ["table2.md", "table2.tex", "table2.csv", "table2.json"]
+    assert paths[0].read_text(encoding="utf-8") == MARKDOWN and paths[2].read_text() == CSV
+    assert paths[1].read_text(encoding="utf-8") == latex.document(made())
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(path.name for path in paths)
 
 
@@ -153,3 +161,99 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotWrite, match=r"table2\.md"):
         tables.write(made(), tmp_path / "file")
+
+
+EVERYTHING = """\
+**table3 on synthetic-tiny: Without the graph**
+
+| model | n | A inference | IEMOCAP-4, paper | A, full graph | IEMOCAP-4, paper, full graph | AV inference \
+| IEMOCAP-4, paper | AV, full graph | IEMOCAP-4, paper, full graph |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+| COGMEN-A | 2 | 0.500 ± 0.250 | 0.500 ± 0.062 | 0.750 ± 0.125 | 0.625 ± 0.031 | – | – | – | – |
+| HuBERT | – | needs the hubert stream | 0.250 | – | – | needs the hubert stream | 0.375 ± 0.125 | – | – |
+
+| first | second | difference [95 % interval] | p | p (Holm) |
+|---|---|---:|---:|---:|
+| COGMEN-A/A | HuBERT/A | -0.031 [-0.156, +0.094] | 0.500 | 1.000 |
+| HuBERT/AV | HuBERT/A | +0.250 [+0.125, +0.375] | 0.062 | 0.125 |
+
+Differences are paired over seeds: mean, 95 % bootstrap interval, two-sided paired permutation test, Holm correction \
+for the number of comparisons in this table, 2; with 2 seeds no p can be below 0.5.  \n\
+Measured on synthetic-tiny (0123456789ab), protocol paper, profile smoke; weighted F1 on test, mean ± sample deviation \
+over n = 2 seeds (24, 25); epoch chosen on dev.  \n\
+Published: arXiv 2401.03000, Table 3, measured on IEMOCAP-4.  \n\
+No verdict: this is not the corpus of the published numbers, they are for orientation only.  \n\
+Rows that need the hubert stream: no public release has it. Write the corpus with `replicate data convert`, add an \
+array `stream/hubert` with one line per utterance, and run on that file.  \n\
+Pairs share a teacher.  \n\
+Synthetic corpus: generated – no replication.  \n"""
+
+
+def test_markdown_of_everything_that_a_table_may_hold():
+    assert tables.markdown(everything()) == EVERYTHING
+
+
+def test_the_screen_shows_everything_too():
+    out = io.StringIO()
+    tables.show(everything(), Console(file=out, width=400))
+    text = out.getvalue()
+    for line in EVERYTHING.splitlines():
+        for part in line.removeprefix("**").removesuffix("**").strip("| ").split(" | "):
+            assert part.startswith("---") or part.rstrip() in text
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_no_number_of_a_comparison_is_cut_in_a_narrow_terminal(width):
+    out = io.StringIO()
+    tables.show(everything(), Console(file=out, width=width))
+    for number in ("-0.031 [-0.156, +0.094]", "+0.250 [+0.125, +0.375]", "0.062", "0.500 ± 0.250"):
+        assert number in out.getvalue()
+
+
+def test_json_of_everything_that_a_table_may_hold():
+    content = json.loads(tables.as_json(everything()))
+    assert content["comparisons"] == [
+        {
+            "first": "COGMEN-A/A",
+            "second": "HuBERT/A",
+            "difference": -0.03125,
+            "ci95": [-0.15625, 0.09375],
+            "n": 2,
+            "p": 0.5,
+            "p_holm": 1.0,
+        },
+        {
+            "first": "HuBERT/AV",
+            "second": "HuBERT/A",
+            "difference": 0.25,
+            "ci95": [0.125, 0.375],
+            "n": 2,
+            "p": 0.0625,
+            "p_holm": 0.125,
+        },
+    ]
+    speech, hubert = content["rows"]
+    assert hubert == {"row": "HuBERT", "cells": {}, "needs": "hubert"}
+    assert "needs" not in speech and list(speech["beside"]) == ["A"]
+    assert (speech["beside"]["A"]["mean"], speech["beside"]["A"]["published"]) == (0.75, 0.625)
+
+
+def test_a_row_that_could_not_be_trained_has_no_line_in_the_csv():
+    (line,) = csv.DictReader(io.StringIO(tables.comma_separated(everything())))
+    assert (line["table"], line["row"], line["context"]) == ("table3", "COGMEN-A", "A")
+
+
+def test_one_seed_is_compared_without_a_test_or_an_interval():
+    comparison = Comparison("a/A", "b/A", Summary(0.125, None, 1, None), None, None)
+    result = made(seeds=(24,), comparisons=(comparison,))
+    markdown = tables.markdown(result)
+    assert "| a/A | b/A | +0.125 | – | – |" in markdown and "no p can be below" not in markdown
+    found = json.loads(tables.as_json(result))["comparisons"][0]
+    assert (found["ci95"], found["n"], found["p"], found["p_holm"]) == (None, 1, None, None)
+
+
+def test_a_table_that_is_not_in_the_paper_has_no_published_columns():
+    result = made(table=replace(TABLE, in_paper=False))
+    markdown = tables.markdown(result)
+    assert "| model | n | A inference | AV inference |" in markdown
+    assert "This table is not in the paper." in markdown and "Published:" not in markdown

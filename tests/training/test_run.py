@@ -140,6 +140,13 @@ def test_attending_to_padding_changes_the_numbers(speech):
     assert not same(speech, run(protocol=Protocol("padding", attend_padding=True)))
 
 
+def test_the_width_of_hidden_layers_is_the_budgets():
+    layer = "rnn.transformer_encoder.layers.0.linear1.weight"
+    assert run().weights[layer].shape == (2048, 4)
+    narrow = run(feed_forward=8)
+    assert narrow.weights[layer].shape == (8, 4) and narrow.model.feed_forward == 8
+
+
 def test_a_learning_rate_out_of_hand_is_an_error():
     with pytest.raises(Diverged, match="speech, seed 24"):
         run(learning_rate=1e30, epochs=4)
