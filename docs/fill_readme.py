@@ -1,7 +1,7 @@
 """Puts what is generated into README.md: `make readme`.
 
-Between ``<!-- begin NAME -->`` and ``<!-- end -->`` stands a file of the repository, as ``replicate`` wrote it, or one of
-``GENERATED``.
+Between ``<!-- begin NAME -->`` and ``<!-- end -->`` stands a file of the repository, as ``replicate`` wrote it, or one
+of ``GENERATED``.
 """
 
 import re

@@ -22,6 +22,19 @@ def test_tables_are_those_that_were_written():
     assert filled(README) == README
 
 
+def test_no_number_stands_outside_of_what_is_generated():
+    (least,) = re.findall(r'requires-python = ">=([0-9.]+)"', (ROOT / "pyproject.toml").read_text())
+    text = BLOCK.sub("", README)
+    for pattern in (r"```.*?```", r"`[^`]*`", r"\]\([^)]*\)"):
+        text = re.sub(pattern, "", text, flags=re.DOTALL)
+    # Names that hold a digit; whatever was measured or counted must come from a file or from the code.
+    names = ("Tables 1 to 5", "Figures 3 to 6", "tables 4 and 5", f"Python {least}", "test F1", "from 24 on")
+    for name in (*names, "Apache-2.0", "NAACL 2022", "[1", "[3", "[4", "[5"):
+        assert name in text
+        text = text.replace(name, "")
+    assert re.findall(r".*\d.*", text) == []
+
+
 def test_links_lead_somewhere():
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if not link.startswith("http")]
     assert links

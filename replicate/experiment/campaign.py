@@ -126,6 +126,9 @@ class Campaign:
         """Corpora by what they are without, so that each is made and hashed once."""
         return {}
 
+    def _by_hash(self) -> dict[str, Corpus]:
+        return {corpus.hash: corpus for corpus in map(self.corpus_of, self._all_tables)}
+
     def spec(self, table: Table, row: Row, seed: int) -> RunSpec:
         """One run of one row."""
         return RunSpec(row.arm, table.reading(row, self.protocol), self.profile.budget, seed)
@@ -209,8 +212,7 @@ class Campaign:
         if todo:
             self.store.probe()
         began = time.perf_counter()
-        corpora = {corpus.hash: corpus for corpus in map(self.corpus_of, self._all_tables)}
-        schedule.run_all(todo, corpora, self.store, self.device, self.jobs, listen)
+        schedule.run_all(todo, self._by_hash(), self.store, self.device, self.jobs, listen)
         return time.perf_counter() - began
 
     def runs(self, table: Table, row: Row) -> list[StoredRun]:
@@ -276,17 +278,22 @@ class Campaign:
                 f"corpus {self.corpus.name} has only the streams {', '.join(self.corpus.widths)}, with which no row of "
                 f"{' or '.join(table.name for table in self.tables)} can be trained"
             )
+        corpora = self._by_hash()
         for task in self.tasks.values():
-            require(self.corpus, task.spec.arm.streams)
+            require(corpora[task.corpus], task.spec.arm.streams)
 
 
 def _beside(table: Table) -> Table:
-    """The rows of the table beside that have a namesake, with the contexts of the namesake."""
+    """The rows of the table beside that have a namesake, in the contexts of both."""
     assert table.beside is not None
     other = definitions.table(table.beside.table)
     names = {row.name: row for row in table.rows}
-    rows = tuple(replace(row, contexts=names[row.name].contexts) for row in other.rows if row.name in names)
-    return replace(other, rows=rows, compare=())
+    rows = (
+        replace(row, contexts=tuple(c for c in names[row.name].contexts if c in row.arm.contexts))
+        for row in other.rows
+        if row.name in names
+    )
+    return replace(other, rows=tuple(rows), compare=())
 
 
 def _measured_on(folder: Path) -> str | None:

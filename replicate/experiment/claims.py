@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from replicate.errors import BadTable
 from replicate.experiment import definitions, tomlfile
 from replicate.experiment.results import Cell, TableResult
-from replicate.experiment.statistics import Summary, paired, permutation_p, summarise
+from replicate.experiment.statistics import Summary, permutation_p, summarise
 from replicate.experiment.tomlfile import build, known, section, sections
 
 Relation = Literal["above", "far above", "hardly above"]
@@ -45,13 +44,21 @@ class Rule:
 
 @dataclass(frozen=True)
 class Statement:
-    """One comparison of two cells, "table/row/context"."""
+    """One comparison of two cells, "table/row/context", or of two differences: first - first_minus and so on."""
 
     first: str
     relation: Relation
     second: str
     margin: float | None = None
     measure: Measure = "difference"
+    first_minus: str = ""
+    second_minus: str = ""
+
+    @property
+    def cells(self) -> dict[str, int]:
+        """Every cell with the sign that it counts with in first - second."""
+        signed = {self.first: 1, self.second: -1} | ({self.first_minus: -1} if self.first_minus else {})
+        return signed | ({self.second_minus: 1} if self.second_minus else {})
 
 
 @dataclass(frozen=True)
@@ -114,8 +121,8 @@ def load() -> tuple[Rule, tuple[Claim, ...]]:
         if not statements:
             raise BadTable(f"{place}: a claim needs [[claims.statements]]")
         for statement in statements:
-            _check_cell(statement.first, place)
-            _check_cell(statement.second, place)
+            for cell in statement.cells:
+                _check_cell(cell, place)
         claims.append(build(Claim, each, place, statements=statements))
     for key in content:
         raise BadTable(f"{where}: unknown key {key!r}: there are rule and claims")
@@ -143,14 +150,12 @@ def _outcome(statements: tuple[JudgedStatement, ...]) -> Outcome | None:
 
 def _judge(statement: Statement, rule: Rule, results: Mapping[str, TableResult]) -> JudgedStatement:
     margin = rule.margins.of(statement.relation) if statement.margin is None else statement.margin
-    first, second = _cell(statement.first, results), _cell(statement.second, results)
-    published = None
-    if first and second and first.published is not None and second.published is not None:
-        # Nothing was published by class in numbers.
-        published = first.published - second.published if statement.measure == "difference" else None
-    if first is None or second is None:
+    cells = {name: _cell(name, results) for name in statement.cells}
+    found = {name: cell for name, cell in cells.items() if cell is not None}
+    published = _published(statement, found)
+    if len(found) < len(cells):
         return JudgedStatement(statement, margin, None, None, None, None, published)
-    values = _measured(statement, first, second)
+    values = _measured(statement, found)
     more = permutation_p(values - margin, "greater")
     less = permutation_p(values - margin, "less")
     p, opposite = (less, more) if statement.relation == "hardly above" else (more, less)
@@ -160,11 +165,18 @@ def _judge(statement: Statement, rule: Rule, results: Mapping[str, TableResult])
     return JudgedStatement(statement, margin, summarise(values), p, opposite, holds, published)
 
 
-def _measured(statement: Statement, first: Cell, second: Cell) -> NDArray[np.float64]:
+def _measured(statement: Statement, cells: Mapping[str, Cell]) -> NDArray[np.float64]:
     if statement.measure == "difference":
-        return paired(first.values, second.values)
-    gains = np.asarray(first.by_class) - np.asarray(second.by_class)
+        return np.sum([sign * np.asarray(cells[name].values) for name, sign in statement.cells.items()], axis=0)
+    gains = np.asarray(cells[statement.first].by_class) - np.asarray(cells[statement.second].by_class)
     return gains.max(1) - gains.mean(1)
+
+
+def _published(statement: Statement, cells: Mapping[str, Cell]) -> float | None:
+    """The paper's own difference; nothing was published by class in numbers."""
+    published = {name: cell.published for name, cell in cells.items()}
+    values = [sign * value for name, sign in statement.cells.items() if (value := published.get(name)) is not None]
+    return sum(values) if len(values) == len(statement.cells) and statement.measure == "difference" else None
 
 
 def _cell(name: str, results: Mapping[str, TableResult]) -> Cell | None:
@@ -176,8 +188,3 @@ def _check_cell(name: str, where: str) -> None:
     table, _, cell = name.partition("/")
     found = definitions.table(known(table, definitions.table_names(), where, "table"))
     known(cell, [f"{row.name}/{context}" for row in found.rows for context in row.contexts], where, f"cell of {table}")
-
-
-def smallest_p(seeds: int) -> float:
-    """The smallest one-sided p that so many seeds can give."""
-    return math.ldexp(1, -seeds)

@@ -186,6 +186,10 @@ def _row(content: dict[str, object], contexts: object, found: dict[str, Arm], wh
 
 
 def _check_published(row: Row, table: Table, where: str) -> None:
+    if not row.contexts or len(set(row.contexts)) < len(row.contexts):
+        raise BadTable(f"{where}: its contexts are none, or repeat")
+    for context in row.published_std:
+        known(context, row.published, where, "context with a published value")
     for context in (*row.contexts, *row.published):
         known(context, table.contexts, where, "context of the table")
     for value in (*row.published.values(), *row.published_std.values()):

@@ -76,6 +76,11 @@ def permutation_p(differences: Values, alternative: Alternative = "two-sided") -
     return float(found.pvalue)
 
 
+def smallest_p(pairs: int) -> float:
+    """The smallest one-sided p that ``permutation_p`` can give for so many pairs; the two-sided one is twice it."""
+    return max(0.5**pairs, 1 / (RESAMPLES + 1))
+
+
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """p values corrected for their number (Holm 1979); None stays None and does not count."""
     order = sorted((p, i) for i, p in enumerate(p_values) if p is not None)

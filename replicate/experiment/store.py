@@ -36,6 +36,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._hashes: dict[tuple[str, int, int, int], str] = {}
 
     def probe(self) -> None:
         """Make sure that runs can be written, before hours are spent on one.
@@ -62,11 +63,19 @@ class Store:
         record = self.record(key)
         try:
             for name in (CHECKPOINT, PREDICTIONS):
-                if sha256(folder / name) != record["files"][name]:
+                if self._sha256(folder / name) != record["files"][name]:
                     raise corrupt(folder, f"{name} has changed since it was written")
         except (OSError, KeyError, TypeError) as error:
             raise corrupt(folder, str(error)) from error
         return StoredRun(folder, record)
+
+    def _sha256(self, path: Path) -> str:
+        """Hash of a file, remembered for as long as nobody writes to it: checkpoints are large, and asked for often."""
+        status = path.stat()
+        state = (str(path), status.st_ino, status.st_size, status.st_mtime_ns)
+        if state not in self._hashes:
+            self._hashes[state] = sha256(path)
+        return self._hashes[state]
 
     def record(self, key: str) -> dict[str, Any]:
         """Content of a run's ``run.json``, checked against its own hash; the run's other files are not read.

@@ -10,8 +10,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from replicate.experiment.claims import JudgedClaim, JudgedStatement, Rule, smallest_p
+from replicate.experiment.claims import JudgedClaim, JudgedStatement, Rule, Statement
 from replicate.experiment.results import TableResult
+from replicate.experiment.statistics import smallest_p
 from replicate.files import write_text
 from replicate.report import text
 from replicate.report.tables import markdown_grid
@@ -35,7 +36,17 @@ def _statement(each: JudgedStatement) -> list[str]:
     measured = "–" if each.difference is None else text.signed(each.difference)
     published = "–" if each.published is None else f"{each.published:+.3f}"
     relation = f"{what} ({sign} {each.margin:g})"
-    return [each.statement.first, relation, each.statement.second, measured, text.p_value(each.p), published]
+    first, second = _sides(each.statement)
+    return [first, relation, second, measured, text.p_value(each.p), published]
+
+
+def _sides(statement: Statement) -> tuple[str, str]:
+    """What stands left and right of the relation."""
+    first, second = statement.first, statement.second
+    return (
+        f"{first} - {statement.first_minus}" if statement.first_minus else first,
+        f"{second} - {statement.second_minus}" if statement.second_minus else second,
+    )
 
 
 def conditions(rule: Rule, result: TableResult) -> list[str]:
@@ -62,7 +73,11 @@ def markdown(rule: Rule, judged: list[JudgedClaim], result: TableResult) -> str:
 
 
 def write(rule: Rule, judged: list[JudgedClaim], result: TableResult, folder: Path) -> None:
-    """``claims.md`` and ``claims.json`` in ``folder``."""
+    """``claims.md`` and ``claims.json`` in ``folder``; without a claim, those of an earlier command go."""
+    if not judged:
+        for name in ("claims.md", "claims.json"):
+            (folder / name).unlink(missing_ok=True)
+        return
     write_text(folder / "claims.md", markdown(rule, judged, result))
     content = {
         "corpus": {"name": result.corpus, "hash": result.corpus_hash, "notes": list(result.notes)},

@@ -40,8 +40,7 @@ def write(campaign: Campaign, seconds: float | None) -> Outputs:
     folder = campaign.folder
     for result in results:
         tables.write(result, folder)
-    if judged:
-        claims.write(rule, judged, results[0], folder)
+    claims.write(rule, judged, results[0], folder)
     conditions = manifest.read(folder) if seconds is None else manifest.write(campaign, results, seconds)
     outputs = Outputs(folder, results, rule, judged)
     page.write(outputs, figures.write(campaign, results), conditions)

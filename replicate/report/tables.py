@@ -87,7 +87,8 @@ def comma_separated(result: TableResult) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
-        ["table", "row", "context", "mean", "std", "n", "ci95_low", "ci95_high", "published", "verdict"]
+        ["table", "row", "context", "mean", "std", "n", "ci95_low", "ci95_high", "published", "published_std"]
+        + ["verdict"]
         + ["corpus", "protocol", "profile", "seeds", "values"]
     )
     where = [result.corpus, result.protocol, result.profile, " ".join(map(str, result.seeds))]
@@ -96,7 +97,8 @@ def comma_separated(result: TableResult) -> str:
             low, high = cell.summary.ci95 or (None, None)
             spread = [cell.summary.mean, cell.summary.std, cell.summary.n, low, high]
             writer.writerow(
-                [result.table.name, name, context, *spread, cell.published, cell.verdict, *where]
+                [result.table.name, name, context, *spread, cell.published, cell.published_std, cell.verdict]
+                + where
                 + [" ".join(map(repr, cell.values))]
             )
     return out.getvalue()
@@ -148,5 +150,6 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "ci95": cell.summary.ci95,
         "by_class": cell.by_class,
         "published": cell.published,
+        "published_std": cell.published_std,
         "verdict": cell.verdict,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from replicate.experiment.results import Cell, TableResult
-from replicate.experiment.statistics import Summary
+from replicate.experiment.statistics import Summary, smallest_p
 
 # The corpus of all tables of the paper.
 PUBLISHED_ON = "IEMOCAP-4"
@@ -119,7 +119,7 @@ def comparisons(result: TableResult) -> list[list[str]]:
 def comparison_conditions(result: TableResult) -> str:
     """What the comparisons are, in one sentence."""
     n = len(result.seeds)
-    floor = "" if n < 2 else f"; with {n} seeds no p can be below {2 / 2**n:.3g}"
+    floor = "" if n < 2 else f"; with {n} seeds no p can be below {2 * smallest_p(n):.3g}"
     return (
         "Differences are paired over seeds: mean, 95 % bootstrap interval, two-sided paired permutation test, Holm "
         f"correction for the number of comparisons in this table, {len(result.comparisons)}{floor}."

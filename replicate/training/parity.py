@@ -42,6 +42,8 @@ from replicate.training.settings import Budget
 TOLERANCE = 1e-5
 # How many times the distance that rounding alone makes is still put down to rounding.
 ROUNDING = 4
+# A ReLU at its kink can make that distance large; what differs by more than this is wrong anyhow.
+MOST = 0.1
 FORMS: tuple[Form, ...] = get_args(Form)
 _OUTPUTS = ("node", "graph", "log_prob")
 
@@ -175,7 +177,7 @@ def _trajectories(
     judged: tuple[tuple[Form, list[float]], ...] = (("reference", losses), ("banded", watched))
     for form, values in judged:
         yield form, "trained, same order", "losses", _difference(np.array(values), theirs), True
-        rounding = max(TOLERANCE, ROUNDING * max(moved))
+        rounding = min(max(TOLERANCE, ROUNDING * max(moved)), MOST)
         yield form, "trained, same order", "log_prob", _difference(last(model, form), theirs_last), True, rounding
     for form, (found, values, _) in alone.items():
         yield form, "trained by itself", "losses", _difference(np.array(values), theirs), False

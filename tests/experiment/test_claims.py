@@ -4,9 +4,9 @@ import pytest
 
 from replicate.errors import BadTable, UnknownTable
 from replicate.experiment import claims, definitions
-from replicate.experiment.claims import judge, load, smallest_p
+from replicate.experiment.claims import judge, load
 from replicate.experiment.results import Cell, TableResult
-from replicate.experiment.statistics import summarise
+from replicate.experiment.statistics import smallest_p, summarise
 
 RULE = """
 [rule]
@@ -235,14 +235,9 @@ def test_which_statements_the_papers_own_numbers_bear():
     for _, each in statements:
         if each.statement.measure == "difference":
             assert each.published == pytest.approx(each.difference.mean)
-    # The paper holds a student against the teacher of its own pair; with one teacher for all three pairs, students
-    # are held against each other, and of that its numbers say the opposite.
-    assert {
-        (number, each.statement.second, round(each.published, 4)) for number, each in statements if not each.holds
-    } == {
-        (2, "table1/fewer context layers: student [2, 7]/A", -0.0039),
-        (2, "table1/fewer context layers: student [2, 7]/A", -0.0181),
-    }
+    assert [(number, each) for number, each in statements if not each.holds] == []
+    gaps = [each for number, each in statements if number == 2]
+    assert [round(each.published, 4) for each in gaps] == [0.0402, 0.0255, 0.0147]
 
 
 def test_one_seed_never_decides():

@@ -107,6 +107,8 @@ def test_files(tmp_path):
             "second": "table2/COGMEN-AV/A",
             "margin": None,
             "measure": "difference",
+            "first_minus": "",
+            "second_minus": "",
         },
         "margin": 0.125,
         "difference": {"mean": 0.0, "std": 0.125, "n": 5, "ci95": [-0.125, 0.125]},

@@ -98,7 +98,7 @@ def test_the_document_of_a_table():
         "",
         r"{\footnotesize",
         "Differences are paired over seeds: mean, 95 \\% bootstrap interval, two-sided paired permutation test, Holm "
-        "correction for the 1 comparisons of this table; with 2 seeds no p can be below 0.5.\\par}",
+        "correction for the number of comparisons in this table, 1; with 2 seeds no p can be below 0.5.\\par}",
         r"\end{document}",
     ]
 

@@ -28,10 +28,10 @@ No verdict: this is not the corpus of the published numbers, they are for orient
 Synthetic corpus: generated – no replication.  \n"""
 
 CSV = """\
-table,row,context,mean,std,n,ci95_low,ci95_high,published,verdict,corpus,protocol,profile,seeds,values
-table2,COGMEN-A,A,0.5,0.25,2,0.375,0.625,0.636,,synthetic-tiny,paper,smoke,24 25,0.375 0.625
-table2,"Masked, ours",A,0.625,0.0625,2,0.5,0.75,,,synthetic-tiny,paper,smoke,24 25,0.5 0.75
-table2,"Masked, ours",AV,0.75,0.125,2,0.625,0.875,0.687,,synthetic-tiny,paper,smoke,24 25,0.625 0.875
+table,row,context,mean,std,n,ci95_low,ci95_high,published,published_std,verdict,corpus,protocol,profile,seeds,values
+table2,COGMEN-A,A,0.5,0.25,2,0.375,0.625,0.636,,,synthetic-tiny,paper,smoke,24 25,0.375 0.625
+table2,"Masked, ours",A,0.625,0.0625,2,0.5,0.75,,,,synthetic-tiny,paper,smoke,24 25,0.5 0.75
+table2,"Masked, ours",AV,0.75,0.125,2,0.625,0.875,0.687,,,synthetic-tiny,paper,smoke,24 25,0.625 0.875
 """
 
 JUDGED = """\
@@ -60,6 +60,7 @@ def test_json():
             "ci95": values,
             "by_class": [[0.5, 0.25], [0.75, 0.0]],
             "published": published,
+            "published_std": None,
             "verdict": None,
         }
 
@@ -112,6 +113,7 @@ def test_one_seed_has_no_spread_anywhere():
         "ci95": None,
         "by_class": [[0.5, 0.25]],
         "published": 0.636,
+        "published_std": None,
         "verdict": "untestable",
     }
     assert "| COGMEN-A | 1 | 0.500 (1 seed) | 0.636 | untestable | – | – | – |" in tables.markdown(result)
