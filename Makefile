@@ -20,7 +20,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-tables: $(READY) ## Train and print every table on the embedded corpus
+tables: $(READY) ## Train and print every table and claim on the embedded corpus
 	$(BIN)/replicate run all
 
 export: tables ## Export the best speech-only model to ONNX, checked against PyTorch

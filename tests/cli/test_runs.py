@@ -133,7 +133,7 @@ def test_show_whole_output(replicate, store, keys):
         "            attend_padding False, triplet one, masking.unit utterance, masking.none 0.1, masking.audio 0.3, "
         "masking.visual 0.3, masking.random 0.3, masking.start 0.2, masking.length 1, hubert.projection learned, "
         "hubert.order time",
-        "budget      epochs 2, batch 2, learning_rate 0.001, weight_decay 1e-08",
+        "budget      epochs 2, batch 2, learning_rate 0.001, weight_decay 1e-08, feed_forward 2048",
         "seed        24",
         f"corpus      small ({record['corpus']['hash'][:12]}), classes no, yes",
         "trained by  this version",

@@ -232,6 +232,13 @@ BAD = [
     ("table2", 'contexts = ["A", "AV"]', 'contexts = ["A", "VA"]', ["table2.toml", "'VA'"]),
     ("table2", 'contexts = ["A", "AV"]', 'contexts = "A"', ["table2.toml", "'contexts'"]),
     ("table2", 'contexts = ["A", "AV"]', "", ["table2.toml", "'contexts'", "missing"]),
+    (
+        "table2",
+        'arm = "COGMEN-A"\n',
+        'arm = "COGMEN-A"\ncontexts = ["A", "A"]\n',
+        ["table2.toml", "row 1", "contexts", "repeat"],
+    ),
+    ("table2", "published = { A = 0.650 }", "published_std = { A = 0.650 }", ["table2.toml", "row 4", "'A'"]),
     ("table2", "title", "titel", ["table2.toml", "'titel'", "did you mean title"]),
     ("table2", "title", "title title", ["table2.toml"]),
     ("table2", 'name = "COGMEN-AV"', 'name = "COGMEN-A"', ["table2.toml", "'COGMEN-A'"]),

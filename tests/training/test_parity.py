@@ -47,6 +47,7 @@ def test_both_forms_repeat_the_original(name):
     assert [c for c in found if not c.passed] == []
     # Rounding is an excuse for what a training leaves at its end alone.
     assert {(c.setting, c.output) for c in found if c.tolerance != 1e-5} <= {("trained, same order", "log_prob")}
+    assert max(c.tolerance for c in found) <= 0.1
 
 
 def test_the_released_triplet_loss_and_its_gradient():
