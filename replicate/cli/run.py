@@ -52,5 +52,5 @@ def run(
         seconds = campaign.train(todo, listen)
     written = outputs.write(campaign, seconds)
     outputs.show(written, names, console.results())
-    err_console.print(f"Written to {written.folder}/; to read in a browser: {written.folder}/index.html", soft_wrap=True)
+    err_console.print(f"Written to {written.folder}/; in a browser: {written.folder}/index.html", soft_wrap=True)
     console.suggest("export", "onnx", "--results", written.folder)

@@ -27,8 +27,10 @@ class Task:
 
     @property
     def name(self) -> str:
-        """For progress and errors."""
-        return f"{self.spec.arm.name}, seed {self.spec.seed}"
+        """For progress and errors; a reading is named where single knobs are turned."""
+        reading = self.spec.protocol.name
+        turned = "" if reading.isidentifier() else f" ({reading})"
+        return f"{self.spec.arm.name}{turned}, seed {self.spec.seed}"
 
 
 def graph(wanted: Iterable[tuple[RunSpec, Corpus]], device: str) -> dict[str, Task]:

@@ -99,8 +99,12 @@ def test_finished_runs_are_not_repeated_and_new_seeds_are_added(replicate, smoke
 
 def test_dry_run_writes_nothing(replicate, tmp_path):
     status, stdout, _ = replicate("run", "all", "--profile", "smoke", "--dry-run", "--out", tmp_path / "out")
-    # Every arm once a seed, and eight more with a knob of the protocol turned.
-    assert status == 0 and len(stdout.splitlines()) == len(set(stdout.splitlines())) + 2 * 8 == 2 * (19 + 8)
+    # Every arm once a seed, and eight more with a knob of the protocol turned, which is named.
+    lines = stdout.splitlines()
+    assert status == 0 and len(lines) == len(set(lines)) == 2 * (19 + 8)
+    assert (
+        sum("released" in line for line in lines) == 2 * 8 and "Student-A (paper, released triplet), seed 24" in lines
+    )
     assert not (tmp_path / "out").exists()
 
 
