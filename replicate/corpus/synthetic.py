@@ -3,7 +3,7 @@
 What it imitates: class shares, lengths and sessions of the release; emotion that persists in a speaker and answers
 the other's; audio and visual features that see the same state, each with little of its own; faces that show emotion
 in ways of their own, and voices and faces of the test session that nobody has trained on. Its constants were chosen
-so that the paper's main effect can be seen on it: it cannot be evidence for that effect.
+so that a model of both streams collapses on audio alone, and masking repairs it: it cannot be evidence for that.
 """
 
 from __future__ import annotations
