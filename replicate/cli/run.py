@@ -39,8 +39,9 @@ def run(
     campaign = Campaign.prepare(
         names, profile, protocol, seeds, data, data_dir, device, jobs, out, keep_dropped=keep_dropped
     )
+    outputs.check()
     err_console = console.status()
-    todo = campaign.missing(repair and not dry_run)
+    todo = campaign.missing(repair, remove=not dry_run)
     err_console.print(campaign.describe(len(todo)), soft_wrap=True)
     for line in campaign.remarks():
         err_console.print(line, soft_wrap=True)

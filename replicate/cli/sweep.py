@@ -51,7 +51,7 @@ def sweep(
         campaign = replace(campaign, seeds=campaign.profile.seeds[:DEFAULT_SEEDS])
     prepared = Sweep.prepare(arm, trials, campaign)
     err_console = console.status()
-    todo = prepared.missing(repair and not dry_run)
+    todo = prepared.missing(repair, remove=not dry_run)
     err_console.print(prepared.describe(len(todo)), soft_wrap=True)
     for line in campaign.remarks():
         err_console.print(line, soft_wrap=True)

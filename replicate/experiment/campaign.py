@@ -173,13 +173,13 @@ class Campaign:
         """How long each stored run took to train, whenever that was."""
         return [run.record["seconds"] for run in map(self.store.get, self.tasks) if run is not None]
 
-    def missing(self, repair: bool = False) -> list[Task]:
+    def missing(self, repair: bool = False, remove: bool = True) -> list[Task]:
         """The runs that are still to be trained; with ``repair``, damaged ones are removed and among them.
 
         Raises:
             CorruptRun: naming every damaged folder, without ``repair``.
         """
-        return [self.tasks[key] for key in self.store.missing(self.tasks, repair)]
+        return [self.tasks[key] for key in self.store.missing(self.tasks, repair, remove)]
 
     def describe(self, todo: int) -> str:
         """One line on what is about to happen."""

@@ -55,10 +55,10 @@ class Statement:
     second_minus: str = ""
 
     @property
-    def cells(self) -> dict[str, int]:
+    def cells(self) -> list[tuple[str, int]]:
         """Every cell with the sign that it counts with in first - second."""
-        signed = {self.first: 1, self.second: -1} | ({self.first_minus: -1} if self.first_minus else {})
-        return signed | ({self.second_minus: 1} if self.second_minus else {})
+        signed = [(self.first, 1), (self.second, -1), (self.first_minus, -1), (self.second_minus, 1)]
+        return [(name, sign) for name, sign in signed if name]
 
 
 @dataclass(frozen=True)
@@ -121,23 +121,25 @@ def load() -> tuple[Rule, tuple[Claim, ...]]:
         if not statements:
             raise BadTable(f"{place}: a claim needs [[claims.statements]]")
         for statement in statements:
-            for cell in statement.cells:
+            for cell, _ in statement.cells:
                 _check_cell(cell, place)
         claims.append(build(Claim, each, place, statements=statements))
+        if claims[-1].number in (other.number for other in claims[:-1]):
+            raise BadTable(f"{place}: there is a claim number {claims[-1].number} above already")
     for key in content:
         raise BadTable(f"{where}: unknown key {key!r}: there are rule and claims")
     return rule, tuple(claims)
 
 
 def judge(results: Mapping[str, TableResult]) -> tuple[Rule, list[JudgedClaim]]:
-    """All claims of which at least one statement can be looked at, judged on tables by name."""
+    """All claims, judged on tables by name; none where no statement of any can be looked at."""
     rule, claims = load()
     judged = []
     for claim in claims:
         statements = tuple(_judge(statement, rule, results) for statement in claim.statements)
-        if any(statement.difference is not None for statement in statements):
-            judged.append(JudgedClaim(claim, statements, _outcome(statements)))
-    return rule, judged
+        judged.append(JudgedClaim(claim, statements, _outcome(statements)))
+    measured = any(each.difference is not None for claim in judged for each in claim.statements)
+    return rule, judged if measured else []
 
 
 def _outcome(statements: tuple[JudgedStatement, ...]) -> Outcome | None:
@@ -150,7 +152,7 @@ def _outcome(statements: tuple[JudgedStatement, ...]) -> Outcome | None:
 
 def _judge(statement: Statement, rule: Rule, results: Mapping[str, TableResult]) -> JudgedStatement:
     margin = rule.margins.of(statement.relation) if statement.margin is None else statement.margin
-    cells = {name: _cell(name, results) for name in statement.cells}
+    cells = {name: _cell(name, results) for name, _ in statement.cells}
     found = {name: cell for name, cell in cells.items() if cell is not None}
     published = _published(statement, found)
     if len(found) < len(cells):
@@ -167,7 +169,7 @@ def _judge(statement: Statement, rule: Rule, results: Mapping[str, TableResult])
 
 def _measured(statement: Statement, cells: Mapping[str, Cell]) -> NDArray[np.float64]:
     if statement.measure == "difference":
-        return np.sum([sign * np.asarray(cells[name].values) for name, sign in statement.cells.items()], axis=0)
+        return np.sum([sign * np.asarray(cells[name].values) for name, sign in statement.cells], axis=0)
     gains = np.asarray(cells[statement.first].by_class) - np.asarray(cells[statement.second].by_class)
     return gains.max(1) - gains.mean(1)
 
@@ -175,7 +177,7 @@ def _measured(statement: Statement, cells: Mapping[str, Cell]) -> NDArray[np.flo
 def _published(statement: Statement, cells: Mapping[str, Cell]) -> float | None:
     """The paper's own difference; nothing was published by class in numbers."""
     published = {name: cell.published for name, cell in cells.items()}
-    values = [sign * value for name, sign in statement.cells.items() if (value := published.get(name)) is not None]
+    values = [sign * value for name, sign in statement.cells if (value := published.get(name)) is not None]
     return sum(values) if len(values) == len(statement.cells) and statement.measure == "difference" else None
 
 

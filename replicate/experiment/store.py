@@ -92,8 +92,10 @@ class Store:
             raise corrupt(folder, str(error)) from error
         return record
 
-    def missing(self, keys: Iterable[str], repair: bool = False) -> list[str]:
-        """The runs that are still to be trained; with ``repair``, damaged ones are removed and among them.
+    def missing(self, keys: Iterable[str], repair: bool = False, remove: bool = True) -> list[str]:
+        """The runs that are still to be trained; with ``repair``, damaged ones are among them, and removed.
+
+        Without ``remove`` nothing is, for those who only ask.
 
         Raises:
             CorruptRun: naming every damaged folder, without ``repair``.
@@ -107,8 +109,9 @@ class Store:
             except CorruptRun as error:
                 damaged[key] = str(error)
                 if repair:
-                    self.remove(key)
                     absent.append(key)
+                    if remove:
+                        self.remove(key)
         if damaged and not repair:
             first, *others = damaged
             raise CorruptRun(damaged[first] + (f"; also damaged: {', '.join(others)}" if others else ""))

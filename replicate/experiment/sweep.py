@@ -79,9 +79,9 @@ class Sweep:
         specs = (self._spec(trial, seed) for seed in self.campaign.seeds for trial in self.trials)
         return graph(((spec, self.campaign.corpus) for spec in specs), self.campaign.device)
 
-    def missing(self, repair: bool = False) -> list[Task]:
+    def missing(self, repair: bool = False, remove: bool = True) -> list[Task]:
         """The runs that are still to be trained; with ``repair``, damaged ones are removed and among them."""
-        return [self.tasks[key] for key in self.campaign.store.missing(self.tasks, repair)]
+        return [self.tasks[key] for key in self.campaign.store.missing(self.tasks, repair, remove)]
 
     def train(self, todo: list[Task], listen: schedule.Listener) -> None:
         """Train ``todo``."""

@@ -24,7 +24,7 @@ def lines(judged: list[JudgedClaim]) -> list[list[str]]:
     """One list of texts per statement, in the order of ``HEADER``; the claim stands in its first line."""
     found = []
     for claim in judged:
-        head = [f"{claim.claim.number}. {claim.claim.text}", claim.outcome or "not all of its tables are there"]
+        head = [f"{claim.claim.number}. {claim.claim.text}", claim.outcome or "not all of its cells are measured"]
         for i, each in enumerate(claim.statements):
             found.append([*(head if i == 0 else ["", ""]), *_statement(each)])
     return found

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from replicate.experiment import claims as judging
+from replicate.experiment import definitions
 from replicate.experiment.campaign import Campaign
 from replicate.experiment.claims import JudgedClaim, Rule
 from replicate.experiment.results import TableResult
@@ -25,6 +26,16 @@ class Outputs:
     judged: list[JudgedClaim]
 
 
+def check() -> None:
+    """Read what is needed after training alone, so that a mistake in it shows before.
+
+    Raises:
+        BadTable: in ``claims.toml`` or ``figures.toml``.
+    """
+    judging.load()
+    figures.spec.load()
+
+
 def write(campaign: Campaign, seconds: float | None) -> Outputs:
     """Tables, claims, figures, the page and the manifest of a campaign whose runs are all finished.
 
@@ -38,13 +49,25 @@ def write(campaign: Campaign, seconds: float | None) -> Outputs:
     results = campaign.results()
     rule, judged = judging.judge({result.table.name: result for result in results})
     folder = campaign.folder
+    _sweep(folder, {result.table.name for result in results})
     for result in results:
         tables.write(result, folder)
     claims.write(rule, judged, results[0], folder)
     conditions = manifest.read(folder) if seconds is None else manifest.write(campaign, results, seconds)
     outputs = Outputs(folder, results, rule, judged)
-    page.write(outputs, figures.write(campaign, results), conditions)
+    drawn = figures.write(campaign, results)
+    for path in (folder / "figures").glob("*.*"):
+        if path.stem not in {figure.name for figure in drawn}:
+            path.unlink()
+    page.write(outputs, drawn, conditions)
     return outputs
+
+
+def _sweep(folder: Path, names: set[str]) -> None:
+    """Remove tables of an earlier command under other conditions: what lies in a folder belongs together."""
+    for name in set(definitions.table_names()) - names:
+        for suffix in tables.SUFFIXES:
+            (folder / f"{name}.{suffix}").unlink(missing_ok=True)
 
 
 def show(outputs: Outputs, names: list[str], console: Console) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from rich.table import Table as RichTable
 from replicate.experiment.results import Cell, TableResult
 from replicate.files import write_text
 from replicate.report import latex, text
+
+SUFFIXES = ("md", "tex", "csv", "json")
 
 
 def show(result: TableResult, console: Console) -> None:
@@ -92,12 +95,12 @@ def comma_separated(result: TableResult) -> str:
         + ["corpus", "protocol", "profile", "seeds", "values"]
     )
     where = [result.corpus, result.protocol, result.profile, " ".join(map(str, result.seeds))]
-    for name, cells in result.rows.items():
-        for context, cell in cells.items():
+    for row in result.table.rows:
+        for context, cell in text.shown(result, row).items():
             low, high = cell.summary.ci95 or (None, None)
-            spread = [cell.summary.mean, cell.summary.std, cell.summary.n, low, high]
+            spread = [_number(cell.summary.mean), cell.summary.std, cell.summary.n, low, high]
             writer.writerow(
-                [result.table.name, name, context, *spread, cell.published, cell.published_std, cell.verdict]
+                [result.table.name, row.name, context, *spread, cell.published, cell.published_std, cell.verdict]
                 + where
                 + [" ".join(map(repr, cell.values))]
             )
@@ -114,12 +117,12 @@ def as_json(result: TableResult) -> str:
         "seeds": list(result.seeds),
         "rows": [
             {
-                "row": name,
-                "cells": _cells(cells),
-                **({"needs": result.needs[name]} if name in result.needs else {}),
-                **({"beside": _cells(result.beside[name])} if name in result.beside else {}),
+                "row": row.name,
+                "cells": _cells(text.shown(result, row)),
+                **({"needs": result.needs[row.name]} if row.name in result.needs else {}),
+                **({"beside": _cells(result.beside[row.name])} if row.name in result.beside else {}),
             }
-            for name, cells in result.rows.items()
+            for row in result.table.rows
         ],
         "comparisons": [
             {
@@ -143,7 +146,7 @@ def _cells(cells: Mapping[str, Cell]) -> dict[str, Any]:
 
 def _cell(cell: Cell) -> dict[str, Any]:
     return {
-        "mean": cell.summary.mean,
+        "mean": _number(cell.summary.mean),
         "std": cell.summary.std,
         "n": cell.summary.n,
         "values": list(cell.values),
@@ -153,3 +156,8 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "published_std": cell.published_std,
         "verdict": cell.verdict,
     }
+
+
+def _number(mean: float) -> float | None:
+    """What was not measured is nothing, not NaN."""
+    return None if math.isnan(mean) else mean

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from replicate.experiment.definitions import Row
 from replicate.experiment.results import Cell, TableResult
 from replicate.experiment.statistics import Summary, smallest_p
 
@@ -91,7 +92,7 @@ def body(result: TableResult) -> list[list[str]]:
         for context in result.table.contexts:
             cell = result.rows[row.name].get(context)
             # Published values stay visible where nothing could be measured.
-            paper = cell or _unmeasured(row.published.get(context), row.published_std.get(context))
+            paper = shown(result, row).get(context)
             lacking = row.name in result.needs and context in row.contexts
             line.append(needs(result.needs[row.name]) if lacking else measured(cell))
             if result.table.in_paper:
@@ -124,6 +125,15 @@ def comparison_conditions(result: TableResult) -> str:
         "Differences are paired over seeds: mean, 95 % bootstrap interval, two-sided paired permutation test, Holm "
         f"correction for the number of comparisons in this table, {len(result.comparisons)}{floor}."
     )
+
+
+def shown(result: TableResult, row: Row) -> dict[str, Cell]:
+    """The cells of a row; those of a row that could not be trained hold what was published alone."""
+    measured_cells = result.rows[row.name]
+    return {
+        context: measured_cells.get(context) or _unmeasured(row.published.get(context), row.published_std.get(context))
+        for context in row.contexts
+    }
 
 
 def _unmeasured(value: float | None, std: float | None) -> Cell:

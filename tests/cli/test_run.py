@@ -71,13 +71,37 @@ def test_claims_that_rest_on_the_table_are_printed_and_written(again):
     folder, stdout, _ = again
     content = json.loads((folder / "claims.json").read_text())
     outcomes = {claim["number"]: claim["outcome"] for claim in content["claims"]}
-    # Two seeds decide nothing, and claim 7 needs table 1, too.
-    assert outcomes == {3: "undecided", 4: "undecided", 5: "undecided", 6: "undecided", 7: None, 8: "undecided"}
+    # Two seeds decide nothing, and half of the claims need other tables.
+    assert outcomes == dict.fromkeys((3, 4, 5, 6, 8), "undecided") | dict.fromkeys((1, 2, 7, 9, 10))
     for claim in content["claims"]:
-        said = [f"{claim['number']}. {claim['text']}", claim["outcome"] or "not all of its tables are there"]
+        said = [f"{claim['number']}. {claim['text']}", claim["outcome"] or "not all of its cells are measured"]
         assert said in list(map(cells, stdout.splitlines()))
         assert f"| {' | '.join(said)} |" in (folder / "claims.md").read_text()
     assert "With 2 seeds no p can be at or below 0.05: nothing can be decided" in stdout
+
+
+def test_tables_of_other_conditions_go(replicate, smoke_out, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(smoke_out, out)
+    folder = out / "synthetic-tiny" / "smoke-paper"
+    (folder / "table1.md").write_text("of an earlier command with other seeds")
+    (folder / "figures").mkdir(exist_ok=True)
+    (folder / "figures" / "figure3.png").write_text("of the same")
+    status, _, _ = replicate("run", "table2", "--profile", "smoke", "--seeds", "24,", "--jobs", 1, "--out", out)
+    assert status == 0 and "(24)" in (folder / "table2.md").read_text()
+    assert not (folder / "table1.md").exists() and not (folder / "figures" / "figure3.png").exists()
+
+
+def test_a_mistake_in_the_claims_shows_before_training(replicate, tmp_path, monkeypatch):
+    from replicate.experiment import tomlfile
+
+    shutil.copytree(tomlfile.folder(), tmp_path / "tables")
+    monkeypatch.setattr(tomlfile, "folder", lambda: tmp_path / "tables")
+    path = tmp_path / "tables" / "claims.toml"
+    path.write_text(path.read_text().replace("number = 4", "number = 3"))
+    status, _, stderr = replicate("run", "table3", "--profile", "smoke", "--jobs", 1, "--out", tmp_path / "out")
+    assert status == errors.BadTable.exit_code and "claim 4: there is a claim number 3" in stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_everything_that_is_written(smoke_results):
@@ -117,10 +141,12 @@ def test_damaged_runs_are_named_and_trained_again_when_told_to(replicate, smoke_
     keys = json.loads((out / "synthetic-tiny" / "smoke-paper" / "manifest.json").read_text())["runs"][:2]
     for key in keys:
         (out / "runs" / key / "predictions.npz").write_bytes(b"")
-    for more in ([], ["--dry-run", "--repair"]):
-        status, stdout, stderr = replicate(*command, *more)
-        assert status == errors.CorruptRun.exit_code and stdout == ""
-        assert all(key in stderr for key in keys) and "--repair" in stderr and stderr.count("\n") == 1
+    status, stdout, stderr = replicate(*command)
+    assert status == errors.CorruptRun.exit_code and stdout == ""
+    assert all(key in stderr for key in keys) and "--repair" in stderr and stderr.count("\n") == 1
+    status, stdout, _ = replicate(*command, "--dry-run", "--repair")
+    assert status == 0 and stdout.splitlines() == ["COGMEN-A, seed 24", "COGMEN-AV, seed 24"]
+    assert all((out / "runs" / key).is_dir() for key in keys)
     status, _, stderr = replicate(*command, "--repair")
     assert status == 0 and "12 runs, 10 finished, 2 to train" in stderr
     told = [line.split(";")[0] for line in stderr.splitlines() if line.startswith("run ")]

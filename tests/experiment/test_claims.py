@@ -4,7 +4,7 @@ import pytest
 
 from replicate.errors import BadTable, UnknownTable
 from replicate.experiment import claims, definitions
-from replicate.experiment.claims import judge, load
+from replicate.experiment.claims import Statement, judge, load
 from replicate.experiment.results import Cell, TableResult
 from replicate.experiment.statistics import smallest_p, summarise
 
@@ -195,15 +195,21 @@ def test_a_claim_is_all_its_statements(written, first, second, outcome):
     assert all(each.p is each.p_opposite is each.holds is None for each in missing)
 
 
-def test_a_claim_of_which_nothing_can_be_looked_at_is_left_out(written):
+def test_a_claim_of_which_nothing_can_be_looked_at_has_no_outcome(written):
     two = CLAIM + statement() + '[[claims]]\nnumber = 7\ntext = "Another"\n' + statement("above", *OTHER)
     written(two)
-    assert [judged.claim.number for judged in judge(pair(UP))[1]] == [1]
-    assert [judged.claim.number for judged in judge(second_table(UP))[1]] == [7]
+    assert [(judged.claim.number, judged.outcome is None) for judged in judge(pair(UP))[1]] == [(1, False), (7, True)]
+    assert [judged.outcome is None for judged in judge(second_table(UP))[1]] == [True, False]
+    # Where there is nothing at all to look at, there is nothing to print.
     assert judge({})[1] == []
     # A row that needs a stream which the corpus lacks has no cells.
     lacking = {"table2": result({"COGMEN-Mask/A": cell(UP)})}
     assert judge(lacking)[1] == []
+
+
+def test_a_cell_that_occurs_twice_counts_twice():
+    statement = Statement("t/a/AV", "above", "t/a/AV", first_minus="t/b/A", second_minus="t/c/A")
+    assert statement.cells == [("t/a/AV", 1), ("t/a/AV", -1), ("t/b/A", -1), ("t/c/A", 1)]
 
 
 @pytest.mark.parametrize(("seeds", "p"), [(1, 0.5), (4, 0.0625), (5, 0.03125)])

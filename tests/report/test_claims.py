@@ -47,7 +47,7 @@ table1/teacher/AV | -0.250 [-0.375, -0.125] | 0.031 | -0.010 |
 |  |  | table2/COGMEN-Mask/A | gains over (< 0.25) | table2/COGMEN-A/A | +0.125 [+0.000, +0.250] | 0.062 | – |
 | 6. On no emotion much more | undecided | table2/COGMEN-Mask/A | gains over (< 0.25) | table2/COGMEN-A/A | \
 +0.125 [+0.000, +0.250] | 0.062 | – |
-| 7. A better student | not all of its tables are there | table1/student/A | hardly above (< 0.0625) | \
+| 7. A better student | not all of its cells are measured | table1/student/A | hardly above (< 0.0625) | \
 table1/teacher/AV | -0.250 [-0.375, -0.125] | 0.031 | -0.010 |
 |  |  | table2/COGMEN-A/A | far above (> 0.125) | table2/COGMEN-AV/A | – | – | – |
 
@@ -132,7 +132,7 @@ def test_the_screen_shows_every_claim_once_and_how_it_was_judged():
     lines = [line.strip() for line in out.getvalue().splitlines()]
     for claim in JUDGED:
         (line,) = [line for line in lines if line.startswith(f"{claim.claim.number}. ")]
-        assert line.endswith(claim.outcome or "not all of its tables are there")
+        assert line.endswith(claim.outcome or "not all of its cells are measured")
     assert lines[0] == "The paper's claims on synthetic-tiny"
     assert any(line.startswith("Rule (tables/claims.toml)") for line in lines)
     assert any("n = 5 seeds" in line for line in lines)

@@ -133,7 +133,7 @@ def test_numbers_of_a_claim_and_its_outcome_in_words(tmp_path):
         "2. second ✓ reproduced",
         "5. fifth ✗ contradicted",
         "7. seventh ? undecided",
-        "9. ninth – not all of its tables are there",
+        "9. ninth – not all of its cells are measured",
     ]
     assert [words for _, words in found.all("li", "summary")] == [title[3:] for title in titles]
     assert [attributes["value"] for attributes, _ in found.all("li", "summary")] == ["2", "5", "7", "9"]

@@ -235,14 +235,20 @@ def test_json_of_everything_that_a_table_may_hold():
         },
     ]
     speech, hubert = content["rows"]
-    assert hubert == {"row": "HuBERT", "cells": {}, "needs": "hubert"}
+    assert (hubert["row"], hubert["needs"], list(hubert["cells"])) == ("HuBERT", "hubert", ["A", "AV"])
+    for empty in hubert["cells"].values():
+        assert (empty["mean"], empty["std"], empty["n"], empty["ci95"]) == (None, None, 0, None)
     assert "needs" not in speech and list(speech["beside"]) == ["A"]
     assert (speech["beside"]["A"]["mean"], speech["beside"]["A"]["published"]) == (0.75, 0.625)
 
 
-def test_a_row_that_could_not_be_trained_has_no_line_in_the_csv():
-    (line,) = csv.DictReader(io.StringIO(tables.comma_separated(everything())))
+def test_a_row_that_could_not_be_trained_has_its_published_values_in_the_csv():
+    line, *lacking = csv.DictReader(io.StringIO(tables.comma_separated(everything())))
     assert (line["table"], line["row"], line["context"]) == ("table3", "COGMEN-A", "A")
+    assert [(each["row"], each["context"], each["mean"], each["n"]) for each in lacking] == [
+        ("HuBERT", "A", "", "0"),
+        ("HuBERT", "AV", "", "0"),
+    ]
 
 
 def test_one_seed_is_compared_without_a_test_or_an_interval():
