@@ -28,6 +28,13 @@ _store = click.option(
 )
 
 
+def _existing(folder: Path) -> Path:
+    """A store that is to be looked through; a mistyped path must not pass as a sound one."""
+    if not folder.is_dir():
+        raise click.UsageError(f"there is no store at {folder}: give the folder of the runs with --store")
+    return folder
+
+
 @click.group()
 def runs() -> None:
     """List, show, verify and prune finished runs."""
@@ -115,7 +122,7 @@ def verify(chosen: tuple[str, ...], folder: Path) -> None:
     from replicate.experiment import inventory
     from replicate.experiment.store import Store
 
-    store = Store(folder)
+    store = Store(_existing(folder))
     keys = list(dict.fromkeys(inventory.find(store, key) for key in chosen)) if chosen else inventory.keys(store)
     damaged = 0
     for key in _watched(keys):
@@ -157,7 +164,7 @@ def prune(folder: Path, damaged: bool, unused: bool, results: Path | None, yes: 
     from replicate.experiment import prune as pruning
     from replicate.experiment.store import Store
 
-    store = Store(folder)
+    store = Store(_existing(folder))
     named = None
     if unused:
         place = results or folder.resolve().parent

@@ -57,10 +57,13 @@ def conditions(rule: Rule, result: TableResult) -> list[str]:
         "does, and is open otherwise. A claim is reproduced if all its statements hold, contradicted if one fails.",
     ]
     if smallest_p(n) > rule.level:
-        lines.append(f"With {n} seeds no p can be at or below {rule.level:g}: nothing can be decided. Use more seeds.")
+        lines.append(
+            f"With {text.count(n)} no p can be at or below {rule.level:g}: nothing can be decided. Use more seeds."
+        )
     return lines + [
         f"Measured on {result.corpus} ({result.corpus_hash[:12]}), protocol {result.protocol}, profile "
-        f"{result.profile}, n = {n} seeds; the paper's differences are of its published means on {text.PUBLISHED_ON}.",
+        f"{result.profile}, n = {text.count(n)}; the paper's differences are of its published means on "
+        f"{text.PUBLISHED_ON}.",
         *(note[0].upper() + note[1:] + "." for note in result.notes),
     ]
 

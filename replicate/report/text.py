@@ -37,6 +37,11 @@ def p_value(p: float | None) -> str:
     return "–" if p is None else f"{p:.3f}"
 
 
+def count(seeds: int) -> str:
+    """``1 seed``, ``5 seeds``."""
+    return f"{seeds} seed{'s' if seeds > 1 else ''}"
+
+
 def needs(stream: str) -> str:
     """What stands in the row of an arm that could not be trained."""
     return f"needs the {stream} stream"
@@ -52,8 +57,8 @@ def conditions(result: TableResult) -> list[str]:
     seeds = ", ".join(map(str, result.seeds))
     lines = [
         f"Measured on {result.corpus} ({result.corpus_hash[:12]}), protocol {result.protocol}, "
-        f"profile {result.profile}; weighted F1 on test, mean ± sample deviation over n = {len(result.seeds)} "
-        f"seeds ({seeds}); epoch chosen on dev.",
+        f"profile {result.profile}; weighted F1 on test, mean ± sample deviation over n = {count(len(result.seeds))} "
+        f"({seeds}); epoch chosen on dev.",
     ]
     cells = [cell for row in result.rows.values() for cell in row.values()]
     if result.table.in_paper:

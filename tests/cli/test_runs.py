@@ -111,8 +111,9 @@ def test_a_store_without_runs_says_so(replicate, store, there):
         f"no runs in {store.root}: `replicate run table2` trains some\n",
     )
     assert replicate("runs", "list", "--store", store.root, "--json") == (0, "[]\n", "")
-    assert replicate("runs", "verify", "--store", store.root) == (0, "", f"0 runs in {store.root}, none damaged\n")
-    assert replicate("runs", "prune", "--store", store.root) == (0, "", f"nothing to remove in {store.root}\n")
+    if there:
+        assert replicate("runs", "verify", "--store", store.root) == (0, "", f"0 runs in {store.root}, none damaged\n")
+        assert replicate("runs", "prune", "--store", store.root) == (0, "", f"nothing to remove in {store.root}\n")
     assert replicate("runs", "show", "a", "--store", store.root)[0] == errors.UnknownRun.exit_code
     assert store.root.exists() is there
 
@@ -355,3 +356,9 @@ def test_a_folder_that_is_no_store_loses_nothing(replicate, tmp_path):
 def test_every_option_is_documented(command):
     parameters = commands.runs.commands[command].params
     assert all(parameter.help for parameter in parameters if parameter.param_type_name == "option")
+
+
+@pytest.mark.parametrize("command", [["verify"], ["prune", "--yes"]])
+def test_a_store_that_is_not_there_is_no_sound_store(replicate, tmp_path, command):
+    status, stdout, stderr = replicate("runs", *command, "--store", tmp_path / "mistyped")
+    assert (status, stdout) == (2, "") and "no store at" in stderr and "mistyped" in stderr

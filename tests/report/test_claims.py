@@ -66,7 +66,7 @@ def test_markdown():
 @pytest.mark.parametrize(("n", "told"), [(1, True), (4, True), (5, False)])
 def test_too_few_seeds_are_told(n, told):
     text = claims.markdown(RULE, JUDGED, made(seeds=tuple(range(n))))
-    assert (f"With {n} seeds no p can be at or below 0.05: nothing can be decided." in text) is told
+    assert (f"With {n} seed{'s' * (n > 1)} no p can be at or below 0.05: nothing can be decided." in text) is told
 
 
 def test_one_seed_has_neither_interval_nor_p():
