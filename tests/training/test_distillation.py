@@ -83,7 +83,7 @@ def test_two_anchors_on_a_line():
 def test_gradients_are_those_of_small_steps(form, labels):
     student, teacher = normal(2, len(labels), 3, seed=5).double()
     negative = draw(labels, form)
-    torch.autograd.gradcheck(lambda x: triplet_loss(x, teacher, negative, form), student.requires_grad_())
+    assert torch.autograd.gradcheck(lambda x: triplet_loss(x, teacher, negative, form), student.requires_grad_())
 
 
 @pytest.mark.parametrize("form", FORMS)
