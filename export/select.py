@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -10,10 +9,9 @@ from typing import Any
 
 from replicate.corpus import Corpus, load
 from replicate.errors import NothingToExport, NotThisFormat
+from replicate.experiment.manifest import MANIFEST, read
 from replicate.experiment.store import Store, StoredRun
 from replicate.training.metrics import weighted_f1
-
-MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -51,13 +49,15 @@ def read_manifest(results: Path) -> dict[str, Any]:
         NothingToExport: it cannot be read.
     """
     try:
-        manifest = json.loads((results / MANIFEST).read_text(encoding="utf-8"))
+        manifest = read(results)
         source = manifest["source"]
         found = {"runs": manifest["deployable"], "store": results / manifest["store"], "source": source}
         if not all(isinstance(key, str) for key in found["runs"]) or not {"data", "data_dir"} <= source.keys():
             raise TypeError("its runs or source are malformed")
         return found
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except NotThisFormat as error:
+        raise NothingToExport(str(error)) from error
+    except (KeyError, TypeError, AttributeError) as error:
         raise NothingToExport(f"cannot read {results / MANIFEST} ({error}): run the table again") from error
 
 

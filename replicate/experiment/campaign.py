@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -14,18 +13,17 @@ from pathlib import Path
 
 from replicate.corpus import CATALOGUE, load
 from replicate.corpus.types import Corpus
-from replicate.errors import CorruptRun, MissingStream
+from replicate.errors import MissingStream
 from replicate.experiment import definitions, results, schedule
 from replicate.experiment.definitions import Profile, Row, Table
 from replicate.experiment.keys import run_key
+from replicate.experiment.manifest import peek
 from replicate.experiment.results import Cell, TableResult
 from replicate.experiment.store import Store
 from replicate.experiment.stored import StoredRun
 from replicate.experiment.tasks import Task, graph
 from replicate.training.data import require
 from replicate.training.settings import Protocol, RunSpec
-
-MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -224,13 +222,8 @@ class Campaign:
         found = []
         for seed in self.seeds:
             spec = self.spec(table, row, seed)
-            run = self.store.get(run_key(spec, self.corpus_of(table), self.device))
-            if run is None:
-                raise CorruptRun(
-                    f"the run of {spec.arm.name}, seed {seed} has gone from {self.store.root}: run the same command "
-                    "again"
-                )
-            found.append(run)
+            key = run_key(spec, self.corpus_of(table), self.device)
+            found.append(self.store.need(key, f"{spec.arm.name}, seed {seed}"))
         return found
 
     def results(self) -> list[TableResult]:
@@ -299,6 +292,6 @@ def _beside(table: Table) -> Table:
 def _measured_on(folder: Path) -> str | None:
     """Hash of the corpus that the tables in a results folder were measured on, None where there are none."""
     try:
-        return str(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["corpus"]["hash"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return str(peek(folder)["corpus"]["hash"])
+    except (KeyError, TypeError):
         return None

@@ -14,6 +14,7 @@ from typing import Literal
 from replicate.errors import NotThisFormat
 from replicate.experiment.inventory import damage, embedded, inside, keys, leftovers, size
 from replicate.experiment.keys import versions
+from replicate.experiment.manifest import MANIFEST
 from replicate.experiment.store import EMBEDDINGS, LOCKS, Store
 
 _LOCK = re.compile(r"[0-9a-f]{20}(-embeddings)?")
@@ -101,7 +102,7 @@ def named_runs(results: Path) -> set[str] | None:
     Raises:
         NotThisFormat: one of their files cannot be read, so that its runs would wrongly count as unused.
     """
-    files = [*results.rglob("manifest.json"), *results.rglob("sweep-*.json")]
+    files = [*results.rglob(MANIFEST), *results.rglob("sweep-*.json")]
     found: set[str] = set()
     for path in files:
         try:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from replicate.errors import NotThisFormat, ReplicateError, UnknownCorpus
+from replicate.errors import ReplicateError, UnknownCorpus
 from replicate.experiment import definitions
-from replicate.experiment.campaign import MANIFEST, Campaign
+from replicate.experiment.campaign import Campaign
+from replicate.experiment.manifest import MANIFEST, peek, read, unreadable
 
 
 def from_manifest(folder: Path) -> Campaign:
@@ -19,9 +18,8 @@ def from_manifest(folder: Path) -> Campaign:
     Raises:
         NotThisFormat: its manifest cannot be read. UnknownCorpus: the corpus has changed or gone.
     """
-    path = folder / MANIFEST
+    found = read(folder)
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         data_dir = found["source"]["data_dir"]
         campaign = Campaign.prepare(
             list(found["tables"]),
@@ -39,9 +37,11 @@ def from_manifest(folder: Path) -> Campaign:
         campaign = replace(campaign, device=str(found["device"]))
         known = str(found["corpus"]["hash"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NotThisFormat(f"cannot read {path} ({error}): run the table again") from error
+        raise unreadable(folder, error) from error
     if campaign.corpus.hash != known:
-        raise UnknownCorpus(f"corpus {campaign.corpus.name} has changed since {path} was written: run again")
+        raise UnknownCorpus(
+            f"corpus {campaign.corpus.name} has changed since {folder / MANIFEST} was written: run again"
+        )
     return campaign
 
 
@@ -51,10 +51,10 @@ def with_finished(campaign: Campaign) -> Campaign:
     So that results, claims and the page of one folder rest on all of its tables, whatever was asked for last.
     """
     try:
-        found = json.loads((campaign.folder / MANIFEST).read_text(encoding="utf-8"))
+        found = peek(campaign.folder)
         same = found["seeds"] == list(campaign.seeds) and found["device"] == campaign.device
         earlier = set(found["tables"]) if same else set()
-    except (OSError, ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         earlier = set()
     asked = {table.name for table in campaign.tables}
     names = [name for name in definitions.table_names() if name in asked | earlier]

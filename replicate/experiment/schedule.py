@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from replicate.corpus.types import Corpus
-from replicate.errors import CorruptRun, MissingDevice, WorkerDied
+from replicate.errors import MissingDevice, WorkerDied
 from replicate.experiment.store import Store
 from replicate.experiment.tasks import Task
 from replicate.training.run import Epoch, embed, train
@@ -116,9 +116,8 @@ def _run_one(task: Task, corpus: Corpus, store: Store, device: str, listen: List
 def _embeddings(task: Task, corpus: Corpus, store: Store) -> Tensor:
     """What the task's teacher makes of the training split."""
     spec = task.spec.teacher
-    run = store.get(task.teacher or "")
-    if run is None or spec is None:
-        raise CorruptRun(f"the teacher of {task.name} has gone from {store.root}: run the same command again")
+    assert task.teacher is not None and spec is not None
+    run = store.need(task.teacher, f"the teacher of {task.name}")
     return store.embeddings(run.folder.name, lambda: embed(run.model(), run.scaling(), spec, corpus))
 
 

@@ -69,6 +69,17 @@ class Store:
             raise corrupt(folder, str(error)) from error
         return StoredRun(folder, record)
 
+    def need(self, key: str, name: str) -> StoredRun:
+        """A run that must be there; ``name`` is what the reader knows it by.
+
+        Raises:
+            CorruptRun: it is damaged or not there.
+        """
+        run = self.get(key)
+        if run is None:
+            raise CorruptRun(f"the run of {name} has gone from {self.root}: run the same command again")
+        return run
+
     def _sha256(self, path: Path) -> str:
         """Hash of a file, remembered for as long as nobody writes to it: checkpoints are large, and asked for often."""
         status = path.stat()

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from replicate.errors import CorruptRun
 from replicate.experiment import schedule
 from replicate.experiment.campaign import Campaign
 from replicate.experiment.grid import Trial, arm_with_grid, trials
@@ -129,10 +128,4 @@ class Sweep:
         return Scores(summarise(values), values)
 
     def _run(self, trial: Trial, seed: int) -> StoredRun:
-        run = self.campaign.store.get(self.key(trial, seed))
-        if run is None:
-            raise CorruptRun(
-                f"the run of {trial.arm.name}, seed {seed} has gone from {self.campaign.store.root}: run the same "
-                "command again"
-            )
-        return run
+        return self.campaign.store.need(self.key(trial, seed), f"{trial.arm.name}, seed {seed}")

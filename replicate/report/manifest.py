@@ -1,4 +1,4 @@
-"""``manifest.json``: everything needed to repeat a set of tables."""
+"""Writing ``manifest.json``: everything needed to repeat a set of tables."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from replicate import __version__
-from replicate.errors import NotThisFormat
-from replicate.experiment.campaign import MANIFEST, Campaign
+from replicate.experiment.campaign import Campaign
 from replicate.experiment.keys import code_version
+from replicate.experiment.manifest import MANIFEST
 from replicate.experiment.results import TableResult
 from replicate.files import write_text
 
@@ -51,20 +51,6 @@ def write(campaign: Campaign, results: list[TableResult], seconds: float) -> dic
     }
     write_text(folder / MANIFEST, json.dumps(content, indent=1) + "\n")
     return content
-
-
-def read(folder: Path) -> dict[str, Any]:
-    """What ``write`` wrote.
-
-    Raises:
-        NotThisFormat: it cannot be read.
-    """
-    path = folder / MANIFEST
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return found
-    except (OSError, ValueError) as error:
-        raise NotThisFormat(f"cannot read {path} ({error}): run the table again") from error
 
 
 def _version(package: str) -> str | None:

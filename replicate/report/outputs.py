@@ -11,6 +11,7 @@ from replicate.experiment import claims as judging
 from replicate.experiment import definitions
 from replicate.experiment.campaign import Campaign
 from replicate.experiment.claims import JudgedClaim, Rule
+from replicate.experiment.manifest import read
 from replicate.experiment.results import TableResult
 from replicate.experiment.resume import with_finished
 from replicate.report import claims, figures, manifest, page, tables
@@ -53,7 +54,7 @@ def write(campaign: Campaign, seconds: float | None) -> Outputs:
     for result in results:
         tables.write(result, folder)
     claims.write(rule, judged, results[0], folder)
-    conditions = manifest.read(folder) if seconds is None else manifest.write(campaign, results, seconds)
+    conditions = read(folder) if seconds is None else manifest.write(campaign, results, seconds)
     outputs = Outputs(folder, results, rule, judged)
     drawn = figures.write(campaign, results)
     for path in (folder / "figures").glob("*.*"):

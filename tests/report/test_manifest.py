@@ -4,14 +4,13 @@ import platform
 import shlex
 from importlib.metadata import version
 
-import pytest
 import torch
 
 import replicate
 from replicate.corpus.synthetic import generate
-from replicate.errors import NotThisFormat
 from replicate.experiment.campaign import Campaign
 from replicate.experiment.keys import code_version
+from replicate.experiment.manifest import read
 from replicate.experiment.store import Store
 from replicate.report import manifest
 
@@ -72,14 +71,6 @@ def test_a_package_that_is_not_there_has_no_version(smoke_out, tmp_path, monkeyp
     monkeypatch.setattr(manifest, "_PACKAGES", ("no-such-package",))
     monkeypatch.setattr(Campaign, "folder", property(lambda self: tmp_path))
     content = manifest.write(campaign, results, 12.345)
-    assert manifest.read(tmp_path) == content
+    assert read(tmp_path) == content
     assert content["versions"]["no-such-package"] is None and content["wall_seconds"] == 12.3
     assert (tmp_path / content["store"]).resolve() == campaign.store.root.resolve()
-
-
-@pytest.mark.parametrize("content", [None, "", "{"])
-def test_a_manifest_that_cannot_be_read_is_named(tmp_path, content):
-    if content is not None:
-        (tmp_path / "manifest.json").write_text(content)
-    with pytest.raises(NotThisFormat, match=r"manifest\.json"):
-        manifest.read(tmp_path)
