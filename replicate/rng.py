@@ -6,8 +6,10 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
+import torch.utils.deterministic
 
 
 def derived_seed(seed: int, purpose: str) -> int:
@@ -37,11 +39,19 @@ def deterministic(threads: int = 1) -> Iterator[None]:
     """
     # cuBLAS reads this once, when CUDA starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
+    switches: Any = torch.utils.deterministic
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.get_num_threads(),
+        switches.fill_uninitialized_memory,
+    )
     torch.use_deterministic_algorithms(True)
+    # It fills memory that nobody reads before it is written, thousands of times an epoch.
+    switches.fill_uninitialized_memory = False
     torch.set_num_threads(threads)
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before[0])
         torch.set_num_threads(before[1])
+        switches.fill_uninitialized_memory = before[2]

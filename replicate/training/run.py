@@ -134,7 +134,8 @@ def embed(
 def make_optimizer(modules: Sequence[nn.Module], budget: Budget) -> torch.optim.Adam:
     """Adam as in the released code, over all that is trained."""
     trained = [p for module in modules for p in module.parameters() if p.requires_grad]
-    return torch.optim.Adam(trained, lr=budget.learning_rate, weight_decay=budget.weight_decay)
+    # One kernel for all of a step, instead of a dozen per parameter.
+    return torch.optim.Adam(trained, lr=budget.learning_rate, weight_decay=budget.weight_decay, fused=True)
 
 
 def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> Tensor:
