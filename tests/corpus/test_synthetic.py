@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from replicate.corpus.synthetic import PRESETS, REPLY, generate
+from replicate.corpus.synthetic import LOST, PITCHES, PRESETS, REPLY, generate
 from replicate.errors import UnknownCorpus
 
 
@@ -42,10 +42,35 @@ def test_emotion_persists_in_a_speaker_and_answers_the_other():
     assert np.mean(same_speaker) > 0.6 > np.mean(answers) > chance + 0.05
 
 
-def test_video_is_never_negative_and_no_video_is_never_seen():
-    visual = np.concatenate([d.features["visual"] for d in generate("synthetic-small").dialogues])
+def _columns(corpus, stream, splits):
+    return np.concatenate([d.features[stream] for split in splits for d in corpus.split(split)])
+
+
+def test_in_training_video_is_never_negative_and_never_lacking():
+    visual = _columns(generate("synthetic-small"), "visual", ("train", "dev"))
     assert visual.min() == 0
     assert (visual > 0).mean(1).min() > 0.3
+
+
+def test_features_fail_in_the_test_session_alone():
+    corpus = generate("synthetic")
+    pitch = _columns(corpus, "audio", ("train", "dev"))[:, -PITCHES:]
+    assert pitch.min() > 0.5
+    pitch, face = _columns(corpus, "audio", ("test",))[:, -PITCHES:], _columns(corpus, "visual", ("test",))
+    for what, columns in (("pitch", pitch), ("face", face)):
+        lost = (columns == 0).all(1)
+        assert abs(lost.mean() - LOST[what]) < 0.04
+        assert (columns[~lost] != 0).any(1).all()
+    rest = _columns(corpus, "audio", ("test",))[:, :-PITCHES]
+    assert (rest != 0).any(1).all(), "what fails is the pitch, not the voice"
+
+
+def test_pitch_rises_with_arousal():
+    corpus = generate("synthetic")
+    pitch = _columns(corpus, "audio", ("train",))[:, -PITCHES:].mean(1)
+    label = np.concatenate([d.labels for d in corpus.split("train")])
+    happy, sad, neutral, angry = (pitch[label == k].mean() for k in range(4))
+    assert sad < neutral < min(happy, angry)
 
 
 def test_an_unknown_name_is_refused():
