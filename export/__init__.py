@@ -1,1 +1,8 @@
-"""From a trained run to a file that people deploy: pick it, write ONNX, check it, time it."""
+"""From a trained run to a file that people deploy: pick it, write ONNX, check it, predict with it, time it.
+
+``export.Predictor`` needs numpy and onnxruntime alone.
+"""
+
+from export.predictor import BadBundle, BadInput, Prediction, Predictor, Spoken
+
+__all__ = ["BadBundle", "BadInput", "Prediction", "Predictor", "Spoken"]

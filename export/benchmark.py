@@ -1,38 +1,50 @@
-"""Times PyTorch and onnxruntime on the same inputs, and measures what both get on the test set."""
+"""Times an exported model against PyTorch on the same inputs, and measures what each gets on the test set."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
-from numpy.typing import NDArray
 
-from export.check import Inputs, check_file, example, session
+from export.bundle import open_run
+from export.check import Inputs, example, on_corpus
+from export.engines import FP32, Engine, available, make
+from export.predictor import INT8, MODEL
 from export.speech import SpeechModel
 from replicate.corpus.types import Corpus
-from replicate.experiment.store import StoredRun
-from replicate.rng import deterministic
 from replicate.training.metrics import weighted_f1
 
-UTTERANCES = 30
-BATCHES = (1, 32)
-THREADS = (1, 2)
+BATCHES, LENGTHS = (1, 8, 32, 128), (10, 30, 110, 500)
+USUAL_LENGTH = 30
 # Calls in a row before the next engine's turn: long enough for warm caches, short enough that a machine that
 # slows down slows all engines.
 TURN, WARM = 20, 3
+PEAK = 1024
 
-Engine = Callable[[Inputs], NDArray[np.float32]]
+
+@dataclass(frozen=True)
+class Shape:
+    """A kind of input: dialogues in a batch, utterances in each."""
+
+    batch: int
+    utterances: int
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Latency of one engine on one kind of input; milliseconds per call of the whole batch."""
+    """Latency of one engine on one kind of input; milliseconds per call of the whole batch.
+
+    Attributes:
+        share_of_peak: products with weights per second, as a share of this machine's matrix-multiply peak with as
+            many threads, measured in turns with the engines; for 32-bit onnxruntime alone.
+    """
 
     engine: str
     threads: int
@@ -42,24 +54,37 @@ class Timing:
     p90: float
     p99: float
     n: int
+    share_of_peak: float | None = None
+
+    @property
+    def per_second(self) -> float:
+        """Utterances per second at the median."""
+        return self.batch * self.utterances / self.p50 * 1e3
 
 
 @dataclass(frozen=True)
-class Accuracy:
-    """Weighted F1 of one engine on the corpus's test set, each dialogue alone."""
+class Row:
+    """One engine beside its times: score, size, memory; ``missing`` says why it did not run."""
 
     engine: str
-    test_f1: float
+    missing: str | None
+    test_f1: float | None = None
+    megabytes: float | None = None
 
 
-def verify(run: StoredRun, model: Path) -> None:
-    """Refuse to time a file that does not compute what its run does.
+def shapes(batches: Sequence[int], lengths: Sequence[int], full: bool) -> list[Shape]:
+    """Every batch at the usual length and every length alone; with ``full``, every batch at every length."""
+    usual = USUAL_LENGTH if USUAL_LENGTH in lengths else lengths[0]
+    chosen = [Shape(b, n) for b in batches for n in lengths if full or b == min(batches) or n == usual]
+    return sorted(chosen, key=lambda shape: (shape.batch, shape.utterances))
 
-    Raises:
-        ExportFailed: see ``check_file``.
-    """
-    with deterministic():
-        check_file(model, SpeechModel(run.model(), run.scaling(), "reference"), model)
+
+def flops(model: Path) -> int:
+    """Floating-point operations per utterance in products with weights: two for each weight of the exported file."""
+    graph = onnx.load(model).graph
+    sizes = {tensor.name: int(np.prod(tensor.dims)) for tensor in graph.initializer if len(tensor.dims) >= 2}
+    products = [node.input[1] for node in graph.node if node.op_type in ("Gemm", "MatMul", "Attention")]
+    return 2 * sum(sizes.get(name, 0) for name in products)
 
 
 def load_of_others() -> float | None:
@@ -70,69 +95,82 @@ def load_of_others() -> float | None:
     return load if load > (os.cpu_count() or 1) - 0.5 else None
 
 
-def engines(run: StoredRun, model: Path) -> dict[str, Callable[[int], Engine]]:
-    """What is compared, by name; each makes an engine for a number of threads."""
-    with deterministic():
-        reference = SpeechModel(run.model(), run.scaling(), "reference")
-        banded = SpeechModel(run.model(), run.scaling())
-    return {
-        "PyTorch, torch_geometric": lambda threads: _torch(reference),
-        "PyTorch, banded": lambda threads: _torch(banded),
-        "onnxruntime": lambda threads: _onnxruntime(model, threads),
-    }
+def time_all(
+    bundle: Path,
+    cases: Sequence[Shape],
+    threads: Sequence[int],
+    calls: int,
+    listen: Callable[[int, int, str], None] = lambda done, total, what: None,
+) -> list[Timing]:
+    """Time every engine on every shape with every number of threads, in turns on the same inputs.
 
-
-def time_all(run: StoredRun, model: Path, calls: int, listen: Callable[[str], None] = lambda _: None) -> list[Timing]:
-    """Time every engine with every number of threads and batch size, in turns on the same inputs.
-
-    ``listen`` hears what is about to be timed.
+    ``listen`` hears how many utterances were computed of how many, and what is timed now.
     """
-    makers = engines(run, model)
+    run = open_run(bundle)
     shape = SpeechModel(run.model(), run.scaling())
-    before = torch.get_num_threads()
+    operations = flops(bundle / MODEL)
+    before, done = torch.get_num_threads(), 0
+    total = len(threads) * sum(case.batch * case.utterances for case in cases)
     timings = []
     try:
-        for threads in THREADS:
-            torch.set_num_threads(threads)
-            made = {name: make(threads) for name, make in makers.items()}
-            for batch in BATCHES:
-                listen(f"batch {batch}, {threads} thread{'s' if threads > 1 else ''}")
-                seconds = _in_turns(made, example((UTTERANCES,) * batch, shape), calls)
-                for name, taken in seconds.items():
-                    p50, p90, p99 = (float(p) for p in np.percentile(np.array(taken) * 1e3, [50, 90, 99]))
-                    timings.append(Timing(name, threads, batch, UTTERANCES, p50, p90, p99, len(taken)))
+        for count in threads:
+            torch.set_num_threads(count)
+            made = {name: make(name, bundle, count) for name, why in available(bundle).items() if why is None}
+            peak = _peak()
+            for case in cases:
+                words = f"batch {case.batch}, {case.utterances} utterances, {_threads(count)}"
+                listen(done, total, words)
+                inputs = example((case.utterances,) * case.batch, shape)
+                taken = _in_turns(made | {"peak": peak}, inputs, calls)
+                timings += _timings(taken, case, count, operations)
+                done += case.batch * case.utterances
     finally:
         torch.set_num_threads(before)
     return timings
 
 
-def test_f1(run: StoredRun, model: Path, corpus: Corpus) -> list[Accuracy]:
-    """Weighted F1 on test of every engine."""
-    labels = np.concatenate([dialogue.labels for dialogue in corpus.split("test")])
-    found = []
-    for name, make in engines(run, model).items():
-        engine = make(1)
-        rows = [
-            engine(
-                {
-                    "audio": dialogue.features["audio"][None],
-                    "speaker": dialogue.speakers[None],
-                    "length": np.array([len(dialogue)]),
-                }
-            )[0]
-            for dialogue in corpus.split("test")
-        ]
-        found.append(Accuracy(name, weighted_f1(labels, np.concatenate(rows))))
-    return found
+def accuracy(bundle: Path, corpus: Corpus | None) -> list[Row]:
+    """Weighted F1 on test of every engine, each dialogue alone, and the size of its file."""
+    labels = open_run(bundle).labels("test")
+    rows = []
+    for name, why in available(bundle).items():
+        f1 = None
+        if why is None and corpus is not None:
+            f1 = weighted_f1(labels, on_corpus(make(name, bundle, 1), corpus, "test"))
+        file = {FP32: MODEL, "onnxruntime, int8": INT8}.get(name)
+        size = (bundle / file).stat().st_size / 1e6 if file and why is None else None
+        rows.append(Row(name, why, f1, size))
+    return rows
 
 
-def as_json(timings: list[Timing], accuracy: list[Accuracy], about: dict[str, Any]) -> dict[str, Any]:
+def as_json(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any]) -> dict[str, Any]:
     """The benchmark as other programs read it."""
     return {
         **about,
-        "milliseconds": [asdict(timing) for timing in timings],
-        "test": [asdict(entry) for entry in accuracy],
+        "milliseconds": [asdict(timing) | {"utterances_per_second": round(timing.per_second, 1)} for timing in timings],
+        "engines": [asdict(row) for row in rows],
     }
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' if count > 1 else ''}"
+
+
+def _timings(taken: dict[str, list[float]], case: Shape, threads: int, operations: int) -> list[Timing]:
+    """Percentiles of every engine; the peak's are what the 32-bit run is held against."""
+    best = 2 * PEAK**3 / float(np.median(taken.pop("peak")))
+    found = []
+    for name, seconds in taken.items():
+        p50, p90, p99 = (float(p) for p in np.percentile(np.array(seconds) * 1e3, [50, 90, 99]))
+        share = operations * case.batch * case.utterances / (p50 / 1e3) / best if name == FP32 else None
+        found.append(Timing(name, threads, case.batch, case.utterances, p50, p90, p99, len(seconds), share))
+    return found
+
+
+def _peak() -> Engine:
+    """A product of two square matrices: as fast as this machine multiplies."""
+    square = torch.rand(PEAK, PEAK)
+    return lambda _: (square @ square).numpy()
 
 
 def _in_turns(made: dict[str, Engine], inputs: Inputs, calls: int) -> dict[str, list[float]]:
@@ -152,16 +190,3 @@ def _in_turns(made: dict[str, Engine], inputs: Inputs, calls: int) -> dict[str, 
                 taken[name].append(time.perf_counter() - began)
         order = order[1:] + order[:1]
     return taken
-
-
-def _torch(model: SpeechModel) -> Engine:
-    def run(inputs: Inputs) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            return model(*(torch.from_numpy(inputs[name]) for name in ("audio", "speaker", "length"))).numpy()
-
-    return run
-
-
-def _onnxruntime(path: Path, threads: int) -> Engine:
-    runner = session(path, threads)
-    return lambda inputs: runner.run(None, inputs)[0]

@@ -1,9 +1,14 @@
-"""The parity gate: an ONNX file against the PyTorch reference, on single dialogues and mixed batches."""
+"""The ladder that an exported model has to climb: file, shapes, lengths, batches, the table's own score.
+
+Every rung is tried and every failure named, so that a reader sees all that is wrong at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -11,15 +16,40 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
+from export.predictor import FORMAT
 from export.speech import SpeechModel
-from replicate.errors import ExportFailed
-from replicate.rng import generator
+from replicate.corpus.types import Corpus
+from replicate.experiment.stored import StoredRun
+from replicate.rng import deterministic, generator
+from replicate.training.metrics import weighted_f1
 
-TOLERANCE = 1e-4
-LENGTHS = (1, 2, 7, 30, 110)
+TOLERANCE, ALONE_TOLERANCE = 1e-4, 1e-5
+LENGTHS = (1, 2, 7, 30, 110, 500)
 BATCHES = ((2, 1), (7, 30, 1), (110, 7, 30, 2, 1), (30,) * 8)
+# Who speaks: dialogues of one speaker have other relations than those of two.
+SPEAKERS: dict[str, Callable[[int], int] | None] = {
+    "drawn": None,
+    "all the first": lambda i: 0,
+    "all the second": lambda i: 1,
+    "alternating": lambda i: i % 2,
+}
+AXES: dict[str, list[str]] = {
+    "audio": ["batch", "utterances"],
+    "speaker": ["batch", "utterances"],
+    "length": ["batch"],
+    "probability": ["batch", "utterances"],
+}
 
-Inputs = dict[str, NDArray[np.generic]]
+Inputs = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One check: its name, whether it holds (None: it could not be tried), and what was found."""
+
+    name: str
+    holds: bool | None
+    found: str
 
 
 def session(path: Path, threads: int = 1) -> onnxruntime.InferenceSession:
@@ -30,41 +60,31 @@ def session(path: Path, threads: int = 1) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def check_file(path: Path, reference: SpeechModel, shown: Path) -> float:
-    """The largest difference of probabilities over all lengths and batches; ``shown`` is what errors call the file.
-
-    Raises:
-        ExportFailed: naming every case above 1e-4, or what onnx or onnxruntime refuse.
-    """
-    failed, largest = [], 0.0
-    try:
-        onnx.checker.check_model(str(path), full_check=True)
-        runner = session(path)
-        for lengths in [*((n,) for n in LENGTHS), *BATCHES]:
-            inputs = example(lengths, reference)
-            ours = runner.run(None, inputs)[0]
-            difference = max(
-                float(np.abs(ours[i, :n] - expected).max())
-                for i, (n, expected) in enumerate(zip(lengths, _alone(reference, inputs, lengths), strict=True))
-            )
-            largest = max(largest, difference)
-            if not difference <= TOLERANCE:  # a NaN fails, too
-                failed.append(f"lengths {', '.join(map(str, lengths))}: {difference:.1e}")
-    except OSError:
-        raise
-    except Exception as error:
-        # onnx and onnxruntime raise classes of their own without a common base.
-        reason = " ".join(str(error).split())[:300]
-        raise ExportFailed(f"{shown} cannot be run and is not to be used ({type(error).__name__}: {reason})") from error
-    if failed:
-        raise ExportFailed(
-            f"{shown} is not to be used: it differs from PyTorch by more than {TOLERANCE:g} for {'; '.join(failed)}; "
-            "compare your torch, onnx and onnxruntime with constraints.txt and export again"
-        )
-    return largest
+def as_function(runner: onnxruntime.InferenceSession) -> Callable[[Inputs], NDArray[Any]]:
+    """A session as a function of a padded batch."""
+    return lambda inputs: runner.run(None, inputs)[0]
 
 
-def example(lengths: tuple[int, ...], model: SpeechModel) -> Inputs:
+def climb(path: Path, run: StoredRun, corpus: Corpus | None) -> list[Rung]:
+    """Every rung for a file and the run that it was made of; ``corpus`` is what that run was trained on."""
+    with deterministic():
+        reference = SpeechModel(run.model(), run.scaling(), "reference")
+        banded = SpeechModel(run.model(), run.scaling())
+        rungs = [_attempt("onnx checker", lambda: _checker(path)), _attempt("one file", lambda: _one_file(path))]
+        rungs.append(_attempt("names and dynamic axes", lambda: _axes(path, len(reference.mean), run)))
+        rungs.append(_attempt("metadata", lambda: _metadata(path, run)))
+        try:
+            runner = session(path)
+        except Exception as error:  # onnxruntime's exceptions have no common base
+            return [*rungs, Rung("onnxruntime", False, _reason(error))]
+        rungs += _parity(runner, reference, banded)
+        rungs.append(_attempt("alone and in a batch", lambda: _alone_or_not(runner, reference)))
+        if corpus is None:
+            return [*rungs, Rung("test F1", None, f"needs the corpus {run.record['corpus']['name']}")]
+        return [*rungs, _attempt("test F1", lambda: _test_f1(runner, reference, run, corpus))]
+
+
+def example(lengths: tuple[int, ...], model: SpeechModel, speakers: str = "drawn") -> Inputs:
     """Random dialogues of the given lengths at the scale of the training features; padding is noise on purpose.
 
     Shapes:
@@ -73,14 +93,163 @@ def example(lengths: tuple[int, ...], model: SpeechModel) -> Inputs:
     draws = generator(0, f"example {lengths}")
     shape = (len(lengths), max(lengths))
     audio = torch.randn(*shape, len(model.mean), generator=draws) * model.deviation + model.mean
-    speaker = torch.randint(model.model.config.speakers, shape, generator=draws)
+    known = model.model.config.speakers
+    speaker = torch.randint(known, shape, generator=draws)
+    chosen = SPEAKERS[speakers]
+    if chosen is not None:
+        speaker = torch.tensor([chosen(i) % known for i in range(shape[1])]).expand(shape).contiguous()
     return {"audio": audio.numpy(), "speaker": speaker.numpy(), "length": np.array(lengths)}
 
 
+def on_corpus(run: Callable[[Inputs], NDArray[Any]], corpus: Corpus, split: Any) -> NDArray[Any]:
+    """Probabilities (N, classes) of a split, each dialogue alone."""
+    return np.concatenate(
+        [
+            run(
+                {
+                    "audio": dialogue.features["audio"][None],
+                    "speaker": dialogue.speakers[None],
+                    "length": np.array([len(dialogue)]),
+                }
+            )[0]
+            for dialogue in corpus.split(split)
+        ]
+    )
+
+
 @torch.no_grad()
-def _alone(reference: SpeechModel, inputs: Inputs, lengths: tuple[int, ...]) -> Iterator[NDArray[np.float32]]:
-    """What the reference says of each dialogue when it comes alone, without padding."""
-    for i, n in enumerate(lengths):
-        audio = torch.from_numpy(inputs["audio"][i : i + 1, :n])
-        speaker = torch.from_numpy(inputs["speaker"][i : i + 1, :n])
-        yield reference(audio, speaker, torch.tensor([n]))[0].numpy()
+def torch_outputs(model: SpeechModel, inputs: Inputs) -> NDArray[np.float32]:
+    """What a PyTorch form says of a batch."""
+    return model(*(torch.from_numpy(inputs[name]) for name in ("audio", "speaker", "length"))).numpy()
+
+
+def _attempt(name: str, check: Callable[[], str]) -> Rung:
+    """A rung whose check returns what it found, or raises what is wrong."""
+    try:
+        return Rung(name, True, check())
+    except OSError:
+        raise
+    except Exception as error:  # whatever onnx, onnxruntime or torch say of a bad file, the ladder goes on
+        return Rung(name, False, _reason(error))
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())[:300]
+    return text if isinstance(error, _Wrong) else f"{type(error).__name__}: {text}"
+
+
+class _Wrong(Exception):
+    """What a rung found wrong."""
+
+
+def _checker(path: Path) -> str:
+    onnx.checker.check_model(str(path), full_check=True)
+    model = onnx.load(path, load_external_data=False)
+    return f"opset {model.opset_import[0].version}, {len(model.graph.node)} nodes"
+
+
+def _one_file(path: Path) -> str:
+    model = onnx.load(path, load_external_data=False)
+    outside = [t.name for t in model.graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL]
+    if outside:
+        raise _Wrong(f"weights lie in another file: {', '.join(outside[:5])}")
+    return f"{path.stat().st_size / 1e6:.1f} MB"
+
+
+def _axes(path: Path, width: int, run: StoredRun) -> str:
+    graph = onnx.load(path, load_external_data=False).graph
+    last = {"audio": [width], "probability": [len(run.record["corpus"]["labels"])]}
+    expected = {name: axes + last.get(name, []) for name, axes in AXES.items()}
+    found = {
+        value.name: [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in [*graph.input, *graph.output]
+    }
+    if found != expected:
+        raise _Wrong(f"{found} where {expected} is needed")
+    return ", ".join(found)
+
+
+def _metadata(path: Path, run: StoredRun) -> str:
+    about = {entry.key: entry.value for entry in onnx.load(path, load_external_data=False).metadata_props}
+    if about.get("format") != FORMAT or run.record["key"] not in about.get("run", ""):
+        raise _Wrong(f"it says format {about.get('format')}, run {about.get('run')}; the run is {run.record['key']}")
+    return f"run {run.record['key']}"
+
+
+def _cases() -> Iterator[tuple[str, tuple[int, ...], str]]:
+    """Name, lengths and speakers of every input that the forms are compared on."""
+    for n in LENGTHS:
+        for speakers in SPEAKERS:
+            yield f"length {n}, speakers {speakers}", (n,), speakers
+    for lengths in BATCHES:
+        yield f"batch of lengths {', '.join(map(str, lengths))}", lengths, "drawn"
+
+
+def _parity(runner: onnxruntime.InferenceSession, reference: SpeechModel, banded: SpeechModel) -> list[Rung]:
+    """Banded form and file against the reference: largest difference of probabilities, and the same emotion."""
+    wrong: dict[str, list[str]] = {"banded form": [], "onnxruntime": []}
+    largest = dict.fromkeys(wrong, 0.0)
+    cases = 0
+    for name, lengths, speakers in _cases():
+        inputs = example(lengths, reference, speakers)
+        expected = torch_outputs(reference, inputs)
+        forms: dict[str, Callable[[Inputs], NDArray[Any]]] = {
+            "banded form": lambda i: torch_outputs(banded, i),
+            "onnxruntime": as_function(runner),
+        }
+        cases += 1
+        for form, outputs in forms.items():
+            try:
+                ours = outputs(inputs)
+                difference = float(np.abs(ours - expected).max())
+            except Exception as error:  # see _attempt
+                wrong[form].append(f"{name}: {_reason(error)[:80]}")
+                continue
+            largest[form] = max(largest[form], difference)
+            if not difference <= TOLERANCE:  # a NaN fails, too
+                wrong[form].append(f"{name}: {difference:.1e}")
+            elif (ours.argmax(-1) != expected.argmax(-1)).any():
+                wrong[form].append(f"{name}: another emotion")
+    return [
+        Rung(
+            f"{form} against torch_geometric",
+            not wrong[form],
+            f"more than {TOLERANCE:g} for {'; '.join(wrong[form])}"
+            if wrong[form]
+            else f"largest difference {largest[form]:.1e} in {cases} cases (limit {TOLERANCE:g})",
+        )
+        for form in wrong
+    ]
+
+
+def _alone_or_not(runner: onnxruntime.InferenceSession, model: SpeechModel) -> str:
+    """A dialogue gives the same alone and inside a batch, whatever stands in the padding."""
+    wrong, largest = [], 0.0
+    for lengths in BATCHES:
+        inputs = example(lengths, model)
+        together = runner.run(None, inputs)[0]
+        for i, n in enumerate(lengths):
+            one = {"audio": inputs["audio"][i : i + 1, :n], "speaker": inputs["speaker"][i : i + 1, :n]}
+            alone = runner.run(None, one | {"length": np.array([n])})[0][0]
+            difference = float(np.abs(together[i, :n] - alone).max())
+            largest = max(largest, difference)
+            if not difference <= ALONE_TOLERANCE:
+                wrong.append(f"length {n} of {', '.join(map(str, lengths))}: {difference:.1e}")
+    if wrong:
+        raise _Wrong("; ".join(wrong))
+    return f"largest difference {largest:.1e} (limit {ALONE_TOLERANCE:g})"
+
+
+def _test_f1(runner: onnxruntime.InferenceSession, reference: SpeechModel, run: StoredRun, corpus: Corpus) -> str:
+    """The file's F1 on test is the table's; under attention to padding, which deployment leaves out, the model's."""
+    labels = run.labels("test")
+    ours = weighted_f1(labels, on_corpus(as_function(runner), corpus, "test"))
+    table = weighted_f1(labels, run.log_prob("test", "A"))
+    if run.record["protocol"]["attend_padding"]:
+        expected = weighted_f1(labels, on_corpus(lambda i: torch_outputs(reference, i), corpus, "test"))
+        said = f"{ours:.4f}, as PyTorch without padding; the table's, with padding: {table:.4f}"
+    else:
+        expected, said = table, f"{ours:.4f}, as in the table"
+    if ours != expected:
+        raise _Wrong(f"{ours:.4f} where {expected:.4f} is expected")
+    return said

@@ -8,6 +8,7 @@ from statistics import mean
 from typing import Any
 
 from replicate.corpus import Corpus, load
+from replicate.corpus.types import SPLITS
 from replicate.errors import NothingToExport, NotThisFormat
 from replicate.experiment.manifest import MANIFEST, read
 from replicate.experiment.store import Store, StoredRun
@@ -20,14 +21,40 @@ class Choice:
 
     Attributes:
         results: the folder whose manifest it came from.
-        mean_dev_f1: of each arm that can run on speech alone, best first.
-        dev_f1: of the chosen run.
+        runs: of each arm that can run on speech alone, its runs; the best arm first.
+        asked: whether a user named the run or the arm, so that it need not be the best.
     """
 
     run: StoredRun
     results: Path
-    mean_dev_f1: dict[str, float]
-    dev_f1: float
+    runs: dict[str, list[StoredRun]]
+    asked: bool = False
+
+    @property
+    def mean_dev_f1(self) -> dict[str, float]:
+        """Mean weighted F1 on dev from audio alone, of each arm."""
+        return {arm: mean(map(dev_f1, runs)) for arm, runs in self.runs.items()}
+
+    @property
+    def dev_f1(self) -> float:
+        """Weighted F1 on dev from audio alone, of the chosen run."""
+        return dev_f1(self.run)
+
+    @property
+    def siblings(self) -> list[StoredRun]:
+        """All runs of the chosen run's arm."""
+        return self.runs[name_of(self.run)]
+
+
+def name_of(run: StoredRun) -> str:
+    """The arm's name."""
+    name: str = run.record["arm"]["name"]
+    return name
+
+
+def dev_f1(run: StoredRun) -> float:
+    """Weighted F1 on dev from audio alone."""
+    return weighted_f1(run.labels("dev"), run.log_prob("dev", "A"))
 
 
 def newest_results(folder: Path) -> Path:
@@ -61,59 +88,62 @@ def read_manifest(results: Path) -> dict[str, Any]:
         raise NothingToExport(f"cannot read {results / MANIFEST} ({error}): run the table again") from error
 
 
-def best_speech_run(results: Path) -> Choice:
+def choose(results: Path, arm: str | None = None, key: str | None = None) -> Choice:
     """The arm with the best mean dev weighted F1 from audio alone, and of it the seed with the best.
 
-    Models that hear HuBERT features stay out: an exported file takes the features of the corpus's audio stream.
+    ``arm`` takes that arm instead, ``key`` (or its beginning) that run. Models that hear HuBERT features stay out: an
+    exported file takes the features of the corpus's audio stream.
 
     Raises:
-        NothingToExport: no run of the folder can be tested on audio alone. CorruptRun: a run is damaged.
+        NothingToExport: no run of the folder can be tested on audio alone, or not the one asked for.
+        CorruptRun: a run is damaged.
     """
     manifest = read_manifest(results)
     store = Store(manifest["store"])
-    scores: dict[str, list[tuple[float, StoredRun]]] = {}
-    for key in manifest["runs"]:
-        run = store.get(key)
+    found: dict[str, list[StoredRun]] = {}
+    for listed in manifest["runs"]:
+        run = store.get(listed)
         if run is None:
-            raise NothingToExport(f"run {key} is not in {store.root}: run the table again, or copy its runs/ along")
-        f1 = weighted_f1(run.labels("dev"), run.log_prob("dev", "A"))
-        scores.setdefault(run.record["arm"]["name"], []).append((f1, run))
-    if not scores:
+            raise NothingToExport(f"run {listed} is not in {store.root}: run the table again, or copy its runs/ along")
+        found.setdefault(name_of(run), []).append(run)
+    if not found:
         raise NothingToExport(f"no model in {results} works on speech alone: run a table with A inference")
-    means = {arm: mean(f1 for f1, _ in runs) for arm, runs in scores.items()}
-    ranked = dict(sorted(means.items(), key=lambda item: -item[1]))
-    f1, run = max(scores[next(iter(ranked))], key=lambda item: item[0])
-    return Choice(run, results, ranked, f1)
+    ranked = dict(sorted(found.items(), key=lambda item: -mean(map(dev_f1, item[1]))))
+    if key is not None:
+        asked = [run for runs in ranked.values() for run in runs if run.record["key"].startswith(key)]
+        if len(asked) != 1:
+            raise NothingToExport(
+                f"{len(asked)} runs of {results} that work on speech alone have a key that begins with {key!r}: "
+                "`replicate runs list` shows all keys"
+            )
+        return Choice(asked[0], results, ranked, True)
+    if arm is not None and arm not in ranked:
+        raise NothingToExport(f"no arm {arm!r} in {results} works on speech alone, only {', '.join(ranked)}")
+    return Choice(max(ranked[arm or next(iter(ranked))], key=dev_f1), results, ranked, arm is not None)
 
 
-def exported_run(results: Path, model: Path | None = None) -> tuple[Path, StoredRun, Corpus]:
-    """An exported file, the run it was made from, and the corpus that run was trained on.
-
-    ``model`` is the file; None takes the one that ``replicate export onnx`` writes by default.
+def corpus_of(run: StoredRun, data: str | Path, data_dir: str | Path | None = None) -> Corpus | None:
+    """The corpus as a run was trained on it, without the dialogues that its table left out; None if it is another.
 
     Raises:
-        NothingToExport: no such file, or its run or corpus is not the one of ``results``.
-        NotThisFormat: the file is no model of ours.
+        ReplicateError: it cannot be loaded.
     """
-    path = model or results / "export" / "model.onnx"
-    if not path.is_file():
-        raise NothingToExport(f"no model at {path}: run `replicate export onnx --results {results}` first")
-    manifest = read_manifest(results)
-    key = _metadata(path).get("run", "")
-    run = Store(manifest["store"]).get(key) if key else None
-    if run is None:
-        raise NothingToExport(f"{path} was not exported from {results}: export it again, or give its --results")
-    corpus = load(manifest["source"]["data"], manifest["source"]["data_dir"])
-    if corpus.hash != run.record["corpus"]["hash"]:
-        raise NothingToExport(f"corpus {corpus.name} has changed since {path} was trained: run the table again")
-    return path, run, corpus
+    corpus = load(data, data_dir)
+    known = {str(id_) for split in SPLITS for id_ in run.dialogues(split)}
+    left_out = [dialogue.id for dialogue in corpus.dialogues if dialogue.id not in known]
+    if len(left_out) < len(corpus.dialogues):
+        corpus = corpus.without(left_out)
+    return corpus if corpus.hash == run.record["corpus"]["hash"] else None
 
 
-def _metadata(path: Path) -> dict[str, str]:
-    import onnx
-    from google.protobuf.message import DecodeError
+def corpus_of_results(results: Path, run: StoredRun) -> Corpus:
+    """The corpus behind a results folder.
 
-    try:
-        return {entry.key: entry.value for entry in onnx.load(path, load_external_data=False).metadata_props}
-    except (DecodeError, OSError) as error:
-        raise NotThisFormat(f"{path} is no ONNX file ({error}): export it again") from error
+    Raises:
+        NothingToExport: it has changed since. ReplicateError: it cannot be loaded.
+    """
+    source = read_manifest(results)["source"]
+    corpus = corpus_of(run, source["data"], source["data_dir"])
+    if corpus is None:
+        raise NothingToExport(f"corpus {source['data']} has changed since {results} was trained: run the table again")
+    return corpus

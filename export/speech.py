@@ -20,7 +20,7 @@ class SpeechModel(nn.Module):
 
     Args:
         scaling: of every stream the model was trained on, in the order of its input; must hold ``audio``.
-        form: which execution of the graph part to run; only ``banded`` can be exported.
+        form: which execution of the graph part to run. What is exported is ``LeanModel``.
     """
 
     mean: Tensor
@@ -31,9 +31,6 @@ class SpeechModel(nn.Module):
         self.model = model.eval()
         self.model.rnn.attend_padding = False
         self.form = form
-        if form == "banded":
-            for layer in self.model.rnn.transformer_encoder.layers:
-                layer.self_attn.batch_first = False  # see _context
         names = list(scaling)
         widths = [len(scaling[name].mean) for name in names]
         self.before = sum(widths[: names.index("audio")])
@@ -52,7 +49,7 @@ class SpeechModel(nn.Module):
         present = torch.arange(utterances, device=audio.device) < length[:, None]
         x = (audio - self.mean) / self.deviation * present[..., None]
         x = torch.cat([x.new_zeros(batch, utterances, self.before), x, x.new_zeros(batch, utterances, self.after)], -1)
-        node = self._context(x, present).flatten(0, 1)
+        node = self.model.rnn(x, present).flatten(0, 1)
         # Every row of padding counts as a dialogue of its own, so that no real utterance hears it.
         number = torch.arange(batch, device=audio.device)[:, None].expand(batch, utterances).flatten()
         alone = -1 - torch.arange(batch * utterances, device=audio.device)
@@ -62,16 +59,3 @@ class SpeechModel(nn.Module):
         graph = edge_list(band, len(node)) if self.form == "reference" else band
         probability = self.model.classify(node, graph).log_prob.exp()
         return probability.view(batch, utterances, config.classes) * present[..., None]
-
-    def _context(self, x: Tensor, present: Tensor) -> Tensor:
-        """The context extractor: (batch, utterances, width) to (batch, utterances, hidden).
-
-        In the form for export the encoder runs with utterances first. With the batch first, torch transposes inside
-        the attention, and torch 2.6's exporter freezes the sizes of what is transposed before a linear layer.
-        """
-        rnn = self.model.rnn
-        if self.form == "reference":
-            return rnn(x, present)
-        absent = torch.zeros_like(x[..., 0]).masked_fill(~present, -torch.inf)
-        encoded = rnn.transformer_encoder(x.transpose(0, 1).contiguous(), src_key_padding_mask=absent)
-        return rnn.transformer_out(encoded).transpose(0, 1)

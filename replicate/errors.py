@@ -150,7 +150,7 @@ class NothingToExport(ReplicateError):
 
 
 class ExportFailed(ReplicateError):
-    """The exported model does not compute what the trained one does; no file was left."""
+    """The exported model does not compute what the trained one does."""
 
     exit_code = 32
 
@@ -165,6 +165,18 @@ class UnknownRun(ReplicateError):
     """No run in the store has the key that was asked for, or several begin like it."""
 
     exit_code = 35
+
+
+class BadBundle(ReplicateError):
+    """An exported bundle is not as it was written, or the folder is none."""
+
+    exit_code = 36
+
+
+class BadInput(ReplicateError):
+    """Features to predict from that the model cannot take."""
+
+    exit_code = 37
 
 
 INTERRUPTED_EXIT_CODE = 130

@@ -68,10 +68,11 @@ def write_text(target: Path, text: str) -> None:
 
 
 @contextmanager
-def atomic_folder(target: Path) -> Iterator[Path]:
+def atomic_folder(target: Path, replace: bool = False) -> Iterator[Path]:
     """A temporary folder beside ``target`` that becomes it when the block ends without an exception.
 
-    Where ``target`` appeared meanwhile (another process was faster), the new folder is dropped.
+    Where ``target`` appeared meanwhile (another process was faster), the new folder is dropped; with ``replace``,
+    it takes the old one's place.
 
     Raises:
         DiskFull, CannotWrite: ``target`` cannot be written.
@@ -82,18 +83,24 @@ def atomic_folder(target: Path) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".partial-{target.name[:16]}-"))
     except OSError as error:
         raise from_os_error(error, target) from error
+    old = temporary.with_name(f"{temporary.name}-old")
     try:
         yield temporary
         temporary.chmod(0o755)
+        if replace and target.exists():
+            target.rename(old)  # a folder that is not empty cannot be renamed over
         try:
             temporary.rename(target)
         except OSError as error:
+            if old.exists():
+                old.rename(target)
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
     except OSError as error:
         raise from_os_error(error, target) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def sha256(path: Path) -> str:

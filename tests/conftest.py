@@ -13,7 +13,7 @@ import torch
 from replicate.cli import main
 
 if TYPE_CHECKING:
-    from export.select import Choice
+    from export.bundle import Bundle
 
 
 class Outcome(NamedTuple):
@@ -62,11 +62,11 @@ def smoke_results(smoke_out: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def smoke_model(smoke_results: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Choice, Path, float]:
-    """The smoke table's best model for speech, its exported file, its distance to PyTorch; do not write beside it."""
-    from export.onnx_file import write
-    from export.select import best_speech_run
+def smoke_bundle(smoke_results: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The bundle of the smoke table's best model for speech; do not write into it."""
+    from export import bundle
+    from export.select import choose, corpus_of_results
 
-    path = tmp_path_factory.mktemp("export") / "model.onnx"
-    choice = best_speech_run(smoke_results)
-    return choice, path, write(choice, path)
+    choice = choose(smoke_results)
+    corpus = corpus_of_results(smoke_results, choice.run)
+    return bundle.write(choice, corpus, tmp_path_factory.mktemp("export") / "bundle")

@@ -123,3 +123,28 @@ def test_text_is_utf8_and_makes_its_folders(tmp_path):
 def test_sha256(tmp_path, content):
     (tmp_path / "file").write_bytes(content)
     assert sha256(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+
+
+def test_with_replace_the_new_folder_takes_the_old_ones_place(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "old").write_text("old")
+    with atomic_folder(tmp_path / "run", replace=True) as temporary:
+        (temporary / "a").write_text("new")
+        assert left(tmp_path / "run") == {"old": "old"}
+    assert left(tmp_path) == {"run": "folder"} and left(tmp_path / "run") == {"a": "new"}
+
+
+def test_where_the_new_folder_cannot_be_put_the_old_one_comes_back(tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "old").write_text("old")
+    rename = Path.rename
+
+    def refuse(self, target):
+        if self.name.startswith(".partial-") and not self.name.endswith("-old"):
+            raise PermissionError(13, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(CannotWrite), atomic_folder(tmp_path / "run", replace=True) as temporary:
+        (temporary / "a").write_text("new")
+    assert left(tmp_path) == {"run": "folder"} and left(tmp_path / "run") == {"old": "old"}

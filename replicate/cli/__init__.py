@@ -15,6 +15,7 @@ from replicate.cli.benchmark import benchmark
 from replicate.cli.check import check
 from replicate.cli.data import data
 from replicate.cli.export import export
+from replicate.cli.predict import predict
 from replicate.cli.report import report
 from replicate.cli.run import run
 from replicate.cli.runs import runs
@@ -32,7 +33,7 @@ def cli() -> None:
     """
 
 
-for command in (run, report, export, benchmark, runs, sweep, data, check):
+for command in (run, report, export, predict, benchmark, runs, sweep, data, check):
     cli.add_command(command)
 
 

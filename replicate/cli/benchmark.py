@@ -1,8 +1,9 @@
-"""``replicate benchmark``: how fast the exported model is."""
+"""``replicate benchmark``: how fast an exported model is."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,44 +11,112 @@ from replicate.cli import console, options
 
 
 @click.command()
+@click.argument("bundle", type=click.Path(path_type=Path), required=False)
 @options.results
-@click.option(
-    "--model", type=click.Path(path_type=Path), help="ONNX file (default: the one exported from the results)."
-)
 @click.option("--calls", type=click.IntRange(1), default=200, show_default=True, help="Timed calls of each engine.")
-def benchmark(results: Path, model: Path | None, calls: int) -> None:
-    """Time PyTorch against onnxruntime.
+@click.option("--batch", "batches", type=click.IntRange(1), multiple=True, help="Dialogues a call (1, 8, 32, 128).")
+@click.option("--length", "lengths", type=click.IntRange(1, 2000), multiple=True, help="Utterances (10, 30, 110, 500).")
+@click.option("--threads", type=click.IntRange(1), multiple=True, help="Threads (1, and all cores).")
+@click.option("--full", is_flag=True, help="Every batch at every length: hours instead of minutes.")
+@click.option("--data", metavar="NAME|PATH", help="The bundle's corpus, where it has no name or lies elsewhere.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder that holds the files of a named corpus.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for what is written (default: beside the bundle).")
+def benchmark(
+    bundle: Path | None,
+    results: Path,
+    calls: int,
+    batches: tuple[int, ...],
+    lengths: tuple[int, ...],
+    threads: tuple[int, ...],
+    full: bool,
+    data: str | None,
+    data_dir: Path | None,
+    out: Path | None,
+) -> None:
+    """Time PyTorch against onnxruntime, on the CPU.
 
-    Both get the same inputs: 30 utterances, batch 1 and 32, 1 and 2 threads, on the CPU; their F1 on the test set
-    stands beside the times. The engines take turns, so that a machine that slows down slows all of them; yet with
-    two threads a machine that is busy otherwise can spoil any ratio, and is reported.
+    BUNDLE is the folder that `replicate export onnx` wrote (default: the newest results' one). All engines get the same
+    inputs and take turns, so that a machine that slows down slows all of them; yet with several threads a machine that
+    is busy otherwise can spoil any ratio, and is reported. Their F1 on the test set stands beside the times.
     """
+    import os
+
+    from export import benchmark as timing
+    from export import bundle as bundles
+    from export.select import newest_results
+    from replicate.errors import ExportFailed
+
+    folder = bundle or newest_results(results) / "export"
+    run = bundles.open_run(folder)
+    corpus = bundles.corpus_for(run, data, data_dir)
+    err = console.status()
+    with err.status("checking the bundle"):
+        failed = [rung for rung in bundles.check(folder, None) if rung.holds is False]
+    if failed:
+        raise ExportFailed(f"{folder} is not timed, it computes something else: {failed[0].name} ({failed[0].found})")
+    busy = timing.load_of_others()
+    if busy is not None:
+        err.print(f"warning: this machine is busy (load {busy:.1f}): the times below tell more of that than of models")
+    cases = timing.shapes(batches or timing.BATCHES, lengths or timing.LENGTHS, full)
+    counts = tuple(dict.fromkeys(threads or (1, os.cpu_count() or 1)))
+    with err.status("F1 on test"):
+        rows = timing.accuracy(folder, corpus)
+    timings = _timed(folder, cases, counts, calls)
+    _write(out or folder.parent / "benchmark", timings, rows, _about(folder, run.record))
+
+
+def _timed(folder: Path, cases: Any, counts: tuple[int, ...], calls: int) -> Any:
+    """All timings, with a bar that knows how many utterances are left."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from export import benchmark as timing
+
+    err = console.status()
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
+        task = progress.add_task("timing", total=None)
+
+        def tell(done: int, total: int, what: str) -> None:
+            progress.update(task, completed=done, total=total, description=what)
+            if not err.is_terminal:
+                err.print(f"timing {what} ({100 * done // total} % done)")
+
+        return timing.time_all(folder, cases, counts, calls, tell)
+
+
+def _about(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
+    import os
+
+    import torch
+
+    from export import benchmark as timing
+    from replicate.report.manifest import processor
+
+    return {
+        "bundle": str(folder),
+        "run": record["key"],
+        "arm": record["arm"]["name"],
+        "seed": record["seed"],
+        "corpus": record["corpus"]["name"],
+        "flops": timing.flops(folder / "model.onnx"),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "gpu": "GPU: not timed by this version." if torch.cuda.is_available() else "GPU: none on this machine.",
+        "versions": record["versions"],
+    }
+
+
+def _write(target: Path, timings: Any, rows: Any, about: dict[str, Any]) -> None:
     import json
 
     from export import benchmark as timing
     from export import report
-    from export.select import exported_run, newest_results
-    from replicate.files import write_text
+    from replicate.files import atomic_path, write_text
 
-    folder = newest_results(results)
-    path, run, corpus = exported_run(folder, model)
-    err = console.status()
-    timing.verify(run, path)
-    busy = timing.load_of_others()
-    if busy is not None:
-        err.print(f"warning: this machine is busy (load {busy:.1f}): the times below tell more of that than of models")
-    with err.status("F1 on test") as status:
-
-        def tell(what: str) -> None:
-            # A status line moves only in a terminal.
-            status.update(f"timing {what}")
-            if not err.is_terminal:
-                err.print(f"timing {what}")
-
-        accuracy = timing.test_f1(run, path, corpus)
-        timings = timing.time_all(run, path, calls, tell)
-    target = folder / "export" / "benchmark.json"
-    about = {"model": str(path), "run": run.record["key"], "corpus": run.record["corpus"]["name"]}
-    write_text(target, json.dumps(timing.as_json(timings, accuracy, about), indent=1) + "\n")
-    report.show(timings, accuracy, run.record, console.results())
-    err.print(f"Written to {target}", soft_wrap=True)
+    write_text(target / "benchmark.json", json.dumps(timing.as_json(timings, rows, about), indent=1) + "\n")
+    write_text(target / "benchmark.md", report.markdown(timings, rows, about))
+    write_text(target / "benchmark.csv", report.as_csv(timings))
+    with atomic_path(target / "benchmark.png") as temporary:
+        report.plot(timings, temporary)
+    report.show(timings, rows, about, console.results())
+    console.status().print(f"Written to {target}: benchmark.md, .csv, .json, .png", soft_wrap=True)

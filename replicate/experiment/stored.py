@@ -38,6 +38,10 @@ class StoredRun:
         """(N,), in the same order."""
         return self._predictions(f"{split}/label")
 
+    def dialogues(self, split: str) -> NDArray[np.str_]:
+        """(N,), the dialogue of each utterance, in the same order."""
+        return self._predictions(f"{split}/dialogue")
+
     def model(self) -> COGMEN:
         """The trained model in eval mode."""
         model = COGMEN(ModelConfig(**self.record["model"]))

@@ -43,7 +43,7 @@ def write(campaign: Campaign, results: list[TableResult], seconds: float) -> dic
         "training_seconds": round(sum(campaign.seconds()), 1),
         "machine": {
             "system": platform.platform(),
-            "processor": _processor(),
+            "processor": processor(),
             "cores": os.cpu_count(),
         },
         "versions": {"replicate": __version__, "code": code_version(), "python": platform.python_version()}
@@ -60,7 +60,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _processor() -> str:
+def processor() -> str:
     """The processor's name; Python's own answer is empty on many Linux systems."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():

@@ -1,57 +1,78 @@
-import contextlib
-import io
+import csv
 import json
 import shutil
-import signal
-from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 
-from export import benchmark
-from export.benchmark import BATCHES, THREADS
+from export import benchmark, engines
+from export.benchmark import Shape, flops, shapes
+from export.check import example
+from export.speech import SpeechModel
 from replicate import errors
-from replicate.cli import main
 
 
-@pytest.fixture(scope="module")
-def bench_out(smoke_out, tmp_path_factory):
-    """An --out folder from which a model was exported, and what the command said."""
-    out = tmp_path_factory.mktemp("bench") / "results"
-    shutil.copytree(smoke_out, out)
-    before, stdout, stderr = signal.getsignal(signal.SIGTERM), io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr), pytest.raises(SystemExit) as exit_:
-        main(["export", "onnx", "--results", str(out)])
-    signal.signal(signal.SIGTERM, before)
-    assert exit_.value.code == 0, stderr.getvalue()
-    return out, stdout.getvalue(), stderr.getvalue()
+@pytest.fixture
+def copied(smoke_bundle, tmp_path):
+    shutil.copytree(smoke_bundle.folder, tmp_path / "bundle")
+    return tmp_path / "bundle"
 
 
-def test_export_then_benchmark_from_the_command_line(replicate, bench_out, monkeypatch):
-    out, stdout, stderr = bench_out
-    assert stdout.strip().endswith("model.onnx") and Path(stdout.strip()).is_file()
-    assert "largest difference" in stderr and "replicate benchmark" in stderr
-    # Two threads on a machine that is busy otherwise take a hundred times as long.
+def test_the_usual_grid_is_a_cross_and_the_full_one_a_square():
+    assert shapes((1, 8), (10, 30), False) == [Shape(1, 10), Shape(1, 30), Shape(8, 30)]
+    assert len(shapes((1, 8), (10, 30), True)) == 4
+    assert shapes((2,), (7,), False) == [Shape(2, 7)]
+
+
+def test_operations_are_counted_from_the_weights(smoke_bundle):
+    # Counted by hand from the sizes of COGMEN-A on 12 features: context layers, node layer, relations, attention
+    # with the key inside the query, classifier.
+    from export.bundle import open_run
+
+    model = open_run(smoke_bundle.folder).record["model"]
+    width, hidden, heads, ff = model["width"], model["hidden"], model["gnn_heads"], model["feed_forward"]
+    context = model["context_layers"] * (4 * width**2 + 2 * width * ff) + width * hidden
+    graph = 9 * hidden**2 + 3 * heads * hidden**2 + heads * hidden**2 + hidden * 4
+    assert flops(smoke_bundle.folder / "model.onnx") == 2 * (context + graph)
+
+
+def test_benchmark_from_the_command_line(replicate, copied, monkeypatch):
+    # Two threads on a machine that is busy otherwise take a hundred times as long; compiling takes a minute.
     monkeypatch.setattr(benchmark, "WARM", 1)
-    status, stdout, _ = replicate("benchmark", "--results", out, "--calls", 3)
-    assert status == 0
-    content = json.loads(next(out.rglob("benchmark.json")).read_text())
+    monkeypatch.setattr(engines.shutil, "which", lambda name: None)
+    options = ["--calls", 3, "--batch", 1, "--batch", 2, "--length", 5, "--length", 30, "--threads", 1]
+    status, stdout, stderr = replicate("benchmark", copied, *options)
+    assert status == 0, stderr
+    out = copied.parent / "benchmark"
+    content = json.loads((out / "benchmark.json").read_text())
     rows = content["milliseconds"]
-    assert len(rows) == 3 * len(BATCHES) * len(THREADS)
-    assert all(row["n"] == 3 and 0 < row["p50"] <= row["p90"] <= row["p99"] for row in rows)
-    scores = {entry["engine"]: entry["test_f1"] for entry in content["test"]}
-    assert len(scores) == 3 and np.ptp(list(scores.values())) < 1e-9
-    assert f"{scores['onnxruntime']:.4f}" in stdout
+    assert [(r["batch"], r["utterances"]) for r in rows[::4]] == [(1, 5), (1, 30), (2, 30)]
+    assert {r["engine"] for r in rows} == set(engines.ENGINES) - {engines.COMPILED}
+    assert all(r["n"] == 3 and 0 < r["p50"] <= r["p90"] <= r["p99"] for r in rows)
+    assert all((r["share_of_peak"] is not None) == (r["engine"] == engines.FP32) for r in rows)
+    scores = {row["engine"]: row["test_f1"] for row in content["engines"]}
+    exact = [scores[name] for name in (engines.REFERENCE, engines.BANDED, engines.FP32)]
+    assert np.ptp(exact) < 1e-9 and scores[engines.COMPILED] is None
+    assert "needs a C++ compiler" in stdout and "GPU: none" in stdout and f"{exact[0]:.4f}" in stdout
+    table = list(csv.reader((out / "benchmark.csv").open()))
+    assert len(table) == 1 + len(rows) and (out / "benchmark.md").read_text().count("\n|") == 1 + len(rows)
+    assert (out / "benchmark.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_file_that_computes_something_else_is_not_timed(replicate, bench_out, tmp_path):
-    out, exported, _ = bench_out
-    model = onnx.load(exported.strip())
-    for tensor in model.graph.initializer:
-        if tensor.name.endswith("clf.lin2.bias"):
-            array = onnx.numpy_helper.to_array(tensor)
-            tensor.CopyFrom(onnx.numpy_helper.from_array(array + np.arange(4, dtype="f4"), tensor.name))
-    onnx.save(model, tmp_path / "model.onnx")
-    status, stdout, stderr = replicate("benchmark", "--results", out, "--model", tmp_path / "model.onnx")
-    assert status == errors.ExportFailed.exit_code and stdout == "" and "differs from PyTorch" in stderr
+def test_a_bundle_that_was_changed_is_not_timed(replicate, copied):
+    with (copied / "model.onnx").open("ab") as file:
+        file.write(b"x")
+    status, stdout, stderr = replicate("benchmark", copied)
+    assert status == errors.BadBundle.exit_code and stdout == "" and "model.onnx" in stderr
+
+
+@pytest.mark.slow
+def test_the_compiled_form_says_the_same(smoke_bundle):
+    if engines.available(smoke_bundle.folder)[engines.COMPILED]:
+        pytest.skip("no C++ compiler")
+    from export.bundle import open_run
+
+    run = open_run(smoke_bundle.folder)
+    inputs = example((7, 3), SpeechModel(run.model(), run.scaling()))
+    compiled, reference = (engines.make(name, smoke_bundle.folder, 1) for name in (engines.COMPILED, engines.REFERENCE))
+    assert np.allclose(compiled(inputs), reference(inputs), atol=1e-5)

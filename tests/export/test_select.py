@@ -1,18 +1,18 @@
 import json
 import os
-import shutil
 
 import pytest
 
-from export.select import best_speech_run, exported_run, newest_results
+from export.select import choose, corpus_of, newest_results
 from replicate import errors
+from replicate.corpus.synthetic import generate
 
 
 class FakeRun:
     """A run whose dev predictions get the given number of eight utterances right, and of test the opposite."""
 
-    def __init__(self, arm, seed, right, contexts=("A",)):
-        self.record = {"arm": {"name": arm, "contexts": list(contexts)}, "seed": seed}
+    def __init__(self, key, arm, seed, right, contexts=("A",)):
+        self.record = {"arm": {"name": arm, "contexts": list(contexts)}, "seed": seed, "key": key}
         self.right = right
 
     def labels(self, split):
@@ -26,13 +26,13 @@ class FakeRun:
 @pytest.fixture
 def results(tmp_path, monkeypatch):
     made = {
-        "a1": FakeRun("even", 24, 6),
-        "a2": FakeRun("even", 25, 6),
-        "b1": FakeRun("mixed", 24, 8),
-        "b2": FakeRun("mixed", 25, 2),
-        "c1": FakeRun("better", 24, 6),
-        "c2": FakeRun("better", 25, 7),
-        "d1": FakeRun("video", 24, 8, ("AV",)),
+        "a1": FakeRun("a1", "even", 24, 6),
+        "a2": FakeRun("a2", "even", 25, 6),
+        "b1": FakeRun("b1", "mixed", 24, 8),
+        "b2": FakeRun("b2", "mixed", 25, 2),
+        "c1": FakeRun("c1", "better", 24, 6),
+        "c2": FakeRun("c2", "better", 25, 7),
+        "d1": FakeRun("d1", "video", 24, 8, ("AV",)),
     }
     manifest = {
         "runs": list(made),
@@ -48,7 +48,7 @@ def results(tmp_path, monkeypatch):
 
 
 def test_the_best_mean_on_dev_wins_then_its_best_seed(results):
-    choice = best_speech_run(results)
+    choice = choose(results)
     assert list(choice.mean_dev_f1) == ["better", "even", "mixed"]
     assert choice.run.record["seed"] == 25
 
@@ -57,14 +57,14 @@ def test_results_without_a_model_for_speech_alone_are_named(results):
     content = json.loads((results / "manifest.json").read_text())
     (results / "manifest.json").write_text(json.dumps(content | {"deployable": []}))
     with pytest.raises(errors.NothingToExport, match="speech alone"):
-        best_speech_run(results)
+        choose(results)
 
 
 def test_a_run_that_has_gone_is_named(results):
     content = json.loads((results / "manifest.json").read_text())
     (results / "manifest.json").write_text(json.dumps(content | {"deployable": ["a1", "gone"]}))
     with pytest.raises(errors.NothingToExport, match="run gone is not in"):
-        best_speech_run(results)
+        choose(results)
 
 
 def test_the_newest_results_are_taken(tmp_path):
@@ -94,15 +94,35 @@ def test_without_results_the_next_command_is_named(tmp_path):
 def test_a_broken_manifest_is_named(tmp_path, content):
     (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(errors.NothingToExport, match=r"manifest\.json"):
-        best_speech_run(tmp_path)
+        choose(tmp_path)
 
 
-def test_a_model_that_is_none_is_refused(smoke_results, tmp_path):
-    with pytest.raises(errors.NothingToExport, match="replicate export onnx"):
-        exported_run(smoke_results, tmp_path / "model.onnx")
-    (tmp_path / "model.onnx").write_bytes(b"\xff\xff no protobuf")
-    with pytest.raises(errors.NotThisFormat):
-        exported_run(smoke_results, tmp_path / "model.onnx")
-    shutil.copy(smoke_results / "table2.json", tmp_path / "other.onnx")
-    with pytest.raises(errors.ReplicateError):
-        exported_run(smoke_results, tmp_path / "other.onnx")
+def test_an_arm_or_a_run_can_be_asked_for(results):
+    assert choose(results, arm="mixed").run.record["key"] == "b1"
+    assert choose(results, key="a2").run.record["key"] == "a2"
+    assert choose(results, arm="mixed").asked and not choose(results).asked
+    with pytest.raises(errors.NothingToExport, match=r"'video'.*better, even, mixed"):
+        choose(results, arm="video")
+    for key in ("a", "d1", "zz"):
+        with pytest.raises(errors.NothingToExport, match=f"[02] runs .*'{key}'"):
+            choose(results, key=key)
+
+
+def test_the_corpus_of_a_run_is_known_by_its_hash(smoke_results, tmp_path):
+    run = choose(smoke_results).run
+    corpus = corpus_of(run, "synthetic-tiny")
+    assert corpus is not None and corpus.hash == run.record["corpus"]["hash"]
+    assert corpus_of(run, "synthetic-small") is None
+
+
+def test_dialogues_that_a_table_left_out_are_left_out_again(smoke_results):
+    run = choose(smoke_results).run
+    whole = generate("synthetic-tiny")
+    kept = whole.without([whole.dialogues[0].id, whole.dialogues[-1].id])
+    reduced = dict(run.record, corpus=run.record["corpus"] | {"hash": kept.hash})
+
+    class Reduced(type(run)):
+        def dialogues(self, split):
+            return [d.id for d in kept.split(split)]
+
+    assert corpus_of(Reduced(run.folder, reduced), "synthetic-tiny").hash == kept.hash

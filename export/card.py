@@ -1,0 +1,106 @@
+"""The model card: what a bundle's model was trained on, how well it does, what it is for and what not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from export.check import Rung
+from export.predictor import INT8, LONGEST, MODEL
+from export.quantise import Quantised
+from export.select import Choice
+from replicate.corpus import CATALOGUE
+from replicate.corpus.types import Corpus
+from replicate.experiment.statistics import summarise
+from replicate.experiment.stored import StoredRun
+from replicate.training.metrics import f1_by_class, weighted_f1
+
+
+def text(choice: Choice, corpus: Corpus, rungs: Sequence[Rung], quantised: Quantised) -> str:
+    """The card as Markdown."""
+    record = choice.run.record
+    arm, name = record["arm"]["name"], record["corpus"]["name"]
+    parts = [
+        f"# {arm}, seed {record['seed']}: emotion from speech alone",
+        f"Predicts the emotion of every utterance of a dialogue ({', '.join(corpus.labels)}) from its audio features. "
+        "Made by a replication of *Bridging Modalities* (arXiv 2401.03000).",
+        "## Use",
+        _use(corpus),
+        "## Training",
+        _training(choice, corpus),
+        "## Results",
+        _results(choice, corpus),
+        "## Intended use and limits",
+        _limits(corpus),
+        "## Checks",
+        "\n".join(f"- {rung.name}: {rung.found}" for rung in rungs),
+        f"- {INT8}: {quantised.said}",
+        "## Licence",
+        f"Code and weights: Apache-2.0. Data: {_licence(name)}",
+    ]
+    return "\n\n".join(parts).replace("\n\n- " + INT8, "\n- " + INT8) + "\n"
+
+
+def _use(corpus: Corpus) -> str:
+    width = corpus.widths["audio"]
+    return (
+        f"```bash\npip install numpy onnxruntime\npython predict.py FILE.csv\n```\n\n"
+        "`FILE.csv` has a row per utterance, in order of time: `dialogue`, `speaker` "
+        f"({' or '.join(corpus.speakers)}), then {width} features, not standardised: that is part of "
+        f"`{MODEL}`. From Python:\n\n"
+        "```python\nfrom predict import Predictor\n\n"
+        f'prediction = Predictor(".")(features, speakers)  # (n, {width}) and n names\n'
+        "print(prediction.emotions, prediction.probability)\n```"
+    )
+
+
+def _training(choice: Choice, corpus: Corpus) -> str:
+    record = choice.run.record
+    reason = "as asked for" if choice.asked else "the best arm, and of it the best seed, on dev with audio alone"
+    streams = " and ".join(record["streams"])
+    lines = [
+        f"- corpus {corpus.name} ({record['corpus']['hash'][:12]}): "
+        + ", ".join(f"{len(corpus.split(s))} dialogues for {s}" for s in ("train", "dev", "test")),
+        f"- arm {record['arm']['name']}, trained on {streams}; protocol {record['protocol']['name']}; seed "
+        f"{record['seed']}; epoch {record['best_epoch']} of {record['budget']['epochs']}, chosen on dev",
+        f"- run {record['key']}, {reason}",
+    ]
+    return "\n".join(lines + [f"- {note}" for note in corpus.notes])
+
+
+def _results(choice: Choice, corpus: Corpus) -> str:
+    scores = summarise([_test(run) for run in choice.siblings])
+    spread = "one seed" if scores.std is None else f"± {scores.std:.3f} over {len(choice.siblings)} seeds"
+    by_class = f1_by_class(choice.run.labels("test"), choice.run.log_prob("test", "A"))
+    rows = [f"| {label} | {f1:.3f} |" for label, f1 in zip(corpus.labels, by_class, strict=True)]
+    return "\n".join(
+        [
+            f"Test set of {corpus.name}, audio alone; this file is one of the runs behind the mean.",
+            "",
+            "| | F1 |",
+            "|---|---:|",
+            f"| weighted, this model | {_test(choice.run):.3f} |",
+            f"| weighted, its arm | {scores.mean:.3f}, {spread} |",
+            *rows,
+        ]
+    )
+
+
+def _limits(corpus: Corpus) -> str:
+    lines = [
+        "For research on emotion in conversation. Not for decisions about people: what a voice shows is not what a "
+        "person feels, and a prediction is a guess with the error rate above.",
+        f"Features must come from the extractor that made those of {corpus.name}; others give numbers without meaning.",
+        f"A dialogue has one to {LONGEST} utterances. The model looks at all of it, what comes later included.",
+        "Speakers, languages and rooms that the corpus does not hold were never tested.",
+    ]
+    if corpus.name.startswith("synthetic"):
+        lines.insert(0, "Trained on generated features: it shows how to deploy such a model, and predicts no emotion.")
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _licence(name: str) -> str:
+    return CATALOGUE[name].licence if name in CATALOGUE else "a file of its user's, whose licence its user knows."
+
+
+def _test(run: StoredRun) -> float:
+    return weighted_f1(run.labels("test"), run.log_prob("test", "A"))

@@ -1,0 +1,227 @@
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+
+from export.predictor import LONGEST, BadBundle, BadInput, Predictor, Spoken, as_csv, as_json, read_csv
+from replicate import errors
+from replicate.corpus import archive
+from replicate.corpus.synthetic import generate
+from replicate.files import sha256
+
+
+@pytest.fixture(scope="module")
+def predictor(smoke_bundle):
+    return Predictor(smoke_bundle.folder)
+
+
+@pytest.fixture
+def copied(smoke_bundle, tmp_path):
+    shutil.copytree(smoke_bundle.folder, tmp_path / "copied")
+    return tmp_path / "copied"
+
+
+def spoken(n, seed=0, id_="d"):
+    draws = np.random.default_rng(seed)
+    return Spoken(id_, draws.choice(["M", "F"], n).tolist(), draws.standard_normal((n, 12), dtype="f4"))
+
+
+def write_csv(path, dialogues):
+    lines = ["dialogue,speaker," + ",".join(f"f{i}" for i in range(12))]
+    for d in dialogues:
+        for name, row in zip(d.speakers, d.features, strict=True):
+            lines.append(",".join([d.id, name, *map(repr, map(float, row))]))
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_it_says_what_the_table_was_made_of(predictor, smoke_bundle):
+    from export.bundle import open_run
+
+    corpus = generate("synthetic-tiny")
+    given = [Spoken(d.id, ["MF"[s] for s in d.speakers], d.features["audio"]) for d in corpus.split("test")]
+    found = np.concatenate([p.probability for p in predictor.predict(given)])
+    assert np.allclose(np.log(found), open_run(smoke_bundle.folder).log_prob("test", "A"), atol=1e-4)
+
+
+def test_neither_company_nor_order_matters(predictor):
+    given = [spoken(n, n, str(n)) for n in (7, 1, 30, 2, 400, 7, 90)]
+    together = predictor.predict(given)
+    assert [p.id for p in together] == [d.id for d in given]
+    for dialogue, prediction in zip(given, together, strict=True):
+        alone = predictor(dialogue.features, dialogue.speakers)
+        assert np.allclose(alone.probability, prediction.probability, atol=1e-5)
+        assert prediction.emotions == [predictor.labels[i] for i in prediction.probability.argmax(1)]
+
+
+@pytest.mark.parametrize(
+    "dialogue, said",
+    [
+        (Spoken("x", [], np.zeros((0, 12), "f4")), "dialogue x holds no utterance"),
+        (Spoken("x", ["M"], np.zeros(12, "f4")), "holds no utterance"),
+        (Spoken("x", ["M"], np.zeros((1, 13), "f4")), "13 features where this model takes 12.*synthetic-tiny"),
+        (Spoken("x", ["M"], np.zeros((2, 12), "f4")), "1 speakers for 2 utterances"),
+        (Spoken("x", ["M", "X"], np.zeros((2, 12), "f4")), "utterance 2: speaker 'X' is none of M, F"),
+        (Spoken("x", ["M"] * 3, np.full((3, 12), np.nan, "f4")), "utterance 1, feature 1 is no finite number"),
+        (Spoken("x", ["M"], np.full((1, 12), 1e300)), "utterance 1, feature 1 is no finite number"),
+        (Spoken("x", ["M"] * 10_000, np.zeros((10_000, 12), "f4")), f"10000 utterances, more than {LONGEST}"),
+    ],
+)
+def test_what_it_cannot_take_is_named(predictor, dialogue, said):
+    with pytest.raises(BadInput, match=said):
+        predictor.predict([spoken(3), dialogue])
+
+
+def test_ten_thousand_utterances_in_dialogues_of_ordinary_length(predictor):
+    found = predictor.predict([spoken(100, i, str(i)) for i in range(100)])
+    assert sum(len(p.probability) for p in found) == 10_000
+    assert all(np.allclose(p.probability.sum(1), 1, atol=1e-5) for p in found)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "README.md", "predict.py"])
+def test_a_changed_file_is_named(copied, name):
+    with (copied / name).open("ab") as file:
+        file.write(b"\n")
+    with pytest.raises(BadBundle, match=name):
+        Predictor(copied)
+
+
+def test_a_missing_file_and_a_folder_that_is_no_bundle_are_named(copied, tmp_path):
+    (copied / "README.md").unlink()
+    with pytest.raises(BadBundle, match=r"README\.md"):
+        Predictor(copied)
+    for content in ("", "[]", '{"../outside": "x"}', "{}"):
+        (copied / "checksums.json").write_text(content)
+        with pytest.raises(BadBundle):
+            Predictor(copied)
+    with pytest.raises(BadBundle, match="no bundle"):
+        Predictor(tmp_path / "nothing")
+
+
+def test_an_onnx_file_from_elsewhere_is_refused(copied):
+    model = onnx.load(copied / "model.onnx")
+    del model.metadata_props[:]
+    for content, said in ((model.SerializeToString(), "not exported by"), (b"no protobuf", "cannot open")):
+        (copied / "model.onnx").write_bytes(content)
+        listed = json.loads((copied / "checksums.json").read_text())
+        listed["model.onnx"] = sha256(copied / "model.onnx")
+        (copied / "checksums.json").write_text(json.dumps(listed))
+        with pytest.raises(BadBundle, match=said):
+            Predictor(copied)
+
+
+def test_a_bundle_without_a_quantised_model_says_so(copied):
+    listed = json.loads((copied / "checksums.json").read_text())
+    del listed["model.int8.onnx"]
+    (copied / "checksums.json").write_text(json.dumps(listed))
+    (copied / "model.int8.onnx").unlink()
+    with pytest.raises(BadBundle, match="int8"):
+        Predictor(copied, int8=True)
+
+
+def test_a_provider_that_is_not_here_is_an_error(smoke_bundle):
+    with pytest.raises(BadInput, match=r"no NoSuchProvider here, only .*CPUExecutionProvider"):
+        Predictor(smoke_bundle.folder, providers=["NoSuchProvider"])
+
+
+def test_csv_goes_in_and_comes_out(predictor, tmp_path):
+    given = [spoken(3, 1, "first"), spoken(5, 2, "second, of two")]
+    given[1] = replace(given[1], id="second")
+    write_csv(tmp_path / "x.csv", given)
+    read = read_csv(tmp_path / "x.csv")
+    assert [(d.id, list(d.speakers)) for d in read] == [(d.id, d.speakers) for d in given]
+    found = predictor.predict(read)
+    lines = as_csv(found).splitlines()
+    assert lines[0] == "dialogue,utterance,speaker,emotion,happy,sad,neutral,angry" and len(lines) == 9
+    content = json.loads(as_json(found))
+    assert [len(d["utterances"]) for d in content] == [3, 5]
+    assert content[1]["utterances"][4]["emotion"] == lines[-1].split(",")[3]
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("", "line 1: the header"),
+        ("speaker,dialogue,f1\n", "line 1: the header"),
+        ("dialogue,speaker,f1\n", "no utterance"),
+        ("dialogue,speaker,f1\na,M\n", "line 2: 2 cells where the header has 3"),
+        ("dialogue,speaker,f1\na,M,1\n\na,F,x\n", "line 4: .*'x'"),
+        ("dialogue,speaker,f1\na,M,\xff", "cannot read"),
+    ],
+)
+def test_a_csv_that_is_none_is_named(tmp_path, text, said):
+    (tmp_path / "x.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(BadInput, match=said):
+        read_csv(tmp_path / "x.csv")
+
+
+WITHOUT_TORCH = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"torch", "torch_geometric", "onnx"} | BLOCKED:
+            raise ImportError(name)
+sys.meta_path.insert(0, Refuse())
+"""
+
+
+def test_export_predictor_and_the_command_never_import_torch(smoke_bundle, tmp_path):
+    corpus = generate("synthetic-tiny")
+    archive.write(corpus, tmp_path / "corpus.npz")
+    code = WITHOUT_TORCH.replace("BLOCKED", "set()") + (
+        "from export import Predictor; from replicate.cli import main\n"
+        f"assert Predictor({str(smoke_bundle.folder)!r}).labels\n"
+        f"main(['predict', {str(smoke_bundle.folder)!r}, {str(tmp_path / 'corpus.npz')!r}, '--csv'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 1 + sum(map(len, corpus.dialogues))
+
+
+def test_the_bundles_own_script_needs_numpy_and_onnxruntime_alone(smoke_bundle, tmp_path):
+    given = [spoken(4, 1, "first")]
+    write_csv(tmp_path / "x.csv", given)
+    code = WITHOUT_TORCH.replace("BLOCKED", '{"replicate", "export", "scipy", "click"}') + (
+        f"import runpy; sys.argv = ['predict.py', {str(tmp_path / 'x.csv')!r}]\n"
+        f"runpy.run_path({str(smoke_bundle.folder / 'predict.py')!r}, run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout == as_csv(Predictor(smoke_bundle.folder).predict(given)), done.stderr
+    (tmp_path / "x.csv").write_text("nonsense")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+
+
+def test_the_command_prints_tables_and_takes_every_format(replicate, smoke_bundle, tmp_path):
+    corpus = generate("synthetic-tiny")
+    archive.write(corpus, tmp_path / "corpus.npz")
+    write_csv(tmp_path / "x.csv", [spoken(3, 1, "first")])
+    status, stdout, _ = replicate("predict", smoke_bundle.folder, tmp_path / "x.csv", tmp_path / "corpus.npz")
+    assert status == 0 and "first" in stdout and corpus.dialogues[-1].id in stdout and "probability" in stdout
+    status, stdout, _ = replicate("predict", smoke_bundle.folder, tmp_path / "x.csv", "--json", "--int8")
+    assert status == 0 and len(json.loads(stdout)[0]["utterances"]) == 3
+
+
+def test_the_command_names_what_is_wrong(replicate, smoke_bundle, tmp_path):
+    write_csv(tmp_path / "x.csv", [Spoken("x", ["Z"], np.zeros((1, 12)))])
+    (tmp_path / "x.txt").write_text("")
+    for file, said in (("x.csv", "speaker 'Z'"), ("no.csv", "no file"), ("x.txt", "neither .csv nor")):
+        status, stdout, stderr = replicate("predict", smoke_bundle.folder, tmp_path / file)
+        assert status == errors.BadInput.exit_code and stdout == "" and said in stderr
+    status, _, stderr = replicate("predict", tmp_path, tmp_path / "x.csv")
+    assert status == errors.BadBundle.exit_code and "no bundle" in stderr
+    assert replicate("predict", smoke_bundle.folder, tmp_path / "x.csv", "--json", "--csv").status == 2
+
+
+def test_a_bundle_that_cannot_be_written_to_works(copied):
+    for path in [*copied.rglob("*"), copied]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    try:
+        assert Predictor(copied)(np.zeros((2, 12), "f4"), ["M", "F"]).emotions
+    finally:
+        for path in [copied, *copied.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() else 0o644)
