@@ -13,9 +13,10 @@ import numpy as np
 import onnx
 import torch
 
+from export import memory
 from export.bundle import open_run
 from export.check import Inputs, example, on_corpus
-from export.engines import FP32, Engine, available, make
+from export.engines import COMPILED, FP32, QUANTISED, Engine, available, make
 from export.predictor import INT8, MODEL
 from export.speech import SpeechModel
 from replicate.corpus.types import Corpus
@@ -64,12 +65,18 @@ class Timing:
 
 @dataclass(frozen=True)
 class Row:
-    """One engine beside its times: score, size, memory; ``missing`` says why it did not run."""
+    """One engine beside its times; ``missing`` says why it did not run.
+
+    Attributes:
+        megabytes: of its file. peak_megabytes: of a process that runs one dialogue of ``longest`` utterances.
+    """
 
     engine: str
     missing: str | None
     test_f1: float | None = None
     megabytes: float | None = None
+    longest: int = 0
+    peak_megabytes: float | None = None
 
 
 def shapes(batches: Sequence[int], lengths: Sequence[int], full: bool) -> list[Shape]:
@@ -129,17 +136,20 @@ def time_all(
     return timings
 
 
-def accuracy(bundle: Path, corpus: Corpus | None) -> list[Row]:
-    """Weighted F1 on test of every engine, each dialogue alone, and the size of its file."""
+def describe(bundle: Path, corpus: Corpus | None, longest: int) -> list[Row]:
+    """Every engine's weighted F1 on test, each dialogue alone, the size of its file, and its memory."""
     labels = open_run(bundle).labels("test")
     rows = []
     for name, why in available(bundle).items():
+        if why is not None:
+            rows.append(Row(name, why))
+            continue
         f1 = None
-        if why is None and corpus is not None:
+        if corpus is not None and name != COMPILED:  # minutes for as many lengths; its uncompiled form has its score
             f1 = weighted_f1(labels, on_corpus(make(name, bundle, 1), corpus, "test"))
-        file = {FP32: MODEL, "onnxruntime, int8": INT8}.get(name)
-        size = (bundle / file).stat().st_size / 1e6 if file and why is None else None
-        rows.append(Row(name, why, f1, size))
+        file = {FP32: MODEL, QUANTISED: INT8}.get(name)
+        size = (bundle / file).stat().st_size / 1e6 if file else None
+        rows.append(Row(name, None, f1, size, longest, memory.peak(bundle, name, longest)))
     return rows
 
 

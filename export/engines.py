@@ -40,7 +40,7 @@ def make(name: str, bundle: Path, threads: int) -> Engine:
     run = open_run(bundle)
     with deterministic():
         model = SpeechModel(run.model(), run.scaling(), "reference" if name == REFERENCE else "banded")
-    return eager(torch.compile(model) if name == COMPILED else model)
+    return _compiled(model) if name == COMPILED else eager(model)
 
 
 def eager(model: Callable[..., Any]) -> Engine:
@@ -51,3 +51,18 @@ def eager(model: Callable[..., Any]) -> Engine:
             return model(*(torch.from_numpy(inputs[name]) for name in ("audio", "speaker", "length"))).numpy()
 
     return run
+
+
+def _compiled(model: SpeechModel) -> Engine:
+    """Compiled anew for every shape of input: with dynamic shapes torch's compiler fails on the windows' indices."""
+    seen: list[tuple[int, ...]] = []
+    run = eager(torch.compile(model, dynamic=False))
+
+    def compiled(inputs: Inputs) -> NDArray[np.float32]:
+        shape = inputs["audio"].shape
+        if seen != [shape]:
+            torch.compiler.reset()  # it keeps eight shapes, and runs further ones uncompiled without a word
+            seen[:] = [shape]
+        return run(inputs)
+
+    return compiled

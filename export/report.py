@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from export.benchmark import Row, Timing
+from replicate.report.figures.canvas import COLOURS, DPI, MARKERS, style
 
 COLUMNS = ("engine", "threads", "batch", "utterances", "p50", "p90", "p99", "n", "speed", "per second", "of peak")
 
@@ -49,9 +51,12 @@ def remarks(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any
         if row.missing is not None:
             lines.append(f"{row.engine}: not timed, {row.missing}.")
             continue
-        score = "corpus not here" if row.test_f1 is None else f"test F1 on {about['corpus']} {row.test_f1:.4f}"
+        score = "test F1 not measured" if row.test_f1 is None else f"test F1 on {about['corpus']} {row.test_f1:.4f}"
         size = "" if row.megabytes is None else f", {row.megabytes:.1f} MB"
-        lines.append(f"{row.engine}: {score}{size}.")
+        peak = (
+            "" if row.peak_megabytes is None else f"; {row.longest} utterances: {row.peak_megabytes:.0f} MB of memory"
+        )
+        lines.append(f"{row.engine}: {score}{size}{peak}.")
     return lines
 
 
@@ -89,26 +94,23 @@ def as_csv(timings: Sequence[Timing]) -> str:
 
 def plot(timings: Sequence[Timing], path: Path) -> None:
     """Latency over length at the smallest batch, a line per engine, a panel per number of threads."""
-    from matplotlib.figure import Figure
-
     counts = sorted({timing.threads for timing in timings})
     batch = min(timing.batch for timing in timings)
-    figure = Figure(figsize=(5.2 * len(counts), 4.2), layout="constrained")
-    panels = figure.subplots(1, len(counts), sharey=True, squeeze=False)[0]
-    markers = dict(zip(dict.fromkeys(timing.engine for timing in timings), "os^Dv<>", strict=False))
-    for panel, count in zip(panels, counts, strict=True):
-        for (engine, marker), grey in zip(
-            markers.items(), ("0", "0.35", "0.55", "0.2", "0.7", "0.45", "0"), strict=False
-        ):
-            mine = [t for t in timings if (t.engine, t.threads, t.batch) == (engine, count, batch)]
-            lengths = [t.utterances for t in mine]
-            panel.plot(lengths, [t.p50 for t in mine], marker=marker, color=grey, label=engine)
-            panel.fill_between(lengths, [t.p50 for t in mine], [t.p90 for t in mine], color=grey, alpha=0.15)
-        panel.set(xscale="log", yscale="log", xlabel="utterances", title=f"{count} thread{'s' if count > 1 else ''}")
-        panel.set_xticks(sorted({t.utterances for t in timings if t.batch == batch}))
-        panel.get_xaxis().set_major_formatter("{x:.0f}")
-        panel.minorticks_off()
-        panel.grid(True, color="0.9")
-    panels[0].set_ylabel(f"milliseconds per call, batch {batch}: median to p90")
-    panels[-1].legend(frameon=False)
-    figure.savefig(path, dpi=150)
+    with style("benchmark"):
+        figure = Figure(figsize=(3.6 * len(counts), 3.4), layout="constrained")
+        panels = figure.subplots(1, len(counts), sharey=True, squeeze=False)[0]
+        for panel, count in zip(panels, counts, strict=True):
+            for i, engine in enumerate(dict.fromkeys(timing.engine for timing in timings)):
+                mine = [t for t in timings if (t.engine, t.threads, t.batch) == (engine, count, batch)]
+                lengths = [t.utterances for t in mine]
+                panel.plot(lengths, [t.p50 for t in mine], marker=MARKERS[i], color=COLOURS[i], label=engine)
+            panel.set(
+                xscale="log", yscale="log", xlabel="utterances", title=f"{count} thread{'s' if count > 1 else ''}"
+            )
+            panel.set_xticks(sorted({t.utterances for t in timings if t.batch == batch}))
+            panel.get_xaxis().set_major_formatter("{x:.0f}")
+            panel.minorticks_off()
+            panel.grid(True, color="0.9")
+        panels[0].set_ylabel(f"milliseconds per call, batch {batch}: median")
+        panels[0].legend(frameon=False)
+        figure.savefig(path, dpi=DPI)

@@ -44,9 +44,11 @@ def benchmark(
     from export import benchmark as timing
     from export import bundle as bundles
     from export.select import newest_results
-    from replicate.errors import ExportFailed
+    from replicate.errors import ExportFailed, NothingToExport
 
     folder = bundle or newest_results(results) / "export"
+    if bundle is None and not folder.is_dir():
+        raise NothingToExport(f"no bundle at {folder}: run `replicate export onnx` first, or name a BUNDLE")
     run = bundles.open_run(folder)
     corpus = bundles.corpus_for(run, data, data_dir)
     err = console.status()
@@ -59,8 +61,8 @@ def benchmark(
         err.print(f"warning: this machine is busy (load {busy:.1f}): the times below tell more of that than of models")
     cases = timing.shapes(batches or timing.BATCHES, lengths or timing.LENGTHS, full)
     counts = tuple(dict.fromkeys(threads or (1, os.cpu_count() or 1)))
-    with err.status("F1 on test"):
-        rows = timing.accuracy(folder, corpus)
+    with err.status("F1 on test, and memory"):
+        rows = timing.describe(folder, corpus, max(case.utterances for case in cases))
     timings = _timed(folder, cases, counts, calls)
     _write(out or folder.parent / "benchmark", timings, rows, _about(folder, run.record))
 

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from export import benchmark, engines
+from export import benchmark, engines, memory
 from export.benchmark import Shape, flops, shapes
 from export.check import example
 from export.speech import SpeechModel
@@ -57,6 +57,19 @@ def test_benchmark_from_the_command_line(replicate, copied, monkeypatch):
     table = list(csv.reader((out / "benchmark.csv").open()))
     assert len(table) == 1 + len(rows) and (out / "benchmark.md").read_text().count("\n|") == 1 + len(rows)
     assert (out / "benchmark.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_onnxruntime_needs_far_less_memory_than_pytorch(smoke_bundle):
+    taken = {name: memory.peak(smoke_bundle.folder, name, 500) for name in engines.ENGINES if name != engines.COMPILED}
+    small, large = {taken[engines.FP32], taken[engines.QUANTISED]}, {taken[engines.REFERENCE], taken[engines.BANDED]}
+    assert min(small) > 20 and 2 * max(small) < min(large) < 5000
+    assert memory.peak(smoke_bundle.folder / "none", engines.FP32, 500) is None
+
+
+def test_without_a_bundle_the_next_command_is_named(replicate, smoke_results, tmp_path):
+    shutil.copy(smoke_results / "manifest.json", tmp_path / "manifest.json")
+    status, _, stderr = replicate("benchmark", "--results", tmp_path)
+    assert status == errors.NothingToExport.exit_code and "replicate export onnx" in stderr
 
 
 def test_a_bundle_that_was_changed_is_not_timed(replicate, copied):
