@@ -108,17 +108,19 @@ def time_all(
     threads: Sequence[int],
     calls: int,
     listen: Callable[[int, int, str], None] = lambda done, total, what: None,
-) -> list[Timing]:
+) -> tuple[list[Timing], list[str]]:
     """Time every engine on every shape with every number of threads, in turns on the same inputs.
 
-    ``listen`` hears how many utterances were computed of how many, and what is timed now.
+    Also says what could not be compiled. ``listen`` hears how many utterances were computed of how many, and what is
+    timed now.
     """
     run = open_run(bundle)
     shape = SpeechModel(run.model(), run.scaling())
     operations = flops(bundle / MODEL)
     before, done = torch.get_num_threads(), 0
     total = len(threads) * sum(case.batch * case.utterances for case in cases)
-    timings = []
+    timings: list[Timing] = []
+    failures: list[str] = []
     try:
         for count in threads:
             torch.set_num_threads(count)
@@ -128,12 +130,16 @@ def time_all(
                 words = f"batch {case.batch}, {case.utterances} utterances, {_threads(count)}"
                 listen(done, total, words)
                 inputs = example((case.utterances,) * case.batch, shape)
-                taken = _in_turns(made | {"peak": peak}, inputs, calls)
+                able = dict(made)
+                if COMPILED in able and (why := _fails(able[COMPILED], inputs)):
+                    failures.append(f"{COMPILED}: torch cannot compile it for {words} ({why}).")
+                    del able[COMPILED]
+                taken = _in_turns(able | {"peak": peak}, inputs, calls)
                 timings += _timings(taken, case, count, operations)
                 done += case.batch * case.utterances
     finally:
         torch.set_num_threads(before)
-    return timings
+    return timings, failures
 
 
 def describe(bundle: Path, corpus: Corpus | None, longest: int) -> list[Row]:
@@ -160,6 +166,15 @@ def as_json(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any
         "milliseconds": [asdict(timing) | {"utterances_per_second": round(timing.per_second, 1)} for timing in timings],
         "engines": [asdict(row) for row in rows],
     }
+
+
+def _fails(engine: Engine, inputs: Inputs) -> str | None:
+    """Why the compiler does not get on with this shape; it has exception classes of its own for every stage."""
+    try:
+        engine(inputs)
+    except Exception as error:
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:60]}"
+    return None
 
 
 def _threads(count: int) -> str:

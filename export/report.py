@@ -57,7 +57,7 @@ def remarks(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any
             "" if row.peak_megabytes is None else f"; {row.longest} utterances: {row.peak_megabytes:.0f} MB of memory"
         )
         lines.append(f"{row.engine}: {score}{size}{peak}.")
-    return lines
+    return lines + about["failures"]
 
 
 def show(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any], console: Console) -> None:

@@ -51,9 +51,8 @@ class SpeechModel(nn.Module):
         x = torch.cat([x.new_zeros(batch, utterances, self.before), x, x.new_zeros(batch, utterances, self.after)], -1)
         node = self.model.rnn(x, present).flatten(0, 1)
         # Every row of padding counts as a dialogue of its own, so that no real utterance hears it.
-        number = torch.arange(batch, device=audio.device)[:, None].expand(batch, utterances).flatten()
-        alone = -1 - torch.arange(batch * utterances, device=audio.device)
-        dialogue = torch.where(present.flatten(), number, alone)
+        row = torch.arange(batch * utterances, device=audio.device)
+        dialogue = torch.where(present.flatten(), row // utterances, -1 - row)
         config = self.model.config
         band = build_band(dialogue, speaker.flatten(), config.past, config.future, config.speakers)
         graph = edge_list(band, len(node)) if self.form == "reference" else band

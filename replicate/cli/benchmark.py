@@ -63,8 +63,8 @@ def benchmark(
     counts = tuple(dict.fromkeys(threads or (1, os.cpu_count() or 1)))
     with err.status("F1 on test, and memory"):
         rows = timing.describe(folder, corpus, max(case.utterances for case in cases))
-    timings = _timed(folder, cases, counts, calls)
-    _write(out or folder.parent / "benchmark", timings, rows, _about(folder, run.record))
+    timings, failures = _timed(folder, cases, counts, calls)
+    _write(out or folder.parent / "benchmark", timings, rows, _about(folder, run.record) | {"failures": failures})
 
 
 def _timed(folder: Path, cases: Any, counts: tuple[int, ...], calls: int) -> Any:

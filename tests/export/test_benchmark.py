@@ -89,3 +89,19 @@ def test_the_compiled_form_says_the_same(smoke_bundle):
     inputs = example((7, 3), SpeechModel(run.model(), run.scaling()))
     compiled, reference = (engines.make(name, smoke_bundle.folder, 1) for name in (engines.COMPILED, engines.REFERENCE))
     assert np.allclose(compiled(inputs), reference(inputs), atol=1e-5)
+
+
+def test_what_cannot_be_compiled_is_said_and_the_rest_is_timed(smoke_bundle, monkeypatch):
+    def make(name, bundle, threads):
+        def broken(inputs):
+            raise AssertionError("no range for q0")
+
+        return broken if name == engines.COMPILED else real(name, bundle, threads)
+
+    real = engines.make
+    monkeypatch.setattr(benchmark, "make", make)
+    monkeypatch.setattr(benchmark, "WARM", 1)
+    monkeypatch.setattr(benchmark, "available", lambda bundle: dict.fromkeys([engines.COMPILED, engines.FP32]))
+    timings, failures = benchmark.time_all(smoke_bundle.folder, [Shape(2, 5)], [1], 2)
+    assert [timing.engine for timing in timings] == [engines.FP32]
+    assert len(failures) == 1 and "batch 2, 5 utterances" in failures[0] and "no range for q0" in failures[0]
