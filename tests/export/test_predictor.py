@@ -1,4 +1,5 @@
 import json
+import pickle
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from export.predictor import LONGEST, BadBundle, BadInput, Predictor, Spoken, as_csv, as_json, read_csv
 from replicate import errors
+from replicate.cli.predict import read
 from replicate.corpus import archive
 from replicate.corpus.synthetic import generate
 from replicate.files import sha256
@@ -225,3 +227,16 @@ def test_a_bundle_that_cannot_be_written_to_works(copied):
     finally:
         for path in [copied, *copied.rglob("*")]:
             path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def test_pickles_of_the_cogmen_release_are_read(replicate, smoke_bundle, tmp_path):
+    ids = [f"t{i}" for i in range(11)] + ["e0"]
+    per = [dict.fromkeys(ids, v) for v in (["1", "2"], ["M", "F"], [0, 3])]
+    streams = [{id_: [np.ones(width, "f4")] * 2 for id_ in ids} for width in (100, 100, 512)]
+    content = [*per, *streams, {id_: ["a", "b"] for id_ in ids}, ids[:-1], ids[-1:]]
+    (tmp_path / "x.pkl").write_bytes(pickle.dumps(content, 2))
+    found = read(tmp_path / "x.pkl")
+    assert [d.id for d in found] == ids and all(d.features.shape == (2, 100) for d in found)
+    assert found[0].speakers == ["M", "F"]
+    status, _, stderr = replicate("predict", smoke_bundle.folder, tmp_path / "x.pkl")
+    assert status == errors.BadInput.exit_code and "100 features where this model takes 12" in stderr
