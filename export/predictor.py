@@ -22,7 +22,7 @@ MODEL, INT8, CHECKSUMS = "model.onnx", "model.int8.onnx", "checksums.json"
 # What the file calls itself in its metadata.
 FORMAT = "bridging-modalities 1"
 # Every utterance attends to all others of its dialogue, so memory grows with the square of the length: 2,000
-# utterances need half a gigabyte.
+# utterances need some 300 MB.
 LONGEST = 2000
 # Utterances, and pairs of utterances, that are computed together at most.
 ROWS, PAIRS = 4096, LONGEST**2
