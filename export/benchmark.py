@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,8 +14,8 @@ import torch
 
 from export import memory
 from export.bundle import open_run
-from export.check import Inputs, example, on_corpus
-from export.engines import COMPILED, FP32, QUANTISED, Engine, available, make
+from export.check import TOLERANCE, Inputs, example, on_corpus
+from export.engines import COMPILED, FP32, PEAK, QUANTISED, Engine, available, make, peak
 from export.predictor import INT8, MODEL
 from export.speech import SpeechModel
 from replicate.corpus.types import Corpus
@@ -27,7 +26,6 @@ USUAL_LENGTH = 30
 # Calls in a row before the next engine's turn: long enough for warm caches, short enough that a machine that
 # slows down slows all engines.
 TURN, WARM = 20, 3
-PEAK = 1024
 
 
 @dataclass(frozen=True)
@@ -39,16 +37,29 @@ class Shape:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a model runs: ``cpu`` with so many threads, or ``cuda`` (threads None)."""
+
+    device: str
+    threads: int | None = None
+
+    def __str__(self) -> str:
+        if self.threads is None:
+            return "GPU"
+        return f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+
+
+@dataclass(frozen=True)
 class Timing:
     """Latency of one engine on one kind of input; milliseconds per call of the whole batch.
 
     Attributes:
-        share_of_peak: products with weights per second, as a share of this machine's matrix-multiply peak with as
-            many threads, measured in turns with the engines; for 32-bit onnxruntime alone.
+        share_of_peak: products with weights per second, as a share of this place's matrix-multiply peak, measured in
+            turns with the engines; for 32-bit onnxruntime alone.
     """
 
     engine: str
-    threads: int
+    place: Place
     batch: int
     utterances: int
     p50: float
@@ -65,13 +76,15 @@ class Timing:
 
 @dataclass(frozen=True)
 class Row:
-    """One engine beside its times; ``missing`` says why it did not run.
+    """One engine on one device beside its times; ``missing`` says why it did not run.
 
     Attributes:
-        megabytes: of its file. peak_megabytes: of a process that runs one dialogue of ``longest`` utterances.
+        megabytes: of its file. peak_megabytes: what a process that runs one dialogue of ``longest`` utterances takes of
+            the device's memory.
     """
 
     engine: str
+    device: str
     missing: str | None
     test_f1: float | None = None
     megabytes: float | None = None
@@ -105,57 +118,57 @@ def load_of_others() -> float | None:
 def time_all(
     bundle: Path,
     cases: Sequence[Shape],
-    threads: Sequence[int],
+    places: Sequence[Place],
     calls: int,
     listen: Callable[[int, int, str], None] = lambda done, total, what: None,
 ) -> tuple[list[Timing], list[str]]:
-    """Time every engine on every shape with every number of threads, in turns on the same inputs.
+    """Time every engine on every shape in every place, in turns on the same inputs.
 
-    Also says what could not be compiled. ``listen`` hears how many utterances were computed of how many, and what is
-    timed now.
+    An engine that fails on a shape, or answers otherwise than the first one, is not timed there; the second list says
+    so. ``listen`` hears how many utterances were computed of how many, and what is timed now.
     """
     run = open_run(bundle)
     shape = SpeechModel(run.model(), run.scaling())
     operations = flops(bundle / MODEL)
     before, done = torch.get_num_threads(), 0
-    total = len(threads) * sum(case.batch * case.utterances for case in cases)
+    total = len(places) * sum(case.batch * case.utterances for case in cases)
     timings: list[Timing] = []
     failures: list[str] = []
     try:
-        for count in threads:
-            torch.set_num_threads(count)
-            made = {name: make(name, bundle, count) for name, why in available(bundle).items() if why is None}
-            peak = _peak()
+        for place in places:
+            torch.set_num_threads(place.threads or before)
+            names = [name for name, why in available(bundle, place.device).items() if why is None]
+            made = {name: make(name, bundle, place.threads or 1, place.device) for name in names}
+            best = peak(place.device)
             for case in cases:
-                words = f"batch {case.batch}, {case.utterances} utterances, {_threads(count)}"
+                words = f"batch {case.batch}, {case.utterances} utterances, {place}"
                 listen(done, total, words)
                 inputs = example((case.utterances,) * case.batch, shape)
-                able = dict(made)
-                if COMPILED in able and (why := _fails(able[COMPILED], inputs)):
-                    failures.append(f"{COMPILED}: torch cannot compile it for {words} ({why}).")
-                    del able[COMPILED]
-                taken = _in_turns(able | {"peak": peak}, inputs, calls)
-                timings += _timings(taken, case, count, operations)
+                wrong = _failures(made, inputs)
+                failures += [f"{name}: not timed for {words}, {why}." for name, why in wrong.items()]
+                watches = {name: engine.stopwatch(inputs) for name, engine in made.items() if name not in wrong}
+                timings += _timings(_in_turns(watches | {"peak": best}, calls), case, place, operations)
                 done += case.batch * case.utterances
     finally:
         torch.set_num_threads(before)
     return timings, failures
 
 
-def describe(bundle: Path, corpus: Corpus | None, longest: int) -> list[Row]:
+def describe(bundle: Path, corpus: Corpus | None, longest: int, devices: Sequence[str]) -> list[Row]:
     """Every engine's weighted F1 on test, each dialogue alone, the size of its file, and its memory."""
     labels = open_run(bundle).labels("test")
     rows = []
-    for name, why in available(bundle).items():
-        if why is not None:
-            rows.append(Row(name, why))
-            continue
-        f1 = None
-        if corpus is not None and name != COMPILED:  # minutes for as many lengths; its uncompiled form has its score
-            f1 = weighted_f1(labels, on_corpus(make(name, bundle, 1), corpus, "test"))
-        file = {FP32: MODEL, QUANTISED: INT8}.get(name)
-        size = (bundle / file).stat().st_size / 1e6 if file else None
-        rows.append(Row(name, None, f1, size, longest, memory.peak(bundle, name, longest)))
+    for device in devices:
+        for name, why in available(bundle, device).items():
+            if why is not None:
+                rows.append(Row(name, device, why))
+                continue
+            f1 = None
+            if corpus is not None and name != COMPILED:  # minutes for so many lengths; its eager form has its score
+                f1 = weighted_f1(labels, on_corpus(make(name, bundle, 1, device).answer, corpus, "test"))
+            file = {FP32: MODEL, QUANTISED: INT8}.get(name)
+            size = (bundle / file).stat().st_size / 1e6 if file else None
+            rows.append(Row(name, device, None, f1, size, longest, memory.peak(bundle, name, longest, device)))
     return rows
 
 
@@ -163,55 +176,55 @@ def as_json(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any
     """The benchmark as other programs read it."""
     return {
         **about,
-        "milliseconds": [asdict(timing) | {"utterances_per_second": round(timing.per_second, 1)} for timing in timings],
+        "milliseconds": [_flat(timing) for timing in timings],
         "engines": [asdict(row) for row in rows],
     }
 
 
-def _fails(engine: Engine, inputs: Inputs) -> str | None:
-    """Why the compiler does not get on with this shape; it has exception classes of its own for every stage."""
-    try:
-        engine(inputs)
-    except Exception as error:
-        return f"{type(error).__name__}: {' '.join(str(error).split())[:60]}"
-    return None
+def _flat(timing: Timing) -> dict[str, Any]:
+    values = asdict(timing)
+    place = values.pop("place")
+    return {"engine": values.pop("engine"), **place, **values, "utterances_per_second": round(timing.per_second, 1)}
 
 
-def _threads(count: int) -> str:
-    return f"{count} thread{'s' if count > 1 else ''}"
+def _failures(made: dict[str, Engine], inputs: Inputs) -> dict[str, str]:
+    """Engines that cannot run these inputs, or say something else than the first one: times of those mean nothing."""
+    expected, wrong = None, {}
+    for name, engine in made.items():
+        try:
+            found = engine.answer(inputs)
+        except Exception as error:  # compilers and runtimes have exception classes of their own for every stage
+            wrong[name] = f"{type(error).__name__}: {' '.join(str(error).split())[:60]}"
+            continue
+        expected = found if expected is None else expected
+        difference = float(np.abs(found - expected).max())
+        if name != QUANTISED and not difference <= TOLERANCE:
+            wrong[name] = f"it differs by {difference:.1e} from {next(iter(made))}"
+    return wrong
 
 
-def _timings(taken: dict[str, list[float]], case: Shape, threads: int, operations: int) -> list[Timing]:
+def _timings(taken: dict[str, list[float]], case: Shape, place: Place, operations: int) -> list[Timing]:
     """Percentiles of every engine; the peak's are what the 32-bit run is held against."""
-    best = 2 * PEAK**3 / float(np.median(taken.pop("peak")))
+    best = 2 * PEAK[place.device] ** 3 / float(np.median(taken.pop("peak")))
     found = []
     for name, seconds in taken.items():
         p50, p90, p99 = (float(p) for p in np.percentile(np.array(seconds) * 1e3, [50, 90, 99]))
         share = operations * case.batch * case.utterances / (p50 / 1e3) / best if name == FP32 else None
-        found.append(Timing(name, threads, case.batch, case.utterances, p50, p90, p99, len(seconds), share))
+        found.append(Timing(name, place, case.batch, case.utterances, p50, p90, p99, len(seconds), share))
     return found
 
 
-def _peak() -> Engine:
-    """A product of two square matrices: as fast as this machine multiplies."""
-    square = torch.rand(PEAK, PEAK)
-    return lambda _: (square @ square).numpy()
-
-
-def _in_turns(made: dict[str, Engine], inputs: Inputs, calls: int) -> dict[str, list[float]]:
+def _in_turns(watches: dict[str, Callable[[], float]], calls: int) -> dict[str, list[float]]:
     """Seconds per call, ``calls`` of each engine, in turns of ``TURN`` with a changing order."""
-    taken: dict[str, list[float]] = {name: [] for name in made}
-    order = list(made)
-    for engine in made.values():
+    taken: dict[str, list[float]] = {name: [] for name in watches}
+    order = list(watches)
+    for watch in watches.values():
         for _ in range(WARM * WARM):
-            engine(inputs)
+            watch()
     while len(taken[order[0]]) < calls:
         for name in order:
             for _ in range(WARM):
-                made[name](inputs)
-            for _ in range(min(TURN, calls - len(taken[name]))):
-                began = time.perf_counter()
-                made[name](inputs)
-                taken[name].append(time.perf_counter() - began)
+                watches[name]()
+            taken[name] += [watches[name]() for _ in range(min(TURN, calls - len(taken[name])))]
         order = order[1:] + order[:1]
     return taken

@@ -5,7 +5,7 @@ Every rung is tried and every failure named, so that a reader sees all that is w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,12 +52,12 @@ class Rung:
     found: str
 
 
-def session(path: Path, threads: int = 1) -> onnxruntime.InferenceSession:
-    """An onnxruntime session on the CPU with a fixed number of threads."""
+def session(path: Path, threads: int = 1, providers: Sequence[Any] = ()) -> onnxruntime.InferenceSession:
+    """An onnxruntime session with a fixed number of threads, on the CPU if not told otherwise."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(path, options, providers=[*providers, "CPUExecutionProvider"])
 
 
 def as_function(runner: onnxruntime.InferenceSession) -> Callable[[Inputs], NDArray[Any]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,33 +19,65 @@ from export.predictor import INT8, MODEL
 from export.speech import SpeechModel
 from replicate.rng import deterministic
 
-Engine = Callable[[Inputs], NDArray[np.float32]]
+Function = Callable[[Inputs], NDArray[np.float32]]
 REFERENCE, BANDED, COMPILED = "PyTorch, torch_geometric", "PyTorch, banded", "PyTorch, banded, compiled"
+REPLAYED = "PyTorch, banded, graph replay"
 FP32, QUANTISED = "onnxruntime", "onnxruntime, int8"
-ENGINES = (REFERENCE, BANDED, COMPILED, FP32, QUANTISED)
+ENGINES = (REFERENCE, BANDED, COMPILED, REPLAYED, FP32, QUANTISED)
+# Side of the square matrices whose product is a device's peak: large enough to fill it.
+PEAK = {"cpu": 1024, "cuda": 8192}
 
 
-def available(bundle: Path) -> dict[str, str | None]:
-    """Every engine, and why it cannot run here where it cannot."""
+@dataclass(frozen=True)
+class Engine:
+    """A form of the model on a device.
+
+    Attributes:
+        answer: padded batch to probabilities, both in the host's memory.
+        stopwatch: for a padded batch, what runs it once and tells the seconds. On a GPU input and output stay in its
+            memory.
+    """
+
+    answer: Function
+    stopwatch: Callable[[Inputs], Callable[[], float]]
+
+
+def available(bundle: Path, device: str = "cpu") -> dict[str, str | None]:
+    """Every engine that there is for a device, and why it cannot run here where it cannot."""
     missing: dict[str, str | None] = dict.fromkeys(ENGINES)
     if not (bundle / INT8).is_file():
         missing[QUANTISED] = f"the bundle holds no {INT8}"
     if not any(map(shutil.which, ("g++", "clang++", "c++"))):
         missing[COMPILED] = "torch.compile needs a C++ compiler"
-    return missing
+    if device == "cpu":
+        del missing[REPLAYED]
+        return missing
+    from export import gpu
+
+    del missing[QUANTISED]  # its integer products run on CPUs only
+    return missing | {FP32: gpu.lacks_provider(bundle / MODEL)}
 
 
-def make(name: str, bundle: Path, threads: int) -> Engine:
-    """The engine of that name; the PyTorch ones take the number of threads that torch is set to."""
+def make(name: str, bundle: Path, threads: int = 1, device: str = "cpu") -> Engine:
+    """The engine of that name; on the CPU PyTorch's take the number of threads that torch is set to."""
+    if device != "cpu":
+        from export import gpu
+
+        return gpu.onnx_engine(bundle / MODEL) if name == FP32 else gpu.torch_engine(speech(name, bundle), name)
     if name in (FP32, QUANTISED):
-        return as_function(session(bundle / (MODEL if name == FP32 else INT8), threads))
+        return on_host(as_function(session(bundle / (MODEL if name == FP32 else INT8), threads)))
+    model = speech(name, bundle)
+    return on_host(eager(compile_anew(model) if name == COMPILED else model))
+
+
+def speech(name: str, bundle: Path) -> SpeechModel:
+    """The bundle's model in the form that a PyTorch engine runs."""
     run = open_run(bundle)
     with deterministic():
-        model = SpeechModel(run.model(), run.scaling(), "reference" if name == REFERENCE else "banded")
-    return _compiled(model) if name == COMPILED else eager(model)
+        return SpeechModel(run.model(), run.scaling(), "reference" if name == REFERENCE else "banded")
 
 
-def eager(model: Callable[..., Any]) -> Engine:
+def eager(model: Callable[..., Any]) -> Function:
     """A PyTorch model on the CPU; building the graph is part of each call."""
 
     def run(inputs: Inputs) -> NDArray[np.float32]:
@@ -53,16 +87,41 @@ def eager(model: Callable[..., Any]) -> Engine:
     return run
 
 
-def _compiled(model: SpeechModel) -> Engine:
-    """Compiled anew for every shape of input: with dynamic shapes torch's compiler fails on the windows' indices."""
-    seen: list[tuple[int, ...]] = []
-    run = eager(torch.compile(model, dynamic=False))
+def on_host(function: Function) -> Engine:
+    """A function that has its result when it returns."""
+    return Engine(function, lambda inputs: by_clock(lambda: function(inputs)))
 
-    def compiled(inputs: Inputs) -> NDArray[np.float32]:
-        shape = inputs["audio"].shape
-        if seen != [shape]:
+
+def by_clock(call: Callable[[], Any]) -> Callable[[], float]:
+    """Runs ``call`` once and tells the seconds on the host's clock."""
+
+    def once() -> float:
+        began = time.perf_counter()
+        call()
+        return time.perf_counter() - began
+
+    return once
+
+
+def peak(device: str) -> Callable[[], float]:
+    """Runs a product of two square matrices, as fast as the device multiplies; tells the seconds."""
+    square = torch.rand(PEAK[device], PEAK[device], device=device)
+    if device == "cpu":
+        return by_clock(lambda: square @ square)
+    from export import gpu
+
+    return gpu.by_events(lambda: square @ square)
+
+
+def compile_anew(model: SpeechModel) -> Callable[..., Any]:
+    """Compiled for every shape of input: with dynamic shapes torch's compiler fails on the windows' indices."""
+    seen: list[torch.Size] = []
+    compiled = torch.compile(model, dynamic=False)
+
+    def run(audio: torch.Tensor, speaker: torch.Tensor, length: torch.Tensor) -> Any:
+        if seen != [audio.shape]:
             torch.compiler.reset()  # it keeps eight shapes, and runs further ones uncompiled without a word
-            seen[:] = [shape]
-        return run(inputs)
+            seen[:] = [audio.shape]
+        return compiled(audio, speaker, length)
 
-    return compiled
+    return run

@@ -1,4 +1,4 @@
-"""Peak memory of a process that does nothing but run one engine: ``python -m export.memory BUNDLE ENGINE LENGTH``.
+"""Peak memory of a process that only runs one engine: ``python -m export.memory BUNDLE ENGINE LENGTH DEVICE``.
 
 A process of its own, since PyTorch in the benchmark's would hide that onnxruntime needs none of it.
 """
@@ -12,33 +12,48 @@ from pathlib import Path
 import numpy as np
 
 
-def peak(bundle: Path, engine: str, utterances: int) -> float | None:
-    """Megabytes (10^6 bytes) that running one dialogue of that length took at most, None where none can be told."""
-    command = [sys.executable, "-m", "export.memory", str(bundle), engine, str(utterances)]
+def peak(bundle: Path, engine: str, utterances: int, device: str = "cpu") -> float | None:
+    """Megabytes (10^6 bytes) of the device's memory that one dialogue of that length took, None if none can be told.
+
+    On a GPU, what is taken there after the run, for its memory is kept once it was needed; other programs that use the
+    GPU meanwhile spoil it.
+    """
+    command = [sys.executable, "-m", "export.memory", str(bundle), engine, str(utterances), device]
     done = subprocess.run(command, capture_output=True, text=True)
     return float(done.stdout) if done.returncode == 0 and done.stdout.strip() else None
 
 
-def _run(bundle: Path, engine: str, utterances: int) -> None:
-    from export.predictor import INT8, MODEL, Predictor, Spoken
+def _deployed(bundle: Path, int8: bool, utterances: int) -> None:
+    """onnxruntime without PyTorch, as it is deployed."""
+    from export.predictor import Predictor, Spoken
 
-    files = {"onnxruntime": MODEL, "onnxruntime, int8": INT8}
-    if engine in files:
-        predictor = Predictor(bundle, int8=files[engine] == INT8)
-        features = np.zeros((utterances, predictor.width), np.float32)
-        predictor.predict([Spoken("", [predictor.speakers[0]] * utterances, features)])
-        return
+    predictor = Predictor(bundle, int8=int8)
+    features = np.zeros((utterances, predictor.width), np.float32)
+    predictor.predict([Spoken("", [predictor.speakers[0]] * utterances, features)])
+
+
+def _engine(bundle: Path, engine: str, utterances: int, device: str) -> None:
     from export.bundle import open_run
+    from export.check import Inputs
     from export.engines import make
 
     width = len(open_run(bundle).scaling()["audio"].mean)
-    make(engine, bundle, 1)(
-        {
-            "audio": np.zeros((1, utterances, width), np.float32),
-            "speaker": np.zeros((1, utterances), np.int64),
-            "length": np.array([utterances]),
-        }
-    )
+    inputs: Inputs = {
+        "audio": np.zeros((1, utterances, width), np.float32),
+        "speaker": np.zeros((1, utterances), np.int64),
+        "length": np.array([utterances]),
+    }
+    make(engine, bundle, 1, device).answer(inputs)
+
+
+def _on_gpu(bundle: Path, engine: str, utterances: int) -> float:
+    """Megabytes that the GPU has less free after the run than before."""
+    import torch
+
+    before = torch.cuda.mem_get_info()[0]
+    _engine(bundle, engine, utterances, "cuda")
+    torch.cuda.synchronize()
+    return (before - torch.cuda.mem_get_info()[0]) / 1e6
 
 
 def _megabytes() -> float:
@@ -51,6 +66,15 @@ def _megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
+def _main(bundle: Path, engine: str, utterances: int, device: str) -> float:
+    if device != "cpu":
+        return _on_gpu(bundle, engine, utterances)
+    if engine.startswith("onnxruntime"):
+        _deployed(bundle, engine.endswith("int8"), utterances)
+    else:
+        _engine(bundle, engine, utterances, device)
+    return _megabytes()
+
+
 if __name__ == "__main__":
-    _run(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
-    print(_megabytes())
+    print(_main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]))

@@ -13,22 +13,22 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from export.benchmark import Row, Timing
+from export.benchmark import Place, Row, Timing
 from replicate.report.figures.canvas import COLOURS, DPI, MARKERS, style
 
-COLUMNS = ("engine", "threads", "batch", "utterances", "p50", "p90", "p99", "n", "speed", "per second", "of peak")
+COLUMNS = ("engine", "on", "batch", "utterances", "p50", "p90", "p99", "n", "speed", "per second", "of peak")
 
 
-def cells(timings: Sequence[Timing]) -> list[tuple[str, ...]]:
-    """The latency table, row by row; speed is the median against the first engine on the same input."""
-    baseline: dict[tuple[int, int, int], float] = {}
+def cells(timings: Sequence[Timing], about: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The latency table, row by row; speed is the median against the first engine on the same input and device."""
+    baseline: dict[tuple[Place, int, int], float] = {}
     rows = []
     for timing in timings:
-        first = baseline.setdefault((timing.threads, timing.batch, timing.utterances), timing.p50)
+        first = baseline.setdefault(_case(timing), timing.p50)
         rows.append(
             (
                 timing.engine,
-                *(str(value) for value in (timing.threads, timing.batch, timing.utterances)),
+                *(str(value) for value in _case(timing)),
                 *(f"{value:.2f}" for value in (timing.p50, timing.p90, timing.p99)),
                 str(timing.n),
                 f"{first / timing.p50:.2f}x",
@@ -36,27 +36,35 @@ def cells(timings: Sequence[Timing]) -> list[tuple[str, ...]]:
                 "" if timing.share_of_peak is None else f"{timing.share_of_peak:.2f}",
             )
         )
+    if about["gpu"] is None:
+        rows.append(("no GPU on this machine", "GPU", *[""] * (len(COLUMNS) - 2)))
     return rows
+
+
+def _case(timing: Timing) -> tuple[Place, int, int]:
+    return timing.place, timing.batch, timing.utterances
 
 
 def remarks(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any]) -> list[str]:
     """What the table rests on, and every engine's score and size; why an engine is not there."""
     lines = [
         f"{about['arm']}, seed {about['seed']}: milliseconds per call; speed: median against {timings[0].engine}; of "
-        f"peak: products with weights ({about['flops'] / 1e6:.1f} MFLOP per utterance) per second, as a share of this "
-        f"machine's matrix product with as many threads. {about['processor']}, {about['cores']} cores.",
-        about["gpu"],
+        f"peak: products with weights ({about['flops'] / 1e6:.1f} MFLOP per utterance) per second, as a share of a "
+        f"large matrix product's there. {about['processor']}, {about['cores']} cores.",
     ]
+    if about["gpu"] is not None:
+        lines.append(f"GPU: {about['gpu']}; inputs and results stay in its memory.")
     for row in rows:
+        engine = row.engine if row.device == "cpu" else f"{row.engine}, GPU"
         if row.missing is not None:
-            lines.append(f"{row.engine}: not timed, {row.missing}.")
+            lines.append(f"{engine}: not timed, {row.missing}.")
             continue
         score = "test F1 not measured" if row.test_f1 is None else f"test F1 on {about['corpus']} {row.test_f1:.4f}"
         size = "" if row.megabytes is None else f", {row.megabytes:.1f} MB"
         peak = (
             "" if row.peak_megabytes is None else f"; {row.longest} utterances: {row.peak_megabytes:.0f} MB of memory"
         )
-        lines.append(f"{row.engine}: {score}{size}{peak}.")
+        lines.append(f"{engine}: {score}{size}{peak}.")
     return lines + about["failures"]
 
 
@@ -66,11 +74,10 @@ def show(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any], 
     for name in COLUMNS:
         grid.add_column(name, justify="left" if name == "engine" else "right", no_wrap=True)
     before = None
-    for timing, row in zip(timings, cells(timings), strict=True):
-        case = (timing.threads, timing.batch, timing.utterances)
-        if before not in (None, case):
+    for row in cells(timings, about):
+        if before not in (None, row[1:4]):
             grid.add_section()
-        before = case
+        before = row[1:4]
         grid.add_row(*row)
     console.print(grid, crop=False)
     for line in remarks(timings, rows, about):
@@ -80,37 +87,39 @@ def show(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any], 
 def markdown(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any]) -> str:
     """The same as a Markdown table with its remarks."""
     lines = ["| " + " | ".join(COLUMNS) + " |", "|---|" + "---:|" * (len(COLUMNS) - 1)]
-    lines += ["| " + " | ".join(row) + " |" for row in cells(timings)]
+    lines += ["| " + " | ".join(row) + " |" for row in cells(timings, about)]
     return "\n".join([*lines, "", "  \n".join(remarks(timings, rows, about))]) + "\n"
 
 
-def as_csv(timings: Sequence[Timing]) -> str:
+def as_csv(timings: Sequence[Timing], about: dict[str, Any]) -> str:
     """The latency table as CSV."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([COLUMNS, *cells(timings)])
+    writer.writerows([COLUMNS, *cells(timings, about)])
     return text.getvalue()
 
 
 def plot(timings: Sequence[Timing], path: Path) -> None:
-    """Latency over length at the smallest batch, a line per engine, a panel per number of threads."""
-    counts = sorted({timing.threads for timing in timings})
+    """Latency over length at the smallest batch, a line per engine, a panel per device and number of threads."""
+    places = list(dict.fromkeys(timing.place for timing in timings))
     batch = min(timing.batch for timing in timings)
     with style("benchmark"):
-        figure = Figure(figsize=(3.6 * len(counts), 3.4), layout="constrained")
-        panels = figure.subplots(1, len(counts), sharey=True, squeeze=False)[0]
-        for panel, count in zip(panels, counts, strict=True):
-            for i, engine in enumerate(dict.fromkeys(timing.engine for timing in timings)):
-                mine = [t for t in timings if (t.engine, t.threads, t.batch) == (engine, count, batch)]
+        figure = Figure(figsize=(3.6 * len(places), 3.4), layout="constrained")
+        panels = figure.subplots(1, len(places), sharey=True, squeeze=False)[0]
+        engines = list(dict.fromkeys(timing.engine for timing in timings))
+        lines = {}
+        for panel, place in zip(panels, places, strict=True):
+            for engine, marker, colour in zip(engines, MARKERS, COLOURS, strict=False):
+                mine = [t for t in timings if (t.engine, t.place, t.batch) == (engine, place, batch)]
                 lengths = [t.utterances for t in mine]
-                panel.plot(lengths, [t.p50 for t in mine], marker=MARKERS[i], color=COLOURS[i], label=engine)
-            panel.set(
-                xscale="log", yscale="log", xlabel="utterances", title=f"{count} thread{'s' if count > 1 else ''}"
-            )
+                if mine:
+                    medians = [t.p50 for t in mine]
+                    lines[engine] = panel.plot(lengths, medians, marker=marker, color=colour, label=engine)[0]
+            panel.set(xscale="log", yscale="log", xlabel="utterances", title=str(place))
             panel.set_xticks(sorted({t.utterances for t in timings if t.batch == batch}))
             panel.get_xaxis().set_major_formatter("{x:.0f}")
             panel.minorticks_off()
             panel.grid(True, color="0.9")
         panels[0].set_ylabel(f"milliseconds per call, batch {batch}: median")
-        panels[0].legend(frameon=False)
+        figure.legend(handles=list(lines.values()), loc="outside lower center", ncols=len(places), frameon=False)
         figure.savefig(path, dpi=DPI)

@@ -17,6 +17,13 @@ from replicate.cli import console, options
 @click.option("--batch", "batches", type=click.IntRange(1), multiple=True, help="Dialogues a call (1, 8, 32, 128).")
 @click.option("--length", "lengths", type=click.IntRange(1, 2000), multiple=True, help="Utterances (10, 30, 110, 500).")
 @click.option("--threads", type=click.IntRange(1), multiple=True, help="Threads (1, and all cores).")
+@click.option(
+    "--device",
+    "devices",
+    type=click.Choice(["cpu", "cuda"]),
+    multiple=True,
+    help="Where to run (cpu, and cuda where there is one); one that is named must be there.",
+)
 @click.option("--full", is_flag=True, help="Every batch at every length: hours instead of minutes.")
 @click.option("--data", metavar="NAME|PATH", help="The bundle's corpus, where it has no name or lies elsewhere.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder that holds the files of a named corpus.")
@@ -28,12 +35,13 @@ def benchmark(
     batches: tuple[int, ...],
     lengths: tuple[int, ...],
     threads: tuple[int, ...],
+    devices: tuple[str, ...],
     full: bool,
     data: str | None,
     data_dir: Path | None,
     out: Path | None,
 ) -> None:
-    """Time PyTorch against onnxruntime, on the CPU.
+    """Time PyTorch against onnxruntime, on the CPU and on the GPU where there is one.
 
     BUNDLE is the folder that `replicate export onnx` wrote (default: the newest results' one). All engines get the same
     inputs and take turns, so that a machine that slows down slows all of them; yet with several threads a machine that
@@ -51,6 +59,7 @@ def benchmark(
         raise NothingToExport(f"no bundle at {folder}: run `replicate export onnx` first, or name a BUNDLE")
     run = bundles.open_run(folder)
     corpus = bundles.corpus_for(run, data, data_dir)
+    used = _devices(devices, folder)
     err = console.status()
     with err.status("checking the bundle"):
         failed = [rung for rung in bundles.check(folder, None) if rung.holds is False]
@@ -61,13 +70,34 @@ def benchmark(
         err.print(f"warning: this machine is busy (load {busy:.1f}): the times below tell more of that than of models")
     cases = timing.shapes(batches or timing.BATCHES, lengths or timing.LENGTHS, full)
     counts = tuple(dict.fromkeys(threads or (1, os.cpu_count() or 1)))
+    places = [timing.Place("cpu", count) for count in counts] if "cpu" in used else []
+    places += [timing.Place("cuda")] if "cuda" in used else []
     with err.status("F1 on test, and memory"):
-        rows = timing.describe(folder, corpus, max(case.utterances for case in cases))
-    timings, failures = _timed(folder, cases, counts, calls)
+        rows = timing.describe(folder, corpus, max(case.utterances for case in cases), used)
+    timings, failures = _timed(folder, cases, places, calls)
     _write(out or folder.parent / "benchmark", timings, rows, _about(folder, run.record) | {"failures": failures})
 
 
-def _timed(folder: Path, cases: Any, counts: tuple[int, ...], calls: int) -> Any:
+def _devices(asked: tuple[str, ...], bundle: Path) -> list[str]:
+    """The devices to time on, each once. What was asked for must be there, with both PyTorch and onnxruntime."""
+    import torch
+
+    from export import engines
+    from replicate.errors import MissingDevice
+
+    if not asked:
+        return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    if "cuda" in asked:
+        from replicate.experiment.schedule import resolve_device
+
+        resolve_device("cuda")
+        lacking = engines.available(bundle, "cuda")[engines.FP32]
+        if lacking is not None:
+            raise MissingDevice(f"{lacking}; or leave --device away to time the rest")
+    return list(dict.fromkeys(asked))
+
+
+def _timed(folder: Path, cases: Any, places: Any, calls: int) -> Any:
     """All timings, with a bar that knows how many utterances are left."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -83,7 +113,7 @@ def _timed(folder: Path, cases: Any, counts: tuple[int, ...], calls: int) -> Any
             if not err.is_terminal:
                 err.print(f"timing {what} ({100 * done // total} % done)")
 
-        return timing.time_all(folder, cases, counts, calls, tell)
+        return timing.time_all(folder, cases, places, calls, tell)
 
 
 def _about(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +133,7 @@ def _about(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
         "flops": timing.flops(folder / "model.onnx"),
         "processor": processor(),
         "cores": os.cpu_count(),
-        "gpu": "GPU: not timed by this version." if torch.cuda.is_available() else "GPU: none on this machine.",
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "versions": record["versions"],
     }
 
@@ -117,7 +147,7 @@ def _write(target: Path, timings: Any, rows: Any, about: dict[str, Any]) -> None
 
     write_text(target / "benchmark.json", json.dumps(timing.as_json(timings, rows, about), indent=1) + "\n")
     write_text(target / "benchmark.md", report.markdown(timings, rows, about))
-    write_text(target / "benchmark.csv", report.as_csv(timings))
+    write_text(target / "benchmark.csv", report.as_csv(timings, about))
     with atomic_path(target / "benchmark.png") as temporary:
         report.plot(timings, temporary)
     report.show(timings, rows, about, console.results())

@@ -1,4 +1,4 @@
-"""Latency of dialogues of 30 utterances, one thread, paper's size with random weights: `make bench`."""
+"""Latency of dialogues of 30 utterances, paper's size with random weights, one thread or the GPU: `make bench`."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,17 @@ import torch
 
 from export import quantise
 from export.check import as_function, example, session
-from export.engines import eager
+from export.engines import (
+    BANDED,
+    COMPILED,
+    FP32,
+    QUANTISED,
+    REFERENCE,
+    REPLAYED,
+    compile_anew,
+    eager,
+    on_host,
+)
 from export.graph import build
 from export.speech import SpeechModel
 from replicate.model.cogmen import COGMEN, ModelConfig
@@ -23,25 +33,47 @@ def speech(form):
 
 
 @pytest.fixture(scope="module")
-def engines(tmp_path_factory):
+def files(tmp_path_factory):
     import onnx
 
     folder = tmp_path_factory.mktemp("bench")
-    torch.set_num_threads(1)
     onnx.save(build(speech("reference")), folder / "model.onnx")
     quantise.quantise(folder / "model.onnx", folder / "int8.onnx")
-    return {
-        "reference": eager(speech("reference")),
-        "banded": eager(speech("banded")),
-        "compiled": eager(torch.compile(speech("banded"))),
-        "onnxruntime": as_function(session(folder / "model.onnx")),
-        "int8": as_function(session(folder / "int8.onnx")),
-    }
+    return folder
+
+
+def on_cpu(name, files):
+    torch.set_num_threads(1)
+    if name in (FP32, QUANTISED):
+        return on_host(as_function(session(files / ("model.onnx" if name == FP32 else "int8.onnx"))))
+    model = speech("reference" if name == REFERENCE else "banded")
+    return on_host(eager(compile_anew(model) if name == COMPILED else model))
+
+
+def on_gpu(name, files):
+    from export import gpu
+
+    if name != FP32:
+        return gpu.torch_engine(speech("reference" if name == REFERENCE else "banded"), name)
+    lacking = gpu.lacks_provider(files / "model.onnx")
+    return pytest.skip(lacking) if lacking else gpu.onnx_engine(files / "model.onnx")
 
 
 @pytest.mark.parametrize("batch", [1, 32])
-@pytest.mark.parametrize("name", ["reference", "banded", "compiled", "onnxruntime", "int8"])
-def test_latency(benchmark, engines, name, batch):
-    inputs = example((30,) * batch, speech("reference"))
-    engines[name](inputs)
-    assert benchmark(engines[name], inputs).shape == (batch, 30, 4)
+@pytest.mark.parametrize("name", [REFERENCE, BANDED, COMPILED, FP32, QUANTISED])
+def test_latency(benchmark, files, name, batch):
+    engine, inputs = on_cpu(name, files), example((30,) * batch, speech("reference"))
+    try:
+        assert engine.answer(inputs).shape == (batch, 30, 4)
+    except torch._dynamo.exc.BackendCompilerFailed as error:
+        pytest.skip(f"torch cannot compile it: {str(error)[:80]}")
+    benchmark(engine.answer, inputs)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("batch", [1, 32])
+@pytest.mark.parametrize("name", [REFERENCE, BANDED, COMPILED, REPLAYED, FP32])
+def test_latency_on_the_gpu(benchmark, files, name, batch):
+    engine, inputs = on_gpu(name, files), example((30,) * batch, speech("reference"))
+    benchmark(engine.stopwatch(inputs))

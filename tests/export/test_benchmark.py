@@ -4,9 +4,10 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
-from export import benchmark, engines, memory
-from export.benchmark import Shape, flops, shapes
+from export import benchmark, engines, memory, report
+from export.benchmark import Place, Shape, Timing, flops, shapes
 from export.check import example
 from export.speech import SpeechModel
 from replicate import errors
@@ -40,27 +41,44 @@ def test_benchmark_from_the_command_line(replicate, copied, monkeypatch):
     # Two threads on a machine that is busy otherwise take a hundred times as long; compiling takes a minute.
     monkeypatch.setattr(benchmark, "WARM", 1)
     monkeypatch.setattr(engines.shutil, "which", lambda name: None)
-    options = ["--calls", 3, "--batch", 1, "--batch", 2, "--length", 5, "--length", 30, "--threads", 1]
+    options = [
+        "--calls",
+        3,
+        "--batch",
+        1,
+        "--batch",
+        2,
+        "--length",
+        5,
+        "--length",
+        30,
+        "--threads",
+        1,
+        "--device",
+        "cpu",
+    ]
     status, stdout, stderr = replicate("benchmark", copied, *options)
     assert status == 0, stderr
     out = copied.parent / "benchmark"
     content = json.loads((out / "benchmark.json").read_text())
     rows = content["milliseconds"]
     assert [(r["batch"], r["utterances"]) for r in rows[::4]] == [(1, 5), (1, 30), (2, 30)]
-    assert {r["engine"] for r in rows} == set(engines.ENGINES) - {engines.COMPILED}
+    assert {r["engine"] for r in rows} == set(engines.ENGINES) - {engines.COMPILED, engines.REPLAYED}
     assert all(r["n"] == 3 and 0 < r["p50"] <= r["p90"] <= r["p99"] for r in rows)
     assert all((r["share_of_peak"] is not None) == (r["engine"] == engines.FP32) for r in rows)
     scores = {row["engine"]: row["test_f1"] for row in content["engines"]}
     exact = [scores[name] for name in (engines.REFERENCE, engines.BANDED, engines.FP32)]
     assert np.ptp(exact) < 1e-9 and scores[engines.COMPILED] is None
-    assert "needs a C++ compiler" in stdout and "GPU: none" in stdout and f"{exact[0]:.4f}" in stdout
+    assert "needs a C++ compiler" in stdout and "no GPU on this machine" in stdout and f"{exact[0]:.4f}" in stdout
     table = list(csv.reader((out / "benchmark.csv").open()))
-    assert len(table) == 1 + len(rows) and (out / "benchmark.md").read_text().count("\n|") == 1 + len(rows)
+    gpu = not torch.cuda.is_available()  # the row that says that there is none
+    assert len(table) == 1 + len(rows) + gpu and (out / "benchmark.md").read_text().count("\n|") == len(table)
     assert (out / "benchmark.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_onnxruntime_needs_far_less_memory_than_pytorch(smoke_bundle):
-    taken = {name: memory.peak(smoke_bundle.folder, name, 500) for name in engines.ENGINES if name != engines.COMPILED}
+    names = set(engines.available(smoke_bundle.folder)) - {engines.COMPILED}
+    taken = {name: memory.peak(smoke_bundle.folder, name, 500) for name in names}
     small, large = {taken[engines.FP32], taken[engines.QUANTISED]}, {taken[engines.REFERENCE], taken[engines.BANDED]}
     assert min(small) > 20 and 2 * max(small) < min(large) < 5000
     assert memory.peak(smoke_bundle.folder / "none", engines.FP32, 500) is None
@@ -87,21 +105,61 @@ def test_the_compiled_form_says_the_same(smoke_bundle):
 
     run = open_run(smoke_bundle.folder)
     inputs = example((7, 3), SpeechModel(run.model(), run.scaling()))
-    compiled, reference = (engines.make(name, smoke_bundle.folder, 1) for name in (engines.COMPILED, engines.REFERENCE))
-    assert np.allclose(compiled(inputs), reference(inputs), atol=1e-5)
+    compiled, reference = (engines.make(name, smoke_bundle.folder) for name in (engines.COMPILED, engines.REFERENCE))
+    assert np.allclose(compiled.answer(inputs), reference.answer(inputs), atol=1e-5)
 
 
-def test_what_cannot_be_compiled_is_said_and_the_rest_is_timed(smoke_bundle, monkeypatch):
-    def make(name, bundle, threads):
-        def broken(inputs):
-            raise AssertionError("no range for q0")
+def test_an_engine_that_fails_or_says_something_else_is_not_timed(smoke_bundle, monkeypatch):
+    def make(name, bundle, threads, device):
+        if name == engines.COMPILED:
+            return engines.on_host(fail)
+        right = real(name, bundle, threads, device)
+        return engines.on_host(lambda inputs: right.answer(inputs) + 1e-3) if name == engines.BANDED else right
 
-        return broken if name == engines.COMPILED else real(name, bundle, threads)
+    def fail(inputs):
+        raise AssertionError("no range for q0")
 
     real = engines.make
     monkeypatch.setattr(benchmark, "make", make)
     monkeypatch.setattr(benchmark, "WARM", 1)
-    monkeypatch.setattr(benchmark, "available", lambda bundle: dict.fromkeys([engines.COMPILED, engines.FP32]))
-    timings, failures = benchmark.time_all(smoke_bundle.folder, [Shape(2, 5)], [1], 2)
-    assert [timing.engine for timing in timings] == [engines.FP32]
-    assert len(failures) == 1 and "batch 2, 5 utterances" in failures[0] and "no range for q0" in failures[0]
+    names = [engines.REFERENCE, engines.BANDED, engines.COMPILED, engines.FP32]
+    monkeypatch.setattr(benchmark, "available", lambda bundle, device: dict.fromkeys(names))
+    timings, failures = benchmark.time_all(smoke_bundle.folder, [Shape(2, 5)], [Place("cpu", 1)], 2)
+    assert [timing.engine for timing in timings] == [engines.REFERENCE, engines.FP32]
+    assert [failure.split(":")[0] for failure in failures] == [engines.BANDED, engines.COMPILED]
+    assert "batch 2, 5 utterances, 1 thread, it differs by 1.0e-03" in failures[0] and "no range for q0" in failures[1]
+
+
+def test_a_device_that_is_asked_for_must_be_there(replicate, copied):
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    status, stdout, stderr = replicate("benchmark", copied, "--device", "cuda", "--calls", 1)
+    assert status == errors.MissingDevice.exit_code and stdout == "" and "no CUDA device" in stderr
+
+
+def test_a_gpu_without_its_provider_is_refused_when_asked_for_and_said_when_not(replicate, copied, monkeypatch):
+    from export import gpu
+
+    lacks = gpu.lacks_provider(copied / "model.onnx")
+    if lacks is None:
+        pytest.skip("onnxruntime has its CUDA provider")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    status, stdout, stderr = replicate("benchmark", copied, "--device", "cuda", "--calls", 1)
+    assert status == errors.MissingDevice.exit_code and stdout == "" and "onnxruntime-gpu" in stderr
+    assert engines.available(copied, "cuda")[engines.FP32] == lacks
+
+
+def test_times_of_a_gpu_stand_beside_those_of_the_cpu(tmp_path):
+    def timing(engine, place, p50):
+        return Timing(engine, place, 1, 30, p50, p50, p50, 200)
+
+    cpu, gpu = Place("cpu", 2), Place("cuda")
+    timings = [timing(engines.REFERENCE, cpu, 8.0), timing(engines.FP32, cpu, 2.0)]
+    timings += [timing(engines.REFERENCE, gpu, 5.0), timing(engines.REPLAYED, gpu, 0.25)]
+    rows = report.cells(timings, {"gpu": "one GPU"})
+    assert [(row[1], row[8]) for row in rows] == [("2 threads", x) for x in ("1.00x", "4.00x")] + [
+        ("GPU", x) for x in ("1.00x", "20.00x")
+    ]
+    report.plot(timings, tmp_path / "plot.png")
+    read = benchmark.as_json(timings, [], {})["milliseconds"]
+    assert [(row["device"], row["threads"]) for row in read] == [("cpu", 2)] * 2 + [("cuda", None)] * 2
