@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 
-from export import memory
+from export import memory, products
 from export.bundle import open_run
 from export.check import TOLERANCE, Inputs, example, on_corpus
-from export.engines import COMPILED, FP32, PEAK, QUANTISED, Engine, available, make, peak
+from export.engines import COMPILED, FLOOR, FP32, PEAK, QUANTISED, Engine, available, by_clock, make, peak
 from export.predictor import INT8, MODEL
 from export.speech import SpeechModel
 from replicate.corpus.types import Corpus
@@ -26,6 +25,8 @@ USUAL_LENGTH = 30
 # Calls in a row before the next engine's turn: long enough for warm caches, short enough that a machine that
 # slows down slows all engines.
 TURN, WARM = 20, 3
+# The floor keeps the results of all products in memory: for more utterances than these it is not measured.
+FLOOR_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Shape:
 
     batch: int
     utterances: int
+
+    @property
+    def rows(self) -> int:
+        """Utterances in all."""
+        return self.batch * self.utterances
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class Timing:
 
     Attributes:
         share_of_peak: products with weights per second, as a share of this place's matrix-multiply peak, measured in
-            turns with the engines; for 32-bit onnxruntime alone.
+            turns with the engines; for 32-bit onnxruntime and its floor.
     """
 
     engine: str
@@ -99,14 +105,6 @@ def shapes(batches: Sequence[int], lengths: Sequence[int], full: bool) -> list[S
     return sorted(chosen, key=lambda shape: (shape.batch, shape.utterances))
 
 
-def flops(model: Path) -> int:
-    """Floating-point operations per utterance in products with weights: two for each weight of the exported file."""
-    graph = onnx.load(model).graph
-    sizes = {tensor.name: int(np.prod(tensor.dims)) for tensor in graph.initializer if len(tensor.dims) >= 2}
-    products = [node.input[1] for node in graph.node if node.op_type in ("Gemm", "MatMul", "Attention")]
-    return 2 * sum(sizes.get(name, 0) for name in products)
-
-
 def load_of_others() -> float | None:
     """The machine's load over the last minute where it leaves too few cores for the benchmark, else None."""
     if not hasattr(os, "getloadavg"):
@@ -129,9 +127,9 @@ def time_all(
     """
     run = open_run(bundle)
     shape = SpeechModel(run.model(), run.scaling())
-    operations = flops(bundle / MODEL)
+    operations = products.flops(bundle / MODEL)
     before, done = torch.get_num_threads(), 0
-    total = len(places) * sum(case.batch * case.utterances for case in cases)
+    total = len(places) * sum(case.rows for case in cases)
     timings: list[Timing] = []
     failures: list[str] = []
     try:
@@ -147,11 +145,19 @@ def time_all(
                 wrong = _failures(made, inputs)
                 failures += [f"{name}: not timed for {words}, {why}." for name, why in wrong.items()]
                 watches = {name: engine.stopwatch(inputs) for name, engine in made.items() if name not in wrong}
+                if place.threads and case.rows <= FLOOR_ROWS:
+                    watches[FLOOR] = by_clock(products.alone(bundle / MODEL, case.rows, place.threads))
                 timings += _timings(_in_turns(watches | {"peak": best}, calls), case, place, operations)
-                done += case.batch * case.utterances
+                done += case.rows
     finally:
         torch.set_num_threads(before)
     return timings, failures
+
+
+def profile(bundle: Path) -> list[products.Spent]:
+    """Where onnxruntime spends its time on one dialogue of the usual length, on one thread."""
+    run = open_run(bundle)
+    return products.profile(bundle / MODEL, example((USUAL_LENGTH,), SpeechModel(run.model(), run.scaling())))
 
 
 def describe(bundle: Path, corpus: Corpus | None, longest: int, devices: Sequence[str]) -> list[Row]:
@@ -176,6 +182,7 @@ def as_json(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any
     """The benchmark as other programs read it."""
     return {
         **about,
+        "profile": [asdict(spent) for spent in about["profile"]],
         "milliseconds": [_flat(timing) for timing in timings],
         "engines": [asdict(row) for row in rows],
     }
@@ -209,7 +216,7 @@ def _timings(taken: dict[str, list[float]], case: Shape, place: Place, operation
     found = []
     for name, seconds in taken.items():
         p50, p90, p99 = (float(p) for p in np.percentile(np.array(seconds) * 1e3, [50, 90, 99]))
-        share = operations * case.batch * case.utterances / (p50 / 1e3) / best if name == FP32 else None
+        share = operations * case.rows / (p50 / 1e3) / best if name in (FP32, FLOOR) else None
         found.append(Timing(name, place, case.batch, case.utterances, p50, p90, p99, len(seconds), share))
     return found
 

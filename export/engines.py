@@ -23,6 +23,8 @@ Function = Callable[[Inputs], NDArray[np.float32]]
 REFERENCE, BANDED, COMPILED = "PyTorch, torch_geometric", "PyTorch, banded", "PyTorch, banded, compiled"
 REPLAYED = "PyTorch, banded, graph replay"
 FP32, QUANTISED = "onnxruntime", "onnxruntime, int8"
+# No engine but a bound for onnxruntime: see ``export.products``.
+FLOOR = "onnxruntime, products alone"
 ENGINES = (REFERENCE, BANDED, COMPILED, REPLAYED, FP32, QUANTISED)
 # Side of the square matrices whose product is a device's peak: large enough to fill it.
 PEAK = {"cpu": 1024, "cuda": 8192}

@@ -13,7 +13,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from export.benchmark import Place, Row, Timing
+from export.benchmark import USUAL_LENGTH, Place, Row, Timing
+from export.engines import FLOOR
 from replicate.report.figures.canvas import COLOURS, DPI, MARKERS, style
 
 COLUMNS = ("engine", "on", "batch", "utterances", "p50", "p90", "p99", "n", "speed", "per second", "of peak")
@@ -45,12 +46,32 @@ def _case(timing: Timing) -> tuple[Place, int, int]:
     return timing.place, timing.batch, timing.utterances
 
 
+SPENT = ("kind of node", "nodes", "microseconds", "share")
+SPENT_TITLE = (
+    f"Where onnxruntime's time goes: one dialogue of {USUAL_LENGTH} utterances, 1 thread, by its own profiler, which "
+    "slows small nodes down"
+)
+# Kinds that are shown by themselves; the rest in one line.
+KINDS = 8
+
+
+def spent(about: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Where onnxruntime spends its time, row by row."""
+    kinds = about["profile"]
+    shown = [(kind.kind, kind.nodes, kind.microseconds) for kind in kinds[:KINDS]]
+    rest = kinds[KINDS:]
+    shown.append(("others", sum(kind.nodes for kind in rest), sum(kind.microseconds for kind in rest)))
+    total = sum(kind.microseconds for kind in kinds)
+    return [(name, str(nodes), f"{time:.0f}", f"{100 * time / total:.0f} %") for name, nodes, time in shown]
+
+
 def remarks(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any]) -> list[str]:
     """What the table rests on, and every engine's score and size; why an engine is not there."""
     lines = [
         f"{about['arm']}, seed {about['seed']}: milliseconds per call; speed: median against {timings[0].engine}; of "
         f"peak: products with weights ({about['flops'] / 1e6:.1f} MFLOP per utterance) per second, as a share of a "
-        f"large matrix product's there. {about['processor']}, {about['cores']} cores.",
+        f"large matrix product's there; {FLOOR}: nothing but those products, the floor. "
+        f"{about['processor']}, {about['cores']} cores.",
     ]
     if about["gpu"] is not None:
         lines.append(f"GPU: {about['gpu']}; inputs and results stay in its memory.")
@@ -80,15 +101,26 @@ def show(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any], 
         before = row[1:4]
         grid.add_row(*row)
     console.print(grid, crop=False)
+    grid = Table(box=box.SIMPLE_HEAD, title=SPENT_TITLE, title_justify="left", title_style="")
+    for name in SPENT:
+        grid.add_column(name, justify="left" if name == SPENT[0] else "right")
+    for row in spent(about):
+        grid.add_row(*row)
+    console.print(grid)
     for line in remarks(timings, rows, about):
         console.print(line, highlight=False)
 
 
 def markdown(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any]) -> str:
     """The same as a Markdown table with its remarks."""
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|---|" + "---:|" * (len(COLUMNS) - 1)]
-    lines += ["| " + " | ".join(row) + " |" for row in cells(timings, about)]
-    return "\n".join([*lines, "", "  \n".join(remarks(timings, rows, about))]) + "\n"
+    lines = _grid(COLUMNS, cells(timings, about))
+    lines += ["", "  \n".join(remarks(timings, rows, about)), "", SPENT_TITLE, "", *_grid(SPENT, spent(about))]
+    return "\n".join(lines) + "\n"
+
+
+def _grid(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    lines = ["| " + " | ".join(header) + " |", "|---|" + "---:|" * (len(header) - 1)]
+    return lines + ["| " + " | ".join(row) + " |" for row in rows]
 
 
 def as_csv(timings: Sequence[Timing], about: dict[str, Any]) -> str:

@@ -122,6 +122,7 @@ def _about(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     from export import benchmark as timing
+    from export.products import flops
     from replicate.report.manifest import processor
 
     return {
@@ -130,7 +131,8 @@ def _about(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
         "arm": record["arm"]["name"],
         "seed": record["seed"],
         "corpus": record["corpus"]["name"],
-        "flops": timing.flops(folder / "model.onnx"),
+        "flops": flops(folder / "model.onnx"),
+        "profile": timing.profile(folder),
         "processor": processor(),
         "cores": os.cpu_count(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from export import benchmark, engines, memory, report
-from export.benchmark import Place, Shape, Timing, flops, shapes
+from export.benchmark import Place, Shape, Timing, shapes
 from export.check import example
+from export.products import alone, flops, profile
 from export.speech import SpeechModel
 from replicate import errors
 
@@ -37,6 +38,22 @@ def test_operations_are_counted_from_the_weights(smoke_bundle):
     assert flops(smoke_bundle.folder / "model.onnx") == 2 * (context + graph)
 
 
+def test_the_products_alone_and_the_profile_see_the_same_nodes(smoke_bundle):
+    from export.bundle import open_run
+
+    run = open_run(smoke_bundle.folder)
+    model = smoke_bundle.folder / "model.onnx"
+    results = alone(model, 7)()
+    layers = run.record["model"]["context_layers"]
+    # Four products a layer; from encoder to nodes, relations and root; query, value, skip; two of the classifier.
+    assert len(results) == 4 * layers + 1 + 2 + 3 + 2
+    assert {result.shape[-2] for result in results} == {7} and all(np.isfinite(result).all() for result in results)
+    spent = profile(model, example((7,), SpeechModel(run.model(), run.scaling())), 3)
+    nodes = {kind.kind: kind.nodes for kind in spent}
+    assert nodes["Attention"] == layers and nodes["LayerNormalization"] == 2 * layers
+    assert [kind.microseconds for kind in spent] == sorted((kind.microseconds for kind in spent), reverse=True)
+
+
 def test_benchmark_from_the_command_line(replicate, copied, monkeypatch):
     # Two threads on a machine that is busy otherwise take a hundred times as long; compiling takes a minute.
     monkeypatch.setattr(benchmark, "WARM", 1)
@@ -62,17 +79,20 @@ def test_benchmark_from_the_command_line(replicate, copied, monkeypatch):
     out = copied.parent / "benchmark"
     content = json.loads((out / "benchmark.json").read_text())
     rows = content["milliseconds"]
-    assert [(r["batch"], r["utterances"]) for r in rows[::4]] == [(1, 5), (1, 30), (2, 30)]
-    assert {r["engine"] for r in rows} == set(engines.ENGINES) - {engines.COMPILED, engines.REPLAYED}
+    assert [(r["batch"], r["utterances"]) for r in rows[::5]] == [(1, 5), (1, 30), (2, 30)]
+    assert {r["engine"] for r in rows} == {*engines.ENGINES, engines.FLOOR} - {engines.COMPILED, engines.REPLAYED}
     assert all(r["n"] == 3 and 0 < r["p50"] <= r["p90"] <= r["p99"] for r in rows)
-    assert all((r["share_of_peak"] is not None) == (r["engine"] == engines.FP32) for r in rows)
+    assert all((r["share_of_peak"] is not None) == (r["engine"] in (engines.FP32, engines.FLOOR)) for r in rows)
     scores = {row["engine"]: row["test_f1"] for row in content["engines"]}
     exact = [scores[name] for name in (engines.REFERENCE, engines.BANDED, engines.FP32)]
     assert np.ptp(exact) < 1e-9 and scores[engines.COMPILED] is None
     assert "needs a C++ compiler" in stdout and "no GPU on this machine" in stdout and f"{exact[0]:.4f}" in stdout
     table = list(csv.reader((out / "benchmark.csv").open()))
     gpu = not torch.cuda.is_available()  # the row that says that there is none
-    assert len(table) == 1 + len(rows) + gpu and (out / "benchmark.md").read_text().count("\n|") == len(table)
+    assert len(table) == 1 + len(rows) + gpu
+    grids = (out / "benchmark.md").read_text().split("\n\n")
+    assert grids[0].count("\n|") == len(table) and "| Attention |" in grids[-1]
+    assert {kind["kind"] for kind in content["profile"]} >= {"Attention", "LayerNormalization"}
     assert (out / "benchmark.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -125,7 +145,7 @@ def test_an_engine_that_fails_or_says_something_else_is_not_timed(smoke_bundle, 
     names = [engines.REFERENCE, engines.BANDED, engines.COMPILED, engines.FP32]
     monkeypatch.setattr(benchmark, "available", lambda bundle, device: dict.fromkeys(names))
     timings, failures = benchmark.time_all(smoke_bundle.folder, [Shape(2, 5)], [Place("cpu", 1)], 2)
-    assert [timing.engine for timing in timings] == [engines.REFERENCE, engines.FP32]
+    assert [timing.engine for timing in timings] == [engines.REFERENCE, engines.FP32, engines.FLOOR]
     assert [failure.split(":")[0] for failure in failures] == [engines.BANDED, engines.COMPILED]
     assert "batch 2, 5 utterances, 1 thread, it differs by 1.0e-03" in failures[0] and "no range for q0" in failures[1]
 
@@ -161,5 +181,5 @@ def test_times_of_a_gpu_stand_beside_those_of_the_cpu(tmp_path):
         ("GPU", x) for x in ("1.00x", "20.00x")
     ]
     report.plot(timings, tmp_path / "plot.png")
-    read = benchmark.as_json(timings, [], {})["milliseconds"]
+    read = benchmark.as_json(timings, [], {"profile": []})["milliseconds"]
     assert [(row["device"], row["threads"]) for row in read] == [("cpu", 2)] * 2 + [("cuda", None)] * 2
