@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
 
 from export import bundle, check, onnx_file, quantise
 from export.check import climb, session
@@ -106,6 +107,14 @@ def test_a_quantised_model_that_loses_too_much_is_not_written(smoke_bundle, corp
     monkeypatch.setattr(quantise, "LOSS", -1.0)
     lost = quantise.write(smoke_bundle.folder / "model.onnx", tmp_path / "int8.onnx", corpus)
     assert not lost.kept and "not written" in lost.said and not (tmp_path / "int8.onnx").exists()
+
+
+def test_quantised_weights_leave_room_for_sums_on_every_processor(smoke_bundle):
+    # Processors without VNNI add two products of eight bits in sixteen, and cut off what does not fit.
+    stored = onnx.load(smoke_bundle.folder / "model.int8.onnx").graph.initializer
+    weights = [numpy_helper.to_array(tensor) for tensor in stored if tensor.data_type == onnx.TensorProto.INT8]
+    matrices = [weight for weight in weights if weight.ndim == 2]
+    assert matrices and max(abs(weight.astype(int)).max() for weight in matrices) <= 64
 
 
 def test_the_quantised_model_computes_nearly_the_same(smoke_bundle, corpus):
