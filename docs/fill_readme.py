@@ -24,9 +24,11 @@ def corpora() -> str:
 
 def versions() -> str:
     """The pinned versions that decide numbers."""
-    pins = dict(re.findall(r"^([\w-]+)==([^\s;]+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
-    names = ("torch", "torch-geometric", "onnx", "onnxruntime")
-    return f"Pinned in [`constraints.txt`](constraints.txt): {', '.join(f'{name} {pins[name]}' for name in names)}.\n"
+    pins: dict[str, list[str]] = {}
+    for name, version in re.findall(r"^([\w-]+)==([^\s;]+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE):
+        pins.setdefault(name, []).append(version)
+    said = [f"{name} {' or '.join(pins[name])}" for name in ("torch", "torch-geometric", "onnx", "onnxruntime")]
+    return f"Pinned in [`constraints.txt`](constraints.txt), by the version of Python: {', '.join(said)}.\n"
 
 
 GENERATED = {"corpora": corpora, "versions": versions}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -201,7 +202,7 @@ def _failures(made: dict[str, Engine], inputs: Inputs) -> dict[str, str]:
         try:
             found = engine.answer(inputs)
         except Exception as error:  # compilers and runtimes have exception classes of their own for every stage
-            wrong[name] = f"{type(error).__name__}: {' '.join(str(error).split())[:60]}"
+            wrong[name] = f"{type(error).__name__}: {textwrap.shorten(' '.join(str(error).split()), 80)}"
             continue
         expected = found if expected is None else expected
         difference = float(np.abs(found - expected).max())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export import card, onnx_file, predictor, quantise
-from export.check import Rung, climb
+from export.check import Rung, Wrong, attempt, climb, nearly_the_same, same_metadata
 from export.predictor import CHECKSUMS, INT8, MODEL
 from export.quantise import Quantised
 from export.select import Choice, corpus_of
@@ -38,6 +38,7 @@ def write(choice: Choice, corpus: Corpus, target: Path, listen: Callable[[str], 
     Raises:
         ExportFailed: naming every check that failed; nothing is written. CannotWrite: something else stands there.
     """
+    target = target.resolve()  # a link to a bundle goes on leading there
     _refuse_others(target)
     run = choice.run
     with atomic_folder(target, replace=True) as folder:
@@ -51,7 +52,7 @@ def write(choice: Choice, corpus: Corpus, target: Path, listen: Callable[[str], 
         quantised = quantise.write(model, folder / INT8, corpus)
         shutil.copytree(run.folder, folder / RUN / run.record["key"])
         shutil.copyfile(predictor.__file__, folder / SCRIPT)
-        (folder / CARD).write_text(card.text(choice, corpus, rungs, quantised), encoding="utf-8")
+        (folder / CARD).write_text(card.text(choice, corpus, model, rungs, quantised), encoding="utf-8")
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         checksums = {path.relative_to(folder).as_posix(): sha256(path) for path in files}
         (folder / CHECKSUMS).write_text(json.dumps(checksums, indent=1) + "\n", encoding="utf-8")
@@ -72,7 +73,7 @@ def open_run(folder: Path) -> StoredRun:
     keys = store.keys()
     run = store.get(keys[0]) if len(keys) == 1 else None
     if run is None:
-        raise BadBundle(f"{folder} holds no trained run in {RUN}/: export it again")
+        raise BadBundle(f"{folder} holds {len(keys)} sound runs in {RUN}/ where it has one: export it again")
     return run
 
 
@@ -101,10 +102,28 @@ def check(folder: Path, corpus: Corpus | None) -> list[Rung]:
     """
     run = open_run(folder)
     rungs = [Rung("checksums", True, "every file as it was written"), *climb(folder / MODEL, run, corpus)]
-    if (folder / INT8).is_file() and corpus is not None:
-        quantised = quantise.compare(folder / MODEL, folder / INT8, corpus)
-        rungs.append(Rung("int8", quantised.kept, quantised.said))
+    if (folder / INT8).is_file():
+        rungs += climb_int8(folder / INT8, folder / MODEL, run, corpus)
     return rungs
+
+
+def climb_int8(int8: Path, model: Path, run: StoredRun, corpus: Corpus | None) -> list[Rung]:
+    """What holds for the quantised file: it is of the same run, near the other one, and as good on dev."""
+
+    def dev_f1() -> str:
+        assert corpus is not None
+        quantised = quantise.compare(model, int8, corpus)
+        if not quantised.kept:
+            raise Wrong(quantised.said)
+        return quantised.said
+
+    rungs = [
+        attempt("int8 metadata", lambda: same_metadata(int8, run, corpus)),
+        attempt("int8 against fp32", lambda: nearly_the_same(int8, model, run)),
+    ]
+    if corpus is None:
+        return [*rungs, Rung("int8 dev F1", None, f"needs the corpus {run.record['corpus']['name']}: --data FILE")]
+    return [*rungs, attempt("int8 dev F1", dev_f1)]
 
 
 def demand(rungs: list[Rung], shown: Path) -> None:
@@ -122,12 +141,18 @@ def demand(rungs: list[Rung], shown: Path) -> None:
 
 
 def _refuse_others(target: Path) -> None:
-    """Only an earlier bundle may be replaced, never a folder of something else."""
+    """Only an earlier bundle may be replaced, never a folder of something else, nor one that holds more."""
     try:
-        other = target.exists() and not (
-            target.is_dir() and ((target / CHECKSUMS).is_file() or not any(target.iterdir()))
-        )
+        if not target.exists():
+            return
+        files = {path.relative_to(target).as_posix() for path in target.rglob("*") if not path.is_dir()}
     except OSError as error:
         raise from_os_error(error, target) from error
-    if other:
+    if not target.is_dir() or (files and not {CHECKSUMS, MODEL, SCRIPT, CARD} <= files):
         raise CannotWrite(f"{target} is there and is no exported bundle: choose another folder with --out")
+    others = sorted(name for name in files - {CHECKSUMS, MODEL, INT8, SCRIPT, CARD} if not name.startswith(f"{RUN}/"))
+    if others:
+        raise CannotWrite(
+            f"{target} is a bundle and holds {others[0]}, too, which is none of its files: move it, or choose another "
+            "folder with --out"
+        )

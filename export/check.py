@@ -5,6 +5,7 @@ Every rung is tried and every failure named, so that a reader sees all that is w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
+from export import onnx_file
 from export.predictor import FORMAT
 from export.speech import SpeechModel
 from replicate.corpus.types import Corpus
@@ -24,6 +26,8 @@ from replicate.rng import deterministic, generator
 from replicate.training.metrics import weighted_f1
 
 TOLERANCE, ALONE_TOLERANCE = 1e-4, 1e-5
+# Of quantised probabilities, in the mean: ten times what sound files show, and less than sums that overflow do.
+INT8_TOLERANCE = 0.01
 LENGTHS = (1, 2, 7, 30, 110, 500)
 BATCHES = ((2, 1), (7, 30, 1), (110, 7, 30, 2, 1), (30,) * 8)
 # Who speaks: dialogues of one speaker have other relations than those of two.
@@ -70,18 +74,18 @@ def climb(path: Path, run: StoredRun, corpus: Corpus | None) -> list[Rung]:
     with deterministic():
         reference = SpeechModel(run.model(), run.scaling(), "reference")
         banded = SpeechModel(run.model(), run.scaling())
-        rungs = [_attempt("onnx checker", lambda: _checker(path)), _attempt("one file", lambda: _one_file(path))]
-        rungs.append(_attempt("names and dynamic axes", lambda: _axes(path, len(reference.mean), run)))
-        rungs.append(_attempt("metadata", lambda: _metadata(path, run)))
+        rungs = [attempt("onnx checker", lambda: _checker(path)), attempt("one file", lambda: _one_file(path))]
+        rungs.append(attempt("names and dynamic axes", lambda: _axes(path, len(reference.mean), run)))
+        rungs.append(attempt("metadata", lambda: same_metadata(path, run, corpus)))
         try:
             runner = session(path)
         except Exception as error:  # onnxruntime's exceptions have no common base
             return [*rungs, Rung("onnxruntime", False, _reason(error))]
         rungs += _parity(runner, reference, banded)
-        rungs.append(_attempt("alone and in a batch", lambda: _alone_or_not(runner, reference)))
+        rungs.append(attempt("alone and in a batch", lambda: _alone_or_not(runner, reference)))
         if corpus is None:
-            return [*rungs, Rung("test F1", None, f"needs the corpus {run.record['corpus']['name']}")]
-        return [*rungs, _attempt("test F1", lambda: _test_f1(runner, reference, run, corpus))]
+            return [*rungs, Rung("test F1", None, f"needs the corpus {run.record['corpus']['name']}: --data FILE")]
+        return [*rungs, attempt("test F1", lambda: _test_f1(runner, reference, run, corpus))]
 
 
 def example(lengths: tuple[int, ...], model: SpeechModel, speakers: str = "drawn") -> Inputs:
@@ -123,11 +127,11 @@ def torch_outputs(model: SpeechModel, inputs: Inputs) -> NDArray[np.float32]:
     return model(*(torch.from_numpy(inputs[name]) for name in ("audio", "speaker", "length"))).numpy()
 
 
-def _attempt(name: str, check: Callable[[], str]) -> Rung:
+def attempt(name: str, check: Callable[[], str]) -> Rung:
     """A rung whose check returns what it found, or raises what is wrong."""
     try:
         return Rung(name, True, check())
-    except OSError:
+    except OSError:  # the disk's fault, not the file's
         raise
     except Exception as error:  # whatever onnx, onnxruntime or torch say of a bad file, the ladder goes on
         return Rung(name, False, _reason(error))
@@ -135,11 +139,11 @@ def _attempt(name: str, check: Callable[[], str]) -> Rung:
 
 def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())[:300]
-    return text if isinstance(error, _Wrong) else f"{type(error).__name__}: {text}"
+    return text if isinstance(error, Wrong) else f"{type(error).__name__}: {text}"
 
 
-class _Wrong(Exception):
-    """What a rung found wrong."""
+class Wrong(Exception):
+    """What a rung found wrong; its text is all that is said."""
 
 
 def _checker(path: Path) -> str:
@@ -152,7 +156,7 @@ def _one_file(path: Path) -> str:
     model = onnx.load(path, load_external_data=False)
     outside = [t.name for t in model.graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL]
     if outside:
-        raise _Wrong(f"weights lie in another file: {', '.join(outside[:5])}")
+        raise Wrong(f"weights lie in another file: {', '.join(outside[:5])}")
     return f"{path.stat().st_size / 1e6:.1f} MB"
 
 
@@ -165,15 +169,40 @@ def _axes(path: Path, width: int, run: StoredRun) -> str:
         for value in [*graph.input, *graph.output]
     }
     if found != expected:
-        raise _Wrong(f"{found} where {expected} is needed")
+        raise Wrong(f"{found} where {expected} is needed")
     return ", ".join(found)
 
 
-def _metadata(path: Path, run: StoredRun) -> str:
-    about = {entry.key: entry.value for entry in onnx.load(path, load_external_data=False).metadata_props}
-    if about.get("format") != FORMAT or run.record["key"] not in about.get("run", ""):
-        raise _Wrong(f"it says format {about.get('format')}, run {about.get('run')}; the run is {run.record['key']}")
+def same_metadata(path: Path, run: StoredRun, corpus: Corpus | None) -> str:
+    """What the file says of itself is what the run says; without the corpus nobody knows its speakers' names."""
+    stored = {entry.key: entry.value for entry in onnx.load(path, load_external_data=False).metadata_props}
+    if stored.pop("format", None) != FORMAT:
+        raise Wrong("it was not exported by this version")
+    said = {name: json.loads(value) for name, value in stored.items()}
+    speakers = corpus.speakers if corpus else tuple(said.get("speakers", ()))
+    if len(speakers) != run.record["model"]["speakers"]:
+        raise Wrong(f"it names {len(speakers)} speakers where the run knows {run.record['model']['speakers']}")
+    expected = json.loads(json.dumps(onnx_file.about(run, speakers)))
+    for content in (said, expected):
+        dict.pop(content.get("versions", {}), "exported with", None)
+    wrong = sorted(name for name in {*said, *expected} if said.get(name) != expected.get(name))
+    if wrong:
+        raise Wrong(f"{', '.join(wrong)} differ from the run's")
     return f"run {run.record['key']}"
+
+
+def nearly_the_same(int8: Path, model: Path, run: StoredRun) -> str:
+    """The quantised file's probabilities are near the other's, in the mean over all cases."""
+    shape = SpeechModel(run.model(), run.scaling())
+    both = [as_function(session(path)) for path in (int8, model)]
+    apart = []
+    for _, lengths, speakers in _cases():
+        ours, theirs = (function(example(lengths, shape, speakers)) for function in both)
+        apart.append(float(np.abs(ours - theirs).mean()))
+    found = f"mean difference {np.mean(apart):.1e} (limit {INT8_TOLERANCE:g})"
+    if not np.mean(apart) <= INT8_TOLERANCE:
+        raise Wrong(found)
+    return found
 
 
 def _cases() -> Iterator[tuple[str, tuple[int, ...], str]]:
@@ -202,7 +231,7 @@ def _parity(runner: onnxruntime.InferenceSession, reference: SpeechModel, banded
             try:
                 ours = outputs(inputs)
                 difference = float(np.abs(ours - expected).max())
-            except Exception as error:  # see _attempt
+            except Exception as error:  # see attempt
                 wrong[form].append(f"{name}: {_reason(error)[:80]}")
                 continue
             largest[form] = max(largest[form], difference)
@@ -236,7 +265,7 @@ def _alone_or_not(runner: onnxruntime.InferenceSession, model: SpeechModel) -> s
             if not difference <= ALONE_TOLERANCE:
                 wrong.append(f"length {n} of {', '.join(map(str, lengths))}: {difference:.1e}")
     if wrong:
-        raise _Wrong("; ".join(wrong))
+        raise Wrong("; ".join(wrong))
     return f"largest difference {largest:.1e} (limit {ALONE_TOLERANCE:g})"
 
 
@@ -251,5 +280,5 @@ def _test_f1(runner: onnxruntime.InferenceSession, reference: SpeechModel, run: 
     else:
         expected, said = table, f"{ours:.4f}, as in the table"
     if ours != expected:
-        raise _Wrong(f"{ours:.4f} where {expected:.4f} is expected")
+        raise Wrong(f"{ours:.4f} where {expected:.4f} is expected")
     return said

@@ -9,7 +9,8 @@ import hashlib
 import io
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ class Predictor:
         verify(folder)
         path = folder / (INT8 if int8 else MODEL)
         if not path.is_file():
-            raise BadBundle(f"{folder} holds no {path.name}: quantising this model cost too much accuracy; use {MODEL}")
+            raise BadBundle(f"{folder} holds no {path.name}: its model card says why; use {MODEL}")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -96,6 +97,8 @@ class Predictor:
         self.labels: list[str] = self.about["labels"]
         self.speakers: list[str] = self.about["speakers"]
         self.width: int = self.about["widths"]["audio"]
+        # Eight bits are scaled by the largest number of a batch: alone, a dialogue depends on nobody else.
+        self._alone = int8
 
     def __call__(self, features: NDArray[np.floating[Any]], speakers: Sequence[str]) -> Prediction:
         """What the model says of one dialogue: features (n, width), and a speaker's name for each utterance."""
@@ -110,7 +113,7 @@ class Predictor:
         given = list(dialogues)
         numbers = [self._checked(dialogue) for dialogue in given]
         found: dict[int, NDArray[np.float32]] = {}
-        for batch in _batches([len(n) for n in numbers]):
+        for batch in [[i] for i in range(len(given))] if self._alone else _batches([len(n) for n in numbers]):
             longest = max(len(numbers[i]) for i in batch)
             audio = np.zeros((len(batch), longest, self.width), np.float32)
             speaker = np.zeros((len(batch), longest), np.int64)
@@ -120,6 +123,10 @@ class Predictor:
             length = np.array([len(numbers[i]) for i in batch], np.int64)
             (probability,) = self.session.run(None, {"audio": audio, "speaker": speaker, "length": length})
             found |= {i: probability[row, : len(numbers[i])] for row, i in enumerate(batch)}
+        if not all(np.isfinite(probability).all() for probability in found.values()):
+            # Whoever shares a batch with it is spoilt, too: name the one that did it.
+            largest, name = max((float(np.abs(d.features).max()), d.id) for d in given)
+            raise BadInput(f"dialogue {name} has features as large as {largest:.0e}: the model overflows")
         return [Prediction(d.id, d.speakers, self.labels, found[i]) for i, d in enumerate(given)]
 
     def _checked(self, dialogue: Spoken) -> NDArray[np.int64]:
@@ -169,13 +176,15 @@ def verify(folder: Path) -> None:
     """
     try:
         listed = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
-        wrong = [name for name, digest in listed.items() if _sha256(folder, name) != digest]
-    except (OSError, ValueError, AttributeError) as error:
+        wrong = [name for name, digest in listed.items() if digest is None or _sha256(folder, name) != digest]
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise BadBundle(f"{folder} is no bundle of `replicate export onnx` ({error})") from error
     if wrong:
         raise BadBundle(f"{folder} is not as it was exported: {', '.join(wrong)} changed or missing; export it again")
     if MODEL not in listed:
         raise BadBundle(f"{folder} is no bundle of `replicate export onnx`: {CHECKSUMS} does not list {MODEL}")
+    if INT8 not in listed and (folder / INT8).exists():
+        raise BadBundle(f"{folder} is not as it was exported: {CHECKSUMS} does not list {INT8}; export it again")
 
 
 def _sha256(folder: Path, name: str) -> str | None:
@@ -215,9 +224,25 @@ def metadata(session: onnxruntime.InferenceSession, path: Path) -> dict[str, Any
     try:
         if found["format"] != FORMAT:
             raise KeyError(f"format {found['format']!r}")
-        return {key: value if key == "format" else json.loads(value) for key, value in found.items()}
-    except (KeyError, ValueError) as error:
+        about = {key: value if key == "format" else json.loads(value) for key, value in found.items()}
+        _demand_shapes(session, about)
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise BadBundle(f"{path} was not exported by this version of `replicate export onnx` ({error})") from error
+    return about
+
+
+def _demand_shapes(session: onnxruntime.InferenceSession, about: dict[str, Any]) -> None:
+    """Refuse a file whose inputs and output are not what it says of itself."""
+    for name in ("labels", "speakers"):
+        if not (isinstance(about[name], list) and about[name] and all(isinstance(x, str) for x in about[name])):
+            raise ValueError(f"its {name} are no names")
+    shapes = {value.name: len(value.shape) for value in session.get_inputs()}
+    outputs = session.get_outputs()
+    if shapes != {"audio": 3, "speaker": 2, "length": 1} or [value.name for value in outputs] != ["probability"]:
+        raise ValueError(f"it takes {', '.join(shapes)} and gives {', '.join(value.name for value in outputs)}")
+    ends = session.get_inputs()[0].shape[-1], outputs[0].shape[-1]
+    if ends != (about["widths"]["audio"], len(about["labels"])):
+        raise ValueError(f"it takes {ends[0]} features to {ends[1]} classes, and says otherwise")
 
 
 def read_csv(path: Path) -> list[Spoken]:
@@ -234,6 +259,9 @@ def read_csv(path: Path) -> list[Spoken]:
             header = next(lines, [])
             if [name.strip().lower() for name in header[:2]] != ["dialogue", "speaker"] or len(header) < 3:
                 raise BadInput(f"{path}, line 1: the header must be dialogue, speaker, then a name for each feature")
+            twice = sorted(name for name, count in Counter(header[2:]).items() if count > 1 and name)
+            if twice:
+                raise BadInput(f"{path}, line 1: column {twice[0]!r} is there twice")
             for cells in lines:
                 if not cells:
                     continue
@@ -252,9 +280,35 @@ def read_csv(path: Path) -> list[Spoken]:
 
 def _numbers(cells: list[str], where: str) -> NDArray[np.float32]:
     try:
-        return np.array([float(cell) for cell in cells], np.float32)
+        if any("_" in cell for cell in cells):  # Python reads 1_0 as ten
+            raise ValueError(f"could not convert {next(cell for cell in cells if '_' in cell)!r}")
+        with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused as such
+            return np.array([float(cell) for cell in cells], np.float32)
     except ValueError as error:
         raise BadInput(f"{where}: {error}") from error
+
+
+def predict_files(
+    predictor: Predictor, files: Iterable[Path], read: Callable[[Path], list[Spoken]] = read_csv
+) -> list[Prediction]:
+    """Predictions for the dialogues of several files, in their order.
+
+    Raises:
+        BadInput: naming the file; also where two files hold dialogues of one name, whose rows nobody could tell apart.
+    """
+    found: list[Prediction] = []
+    where: dict[str, Path] = {}
+    for path in files:
+        try:
+            predictions = predictor.predict(read(path))
+        except BadInput as error:
+            raise BadInput(str(error) if str(path) in str(error) else f"{path}: {error}") from error
+        for prediction in predictions:
+            if prediction.id in where:
+                raise BadInput(f"dialogue {prediction.id} is in {where[prediction.id]} and in {path}: one at a time")
+        where |= {prediction.id: path for prediction in predictions}
+        found += predictions
+    return found
 
 
 def as_json(predictions: Sequence[Prediction]) -> str:
@@ -295,11 +349,12 @@ def main() -> None:
     parser.add_argument("--int8", action="store_true", help="the quantised model")
     given = parser.parse_args()
     try:
-        predictor = Predictor(Path(__file__).parent, given.int8)
-        predictions = [p for path in given.files for p in predictor.predict(read_csv(path))]
-    except ValueError as error:
+        predictions = predict_files(Predictor(Path(__file__).parent, given.int8), given.files)
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        sys.stdout.write(as_json(predictions) if given.json else as_csv(predictions))
+        sys.stdout.flush()
+    except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
-    sys.stdout.write(as_json(predictions) if given.json else as_csv(predictions))
 
 
 if __name__ == "__main__":

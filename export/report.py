@@ -9,30 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from export.benchmark import USUAL_LENGTH, Place, Row, Timing
-from export.engines import FLOOR
+from export.engines import COMPILED, FLOOR, REFERENCE
 from replicate.report.figures.canvas import COLOURS, DPI, MARKERS, style
 
 COLUMNS = ("engine", "on", "batch", "utterances", "p50", "p90", "p99", "n", "speed", "per second", "of peak")
 
 
 def cells(timings: Sequence[Timing], about: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The latency table, row by row; speed is the median against the first engine on the same input and device."""
-    baseline: dict[tuple[Place, int, int], float] = {}
+    """The latency table, row by row; speed is the median against the reference's on the same input and device."""
+    baseline = {_case(timing): timing.p50 for timing in timings if timing.engine == REFERENCE}
     rows = []
     for timing in timings:
-        first = baseline.setdefault(_case(timing), timing.p50)
+        first = baseline.get(_case(timing))
         rows.append(
             (
                 timing.engine,
                 *(str(value) for value in _case(timing)),
                 *(f"{value:.2f}" for value in (timing.p50, timing.p90, timing.p99)),
                 str(timing.n),
-                f"{first / timing.p50:.2f}x",
+                "" if first is None else f"{first / timing.p50:.2f}x",
                 f"{timing.per_second:.0f}",
                 "" if timing.share_of_peak is None else f"{timing.share_of_peak:.2f}",
             )
@@ -68,7 +69,7 @@ def spent(about: dict[str, Any]) -> list[tuple[str, ...]]:
 def remarks(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any]) -> list[str]:
     """What the table rests on, and every engine's score and size; why an engine is not there."""
     lines = [
-        f"{about['arm']}, seed {about['seed']}: milliseconds per call; speed: median against {timings[0].engine}; of "
+        f"{about['arm']}, seed {about['seed']}: milliseconds per call; speed: median against {REFERENCE}; of "
         f"peak: products with weights ({about['flops'] / 1e6:.1f} MFLOP per utterance) per second, as a share of a "
         f"large matrix product's there; {FLOOR}: nothing but those products, the floor. "
         f"{about['processor']}, {about['cores']} cores.",
@@ -79,6 +80,8 @@ def remarks(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any
         engine = row.engine if row.device == "cpu" else f"{row.engine}, GPU"
         if row.missing is not None:
             lines.append(f"{engine}: not timed, {row.missing}.")
+            continue
+        if row.engine == COMPILED:  # shares its score with the banded form
             continue
         score = "test F1 not measured" if row.test_f1 is None else f"test F1 on {about['corpus']} {row.test_f1:.4f}"
         size = "" if row.megabytes is None else f", {row.megabytes:.1f} MB"
@@ -150,6 +153,8 @@ def plot(timings: Sequence[Timing], path: Path) -> None:
             panel.set(xscale="log", yscale="log", xlabel="utterances", title=str(place))
             panel.set_xticks(sorted({t.utterances for t in timings if t.batch == batch}))
             panel.get_xaxis().set_major_formatter("{x:.0f}")
+            panel.get_yaxis().set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+            panel.get_yaxis().set_major_formatter("{x:g}")
             panel.minorticks_off()
             panel.grid(True, color="0.9")
         panels[0].set_ylabel(f"milliseconds per call, batch {batch}: median")

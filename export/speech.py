@@ -20,7 +20,7 @@ class SpeechModel(nn.Module):
 
     Args:
         scaling: of every stream the model was trained on, in the order of its input; must hold ``audio``.
-        form: which execution of the graph part to run. What is exported is ``LeanModel``.
+        form: which execution of the graph part to run; ``export.graph`` writes a third.
     """
 
     mean: Tensor

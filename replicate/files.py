@@ -72,15 +72,17 @@ def atomic_folder(target: Path, replace: bool = False) -> Iterator[Path]:
     """A temporary folder beside ``target`` that becomes it when the block ends without an exception.
 
     Where ``target`` appeared meanwhile (another process was faster), the new folder is dropped; with ``replace``,
-    it takes the old one's place.
+    it takes the old one's place. That takes two renames: a process that is killed between them leaves both folders
+    beside the target, under names that begin with ``.partial-``, for an hour.
 
     Raises:
         DiskFull, CannotWrite: ``target`` cannot be written.
     """
+    prefix = f".partial-{target.name[:16]}-"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target.parent, ".partial-")
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".partial-{target.name[:16]}-"))
+        _sweep(target.parent, prefix)
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=prefix))
     except OSError as error:
         raise from_os_error(error, target) from error
     old = temporary.with_name(f"{temporary.name}-old")

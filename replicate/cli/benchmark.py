@@ -27,7 +27,11 @@ from replicate.cli import console, options
 @click.option("--full", is_flag=True, help="Every batch at every length: hours instead of minutes.")
 @click.option("--data", metavar="NAME|PATH", help="The bundle's corpus, where it has no name or lies elsewhere.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder that holds the files of a named corpus.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for what is written (default: beside the bundle).")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder for what is written (default: BUNDLE-benchmark).",
+)
 def benchmark(
     bundle: Path | None,
     results: Path,
@@ -54,12 +58,14 @@ def benchmark(
     from export.select import newest_results
     from replicate.errors import ExportFailed, NothingToExport
 
-    folder = bundle or newest_results(results) / "export"
+    folder = (bundle or newest_results(results) / "export").resolve()
     if bundle is None and not folder.is_dir():
         raise NothingToExport(f"no bundle at {folder}: run `replicate export onnx` first, or name a BUNDLE")
     run = bundles.open_run(folder)
     corpus = bundles.corpus_for(run, data, data_dir)
     used = _devices(devices, folder)
+    target = out or folder.with_name(f"{folder.name}-benchmark")
+    _demand_folder(target)
     err = console.status()
     with err.status("checking the bundle"):
         failed = [rung for rung in bundles.check(folder, None) if rung.holds is False]
@@ -75,7 +81,17 @@ def benchmark(
     with err.status("F1 on test, and memory"):
         rows = timing.describe(folder, corpus, max(case.utterances for case in cases), used)
     timings, failures = _timed(folder, cases, places, calls)
-    _write(out or folder.parent / "benchmark", timings, rows, _about(folder, run.record) | {"failures": failures})
+    _write(target, timings, rows, _about(folder, run.record) | {"failures": failures})
+
+
+def _demand_folder(target: Path) -> None:
+    """Make the folder for what is written before hours of timing, not after."""
+    from replicate.files import from_os_error
+
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise from_os_error(error, target) from error
 
 
 def _devices(asked: tuple[str, ...], bundle: Path) -> list[str]:
@@ -118,6 +134,7 @@ def _timed(folder: Path, cases: Any, places: Any, calls: int) -> Any:
 
 def _about(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
     import os
+    from importlib.metadata import version
 
     import torch
 
@@ -136,7 +153,8 @@ def _about(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
         "processor": processor(),
         "cores": os.cpu_count(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "versions": record["versions"],
+        "trained with": record["versions"],
+        "versions": {name: version(name) for name in ("torch", "torch-geometric", "onnxruntime", "numpy")},
     }
 
 

@@ -31,8 +31,7 @@ def predict(bundle: Path, files: tuple[Path, ...], int8: bool, as_json: bool, as
     from replicate import errors
 
     try:
-        model = onnx.Predictor(bundle, int8)
-        found = [prediction for path in files for prediction in model.predict(read(path))]
+        found = onnx.predict_files(onnx.Predictor(bundle, int8), files, read)
     except onnx.BadBundle as error:
         raise errors.BadBundle(str(error)) from error
     except onnx.BadInput as error:
@@ -54,7 +53,7 @@ def read(path: Path) -> list[Spoken]:
 
     if not path.is_file():
         raise BadInput(f"no file {path}")
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         return read_csv(path)
     if path.suffix not in (".npz", ".pkl"):
         raise BadInput(f"{path} is neither .csv nor .npz nor .pkl")

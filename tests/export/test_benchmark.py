@@ -76,7 +76,7 @@ def test_benchmark_from_the_command_line(replicate, copied, monkeypatch):
     ]
     status, stdout, stderr = replicate("benchmark", copied, *options)
     assert status == 0, stderr
-    out = copied.parent / "benchmark"
+    out = copied.parent / "bundle-benchmark"
     content = json.loads((out / "benchmark.json").read_text())
     rows = content["milliseconds"]
     assert [(r["batch"], r["utterances"]) for r in rows[::5]] == [(1, 5), (1, 30), (2, 30)]
@@ -108,6 +108,12 @@ def test_without_a_bundle_the_next_command_is_named(replicate, smoke_results, tm
     shutil.copy(smoke_results / "manifest.json", tmp_path / "manifest.json")
     status, _, stderr = replicate("benchmark", "--results", tmp_path)
     assert status == errors.NothingToExport.exit_code and "replicate export onnx" in stderr
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_any_timing(replicate, copied):
+    (copied.parent / "file").write_text("")
+    status, stdout, stderr = replicate("benchmark", copied, "--out", copied.parent / "file")
+    assert status == errors.CannotWrite.exit_code and stdout == "" and "file" in stderr
 
 
 def test_a_bundle_that_was_changed_is_not_timed(replicate, copied):

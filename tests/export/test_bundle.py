@@ -85,17 +85,78 @@ def test_every_failure_is_named_and_nothing_is_left(smoke_results, corpus, tmp_p
     assert sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*")) == before
 
 
-def test_an_earlier_bundle_is_replaced_and_nothing_else(smoke_results, corpus, smoke_bundle, tmp_path, copied):
+def test_an_earlier_bundle_is_replaced_and_nothing_else(smoke_results, corpus, tmp_path, copied):
     choice = choose(smoke_results)
-    (copied / "left over").write_text("")
+    (copied / "model.onnx").write_text("an old one")
     bundle.write(choice, corpus, copied)
-    assert not (copied / "left over").exists() and [path.name for path in tmp_path.iterdir()] == ["copied"]
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
-    for target in (tmp_path / "mine", tmp_path / "mine" / "thesis.tex"):
-        with pytest.raises(errors.CannotWrite, match="no exported bundle"):
+    assert all(rung.holds for rung in bundle.check(copied, corpus))
+    assert [path.name for path in tmp_path.iterdir()] == ["copied"]
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.tex").write_text("years of work")
+    (mine / "checksums.json").write_text('{"thesis.tex": "ab"}')
+    (copied / "notes.txt").write_text("mine, too")
+    for target, words in ((mine, "no exported"), (mine / "thesis.tex", "no exported"), (copied, "notes.txt")):
+        with pytest.raises(errors.CannotWrite, match=words):
             bundle.write(choice, corpus, target)
-    assert (tmp_path / "mine" / "thesis.tex").read_text() == "years of work"
+    assert (mine / "thesis.tex").read_text() == "years of work" and (copied / "notes.txt").exists()
+
+
+def test_a_link_to_a_bundle_stays_one(smoke_results, corpus, tmp_path, copied):
+    (tmp_path / "link").symlink_to(copied, target_is_directory=True)
+    (copied / "model.onnx").write_text("an old one")
+    bundle.write(choose(smoke_results), corpus, tmp_path / "link")
+    assert (tmp_path / "link").is_symlink() and bundle.open_run(copied)
+    assert {path.name for path in tmp_path.iterdir()} == {"link", "copied"}
+
+
+def sign(folder):
+    """Make the checksums right, as who changes a bundle on purpose does."""
+    listed = json.loads((folder / "checksums.json").read_text())
+    listed = {name: sha256(folder / name) for name in listed if (folder / name).exists()}
+    (folder / "checksums.json").write_text(json.dumps(listed))
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.int8.onnx"])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("labels", ["sad", "happy", "neutral", "angry"]), ("speakers", ["F", "M"]), ("window", [1, 1]), ("widths", {})],
+)
+def test_a_file_that_says_other_things_than_its_run_is_named(copied, corpus, name, key, value):
+    model = onnx.load(copied / name)
+    about = {entry.key: entry.value for entry in model.metadata_props}
+    onnx.helper.set_model_props(model, about | {key: json.dumps(value)})
+    onnx.save(model, copied / name)
+    sign(copied)
+    failed = [rung for rung in bundle.check(copied, corpus) if rung.holds is False]
+    assert [rung.name for rung in failed] == ["metadata" if name == "model.onnx" else "int8 metadata"]
+    assert key in failed[0].found
+
+
+def test_another_models_file_is_named_with_and_without_the_corpus(copied, corpus, runs):
+    onnx_file.write(runs["COGMEN-Mask"], corpus.speakers, copied / "other.onnx")
+    quantise.quantise(copied / "other.onnx", copied / "model.int8.onnx")
+    (copied / "other.onnx").unlink()
+    sign(copied)
+    for known in (corpus, None):
+        found = {rung.name: rung for rung in bundle.check(copied, known)}
+        assert found["int8 metadata"].holds is False and found["int8 against fp32"].holds is False
+    assert found["int8 dev F1"].holds is None and "--data" in found["int8 dev F1"].found
+
+
+@pytest.mark.parametrize("content", [b"", b"no model", "foreign"])
+@pytest.mark.parametrize("name", ["model.onnx", "model.int8.onnx"])
+def test_a_file_from_elsewhere_fails_its_checks_and_is_no_crash(replicate, copied, name, content):
+    if content == "foreign":
+        node = onnx.helper.make_node("Relu", ["x"], ["y"])
+        ends = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [2]) for n in "xy"]
+        graph = onnx.helper.make_graph([node], "g", ends[:1], ends[1:])
+        opset = [onnx.helper.make_opsetid("", 18)]
+        content = onnx.helper.make_model(graph, opset_imports=opset, ir_version=10).SerializeToString()
+    (copied / name).write_bytes(content)
+    sign(copied)
+    status, _, stderr = replicate("export", "check", copied)
+    assert status == errors.ExportFailed.exit_code and "FAILED" in stderr and "Traceback" not in stderr
 
 
 def test_a_quantised_model_that_loses_too_much_is_not_written(smoke_bundle, corpus, tmp_path, monkeypatch):

@@ -240,3 +240,77 @@ def test_pickles_of_the_cogmen_release_are_read(replicate, smoke_bundle, tmp_pat
     assert found[0].speakers == ["M", "F"]
     status, _, stderr = replicate("predict", smoke_bundle.folder, tmp_path / "x.pkl")
     assert status == errors.BadInput.exit_code and "100 features where this model takes 12" in stderr
+
+
+def test_features_that_overflow_are_refused(predictor):
+    dialogue = spoken(5)
+    dialogue.features[2, 3] = 1e30
+    with pytest.raises(BadInput, match=r"as large as 1e\+30"):
+        predictor.predict([spoken(3), replace(dialogue, id="big")])
+
+
+def test_a_quantised_dialogue_does_not_depend_on_its_company(smoke_bundle):
+    quantised = Predictor(smoke_bundle.folder, int8=True)
+    loud = spoken(9, 1, "loud")
+    loud.features[0, 0] = 1e4
+    alone, together = quantised.predict([spoken(7)])[0], quantised.predict([spoken(7), loud])[0]
+    assert (alone.probability == together.probability).all()
+
+
+def test_dialogues_of_one_name_in_two_files_are_refused_and_errors_name_the_file(replicate, smoke_bundle, tmp_path):
+    one, two, bad = (tmp_path / name for name in ("one.csv", "two.csv", "bad.csv"))
+    write_csv(one, [spoken(3)])
+    write_csv(two, [spoken(2)])
+    write_csv(bad, [replace(spoken(2, id_="e"), speakers=["M", "X"])])
+    status, stdout, stderr = replicate("predict", smoke_bundle.folder, one, two, "--csv")
+    assert status == errors.BadInput.exit_code and stdout == "" and str(one) in stderr and str(two) in stderr
+    status, _, stderr = replicate("predict", smoke_bundle.folder, one, bad)
+    assert status == errors.BadInput.exit_code and str(bad) in stderr and "'X'" in stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"), [("f1,", "f0,", "twice"), ("\nd,M,", "\nd,M,1_", "1_")], ids=["a column twice", "1_0"]
+)
+def test_doubtful_csv_is_refused(tmp_path, old, new, words):
+    write_csv(tmp_path / "x.csv", [replace(spoken(3), speakers=["M"] * 3)])
+    text = (tmp_path / "x.csv").read_text().replace("\nd,M,-", "\nd,M,")
+    (tmp_path / "x.csv").write_text(text.replace(old, new, 1))
+    with pytest.raises(BadInput, match=words):
+        read_csv(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("labels", 5),
+        ("labels", ["a"]),
+        ("labels", ["a"] * 9),
+        ("speakers", []),
+        ("widths", {}),
+        ("widths", {"audio": 3}),
+    ],
+)
+def test_a_model_that_says_what_it_is_not_is_refused(copied, key, value):
+    model = onnx.load(copied / "model.onnx")
+    about = {entry.key: entry.value for entry in model.metadata_props}
+    onnx.helper.set_model_props(model, about | {key: json.dumps(value)})
+    onnx.save(model, copied / "model.onnx")
+    listed = json.loads((copied / "checksums.json").read_text())
+    (copied / "checksums.json").write_text(json.dumps(listed | {"model.onnx": sha256(copied / "model.onnx")}))
+    with pytest.raises(BadBundle, match="not exported by this version"):
+        Predictor(copied)
+
+
+@pytest.mark.parametrize("listed", ["[" * 200_000, '{"model.onnx": null}', '{"/etc/passwd": null}'])
+def test_a_list_of_checksums_that_is_none_is_refused(copied, listed):
+    (copied / "checksums.json").write_text(listed)
+    with pytest.raises(BadBundle):
+        Predictor(copied)
+
+
+def test_a_file_that_the_checksums_do_not_list_is_not_used(copied):
+    listed = json.loads((copied / "checksums.json").read_text())
+    del listed["model.int8.onnx"]
+    (copied / "checksums.json").write_text(json.dumps(listed))
+    with pytest.raises(BadBundle, match="does not list"):
+        Predictor(copied, int8=True)
