@@ -132,7 +132,7 @@ def time_all(
     before, done = torch.get_num_threads(), 0
     total = len(places) * sum(case.rows for case in cases)
     timings: list[Timing] = []
-    failures: list[str] = []
+    failed: dict[tuple[str, str], list[str]] = {}
     try:
         for place in places:
             torch.set_num_threads(place.threads or before)
@@ -144,7 +144,8 @@ def time_all(
                 listen(done, total, words)
                 inputs = example((case.utterances,) * case.batch, shape)
                 wrong = _failures(made, inputs)
-                failures += [f"{name}: not timed for {words}, {why}." for name, why in wrong.items()]
+                for name, why in wrong.items():
+                    failed.setdefault((name, why), []).append(words)
                 watches = {name: engine.stopwatch(inputs) for name, engine in made.items() if name not in wrong}
                 if place.threads and case.rows <= FLOOR_ROWS:
                     watches[FLOOR] = by_clock(products.alone(bundle / MODEL, case.rows, place.threads))
@@ -152,7 +153,7 @@ def time_all(
                 done += case.rows
     finally:
         torch.set_num_threads(before)
-    return timings, failures
+    return timings, [_failure(name, why, where) for (name, why), where in failed.items()]
 
 
 def profile(bundle: Path) -> list[products.Spent]:
@@ -187,6 +188,11 @@ def as_json(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any
         "milliseconds": [_flat(timing) for timing in timings],
         "engines": [asdict(row) for row in rows],
     }
+
+
+def _failure(name: str, why: str, where: list[str]) -> str:
+    more = f" and {len(where) - 1} more" if len(where) > 1 else ""
+    return f"{name}: not timed for {where[0]}{more}, {why}."
 
 
 def _flat(timing: Timing) -> dict[str, Any]:

@@ -116,14 +116,18 @@ def peak(device: str) -> Callable[[], float]:
 
 
 def compile_anew(model: SpeechModel) -> Callable[..., Any]:
-    """Compiled for every shape of input: with dynamic shapes torch's compiler fails on the windows' indices."""
+    """Context extractor and graph layers compiled, for every shape anew; the graph itself is built eagerly.
+
+    torch's compiler fails on the indices of the windows, both with dynamic shapes and as part of the whole model.
+    """
     seen: list[torch.Size] = []
-    compiled = torch.compile(model, dynamic=False)
+    model.model.rnn = torch.compile(model.model.rnn, dynamic=False)  # type: ignore[assignment]
+    model.model.classify = torch.compile(model.model.classify, dynamic=False)  # type: ignore[method-assign]
 
     def run(audio: torch.Tensor, speaker: torch.Tensor, length: torch.Tensor) -> Any:
         if seen != [audio.shape]:
             torch.compiler.reset()  # it keeps eight shapes, and runs further ones uncompiled without a word
             seen[:] = [audio.shape]
-        return compiled(audio, speaker, length)
+        return model(audio, speaker, length)
 
     return run
