@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from replicate.cli import console, options
+
+if TYPE_CHECKING:
+    from replicate.experiment.campaign import Campaign
 
 
 @click.command()
 @click.argument("tables", nargs=-1, required=True, metavar="TABLE...")
 @options.training
 @click.option("--keep-dropped", is_flag=True, help="Use the dialogues that tables 4 and 5 leave out on IEMOCAP.")
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Only profile an epoch of the first run into FILE.",
+)
 def run(
     tables: tuple[str, ...],
     data: str | None,
@@ -26,6 +36,7 @@ def run(
     keep_dropped: bool,
     repair: bool,
     dry_run: bool,
+    trace: Path | None,
 ) -> None:
     """Train and print tables.
 
@@ -39,6 +50,9 @@ def run(
     campaign = Campaign.prepare(
         names, profile, protocol, seeds, data, data_dir, device, jobs, out, keep_dropped=keep_dropped
     )
+    if trace is not None:
+        _trace(campaign, trace)
+        return
     outputs.check()
     err_console = console.status()
     todo = campaign.missing(repair, remove=not dry_run)
@@ -55,3 +69,15 @@ def run(
     outputs.show(written, names, console.results())
     err_console.print(f"Written to {written.folder}/; in a browser: {written.folder}/index.html", soft_wrap=True)
     console.suggest("export", "onnx", "--results", written.folder)
+
+
+def _trace(campaign: Campaign, target: Path) -> None:
+    """Profile an epoch of the first run, which is never a student."""
+    from replicate.experiment import trace
+
+    task = next(iter(campaign.tasks.values()))
+    err = console.status()
+    with err.status(f"tracing {task.name}"):
+        seconds = trace.write(task.spec, campaign.corpus, campaign.device, target)
+    err.print(f"{task.name}: one epoch, {seconds:.2f} s while traced", soft_wrap=True)
+    err.print(f"Written to {target}: open it at https://ui.perfetto.dev or chrome://tracing", soft_wrap=True)
