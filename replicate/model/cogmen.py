@@ -16,6 +16,7 @@ from torch_geometric.nn import RGCNConv, TransformerConv
 from replicate.model.banded import relational_convolution, windowed_attention
 from replicate.model.context import ContextExtractor
 from replicate.model.graph import Band, Edges, build_band, dialogue_numbers, edge_list
+from replicate.model.packed import drop
 
 Form = Literal["reference", "banded"]
 
@@ -101,7 +102,7 @@ class Classifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Log-probabilities (M, classes) of embeddings (M, hidden * heads)."""
-        return self.lin2(self.dropout(self.lin1(x).relu())).log_softmax(-1)
+        return self.lin2(drop(self.lin1(x).relu(), self.dropout)).log_softmax(-1)
 
 
 class COGMEN(nn.Module):
@@ -136,14 +137,23 @@ class COGMEN(nn.Module):
             keep: what of the encoder's input stays (1) and what is masked (0), broadcast to (B, L, encoder_width).
             N of the output is the sum of lengths.
         """
-        node, band = self.nodes(x, lengths, speakers, keep)
+        node, band = self.nodes(x, lengths, speakers, form, keep)
         return self.classify(node, edge_list(band, len(node)) if form == "reference" else band)
 
-    def nodes(self, x: Tensor, lengths: Tensor, speakers: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Band]:
-        """The context extractor's output (N, hidden), packed, and the graph over it."""
+    def nodes(
+        self, x: Tensor, lengths: Tensor, speakers: Tensor, form: Form = "banded", keep: Tensor | None = None
+    ) -> tuple[Tensor, Band]:
+        """The context extractor's output (N, hidden), packed, and the graph over it.
+
+        The reference runs torch's encoder on padded dialogues, and so does the banded form where padding takes part.
+        """
         present = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
-        x = self.project(x)
-        node = self.rnn(x if keep is None else x * keep, present)[present]
+        if self.rnn.attend_padding or form == "reference":
+            x = self.project(x)
+            node = self.rnn(x if keep is None else x * keep, present)[present]
+        else:
+            x = self.project(x[present])
+            node = self.rnn.packed(x if keep is None else x * keep.expand(*present.shape, -1)[present], lengths)
         config = self.config
         band = build_band(dialogue_numbers(lengths), speakers[present], config.past, config.future, config.speakers)
         return node, band

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from replicate.model.packed import blocks, encode
+
 
 def encoder_heads(width: int) -> int:
     """The first head count in 7..14 that divides ``width``, else 1 (rule of the released code)."""
@@ -47,3 +49,14 @@ class ContextExtractor(nn.Module):
         """
         absent = None if self.attend_padding else torch.zeros_like(x[..., 0]).masked_fill(~present, -torch.inf)
         return self.transformer_out(self.transformer_encoder(x, src_key_padding_mask=absent))
+
+    def packed(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Node features of packed utterances: what ``forward`` gives where padding takes no part, in less time.
+
+        Shapes:
+            x: (N, width), dialogue after dialogue; lengths: (B,) int64, with the sum N. Returns (N, hidden).
+        """
+        parts = blocks(lengths)
+        for layer in self.transformer_encoder.layers:
+            x = encode(layer, x, parts)
+        return self.transformer_out(x)

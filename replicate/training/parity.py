@@ -193,7 +193,7 @@ def _by_form(form: Form) -> Forward:
 
 def _in_original_order(model: COGMEN, batch: Batch) -> Output:
     """The reference form with edges as the original lists them: as Python iterates a set of (j, i)."""
-    node, band = model.nodes(batch.x, batch.lengths, batch.speakers)
+    node, band = model.nodes(batch.x, batch.lengths, batch.speakers, "reference")
     edges = edge_list(band, len(node))
     past, future = model.config.past, model.config.future
     order: list[tuple[int, int]] = []
