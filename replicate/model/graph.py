@@ -21,6 +21,8 @@ BLOCK = 16
 class Band:
     """The graph of M utterances in blocks of T receivers, each with the S = T + future + past rows around it.
 
+    ``future`` of the S rows stand before a block's receivers.
+
     Shapes (K blocks cover the M rows, the last one padded):
         sender: (K, S) int64, row of the sender; where a block reaches over the end, some row of 0..M-1.
         valid: (K, T, S) bool, whether there is an edge. Every real receiver has one from itself.
@@ -30,6 +32,7 @@ class Band:
     sender: Tensor
     valid: Tensor
     relation: Tensor
+    future: int
 
 
 class Edges(NamedTuple):
@@ -73,7 +76,7 @@ def build_band(
     # A receiver past the last row is dropped later; its own slot keeps its softmax a number.
     valid = valid | (offset == 0)
     relation = 2 * speakers * speaker[sender_][:, None, :] + 2 * speaker[receiver_][:, :, None] + (offset >= 0)
-    return Band(sender_, valid, relation)
+    return Band(sender_, valid, relation, future)
 
 
 def edge_list(band: Band, rows: int) -> Edges:
