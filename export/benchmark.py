@@ -202,18 +202,19 @@ def _flat(timing: Timing) -> dict[str, Any]:
 
 
 def _failures(made: dict[str, Engine], inputs: Inputs) -> dict[str, str]:
-    """Engines that cannot run these inputs, or say something else than the first one: times of those mean nothing."""
-    expected, wrong = None, {}
+    """Engines that cannot run these inputs, or say something else than the first that can: their times mean nothing."""
+    first, expected, wrong = "", None, {}
     for name, engine in made.items():
         try:
             found = engine.answer(inputs)
         except Exception as error:  # compilers and runtimes have exception classes of their own for every stage
             wrong[name] = f"{type(error).__name__}: {textwrap.shorten(' '.join(str(error).split()), 80)}"
             continue
-        expected = found if expected is None else expected
+        if expected is None:
+            first, expected = name, found
         difference = float(np.abs(found - expected).max())
         if name != QUANTISED and not difference <= TOLERANCE:
-            wrong[name] = f"it differs by {difference:.1e} from {next(iter(made))}"
+            wrong[name] = f"it differs by {difference:.1e} from {first}"
     return wrong
 
 

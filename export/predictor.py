@@ -1,6 +1,7 @@
 """Emotions of utterances from speech features. Needs numpy and onnxruntime, nothing else.
 
-Every exported bundle holds this file as ``predict.py``, where it works alone: ``python predict.py FILE.csv``.
+Every exported bundle holds this file as ``predict.py``, where it works alone: ``python predict.py FILE.csv``. Hence all
+of it is one module.
 """
 
 import argparse

@@ -78,6 +78,6 @@ def _trace(campaign: Campaign, target: Path) -> None:
     task = next(iter(campaign.tasks.values()))
     err = console.status()
     with err.status(f"tracing {task.name}"):
-        seconds = trace.write(task.spec, campaign.corpus, campaign.device, target)
+        seconds = trace.write(task.spec, campaign.corpus_of(campaign.tables[0]), campaign.device, target)
     err.print(f"{task.name}: one epoch, {seconds:.2f} s while traced", soft_wrap=True)
     err.print(f"Written to {target}: open it at https://ui.perfetto.dev or chrome://tracing", soft_wrap=True)

@@ -80,4 +80,5 @@ def test_latency(benchmark, files, name, batch):
 @pytest.mark.parametrize("name", [REFERENCE, BANDED, COMPILED, REPLAYED, FP32])
 def test_latency_on_the_gpu(benchmark, files, name, batch):
     engine, inputs = on_gpu(name, files), example((30,) * batch, speech("reference"))
-    benchmark(engine.stopwatch(inputs))
+    assert engine.answer(inputs).shape == (batch, 30, 4)
+    assert benchmark(engine.stopwatch(inputs)) > 0
