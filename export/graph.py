@@ -13,20 +13,18 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor, nn
+from onnx import TensorProto
 
+from export.encoder import encode, lean
 from export.speech import SpeechModel
+from export.writer import Writer
 from replicate.model.cogmen import GraphPart, ModelConfig
 from replicate.model.graph import BLOCK
 
-# Versions that onnxruntime 1.20 and later run.
-OPSET, IR = 18, 10
-# Added to the score of an utterance outside the window: its share is zero, and no row of shares is empty.
+# Added to the score of an utterance outside the window, or a multiple of it: its share is zero, and no row is empty.
 OUTSIDE = -1e9
-# The number of a dialogue that no utterance belongs to.
-NOBODY = -(1 << 40)
-LAST = np.iinfo(np.int64).max
+# Takes whatever it is added to further from zero than any dialogue's number does.
+NOWHERE = -(1 << 40)
 
 
 def build(speech: SpeechModel) -> onnx.ModelProto:
@@ -36,16 +34,16 @@ def build(speech: SpeechModel) -> onnx.ModelProto:
         audio: (batch, utterances, features) float32, not standardised; speaker: (batch, utterances) int64;
         length: (batch,) int64. probability: (batch, utterances, classes), 0 on padding, whatever stands there.
     """
-    model, write = speech.model, _Writer()
+    model, write = speech.model, Writer()
     config = model.config
     present = write.op(
-        "Less", write.op("Range", write.scalar(0), _axis(write, 1), write.scalar(1)), _at(write, "length", 1)
+        "Less", write.op("Range", write.scalar(0), write.axis(1), write.scalar(1)), write.at("length", 1)
     )
     x = _input(write, speech, present)
     length = write.op("Cast", "length", to=TensorProto.INT32)
     shape = write.op("Concat", write.op("Shape", "speaker"), write.ints(config.encoder_width), axis=0)
-    for layer in model.rnn.transformer_encoder.layers:
-        x = _encoder_layer(write, layer, x, length, shape)
+    for layer in lean(list(model.rnn.transformer_encoder.layers)):
+        x = encode(write, layer, x, length, shape)
     window = _Window(write, config, present)
     node = window.convolve(model.gcn.conv1, write.linear(model.rnn.transformer_out, x))
     embedding = window.attend(model.gcn, node)
@@ -53,176 +51,91 @@ def build(speech: SpeechModel) -> onnx.ModelProto:
     rows = write.op("Slice", write.op("Softmax", logits, axis=-1), write.ints(0), window.rows, write.ints(0))
     shape = write.op("Concat", write.op("Shape", "speaker"), write.ints(config.classes), axis=0)
     probability = write.op("Reshape", rows, shape)
-    write.op("Where", _at(write, present, 2), probability, write.floats(0.0), output="probability")
+    write.op("Where", write.at(present, 2), probability, write.floats(0.0), output="probability")
     return write.finish(len(speech.mean), config.classes)
 
 
-class _Writer:
-    """Nodes and weights in the order in which they are written."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.written: dict[str, str] = {}
-        self.weights: dict[str, onnx.TensorProto] = {}
-
-    def op(self, kind: str, *inputs: str, output: str = "", domain: str = "", **attributes: Any) -> str:
-        """A node with one output; returns that output's name. The same node is written once."""
-        name = self.written.setdefault(repr((kind, inputs, attributes)), output or f"{kind.lower()}_{len(self.nodes)}")
-        if any(node.name == name for node in self.nodes):
-            return name
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, domain=domain, **attributes))
-        return name
-
-    def weight(self, values: NDArray[Any] | Tensor) -> str:
-        """A constant; the same values are stored once."""
-        array = values.detach().numpy() if isinstance(values, Tensor) else values
-        if array.dtype == np.float64:
-            array = array.astype(np.float32)
-        name = f"weight_{len(self.weights)}"
-        stored = numpy_helper.from_array(np.ascontiguousarray(array), name)
-        for known, tensor in self.weights.items():
-            if (tensor.data_type, tensor.dims, tensor.raw_data) == (stored.data_type, stored.dims, stored.raw_data):
-                return known
-        self.weights[name] = stored
-        return name
-
-    def scalar(self, value: int) -> str:
-        """A number."""
-        return self.weight(np.array(value, np.int64))
-
-    def ints(self, *values: int) -> str:
-        """A list of integers."""
-        return self.weight(np.array(values, np.int64))
-
-    def floats(self, *values: float) -> str:
-        """A list of numbers."""
-        return self.weight(np.array(values, np.float32))
-
-    def linear(self, layer: nn.Linear, x: str) -> str:
-        """A linear layer on rows."""
-        return self.op("Gemm", x, self.weight(layer.weight.T), self.weight(layer.bias))
-
-    def finish(self, features: int, classes: int) -> onnx.ModelProto:
-        """The model of all that was written."""
-        whole = ["batch", "utterances"]
-        inputs = [
-            helper.make_tensor_value_info("audio", TensorProto.FLOAT, [*whole, features]),
-            helper.make_tensor_value_info("speaker", TensorProto.INT64, whole),
-            helper.make_tensor_value_info("length", TensorProto.INT64, whole[:1]),
-        ]
-        output = helper.make_tensor_value_info("probability", TensorProto.FLOAT, [*whole, classes])
-        graph = helper.make_graph(self.nodes, "cogmen", inputs, [output], list(self.weights.values()))
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
-        return helper.make_model(graph, opset_imports=opsets, ir_version=IR, producer_name="bridging-modalities")
-
-
-def _at(write: _Writer, x: str, axis: int) -> str:
-    return write.op("Unsqueeze", x, write.ints(axis))
-
-
-def _axis(write: _Writer, axis: int) -> str:
-    """Size of an axis of ``speaker``, a scalar."""
-    return write.op("Gather", write.op("Shape", "speaker"), write.scalar(axis))
-
-
-def _input(write: _Writer, speech: SpeechModel, present: str) -> str:
+def _input(write: Writer, speech: SpeechModel, present: str) -> str:
     """Rows of utterances (B * L, encoder width): standardised audio, no video, zero on padding."""
     x = "audio"
     if (speech.mean != 0).any() or (speech.deviation != 1).any():
         x = write.op("Div", write.op("Sub", x, write.weight(speech.mean)), write.weight(speech.deviation))
-    x = write.op("Where", _at(write, present, 2), x, write.floats(0.0))
+    x = write.op("Where", write.at(present, 2), x, write.floats(0.0))
     if speech.before or speech.after:
         x = write.op("Pad", x, write.ints(0, 0, speech.before, 0, 0, speech.after))
     return write.op("Reshape", x, write.ints(-1, speech.model.config.encoder_width))
 
 
-def _encoder_layer(write: _Writer, layer: nn.TransformerEncoderLayer, x: str, length: str, shape: str) -> str:
-    """A post-norm encoder layer on rows of utterances."""
-    attention = layer.self_attn
-    mixed = write.op(
-        "Attention",
-        write.op("Reshape", x, shape),
-        write.weight(attention.in_proj_weight.T),
-        write.weight(attention.in_proj_bias),
-        length,
-        domain="com.microsoft",
-        num_heads=attention.num_heads,
-    )
-    mixed = write.op("Reshape", mixed, write.ints(-1, attention.embed_dim))
-    x = _norm(write, layer.norm1, write.linear(attention.out_proj, mixed), x)
-    up = write.op("Relu", write.linear(layer.linear1, x))
-    return _norm(write, layer.norm2, write.linear(layer.linear2, up), x)
-
-
-def _norm(write: _Writer, norm: nn.LayerNorm, x: str, skip: str) -> str:
-    """LayerNorm of x + skip. onnxruntime's operator for both together takes three times as long as one for each."""
-    weights = [write.weight(tensor) for tensor in (norm.weight, norm.bias)]
-    return write.op("LayerNormalization", write.op("Add", x, skip), *weights, epsilon=norm.eps)
-
-
 class _Window:
     """The graph part in blocks of receivers, each with the rows around it; see ``replicate.model.graph.Band``.
 
-    Rows are padded so that blocks are full and windows never leave the matrix: ``future`` rows before, and behind
-    ``past`` more than the last block takes. So all blocks are cut by one index, and offsets are constants.
+    A block's senders are ``future`` rows before it, its own, and ``past`` behind; past the ends of the matrix stands
+    some real row, which nobody hears.
     """
 
-    def __init__(self, write: _Writer, config: ModelConfig, present: str) -> None:
+    def __init__(self, write: Writer, config: ModelConfig, present: str) -> None:
         self.write, self.config = write, config
         self.rows = write.op("ReduceProd", write.op("Shape", "speaker"), keepdims=1)
-        sixteen = write.ints(BLOCK)
-        blocks = write.op("Div", write.op("Add", self.rows, write.ints(BLOCK - 1)), sixteen)
-        tail = write.op("Sub", write.op("Mul", blocks, sixteen), self.rows)
-        self.tail = write.op("Add", tail, write.ints(config.past))
+        size = write.ints(BLOCK)
+        blocks = write.op("Div", write.op("Add", self.rows, write.ints(BLOCK - 1)), size)
+        # Rows that the last block lacks.
+        self.tail = write.op("Sub", write.op("Mul", blocks, size), self.rows)
         self.senders = BLOCK + config.future + config.past
         first = write.op("Range", write.scalar(0), write.op("Squeeze", blocks), write.scalar(1))
-        first = write.op("Mul", _at(write, first, 1), sixteen)
-        self.index = write.op("Add", first, write.weight(np.arange(self.senders)[None]))
+        # Places of senders where ``future`` rows stand before the first.
+        self.place = write.op(
+            "Add", write.op("Mul", write.at(first, 1), size), write.weight(np.arange(self.senders)[None])
+        )
+        last = write.op("Sub", write.op("Squeeze", self.rows), write.scalar(1))
+        self.row = write.op("Clip", write.op("Sub", self.place, write.scalar(config.future)), write.scalar(0), last)
         self._edges(present)
 
     def _edges(self, present: str) -> None:
-        """``valid`` (blocks, receivers, senders), and ``relation``, -1 where there is no edge."""
+        """``relation`` (blocks, receivers, senders), far from all relations without an edge; ``outside``, there -1e9.
+
+        A relation is a sum of what the sender, the receiver and their distance add to it. Both add the number of the
+        dialogue times a number that no relation reaches, one of them with a minus: within a dialogue that is nothing.
+        """
         write, config = self.write, self.config
+        relations = 2 * config.speakers**2
         row = write.op("Range", write.scalar(0), write.op("Squeeze", self.rows), write.scalar(1))
         # Every row of padding counts as a dialogue of its own, so that no real utterance hears it.
         alone = write.op("Sub", write.scalar(-1), row)
         flat = write.ints(-1)
-        dialogue = write.op("Div", row, _axis(write, 1))
+        dialogue = write.op("Div", row, write.axis(1))
         dialogue = write.op("Where", write.op("Reshape", present, flat), dialogue, alone)
-        receivers, senders = self._blocks(dialogue, NOBODY)
+        dialogue = write.op("Mul", dialogue, write.scalar(2 * relations))
+        speaker = write.op("Mul", write.op("Reshape", "speaker", flat), write.scalar(2))
+        sender = write.op("Add", write.op("Mul", speaker, write.scalar(config.speakers)), dialogue)
+        pads = write.op("Concat", write.ints(config.future), self._behind(config.past), axis=0)
+        sender = write.op("Gather", write.op("Pad", sender, pads, write.scalar(NOWHERE)), self.place)
+        pads = write.op("Concat", write.ints(0), self._behind(0), axis=0)
+        receiver = write.op("Pad", write.op("Sub", speaker, dialogue), pads, write.scalar(NOWHERE))
         offset = np.arange(self.senders)[None] - np.arange(BLOCK)[:, None] - config.future
         near = (offset >= -config.future) & (offset <= config.past)
-        self.valid = write.op("And", write.op("Equal", senders, receivers), write.weight(near))
-        receivers, senders = self._blocks(write.op("Reshape", "speaker", flat), 0)
-        relation = write.op(
-            "Add",
-            write.op("Mul", senders, write.scalar(2 * config.speakers)),
-            write.op("Add", write.op("Mul", receivers, write.scalar(2)), write.weight((offset >= 0).astype(np.int64))),
-        )
-        self.relation = write.op("Where", self.valid, relation, write.scalar(-1))
+        distance = write.weight(np.where(near, offset >= 0, NOWHERE))
+        receiver = write.op("Reshape", receiver, write.ints(-1, BLOCK, 1))
+        self.relation = write.op("Add", write.op("Add", write.at(sender, 1), distance), receiver)
+        # Division cuts towards zero, so that it gives zero for all relations, and for nothing else that occurs.
+        far = write.op("Cast", write.op("Div", self.relation, write.scalar(relations)), to=TensorProto.FLOAT)
+        self.outside = write.op("Mul", write.op("Abs", far), write.floats(OUTSIDE))
 
-    def _blocks(self, values: str, fill: int) -> tuple[str, str]:
-        """One integer of every row as receivers (blocks, receivers, 1) and as senders (blocks, 1, senders)."""
-        write, future = self.write, self.config.future
-        pads = write.op("Concat", write.ints(future), self.tail, axis=0)
-        around = write.op("Gather", write.op("Pad", values, pads, write.scalar(fill)), self.index)
-        own = write.op("Slice", around, write.ints(future), write.ints(future + BLOCK), write.ints(1))
-        return _at(write, own, 2), _at(write, around, 1)
+    def _behind(self, more: int) -> str:
+        """Rows that the last block lacks, and more."""
+        return self.write.op("Add", self.tail, self.write.ints(more)) if more else self.tail
 
     def convolve(self, conv: Any, x: str) -> str:
         """The relational convolution of rows (M, hidden); from here on, as many rows as full blocks have."""
         write, config = self.write, self.config
-        future, past, hidden = config.future, config.past, config.hidden
-        pads = write.op("Concat", write.ints(future, 0), self.tail, write.ints(0), axis=0)
-        x = write.op("Pad", x, pads)
+        hidden = config.hidden
         kinds = write.weight(np.arange(conv.num_relations)[:, None])
-        member = write.op("Cast", write.op("Equal", _at(write, self.relation, 2), kinds), to=TensorProto.FLOAT)
+        member = write.op("Cast", write.op("Equal", write.at(self.relation, 2), kinds), to=TensorProto.FLOAT)
         count = write.op("Max", write.op("ReduceSum", member, write.ints(3), keepdims=1), write.floats(1.0))
         share = write.op("Div", member, count)
         share = write.op("Reshape", share, write.ints(-1, BLOCK * conv.num_relations, self.senders))
-        mean = write.op("MatMul", share, write.op("Gather", x, self.index))
+        mean = write.op("MatMul", share, write.op("Gather", x, self.row))
         mean = write.op("Reshape", mean, write.ints(-1, conv.num_relations * hidden))
-        own = write.op("Slice", x, write.ints(future), write.ints(-past if past else LAST), write.ints(0))
+        own = write.op("Pad", x, write.op("Concat", write.ints(0, 0), self.tail, write.ints(0), axis=0))
         root = write.op("Gemm", own, write.weight(conv.root), write.weight(conv.bias))
         return write.op("Gemm", mean, write.weight(conv.weight.reshape(-1, hidden)), root)
 
@@ -236,7 +149,7 @@ class _Window:
         write, config = self.write, self.config
         heads, hidden = config.gnn_heads, config.hidden
         weights = _folded(part, heads, hidden)
-        around = write.op("Gather", write.op("Pad", x, write.ints(config.future, 0, config.past, 0)), self.index)
+        around = write.op("Gather", x, self.row)
         query = write.op("Gemm", x, write.weight(weights["query"]), write.weight(weights["query bias"]))
         query = write.op("Reshape", query, write.ints(-1, BLOCK * heads, hidden))
         # The Reshape changes nothing, but keeps onnxruntime from a product of transposed senders, which takes longer.
@@ -245,8 +158,7 @@ class _Window:
         )
         score = write.op("MatMul", query, columns)
         score = write.op("Reshape", score, write.ints(-1, BLOCK, heads, self.senders))
-        outside = write.op("Where", self.valid, write.floats(0.0), write.floats(OUTSIDE))
-        share = write.op("Softmax", write.op("Add", score, _at(write, outside, 2)), axis=-1)
+        share = write.op("Softmax", write.op("Add", score, write.at(self.outside, 2)), axis=-1)
         share = write.op("Reshape", share, write.ints(-1, BLOCK * heads, self.senders))
         mixed = write.op("Reshape", write.op("MatMul", share, around), write.ints(-1, heads, hidden))
         value = write.op("MatMul", write.op("Transpose", mixed, perm=[1, 0, 2]), write.weight(weights["value"]))
