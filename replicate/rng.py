@@ -17,9 +17,9 @@ def derived_seed(seed: int, purpose: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{purpose}".encode()).digest()[:8], "little") >> 1
 
 
-def generator(seed: int, purpose: str) -> torch.Generator:
-    """A CPU generator of its own for one purpose ("order", "masks", ...)."""
-    return torch.Generator().manual_seed(derived_seed(seed, purpose))
+def generator(seed: int, purpose: str, device: str | torch.device = "cpu") -> torch.Generator:
+    """A generator of its own for one purpose ("order", "masks", ...), on CPUs unless told."""
+    return torch.Generator(device).manual_seed(derived_seed(seed, purpose))
 
 
 @contextmanager

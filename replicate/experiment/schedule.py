@@ -29,7 +29,8 @@ from replicate.corpus.types import Corpus
 from replicate.errors import MissingDevice, WorkerDied
 from replicate.experiment.store import Store
 from replicate.experiment.tasks import Task
-from replicate.training.run import Epoch, embed, train
+from replicate.training.learner import Epoch
+from replicate.training.run import embed, train
 
 # Seconds between two looks at everything that other processes are training.
 _PATIENCE = 2.0

@@ -10,7 +10,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from replicate.corpus.types import Corpus
 from replicate.files import atomic_path
-from replicate.training.run import Epoch, train
+from replicate.training.learner import Epoch
+from replicate.training.run import train
 from replicate.training.settings import RunSpec
 
 

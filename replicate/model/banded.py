@@ -13,6 +13,7 @@ from torch import Tensor
 from torch_geometric.nn import RGCNConv, TransformerConv
 
 from replicate.model.graph import Band
+from replicate.model.rows import linear, plus, product
 
 
 def relational_convolution(layer: RGCNConv, x: Tensor, band: Band) -> Tensor:
@@ -27,7 +28,7 @@ def relational_convolution(layer: RGCNConv, x: Tensor, band: Band) -> Tensor:
     # Average the senders first: one product of width relations x d for each utterance instead of one for each edge.
     mean = torch.bmm(share.flatten(1, 2), _around(x, band))
     mean = mean.view(-1, layer.num_relations * layer.in_channels_l)[: x.shape[0]]
-    return mean @ layer.weight.reshape(-1, layer.out_channels) + x @ layer.root + layer.bias
+    return plus(product(mean, layer.weight.flatten(-3, -2)) + product(x, layer.root), layer.bias)
 
 
 def windowed_attention(layer: TransformerConv, x: Tensor, band: Band) -> Tensor:
@@ -42,13 +43,14 @@ def windowed_attention(layer: TransformerConv, x: Tensor, band: Band) -> Tensor:
     heads, width = layer.heads, layer.out_channels
     blocks, block, senders = band.valid.shape
     around = _around(x, band)
-    query = _by_head(layer.lin_query(x), layer.lin_key.weight.view(heads, width, -1))
+    query = linear(x, layer.lin_query.weight, layer.lin_query.bias)
+    query = _by_head(query, layer.lin_key.weight.unflatten(-2, (heads, width)))
     query = F.pad(query, (0, 0, 0, 0, 0, blocks * block - x.shape[0])).reshape(blocks, block * heads, -1)
     score = torch.bmm(query, around.transpose(1, 2)).view(blocks, block, heads, senders) / math.sqrt(width)
     share = score.masked_fill(~band.valid[:, :, None], -torch.inf).softmax(-1)
     mixed = torch.bmm(share.flatten(1, 2), around).view(blocks * block, -1)[: x.shape[0]]
-    value = _by_head(mixed, layer.lin_value.weight.view(heads, width, -1).transpose(1, 2)).flatten(1)
-    return value + layer.lin_value.bias + layer.lin_skip(x)
+    value = _by_head(mixed, layer.lin_value.weight.unflatten(-2, (heads, width)).mT).flatten(1)
+    return plus(value, layer.lin_value.bias) + linear(x, layer.lin_skip.weight, layer.lin_skip.bias)
 
 
 def _around(x: Tensor, band: Band) -> Tensor:
@@ -59,6 +61,8 @@ def _around(x: Tensor, band: Band) -> Tensor:
 
 
 def _by_head(x: Tensor, weight: Tensor) -> Tensor:
-    """Every head's part of x (M, heads * a) times its own weight (heads, a, b): (M, heads, b)."""
-    heads = weight.shape[0]
-    return torch.bmm(x.view(x.shape[0], heads, -1).transpose(0, 1), weight).transpose(0, 1)
+    """Every head's part of x (M, heads * a) times its own weight ([runs,] heads, a, b): (M, heads, b)."""
+    heads, runs = weight.shape[-3], 1 if weight.dim() == 3 else len(weight)
+    parts = x.view(runs, x.shape[0] // runs, heads, -1).transpose(1, 2).flatten(0, 1)
+    out = torch.bmm(parts, weight.flatten(0, -3))
+    return out.unflatten(0, (runs, heads)).transpose(1, 2).flatten(0, 1)

@@ -16,7 +16,7 @@ from torch_geometric.nn import RGCNConv, TransformerConv
 from replicate.model.banded import relational_convolution, windowed_attention
 from replicate.model.context import ContextExtractor
 from replicate.model.graph import Band, Edges, build_band, dialogue_numbers, edge_list
-from replicate.model.packed import drop
+from replicate.model.rows import Rows, batch_norm, drop, linear
 
 Form = Literal["reference", "banded"]
 
@@ -82,13 +82,13 @@ class GraphPart(nn.Module):
         self.conv2 = TransformerConv(hidden, hidden, heads=heads, concat=True)
         self.bn = nn.BatchNorm1d(hidden * heads)
 
-    def forward(self, x: Tensor, graph: Band | Edges) -> Tensor:
+    def forward(self, x: Tensor, graph: Band | Edges, rows: Rows) -> Tensor:
         """Embeddings (M, hidden * heads) of nodes x (M, hidden): by torch_geometric on edges, else on the band."""
         if isinstance(graph, Edges):
             x = self.conv2(self.conv1(x, graph.pairs, graph.relation), graph.pairs)
         else:
             x = windowed_attention(self.conv2, relational_convolution(self.conv1, x, graph), graph)
-        return F.leaky_relu(self.bn(x))
+        return F.leaky_relu(batch_norm(self.bn, x, rows))
 
 
 class Classifier(nn.Module):
@@ -100,9 +100,10 @@ class Classifier(nn.Module):
         self.lin2 = nn.Linear(config.hidden, config.classes)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, rows: Rows) -> Tensor:
         """Log-probabilities (M, classes) of embeddings (M, hidden * heads)."""
-        return self.lin2(drop(self.lin1(x).relu(), self.dropout)).log_softmax(-1)
+        hidden = drop(linear(x, self.lin1.weight, self.lin1.bias).relu(), self.dropout, rows.parts)
+        return linear(hidden, self.lin2.weight, self.lin2.bias).log_softmax(-1)
 
 
 class COGMEN(nn.Module):
@@ -128,44 +129,71 @@ class COGMEN(nn.Module):
             self.projection.requires_grad_(config.learn_projection)
 
     def forward(
-        self, x: Tensor, lengths: Tensor, speakers: Tensor, form: Form = "banded", keep: Tensor | None = None
+        self,
+        x: Tensor,
+        lengths: Tensor,
+        speakers: Tensor,
+        form: Form = "banded",
+        keep: Tensor | None = None,
+        rows: Rows | None = None,
     ) -> Output:
         """Outputs for the utterances of a padded batch, packed dialogue after dialogue.
+
+        Args:
+            rows: of a model of several runs (``stack``), whose dialogues stand run after run in the batch.
 
         Shapes:
             x: (B, L, width), padding zero; lengths: (B,) int64, L the largest; speakers: (B, L) int64;
             keep: what of the encoder's input stays (1) and what is masked (0), broadcast to (B, L, encoder_width).
             N of the output is the sum of lengths.
         """
-        node, band = self.nodes(x, lengths, speakers, form, keep)
-        return self.classify(node, edge_list(band, len(node)) if form == "reference" else band)
+        node, band = self.nodes(x, lengths, speakers, form, keep, rows)
+        output = self.classify(node, edge_list(band, len(node)) if form == "reference" else band, rows)
+        return output if rows is None else Output(*map(rows.gather, output))
 
     def nodes(
-        self, x: Tensor, lengths: Tensor, speakers: Tensor, form: Form = "banded", keep: Tensor | None = None
+        self,
+        x: Tensor,
+        lengths: Tensor,
+        speakers: Tensor,
+        form: Form = "banded",
+        keep: Tensor | None = None,
+        rows: Rows | None = None,
     ) -> tuple[Tensor, Band]:
-        """The context extractor's output (N, hidden), packed, and the graph over it.
+        """The context extractor's output (M, hidden), in rows, and the graph over it.
 
         The reference runs torch's encoder on padded dialogues, and so does the banded form where padding takes part.
         """
         present = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
+        dialogue, speaker = dialogue_numbers(lengths), speakers[present]
         if self.rnn.attend_padding or form == "reference":
+            if rows is not None:
+                raise ValueError("only the packed form trains several runs as one")
             x = self.project(x)
             node = self.rnn(x if keep is None else x * keep, present)[present]
         else:
-            x = self.project(x[present])
-            node = self.rnn.packed(x if keep is None else x * keep.expand(*present.shape, -1)[present], lengths)
+            x = x[present]
+            if rows is None:
+                rows = Rows.one(len(lengths), len(x), x.device)
+            x = self.project(rows.spread(x))
+            if keep is not None:
+                x = x * rows.spread(keep.expand(*present.shape, -1)[present])
+            node = self.rnn.packed(x, lengths, rows)
+            dialogue, speaker = rows.spread(dialogue), rows.spread(speaker)
+            if rows.real is not None:  # what is no utterance belongs to no dialogue
+                dialogue = torch.where(rows.real.flatten() > 0, dialogue, -1)
         config = self.config
-        band = build_band(dialogue_numbers(lengths), speakers[present], config.past, config.future, config.speakers)
-        return node, band
+        return node, build_band(dialogue, speaker, config.past, config.future, config.speakers)
 
     def project(self, x: Tensor) -> Tensor:
         """The encoder's input (..., encoder_width) of features (..., width)."""
         if not self.config.projected:
             return x
         head, rest = x[..., : self.config.projected], x[..., self.config.projected :]
-        return torch.cat([self.projection(head), rest], -1)
+        return torch.cat([linear(head, self.projection.weight, None), rest], -1)
 
-    def classify(self, node: Tensor, graph: Band | Edges) -> Output:
-        """Graph part and classifier on packed nodes (N, hidden)."""
-        embedding = self.gcn(node, graph)
-        return Output(node, embedding, self.clf(embedding))
+    def classify(self, node: Tensor, graph: Band | Edges, rows: Rows | None = None) -> Output:
+        """Graph part and classifier on nodes (M, hidden) in rows."""
+        rows = rows or Rows.one(0, len(node), node.device)
+        embedding = self.gcn(node, graph, rows)
+        return Output(node, embedding, self.clf(embedding, rows))

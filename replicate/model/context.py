@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from replicate.model.packed import blocks, encode
+from replicate.model.rows import Rows, linear
 
 
 def encoder_heads(width: int) -> int:
@@ -50,13 +51,13 @@ class ContextExtractor(nn.Module):
         absent = None if self.attend_padding else torch.zeros_like(x[..., 0]).masked_fill(~present, -torch.inf)
         return self.transformer_out(self.transformer_encoder(x, src_key_padding_mask=absent))
 
-    def packed(self, x: Tensor, lengths: Tensor) -> Tensor:
+    def packed(self, x: Tensor, lengths: Tensor, rows: Rows) -> Tensor:
         """Node features of packed utterances: what ``forward`` gives where padding takes no part, in less time.
 
         Shapes:
-            x: (N, width), dialogue after dialogue; lengths: (B,) int64, with the sum N. Returns (N, hidden).
+            x: (M, width), dialogue after dialogue, in ``rows``; lengths: (B,) int64. Returns (M, hidden).
         """
-        parts = blocks(lengths)
+        given = blocks(lengths, rows)
         for layer in self.transformer_encoder.layers:
-            x = encode(layer, x, parts)
-        return self.transformer_out(x)
+            x = encode(layer, x, given, rows)
+        return linear(x, self.transformer_out.weight, self.transformer_out.bias)

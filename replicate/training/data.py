@@ -59,8 +59,8 @@ class Batch:
             self.starts[chosen],
         )
 
-    def shuffled(self, size: int, draws: torch.Generator) -> list[Batch]:
-        """Batches of ``size`` dialogues, or one more where a batch would hold a single utterance.
+    def shuffled(self, size: int, draws: torch.Generator) -> list[Tensor]:
+        """Dialogues in batches of ``size``, or one more where a batch would hold a single utterance.
 
         BatchNorm cannot train on one utterance (the original code stops with an error).
         """
@@ -70,12 +70,11 @@ class Batch:
             if batches and 1 in (int(self.lengths[chosen].sum()), int(self.lengths[batches[-1]].sum())):
                 chosen = torch.cat([batches.pop(), chosen])
             batches.append(chosen)
-        return [self.take(chosen) for chosen in batches]
+        return batches
 
-    def in_order(self, size: int) -> list[Batch]:
-        """Batches of at most ``size`` dialogues, in the corpus's order."""
-        order = torch.arange(len(self.lengths), device=self.x.device)
-        return [self.take(chosen) for chosen in order.split(size)]
+    def in_order(self, size: int) -> tuple[Tensor, ...]:
+        """Dialogues in batches of at most ``size``, in the corpus's order."""
+        return torch.arange(len(self.lengths), device=self.x.device).split(size)
 
     def to(self, device: torch.device) -> Batch:
         """The same on another device."""

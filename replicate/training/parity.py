@@ -36,7 +36,7 @@ from replicate.model.original import load_original
 from replicate.rng import deterministic
 from replicate.training.data import Batch
 from replicate.training.distillation import triplet_loss
-from replicate.training.run import make_optimizer, update
+from replicate.training.learner import make_optimizer, update
 from replicate.training.settings import Budget
 
 TOLERANCE = 1e-5

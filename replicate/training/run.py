@@ -1,39 +1,28 @@
-"""One run: an arm, a seed, a corpus, a protocol, from initial weights to predictions."""
+"""Runs: an arm, seeds, a corpus, a protocol, from initial weights to predictions."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from replicate.corpus.types import SPLITS, Corpus, Split
-from replicate.errors import Diverged
-from replicate.model.cogmen import COGMEN, ModelConfig
-from replicate.rng import deterministic, generator, seeded
+from replicate.model.cogmen import COGMEN, ModelConfig, Output
+from replicate.model.rows import Rows
+from replicate.model.stack import hand_out, stack
+from replicate.rng import deterministic, seeded
 from replicate.training.data import Batch, Scale, scales, tensors
-from replicate.training.distillation import Distillation
 from replicate.training.hubert import arranged
-from replicate.training.masking import draw_keep, keep_seen
-from replicate.training.metrics import weighted_f1
-from replicate.training.settings import Arm, Budget, RunSpec
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One line of a learning curve; dev values in the arm's ``select`` context."""
-
-    epoch: int
-    train_loss: float
-    dev_loss: float
-    dev_f1: float
-    learning_rate: float
+from replicate.training.learner import Epoch, Learner
+from replicate.training.masking import keep_seen
+from replicate.training.settings import Arm, RunSpec
 
 
 @dataclass(frozen=True)
@@ -68,37 +57,63 @@ def train(
     Raises:
         MissingStream: the corpus lacks a stream or a split. Diverged: the loss is no number.
     """
+    listen = None if on_epoch is None else lambda _, epoch: on_epoch(epoch)
+    return train_together([spec], corpus, device, listen, None if teacher is None else [teacher])[0]
+
+
+def train_together(
+    specs: Sequence[RunSpec],
+    corpus: Corpus,
+    device: str = "cpu",
+    on_epoch: Callable[[RunSpec, Epoch], None] | None = None,
+    teachers: Sequence[Tensor] | None = None,
+) -> list[RunResult]:
+    """Train runs that differ in their seeds alone as one program; see ``train``. A single one has no axis of runs.
+
+    Every run draws as it does alone, so that it gives the same up to the order of sums.
+
+    Raises:
+        MissingStream: the corpus lacks a stream or a split. Diverged: the loss of a run is no number.
+    """
     began = time.perf_counter()
-    arm = spec.arm
-    if (arm.teacher is None) != (teacher is None):
+    first, arm = specs[0], specs[0].arm
+    if any(replace(spec, seed=first.seed) != first for spec in specs):
+        raise ValueError("only runs that differ in their seeds alone train together")
+    if (arm.teacher is None) != (teachers is None):
         raise ValueError(f"{arm.name}: a student needs its teacher's embeddings, and nobody else does")
-    corpus = arranged(corpus, arm, spec.protocol)
-    with deterministic(), seeded(spec.seed, "weights"):
+    corpus = arranged(corpus, arm, first.protocol)
+    with deterministic():
         scaling = scales(corpus, arm.streams)
         place = torch.device(device)
         data: dict[str, Batch] = {split: tensors(corpus, split, scaling).to(place) for split in SPLITS}
-        config = model_config(spec, corpus)
-        model = COGMEN(config).to(place)
-        distillation = None
-        if teacher is not None:
-            distillation = Distillation(spec, teacher, config.hidden * config.gnn_heads, config.classes).to(place)
-        with seeded(spec.seed, "dropout"):
-            weights, curve, best = _fit(model, spec, data, corpus, distillation, on_epoch)
-        model.load_state_dict(weights)
-        log_prob = {
-            (split, context): predict(model, data[split], arm, context, corpus, spec.budget.batch)
-            for split in SPLITS
-            for context in arm.contexts
-        }
-    return RunResult(
-        config,
-        {name: tensor.cpu() for name, tensor in weights.items()},
-        scaling,
-        {key: value.cpu().numpy() for key, value in log_prob.items()},
-        tuple(curve),
-        best,
-        time.perf_counter() - began,
-    )
+        config = model_config(first, corpus)
+        learners = [
+            Learner(spec, config, place, None if teachers is None else teachers[i]) for i, spec in enumerate(specs)
+        ]
+        with seeded(first.seed, "dropout"):
+            _fit(learners, data, corpus, on_epoch)
+        found = []
+        for learner in learners:
+            learner.model.load_state_dict(learner.weights)
+            log_prob = {
+                (split, context): predict(learner.model, data[split], arm, context, corpus, first.budget.batch)
+                for split in SPLITS
+                for context in arm.contexts
+            }
+            found.append((learner, log_prob))
+    seconds = (time.perf_counter() - began) / len(specs)
+    return [
+        RunResult(
+            config,
+            {name: tensor.cpu() for name, tensor in learner.weights.items()},
+            scaling,
+            {key: value.cpu().numpy() for key, value in log_prob.items()},
+            tuple(learner.curve),
+            learner.best,
+            seconds,
+        )
+        for learner, log_prob in found
+    ]
 
 
 def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
@@ -128,36 +143,28 @@ def embed(
     """Embeddings (N, hidden * heads) of a split, packed, in eval mode; ``context`` is what the arm was trained on."""
     data = tensors(arranged(corpus, spec.arm, spec.protocol), split, scaling)
     with deterministic():
-        return _infer(model, data, spec.arm, context or spec.arm.train, corpus, spec.budget.batch, "graph")
-
-
-def make_optimizer(modules: Sequence[nn.Module], budget: Budget) -> torch.optim.Adam:
-    """Adam as in the released code, over all that is trained."""
-    trained = [p for module in modules for p in module.parameters() if p.requires_grad]
-    # One kernel for all of a step, instead of a dozen per parameter.
-    return torch.optim.Adam(trained, lr=budget.learning_rate, weight_decay=budget.weight_decay, fused=True)
-
-
-def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> Tensor:
-    """One optimiser step; returns the loss without its graph."""
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
-    return loss.detach()
+        return _infer(model, data, spec.arm, context or spec.arm.train, corpus, spec.budget.batch, "graph")[0]
 
 
 def predict(model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int = 32) -> Tensor:
     """Log-probabilities (N, classes) of a split as seen in ``context``, in eval mode."""
-    return _infer(model, data, arm, context, corpus, size, "log_prob")
+    return _infer(model, data, arm, context, corpus, size, "log_prob")[0]
 
 
 @torch.no_grad()
-def _infer(model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int, what: str) -> Tensor:
-    """One field of the model's output for a whole split."""
+def _infer(
+    model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int, what: str, runs: int = 1
+) -> list[Tensor]:
+    """One field of the model's output for a whole split, by each of its runs."""
     model.eval()
     keep = keep_seen(_widths(arm, model.config, corpus), arm.seen(context)).to(data.x.device)
-    outputs = [model(b.x, b.lengths, b.speakers, keep=keep) for b in data.in_order(size)]
-    return torch.cat([getattr(output, what) for output in outputs])
+    parts = []
+    for chosen in data.in_order(size):
+        batch = data.take(chosen.repeat(runs))
+        rows = None if runs == 1 else Rows.several(batch.lengths, [len(chosen)] * runs)
+        output = model(batch.x, batch.lengths, batch.speakers, keep=keep, rows=rows)
+        parts.append(getattr(output, what).chunk(runs))
+    return [torch.cat(part) for part in zip(*parts, strict=True)]
 
 
 def _widths(arm: Arm, config: ModelConfig, corpus: Corpus) -> dict[str, int]:
@@ -168,56 +175,64 @@ def _widths(arm: Arm, config: ModelConfig, corpus: Corpus) -> dict[str, int]:
 
 
 def _fit(
-    model: COGMEN,
-    spec: RunSpec,
+    learners: Sequence[Learner],
     data: dict[str, Batch],
     corpus: Corpus,
-    distillation: Distillation | None,
-    on_epoch: Callable[[Epoch], None] | None,
-) -> tuple[dict[str, Tensor], list[Epoch], int]:
-    """The weights of the best epoch, the learning curve, and the number of that epoch."""
-    arm, budget = spec.arm, spec.budget
-    optimizer = make_optimizer([model, *([distillation] if distillation else [])], budget)
-    schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, "min")
-    order, masks = generator(spec.seed, "order"), generator(spec.seed, "masks")
-    widths = _widths(arm, model.config, corpus)
+    on_epoch: Callable[[RunSpec, Epoch], None] | None,
+) -> None:
+    """Train all learners for the epochs of their budget."""
+    arm, budget = learners[0].spec.arm, learners[0].spec.budget
+    alone = len(learners) == 1
+    models = [learner.model for learner in learners]
+    whole = models[0] if alone else stack(models)
+    widths = _widths(arm, whole.config, corpus)
     dev_labels = data["dev"].packed_labels()
-    curve: list[Epoch] = []
-    weights: dict[str, Tensor] = {}
-    best = 0
     for number in range(1, budget.epochs + 1):
-        model.train()
-        losses = []
-        for batch in data["train"].shuffled(budget.batch, order):
-            keep = None
-            if arm.masked:
-                dialogues, utterances = batch.labels.shape
-                keep = draw_keep(spec.protocol.masking, dialogues, utterances, widths, masks).to(batch.x.device)
-            output = model(batch.x, batch.lengths, batch.speakers, keep=keep)
-            labels = batch.packed_labels()
-            if distillation is None:
-                loss = F.nll_loss(output.log_prob, labels)
-            else:
-                loss = distillation(output, labels, batch.packed_rows())
-            losses.append(update(optimizer, loss))
-        log_prob = predict(model, data["dev"], arm, arm.select, corpus, budget.batch)
-        epoch = Epoch(
-            number,
-            float(torch.stack(losses).mean()),
-            float(F.nll_loss(log_prob, dev_labels)),
-            weighted_f1(dev_labels.cpu(), log_prob.cpu()),
-            optimizer.param_groups[0]["lr"],
+        whole.train()
+        losses: list[list[Tensor]] = [[] for _ in learners]
+        for step in zip_longest(*(learner.shuffled(data["train"]) for learner in learners)):
+            active = [i for i, chosen in enumerate(step) if chosen is not None]
+            for i, loss in zip(active, _step(whole, learners, data["train"], step, widths), strict=True):
+                losses[i].append(loss)
+        if not alone:
+            whole.eval()
+        predicted = _infer(whole, data["dev"], arm, arm.select, corpus, budget.batch, "log_prob", len(learners))
+        for learner, log_prob, values in zip(learners, predicted, losses, strict=True):
+            epoch = learner.judge(number, float(torch.stack(values).mean()), log_prob, dev_labels)
+            if on_epoch is not None:
+                on_epoch(learner.spec, epoch)
+
+
+def _step(
+    whole: COGMEN, learners: Sequence[Learner], train: Batch, step: Sequence[Tensor | None], widths: dict[str, int]
+) -> list[Tensor]:
+    """One optimiser step of every learner that still has a batch of dialogues; returns their losses."""
+    nobody = torch.empty(0, dtype=torch.int64, device=train.lengths.device)
+    chosen = [nobody if one is None else one for one in step]
+    batch = train.take(torch.cat(chosen))
+    rows = None
+    if len(learners) > 1:
+        rows = Rows.several(batch.lengths, [len(one) for one in chosen], [learner.dropout for learner in learners])
+    keep = None
+    if learners[0].spec.arm.masked:
+        masks = [learner.keep(train.lengths[one], widths) for learner, one in zip(learners, chosen, strict=True)]
+        keep = torch.cat([F.pad(mask, (0, 0, 0, batch.x.shape[1] - mask.shape[1])) for mask in masks]).to(
+            batch.x.device
         )
-        if not math.isfinite(epoch.train_loss + epoch.dev_loss):
-            raise Diverged(
-                f"{arm.name}, seed {spec.seed}: the loss is no number after epoch {number}; check the scale of "
-                "the features, or lower the profile's learning_rate"
-            )
-        schedule.step(epoch.dev_loss)
-        if not curve or epoch.dev_f1 > curve[best - 1].dev_f1:
-            best = number
-            weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-        curve.append(epoch)
-        if on_epoch is not None:
-            on_epoch(epoch)
-    return weights, curve, best
+    output = whole(batch.x, batch.lengths, batch.speakers, keep=keep, rows=rows)
+    counts = list(rows.counts) if rows else [len(output.log_prob)]
+    pieces = zip(*(t.split(counts) for t in (*output, batch.packed_labels(), batch.packed_rows())), strict=True)
+    losses = {
+        learner: learner.loss(Output(*piece[:3]), *piece[3:])
+        for learner, piece, one in zip(learners, pieces, step, strict=True)
+        if one is not None
+    }
+    for learner in losses:
+        learner.optimizer.zero_grad(set_to_none=True)
+    whole.zero_grad(set_to_none=True)
+    torch.stack(list(losses.values())).sum().backward()
+    if rows:
+        hand_out(whole, [learner.model for learner in learners])
+    for learner in losses:
+        learner.optimizer.step()
+    return [loss.detach() for loss in losses.values()]

@@ -10,7 +10,7 @@ from replicate.corpus.types import Corpus, Dialogue
 from replicate.experiment.schedule import Progress
 from replicate.experiment.tasks import Task
 from replicate.report import progress
-from replicate.training.run import Epoch
+from replicate.training.learner import Epoch
 from replicate.training.settings import Arm, Budget, Protocol, RunSpec
 
 SPEECH = RunSpec(Arm("speech", "A", ("A",), "A"), Protocol("paper"), Budget(epochs=2), 24)

@@ -11,7 +11,7 @@ from scipy.stats import chi2
 
 from replicate.model.cogmen import COGMEN, Output
 from replicate.rng import generator
-from replicate.training import run as training
+from replicate.training import learner
 from replicate.training.distillation import Distillation, draw_negatives, triplet_loss
 from replicate.training.run import embed, train
 from replicate.training.settings import Protocol
@@ -214,7 +214,7 @@ def made(monkeypatch):
             return super().forward(output, labels, rows)
 
     found: list[Watched] = []
-    monkeypatch.setattr(training, "Distillation", Watched)
+    monkeypatch.setattr(learner, "Distillation", Watched)
     return found
 
 

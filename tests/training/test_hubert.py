@@ -8,7 +8,7 @@ import torch
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.model.cogmen import COGMEN, ModelConfig
 from replicate.rng import seeded
-from replicate.training import run as training
+from replicate.training import learner
 from replicate.training.hubert import arranged
 from replicate.training.run import embed
 from replicate.training.settings import Hubert, Masking, Protocol
@@ -86,12 +86,12 @@ def test_a_student_is_paired_with_its_teacher_in_the_same_order(monkeypatch):
     result = run(teacher, source, protocol=RELEASE)
     asked = []
 
-    class Watched(training.Distillation):
+    class Watched(learner.Distillation):
         def forward(self, output, labels, rows):
             asked.append((labels, rows))
             return super().forward(output, labels, rows)
 
-    monkeypatch.setattr(training, "Distillation", Watched)
+    monkeypatch.setattr(learner, "Distillation", Watched)
     embeddings = embed(trained(result), result.scaling, spec_of(teacher, protocol=RELEASE), source)
     in_time = embed(trained(result), result.scaling, spec_of(teacher), source)
     assert not torch.allclose(embeddings, in_time, atol=1e-3)
@@ -136,13 +136,13 @@ def test_an_arm_without_hubert_has_no_projection(projection):
 @pytest.mark.parametrize(("projection", "columns"), [("learned", 100), ("random", 100), ("none", 5)])
 def test_masks_are_drawn_for_what_comes_out_of_the_projection(monkeypatch, projection, columns):
     asked = []
-    original = training.draw_keep
+    original = learner.draw_keep
 
     def draw_keep(masking, dialogues, utterances, widths, draws):
         asked.append(dict(widths))
         return original(masking, dialogues, utterances, widths, draws)
 
-    monkeypatch.setattr(training, "draw_keep", draw_keep)
+    monkeypatch.setattr(learner, "draw_keep", draw_keep)
     masked = replace(MASK, audio="hubert", gnn_heads=2, context_layers=1)
     run(masked, with_hubert(corpus()), protocol=reading(projection))
     assert asked[0] == {"hubert": columns, "visual": 3} and list(asked[0]) == ["hubert", "visual"]

@@ -6,6 +6,7 @@ import torch
 
 from replicate.errors import Diverged, MissingStream
 from replicate.experiment.definitions import protocol
+from replicate.training import learner
 from replicate.training import run as training
 from replicate.training.metrics import weighted_f1
 from replicate.training.settings import Budget, Protocol, RunSpec
@@ -90,12 +91,12 @@ def test_an_exception_from_on_epoch_ends_the_run():
 def test_the_epoch_is_the_first_best_of_dev_and_its_weights_are_kept(monkeypatch, dev_f1, best):
     scripted = iter(dev_f1)
     with monkeypatch.context() as patch:
-        patch.setattr(training, "weighted_f1", lambda labels, log_prob: next(scripted))
+        patch.setattr(learner, "weighted_f1", lambda labels, log_prob: next(scripted))
         result = run(epochs=len(dev_f1))
     assert [(epoch.epoch, epoch.dev_f1) for epoch in result.curve] == list(enumerate(dev_f1, 1))
     assert result.best_epoch == best
     rising = iter(range(best))
-    monkeypatch.setattr(training, "weighted_f1", lambda labels, log_prob: next(rising))
+    monkeypatch.setattr(learner, "weighted_f1", lambda labels, log_prob: next(rising))
     assert same(result, run(epochs=best))
 
 
@@ -183,9 +184,9 @@ def drawn(monkeypatch):
         return {**seen, "weights": {name: tensor.tolist() for name, tensor in parameters.items()}}
 
     seen: dict[str, list] = {}
-    original_loss, original_keep = training.F.nll_loss, training.draw_keep
-    monkeypatch.setattr(training.F, "nll_loss", nll_loss)
-    monkeypatch.setattr(training, "draw_keep", draw_keep)
+    original_loss, original_keep = learner.F.nll_loss, learner.draw_keep
+    monkeypatch.setattr(learner.F, "nll_loss", nll_loss)
+    monkeypatch.setattr(learner, "draw_keep", draw_keep)
     return record
 
 

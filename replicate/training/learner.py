@@ -1,0 +1,115 @@
+"""One run while it trains: its model, its draws, its optimiser, its learning curve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from replicate.errors import Diverged
+from replicate.model.cogmen import COGMEN, ModelConfig, Output
+from replicate.rng import generator, seeded
+from replicate.training.data import Batch
+from replicate.training.distillation import Distillation
+from replicate.training.masking import draw_keep
+from replicate.training.metrics import weighted_f1
+from replicate.training.settings import Budget, RunSpec
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of a learning curve; dev values in the arm's ``select`` context."""
+
+    epoch: int
+    train_loss: float
+    dev_loss: float
+    dev_f1: float
+    learning_rate: float
+
+
+class Learner:
+    """A run from its initial weights on.
+
+    Attributes:
+        dropout: draws for dropout where several runs train as one.
+        weights, best: of the epoch with the best dev F1 so far, and its number.
+    """
+
+    def __init__(self, spec: RunSpec, config: ModelConfig, device: torch.device, teacher: Tensor | None) -> None:
+        self.spec = spec
+        with seeded(spec.seed, "weights"):
+            self.model = COGMEN(config).to(device)
+        self.distillation: Distillation | None = None
+        if teacher is not None:
+            width = config.hidden * config.gnn_heads
+            self.distillation = Distillation(spec, teacher, width, config.classes).to(device)
+        modules = [self.model, *([self.distillation] if self.distillation else [])]
+        self.optimizer = make_optimizer(modules, spec.budget)
+        self.schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(self.optimizer, "min")
+        self.order, self.masks = generator(spec.seed, "order"), generator(spec.seed, "masks")
+        self.dropout = generator(spec.seed, "dropout", device)
+        self.curve: list[Epoch] = []
+        self.weights: dict[str, Tensor] = {}
+        self.best = 0
+
+    def shuffled(self, train: Batch) -> list[Tensor]:
+        """Dialogues of the batches of the next epoch."""
+        return train.shuffled(self.spec.budget.batch, self.order)
+
+    def keep(self, lengths: Tensor, widths: dict[str, int]) -> Tensor:
+        """What the run's masks leave of a batch of dialogues of these lengths (B,): (B, longest, columns)."""
+        shape = len(lengths), int(lengths.max()) if len(lengths) else 0
+        if not len(lengths):
+            return torch.ones(*shape, sum(widths.values()))
+        return draw_keep(self.spec.protocol.masking, *shape, widths, self.masks).expand(*shape, -1)
+
+    def loss(self, output: Output, labels: Tensor, rows: Tensor) -> Tensor:
+        """The loss of a batch; see ``Distillation``."""
+        if self.distillation is None:
+            return F.nll_loss(output.log_prob, labels)
+        loss: Tensor = self.distillation(output, labels, rows)
+        return loss
+
+    def judge(self, number: int, train_loss: float, log_prob: Tensor, labels: Tensor) -> Epoch:
+        """Judge an epoch on dev, keep its weights if they are the best, and go on.
+
+        Raises:
+            Diverged: the loss is no number.
+        """
+        epoch = Epoch(
+            number,
+            train_loss,
+            float(F.nll_loss(log_prob, labels)),
+            weighted_f1(labels.cpu(), log_prob.cpu()),
+            self.optimizer.param_groups[0]["lr"],
+        )
+        if not math.isfinite(epoch.train_loss + epoch.dev_loss):
+            raise Diverged(
+                f"{self.spec.arm.name}, seed {self.spec.seed}: the loss is no number after epoch {number}; check the "
+                "scale of the features, or lower the profile's learning_rate"
+            )
+        self.schedule.step(epoch.dev_loss)
+        if not self.curve or epoch.dev_f1 > self.curve[self.best - 1].dev_f1:
+            self.best = number
+            self.weights = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        self.curve.append(epoch)
+        return epoch
+
+
+def make_optimizer(modules: Sequence[nn.Module], budget: Budget) -> torch.optim.Adam:
+    """Adam as in the released code, over all that is trained."""
+    trained = [p for module in modules for p in module.parameters() if p.requires_grad]
+    # One kernel for all of a step, instead of a dozen per parameter.
+    return torch.optim.Adam(trained, lr=budget.learning_rate, weight_decay=budget.weight_decay, fused=True)
+
+
+def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> Tensor:
+    """One optimiser step; returns the loss without its graph."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
