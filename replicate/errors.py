@@ -179,4 +179,16 @@ class BadInput(ReplicateError):
     exit_code = 37
 
 
+class MissingEngine(ReplicateError):
+    """What trains on a cluster is not installed, or the cluster does not answer."""
+
+    exit_code = 38
+
+
+class BadShare(ReplicateError):
+    """A share of the task list is not written K/N with K from 1 to N."""
+
+    exit_code = 39
+
+
 INTERRUPTED_EXIT_CODE = 130

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 results = click.option(
     "--results",
@@ -48,6 +47,42 @@ _TRAINING = (
         help="Runs at a time, one thread each (default: one per core, 1 on a GPU). Same numbers with any.",
     ),
     click.option(
+        "--precision",
+        type=click.Choice(["float32", "bf16"]),
+        default="float32",
+        show_default=True,
+        help="Of products in training; bf16 is faster on GPUs and on processors that have it.",
+    ),
+    click.option(
+        "--stack/--no-stack",
+        "stacked",
+        default=None,
+        help="All seeds of an arm as one program (default: on a GPU). Same numbers up to rounding.",
+    ),
+    click.option(
+        "--engine",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        show_default=True,
+        help="Processes of this machine, or a Ray cluster (needs the extra [ray]).",
+    ),
+    click.option(
+        "--address", help="Head of the Ray cluster: auto, HOST:PORT (default: a cluster of this machine alone)."
+    ),
+    click.option(
+        "--gpu-share",
+        type=click.FloatRange(0, 1, min_open=True),
+        default=1.0,
+        show_default=True,
+        help="Part of a GPU that a program on the cluster takes.",
+    ),
+    click.option(
+        "--store",
+        "shared",
+        metavar="ADDRESS",
+        help="Where finished runs lie for other machines, too: a shared folder, s3://bucket/runs, anything of fsspec.",
+    ),
+    click.option(
         "--out",
         type=click.Path(path_type=Path),
         default=Path("results"),
@@ -61,8 +96,20 @@ _TRAINING = (
 )
 
 
-def training(command: F) -> F:
-    """The options of every command that trains, from --data to --dry-run."""
+def training(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of every command that trains, from --data to --dry-run; where to train comes as one, ``cluster``."""
+
+    @functools.wraps(command)
+    def with_cluster(*args: Any, engine: str, address: str | None, gpu_share: float, **others: Any) -> Any:
+        if engine == "local" and address is not None:
+            raise click.UsageError("--address is of a Ray cluster: add --engine ray")
+        cluster = None
+        if engine == "ray":
+            from replicate.experiment.cluster import Cluster
+
+            cluster = Cluster(address, gpu_share)
+        return command(*args, cluster=cluster, **others)
+
     for option in reversed(_TRAINING):
-        command = option(command)
-    return command
+        with_cluster = option(with_cluster)
+    return with_cluster

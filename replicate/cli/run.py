@@ -11,6 +11,8 @@ from replicate.cli import console, options
 
 if TYPE_CHECKING:
     from replicate.experiment.campaign import Campaign
+    from replicate.experiment.cluster import Cluster
+    from replicate.training.settings import Precision
 
 
 @click.command()
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Only profile an epoch of the first run into FILE.",
+)
+@click.option(
+    "--task", "part", metavar="K/N", help="Only train share K of N of the runs, such as 3/16; for job arrays."
 )
 def run(
     tables: tuple[str, ...],
@@ -37,6 +42,11 @@ def run(
     repair: bool,
     dry_run: bool,
     trace: Path | None,
+    part: str | None,
+    precision: Precision,
+    stacked: bool | None,
+    cluster: Cluster | None,
+    shared: str | None,
 ) -> None:
     """Train and print tables.
 
@@ -48,15 +58,33 @@ def run(
 
     names = definitions.table_names() if "all" in tables else list(dict.fromkeys(tables))
     campaign = Campaign.prepare(
-        names, profile, protocol, seeds, data, data_dir, device, jobs, out, keep_dropped=keep_dropped
+        names,
+        profile,
+        protocol,
+        seeds,
+        data,
+        data_dir,
+        device,
+        jobs,
+        out,
+        keep_dropped,
+        precision,
+        stacked,
+        cluster,
+        shared,
     )
     if trace is not None:
         _trace(campaign, trace)
         return
     outputs.check()
     err_console = console.status()
+    chosen = None if part is None else campaign.share(part)
     todo = campaign.missing(repair, remove=not dry_run)
+    if chosen is not None:
+        todo = [task for task in todo if task.key in chosen]
     err_console.print(campaign.describe(len(todo)), soft_wrap=True)
+    if chosen is not None:
+        err_console.print(f"share {part}: {len(chosen)} runs, {len(todo)} of them to train", soft_wrap=True)
     for line in campaign.remarks():
         err_console.print(line, soft_wrap=True)
     if dry_run:
@@ -65,6 +93,9 @@ def run(
         return
     with progress.training(todo, campaign.corpus, err_console) as listen:
         seconds = campaign.train(todo, listen)
+    if chosen is not None:
+        err_console.print(f"Share {part} is finished; once all are: {campaign.command()}", soft_wrap=True)
+        return
     written = outputs.write(campaign, seconds)
     outputs.show(written, names, console.results())
     err_console.print(f"Written to {written.folder}/; in a browser: {written.folder}/index.html", soft_wrap=True)

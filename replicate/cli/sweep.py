@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from replicate.cli import console, options
+
+if TYPE_CHECKING:
+    from replicate.experiment.cluster import Cluster
+    from replicate.training.settings import Precision
 
 
 @click.command()
@@ -32,6 +37,10 @@ def sweep(
     out: Path,
     repair: bool,
     dry_run: bool,
+    precision: Precision,
+    stacked: bool | None,
+    cluster: Cluster | None,
+    shared: str | None,
 ) -> None:
     """Select hyper-parameters and masks of an ARM on dev.
 
@@ -46,7 +55,8 @@ def sweep(
     from replicate.report import progress
     from replicate.report import sweep as report
 
-    campaign = Campaign.prepare([], profile, protocol, seeds, data, data_dir, device, jobs, out)
+    how = (precision, stacked, cluster, shared)
+    campaign = Campaign.prepare([], profile, protocol, seeds, data, data_dir, device, jobs, out, False, *how)
     if seeds is None:
         campaign = replace(campaign, seeds=campaign.profile.seeds[:DEFAULT_SEEDS])
     prepared = Sweep.prepare(arm, trials, campaign)

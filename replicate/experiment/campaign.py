@@ -6,24 +6,28 @@ import os
 import re
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from replicate.corpus import CATALOGUE, load
 from replicate.corpus.types import Corpus
-from replicate.errors import MissingStream
+from replicate.errors import BadShare, MissingStream
+from replicate.experiment import cluster as ray_cluster
 from replicate.experiment import definitions, results, schedule
+from replicate.experiment.cluster import Cluster
 from replicate.experiment.definitions import Profile, Row, Table
 from replicate.experiment.keys import run_key
 from replicate.experiment.manifest import peek
+from replicate.experiment.mirror import Mirror
 from replicate.experiment.results import Cell, TableResult
 from replicate.experiment.store import Store
 from replicate.experiment.stored import StoredRun
-from replicate.experiment.tasks import Task, graph
+from replicate.experiment.tasks import Task, graph, share
+from replicate.experiment.work import Listener
 from replicate.training.data import require
-from replicate.training.settings import Protocol, RunSpec
+from replicate.training.settings import Arm, Precision, Protocol, RunSpec
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,9 @@ class Campaign:
     Attributes:
         source: name or path of the corpus and the folder of its files, as ``corpus.load`` takes them.
         keep_dropped: whether tables use the dialogues that they leave out otherwise.
+        precision, stacked: how runs are trained, see ``RunSpec``; stacked is for all seeds of an arm as one program.
+        cluster: where they are trained, if not in processes of this machine.
+        shared: address of fsspec where runs lie, too, for other machines.
     """
 
     tables: tuple[Table, ...]
@@ -45,6 +52,10 @@ class Campaign:
     out: Path
     source: tuple[str, str | None]
     keep_dropped: bool = False
+    precision: Precision = "float32"
+    stacked: bool = False
+    cluster: Cluster | None = None
+    shared: str | None = None
 
     @classmethod
     def prepare(
@@ -59,8 +70,12 @@ class Campaign:
         jobs: int | None,
         out: Path,
         keep_dropped: bool = False,
+        precision: Precision = "float32",
+        stacked: bool | None = None,
+        cluster: Cluster | None = None,
+        shared: str | None = None,
     ) -> Campaign:
-        """Resolve what the user typed.
+        """Resolve what the user typed. Without ``stacked`` seeds train as one program on GPUs, and alone on CPUs.
 
         Raises:
             UnknownTable, BadTable, BadSeeds, MissingDevice, MissingStream, and every error of ``corpus.load``.
@@ -77,7 +92,10 @@ class Campaign:
         folder = None if data_dir is None else str(data_dir.resolve())
         source = (name if name in CATALOGUE else str(Path(name).resolve()), folder)
         corpus = load(name, data_dir)
-        campaign = cls(found, corpus, budget, reading, chosen, place, jobs, out, source, keep_dropped)
+        # On CPUs a stack is never faster: see docs/results/training.
+        stacked = place == "cuda" if stacked is None else stacked
+        how = (precision, stacked, cluster, shared)
+        campaign = cls(found, corpus, budget, reading, chosen, place, jobs, out, source, keep_dropped, *how)
         campaign._check()
         return campaign
 
@@ -88,6 +106,8 @@ class Campaign:
         words += ["--profile", self.profile.name, "--protocol", self.protocol.name]
         words += ["--seeds", ",".join(map(str, self.seeds)) + ("," if len(self.seeds) == 1 else "")]
         words += ["--device", self.device] + (["--keep-dropped"] if self.keep_dropped else [])
+        words += [] if self.precision == "float32" else ["--precision", self.precision]
+        words += [] if self.stacked == (self.device == "cuda") else ["--stack" if self.stacked else "--no-stack"]
         words += ["--out", str(self.out)] if self.out != Path("results") else []
         return shlex.join(words)
 
@@ -97,8 +117,7 @@ class Campaign:
         # A corpus file may carry any name; only a plain one may become a folder.
         corpus = re.sub(r"[^\w.-]+", "-", self.corpus.name).strip(".-") or "corpus"
         kind = re.sub(r"[^\w.+,=-]+", "-", f"{self.profile.name}-{self.protocol.name}")
-        if self.keep_dropped:
-            kind += "-keep-dropped"
+        kind += ("-keep-dropped" if self.keep_dropped else "") + ("-bf16" if self.precision == "bf16" else "")
         plain = self.out / corpus / kind
         # Two corpora may share a name; the second must not write over the tables of the first.
         return (
@@ -110,7 +129,8 @@ class Campaign:
     @cached_property
     def store(self) -> Store:
         """Where finished runs are kept."""
-        return Store(self.out / "runs")
+        folder = self.out.resolve() / "runs"  # as workers elsewhere see it
+        return Store(folder) if self.shared is None else Mirror(folder, self.shared)
 
     def corpus_of(self, table: Table) -> Corpus:
         """The corpus without the dialogues that the table leaves out."""
@@ -129,7 +149,12 @@ class Campaign:
 
     def spec(self, table: Table, row: Row, seed: int) -> RunSpec:
         """One run of one row."""
-        return RunSpec(row.arm, table.reading(row, self.protocol), self.profile.budget, seed)
+        return self.run_of(row.arm, table.reading(row, self.protocol), seed)
+
+    def run_of(self, arm: Arm, protocol: Protocol, seed: int) -> RunSpec:
+        """One run of an arm under a reading; where padding takes part, runs have to be alone."""
+        together = self.seeds if self.stacked and len(self.seeds) > 1 and not protocol.attend_padding else ()
+        return RunSpec(arm, protocol, self.profile.budget, seed, self.precision, tuple(sorted(together)))
 
     @cached_property
     def tasks(self) -> dict[str, Task]:
@@ -185,8 +210,15 @@ class Campaign:
         return (
             f"{', '.join(table.name for table in self.tables)} on {self.corpus.name}: {total} runs, "
             f"{total - todo} finished, {todo} to train ({self.profile.budget.epochs} epochs each, "
-            f"{self.device}, {min(self.jobs, max(todo, 1))} at a time)"
+            f"{self.device}, {self.where(todo)})"
         )
+
+    def where(self, todo: int) -> str:
+        """How many programs train at a time, in words."""
+        if self.cluster is not None:
+            return f"on the Ray cluster at {self.cluster.address}" if self.cluster.address else "on a Ray cluster here"
+        together = f", {len(self.seeds)} seeds as one program" if self.stacked and len(self.seeds) > 1 else ""
+        return f"{min(self.jobs, max(todo, 1))} at a time{together}"
 
     def remarks(self) -> list[str]:
         """What a reader should know beforehand: rows that cannot be trained, runs that another version left."""
@@ -205,13 +237,31 @@ class Campaign:
             )
         return lines
 
-    def train(self, todo: list[Task], listen: schedule.Listener) -> float:
+    def train(self, todo: list[Task], listen: Listener) -> float:
         """Train ``todo``; returns the seconds it took."""
         if todo:
             self.store.probe()
         began = time.perf_counter()
-        schedule.run_all(todo, self._by_hash(), self.store, self.device, self.jobs, listen)
+        self.engine(todo, self._by_hash(), listen)
         return time.perf_counter() - began
+
+    def engine(self, todo: list[Task], corpora: Mapping[str, Corpus], listen: Listener) -> None:
+        """Train runs where the campaign trains."""
+        if self.cluster is None:
+            schedule.run_all(todo, corpora, self.store, self.device, self.jobs, listen)
+        else:
+            ray_cluster.run_all(todo, corpora, self.store, self.device, self.cluster, listen)
+
+    def share(self, words: str) -> set[str]:
+        """Keys of the share of the task list that ``words`` (K/N) asks for.
+
+        Raises:
+            BadShare: it is no share.
+        """
+        found = re.fullmatch(r"(\d+)/(\d+)", words)
+        if found is None or not 1 <= int(found[1]) <= int(found[2]):
+            raise BadShare(f"--task {words} is no share such as 3/16: it takes K/N, with K from 1 to N")
+        return {task.key for task in share(list(self.tasks.values()), self._by_hash(), int(found[1]), int(found[2]))}
 
     def runs(self, table: Table, row: Row) -> list[StoredRun]:
         """The finished runs of a row, seed by seed.
@@ -241,6 +291,8 @@ class Campaign:
         dropped = len(self.corpus.dialogues) - len(corpus.dialogues)
         if dropped:
             notes = (f"{dropped} of {len(self.corpus.dialogues)} dialogues are left out (--keep-dropped)", *notes)
+        if self.precision == "bf16":
+            notes = ("Trained with products in bfloat16 (--precision bf16).", *notes)
         return TableResult(
             table,
             corpus.name,

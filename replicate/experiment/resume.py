@@ -32,6 +32,8 @@ def from_manifest(folder: Path) -> Campaign:
             None,
             Path(os.path.normpath(folder / found["store"])).parent,
             bool(found["keep_dropped"]),
+            found["precision"],
+            bool(found["stacked"]),
         )
         # The device is part of what its runs are called; to look at them it need not be here.
         campaign = replace(campaign, device=str(found["device"]))
@@ -52,7 +54,8 @@ def with_finished(campaign: Campaign) -> Campaign:
     """
     try:
         found = peek(campaign.folder)
-        same = found["seeds"] == list(campaign.seeds) and found["device"] == campaign.device
+        ours = [list(campaign.seeds), campaign.device, campaign.stacked]
+        same = [found["seeds"], found["device"], found["stacked"]] == ours
         earlier = set(found["tables"]) if same else set()
     except (KeyError, TypeError):
         earlier = set()

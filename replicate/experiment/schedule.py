@@ -14,37 +14,23 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing.connection import wait as wait_for
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from replicate.corpus.types import Corpus
 from replicate.errors import MissingDevice, WorkerDied
 from replicate.experiment.store import Store
-from replicate.experiment.tasks import Task
-from replicate.training.learner import Epoch
-from replicate.training.run import embed, train
+from replicate.experiment.tasks import Task, units
+from replicate.experiment.work import Listener, Progress, Unit, finish, held
 
 # Seconds between two looks at everything that other processes are training.
 _PATIENCE = 2.0
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a schedule tells while it works. ``epoch`` is None when the run is in the store."""
-
-    task: Task
-    epoch: Epoch | None
-
-
-Listener = Callable[[Progress], None]
 
 
 def resolve_device(name: str) -> str:
@@ -71,21 +57,23 @@ def run_all(
     Raises:
         KeyboardInterrupt: passed on once the workers have stopped. WorkerDied: a worker was killed.
     """
-    if jobs == 1 or len(tasks) < 2:
-        waiting = deque(tasks)
+    programs = units(tasks)
+    if jobs == 1 or len(programs) < 2:
+        waiting = deque(programs)
         while waiting:
-            task = waiting.popleft()
+            unit = waiting.popleft()
+            open_keys = [task.key for other in waiting for task in other]
             # What another process trains comes back to the end of the queue, before its students, until it is done.
-            if _held(task, waiting) or not _run_one(task, corpora[task.corpus], store, device, listen):
-                waiting.append(task)
+            if held(unit, open_keys) or not finish(unit, corpora[unit[0].corpus], store, device, listen):
+                waiting.append(unit)
                 time.sleep(_PATIENCE / len(waiting))
         return
     context = multiprocessing.get_context("spawn")
     news, stop = context.Queue(), context.Event()
-    setting = (corpora, store, device, news, stop, len(tasks))
-    pool = ProcessPoolExecutor(min(jobs, len(tasks)), context, _start_worker, setting)
+    setting = (corpora, store, device, news, stop, len(programs))
+    pool = ProcessPoolExecutor(min(jobs, len(programs)), context, _start_worker, setting)
     try:
-        _follow(pool, tasks, news, listen)
+        follow(lambda unit: pool.submit(_work, unit), programs, news, listen)
     except BrokenProcessPool as error:
         raise WorkerDied(
             "a worker was killed from outside, perhaps for want of memory: finished runs are kept; "
@@ -96,46 +84,20 @@ def run_all(
         pool.shutdown(cancel_futures=True)
 
 
-def _held(task: Task, waiting: Iterable[Task]) -> bool:
-    """Whether a task's teacher is still to come."""
-    return any(other.key == task.teacher for other in waiting)
-
-
-def _run_one(task: Task, corpus: Corpus, store: Store, device: str, listen: Listener) -> bool:
-    """Train and store one run; false where another process is at it."""
-    with store.lock(task.key, wait=False) as ours:
-        if not ours:
-            return False
-        if store.get(task.key) is None:
-            teacher = None if task.teacher is None else _embeddings(task, corpus, store)
-            result = train(task.spec, corpus, device, lambda epoch: listen(Progress(task, epoch)), teacher)
-            store.put(task.key, task.spec, corpus, device, result)
-    listen(Progress(task, None))
-    return True
-
-
-def _embeddings(task: Task, corpus: Corpus, store: Store) -> Tensor:
-    """What the task's teacher makes of the training split."""
-    spec = task.spec.teacher
-    assert task.teacher is not None and spec is not None
-    run = store.need(task.teacher, f"the teacher of {task.name}")
-    return store.embeddings(run.folder.name, lambda: embed(run.model(), run.scaling(), spec, corpus))
-
-
-def _follow(pool: ProcessPoolExecutor, tasks: Sequence[Task], news: Any, listen: Listener) -> None:
-    """Submit tasks as their teachers are done and pass the workers' news on; a worker's first error is raised."""
-    waiting, running = list(tasks), dict[Future[bool], Task]()
+def follow(submit: Callable[[Unit], Future[bool]], programs: Sequence[Unit], news: Any, listen: Listener) -> None:
+    """Submit programs as their teachers are done and pass the workers' news on; a worker's first error is raised."""
+    waiting, running = list(programs), dict[Future[bool], Unit]()
     while waiting or running:
-        open_keys = {task.key for task in (*waiting, *running.values())}
-        ready = [task for task in waiting if task.teacher not in open_keys]
-        waiting = [task for task in waiting if task.teacher in open_keys]
+        open_keys = {task.key for unit in (*waiting, *running.values()) for task in unit}
+        ready = [unit for unit in waiting if not held(unit, open_keys)]
+        waiting = [unit for unit in waiting if held(unit, open_keys)]
         with _interrupts_ignored():  # a worker that is started now inherits it: only this process answers Ctrl-C
-            running |= {pool.submit(_work, task): task for task in ready}
+            running |= {submit(unit): unit for unit in ready}
         done, _ = wait(running, timeout=0.1)
         for future in done:
-            task = running.pop(future)
+            unit = running.pop(future)
             if not future.result():
-                waiting.append(task)
+                waiting.append(unit)
         with contextlib.suppress(queue.Empty):
             while True:
                 listen(news.get(timeout=0 if waiting or running else 0.05))
@@ -173,13 +135,13 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _work(task: Task) -> bool:
+def _work(unit: Unit) -> bool:
     def listen(progress: Progress) -> None:
         if _worker["stop"].is_set():
             raise _Stopped
         _worker["news"].put(progress)
 
-    done = _run_one(task, _worker["corpora"][task.corpus], _worker["store"], _worker["device"], listen)
+    done = finish(unit, _worker["corpora"][unit[0].corpus], _worker["store"], _worker["device"], listen)
     if not done:
         time.sleep(_worker["patience"])  # so that asking again is no work
     return done

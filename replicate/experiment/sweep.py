@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from replicate.experiment import schedule
 from replicate.experiment.campaign import Campaign
 from replicate.experiment.grid import Trial, arm_with_grid, trials
 from replicate.experiment.keys import run_key
 from replicate.experiment.statistics import Summary, summarise
 from replicate.experiment.stored import StoredRun
 from replicate.experiment.tasks import Task, graph
+from replicate.experiment.work import Listener
 from replicate.training.data import require
 from replicate.training.metrics import weighted_f1
 from replicate.training.settings import Arm, RunSpec
@@ -82,13 +82,13 @@ class Sweep:
         """The runs that are still to be trained; with ``repair``, damaged ones are removed and among them."""
         return [self.tasks[key] for key in self.campaign.store.missing(self.tasks, repair, remove)]
 
-    def train(self, todo: list[Task], listen: schedule.Listener) -> None:
+    def train(self, todo: list[Task], listen: Listener) -> None:
         """Train ``todo``."""
         campaign = self.campaign
         if todo:
             campaign.store.probe()
         corpora = {campaign.corpus.hash: campaign.corpus}
-        schedule.run_all(todo, corpora, campaign.store, campaign.device, campaign.jobs, listen)
+        campaign.engine(todo, corpora, listen)
 
     def describe(self, todo: int) -> str:
         """One line on what is about to happen."""
@@ -97,7 +97,7 @@ class Sweep:
             f"sweep of {self.arm.name} on {campaign.corpus.name}: {len(self.trials) - 1} of {self.points} points of "
             f"the grid and the arm as it stands, {total} runs, {total - todo} finished, {todo} to train "
             f"({campaign.profile.budget.epochs} epochs each, {campaign.device}, "
-            f"{min(campaign.jobs, max(todo, 1))} at a time)"
+            f"{campaign.where(todo)})"
         )
 
     def result(self) -> SweepResult:
@@ -120,7 +120,7 @@ class Sweep:
         return run_key(self._spec(trial, seed), self.campaign.corpus, self.campaign.device)
 
     def _spec(self, trial: Trial, seed: int) -> RunSpec:
-        return RunSpec(trial.arm, trial.protocol, self.campaign.profile.budget, seed)
+        return self.campaign.run_of(trial.arm, trial.protocol, seed)
 
     def _scores(self, trial: Trial, split: str, context: str) -> Scores:
         runs = [self._run(trial, seed) for seed in self.campaign.seeds]

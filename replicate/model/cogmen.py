@@ -103,7 +103,8 @@ class Classifier(nn.Module):
     def forward(self, x: Tensor, rows: Rows) -> Tensor:
         """Log-probabilities (M, classes) of embeddings (M, hidden * heads)."""
         hidden = drop(linear(x, self.lin1.weight, self.lin1.bias).relu(), self.dropout, rows.parts)
-        return linear(hidden, self.lin2.weight, self.lin2.bias).log_softmax(-1)
+        logits = linear(hidden, self.lin2.weight, self.lin2.bias)
+        return logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)  # also under autocast
 
 
 class COGMEN(nn.Module):

@@ -38,6 +38,8 @@ def write(campaign: Campaign, results: list[TableResult], seconds: float) -> dic
         "deployable": campaign.deployable(),
         "store": os.path.relpath(campaign.store.root, folder),
         "device": campaign.device,
+        "precision": campaign.precision,
+        "stacked": campaign.stacked,
         "jobs": campaign.jobs,
         "wall_seconds": round(seconds, 1),
         "training_seconds": round(sum(campaign.seconds()), 1),

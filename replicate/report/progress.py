@@ -11,16 +11,16 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainin
 from rich.progress import Progress as RichProgress
 
 from replicate.corpus.types import Corpus
-from replicate.experiment.schedule import Listener, Progress
-from replicate.experiment.tasks import Task
+from replicate.experiment.tasks import Task, cost
+from replicate.experiment.work import Listener, Progress
 
 
 @contextmanager
 def training(tasks: Sequence[Task], corpus: Corpus, console: Console) -> Iterator[Listener]:
     """A listener for ``schedule.run_all`` that shows how far ``tasks`` are."""
-    cost = {task.key: _cost(task, corpus) for task in tasks}
     # What this process trains counts by the epoch, what another one trained as a whole.
-    left = {task.key: cost[task.key] * task.spec.budget.epochs for task in tasks}
+    left = {task.key: cost(task, corpus) for task in tasks}
+    by_epoch = {task.key: left[task.key] / task.spec.budget.epochs for task in tasks}
     total = sum(left.values())
     finished = 0
     if console.is_terminal:
@@ -42,8 +42,8 @@ def training(tasks: Sequence[Task], corpus: Corpus, console: Console) -> Iterato
                     bar.advance(task, left.pop(progress.task.key, 0))
                     bar.update(task, description=f"{finished}/{len(tasks)} runs")
                 else:
-                    bar.advance(task, cost[progress.task.key])
-                    left[progress.task.key] -= cost[progress.task.key]
+                    bar.advance(task, by_epoch[progress.task.key])
+                    left[progress.task.key] -= by_epoch[progress.task.key]
 
             yield show
         return
@@ -52,8 +52,8 @@ def training(tasks: Sequence[Task], corpus: Corpus, console: Console) -> Iterato
     def tell(progress: Progress) -> None:
         nonlocal finished, done, total
         if progress.epoch is not None:
-            done += cost[progress.task.key]
-            left[progress.task.key] -= cost[progress.task.key]
+            done += by_epoch[progress.task.key]
+            left[progress.task.key] -= by_epoch[progress.task.key]
             return
         finished += 1
         total -= left.pop(progress.task.key, 0)
@@ -65,13 +65,6 @@ def training(tasks: Sequence[Task], corpus: Corpus, console: Console) -> Iterato
         )
 
     yield tell
-
-
-def _cost(task: Task, corpus: Corpus) -> float:
-    """Roughly what an epoch costs: each layer of the encoder in proportion to its width, and the graph part."""
-    width = sum(corpus.widths.get(name, 0) for name in task.spec.arm.streams if name != "hubert")
-    width += 100 * ("hubert" in task.spec.arm.streams)
-    return 150 + task.spec.arm.context_layers * (50 + width)
 
 
 def _minutes(seconds: float) -> str:

@@ -219,7 +219,9 @@ def _step(
         keep = torch.cat([F.pad(mask, (0, 0, 0, batch.x.shape[1] - mask.shape[1])) for mask in masks]).to(
             batch.x.device
         )
-    output = whole(batch.x, batch.lengths, batch.speakers, keep=keep, rows=rows)
+    with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=learners[0].spec.precision == "bf16"):
+        output = whole(batch.x, batch.lengths, batch.speakers, keep=keep, rows=rows)
+    output = Output(*(field.to(torch.promote_types(field.dtype, torch.float32)) for field in output))
     counts = list(rows.counts) if rows else [len(output.log_prob)]
     pieces = zip(*(t.split(counts) for t in (*output, batch.packed_labels(), batch.packed_rows())), strict=True)
     losses = {

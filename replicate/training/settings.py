@@ -13,6 +13,7 @@ MaskUnit = Literal["utterance", "dialogue", "batch"]
 Triplet = Literal["one", "n-way"]
 Projection = Literal["learned", "random", "none"]
 Order = Literal["time", "release"]
+Precision = Literal["float32", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -121,14 +122,25 @@ class Budget:
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One run but for its corpus: what to train, how, and from which seed."""
+    """One run but for its corpus: what to train, how, and from which seed.
+
+    Attributes:
+        precision: of products in training; "bf16" is autocast. Evaluation and weights are float32 in any case.
+        together: seeds of the runs that train as one program, this one's among them; empty for a run alone.
+    """
 
     arm: Arm
     protocol: Protocol
     budget: Budget
     seed: int
+    precision: Precision = "float32"
+    together: tuple[int, ...] = ()
 
     @property
     def teacher(self) -> RunSpec | None:
         """The run that has to be finished before this one."""
         return None if self.arm.teacher is None else replace(self, arm=self.arm.teacher)
+
+    def companions(self) -> list[RunSpec]:
+        """The runs that train as one program with this one, itself among them."""
+        return [replace(self, seed=seed) for seed in self.together or (self.seed,)]

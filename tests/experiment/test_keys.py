@@ -149,7 +149,7 @@ def test_a_knob_turned_to_where_it_stands_is_no_other_run(corpus):
         ("training/parity.py", "TOLERANCE = 1e-5", "TOLERANCE = 1e-4", True),
         ("experiment/keys.py", "[:20]", "[:21]", True),
         ("model/graph.py", "BLOCK = 16", "BLOCK = 32", False),
-        ("training/run.py", '"min")', '"max")', False),
+        ("training/learner.py", '"min")', '"max")', False),
         ("training/distillation.py", "MARGIN = 1.0", "MARGIN = 2.0", False),
         ("training/hubert.py", "reversed(range(speakers))", "range(speakers)", False),
         ("rng.py", ">> 1", ">> 2", False),

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from replicate.errors import CorruptRun, Diverged, MissingDevice, WorkerDied
-from replicate.experiment import schedule
-from replicate.experiment.schedule import Progress, resolve_device, run_all
+from replicate.experiment import schedule, work
+from replicate.experiment.schedule import resolve_device, run_all
 from replicate.experiment.store import EMBEDDINGS, Store
 from replicate.experiment.stored import CHECKPOINT, PREDICTIONS, RECORD
+from replicate.experiment.work import Progress
 
 from .conftest import SPEC, STUDENT, TEACHER, listed, of, seeds, small_corpus
 
@@ -117,13 +118,14 @@ def test_a_student_comes_after_its_teacher_and_says_who_it_was(undisturbed, corp
 
 def test_a_student_learns_from_the_teacher_of_its_own_seed(undisturbed, corpus, store, monkeypatch):
     asked = []
-    original = schedule.train
+    original = work.train_together
 
-    def train(spec, corpus, device, on_epoch, teacher):
-        asked.append((spec.arm.name, spec.seed, None if teacher is None else teacher.clone()))
-        return original(spec, corpus, device, on_epoch, teacher)
+    def train(specs, corpus, device, on_epoch, teachers):
+        (spec,) = specs
+        asked.append((spec.arm.name, spec.seed, None if teachers is None else teachers[0].clone()))
+        return original(specs, corpus, device, on_epoch, teachers)
 
-    monkeypatch.setattr(schedule, "train", train)
+    monkeypatch.setattr(work, "train_together", train)
     run(store, corpus, FAMILY)
     for name, seed, embeddings in asked:
         if name in ("teacher", "speech"):
@@ -132,15 +134,15 @@ def test_a_student_learns_from_the_teacher_of_its_own_seed(undisturbed, corpus, 
         teacher = of(TEACHER, seed)
         (task,) = listed([teacher], corpus)
         stored = undisturbed.get(task.key)
-        expected = schedule.embed(stored.model(), stored.scaling(), teacher, corpus)
+        expected = work.embed(stored.model(), stored.scaling(), teacher, corpus)
         assert embeddings.equal(expected)
     assert len(asked) == 8
 
 
 def test_embeddings_are_computed_once_for_all_students_of_a_teacher(store, corpus, monkeypatch):
     computed = []
-    original = schedule.embed
-    monkeypatch.setattr(schedule, "embed", lambda *a: computed.append(a[2].seed) or original(*a))
+    original = work.embed
+    monkeypatch.setattr(work, "embed", lambda *a: computed.append(a[2].seed) or original(*a))
     run(store, corpus, FAMILY)
     assert computed == [24, 25]
     # Another student that comes later finds them.
@@ -150,7 +152,7 @@ def test_embeddings_are_computed_once_for_all_students_of_a_teacher(store, corpu
 
 
 def test_nobody_computes_embeddings_for_arms_alone(store, corpus, monkeypatch):
-    monkeypatch.setattr(schedule, "embed", lambda *a: pytest.fail("no student asked"))
+    monkeypatch.setattr(work, "embed", lambda *a: pytest.fail("no student asked"))
     run(store, corpus, [of(TEACHER), SPEC])
     assert not (store.root / EMBEDDINGS).exists()
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from replicate.experiment import definitions
 from replicate.experiment.keys import run_key
-from replicate.experiment.tasks import graph
+from replicate.experiment.tasks import cost, graph, share, units
 from replicate.training.settings import Masking, Protocol
 
 from .conftest import SPEC, STUDENT, TEACHER, seeds, small_corpus
@@ -131,3 +131,34 @@ def test_the_whole_paper_is_trained_once():
 def test_a_task_says_what_it_is():
     (task,) = listed(*seeds(7)).values()
     assert task.name == "speech, seed 7" and Protocol("paper") == task.spec.protocol
+
+
+def test_tasks_of_a_stack_are_one_unit():
+    stacked = [replace(of(arm, seed), together=(24, 25)) for seed in (24, 25) for arm in (STUDENT, SPEC.arm)]
+    tasks = listed(*stacked, of(OTHER)).values()
+    assert [[task.name for task in unit] for unit in units(tasks)] == [
+        ["teacher, seed 24", "teacher, seed 25"],
+        ["student, seed 24", "student, seed 25"],
+        ["speech, seed 24", "speech, seed 25"],
+        ["teacher, seed 24"],
+        ["other student, seed 24"],
+    ]
+
+
+@settings(deadline=None)
+@given(st.integers(1, 9), st.booleans())
+def test_shares_hold_every_task_once_and_what_hangs_together(parts, stacked):
+    specs = [of(arm, seed) for seed in (24, 25, 26) for arm in (STUDENT, OTHER, SPEC.arm)]
+    tasks = list(listed(*(replace(spec, together=(24, 25, 26) if stacked else ()) for spec in specs)).values())
+    corpora = {CORPUS.hash: CORPUS}
+    shares = [share(tasks, corpora, part, parts) for part in range(1, parts + 1)]
+    assert sorted(task.key for one in shares for task in one) == sorted(task.key for task in tasks)
+    for one in shares:
+        keys = {task.key for task in one}
+        assert all(task.teacher is None or task.teacher in keys for task in one)
+        assert stacked is False or all(sum(other.spec.arm == task.spec.arm for other in one) == 3 for task in one)
+        # In the order of the whole list, so that teachers come first.
+        assert one == [task for task in tasks if task.key in keys]
+    if not stacked and parts <= 3:  # three families and three runs alone
+        work = [sum(cost(task, CORPUS) for task in one) for one in shares]
+        assert max(work) <= 1.5 * min(work)

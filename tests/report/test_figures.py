@@ -18,6 +18,7 @@ from replicate.errors import BadTable, CannotWrite
 from replicate.experiment import tomlfile
 from replicate.experiment.campaign import Campaign
 from replicate.experiment.statistics import summarise
+from replicate.model.rows import Rows
 from replicate.report import figures
 from replicate.report.figures import canvas, classes, confusion, curves, embedding, parts, spec
 
@@ -284,7 +285,7 @@ def test_the_embeddings_are_those_that_the_stored_predictions_came_from(finished
     found = torch.from_numpy(embedding._embeddings(shown, stored)).float()
     assert found.shape[1] == 700
     with torch.no_grad():
-        again = stored.model().clf(found)
+        again = stored.model().clf(found, Rows.one(1, len(found), found.device))
     assert again.numpy() == pytest.approx(stored.log_prob("test", context), abs=1e-5)
 
 

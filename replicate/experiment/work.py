@@ -1,0 +1,71 @@
+"""What every engine does with the runs that are one program: train and store them, one process at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from replicate.corpus.types import Corpus
+from replicate.experiment.keys import run_key
+from replicate.experiment.store import Store
+from replicate.experiment.tasks import Task
+from replicate.training.learner import Epoch
+from replicate.training.run import embed, train_together
+from replicate.training.settings import RunSpec
+
+# Tasks that one program trains: several seeds of an arm, or a single run.
+Unit = tuple[Task, ...]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a schedule tells while it works. ``epoch`` is None when the run is in the store."""
+
+    task: Task
+    epoch: Epoch | None
+
+
+Listener = Callable[[Progress], None]
+
+
+def held(unit: Unit, keys: Iterable[str]) -> bool:
+    """Whether a teacher of the unit is among the runs with these keys, which are still to come."""
+    return not {task.teacher for task in unit}.isdisjoint(keys)
+
+
+def finish(unit: Unit, corpus: Corpus, store: Store, device: str, listen: Listener) -> bool:
+    """Train and store a unit's runs; false where another process is at it.
+
+    A stack is trained as a whole, whichever of its runs are asked for: its numbers depend on who is in it.
+    """
+    specs = unit[0].spec.companions()
+    keys = [run_key(spec, corpus, device) for spec in specs]
+    asked = {task.spec.seed: task for task in unit}
+    with store.lock(keys[0], wait=False) as ours:
+        if not ours:
+            return False
+        if any(store.get(task.key) is None for task in unit):
+
+            def tell(spec: RunSpec, epoch: Epoch) -> None:
+                if spec.seed in asked:
+                    listen(Progress(asked[spec.seed], epoch))
+
+            teachers = None if unit[0].teacher is None else [_embeddings(spec, corpus, store, device) for spec in specs]
+            results = train_together(specs, corpus, device, tell, teachers)
+            for key, spec, result in zip(keys, specs, results, strict=True):
+                if store.get(key) is None:
+                    store.put(key, spec, corpus, device, result)
+    for task in unit:
+        listen(Progress(task, None))
+    return True
+
+
+def _embeddings(spec: RunSpec, corpus: Corpus, store: Store, device: str) -> Tensor:
+    """What a student's teacher makes of the training split."""
+    teacher = spec.teacher
+    assert teacher is not None
+    key = run_key(teacher, corpus, device)
+    run = store.need(key, f"the teacher of {spec.arm.name}, seed {spec.seed}")
+    return store.embeddings(key, lambda: embed(run.model(), run.scaling(), teacher, corpus))
