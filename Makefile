@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tables export benchmark test test-slow bench lint format readme clean
+.PHONY: help setup tables export benchmark test test-slow bench bench-training lint format readme clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv with pinned versions (PYTHON=python3.12 chooses the interpreter)
 
@@ -37,6 +37,9 @@ test-slow: $(READY) ## Run the slow tests, too
 
 bench: $(READY) ## Run the timing cases of tests/benchmarks
 	$(BIN)/python -m pytest -m bench tests/benchmarks
+
+bench-training: $(READY) ## Measure time and memory of training as things grow (half an hour)
+	$(BIN)/replicate bench-training
 
 lint: $(READY) ## Check style and types
 	$(BIN)/ruff check .

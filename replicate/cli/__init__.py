@@ -11,6 +11,7 @@ from types import FrameType
 import click
 
 from replicate import __version__
+from replicate.cli.bench import bench_training
 from replicate.cli.benchmark import benchmark
 from replicate.cli.check import check
 from replicate.cli.data import data
@@ -33,7 +34,7 @@ def cli() -> None:
     """
 
 
-for command in (run, report, export, predict, benchmark, runs, sweep, data, check):
+for command in (run, report, export, predict, benchmark, bench_training, runs, sweep, data, check):
     cli.add_command(command)
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import queue
 import socket
+from collections import deque
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +16,7 @@ from replicate.errors import MissingEngine, WorkerDied
 from replicate.experiment.schedule import follow
 from replicate.experiment.store import Store
 from replicate.experiment.tasks import Task, units
-from replicate.experiment.work import Listener, Unit, finish
+from replicate.experiment.work import Listener, Progress, Unit, finish
 
 # How often a program is started again whose process or machine died.
 RETRIES = 3
@@ -69,7 +72,11 @@ def run_all(
         given: Any = ray.put(dict(corpora))
         needs = {"num_cpus": 1, "num_gpus": cluster.gpu_share if device == "cuda" else 0}
         work = ray.remote(_work).options(max_retries=RETRIES, **needs)
-        follow(lambda unit: work.remote(unit, given, store, device, news).future(), units(tasks), news, listen)
+
+        def submit(unit: Unit) -> Future[bool]:
+            return work.remote(unit, given, store, device, news).future()
+
+        follow(submit, units(tasks), _Arrived(news), listen)
     except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError) as error:
         raise WorkerDied(
             f"the process of a run died {RETRIES + 1} times, perhaps for want of memory: finished runs are kept; "
@@ -79,6 +86,25 @@ def run_all(
         raise (error.cause or error) from error
     finally:
         ray.shutdown()
+
+
+class _Arrived:
+    """A queue of the cluster, read in one go: asking it for every single item takes longer than an epoch may."""
+
+    def __init__(self, news: Any) -> None:
+        self.news, self.read = news, deque[Progress]()
+
+    def get(self, timeout: float) -> Progress:
+        """The next item that has arrived.
+
+        Raises:
+            queue.Empty: there is none; it does not wait.
+        """
+        if not self.read:
+            self.read.extend(self.news.get_nowait_batch(self.news.qsize()))
+        if not self.read:
+            raise queue.Empty
+        return self.read.popleft()
 
 
 def _work(unit: Unit, corpora: Mapping[str, Corpus], store: Store, device: str, news: Any) -> bool:

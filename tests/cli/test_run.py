@@ -231,3 +231,68 @@ def test_a_full_disk_under_the_output_is_an_error_of_its_own():
             [sys.executable, "-m", "replicate", "data", "list"], stdout=full, stderr=subprocess.PIPE, text=True
         )
     assert done.returncode == errors.DiskFull.exit_code and "Traceback" not in done.stderr
+
+
+def test_shares_of_the_task_list_make_a_table_together(replicate, smoke_out, tmp_path):
+    out = ["--profile", "smoke", "--out", str(tmp_path), "--jobs", "1", "--seeds", "24,"]
+    trained = []
+    for part in ("1/2", "2/2"):
+        done = replicate("run", "table2", *out, "--task", part)
+        assert done.status == 0, done.stderr
+        trained.append(len(list((tmp_path / "runs").glob("[!.]*/run.json"))))
+        assert f"Share {part} is finished; once all are: replicate run table2" in done.stderr
+        assert not list(tmp_path.glob("*/*/table2.md"))
+    assert 0 < trained[0] < trained[1] == 6
+    assert "6 runs, 6 finished, 0 to train" in replicate("run", "table2", *out).stderr
+
+
+@pytest.mark.parametrize("part", ["0/2", "3/2", "1", "a/b", "-1/2"])
+def test_a_share_that_is_none_is_an_error(replicate, tmp_path, part):
+    done = replicate("run", "table2", "--profile", "smoke", "--out", str(tmp_path), f"--task={part}")
+    assert done.status == errors.BadShare.exit_code and "K/N" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_store_that_others_share(replicate, tmp_path):
+    common = [
+        "run",
+        "table2",
+        "--profile",
+        "smoke",
+        "--seeds",
+        "24,",
+        "--jobs",
+        "1",
+        "--store",
+        str(tmp_path / "there"),
+    ]
+    first = replicate(*common, "--out", str(tmp_path / "first"))
+    assert first.status == 0, first.stderr
+    second = replicate(*common, "--out", str(tmp_path / "second"))
+    assert "6 runs, 6 finished, 0 to train" in second.stderr
+    assert second.stdout == first.stdout
+
+
+def test_stacks_and_precision_are_said_and_kept_apart(replicate, tmp_path):
+    common = ["run", "table2", "--profile", "smoke", "--out", str(tmp_path), "--jobs", "1"]
+    done = replicate(*common, "--stack", "--precision", "bf16")
+    assert done.status == 0, done.stderr
+    assert "2 seeds as one program" in done.stderr
+    folder = tmp_path / "synthetic-tiny" / "smoke-paper-bf16"
+    assert "products in bfloat16" in done.stdout and "products in bfloat16" in (folder / "table2.md").read_text()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert (manifest["precision"], manifest["stacked"]) == ("bf16", True)
+    again = replicate(*shlex.split(manifest["command"])[1:])
+    assert "12 runs, 12 finished, 0 to train" in again.stderr
+    assert replicate("report", "--results", folder).status == 0
+
+
+def test_an_address_needs_its_engine(replicate, tmp_path):
+    done = replicate("run", "table2", "--address", "auto", "--out", str(tmp_path))
+    assert done.status == 2 and "--engine ray" in done.stderr
+
+
+def test_ray_that_is_not_installed_is_named(replicate, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    done = replicate("run", "table2", "--profile", "smoke", "--out", str(tmp_path), "--engine", "ray")
+    assert done.status == errors.MissingEngine.exit_code and "[ray]" in done.stderr

@@ -2,10 +2,10 @@
 
 import contextlib
 import os
-import threading
 import time
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from replicate.errors import Diverged, MissingEngine
@@ -41,6 +41,16 @@ def train(nodes, store, corpus, specs, listen=lambda progress: None):
     return [(store.root / task.key / CHECKPOINT).read_bytes() for task in tasks]
 
 
+def crash(nodes):
+    """Take a node away with all of its processes."""
+    victim = next(iter(nodes.worker_nodes))
+    raylet = psutil.Process(victim.all_processes["raylet"][0].process.pid)
+    for process in (*raylet.children(recursive=True), raylet):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    return victim
+
+
 @pytest.mark.slow
 def test_a_cluster_gives_the_bits_of_one_process_whichever_node_dies(nodes, corpus, tmp_path):
     alone = Store(tmp_path / "alone")
@@ -52,25 +62,24 @@ def test_a_cluster_gives_the_bits_of_one_process_whichever_node_dies(nodes, corp
     assert sorted(told) == sorted((task.spec.arm.name, task.spec.seed) for task in listed(FAMILY, corpus))
     assert {p.epoch.epoch for p in news if p.epoch} == {1, 2}
 
-    # Long runs, one on each node; a node is killed once it works.
-    long = [replace(spec, budget=replace(spec.budget, epochs=60)) for spec in seeds(24, 25, 26)]
+    # Long runs, one on each node; a node is killed once both work.
+    long = [replace(spec, budget=replace(spec.budget, epochs=600)) for spec in seeds(24, 25)]
     run_all(listed(long, corpus), {corpus.hash: corpus}, alone, "cpu", 1, lambda progress: None)
     expected = [(alone.root / task.key / CHECKPOINT).read_bytes() for task in listed(long, corpus)]
-    killed = []
+    begun, killed = set(), []
 
     def listen(progress):
-        if not killed and progress.epoch and progress.epoch.epoch == 5:
-            victim = next(iter(nodes.worker_nodes))
-            killed.append(victim)
-            threading.Thread(target=nodes.remove_node, args=(victim, False)).start()
+        begun.add(progress.task.spec.seed)
+        if not killed and len(begun) == 2 and progress.epoch:
+            killed.append(crash(nodes))
 
     news = []
     store = Store(tmp_path / "broken")
     assert train(nodes, store, corpus, long, lambda p: (news.append(p), listen(p))) == expected
     assert killed
-    # The run of the dead node began anew; the others did not.
-    began = [p.task.spec.seed for p in news if p.epoch and p.epoch.epoch == 1]
-    assert sorted(set(began)) == [24, 25, 26] and 4 <= len(began) <= 5
+    # The run of the dead node began anew, the other one did not.
+    began = sorted(p.task.spec.seed for p in news if p.epoch and p.epoch.epoch == 1)
+    assert began in ([24, 24, 25], [24, 25, 25])
 
 
 @pytest.mark.slow
