@@ -118,3 +118,10 @@ def test_a_run_out_of_hand_is_named():
 def test_only_seeds_may_differ():
     with pytest.raises(ValueError, match="seeds alone"):
         train_together([spec_of(A), spec_of(AV)], corpus())
+
+
+@pytest.mark.gpu
+def test_runs_together_give_what_they_give_alone_on_a_gpu():
+    specs = [spec_of(MASK, seed, learning_rate=1e-4) for seed in SEEDS]
+    on = corpus((5, 3, 4, 1, 6, 2, 9))
+    assert_alike(train_together(specs, on, "cuda"), [train(spec, on, "cuda") for spec in specs], 1e-4)
