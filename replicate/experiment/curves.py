@@ -18,6 +18,9 @@ import torch
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.experiment import definitions
 from replicate.model.cogmen import COGMEN
+from replicate.model.graph import build_band
+from replicate.model.packed import blocks, encode
+from replicate.model.rows import Rows
 from replicate.training.learner import Epoch
 from replicate.training.run import model_config, train_together
 from replicate.training.settings import Budget, RunSpec
@@ -25,6 +28,8 @@ from replicate.training.settings import Budget, RunSpec
 ARM = "COGMEN-A"
 # Points are timed as the shortest of so many epochs after a first one, longer ones once.
 EPOCHS, LONG = 3, 40_000
+# Curves of a part of the model.
+ALONE = ("layer", "graph")
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ class Point:
     """One corpus and one way to train on it.
 
     Attributes:
-        curve: what changes along it, one of the other fields, or "graph": the graph part by itself, over utterances.
+        curve: what changes along it, one of the other fields; or "graph" and "layer", the graph part and one layer of
+            the context extractor by themselves, over the utterances of a single dialogue.
         jobs: processes that train the same at a time.
     """
 
@@ -47,7 +53,7 @@ class Point:
     @property
     def value(self) -> int:
         """The one that changes."""
-        return int(getattr(self, "utterances" if self.curve == "graph" else self.curve))
+        return int(getattr(self, "utterances" if self.curve in ALONE else self.curve))
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class Measured:
     Attributes:
         seconds: of an epoch of one run: of all seeds and jobs together, divided by their number.
         megabytes: at the peak, above what the process had taken before.
-        flops: floating-point operations a second in products, from the model's weights; None for "graph".
+        flops: floating-point operations a second in products, from the model's weights; None for a part of it.
     """
 
     point: Point
@@ -74,11 +80,18 @@ def points(most: int, cores: int) -> list[Point]:
         "seeds": (1, 2, 4, 8, 16, 32, 64),
         "jobs": tuple(sorted({1, 2, cores} & set(range(1, cores + 1)))),
     }
-    found = [_point(curve, **{curve: size}) for curve, chosen in sizes.items() for size in chosen]
+    # Of seeds, corpora of one batch.
+    few = {"seeds": 32}
+    found = [
+        _point(curve, **{"dialogues": few.get(curve, 100), curve: size})
+        for curve, chosen in sizes.items()
+        for size in chosen
+    ]
     lengths = (10, 50, 200, 500, 1_000, 2_000)
     # As many utterances in each corpus, and two dialogues a batch: what grows is the length alone.
     found += [Point("utterances", 4_000 // length, length, batch=2) for length in lengths]
-    found += [Point("graph", 1, length, batch=1) for length in lengths]
+    found += [Point("layer", 1, length) for length in lengths[1:]]
+    found += [Point("graph", 1, length) for length in (500, 2_000, 8_000, 32_000)]
     return [point for point in found if point.dialogues * point.utterances * point.seeds <= most]
 
 
@@ -134,8 +147,8 @@ def _take(point: Point) -> tuple[float, float, float | None]:
     torch.set_num_threads(1)
     corpus = _corpus(point)
     spec = _spec(point)
-    if point.curve == "graph":
-        return _graph(point, spec, corpus)
+    if point.curve in ALONE:
+        return _part(point, spec, corpus)
     epochs = 2 if point.dialogues * point.utterances * point.seeds > LONG else 1 + EPOCHS
     specs = [replace(spec, seed=seed, budget=replace(spec.budget, epochs=epochs)) for seed in range(point.seeds)]
     told: list[float] = []
@@ -152,16 +165,22 @@ def _take(point: Point) -> tuple[float, float, float | None]:
     return float(np.diff(told).min()), _resident() - before, operations
 
 
-def _graph(point: Point, spec: RunSpec, corpus: Corpus) -> tuple[float, float, None]:
-    """Forward and backward through the graph part alone."""
+def _part(point: Point, spec: RunSpec, corpus: Corpus) -> tuple[float, float, None]:
+    """Forward and backward through a part of the model, for one dialogue."""
     model = COGMEN(model_config(spec, corpus)).train()
-    present, lengths = torch.ones(1, point.utterances, dtype=torch.bool), torch.tensor([point.utterances])
-    with torch.no_grad():
-        _, band = model.nodes(torch.zeros(*present.shape, point.width), lengths, present.long())
-    node, before, taken = torch.rand(point.utterances, model.config.hidden), _resident(anew=True), []
+    count, lengths = point.utterances, torch.tensor([point.utterances])
+    config, layer = model.config, model.rnn.transformer_encoder.layers[0]
+    band = build_band(torch.zeros(count).long(), torch.arange(count) % 2, config.past, config.future)
+    rows = Rows.one(1, count, lengths.device)
+    given = blocks(lengths, rows)
+    run = {
+        "graph": lambda x: model.classify(x, band).log_prob,
+        "layer": lambda x: encode(layer, x, given, rows),
+    }[point.curve]
+    x, before, taken = torch.rand(count, config.hidden), _resident(anew=True), []
     for _ in range(1 + EPOCHS):
         began = time.perf_counter()
-        model.classify(node, band).log_prob.sum().backward()
+        run(x).sum().backward()
         taken.append(time.perf_counter() - began)
     return min(taken[1:]), _resident() - before, None
 

@@ -9,19 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from replicate.experiment.curves import ARM, Measured, exponent
 from replicate.files import atomic_path, write_text
-from replicate.report.figures.canvas import COLOURS, DPI, Frame, sheet, style
+from replicate.report.figures.canvas import COLOURS, DPI, NORMAL, Frame, sheet, style, wrapped
 
 TITLES = {
     "dialogues": "dialogues of 20 utterances, batches of 32",
     "utterances": "utterances a dialogue, 4,000 in all, two dialogues a batch",
     "width": "columns of the input",
-    "seeds": "seeds trained as one program",
+    "seeds": "seeds trained as one program, a corpus of one batch",
     "jobs": "processes at a time",
-    "graph": "utterances of a dialogue, graph part alone",
+    "layer": "utterances of one dialogue, a layer of the context extractor alone",
+    "graph": "utterances of one dialogue, graph part alone",
 }
 
 
@@ -83,27 +84,36 @@ def _megabytes(one: Measured) -> float:
 
 
 def figure(measured: Sequence[Measured], about: dict[str, Any]) -> Figure:
-    """Seconds (black) and megabytes (orange) over size, curve by curve, both axes logarithmic."""
+    """Seconds over size, and megabytes below, curve by curve; all axes logarithmic."""
     curves = [curve for curve in TITLES if any(one.point.curve == curve for one in measured)]
-    footer = f"{ARM} on noise, one thread, {about['processor']}. Solid: seconds per epoch and run; dashed: megabytes."
-    drawn = sheet(Frame("What training costs", footer), 7.0, 2.0 * ((len(curves) + 2) // 3))
-    axes = drawn.subplots((len(curves) + 2) // 3, 3, squeeze=False).flat
-    for axis, curve in zip(axes, curves, strict=False):
-        chosen = sorted((one for one in measured if one.point.curve == curve), key=lambda one: one.point.value)
-        sizes = [one.point.value for one in chosen]
-        axis.loglog(sizes, [one.seconds for one in chosen], "o-", color=COLOURS[0], markersize=3)
-        beside = axis.twinx()
-        beside.loglog(sizes, [max(one.megabytes, 1) for one in chosen], "s--", color=COLOURS[4], markersize=3)
-        beside.tick_params(axis="y", labelcolor=COLOURS[4])
-        axis.set_xlabel(TITLES[curve].partition(",")[0])
-        axis.grid(color="0.9", linewidth=0.5)
-        for one in (axis, beside):
-            one.yaxis.set_major_locator(LogLocator(10, numticks=5))
-            one.yaxis.set_minor_formatter(NullFormatter())
-        axis.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=45)
-        axis.xaxis.set_minor_formatter(NullFormatter())
-    for axis in list(axes):
+    footer = f"{ARM} on noise, one thread, {about['processor']}. Time of an epoch and run, or of one pass and back."
+    columns = 4
+    rows = 2 * ((len(curves) + columns - 1) // columns)
+    drawn = sheet(Frame("What training costs", footer), 7.2, 1.5 * rows)
+    axes = drawn.subplots(rows, columns, squeeze=False)
+    for axis in axes.flat:
         axis.set_visible(False)
+    for place, curve in enumerate(curves):
+        chosen = sorted((one for one in measured if one.point.curve == curve), key=lambda one: one.point.value)
+        row, column = 2 * (place // columns), place % columns
+        for axis, of, colour in ((axes[row, column], _seconds, 0), (axes[row + 1, column], _megabytes, 4)):
+            axis.set_visible(True)
+            sizes = [one.point.value for one in chosen]
+            axis.loglog(sizes, [max(of(one), 1e-4) for one in chosen], "o-", color=COLOURS[colour], markersize=3)
+            axis.grid(color="0.9", linewidth=0.5)
+            for scale in (axis.xaxis, axis.yaxis):
+                scale.set_major_locator(LogLocator(10, numticks=5))
+                scale.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+                scale.set_minor_formatter(NullFormatter())
+            if curve == "jobs":
+                axis.set_xticks(sizes, [str(size) for size in sizes])
+            low, high = axis.get_ylim()
+            if high / low < 10:  # one power of ten at least, so that no slope looks steeper than it is
+                middle = (high * low) ** 0.5
+                axis.set_ylim(middle / 10**0.5, middle * 10**0.5)
+        axes[row, column].set_title(wrapped(TITLES[curve].replace("utterances of one dialogue, ", ""), 1.6, NORMAL))
+    for row in range(rows):
+        axes[row, 0].set_ylabel("MB" if row % 2 else "s")
     return drawn
 
 

@@ -32,7 +32,7 @@ def test_no_exponent_of_a_single_point_or_of_nothing():
 
 def test_points_stay_below_what_was_asked():
     chosen = points(2_000, 4)
-    assert {point.curve for point in chosen} == {"dialogues", "width", "seeds", "jobs", "graph"}
+    assert {point.curve for point in chosen} == {"dialogues", "width", "seeds", "jobs", "graph", "layer"}
     assert all(point.dialogues * point.utterances * point.seeds <= 2_000 for point in chosen)
     assert [point.jobs for point in chosen if point.curve == "jobs"] == [1, 2, 4]
     everything = points(10**9, 1)
@@ -43,9 +43,9 @@ def test_points_stay_below_what_was_asked():
 
 def test_points_are_really_trained():
     told = []
-    chosen = [Point("seeds", 2, 5, 10, seeds=2), Point("graph", 1, 30, 10, batch=1)]
-    stack, graph = curves.measure(chosen, told.append)
-    assert told == chosen and [stack.point, graph.point] == chosen
-    assert stack.seconds > 0 and stack.megabytes > 0 and graph.flops is None
+    chosen = [Point("seeds", 2, 5, 10, seeds=2), Point("graph", 1, 30), Point("layer", 1, 30)]
+    stack, graph, layer = curves.measure(chosen, told.append)
+    assert told == chosen and [stack.point, graph.point, layer.point] == chosen
+    assert stack.seconds > 0 and stack.megabytes > 0 and graph.flops is None and layer.seconds > 0
     # Six for every weight and utterance of both runs.
     assert np.isfinite(stack.flops) and stack.flops * stack.seconds * 2 % (6 * 2 * 5 * 2) == pytest.approx(0, abs=1)
