@@ -273,18 +273,15 @@ def test_a_store_that_others_share(replicate, tmp_path):
     assert second.stdout == first.stdout
 
 
-def test_stacks_and_precision_are_said_and_kept_apart(replicate, tmp_path):
-    common = ["run", "table2", "--profile", "smoke", "--out", str(tmp_path), "--jobs", "1"]
-    done = replicate(*common, "--stack", "--precision", "bf16")
+def test_a_stack_is_said_and_repeated(replicate, tmp_path):
+    done = replicate("run", "table2", "--profile", "smoke", "--out", tmp_path, "--jobs", "1", "--stack")
     assert done.status == 0, done.stderr
     assert "2 seeds as one program" in done.stderr
-    folder = tmp_path / "synthetic-tiny" / "smoke-paper-bf16"
-    assert "products in bfloat16" in done.stdout and "products in bfloat16" in (folder / "table2.md").read_text()
-    manifest = json.loads((folder / "manifest.json").read_text())
-    assert (manifest["precision"], manifest["stacked"]) == ("bf16", True)
+    manifest = json.loads((tmp_path / "synthetic-tiny" / "smoke-paper" / "manifest.json").read_text())
+    assert (manifest["precision"], manifest["stacked"]) == ("float32", True)
     again = replicate(*shlex.split(manifest["command"])[1:])
     assert "12 runs, 12 finished, 0 to train" in again.stderr
-    assert replicate("report", "--results", folder).status == 0
+    assert replicate("report", "--results", tmp_path / "synthetic-tiny" / "smoke-paper").status == 0
 
 
 def test_an_address_needs_its_engine(replicate, tmp_path):

@@ -14,6 +14,7 @@ from replicate.corpus.synthetic import generate
 from replicate.errors import BadSeeds, CannotWrite, CorruptRun, MissingStream, UnknownCorpus, UnknownTable
 from replicate.experiment import definitions, schedule
 from replicate.experiment.campaign import Campaign
+from replicate.experiment.cluster import Cluster
 from replicate.experiment.definitions import Row
 from replicate.experiment.stored import CHECKPOINT, PREDICTIONS, RECORD
 
@@ -475,3 +476,40 @@ def test_the_time_of_stored_runs_counts_whenever_they_were_trained(tmp_path):
     assert campaign.seconds() == []
     plant(campaign)
     assert campaign.seconds() == [1.25] * 4
+
+
+def test_precision_has_a_folder_and_a_note_of_its_own(tmp_path):
+    half = replace(prepare(tmp_path), precision="bf16")
+    assert half.folder == prepare(tmp_path).folder.with_name("smoke-paper-bf16")
+    assert "--precision bf16" in half.command() and "--precision" not in prepare(tmp_path).command()
+    assert set(half.tasks).isdisjoint(prepare(tmp_path).tasks)
+    plant(half)
+    (result,) = half.results()
+    assert result.notes[0] == "Trained with products in bfloat16 (--precision bf16)."
+
+
+def test_seeds_train_as_one_program_only_where_they_can(tmp_path):
+    def together(campaign):
+        return {task.spec.together for task in campaign.tasks.values()}
+
+    assert together(prepare(tmp_path)) == {()}
+    assert together(replace(prepare(tmp_path, seeds="25,24"), stacked=True)) == {(24, 25)}
+    assert together(replace(prepare(tmp_path, seeds="24,"), stacked=True)) == {()}
+    # The released reading lets padding take part, which a stack cannot.
+    assert together(replace(prepare(tmp_path, protocol="released"), stacked=True)) == {()}
+    assert "--stack" in replace(prepare(tmp_path), stacked=True).command()
+
+
+def test_a_campaign_says_where_it_trains(tmp_path):
+    campaign = prepare(tmp_path, jobs=2)
+    assert "2 at a time" in campaign.describe(12) and "Ray" not in campaign.describe(12)
+    assert "the Ray cluster at auto" in replace(campaign, cluster=Cluster("auto")).describe(12)
+    assert "2 seeds as one program" in replace(campaign, stacked=True).describe(12)
+
+
+def test_a_shared_store_is_a_mirror(tmp_path):
+    campaign = replace(prepare(tmp_path / "out"), shared=str(tmp_path / "there"))
+    plant(campaign)
+    elsewhere = replace(prepare(tmp_path / "elsewhere"), shared=str(tmp_path / "there"))
+    assert elsewhere.missing() == [] and prepare(tmp_path / "third").missing()
+    assert elsewhere.results()[0].rows == campaign.results()[0].rows
