@@ -92,7 +92,7 @@ class Campaign:
         folder = None if data_dir is None else str(data_dir.resolve())
         source = (name if name in CATALOGUE else str(Path(name).resolve()), folder)
         corpus = load(name, data_dir)
-        # On CPUs a stack is never faster: see docs/results/training.
+        # On CPUs a stack gains little at best, and loses with many seeds: see docs/results/training.
         stacked = place == "cuda" if stacked is None else stacked
         how = (precision, stacked, cluster, shared)
         campaign = cls(found, corpus, budget, reading, chosen, place, jobs, out, source, keep_dropped, *how)
