@@ -8,7 +8,7 @@ from rich.console import Console
 
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.experiment.schedule import Progress
-from replicate.experiment.tasks import Task
+from replicate.experiment.tasks import Task, cost
 from replicate.report import progress
 from replicate.training.learner import Epoch
 from replicate.training.settings import Arm, Budget, Protocol, RunSpec
@@ -67,7 +67,7 @@ def test_all_from_elsewhere_is_told_as_finished(monkeypatch):
 def width_of(arm, **widths):
     ones = {name: np.ones((1, width), np.float32) for name, width in widths.items()}
     corpus = Corpus("c", ("a",), (Dialogue("d", ONE, ONE, ones, "train"),))
-    return progress._cost(Task("run", replace(SPEECH, arm=arm), corpus.hash, None), corpus)
+    return cost(Task("run", replace(SPEECH, arm=arm), corpus.hash, None), corpus)
 
 
 def test_what_is_wider_or_deeper_costs_more():
