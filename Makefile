@@ -38,7 +38,7 @@ test-slow: $(READY) ## Run the slow tests, too
 bench: $(READY) ## Run the timing cases of tests/benchmarks
 	$(BIN)/python -m pytest -m bench tests/benchmarks
 
-bench-training: $(READY) ## Measure time and memory of training as things grow (half an hour)
+bench-training: $(READY) ## Measure time and memory of training as things grow (a quarter of an hour)
 	$(BIN)/replicate bench-training
 
 lint: $(READY) ## Check style and types

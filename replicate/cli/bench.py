@@ -29,20 +29,22 @@ def bench_training(most: int, out: Path) -> None:
 
     Every point runs in a process of its own, with one thread.
     """
-    import os
+    import torch
 
-    from replicate.experiment import curves
+    from export.engines import PEAK, peak
+    from replicate.experiment import curves, schedule
     from replicate.report import training
     from replicate.report.manifest import processor
 
     err = console.status()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    chosen = curves.points(most, cores)
-    about = {"processor": processor() or "this machine", "peak": curves.peak()}
+    chosen = curves.points(most, schedule.cores())
+    torch.set_num_threads(1)
+    multiply = peak("cpu")
+    best = min(multiply() for _ in range(10))
+    about = {"processor": processor() or "this machine", "peak": 2 * PEAK["cpu"] ** 3 / best}
     measured = []
     with err.status("measuring") as status:
-        listen = lambda point: status.update(f"{point.curve} {point.value:,}")  # noqa: E731
-        for one in curves.measure(chosen, listen):
+        for one in curves.measure(chosen, lambda point: status.update(f"{point.curve} {point.value:,}")):
             measured.append(one)
             words = f"{one.point.curve} {one.point.value:,}: {one.seconds:.3g} s per epoch and run"
             err.print(f"{len(measured)}/{len(chosen)} {words}, {one.megabytes:,.0f} MB", highlight=False)

@@ -51,7 +51,7 @@ _TRAINING = (
         type=click.Choice(["float32", "bf16"]),
         default="float32",
         show_default=True,
-        help="Of products in training; bf16 is faster on GPUs and on processors that have it.",
+        help="Of products in training; bf16 is for GPUs, and for processors with instructions for it.",
     ),
     click.option(
         "--stack/--no-stack",
@@ -97,7 +97,10 @@ _TRAINING = (
 
 
 def training(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of every command that trains, from --data to --dry-run; where to train comes as one, ``cluster``."""
+    """The options of every command that trains, from --data to --dry-run.
+
+    All but --repair and --dry-run are arguments of ``Campaign.prepare``; where to train comes as one, ``cluster``.
+    """
 
     @functools.wraps(command)
     def with_cluster(*args: Any, engine: str, address: str | None, gpu_share: float, **others: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,8 +11,6 @@ from replicate.cli import console, options
 
 if TYPE_CHECKING:
     from replicate.experiment.campaign import Campaign
-    from replicate.experiment.cluster import Cluster
-    from replicate.training.settings import Precision
 
 
 @click.command()
@@ -30,23 +28,12 @@ if TYPE_CHECKING:
 )
 def run(
     tables: tuple[str, ...],
-    data: str | None,
-    data_dir: Path | None,
-    profile: str,
-    protocol: str,
-    seeds: str | None,
-    device: str,
-    jobs: int | None,
-    out: Path,
     keep_dropped: bool,
     repair: bool,
     dry_run: bool,
     trace: Path | None,
     part: str | None,
-    precision: Precision,
-    stacked: bool | None,
-    cluster: Cluster | None,
-    shared: str | None,
+    **how: Any,
 ) -> None:
     """Train and print tables.
 
@@ -57,22 +44,7 @@ def run(
     from replicate.report import outputs, progress
 
     names = definitions.table_names() if "all" in tables else list(dict.fromkeys(tables))
-    campaign = Campaign.prepare(
-        names,
-        profile,
-        protocol,
-        seeds,
-        data,
-        data_dir,
-        device,
-        jobs,
-        out,
-        keep_dropped,
-        precision,
-        stacked,
-        cluster,
-        shared,
-    )
+    campaign = Campaign.prepare(names, keep_dropped=keep_dropped, **how)
     if trace is not None:
         _trace(campaign, trace)
         return

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
 from replicate.cli import console, options
-
-if TYPE_CHECKING:
-    from replicate.experiment.cluster import Cluster
-    from replicate.training.settings import Precision
 
 
 @click.command()
@@ -24,24 +19,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Points to draw from the grid, beside the arm as it stands; more begin with the same ones, 0 takes all.",
 )
-def sweep(
-    arm: str,
-    data: str | None,
-    data_dir: Path | None,
-    profile: str,
-    protocol: str,
-    seeds: str | None,
-    trials: int,
-    device: str,
-    jobs: int | None,
-    out: Path,
-    repair: bool,
-    dry_run: bool,
-    precision: Precision,
-    stacked: bool | None,
-    cluster: Cluster | None,
-    shared: str | None,
-) -> None:
+def sweep(arm: str, trials: int, repair: bool, dry_run: bool, **how: Any) -> None:
     """Select hyper-parameters and masks of an ARM on dev.
 
     What is tried is in tables/sweep.toml, for the choices that the paper leaves open. Trials are ranked by mean dev F1
@@ -55,9 +33,8 @@ def sweep(
     from replicate.report import progress
     from replicate.report import sweep as report
 
-    how = (precision, stacked, cluster, shared)
-    campaign = Campaign.prepare([], profile, protocol, seeds, data, data_dir, device, jobs, out, False, *how)
-    if seeds is None:
+    campaign = Campaign.prepare([], **how)
+    if how["seeds"] is None:
         campaign = replace(campaign, seeds=campaign.profile.seeds[:DEFAULT_SEEDS])
     prepared = Sweep.prepare(arm, trials, campaign)
     err_console = console.status()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import time
@@ -85,8 +84,7 @@ class Campaign:
         reading = definitions.protocol(protocol)
         chosen = definitions.parse_seeds(seeds) if seeds is not None else budget.seeds
         place = schedule.resolve_device(device)
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        jobs = jobs or (1 if place == "cuda" else cores)
+        jobs = jobs or (1 if place == "cuda" else schedule.cores())
         # Remembered for those who load the same corpus later (export, report), from wherever they start.
         name = budget.corpus if data is None else data
         folder = None if data_dir is None else str(data_dir.resolve())

@@ -80,23 +80,17 @@ def points(most: int, cores: int) -> list[Point]:
         "seeds": (1, 2, 4, 8, 16, 32, 64),
         "jobs": tuple(sorted({1, 2, cores} & set(range(1, cores + 1)))),
     }
-    # Of seeds, corpora of one batch.
-    few = {"seeds": 32}
-    found = [
-        _point(curve, **{"dialogues": few.get(curve, 100), curve: size})
-        for curve, chosen in sizes.items()
-        for size in chosen
-    ]
+    found = []
+    for curve, chosen in sizes.items():
+        first = Point(curve, dialogues=32) if curve == "seeds" else Point(curve)  # of seeds, a corpus of one batch
+        changes: list[dict[str, Any]] = [{curve: size} for size in chosen]
+        found += [replace(first, **change) for change in changes]
     lengths = (10, 50, 200, 500, 1_000, 2_000)
     # As many utterances in each corpus, and two dialogues a batch: what grows is the length alone.
     found += [Point("utterances", 4_000 // length, length, batch=2) for length in lengths]
     found += [Point("layer", 1, length) for length in lengths[1:]]
     found += [Point("graph", 1, length) for length in (500, 2_000, 8_000, 32_000)]
     return [point for point in found if point.dialogues * point.utterances * point.seeds <= most]
-
-
-def _point(curve: str, **size: Any) -> Point:
-    return Point(curve, **size)
 
 
 def measure(chosen: Sequence[Point], listen: Callable[[Point], None]) -> Iterator[Measured]:
@@ -120,21 +114,6 @@ def exponent(measured: Sequence[Measured], of: Callable[[Measured], float]) -> f
         return None
     slope, _ = np.polyfit(np.log([one.point.value for one in upper]), np.log([of(one) for one in upper]), 1)
     return float(slope)
-
-
-def peak() -> float:
-    """Floating-point operations a second of one thread in the product of two large matrices, the best of ten."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        square, best = torch.rand(1024, 1024), 0.0
-        for _ in range(10):
-            began = time.perf_counter()
-            square @ square
-            best = max(best, 2 * 1024**3 / (time.perf_counter() - began))
-        return best
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _warm(_: int) -> None:

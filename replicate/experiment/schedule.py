@@ -33,6 +33,11 @@ from replicate.experiment.work import Listener, Progress, Unit, finish, held
 _PATIENCE = 2.0
 
 
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def resolve_device(name: str) -> str:
     """``auto`` as ``cuda`` where there is a GPU, else ``cpu``.
 

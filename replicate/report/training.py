@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from replicate.experiment.curves import ARM, Measured, exponent
+from replicate.experiment.curves import ALONE, ARM, Measured, exponent
 from replicate.files import atomic_path, write_text
 from replicate.report.figures.canvas import COLOURS, DPI, NORMAL, Frame, sheet, style, wrapped
 
@@ -52,7 +52,8 @@ def markdown(measured: Sequence[Measured], about: dict[str, Any]) -> str:
         if not chosen:
             continue
         lines += ["", f"## {title[0].upper()}{title[1:]}", ""]
-        lines += ["| size | s per epoch and run | ms per utterance | MB | GFLOP/s | of peak |", "|---:" * 6 + "|"]
+        unit = "pass and back" if curve in ALONE else "epoch and run"
+        lines += [f"| size | s per {unit} | ms per utterance | MB | GFLOP/s | of peak |", "|---:" * 6 + "|"]
         lines += [f"| {' | '.join(_cells(one, about['peak']))} |" for one in chosen]
         fitted = [
             f"{what} to the power {slope:.2f}"

@@ -105,11 +105,3 @@ def make_optimizer(modules: Sequence[nn.Module], budget: Budget) -> torch.optim.
     trained = [p for module in modules for p in module.parameters() if p.requires_grad]
     # One kernel for all of a step, instead of a dozen per parameter.
     return torch.optim.Adam(trained, lr=budget.learning_rate, weight_decay=budget.weight_decay, fused=True)
-
-
-def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> Tensor:
-    """One optimiser step; returns the loss without its graph."""
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
-    return loss.detach()

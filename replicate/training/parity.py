@@ -36,7 +36,7 @@ from replicate.model.original import load_original
 from replicate.rng import deterministic
 from replicate.training.data import Batch
 from replicate.training.distillation import triplet_loss
-from replicate.training.learner import make_optimizer, update
+from replicate.training.learner import make_optimizer
 from replicate.training.settings import Budget
 
 TOLERANCE = 1e-5
@@ -248,3 +248,11 @@ def _join(batches: list[Batch]) -> Batch:
         pad_sequence([batch.speakers[0] for batch in batches], batch_first=True),
         pad_sequence([batch.labels[0] for batch in batches], batch_first=True),
     )
+
+
+def update(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> torch.Tensor:
+    """One optimiser step; returns the loss without its graph."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    return loss.detach()

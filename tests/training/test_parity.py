@@ -12,8 +12,8 @@ from replicate.errors import NotThisFormat
 from replicate.model.graph import build_band, dialogue_numbers, edge_list
 from replicate.model.original import load_original
 from replicate.training import parity
-from replicate.training.learner import make_optimizer, update
-from replicate.training.parity import Comparison, compare
+from replicate.training.learner import make_optimizer
+from replicate.training.parity import Comparison, compare, update
 from replicate.training.settings import Budget
 
 COMMITTED = Path(__file__).parents[1] / "golden"
