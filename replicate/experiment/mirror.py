@@ -22,7 +22,7 @@ class Mirror(Store):
     """Runs in a folder of this machine, fetched from the address when they are asked for, and sent there when finished.
 
     A run is there once its record is, which is sent last. Nothing is locked there: two machines that train the same run
-    send the same. What is removed here stays there.
+    send the same.
     """
 
     def __init__(self, root: Path, address: str) -> None:
@@ -56,6 +56,11 @@ class Mirror(Store):
             if key in there and not (self.root / key).is_dir():
                 self._fetch(key)
         return super().missing(keys, repair, remove)
+
+    def remove(self, key: str) -> None:
+        """Delete a run here and at the address, where a damaged one would be fetched from again."""
+        super().remove(key)
+        self._try(lambda files, base: files.exists(f"{base}/{key}") and files.rm(f"{base}/{key}", recursive=True))
 
     def put(self, key: str, spec: RunSpec, corpus: Corpus, device: str, result: RunResult) -> None:
         """Write a finished run here, all or nothing, then send it."""

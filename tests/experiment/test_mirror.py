@@ -53,6 +53,16 @@ def test_a_run_that_was_damaged_on_the_way_is_named(tmp_path, sent, key):
         Mirror(tmp_path / "other", sent.address).get(key)
 
 
+def test_a_run_that_is_damaged_there_can_be_repaired(tmp_path, sent, key, corpus, result):
+    if "memory" in sent.address:
+        pytest.skip("only files can be damaged by hand")
+    (tmp_path / "there" / key / CHECKPOINT).write_bytes(b"")
+    other = Mirror(tmp_path / "other", sent.address)
+    assert other.missing([key], repair=True) == [key] and other.get(key) is None
+    other.put(key, SPEC, corpus, "cpu", result)
+    assert Mirror(tmp_path / "third", sent.address).get(key) is not None
+
+
 @pytest.mark.parametrize("address", ["nonsense://bucket/runs", "/proc/no/such/place"])
 def test_an_address_that_cannot_be_used_is_named(tmp_path, address):
     with pytest.raises(CannotWrite, match=address):
