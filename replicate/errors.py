@@ -185,6 +185,12 @@ class MissingEngine(ReplicateError):
     exit_code = 38
 
 
+class WrongTeacher(ReplicateError):
+    """A student's teacher was trained on another corpus, or under another reading of the paper."""
+
+    exit_code = 40
+
+
 class BadShare(ReplicateError):
     """A share of the task list is not written K/N with K from 1 to N."""
 

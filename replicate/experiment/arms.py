@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from replicate.errors import BadTable
 from replicate.experiment import tomlfile
 from replicate.experiment.tomlfile import build, choices, known, merged, section
+from replicate.training.methods import METHODS, Dmd, DmdOnline, Method, MtPkdot, Triplet
 from replicate.training.settings import CONTEXTS, Arm, Protocol
 
 
@@ -25,8 +27,12 @@ def arms() -> dict[str, Arm]:
 
 def changed(arm: Arm, change: dict[str, Any], where: str) -> Arm:
     """The arm with other values for some of its keys, checked like one of the file."""
-    plain = {name: getattr(arm, name) for name in Arm.__dataclass_fields__ if name not in ("name", "teacher")}
-    return _checked(build(Arm, merged(plain, change), where, name=arm.name, teacher=arm.teacher), where)
+    fixed = {name: getattr(arm, name) for name in ("name", "teacher", "unimodal_teachers")}
+    plain = {name: getattr(arm, name) for name in Arm.__dataclass_fields__ if name not in fixed}
+    content = merged(plain | {"distillation": asdict(arm.method) if arm.method else None}, change)
+    method = content.pop("distillation")
+    made = None if method is None else _method(method, where)
+    return _checked(build(Arm, content, where, **fixed, distillation=made), where)
 
 
 def protocol(name: str) -> Protocol:
@@ -99,13 +105,33 @@ def _resolve(name: str, sections: dict[str, Any], found: dict[str, Arm], above: 
     if name not in found:
         where = f"arms.toml [{name}]"
         content = _inherited(name, sections, ())
-        teacher = content.pop("teacher", None)
-        if teacher is not None:
-            if not isinstance(teacher, str):
-                raise BadTable(f"{where}, key 'teacher': {teacher!r} is no name of an arm")
-            teacher = _resolve(known(teacher, sections, where, "arm"), sections, found, (*above, name))
-        found[name] = _checked(build(Arm, content, where, name=name, teacher=teacher), where)
+        joint, others = content.pop("teacher", None), content.pop("unimodal_teachers", [])
+        for key, listed in (("teacher", joint), *(("unimodal_teachers", each) for each in _list(others, where))):
+            if listed is not None and not isinstance(listed, str):
+                raise BadTable(f"{where}, key {key!r}: {listed!r} is no name of an arm")
+        teachers = [
+            None if each is None else _resolve(known(each, sections, where, "arm"), sections, found, (*above, name))
+            for each in (joint, *others)
+        ]
+        method = content.pop("distillation", None)
+        given = {"name": name, "teacher": teachers[0], "unimodal_teachers": tuple(teachers[1:])}
+        # The paper's method where a teacher is all that is said.
+        made = _method({} if method is None else method, where) if method is not None or teachers[0] else None
+        found[name] = _checked(build(Arm, content, where, **given, distillation=made), where)
     return found[name]
+
+
+def _list(value: Any, where: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise BadTable(f"{where}, key 'unimodal_teachers': it needs a list of arms")
+    return value
+
+
+def _method(content: Any, where: str) -> Method:
+    """A method of distillation, from its section."""
+    where = f"{where}, distillation"
+    kind = str(section(content, where).get("method", "triplet"))
+    return build(METHODS[known(kind, METHODS, where, "method")], content, where)
 
 
 def _inherited(name: str, sections: dict[str, Any], above: tuple[str, ...]) -> dict[str, Any]:
@@ -132,16 +158,38 @@ def _checked(arm: Arm, where: str) -> Arm:
         raise BadTable(f"{where}: select = {arm.select!r} is none of its contexts")
     if min(arm.context_layers, arm.gnn_heads) < 1 or min(arm.window) < 0 or not 0 <= arm.dropout < 1:
         raise BadTable(f"{where}: layers and heads from 1, window from 0, dropout from 0 to below 1")
-    if not (arm.triplet_weight >= 0 and arm.nll_weight >= 0 and 0 < arm.triplet_weight + arm.nll_weight < 1e9):
-        raise BadTable(f"{where}: triplet_weight and nll_weight must be 0 or more, and not both 0")
     known(arm.audio, ("audio", "hubert"), where, "audio stream")
-    teacher = arm.teacher
-    if teacher is not None:
-        if arm.gnn_heads > teacher.gnn_heads:
-            raise BadTable(
-                f"{where}: gnn_heads = {arm.gnn_heads} makes the student's embedding wider than that of its teacher "
-                f"{teacher.name}, which has {teacher.gnn_heads}"
-            )
+    for teacher in arm.teachers:
         if arm.audio != teacher.audio:
             raise BadTable(f"{where}: it hears {arm.audio!r} and its teacher {teacher.name} {teacher.audio!r}")
+    if arm.distillation is not None or arm.teachers:
+        _check_method(arm, arm.distillation or Triplet(), where)
     return arm
+
+
+def _check_method(arm: Arm, method: Method, where: str) -> None:
+    """Refuse what a method cannot do with the arm's teachers, and settings that make no sense."""
+    where = f"{where}, distillation {method.method!r}"
+    online, several = isinstance(method, DmdOnline), isinstance(method, MtPkdot | Dmd)
+    if online and arm.teachers:
+        raise BadTable(f"{where}: its teacher learns beside it, so that it takes no teacher: leave out teacher")
+    if not online and arm.teacher is None:
+        raise BadTable(f"{where}: it needs a teacher")
+    if arm.unimodal_teachers and not several:
+        raise BadTable(f"{where}: it learns from one teacher: leave out unimodal_teachers")
+    if online and arm.train != "A":
+        raise BadTable(f"{where}: the student hears and the one beside it sees: train must be 'A', not {arm.train!r}")
+    if isinstance(method, Triplet) and arm.teacher and arm.gnn_heads > arm.teacher.gnn_heads:
+        raise BadTable(
+            f"{where}: gnn_heads = {arm.gnn_heads} makes the student's embedding wider than that of its teacher "
+            f"{arm.teacher.name}, which has {arm.teacher.gnn_heads}"
+        )
+    content = asdict(method)
+    content |= {f"alignment.{name}": value for name, value in content.pop("alignment", {}).items()}
+    for name, value in content.items():
+        if type(value) in (int, float):
+            may_be_zero = name.endswith("weight") or name == "margin"
+            if not (0 <= value < 1e9 if may_be_zero else 0 < value < 1e9):  # so that NaN fails
+                raise BadTable(f"{where}: {name} = {value} must be {'0 or more' if may_be_zero else 'above 0'}")
+    if not any(value for name, value in content.items() if name.endswith("weight")):
+        raise BadTable(f"{where}: its weights must not all be 0")

@@ -151,7 +151,8 @@ class Campaign:
 
     def run_of(self, arm: Arm, protocol: Protocol, seed: int) -> RunSpec:
         """One run of an arm under a reading; where padding takes part, runs have to be alone."""
-        together = self.seeds if self.stacked and len(self.seeds) > 1 and not protocol.attend_padding else ()
+        alone = not self.stacked or len(self.seeds) < 2 or protocol.attend_padding or not arm.stackable
+        together = () if alone else self.seeds
         return RunSpec(arm, protocol, self.profile.budget, seed, self.precision, tuple(sorted(together)))
 
     @cached_property
@@ -323,7 +324,7 @@ class Campaign:
             )
         corpora = self._by_hash()
         for task in self.tasks.values():
-            require(corpora[task.corpus], task.spec.arm.streams)
+            require(corpora[task.corpus], (*task.spec.arm.streams, *task.spec.arm.beside))
 
 
 def _beside(table: Table) -> Table:

@@ -12,12 +12,13 @@ import torch
 from replicate.errors import BadTable
 from replicate.experiment import tomlfile
 from replicate.experiment.arms import arms, changed, protocol
-from replicate.experiment.tomlfile import known, section
+from replicate.experiment.tomlfile import known, merged, section
 from replicate.rng import generator
+from replicate.training.methods import Triplet
 from replicate.training.settings import Arm, Masking, Protocol
 
-_WEIGHTS = ("triplet_weight", "nll_weight")
-_OF_ARM = ("context_layers", "gnn_heads", "dropout", *_WEIGHTS)
+_OF_METHOD = tuple(f"distillation.{field.name}" for field in fields(Triplet) if field.name != "method")
+_OF_ARM = ("context_layers", "gnn_heads", "dropout", *_OF_METHOD)
 _OF_MASKING = tuple(f"masking.{field.name}" for field in fields(Masking))
 
 Change = tuple[tuple[str, Any], ...]
@@ -76,7 +77,8 @@ def _points(arm: Arm, reading: Protocol) -> list[Trial]:
     for first, second in itertools.combinations(options, 2):
         for knob in set().union(*first) & set().union(*second):
             raise BadTable(f"{where}: {knob} is listed by two keys")
-    stands = {key: getattr(arm, key) for key in _OF_ARM}
+    stands = {key: getattr(arm, key) for key in _OF_ARM if key not in _OF_METHOD}
+    stands |= {key: getattr(arm.method, key.partition(".")[2], None) for key in _OF_METHOD}
     stands |= {key: getattr(reading.masking, key.partition(".")[2]) for key in _OF_MASKING}
     # A grid has far more points than arms and protocols: each is made and checked once.
     named = list(arms().values())
@@ -101,8 +103,8 @@ def _options(key: str, values: Any, arm: Arm, where: str) -> list[dict[str, Any]
     known(key, (*_OF_ARM, "masking", *_OF_MASKING), where, "key")
     if not isinstance(values, list) or not values:
         raise BadTable(f"{where}, key {key!r}: it needs a list of values")
-    if key in _WEIGHTS and arm.teacher is None:
-        raise BadTable(f"{where}, key {key!r}: the arm has no teacher, so its only loss has no weight")
+    if key in _OF_METHOD and not isinstance(arm.method, Triplet):
+        raise BadTable(f"{where}, key {key!r}: the arm has no teacher that it learns from by triplets")
     if key.startswith("masking") and not any(each.masked for each in arm.lineage):
         raise BadTable(f"{where}, key {key!r}: the arm is not masked")
     if key == "masking":
@@ -119,9 +121,13 @@ def _options(key: str, values: Any, arm: Arm, where: str) -> list[dict[str, Any]
 
 def _arm(arm: Arm, change: Change, named: list[Arm], where: str) -> Arm:
     """The arm with some values changed, named by what was."""
-    other = changed(arm, dict(change), where)
+    nested: dict[str, Any] = {}
+    for key, value in change:
+        group, _, knob = key.rpartition(".")
+        nested = merged(nested, {group: {knob: value}} if group else {knob: value})
+    other = changed(arm, nested, where)
     # One that has a name in arms.toml goes by it: the store's records call a run the same, whoever trained it.
-    same = (each for each in named if replace(each, name=arm.name) == other)
+    same = (each for each in named if replace(each, name=arm.name, distillation=each.method) == other)
     return next(same, replace(other, name=f"{arm.name}+{_joined(change)}"))
 
 

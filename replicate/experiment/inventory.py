@@ -74,19 +74,28 @@ def find(store: Store, prefix: str) -> str:
 
 
 def teachers(store: Store, record: dict[str, Any]) -> list[tuple[str, str, bool]]:
-    """Key and arm of a run's teacher, of the teacher's teacher and so on, and whether the store has their runs.
+    """Key and arm of a run's teachers, of the teachers' teachers and so on, and whether the store has their runs.
 
     A teacher of a teacher that has gone has an empty key.
     """
-    found: list[tuple[str, str, bool]] = []
-    arm, key = record["arm"]["teacher"], record["teacher_run"]
-    while arm is not None:
-        here: dict[str, Any] | None = None
-        with contextlib.suppress(CorruptRun):
-            here = store.record(key) if key else None
-        found.append((key or "", arm["name"], here is not None))
-        arm, key = arm["teacher"], here and here.get("teacher_run")
-    return found
+
+    def followed(arm: dict[str, Any], keys: list[str]) -> list[tuple[str, str, bool]]:
+        found: list[tuple[str, str, bool]] = []
+        arms = [*filter(None, [arm["teacher"]]), *arm.get("unimodal_teachers", ())]
+        for teacher, key in zip(arms, [*keys, *[""] * len(arms)], strict=False):
+            here: dict[str, Any] = {}
+            with contextlib.suppress(CorruptRun):
+                here = store.record(key) if key else {}
+            found += [(key, teacher["name"], bool(here)), *followed(teacher, taught_by(here))]
+        return found
+
+    return followed(record["arm"], taught_by(record))
+
+
+def taught_by(record: dict[str, Any]) -> list[str]:
+    """Keys of a run's teachers, as its record has them."""
+    # Records of earlier versions know of one teacher.
+    return record.get("teacher_runs") or list(filter(None, [record.get("teacher_run")]))
 
 
 def damage(store: Store, key: str) -> str | None:

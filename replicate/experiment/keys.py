@@ -15,6 +15,7 @@ import torch_geometric
 
 import replicate
 from replicate.corpus.types import Corpus
+from replicate.training.methods import Triplet
 from replicate.training.settings import Arm, RunSpec
 
 
@@ -23,7 +24,7 @@ def code_version() -> str:
     """Hash of the code that a run's numbers pass through, without comments and docstrings."""
     package = Path(replicate.__file__).parent
     paths = [package / "rng.py", *sorted((package / "model").glob("*.py"))]
-    paths += sorted(path for path in (package / "training").glob("*.py") if path.stem != "parity")
+    paths += sorted(path for path in (package / "training").rglob("*.py") if path.stem != "parity")
     digest = hashlib.sha256()
     for path in paths:
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -31,7 +32,7 @@ def code_version() -> str:
             body = getattr(node, "body", None)
             if isinstance(body, list) and body and _is_docstring(body[0]):
                 body.pop(0)
-        digest.update(f"{path.name}\n{ast.dump(tree)}\n".encode())
+        digest.update(f"{path.relative_to(package).as_posix()}\n{ast.dump(tree)}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -48,7 +49,7 @@ def run_key(spec: RunSpec, corpus: Corpus, device: str) -> str:
     # What no arm of the lineage looks at does not decide.
     if not any(arm.masked for arm in lineage):
         del protocol["masking"]
-    if spec.arm.teacher is None:
+    if not any(isinstance(arm.method, Triplet) for arm in lineage):
         del protocol["triplet"]
     if not any("hubert" in arm.streams for arm in lineage):
         del protocol["hubert"]
@@ -59,11 +60,9 @@ def run_key(spec: RunSpec, corpus: Corpus, device: str) -> str:
 
 def _decisive(arm: Arm) -> dict[str, Any]:
     content = asdict(arm)
-    del content["name"]
-    if arm.teacher is None:
-        del content["triplet_weight"], content["nll_weight"]
-    else:
-        content["teacher"] = _decisive(arm.teacher)
+    del content["name"], content["teacher"], content["unimodal_teachers"]
+    content["teachers"] = [_decisive(teacher) for teacher in arm.teachers]
+    content["distillation"] = None if arm.method is None else asdict(arm.method)
     return content
 
 

@@ -24,6 +24,7 @@ from replicate.errors import CorruptRun
 from replicate.experiment.keys import run_key, versions
 from replicate.experiment.stored import CHECKPOINT, PREDICTIONS, RECORD, StoredRun, corrupt
 from replicate.files import atomic_folder, atomic_path, from_os_error, sha256
+from replicate.training.distillation.terms import Said, Taught
 from replicate.training.hubert import arranged
 from replicate.training.run import RunResult
 from replicate.training.settings import RunSpec
@@ -179,20 +180,25 @@ class Store:
         finally:
             lock.release()
 
-    def embeddings(self, key: str, compute: Callable[[], torch.Tensor]) -> torch.Tensor:
-        """The embeddings of a stored run on the training split, computed for the first student alone."""
+    def taught(self, key: str, compute: Callable[[], Taught]) -> Taught:
+        """What a stored run says as a teacher, computed for the first student alone."""
         path = self.root / EMBEDDINGS / f"{key}.safetensors"
         with self.lock(f"{key}-embeddings", wait=True):
-            tensor = _read_embeddings(path)
-            if tensor is None:
-                tensor = compute().contiguous()
+            found = _read_taught(path)
+            if found is None:
+                found = compute()
+                tensors = {
+                    f"{split}/{field}": getattr(getattr(found, split), field).cpu().contiguous()
+                    for split in Taught._fields
+                    for field in Said._fields
+                }
                 with atomic_path(path) as temporary:
-                    temporary.write_bytes(save({"train": tensor}, {"sha256": _tensor_hash(tensor)}))
-        return tensor
+                    temporary.write_bytes(save(tensors, {"sha256": _tensor_hash(tensors)}))
+        return found
 
     def embeddings_intact(self, key: str) -> bool:
         """Whether the embeddings of a run are stored as they were written; others are computed again when needed."""
-        return _read_embeddings(self.root / EMBEDDINGS / f"{key}.safetensors") is not None
+        return _read_taught(self.root / EMBEDDINGS / f"{key}.safetensors") is not None
 
     def put(self, key: str, spec: RunSpec, corpus: Corpus, device: str, result: RunResult) -> None:
         """Write a finished run, all or nothing."""
@@ -216,7 +222,7 @@ def _record(key: str, spec: RunSpec, corpus: Corpus, device: str, result: RunRes
     return {
         "key": key,
         **asdict(spec),
-        "teacher_run": run_key(spec.teacher, corpus, device) if spec.teacher else None,
+        "teacher_runs": [run_key(teacher, corpus, device) for teacher in spec.teachers],
         "streams": list(result.scaling),
         "model": asdict(result.model),
         "best_epoch": result.best_epoch,
@@ -246,15 +252,20 @@ def _predictions(spec: RunSpec, corpus: Corpus, result: RunResult) -> dict[str, 
     return arrays
 
 
-def _read_embeddings(path: Path) -> torch.Tensor | None:
+def _read_taught(path: Path) -> Taught | None:
     """What is stored, None where it is not there or not what was written: it can be computed again."""
     try:
         with safe_open(path, "pt") as file:
-            tensor = file.get_tensor("train")
-            return tensor if (file.metadata() or {}).get("sha256") == _tensor_hash(tensor) else None
-    except (OSError, SafetensorError):
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dict
+            if (file.metadata() or {}).get("sha256") != _tensor_hash(tensors):
+                return None
+        return Taught(*(Said(*(tensors[f"{split}/{field}"] for field in Said._fields)) for split in Taught._fields))
+    except (OSError, SafetensorError, KeyError):
         return None
 
 
-def _tensor_hash(tensor: torch.Tensor) -> str:
-    return hashlib.sha256(tensor.numpy().tobytes()).hexdigest()
+def _tensor_hash(tensors: dict[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode() + tensors[name].numpy().tobytes())
+    return digest.hexdigest()

@@ -69,7 +69,7 @@ class Sweep:
         """
         arm = arm_with_grid(name)
         for each in arm.lineage:
-            require(campaign.corpus, each.streams)
+            require(campaign.corpus, (*each.streams, *each.beside))
         return cls(campaign, arm, *trials(arm, campaign.protocol, count))
 
     @cached_property

@@ -18,13 +18,13 @@ class Task:
     Attributes:
         key: the run's name in the store.
         corpus: hash of the corpus.
-        teacher: key of the run that must be in the store first.
+        teachers: keys of the runs that must be in the store first, as the arm lists them.
     """
 
     key: str
     spec: RunSpec
     corpus: str
-    teacher: str | None
+    teachers: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -37,15 +37,16 @@ class Task:
 def graph(wanted: Iterable[tuple[RunSpec, Corpus]], device: str) -> dict[str, Task]:
     """All tasks that ``wanted`` needs by key, every teacher before its students."""
     tasks: dict[str, Task] = {}
+
+    def add(spec: RunSpec, corpus: Corpus) -> str:
+        key = run_key(spec, corpus, device)
+        if key not in tasks:
+            teachers = tuple(add(teacher, corpus) for teacher in spec.teachers)
+            tasks[key] = Task(key, spec, corpus.hash, teachers)
+        return key
+
     for spec, corpus in wanted:
-        lineage = [spec]
-        while lineage[-1].teacher is not None:
-            lineage.append(lineage[-1].teacher)
-        teacher = None
-        for each in reversed(lineage):
-            key = run_key(each, corpus, device)
-            tasks.setdefault(key, Task(key, each, corpus.hash, teacher))
-            teacher = key
+        add(spec, corpus)
     return tasks
 
 
@@ -71,7 +72,7 @@ def share(tasks: Sequence[Task], corpora: Mapping[str, Corpus], part: int, parts
 
     for unit in units(tasks):
         for task in unit:
-            for other in (unit[0].key, task.teacher or task.key):
+            for other in (unit[0].key, *task.teachers):
                 leader[led_by(task.key)] = led_by(other)
     groups: dict[str, list[Task]] = defaultdict(list)
     for task in tasks:
@@ -87,5 +88,5 @@ def cost(task: Task, corpus: Corpus) -> float:
     """Roughly how much work a task is: epochs times the encoder's layers by their width, and the graph part."""
     arm = task.spec.arm
     # The model takes HuBERT features to its own width first.
-    width = sum(100 if name == "hubert" else corpus.widths.get(name, 0) for name in arm.streams)
+    width = sum(100 if name == "hubert" else corpus.widths.get(name, 0) for name in (*arm.streams, *arm.beside))
     return task.spec.budget.epochs * (150 + arm.context_layers * (50 + width))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from replicate.corpus.types import Corpus
+from replicate.errors import WrongTeacher
 from replicate.experiment.keys import run_key
 from replicate.experiment.store import Store
 from replicate.experiment.tasks import Task
+from replicate.training.distillation.terms import Taught
 from replicate.training.learner import Epoch
-from replicate.training.run import embed, train_together
+from replicate.training.run import teach, train_together
 from replicate.training.settings import RunSpec
 
 # Tasks that one program trains: several seeds of an arm, or a single run.
@@ -32,7 +32,7 @@ Listener = Callable[[Progress], None]
 
 def held(unit: Unit, keys: Iterable[str]) -> bool:
     """Whether a teacher of the unit is among the runs with these keys, which are still to come."""
-    return not {task.teacher for task in unit}.isdisjoint(keys)
+    return not {teacher for task in unit for teacher in task.teachers}.isdisjoint(keys)
 
 
 def finish(unit: Unit, corpus: Corpus, store: Store, device: str, listen: Listener) -> bool:
@@ -52,8 +52,8 @@ def finish(unit: Unit, corpus: Corpus, store: Store, device: str, listen: Listen
                 if spec.seed in asked:
                     listen(Progress(asked[spec.seed], epoch))
 
-            teachers = None if unit[0].teacher is None else [_embeddings(spec, corpus, store, device) for spec in specs]
-            results = train_together(specs, corpus, device, tell, teachers)
+            taught = [[_taught(spec, each, corpus, store, device) for each in spec.teachers] for spec in specs]
+            results = train_together(specs, corpus, device, tell, taught)
             for key, spec, result in zip(keys, specs, results, strict=True):
                 if store.get(key) is None:
                     store.put(key, spec, corpus, device, result)
@@ -62,10 +62,18 @@ def finish(unit: Unit, corpus: Corpus, store: Store, device: str, listen: Listen
     return True
 
 
-def _embeddings(spec: RunSpec, corpus: Corpus, store: Store, device: str) -> Tensor:
-    """What a student's teacher makes of the training split."""
-    teacher = spec.teacher
-    assert teacher is not None
+def _taught(spec: RunSpec, teacher: RunSpec, corpus: Corpus, store: Store, device: str) -> Taught:
+    """What a student's teacher says.
+
+    Raises:
+        WrongTeacher: the stored run is of another corpus.
+    """
     key = run_key(teacher, corpus, device)
     run = store.need(key, f"the teacher of {spec.arm.name}, seed {spec.seed}")
-    return store.embeddings(key, lambda: embed(run.model(), run.scaling(), teacher, corpus))
+    trained_on = run.record["corpus"]
+    if trained_on["hash"] != corpus.hash:
+        raise WrongTeacher(
+            f"{spec.arm.name}, seed {spec.seed}: run {key} of its teacher {teacher.arm.name} was trained on "
+            f"{trained_on['name']} and not on {corpus.name}: remove it, and run the same command again"
+        )
+    return store.taught(key, lambda: teach(run.model(), run.scaling(), teacher, corpus))

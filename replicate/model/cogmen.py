@@ -15,6 +15,7 @@ from torch_geometric.nn import RGCNConv, TransformerConv
 
 from replicate.model.banded import relational_convolution, windowed_attention
 from replicate.model.context import ContextExtractor
+from replicate.model.decoupler import Decoupler
 from replicate.model.graph import Band, Edges, build_band, dialogue_numbers, edge_list
 from replicate.model.rows import Rows, batch_norm, drop, linear
 
@@ -35,6 +36,7 @@ class ModelConfig:
         encoder_heads: None takes the released rule, see ``context.encoder_heads``.
         projected: leading columns of the input that a linear layer takes to ``hidden`` first (HuBERT); 0 for none.
         learn_projection: false keeps that layer as it was drawn, as the released code does.
+        decoupled: size of the shared and the private part that the classifier sees (DMD); 0 leaves the embedding whole.
     """
 
     width: int
@@ -51,6 +53,7 @@ class ModelConfig:
     encoder_heads: int | None = None
     projected: int = 0
     learn_projection: bool = True
+    decoupled: int = 0
 
     @property
     def encoder_width(self) -> int:
@@ -63,7 +66,7 @@ class Output(NamedTuple):
 
     Shapes:
         node: (N, hidden), the context extractor's output.
-        graph: (N, hidden * gnn_heads), after BatchNorm and leaky ReLU: the embedding that distillation matches.
+        graph: (N, hidden * gnn_heads), after BatchNorm and leaky ReLU: the embedding that distillation works on.
         log_prob: (N, classes).
     """
 
@@ -96,12 +99,12 @@ class Classifier(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.lin1 = nn.Linear(config.hidden * config.gnn_heads, config.hidden)
+        self.lin1 = nn.Linear(2 * config.decoupled or config.hidden * config.gnn_heads, config.hidden)
         self.lin2 = nn.Linear(config.hidden, config.classes)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, rows: Rows) -> Tensor:
-        """Log-probabilities (M, classes) of embeddings (M, hidden * heads)."""
+        """Log-probabilities (M, classes) of embeddings (M, hidden * heads), or of their two parts side by side."""
         hidden = drop(linear(x, self.lin1.weight, self.lin1.bias).relu(), self.dropout, rows.parts)
         logits = linear(hidden, self.lin2.weight, self.lin2.bias)
         return logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)  # also under autocast
@@ -123,6 +126,7 @@ class COGMEN(nn.Module):
             config.attend_padding,
         )
         self.gcn = GraphPart(config)
+        self.decoupler = Decoupler(config.hidden * config.gnn_heads, config.decoupled) if config.decoupled else None
         self.clf = Classifier(config)
         if config.projected:
             # Without a bias, so that padding stays zero.
@@ -197,4 +201,8 @@ class COGMEN(nn.Module):
         """Graph part and classifier on nodes (M, hidden) in rows."""
         rows = rows or Rows.one(0, len(node), node.device)
         embedding = self.gcn(node, graph, rows)
-        return Output(node, embedding, self.clf(embedding, rows))
+        features = embedding
+        if self.decoupler is not None:
+            parts = self.decoupler(embedding)
+            features = torch.cat([parts.shared, parts.private], -1)
+        return Output(node, embedding, self.clf(features, rows))

@@ -37,9 +37,12 @@ def facts(run: StoredRun, store: Store) -> Lines:
     """
     record = run.record
     arm, protocol, corpus = dict(record["arm"]), dict(record["protocol"]), record["corpus"]
-    arm_name, teacher, reading = arm.pop("name"), arm.pop("teacher"), protocol.pop("name")
+    arm_name, reading, method = arm.pop("name"), protocol.pop("name"), arm.pop("distillation", None)
+    taught = {arm.pop("teacher") is not None, bool(arm.pop("unimodal_teachers", ()))}
     lines: Lines = [("run", str(run.folder)), ("arm", arm_name), ("", _values(arm))]
-    for key, name, here in teachers(store, record) if teacher else []:
+    if method:
+        lines += [("learns by", _values({"method": method.pop("method")} | method))]
+    for key, name, here in teachers(store, record) if True in taught else []:
         lines.append(("teacher", f"{name}, run {key or 'unknown'}" + ("" if here else ", not in the store")))
     wrote = {name: record["versions"].get(name) for name in versions()}
     return [

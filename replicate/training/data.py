@@ -20,7 +20,8 @@ class Batch:
 
     Shapes:
         x: (B, L, width) float32; lengths: (B,) int64; speakers, labels: (B, L) int64, 0 on padding;
-        starts: (B,) int64, place of each dialogue's first utterance in its whole split, packed.
+        starts: (B,) int64, place of each dialogue's first utterance in its whole split, packed;
+        beside: (B, L, width'), what a model sees that learns beside a student, None without one.
     """
 
     x: Tensor
@@ -28,11 +29,12 @@ class Batch:
     speakers: Tensor
     labels: Tensor
     starts: Tensor
+    beside: Tensor | None = None
 
     @classmethod
-    def whole(cls, x: Tensor, lengths: Tensor, speakers: Tensor, labels: Tensor) -> Batch:
+    def whole(cls, x: Tensor, lengths: Tensor, speakers: Tensor, labels: Tensor, beside: Tensor | None = None) -> Batch:
         """A batch that is a whole split."""
-        return cls(x, lengths, speakers, labels, lengths.cumsum(0) - lengths)
+        return cls(x, lengths, speakers, labels, lengths.cumsum(0) - lengths, beside)
 
     @property
     def present(self) -> Tensor:
@@ -57,6 +59,7 @@ class Batch:
             self.speakers[chosen, :longest],
             self.labels[chosen, :longest],
             self.starts[chosen],
+            None if self.beside is None else self.beside[chosen, :longest],
         )
 
     def shuffled(self, size: int, draws: torch.Generator) -> list[Tensor]:
@@ -78,8 +81,8 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same on another device."""
-        tensors = (self.x, self.lengths, self.speakers, self.labels, self.starts)
-        return Batch(*(tensor.to(device) for tensor in tensors))
+        tensors = (self.x, self.lengths, self.speakers, self.labels, self.starts, self.beside)
+        return Batch(*(None if tensor is None else tensor.to(device) for tensor in tensors))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -137,16 +140,21 @@ def require(corpus: Corpus, streams: tuple[str, ...]) -> None:
         raise EmptyDialogue(f"corpus {corpus.name} has a single training utterance: BatchNorm needs two at least")
 
 
-def tensors(corpus: Corpus, split: Split, scaling: dict[str, Scale]) -> Batch:
-    """One split as a single padded batch, streams in the order of ``scaling``."""
+def tensors(corpus: Corpus, split: Split, scaling: dict[str, Scale], beside: dict[str, Scale] | None = None) -> Batch:
+    """One split as a single padded batch: streams in the order of ``scaling``, and those of ``beside`` on their own."""
     dialogues = corpus.split(split)
-    rows = [
-        np.concatenate([(dialogue.features[name] - s.mean) / s.deviation for name, s in scaling.items()], axis=1)
-        for dialogue in dialogues
-    ]
+
+    def features(scaling: dict[str, Scale]) -> Tensor:
+        rows = [
+            np.concatenate([(dialogue.features[name] - s.mean) / s.deviation for name, s in scaling.items()], axis=1)
+            for dialogue in dialogues
+        ]
+        return pad_sequence([torch.from_numpy(array) for array in rows], batch_first=True)
+
     return Batch.whole(
-        pad_sequence([torch.from_numpy(array) for array in rows], batch_first=True),
+        features(scaling),
         torch.tensor([len(dialogue) for dialogue in dialogues]),
         pad_sequence([torch.from_numpy(dialogue.speakers) for dialogue in dialogues], batch_first=True),
         pad_sequence([torch.from_numpy(dialogue.labels) for dialogue in dialogues], batch_first=True),
+        features(beside) if beside else None,
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,8 @@ from replicate.errors import Diverged
 from replicate.model.cogmen import COGMEN, ModelConfig, Output
 from replicate.rng import generator, seeded
 from replicate.training.data import Batch
-from replicate.training.distillation import Distillation
+from replicate.training.distillation.loss import Distillation
+from replicate.training.distillation.terms import Said, Taught
 from replicate.training.masking import draw_keep
 from replicate.training.metrics import weighted_f1
 from replicate.training.settings import Budget, RunSpec
@@ -22,31 +23,51 @@ from replicate.training.settings import Budget, RunSpec
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of a learning curve; dev values in the arm's ``select`` context."""
+    """One line of a learning curve; dev values in the arm's ``select`` context.
+
+    Attributes:
+        terms: of a student, means over the epoch of its losses, without their weights, and of what its method notes.
+    """
 
     epoch: int
     train_loss: float
     dev_loss: float
     dev_f1: float
     learning_rate: float
+    terms: dict[str, float] = field(default_factory=dict)
 
 
 class Learner:
     """A run from its initial weights on.
+
+    Args:
+        data: training and dev, as the run sees them.
+        taught: what the arm's frozen teachers say.
 
     Attributes:
         dropout: draws for dropout where several runs train as one.
         weights, best: of the epoch with the best dev F1 so far, and its number.
     """
 
-    def __init__(self, spec: RunSpec, config: ModelConfig, device: torch.device, teacher: Tensor | None) -> None:
+    def __init__(
+        self,
+        spec: RunSpec,
+        config: ModelConfig,
+        device: torch.device,
+        data: Mapping[str, Batch],
+        taught: Sequence[Taught] = (),
+    ) -> None:
         self.spec = spec
         with seeded(spec.seed, "weights"):
             self.model = COGMEN(config).to(device)
         self.distillation: Distillation | None = None
-        if teacher is not None:
-            width = config.hidden * config.gnn_heads
-            self.distillation = Distillation(spec, teacher, width, config.classes).to(device)
+        if spec.arm.method is not None:
+            beside, labels = None, (data["train"].packed_labels(), data["dev"].packed_labels())
+            if data["train"].beside is not None:
+                with seeded(spec.seed, "weights beside"):
+                    beside = COGMEN(replace(config, width=data["train"].beside.shape[-1], projected=0, decoupled=0))
+            on_device = [Taught(*(Said(*(x.to(device) for x in said)) for said in each)) for each in taught]
+            self.distillation = Distillation(spec, self.model, on_device, labels, beside).to(device)
         modules = [self.model, *([self.distillation] if self.distillation else [])]
         self.optimizer = make_optimizer(modules, spec.budget)
         self.schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(self.optimizer, "min")
@@ -67,11 +88,11 @@ class Learner:
             return torch.ones(*shape, sum(widths.values()))
         return draw_keep(self.spec.protocol.masking, *shape, widths, self.masks).expand(*shape, -1)
 
-    def loss(self, output: Output, labels: Tensor, rows: Tensor) -> Tensor:
-        """The loss of a batch; see ``Distillation``."""
+    def loss(self, output: Output, labels: Tensor, rows: Tensor, batch: Batch) -> Tensor:
+        """The loss of utterances, packed; ``batch`` holds them and maybe other runs'. See ``Distillation``."""
         if self.distillation is None:
             return F.nll_loss(output.log_prob, labels)
-        loss: Tensor = self.distillation(output, labels, rows)
+        loss: Tensor = self.distillation(output, labels, rows, batch)
         return loss
 
     def judge(self, number: int, train_loss: float, log_prob: Tensor, labels: Tensor) -> Epoch:
@@ -86,6 +107,7 @@ class Learner:
             float(F.nll_loss(log_prob, labels)),
             weighted_f1(labels.cpu(), log_prob.cpu()),
             self.optimizer.param_groups[0]["lr"],
+            self.distillation.logged() if self.distillation else {},
         )
         if not math.isfinite(epoch.train_loss + epoch.dev_loss):
             raise Diverged(

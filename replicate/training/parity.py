@@ -35,7 +35,7 @@ from replicate.model.graph import Edges, edge_list
 from replicate.model.original import load_original
 from replicate.rng import deterministic
 from replicate.training.data import Batch
-from replicate.training.distillation import triplet_loss
+from replicate.training.distillation.triplet import triplet_loss
 from replicate.training.learner import make_optimizer
 from replicate.training.settings import Budget
 

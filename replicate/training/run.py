@@ -19,9 +19,11 @@ from replicate.model.rows import Rows
 from replicate.model.stack import hand_out, stack
 from replicate.rng import deterministic, seeded
 from replicate.training.data import Batch, Scale, scales, tensors
+from replicate.training.distillation.terms import Said, Taught
 from replicate.training.hubert import arranged
 from replicate.training.learner import Epoch, Learner
 from replicate.training.masking import keep_seen
+from replicate.training.methods import Dmd
 from replicate.training.settings import Arm, RunSpec
 
 
@@ -47,18 +49,19 @@ def train(
     corpus: Corpus,
     device: str = "cpu",
     on_epoch: Callable[[Epoch], None] | None = None,
-    teacher: Tensor | None = None,
+    taught: Sequence[Taught] = (),
 ) -> RunResult:
     """Train one arm and predict every split in every context of the arm, at the epoch with the best dev F1.
 
-    ``on_epoch`` is called after every epoch; an exception from it ends the run. ``teacher`` are the embeddings
-    that ``embed`` gives for the arm's teacher.
+    ``on_epoch`` is called after every epoch; an exception from it ends the run. ``taught`` is what ``teach``
+    gives for each of the arm's teachers.
 
     Raises:
-        MissingStream: the corpus lacks a stream or a split. Diverged: the loss is no number.
+        MissingStream: the corpus lacks a stream or a split. Diverged: the loss is no number. WrongTeacher: one speaks
+        of another corpus.
     """
     listen = None if on_epoch is None else lambda _, epoch: on_epoch(epoch)
-    return train_together([spec], corpus, device, listen, None if teacher is None else [teacher])[0]
+    return train_together([spec], corpus, device, listen, [taught])[0]
 
 
 def train_together(
@@ -66,7 +69,7 @@ def train_together(
     corpus: Corpus,
     device: str = "cpu",
     on_epoch: Callable[[RunSpec, Epoch], None] | None = None,
-    teachers: Sequence[Tensor] | None = None,
+    taught: Sequence[Sequence[Taught]] = (),
 ) -> list[RunResult]:
     """Train runs that differ in their seeds alone as one program; see ``train``. A single one has no axis of runs.
 
@@ -79,17 +82,17 @@ def train_together(
     first, arm = specs[0], specs[0].arm
     if any(replace(spec, seed=first.seed) != first for spec in specs):
         raise ValueError("only runs that differ in their seeds alone train together")
-    if (arm.teacher is None) != (teachers is None):
-        raise ValueError(f"{arm.name}: a student needs its teacher's embeddings, and nobody else does")
+    taught = taught or [()] * len(specs)
+    if any(len(each) != len(arm.teachers) for each in taught):
+        raise ValueError(f"{arm.name}: a student needs what each of its teachers says, and nobody else does")
     corpus = arranged(corpus, arm, first.protocol)
     with deterministic():
         scaling = scales(corpus, arm.streams)
         place = torch.device(device)
-        data: dict[str, Batch] = {split: tensors(corpus, split, scaling).to(place) for split in SPLITS}
+        beside = scales(corpus, arm.beside)
+        data: dict[str, Batch] = {split: tensors(corpus, split, scaling, beside).to(place) for split in SPLITS}
         config = model_config(first, corpus)
-        learners = [
-            Learner(spec, config, place, None if teachers is None else teachers[i]) for i, spec in enumerate(specs)
-        ]
+        learners = [Learner(spec, config, place, data, each) for spec, each in zip(specs, taught, strict=True)]
         with seeded(first.seed, "dropout"):
             _fit(learners, data, corpus, on_epoch)
         found = []
@@ -134,37 +137,49 @@ def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
         # The audio stream is the first of an arm's streams.
         projected=corpus.widths["hubert"] if projected else 0,
         learn_projection=protocol.hubert.projection == "learned",
+        decoupled=arm.method.space if isinstance(arm.method, Dmd) else 0,
     )
+
+
+def teach(model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus) -> Taught:
+    """What a trained model says of the utterances of training and dev in the context it was trained on."""
+    return Taught(*(_say(model, scaling, spec, corpus, split, spec.arm.train) for split in ("train", "dev")))
 
 
 def embed(
     model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus, split: Split = "train", context: str = ""
 ) -> Tensor:
     """Embeddings (N, hidden * heads) of a split, packed, in eval mode; ``context`` is what the arm was trained on."""
+    return _say(model, scaling, spec, corpus, split, context or spec.arm.train).embedding
+
+
+def _say(model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus, split: Split, context: str) -> Said:
     data = tensors(arranged(corpus, spec.arm, spec.protocol), split, scaling)
     with deterministic():
-        return _infer(model, data, spec.arm, context or spec.arm.train, corpus, spec.budget.batch, "graph")[0]
+        output = _infer(model, data, spec.arm, context, corpus, spec.budget.batch)[0]
+    return Said(output.graph, output.log_prob)
 
 
 def predict(model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int = 32) -> Tensor:
     """Log-probabilities (N, classes) of a split as seen in ``context``, in eval mode."""
-    return _infer(model, data, arm, context, corpus, size, "log_prob")[0]
+    return _infer(model, data, arm, context, corpus, size)[0].log_prob
 
 
 @torch.no_grad()
 def _infer(
-    model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int, what: str, runs: int = 1
-) -> list[Tensor]:
-    """One field of the model's output for a whole split, by each of its runs."""
+    model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int, runs: int = 1
+) -> list[Output]:
+    """The model's output for a whole split, by each of its runs."""
     model.eval()
     keep = keep_seen(_widths(arm, model.config, corpus), arm.seen(context)).to(data.x.device)
-    parts = []
+    parts: list[list[Output]] = [[] for _ in range(runs)]
     for chosen in data.in_order(size):
         batch = data.take(chosen.repeat(runs))
         rows = None if runs == 1 else Rows.several(batch.lengths, [len(chosen)] * runs)
         output = model(batch.x, batch.lengths, batch.speakers, keep=keep, rows=rows)
-        parts.append(getattr(output, what).chunk(runs))
-    return [torch.cat(part) for part in zip(*parts, strict=True)]
+        for run, piece in zip(parts, zip(*(field.chunk(runs) for field in output), strict=True), strict=True):
+            run.append(Output(*piece))
+    return [Output(*map(torch.cat, zip(*run, strict=True))) for run in parts]
 
 
 def _widths(arm: Arm, config: ModelConfig, corpus: Corpus) -> dict[str, int]:
@@ -196,9 +211,9 @@ def _fit(
                 losses[i].append(loss)
         if not alone:
             whole.eval()
-        predicted = _infer(whole, data["dev"], arm, arm.select, corpus, budget.batch, "log_prob", len(learners))
-        for learner, log_prob, values in zip(learners, predicted, losses, strict=True):
-            epoch = learner.judge(number, float(torch.stack(values).mean()), log_prob, dev_labels)
+        predicted = _infer(whole, data["dev"], arm, arm.select, corpus, budget.batch, len(learners))
+        for learner, output, values in zip(learners, predicted, losses, strict=True):
+            epoch = learner.judge(number, float(torch.stack(values).mean()), output.log_prob, dev_labels)
             if on_epoch is not None:
                 on_epoch(learner.spec, epoch)
 
@@ -225,7 +240,7 @@ def _step(
     counts = list(rows.counts) if rows else [len(output.log_prob)]
     pieces = zip(*(t.split(counts) for t in (*output, batch.packed_labels(), batch.packed_rows())), strict=True)
     losses = {
-        learner: learner.loss(Output(*piece[:3]), *piece[3:])
+        learner: learner.loss(Output(*piece[:3]), piece[3], piece[4], batch)
         for learner, piece, one in zip(learners, pieces, step, strict=True)
         if one is not None
     }

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from replicate.training.methods import Dmd, DmdOnline, Method
+from replicate.training.methods import Triplet as TripletMethod
+
 # Streams that each context sees. A context that a model was not trained on keeps the model's width: what is
 # not seen is zero.
 CONTEXTS: dict[str, tuple[str, ...]] = {"A": ("audio",), "V": ("visual",), "AV": ("audio", "visual")}
@@ -72,8 +75,9 @@ class Arm:
         select: context whose dev F1 picks the epoch.
         masked: whether training draws masks.
         audio: stream that is heard: "audio" (openSMILE-like) or "hubert".
-        teacher: arm whose embeddings this one learns from; the teacher sees all it was trained on.
-        triplet_weight, nll_weight: of the two losses of distillation; without a teacher there is one loss.
+        teacher: arm that this one learns from; the teacher sees all it was trained on.
+        unimodal_teachers: further ones, for methods that take several; ``teacher`` is then the joint one.
+        distillation: how it learns from them; the paper's method where a teacher is all that is said.
     """
 
     name: str
@@ -83,8 +87,8 @@ class Arm:
     masked: bool = False
     audio: str = "audio"
     teacher: Arm | None = None
-    triplet_weight: float = 1.0
-    nll_weight: float = 1.0
+    unimodal_teachers: tuple[Arm, ...] = ()
+    distillation: Method | None = None
     context_layers: int = 2
     gnn_heads: int = 7
     window: tuple[int, int] = (5, 5)
@@ -100,9 +104,31 @@ class Arm:
         return tuple(self.audio if name == "audio" else name for name in CONTEXTS[context])
 
     @property
+    def teachers(self) -> tuple[Arm, ...]:
+        """All arms that this one learns from, the joint one first."""
+        return (*([self.teacher] if self.teacher else []), *self.unimodal_teachers)
+
+    @property
+    def method(self) -> Method | None:
+        """How the arm learns from teachers; None without any, and without one that learns beside it."""
+        if isinstance(self.distillation, DmdOnline):
+            return self.distillation
+        return (self.distillation or TripletMethod()) if self.teacher else None
+
+    @property
     def lineage(self) -> tuple[Arm, ...]:
-        """The arm, its teacher, the teacher's teacher, and so on."""
-        return (self, *(self.teacher.lineage if self.teacher else ()))
+        """The arm, its teachers, the teachers' teachers, and so on."""
+        return (self, *(arm for teacher in self.teachers for arm in teacher.lineage))
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Streams of a model that learns beside this one; they are not in this one's input."""
+        return ("visual",) if isinstance(self.distillation, DmdOnline) else ()
+
+    @property
+    def stackable(self) -> bool:
+        """Whether several seeds can train as one program."""
+        return not isinstance(self.distillation, Dmd)
 
 
 @dataclass(frozen=True)
@@ -137,9 +163,9 @@ class RunSpec:
     together: tuple[int, ...] = ()
 
     @property
-    def teacher(self) -> RunSpec | None:
-        """The run that has to be finished before this one."""
-        return None if self.arm.teacher is None else replace(self, arm=self.arm.teacher)
+    def teachers(self) -> tuple[RunSpec, ...]:
+        """The runs that have to be finished before this one, the joint teacher's first."""
+        return tuple(replace(self, arm=arm) for arm in self.arm.teachers)
 
     def companions(self) -> list[RunSpec]:
         """The runs that train as one program with this one, itself among them."""

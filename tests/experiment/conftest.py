@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import Tensor
 
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.experiment import definitions, tomlfile
 from replicate.experiment.keys import run_key
 from replicate.experiment.store import Store
 from replicate.experiment.tasks import Task, graph
+from replicate.training.distillation.terms import Said, Taught
 from replicate.training.run import RunResult, train
 from replicate.training.settings import Arm, Budget, Protocol, RunSpec
 
@@ -102,3 +104,8 @@ def edit(tables_folder: Path) -> Callable[[str, str, str], None]:
         path.write_text(content.replace(old, new, 1), encoding="utf-8")
 
     return replace_part
+
+
+def taught(embedding: Tensor) -> Taught:
+    """What a teacher with these embeddings says; every part of it differs."""
+    return Taught(Said(embedding, embedding - 1), Said(embedding[:1] + 1, embedding[:1] - 2))

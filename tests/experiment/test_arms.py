@@ -95,7 +95,8 @@ def test_students_and_teachers_of_the_paper():
     assert {arm.window for name, arm in found.items() if "disjoint" in name} == {(0, 0)}
     assert {arm.window for name, arm in found.items() if "disjoint" not in name} == {(5, 5)}
     assert all((arm.audio == "hubert") == name.startswith("HuBERT") for name, arm in found.items())
-    assert all(arm.triplet_weight == arm.nll_weight == 1 for arm in found.values())
+    weights = {(arm.method.triplet_weight, arm.method.nll_weight) for arm in found.values() if arm.method}
+    assert weights == {(1, 1)}
 
 
 @pytest.mark.parametrize(
@@ -118,10 +119,13 @@ def test_students_and_teachers_of_the_paper():
         ('[s]\nlike = "base"\nwindow = [-1, 5]\n', ["[s]", "window from 0"]),
         ('[s]\nlike = "base"\ndropout = 1.0\n', ["[s]", "dropout"]),
         ('[s]\nlike = "base"\ndropout = nan\n', ["[s]", "dropout"]),
-        ('[s]\nlike = "base"\ntriplet_weight = -1\n', ["[s]", "triplet_weight"]),
-        ('[s]\nlike = "base"\ntriplet_weight = 0\nnll_weight = 0\n', ["[s]", "not both 0"]),
-        ('[s]\nlike = "base"\nnll_weight = nan\n', ["[s]", "nll_weight"]),
-        ('[s]\nlike = "base"\nnll_weight = inf\n', ["[s]", "nll_weight"]),
+        ('[s]\nlike = "base"\nteacher = "base"\ndistillation = { triplet_weight = -1 }\n', ["[s]", "triplet_weight"]),
+        (
+            '[s]\nlike = "base"\nteacher = "base"\ndistillation = { triplet_weight = 0, nll_weight = 0 }\n',
+            ["[s]", "not all be 0"],
+        ),
+        ('[s]\nlike = "base"\nteacher = "base"\ndistillation = { nll_weight = nan }\n', ["[s]", "nll_weight"]),
+        ('[s]\nlike = "base"\nteacher = "base"\ndistillation = { nll_weight = inf }\n', ["[s]", "nll_weight"]),
         ('[s]\nlike = "base"\ncontexts = ["A"]\n', ["[s]", "select = 'AV'", "contexts"]),
         ('[s]\nlike = "base"\ntrain = "A"\n', ["[s]", "context AV", "A lacks"]),
         ('[s]\ntrain = "A"\n', ["[s]", "missing"]),

@@ -126,7 +126,7 @@ def test_a_value_that_is_listed_twice_is_one_point(write):
         ("COGMEN-A", "dropout = [[0.3]]", "no single value"),
         ("COGMEN-A", "dropout = [1.5]", "dropout from 0 to below 1"),
         ("COGMEN-A", "dropout = ['high']", "dropout"),
-        ("COGMEN-A", "triplet_weight = [2.0]", "no teacher"),
+        ("COGMEN-A", '"distillation.triplet_weight" = [2.0]', "no teacher"),
         ("COGMEN-A", "'masking.length' = [3]", "not masked"),
         ("COGMEN-Mask", "masking = [{ none = 0.5 }]", "sum to 1"),
         ("COGMEN-Mask", "masking = [0.5]", "no section"),
@@ -135,7 +135,7 @@ def test_a_value_that_is_listed_twice_is_one_point(write):
         ("COGMEN-Mask", "'masking.length' = [1.5]", "masking.length"),
         ("COGMEN-Mask", "masking = [{ length = 2 }]\n'masking.length' = [3]", "masking.length is listed by two keys"),
         ("Student-A", "gnn_heads = [9]", "Teacher-AV, which has 7"),
-        ("Student-A", "triplet_weight = [0.0]\nnll_weight = [0.0]", "not both 0"),
+        ("Student-A", '"distillation.triplet_weight" = [0.0]\n"distillation.nll_weight" = [0.0]', "not all be 0"),
     ],
 )
 def test_a_mistake_in_a_grid_is_named(write, arm, content, named):

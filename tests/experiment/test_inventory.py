@@ -13,7 +13,7 @@ from replicate.experiment import store as store_module
 from replicate.experiment.store import CHECKPOINT, EMBEDDINGS, PREDICTIONS, RECORD
 from replicate.training.settings import Arm
 
-from .conftest import SPEC, seeds
+from .conftest import SPEC, seeds, taught
 from .planted import put
 
 KEY = "0123456789abcdef0123"
@@ -127,7 +127,7 @@ def test_teachers_are_followed_through_the_store(store, corpus):
     assert lineage() == [(keys[1], "second", True), (keys[0], "first", False)]
     shutil.rmtree(store.root / keys[1])
     assert lineage() == [(keys[1], "second", False), ("", "first", False)]
-    assert inventory.teachers(store, {"arm": {"teacher": None}, "teacher_run": None}) == []
+    assert inventory.teachers(store, {"arm": {"teacher": None}, "teacher_runs": []}) == []
 
 
 def test_damage_names_the_file(store, corpus):
@@ -140,7 +140,7 @@ def test_damage_names_the_file(store, corpus):
 
 def test_embeddings_are_hashed(store):
     assert not store.embeddings_intact(KEY)
-    store.embeddings(KEY, lambda: torch.ones(2, 3))
+    store.taught(KEY, lambda: taught(torch.ones(2, 3)))
     assert inventory.embedded(store) == [KEY] and store.embeddings_intact(KEY)
     path = store.root / EMBEDDINGS / f"{KEY}.safetensors"
     content = bytearray(path.read_bytes())

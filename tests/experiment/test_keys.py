@@ -9,6 +9,7 @@ import torch_geometric
 import replicate
 from replicate.experiment import definitions, keys
 from replicate.experiment.keys import code_version, run_key
+from replicate.training.methods import METHODS, Triplet
 from replicate.training.settings import Arm, Budget, Hubert, Masking, Protocol
 
 from .conftest import SPEC, TEACHER
@@ -18,7 +19,7 @@ MASKED = replace(SPEC, arm=replace(SPEC.arm, train="AV", masked=True))
 STUDENT = replace(SPEC, arm=STUDENT_ARM)
 HUBERT = replace(SPEC, arm=replace(SPEC.arm, audio="hubert"))
 
-OF_STUDENTS = ("teacher", "triplet_weight", "nll_weight")
+OF_STUDENTS = ("teacher", "unimodal_teachers", "distillation")
 
 
 def key(spec, corpus, device="cpu"):
@@ -59,10 +60,19 @@ def test_every_knob_of_a_teacher_decides_the_key_of_its_student(corpus, field):
 
 
 def test_a_teacher_and_the_weights_of_the_losses_decide_the_key_of_students_alone(corpus):
-    alone, weights = key(SPEC, corpus), ({"triplet_weight": 0.5}, {"nll_weight": 0.5})
+    alone, weights = (
+        key(SPEC, corpus),
+        [{"distillation": Triplet(**w)} for w in ({"triplet_weight": 0.5}, {"nll_weight": 0.5})],
+    )
     students = {key(replace(STUDENT, arm=replace(STUDENT.arm, **moved)), corpus) for moved in ({}, *weights)}
     assert len(students | {alone}) == 4
     assert {key(replace(SPEC, arm=replace(SPEC.arm, **moved)), corpus) for moved in weights} == {alone}
+    students = [replace(STUDENT, arm=replace(STUDENT.arm, distillation=method())) for method in METHODS.values()]
+    assert len({key(spec, corpus) for spec in students} | {alone}) == 1 + len(METHODS)
+    # A second teacher matters, and what it is.
+    for further in (TEACHER, replace(TEACHER, dropout=0.3)):
+        students.append(replace(STUDENT, arm=replace(STUDENT.arm, unimodal_teachers=(further,))))
+    assert len({key(spec, corpus) for spec in students}) == len(METHODS) + 2
     # Of a teacher they do not matter either.
     for moved in weights:
         same = replace(STUDENT, arm=replace(STUDENT.arm, teacher=replace(TEACHER, **moved)))
@@ -86,7 +96,7 @@ def test_padding_decides_the_key_of_every_arm(corpus):
 
 def test_the_form_of_the_triplet_decides_the_key_of_students_alone(corpus):
     assert key(turned(STUDENT, triplet="n-way"), corpus) != key(STUDENT, corpus)
-    for spec in (SPEC, MASKED, HUBERT, STUDENT.teacher):
+    for spec in (SPEC, MASKED, HUBERT, STUDENT.teachers[0]):
         assert key(turned(spec, triplet="n-way"), corpus) == key(spec, corpus)
 
 
@@ -150,7 +160,7 @@ def test_a_knob_turned_to_where_it_stands_is_no_other_run(corpus):
         ("experiment/keys.py", "[:20]", "[:21]", True),
         ("model/graph.py", "BLOCK = 16", "BLOCK = 32", False),
         ("training/learner.py", '"min")', '"max")', False),
-        ("training/distillation.py", "MARGIN = 1.0", "MARGIN = 2.0", False),
+        ("training/distillation/triplet.py", "MARGIN = 1.0", "MARGIN = 2.0", False),
         ("training/hubert.py", "reversed(range(speakers))", "range(speakers)", False),
         ("rng.py", ">> 1", ">> 2", False),
     ],

@@ -10,7 +10,7 @@ from replicate.experiment import prune
 from replicate.experiment.prune import Removal
 from replicate.experiment.store import CHECKPOINT, EMBEDDINGS, LOCKS, RECORD
 
-from .conftest import SPEC, seeds
+from .conftest import SPEC, seeds, taught
 from .planted import put
 
 KEY = "0123456789abcdef0123"
@@ -35,7 +35,7 @@ def carry_out(store, **how):
 
 
 def embed(store, key):
-    store.embeddings(key, lambda: torch.ones(2, 3))
+    store.taught(key, lambda: taught(torch.ones(2, 3)))
     return store.root / EMBEDDINGS / f"{key}.safetensors"
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from replicate.errors import CorruptRun, Diverged, MissingDevice, WorkerDied
 from replicate.experiment import schedule, work
@@ -75,9 +76,9 @@ def test_two_processes_give_the_same_bits_as_one(undisturbed, corpus, store):
         (task.spec.seed, task.spec.arm.name, epoch) for task in tasks for epoch in (1, 2)
     )
     for task in tasks:
-        if task.teacher is not None:
+        for teacher in task.teachers:
             first = next(i for i, p in enumerate(news) if p.task.key == task.key)
-            assert task.teacher in [p.task.key for p in news[:first] if p.epoch is None]
+            assert teacher in [p.task.key for p in news[:first] if p.epoch is None]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
@@ -112,37 +113,37 @@ def test_the_listener_hears_every_epoch_and_every_finished_run(store, corpus):
 def test_a_student_comes_after_its_teacher_and_says_who_it_was(undisturbed, corpus):
     for task in listed(FAMILY, corpus):
         record = undisturbed.get(task.key).record
-        assert record["teacher_run"] == task.teacher
-        assert (record["arm"]["teacher"] or {}).get("name") == ("teacher" if task.teacher else None)
+        assert record["teacher_runs"] == list(task.teachers)
+        assert (record["arm"]["teacher"] or {}).get("name") == ("teacher" if task.teachers else None)
 
 
 def test_a_student_learns_from_the_teacher_of_its_own_seed(undisturbed, corpus, store, monkeypatch):
     asked = []
     original = work.train_together
 
-    def train(specs, corpus, device, on_epoch, teachers):
+    def train(specs, corpus, device, on_epoch, taught):
         (spec,) = specs
-        asked.append((spec.arm.name, spec.seed, None if teachers is None else teachers[0].clone()))
-        return original(specs, corpus, device, on_epoch, teachers)
+        asked.append((spec.arm.name, spec.seed, [said.train.embedding.clone() for said in taught[0]]))
+        return original(specs, corpus, device, on_epoch, taught)
 
     monkeypatch.setattr(work, "train_together", train)
     run(store, corpus, FAMILY)
     for name, seed, embeddings in asked:
         if name in ("teacher", "speech"):
-            assert embeddings is None
+            assert embeddings == []
             continue
         teacher = of(TEACHER, seed)
         (task,) = listed([teacher], corpus)
         stored = undisturbed.get(task.key)
-        expected = work.embed(stored.model(), stored.scaling(), teacher, corpus)
-        assert embeddings.equal(expected)
+        expected = work.teach(stored.model(), stored.scaling(), teacher, corpus).train.embedding
+        assert torch.equal(embeddings[0], expected)
     assert len(asked) == 8
 
 
 def test_embeddings_are_computed_once_for_all_students_of_a_teacher(store, corpus, monkeypatch):
     computed = []
-    original = work.embed
-    monkeypatch.setattr(work, "embed", lambda *a: computed.append(a[2].seed) or original(*a))
+    original = work.teach
+    monkeypatch.setattr(work, "teach", lambda *a: computed.append(a[2].seed) or original(*a))
     run(store, corpus, FAMILY)
     assert computed == [24, 25]
     # Another student that comes later finds them.
@@ -152,7 +153,7 @@ def test_embeddings_are_computed_once_for_all_students_of_a_teacher(store, corpu
 
 
 def test_nobody_computes_embeddings_for_arms_alone(store, corpus, monkeypatch):
-    monkeypatch.setattr(work, "embed", lambda *a: pytest.fail("no student asked"))
+    monkeypatch.setattr(work, "teach", lambda *a: pytest.fail("no student asked"))
     run(store, corpus, [of(TEACHER), SPEC])
     assert not (store.root / EMBEDDINGS).exists()
 
@@ -291,7 +292,7 @@ def test_a_run_whose_process_died_is_trained_here(store, corpus, held):
 def test_students_wait_for_a_teacher_that_another_process_trains(undisturbed, store, corpus, held):
     specs = [of(STUDENT), SPEC]
     teacher, student, alone = listed(specs, corpus)
-    assert (teacher.key, alone.spec) == (student.teacher, SPEC)
+    assert (teacher.key, alone.spec) == (student.teachers[0], SPEC)
     other = held(teacher.key)
     news: list[Progress] = []
 

@@ -16,12 +16,13 @@ from replicate.experiment.keys import run_key, versions
 from replicate.experiment.store import EMBEDDINGS, Store
 from replicate.experiment.stored import CHECKPOINT, PREDICTIONS, RECORD
 from replicate.training.data import scales, tensors
+from replicate.training.distillation.terms import Taught
 from replicate.training.hubert import arranged
 from replicate.training.metrics import weighted_f1
 from replicate.training.run import predict, train
 from replicate.training.settings import Hubert
 
-from .conftest import SPEC, STUDENT
+from .conftest import SPEC, STUDENT, taught
 
 
 def test_what_is_put_is_what_is_got(store, stored, corpus, result):
@@ -176,7 +177,7 @@ def test_missing_names_what_is_not_there_and_what_is_damaged(store, stored):
 def test_a_run_that_is_removed_takes_its_embeddings_along(store, stored):
     other = "0" * 20
     for key in (stored.name, other):
-        store.embeddings(key, lambda: torch.ones(2, 2))
+        store.taught(key, lambda: taught(torch.ones(2, 2)))
     store.remove(stored.name)
     assert store.get(stored.name) is None and store.keys() == []
     assert [path.stem for path in (store.root / EMBEDDINGS).iterdir()] == [other]
@@ -187,26 +188,31 @@ def test_a_run_that_is_removed_takes_its_embeddings_along(store, stored):
 def test_embeddings_are_computed_once(store):
     def compute():
         asked.append(1)
-        return torch.arange(6.0).view(2, 3)
+        return taught(torch.arange(6.0).view(2, 3))
 
     asked: list[int] = []
     store.root.mkdir()
     for _ in range(3):
-        assert store.embeddings("teacher", compute).tolist() == [[0, 1, 2], [3, 4, 5]]
+        found = store.taught("teacher", compute)
+        assert found.train.embedding.tolist() == [[0, 1, 2], [3, 4, 5]]
+        assert found.train.log_prob.tolist() == [[-1, 0, 1], [2, 3, 4]]
+        assert (found.dev.embedding.tolist(), found.dev.log_prob.tolist()) == ([[1, 2, 3]], [[-2, -1, 0]])
     assert len(asked) == 1 and store.embeddings_intact("teacher")
-    assert store.embeddings("another", lambda: torch.zeros(1)).tolist() == [0] and len(asked) == 1
+    assert (
+        store.taught("another", lambda: taught(torch.zeros(1, 1))).train.embedding.tolist() == [[0]] and len(asked) == 1
+    )
 
 
 @pytest.mark.parametrize("place", [0, 0.5, 0.999])
 def test_damaged_embeddings_are_computed_again(store, place):
     store.root.mkdir()
-    store.embeddings("teacher", lambda: torch.ones(2, 3))
+    store.taught("teacher", lambda: taught(torch.ones(2, 3)))
     path = store.root / EMBEDDINGS / "teacher.safetensors"
     content = bytearray(path.read_bytes())
     content[int(place * len(content))] ^= 1
     path.write_bytes(content)
     assert not store.embeddings_intact("teacher")
-    assert store.embeddings("teacher", lambda: torch.ones(2, 3) * 2).tolist() == [[2] * 3] * 2
+    assert store.taught("teacher", lambda: taught(torch.ones(2, 3) * 2)).train.embedding.tolist() == [[2] * 3] * 2
     assert store.embeddings_intact("teacher")
 
 
@@ -214,23 +220,23 @@ def test_several_students_at_once_wait_for_one_computation(store):
     def compute():
         asked.append(1)
         time.sleep(0.2)
-        return torch.ones(2)
+        return taught(torch.ones(2, 1))
 
     asked: list[int] = []
     store.root.mkdir()
-    found: list[torch.Tensor] = []
-    threads = [threading.Thread(target=lambda: found.append(store.embeddings("t", compute))) for _ in range(4)]
+    found: list[Taught] = []
+    threads = [threading.Thread(target=lambda: found.append(store.taught("t", compute))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(asked) == 1 and [tensor.tolist() for tensor in found] == [[1, 1]] * 4
+    assert len(asked) == 1 and [said.train.embedding.tolist() for said in found] == [[[1], [1]]] * 4
 
 
 def test_embeddings_that_could_not_be_computed_leave_nothing(store):
     store.root.mkdir()
     with pytest.raises(KeyboardInterrupt):
-        store.embeddings("teacher", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        store.taught("teacher", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
     assert not list(store.root.glob(f"{EMBEDDINGS}/*")) and not store.embeddings_intact("teacher")
 
 
@@ -259,10 +265,10 @@ def test_a_lock_that_cannot_be_made_is_named(tmp_path):
 def test_a_student_names_the_run_of_its_teacher(store, corpus, result):
     spec = replace(SPEC, arm=STUDENT)
     store.put("student", spec, corpus, "cpu", result)
-    assert store.record("student")["teacher_run"] == run_key(spec.teacher, corpus, "cpu")
+    assert store.record("student")["teacher_runs"] == [run_key(spec.teachers[0], corpus, "cpu")]
     assert store.record("student")["arm"]["teacher"]["name"] == "teacher"
     store.put("alone", SPEC, corpus, "cpu", result)
-    assert store.record("alone")["teacher_run"] is None
+    assert store.record("alone")["teacher_runs"] == []
 
 
 def test_predictions_stand_beside_the_labels_they_were_judged_by(store, corpus):

@@ -106,7 +106,7 @@ def test_students_come_after_their_teachers_which_are_shared(tmp_path):
     assert names.count("Teacher-AV") == 2 and len(names) == 2 + 2 * 5
     keys = list(sweep.tasks)
     for task in sweep.tasks.values():
-        assert task.teacher is None or keys.index(task.teacher) < keys.index(task.key)
+        assert all(keys.index(teacher) < keys.index(task.key) for teacher in task.teachers)
 
 
 def test_what_is_finished_is_not_trained_again(tmp_path, monkeypatch):

@@ -32,7 +32,7 @@ def test_a_teacher_comes_before_its_student_unasked():
     tasks = listed(of(STUDENT))
     assert names(tasks) == ["teacher, seed 24", "student, seed 24"]
     teacher, student = tasks.values()
-    assert (teacher.teacher, student.teacher) == (None, teacher.key)
+    assert (teacher.teachers, student.teachers) == ((), (teacher.key,))
     assert teacher.spec == of(TEACHER) and student.spec == of(STUDENT)
     assert list(tasks) == [teacher.key, student.key] == [run_key(t.spec, CORPUS, "cpu") for t in (teacher, student)]
     assert {task.corpus for task in tasks.values()} == {CORPUS.hash}
@@ -58,14 +58,14 @@ def test_every_run_is_there_once_and_in_the_order_it_was_wanted(arms, expected):
 def test_every_seed_has_a_teacher_of_its_own():
     tasks = listed(of(STUDENT, 25), of(STUDENT, 24))
     assert names(tasks) == ["teacher, seed 25", "student, seed 25", "teacher, seed 24", "student, seed 24"]
-    assert [tasks[task.teacher].spec.seed for task in tasks.values() if task.teacher] == [25, 24]
+    assert [tasks[key].spec.seed for task in tasks.values() for key in task.teachers] == [25, 24]
 
 
 def test_every_corpus_has_a_teacher_of_its_own():
     other = replace(CORPUS, standardise=False)
     tasks = graph([(of(STUDENT), CORPUS), (of(STUDENT), other)], "cpu")
     assert len(tasks) == 4 and [task.corpus for task in tasks.values()] == [CORPUS.hash] * 2 + [other.hash] * 2
-    assert all(tasks[task.teacher].corpus == task.corpus for task in tasks.values() if task.teacher)
+    assert all(tasks[key].corpus == task.corpus for task in tasks.values() for key in task.teachers)
 
 
 def test_the_device_is_part_of_the_key():
@@ -97,8 +97,8 @@ def test_no_student_is_ever_before_its_teacher(wanted):
     tasks = listed(*(of(arm, seed) for arm, seed in wanted))
     seen = set()
     for key, task in tasks.items():
-        assert key == task.key and (task.teacher is None or task.teacher in seen)
-        assert (task.teacher is None) == (task.spec.arm.teacher is None)
+        assert key == task.key and seen.issuperset(task.teachers)
+        assert len(task.teachers) == len(task.spec.arm.teachers)
         seen.add(key)
     needed = {(each.name, seed) for arm, seed in wanted for each in arm.lineage}
     assert sorted((task.spec.arm.name, task.spec.seed) for task in tasks.values()) == sorted(needed)
@@ -155,7 +155,7 @@ def test_shares_hold_every_task_once_and_what_hangs_together(parts, stacked):
     assert sorted(task.key for one in shares for task in one) == sorted(task.key for task in tasks)
     for one in shares:
         keys = {task.key for task in one}
-        assert all(task.teacher is None or task.teacher in keys for task in one)
+        assert all(keys.issuperset(task.teachers) for task in one)
         assert stacked is False or all(sum(other.spec.arm == task.spec.arm for other in one) == 3 for task in one)
         # In the order of the whole list, so that teachers come first.
         assert one == [task for task in tasks if task.key in keys]

@@ -43,7 +43,7 @@ def test_every_run_of_a_stack_is_told_and_stored(whole, corpus):
     for task in listed(stack(), corpus):
         record = store.get(task.key).record
         assert (record["together"], record["seed"]) == (list(SEEDS), task.spec.seed)
-        assert record["teacher_run"] == task.teacher
+        assert record["teacher_runs"] == list(task.teachers)
 
 
 def test_a_stack_gives_what_its_runs_give_alone(whole, corpus, store):

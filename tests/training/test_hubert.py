@@ -87,9 +87,9 @@ def test_a_student_is_paired_with_its_teacher_in_the_same_order(monkeypatch):
     asked = []
 
     class Watched(learner.Distillation):
-        def forward(self, output, labels, rows):
+        def forward(self, output, labels, rows, batch):
             asked.append((labels, rows))
-            return super().forward(output, labels, rows)
+            return super().forward(output, labels, rows, batch)
 
     monkeypatch.setattr(learner, "Distillation", Watched)
     embeddings = embed(trained(result), result.scaling, spec_of(teacher, protocol=RELEASE), source)

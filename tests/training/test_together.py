@@ -11,7 +11,7 @@ from replicate.training import run as training
 from replicate.training.run import train, train_together
 from replicate.training.settings import Masking, Protocol
 
-from .conftest import AV, MASK, PAPER, STUDENT, TEACHER, A, corpus, embeddings, spec_of, with_hubert
+from .conftest import AV, MASK, PAPER, STUDENT, TEACHER, A, corpus, embeddings, speaking, spec_of, with_hubert
 
 SEEDS = (24, 25, 26)
 
@@ -35,8 +35,9 @@ def both(arm, on=None, protocol=None, teacher=None, **budget):
     """Runs together, and each alone."""
     on = on or corpus((5, 3, 4, 1, 6, 2, 9))
     specs = [spec_of(arm, seed, protocol, **budget) for seed in SEEDS]
-    together = train_together(specs, on, teachers=None if teacher is None else [teacher] * len(specs))
-    return together, [train(spec, on, teacher=teacher) for spec in specs]
+    taught = [] if teacher is None else [speaking(teacher, on)]
+    together = train_together(specs, on, taught=[taught] * len(specs))
+    return together, [train(spec, on, taught=taught) for spec in specs]
 
 
 def assert_alike(together, alone, tolerance=1e-7):

@@ -9,16 +9,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from replicate.model.cogmen import COGMEN, Output
+from replicate.model.cogmen import COGMEN, ModelConfig, Output
 from replicate.rng import generator
 from replicate.training import learner
-from replicate.training.distillation import Distillation, draw_negatives, triplet_loss
+from replicate.training.distillation.loss import Distillation
+from replicate.training.distillation.terms import Said, Taught
+from replicate.training.distillation.triplet import draw_negatives, triplet_loss
+from replicate.training.methods import Triplet
 from replicate.training.run import embed, train
 from replicate.training.settings import Protocol
 
-from .conftest import AV, STUDENT, TEACHER, A, changed, corpus, embeddings, run, spec_of, trained
+from ..conftest import AV, STUDENT, TEACHER, A, changed, corpus, embeddings, run, speaking, spec_of, trained
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "triplet.npz"
+GOLDEN = Path(__file__).parents[2] / "golden" / "triplet.npz"
 FORMS = ("one", "n-way")
 LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=14)
 N_WAY = Protocol("n-way", triplet="n-way")
@@ -165,13 +168,21 @@ def output(n=5, width=4, classes=4):
     return Output(normal(n, 3), normal(n, width, seed=1), normal(n, classes, seed=2).log_softmax(1))
 
 
+def made_of(spec, teacher):
+    """The loss of a student whose embeddings have 4 numbers."""
+    said = Said(teacher, torch.zeros(len(teacher), 4))
+    labels = torch.zeros(len(teacher), dtype=torch.int64)
+    model = COGMEN(ModelConfig(width=4, hidden=4, gnn_heads=1))
+    return Distillation(spec, model, [Taught(said, said)], (labels, labels))
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("weights", [(1.0, 1.0), (0.0, 1.0), (1.0, 0.0), (2.0, 0.5)])
 def test_the_loss_is_the_weighted_sum_of_both(form, weights):
-    arm = replace(STUDENT, triplet_weight=weights[0], nll_weight=weights[1])
+    arm = replace(STUDENT, distillation=Triplet(triplet_weight=weights[0], nll_weight=weights[1]))
     labels, rows, teacher = torch.tensor([0, 1, 1, 3, 0]), torch.tensor([6, 2, 0, 1, 5]), normal(7, 4, seed=3)
     spec = spec_of(arm, protocol=Protocol("p", triplet=form))
-    loss = Distillation(spec, teacher, 4, 4)(output(), labels, rows)
+    loss = made_of(spec, teacher)(output(), labels, rows)
     negative = draw(labels.tolist(), form, spec.seed)
     triplet = triplet_loss(output().graph, teacher[rows], negative, form)
     nll = F.nll_loss(output().log_prob, labels)
@@ -179,17 +190,17 @@ def test_the_loss_is_the_weighted_sum_of_both(form, weights):
 
 
 def test_a_narrower_student_gets_a_linear_map_and_an_equal_one_none():
-    same = Distillation(spec_of(STUDENT), normal(5, 4), 4, 4)
+    same = made_of(spec_of(STUDENT), normal(5, 4))
     assert list(same.parameters()) == []
-    narrower = Distillation(spec_of(STUDENT), normal(5, 6), 4, 4)
+    narrower = made_of(spec_of(STUDENT), normal(5, 6))
     assert [tuple(p.shape) for p in narrower.parameters()] == [(6, 4)]
     labels, rows = torch.tensor([0, 1, 1, 3, 0]), torch.arange(5)
     narrower(output(), labels, rows).backward()
-    assert narrower.adapter.weight.grad.abs().max() > 0
-    again = Distillation(spec_of(STUDENT), normal(5, 6), 4, 4)
-    other = Distillation(spec_of(STUDENT, seed=25), normal(5, 6), 4, 4)
-    assert torch.equal(narrower.adapter.weight, again.adapter.weight)
-    assert not torch.equal(narrower.adapter.weight, other.adapter.weight)
+    assert narrower.teaching.adapter.weight.grad.abs().max() > 0
+    again = made_of(spec_of(STUDENT), normal(5, 6))
+    other = made_of(spec_of(STUDENT, seed=25), normal(5, 6))
+    assert torch.equal(narrower.teaching.adapter.weight, again.teaching.adapter.weight)
+    assert not torch.equal(narrower.teaching.adapter.weight, other.teaching.adapter.weight)
 
 
 @pytest.fixture(scope="module")
@@ -209,9 +220,9 @@ def made(monkeypatch):
             self.asked = []
             found.append(self)
 
-        def forward(self, output, labels, rows):
+        def forward(self, output, labels, rows, batch):
             self.asked.append((labels, rows))
-            return super().forward(output, labels, rows)
+            return super().forward(output, labels, rows, batch)
 
     found: list[Watched] = []
     monkeypatch.setattr(learner, "Distillation", Watched)
@@ -222,7 +233,7 @@ def test_the_map_of_a_narrower_student_is_trained_and_not_stored(teacher, made):
     narrow = replace(STUDENT, gnn_heads=1)
     result = run(narrow, teacher=teacher)
     (distillation,) = made
-    assert not torch.equal(distillation.before[0], distillation.adapter.weight)
+    assert not torch.equal(distillation.before[0], distillation.teaching.adapter.weight)
     assert result.weights.keys() == COGMEN(result.model).state_dict().keys()
     assert result.model == run(replace(narrow, teacher=None)).model
 
@@ -236,14 +247,14 @@ def test_the_teacher_is_frozen(teacher, made):
     before = teacher.clone()
     for form in FORMS:
         run(STUDENT, teacher=teacher, protocol=Protocol("p", triplet=form))
-        assert torch.equal(made[-1].teacher, before) and not made[-1].teacher.requires_grad
+        assert torch.equal(made[-1].embedding_0, before) and not made[-1].embedding_0.requires_grad
     assert torch.equal(teacher, before)
 
 
 def plain(result):
-    """Everything but the time."""
+    """Everything but the time, and what is only logged."""
     return [
-        result.curve,
+        [replace(epoch, terms={}) for epoch in result.curve],
         *(w.tolist() for w in result.weights.values()),
         *(x.tolist() for x in result.log_prob.values()),
     ]
@@ -261,14 +272,14 @@ def test_a_student_learns_something_else_than_alone(teacher):
 def test_without_the_triplet_term_a_student_is_as_if_alone(teacher):
     """Bit for bit: negatives and the adapter's weights are drawn without shifting another draw."""
     for heads in (1, 2):
-        student = replace(STUDENT, gnn_heads=heads, triplet_weight=0.0, dropout=0.3)
+        student = replace(STUDENT, gnn_heads=heads, distillation=Triplet(triplet_weight=0.0), dropout=0.3)
         assert plain(run(student, teacher=teacher)) == plain(run(replace(student, teacher=None)))
 
 
 def test_without_the_cross_entropy_the_classifier_is_not_trained(teacher):
     still = {"weight_decay": 0.0}
-    pulled = run(replace(STUDENT, nll_weight=0.0), teacher=teacher, **still)
-    start = run(replace(STUDENT, nll_weight=0.0), teacher=teacher, learning_rate=0.0, **still)
+    pulled = run(replace(STUDENT, distillation=Triplet(nll_weight=0.0)), teacher=teacher, **still)
+    start = run(replace(STUDENT, distillation=Triplet(nll_weight=0.0)), teacher=teacher, learning_rate=0.0, **still)
     for name, weight in pulled.weights.items():
         if "clf" in name:
             assert torch.equal(weight, start.weights[name])
@@ -281,7 +292,7 @@ def test_a_student_comes_closer_to_its_teacher(teacher):
         ours = embed(trained(result), result.scaling, spec_of(student), corpus())
         return float(F.pairwise_distance(ours, teacher).mean() - torch.cdist(ours, teacher).mean())
 
-    assert distance(STUDENT) < distance(replace(STUDENT, triplet_weight=0.0)) - 0.1
+    assert distance(STUDENT) < distance(replace(STUDENT, distillation=Triplet(triplet_weight=0.0))) - 0.1
 
 
 def test_embeddings_are_of_the_utterance_that_asks(made):
@@ -320,4 +331,4 @@ def test_a_student_needs_its_teacher_and_nobody_else_one(teacher):
         train(spec_of(STUDENT), corpus())
     for arm in (A, AV):
         with pytest.raises(ValueError, match=arm.name):
-            train(spec_of(arm), corpus(), teacher=teacher)
+            train(spec_of(arm), corpus(), taught=[speaking(teacher, corpus())])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from replicate.model.cogmen import Output
 from replicate.rng import generator, seeded
-from replicate.training.settings import RunSpec, Triplet
+from replicate.training import methods
+from replicate.training.distillation.terms import Said, Teaching, Terms
+from replicate.training.settings import Triplet
 
 MARGIN = 1.0
 
@@ -38,6 +41,14 @@ def draw_negatives(labels: Tensor, classes: int, form: Triplet, draws: torch.Gen
     return by_class[place.clamp(max=n - 1)].masked_fill(absent, -1)
 
 
+def draw_positives(labels: Tensor, classes: int, draws: torch.Generator) -> Tensor:
+    """For every utterance a row of its own class, drawn uniformly, itself among them: (N,)."""
+    counts = torch.bincount(labels, minlength=classes)
+    starts = counts.cumsum(0) - counts
+    chance = torch.rand(len(labels), generator=draws).to(labels.device)
+    return labels.argsort(stable=True)[starts[labels] + (chance * counts[labels]).long()]
+
+
 def triplet_loss(student: Tensor, teacher: Tensor, negative: Tensor, form: Triplet) -> Tensor:
     """max(k·d⁺ - Σ d⁻ + 1, 0) over an anchor's k negatives: mean over anchors for "one", their sum for "n-way".
 
@@ -54,35 +65,23 @@ def triplet_loss(student: Tensor, teacher: Tensor, negative: Tensor, form: Tripl
     return loss.mean() if form == "one" else loss.sum()
 
 
-class Distillation(nn.Module):
-    """The loss of a student: triplet to a frozen teacher plus cross-entropy, each with its weight.
+class TripletTeaching(Teaching):
+    """The paper's method.
 
     Args:
-        spec: of the student.
-        teacher: (utterances of the training split, d), the teacher's embeddings, packed in the corpus's order.
-        width: of the student's embedding. A narrower one goes through a learned linear map that is used in
-            training alone (not in the paper, which does not say how 300 numbers are matched with 700).
-        classes: of the corpus.
+        width: of the student's embedding; a narrower one than the teacher's goes through a learned linear map that is
+            used in training alone (not in the paper, which does not say how 300 numbers are matched with 700).
     """
 
-    teacher: Tensor
+    def __init__(self, given: methods.Triplet, form: Triplet, width: int, target: int, classes: int, seed: int) -> None:
+        super().__init__({"triplet": given.triplet_weight}, given.nll_weight)
+        self.form, self.classes = form, classes
+        self.draws = generator(seed, "negatives")
+        with seeded(seed, "adapter"):
+            self.adapter = nn.Linear(width, target, bias=False) if width < target else nn.Identity()
 
-    def __init__(self, spec: RunSpec, teacher: Tensor, width: int, classes: int) -> None:
-        super().__init__()
-        self.register_buffer("teacher", teacher, persistent=False)
-        self.form = spec.protocol.triplet
-        self.weights = spec.arm.triplet_weight, spec.arm.nll_weight
-        self.classes = classes
-        self.draws = generator(spec.seed, "negatives")
-        with seeded(spec.seed, "adapter"):
-            self.adapter = nn.Linear(width, teacher.shape[1], bias=False) if width < teacher.shape[1] else nn.Identity()
-
-    def forward(self, output: Output, labels: Tensor, rows: Tensor) -> Tensor:
-        """The loss of one batch.
-
-        Shapes:
-            labels, rows: (N,), packed like the output; rows says which of the teacher's embeddings is whose.
-        """
+    def forward(self, student: Said, teachers: Sequence[Said], labels: Tensor) -> Terms:
+        """The triplet loss to the first teacher."""
         negative = draw_negatives(labels, self.classes, self.form, self.draws)
-        triplet = triplet_loss(self.adapter(output.graph), self.teacher[rows], negative, self.form)
-        return self.weights[0] * triplet + self.weights[1] * F.nll_loss(output.log_prob, labels)
+        loss = triplet_loss(self.adapter(student.embedding), teachers[0].embedding, negative, self.form)
+        return Terms({"triplet": loss}, {"anchors without a negative": (negative < 0).all(1).float().mean()})

@@ -1,0 +1,42 @@
+"""Splits an utterance's embedding into what streams share and what one has for itself (DMD; not in the paper)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from replicate.model.rows import layer_norm, linear
+
+
+class Decoupled(NamedTuple):
+    """An embedding in its parts.
+
+    Shapes:
+        common: (N, space), the embedding before it is split; shared, private: (N, space).
+    """
+
+    common: Tensor
+    shared: Tensor
+    private: Tensor
+
+
+class Decoupler(nn.Module):
+    """A linear layer and LayerNorm into a common space, then a linear map for each part, as DMD has them.
+
+    Args:
+        owns_shared: whether the map to the shared part is its own; else it is another's, for all models share one.
+    """
+
+    def __init__(self, width: int, space: int, owns_shared: bool = True) -> None:
+        super().__init__()
+        self.project, self.norm = nn.Linear(width, space), nn.LayerNorm(space)
+        self.shared = nn.Linear(space, space, bias=False) if owns_shared else None
+        self.private = nn.Linear(space, space, bias=False)
+
+    def forward(self, embedding: Tensor, shared: nn.Linear | None = None) -> Decoupled:
+        """The parts of embeddings (N, width)."""
+        shared = shared or self.shared
+        assert shared is not None
+        common = layer_norm(self.norm, linear(embedding, self.project.weight, self.project.bias))
+        return Decoupled(common, linear(common, shared.weight, None), linear(common, self.private.weight, None))

@@ -1,0 +1,141 @@
+"""The whole loss of a student: its method's losses and the cross-entropy of the labels, each with its weight."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from replicate.errors import WrongTeacher
+from replicate.model.cogmen import COGMEN, Output
+from replicate.training.data import Batch
+from replicate.training.distillation.alignment import align
+from replicate.training.distillation.decoupling import DmdTeaching
+from replicate.training.distillation.logits import LogitsTeaching
+from replicate.training.distillation.terms import Said, Taught, Teaching
+from replicate.training.distillation.transport import TransportTeaching
+from replicate.training.distillation.triplet import TripletTeaching
+from replicate.training.methods import Dmd, Logits, MtPkdot, Triplet
+from replicate.training.settings import RunSpec
+
+
+class Distillation(nn.Module):
+    """The loss of a student.
+
+    Args:
+        spec: of the student.
+        model: the student.
+        taught: what its frozen teachers say, in the order of the arm's; none where a model learns beside it.
+        labels: of training and of dev, packed.
+        beside: the model that learns beside it.
+
+    Raises:
+        WrongTeacher: a teacher speaks of other utterances or classes than the student's corpus has.
+    """
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        model: COGMEN,
+        taught: Sequence[Taught],
+        labels: tuple[Tensor, Tensor],
+        beside: COGMEN | None = None,
+    ) -> None:
+        super().__init__()
+        _demand(spec, taught, labels, model.config.classes)
+        method = spec.arm.method
+        assert method is not None
+        said = [teacher.train for teacher in taught]
+        if isinstance(method, MtPkdot) and method.select != "joint_only":
+            said = align(taught, labels, method.alignment, spec.seed)
+        for place, (embedding, log_prob) in enumerate(said):
+            self.register_buffer(f"embedding_{place}", embedding, persistent=False)
+            self.register_buffer(f"log_prob_{place}", log_prob, persistent=False)
+        self.frozen, self.beside = len(said), beside
+        self.teaching = _teaching(spec, model, said, beside)
+        weights = self.teaching.weights | ({"nll": self.teaching.nll_weight} if self.teaching.nll_weight else {})
+        # Logarithms of variances; at 0 the loss is the one of fixed weights (Kendall, Gal, Cipolla, 2018).
+        self.variances = nn.ParameterDict(
+            {name: nn.Parameter(torch.zeros(())) for name in weights} if method.weights == "learned" else {}
+        )
+        self.weights = weights
+        self._log: dict[str, list[Tensor]] = defaultdict(list)
+
+    def forward(self, output: Output, labels: Tensor, rows: Tensor, batch: Batch | None = None) -> Tensor:
+        """The loss of one batch.
+
+        Shapes:
+            labels, rows: (N,), packed like the output; rows says which of the teachers' utterances is whose. The batch
+            is for the model that learns beside the student.
+        """
+        teachers = [
+            Said(self.get_buffer(f"embedding_{place}")[rows], self.get_buffer(f"log_prob_{place}")[rows])
+            for place in range(self.frozen)
+        ]
+        if self.beside is not None:
+            assert batch is not None and batch.beside is not None
+            seen = self.beside(batch.beside, batch.lengths, batch.speakers)
+            teachers.append(Said(seen.graph, seen.log_prob))
+        losses, notes = self.teaching(Said(output.graph, output.log_prob), teachers, labels)
+        losses = losses | {"nll": F.nll_loss(output.log_prob, labels)}
+        for name, value in (losses | notes).items():
+            self._log[name].append(value.detach())
+        return self._total(losses)
+
+    def logged(self) -> dict[str, float]:
+        """Means of all losses and notes since the last call."""
+        found = {
+            name: float(torch.stack([v.to("cpu", torch.float32) for v in log]).mean())
+            for name, log in self._log.items()
+        }
+        found |= {f"weight of {name}": float(self._weight(name)) for name in self.variances}
+        self._log.clear()
+        return found
+
+    def _total(self, losses: dict[str, Tensor]) -> Tensor:
+        total: Tensor | None = None
+        for name, loss in losses.items():
+            if name in self.weights:
+                part = self._weight(name) * loss
+                if name in self.variances:
+                    part = part + self.variances[name] / 2
+                total = part if total is None else total + part
+        # A method may leave out all that has a weight; the gradient is then zero.
+        return 0 * losses["nll"] if total is None else total
+
+    def _weight(self, name: str) -> Tensor | float:
+        weight = self.weights[name]
+        return weight * torch.exp(-self.variances[name]) if name in self.variances else weight
+
+
+def _demand(spec: RunSpec, taught: Sequence[Taught], labels: tuple[Tensor, Tensor], classes: int) -> None:
+    """Refuse teachers of another corpus."""
+    for teacher, arm in zip(taught, spec.arm.teachers, strict=True):
+        for split, said, own in zip(("training", "dev"), teacher, labels, strict=True):
+            if len(said.embedding) != len(own) or said.log_prob.shape != (len(own), classes):
+                raise WrongTeacher(
+                    f"{spec.arm.name}: its teacher {arm.name} speaks of {len(said.embedding)} {split} utterances and "
+                    f"{said.log_prob.shape[1]} classes where the corpus has {len(own)} and {classes}: "
+                    "train the teacher on the same corpus"
+                )
+
+
+def _teaching(spec: RunSpec, model: COGMEN, said: Sequence[Said], beside: COGMEN | None) -> Teaching:
+    """The method of the student's arm."""
+    arm, method, config = spec.arm, spec.arm.method, model.config
+    names = [teacher.name for teacher in arm.teachers]
+    if isinstance(method, Triplet):
+        width, target = config.hidden * config.gnn_heads, said[0].embedding.shape[1]
+        return TripletTeaching(method, spec.protocol.triplet, width, target, config.classes, spec.seed)
+    if isinstance(method, Logits):
+        return LogitsTeaching(method)
+    if isinstance(method, MtPkdot):
+        return TransportTeaching(method, names, spec.seed)
+    assert isinstance(method, Dmd) and model.decoupler is not None
+    widths = [each.embedding.shape[1] for each in said]
+    if beside is not None:
+        widths, names = [beside.config.hidden * beside.config.gnn_heads], ["the one that sees"]
+    return DmdTeaching(method, model.decoupler, widths, names, config.classes, spec.seed)

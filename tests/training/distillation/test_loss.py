@@ -1,0 +1,176 @@
+"""The whole loss, and runs by every method."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from replicate.errors import MissingStream, WrongTeacher
+from replicate.model.cogmen import COGMEN, ModelConfig, Output
+from replicate.training import run as run_module
+from replicate.training.distillation.loss import Distillation
+from replicate.training.distillation.terms import Said, Taught
+from replicate.training.methods import Alignment, Dmd, DmdOnline, Logits, MtPkdot, Pkdot, Triplet
+from replicate.training.run import teach, train
+from replicate.training.settings import Arm
+
+from ..conftest import STUDENT, TEACHER, A, changed, corpus, run, spec_of, trained
+
+SPEECH = replace(STUDENT, name="speech teacher", teacher=None)
+SIGHT = Arm("sight", "V", ("V",), "V", context_layers=1, gnn_heads=3)
+SHORT = Alignment(epochs=2, batch=8, rank=4)
+METHODS = {
+    "triplet": Triplet(),
+    "logits": Logits(),
+    "pkdot": Pkdot(utterances=12),
+    "mtpkdot": MtPkdot(alignment=SHORT),
+    "sample": MtPkdot(alignment=SHORT, select="sample", anchors="shared_lowest"),
+    "moving": MtPkdot(alignment=replace(SHORT, detach_joint=False), select="uniform"),
+    "dmd": Dmd(space=6),
+    "repel": Dmd(space=6, private_features="repel", edges="uniform", distance="divergence"),
+    "dmd-online": DmdOnline(space=6),
+}
+
+
+def arm_of(name, **settings):
+    method = replace(METHODS[name], **settings)
+    if isinstance(method, DmdOnline):
+        return replace(STUDENT, teacher=None, distillation=method)
+    further = (SIGHT, SPEECH) if isinstance(method, MtPkdot | Dmd) and not isinstance(method, Pkdot) else ()
+    return replace(STUDENT, unimodal_teachers=further, distillation=method)
+
+
+@pytest.fixture(scope="module")
+def taught():
+    """What each teacher says."""
+    found = {}
+    for arm in (TEACHER, SPEECH, SIGHT):
+        result = run(arm)
+        found[arm.name] = teach(trained(result), result.scaling, spec_of(arm), corpus())
+    return found
+
+
+def learn(arm, taught, on=None, **budget):
+    return run(arm, on, taught=[taught[teacher.name] for teacher in arm.teachers], **budget)
+
+
+def model():
+    return COGMEN(ModelConfig(width=4, hidden=4, gnn_heads=1))
+
+
+def output(n=5):
+    draws = torch.Generator().manual_seed(0)
+    return Output(
+        *(torch.randn(n, 4, generator=draws) for _ in range(2)), torch.randn(n, 4, generator=draws).log_softmax(1)
+    )
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_trains_and_says_the_same_again(taught, name):
+    arm = arm_of(name)
+    result, again, alone = (learn(each, taught) for each in (arm, arm, replace(STUDENT, teacher=None)))
+    assert all(np.isfinite(x).all() for x in result.log_prob.values())
+    assert all(torch.equal(result.weights[key], again.weights[key]) for key in result.weights)
+    assert not np.array_equal(result.log_prob["test", "A"], alone.log_prob["test", "A"])
+    assert result.curve == again.curve and not alone.curve[0].terms
+    for epoch in result.curve:
+        assert "nll" in epoch.terms and all(np.isfinite(value) for value in epoch.terms.values())
+    # The labels' own loss and what the method adds make the loss that is logged.
+    assert result.curve[0].terms.keys() - {"nll"}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_is_stored_needs_no_teacher(taught, name):
+    result = learn(arm_of(name), taught)
+    assert result.weights.keys() == COGMEN(result.model).state_dict().keys()
+    assert list(result.scaling) == ["audio"]
+    assert trained(result)(torch.zeros(1, 2, 4), torch.tensor([2]), torch.zeros(1, 2, dtype=torch.int64)).log_prob.shape
+
+
+def test_the_loss_is_the_sum_of_what_is_logged(taught):
+    result = learn(arm_of("mtpkdot"), taught, batch=100)
+    weights = {"transport": 0.2, "centroid": 0.2, "nll": 0.8}
+    for epoch in result.curve:
+        assert epoch.train_loss == pytest.approx(sum(epoch.terms[name] * w for name, w in weights.items()), rel=1e-5)
+
+
+def test_teachers_that_are_chosen_are_counted(taught):
+    for epoch in learn(arm_of("mtpkdot"), taught).curve:
+        shares = [epoch.terms[f"chosen {name}"] for name in ("teacher", "sight", "speech teacher")]
+        assert sum(shares) == pytest.approx(1) and all(share in (0, 0.5, 1) for share in shares)
+
+
+def test_batches_too_small_for_transport_are_counted_and_train_on(taught):
+    result = learn(arm_of("pkdot"), taught, on=None, batch=1)
+    assert 0 < result.curve[0].terms["without transport"] <= 1
+
+
+def test_one_class_alone_gives_numbers():
+    source = changed(corpus(), "train", lambda d: {"labels": np.zeros(len(d), np.int64)})
+    found = {}
+    for arm in (TEACHER, SPEECH, SIGHT):
+        result = run(arm, source)
+        found[arm.name] = teach(trained(result), result.scaling, spec_of(arm), source)
+    for name in METHODS:
+        assert all(np.isfinite(x).all() for x in learn(arm_of(name), found, source, epochs=1).log_prob.values()), name
+
+
+def test_learned_weights_begin_as_the_fixed_ones_and_move(taught):
+    fixed, learned = (learn(arm_of("triplet", weights=kind), taught, epochs=4) for kind in ("fixed", "learned"))
+    assert fixed.curve[0].terms["nll"] == pytest.approx(learned.curve[0].terms["nll"], rel=1e-2)
+    moved = [epoch.terms["weight of triplet"] for epoch in learned.curve]
+    assert "weight of triplet" not in fixed.curve[0].terms
+    assert moved[0] == pytest.approx(1, abs=0.02) and abs(moved[-1] - 1) > abs(moved[0] - 1)
+    # A loss above one half is worth less than it weighs, and the other way round.
+    assert (moved[0] < 1) == (learned.curve[0].terms["triplet"] > 0.5)
+
+
+def test_learned_weights_by_hand():
+    labels, rows = torch.tensor([0, 1, 1, 3, 0]), torch.arange(5)
+    said = Said(torch.randn(5, 4), torch.zeros(5, 4))
+    arm = replace(STUDENT, distillation=Triplet(triplet_weight=0.0, nll_weight=2.0, weights="learned"))
+    made = Distillation(spec_of(arm), model(), [Taught(said, said)], (labels, labels))
+    assert list(made.variances) == ["nll"]  # a loss that has no weight cannot learn one
+    nll = float(F.nll_loss(output().log_prob, labels))
+    assert float(made(output(), labels, rows)) == pytest.approx(2 * nll)
+    made.variances["nll"].data.fill_(0.7)
+    assert float(made(output(), labels, rows)) == pytest.approx(2 * float(torch.exp(torch.tensor(-0.7))) * nll + 0.35)
+
+
+def test_a_teacher_of_another_corpus_is_refused(taught):
+    other = corpus(lengths=(5, 3, 4))
+    with pytest.raises(WrongTeacher, match=r"student: its teacher teacher speaks of 21 training utterances .* has 12"):
+        learn(STUDENT, taught, other)
+    three = corpus(classes=3)
+    with pytest.raises(WrongTeacher, match="2 classes where the corpus has 21 and 3"):
+        learn(STUDENT, taught, three)
+
+
+def test_a_model_beside_needs_its_stream():
+    deaf = replace(
+        corpus(), dialogues=tuple(replace(d, features={"audio": d.features["audio"]}) for d in corpus().dialogues)
+    )
+    with pytest.raises(MissingStream, match="no stream 'visual'"):
+        train(spec_of(arm_of("dmd-online")), deaf)
+
+
+def test_a_student_never_sees_what_its_teachers_see(taught):
+    """Whatever the method, the picture of an utterance changes nothing once the teachers have spoken."""
+    blind = corpus()
+    blind = replace(
+        blind,
+        dialogues=tuple(
+            replace(d, features=d.features | {"visual": 0 * d.features["visual"]}) for d in blind.dialogues
+        ),
+    )
+    for name in ("triplet", "mtpkdot", "dmd"):
+        one, two = (learn(arm_of(name), taught, on, epochs=1) for on in (corpus(), blind))
+        assert all(torch.equal(one.weights[key], two.weights[key]) for key in one.weights), name
+
+
+def test_only_dmd_and_a_model_beside_train_alone():
+    assert not arm_of("dmd").stackable and not arm_of("dmd-online").stackable
+    assert arm_of("mtpkdot").stackable and STUDENT.stackable and A.stackable
+    assert run_module.model_config(spec_of(arm_of("dmd")), corpus()).decoupled == 6
