@@ -19,6 +19,7 @@ from export.encoder import encode, lean
 from export.speech import SpeechModel
 from export.writer import Writer
 from replicate.model.cogmen import GraphPart, ModelConfig
+from replicate.model.context import ContextExtractor
 from replicate.model.graph import BLOCK
 
 # Added to the score of an utterance outside the window, or a multiple of it: its share is zero, and no row is empty.
@@ -42,6 +43,7 @@ def build(speech: SpeechModel) -> onnx.ModelProto:
     x = _input(write, speech, present)
     length = write.op("Cast", "length", to=TensorProto.INT32)
     shape = write.op("Concat", write.op("Shape", "speaker"), write.ints(config.encoder_width), axis=0)
+    assert isinstance(model.rnn, ContextExtractor)
     for layer in lean(list(model.rnn.transformer_encoder.layers)):
         x = encode(write, layer, x, length, shape)
     window = _Window(write, config, present)

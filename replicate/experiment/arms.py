@@ -135,6 +135,13 @@ def _checked(arm: Arm, where: str) -> Arm:
     if not (arm.triplet_weight >= 0 and arm.nll_weight >= 0 and 0 < arm.triplet_weight + arm.nll_weight < 1e9):
         raise BadTable(f"{where}: triplet_weight and nll_weight must be 0 or more, and not both 0")
     known(arm.audio, ("audio", "hubert"), where, "audio stream")
+    if arm.causal and arm.window[0] != 0:
+        raise BadTable(
+            f"{where}: causal = true with window = {list(arm.window)} would hear {arm.window[0]} utterances ahead: the "
+            "first number is how far back an utterance is heard, so write 0 there"
+        )
+    if arm.memory < 1:
+        raise BadTable(f"{where}: memory = {arm.memory}, but an utterance hears itself: 1 at least")
     teacher = arm.teacher
     if teacher is not None:
         if arm.gnn_heads > teacher.gnn_heads:

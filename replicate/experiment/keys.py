@@ -60,6 +60,8 @@ def run_key(spec: RunSpec, corpus: Corpus, device: str) -> str:
 def _decisive(arm: Arm) -> dict[str, Any]:
     content = asdict(arm)
     del content["name"]
+    if not (arm.causal and arm.context == "transformer"):
+        del content["memory"]
     if arm.teacher is None:
         del content["triplet_weight"], content["nll_weight"]
     else:

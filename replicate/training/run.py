@@ -134,6 +134,9 @@ def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
         # The audio stream is the first of an arm's streams.
         projected=corpus.widths["hubert"] if projected else 0,
         learn_projection=protocol.hubert.projection == "learned",
+        context=arm.context,
+        causal=arm.causal,
+        memory=arm.memory,
     )
 
 

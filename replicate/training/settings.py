@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from replicate.model.extractor import Context
+
 # Streams that each context sees. A context that a model was not trained on keeps the model's width: what is
 # not seen is zero.
 CONTEXTS: dict[str, tuple[str, ...]] = {"A": ("audio",), "V": ("visual",), "AV": ("audio", "visual")}
@@ -74,6 +76,9 @@ class Arm:
         audio: stream that is heard: "audio" (openSMILE-like) or "hubert".
         teacher: arm whose embeddings this one learns from; the teacher sees all it was trained on.
         triplet_weight, nll_weight: of the two losses of distillation; without a teacher there is one loss.
+        window: [past, future] of ``ModelConfig``: how far an utterance is heard before it and after it.
+        context: which context extractor.
+        causal, memory: see ``ModelConfig``.
     """
 
     name: str
@@ -89,6 +94,14 @@ class Arm:
     gnn_heads: int = 7
     window: tuple[int, int] = (5, 5)
     dropout: float = 0.1
+    context: Context = "transformer"
+    causal: bool = False
+    memory: int = 64
+
+    @property
+    def stackable(self) -> bool:
+        """Whether runs of the arm, and of those that teach it, can train as one program."""
+        return all(arm.context == "transformer" for arm in self.lineage)
 
     @property
     def streams(self) -> tuple[str, ...]:
