@@ -1,4 +1,7 @@
-"""The folder that people deploy: model, quantised model, model card, a predictor, the run itself, checksums."""
+"""The folder that people deploy: model, quantised model, model card, a predictor, the run itself, checksums.
+
+Of a causal run also the model that answers utterance by utterance.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from pathlib import Path
 
 from export import card, onnx_file, predictor, quantise
 from export.check import Rung, Wrong, attempt, climb, nearly_the_same, same_metadata
-from export.predictor import CHECKSUMS, INT8, MODEL
+from export.predictor import CHECKSUMS, INT8, MODEL, STREAM
 from export.quantise import Quantised
 from export.select import Choice, corpus_of
+from export.stream_check import climb_stream
 from replicate.corpus import CATALOGUE, is_here
 from replicate.corpus.types import Corpus
 from replicate.errors import BadBundle, CannotWrite, ExportFailed
@@ -47,6 +51,9 @@ def write(choice: Choice, corpus: Corpus, target: Path, listen: Callable[[str], 
         onnx_file.write(run, corpus.speakers, model)
         listen("checking against PyTorch")
         rungs = climb(model, run, corpus)
+        if onnx_file.streams(run):
+            onnx_file.write_stream(run, corpus.speakers, folder / STREAM)
+            rungs += climb_stream(folder / STREAM, model, run, corpus)
         demand(rungs, target)
         listen("quantising")
         quantised = quantise.write(model, folder / INT8, corpus)
@@ -104,6 +111,8 @@ def check(folder: Path, corpus: Corpus | None) -> list[Rung]:
     rungs = [Rung("checksums", True, "every file as it was written"), *climb(folder / MODEL, run, corpus)]
     if (folder / INT8).is_file():
         rungs += climb_int8(folder / INT8, folder / MODEL, run, corpus)
+    if (folder / STREAM).is_file():
+        rungs += climb_stream(folder / STREAM, folder / MODEL, run, corpus)
     return rungs
 
 
@@ -150,7 +159,9 @@ def _refuse_others(target: Path) -> None:
         raise from_os_error(error, target) from error
     if not target.is_dir() or (files and not {CHECKSUMS, MODEL, SCRIPT, CARD} <= files):
         raise CannotWrite(f"{target} is there and is no exported bundle: choose another folder with --out")
-    others = sorted(name for name in files - {CHECKSUMS, MODEL, INT8, SCRIPT, CARD} if not name.startswith(f"{RUN}/"))
+    others = sorted(
+        name for name in files - {CHECKSUMS, MODEL, INT8, STREAM, SCRIPT, CARD} if not name.startswith(f"{RUN}/")
+    )
     if others:
         raise CannotWrite(
             f"{target} is a bundle and holds {others[0]}, too, which is none of its files: move it, or choose another "

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from export import onnx_file
 from export.check import Rung, as_function, on_corpus, session
-from export.predictor import INT8, LONGEST, MODEL
+from export.predictor import INT8, LONGEST, MODEL, STREAM
 from export.quantise import Quantised
 from export.select import Choice
+from export.stream import state_size
 from replicate.corpus import CATALOGUE
 from replicate.corpus.types import Corpus
 from replicate.experiment.statistics import summarise
 from replicate.experiment.stored import StoredRun
+from replicate.model.cogmen import ModelConfig
 from replicate.training.metrics import f1_by_class, weighted_f1
 
 
@@ -27,12 +30,13 @@ def text(choice: Choice, corpus: Corpus, model: Path, rungs: Sequence[Rung], qua
         "Made by a replication of *Bridging Modalities* (arXiv 2401.03000).",
         "## Use",
         _use(corpus),
+        *(["## Streaming", _streaming(choice.run)] if onnx_file.streams(choice.run) else []),
         "## Training",
         _training(choice, corpus),
         "## Results",
         _results(choice, corpus, model),
         "## Intended use and limits",
-        _limits(corpus),
+        _limits(corpus, onnx_file.streams(choice.run)),
         "## Checks",
         "\n".join(f"- {rung.name}: {rung.found}" for rung in rungs),
         f"- {INT8}: {quantised.said}",
@@ -52,6 +56,23 @@ def _use(corpus: Corpus) -> str:
         "```python\nfrom predict import Predictor\n\n"
         f'prediction = Predictor(".")(features, speakers)  # (n, {width}) and n names\n'
         "print(prediction.emotions, prediction.probability)\n```"
+    )
+
+
+def _streaming(run: StoredRun) -> str:
+    """How a causal model answers while people speak, and what it remembers."""
+    config = ModelConfig(**run.record["model"])
+    size = state_size(config)
+    return (
+        f"The model is causal, and `{STREAM}` is the same model utterance by utterance: an answer rests on that "
+        f"utterance and what was before. Each of its {config.context_layers} context layers attends to the last "
+        f"{config.memory} utterances, this one among them, and each of the two layers of its graph hears "
+        f"{config.future} before. Between utterances it keeps a state of {size} numbers ({size * 4 / 1e3:.0f} kB), "
+        "however long the dialogue.\n\n"
+        "```bash\npython predict.py --stream < FILE.csv\n```\n\n"
+        "answers every line as it comes; lines are those of `FILE.csv`, or objects "
+        '`{"dialogue": "...", "speaker": "...", "features": [...]}`. From Python:\n\n'
+        '```python\nstream = Predictor(".").stream()\nprint(stream.feed(features, speaker).emotions)\n```'
     )
 
 
@@ -99,12 +120,14 @@ def _results(choice: Choice, corpus: Corpus, model: Path) -> str:
     )
 
 
-def _limits(corpus: Corpus) -> str:
+def _limits(corpus: Corpus, causal: bool) -> str:
+    looks = "at an utterance and what was before it" if causal else "at all of it, what comes later included"
     lines = [
         "For research on emotion in conversation. Not for decisions about people: what a voice shows is not what a "
         "person feels, and a prediction is a guess with the error rate above.",
         f"Features must come from the extractor that made those of {corpus.name}; others give numbers without meaning.",
-        f"A dialogue has one to {LONGEST} utterances. The model looks at all of it, what comes later included.",
+        f"A dialogue has one to {LONGEST} utterances{', in a stream any number' if causal else ''}. The model looks "
+        f"{looks}.",
         "Speakers, languages and rooms that the corpus does not hold were never tested.",
     ]
     if corpus.name.startswith("synthetic"):

@@ -45,6 +45,7 @@ AXES: dict[str, list[str]] = {
 }
 
 Inputs = dict[str, NDArray[Any]]
+About = Callable[[StoredRun, tuple[str, ...]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def climb(path: Path, run: StoredRun, corpus: Corpus | None) -> list[Rung]:
     with deterministic():
         reference = SpeechModel(run.model(), run.scaling(), "reference")
         banded = SpeechModel(run.model(), run.scaling())
-        rungs = [attempt("onnx checker", lambda: _checker(path)), attempt("one file", lambda: _one_file(path))]
+        rungs = [attempt("onnx checker", lambda: checker(path)), attempt("one file", lambda: one_file(path))]
         rungs.append(attempt("names and dynamic axes", lambda: _axes(path, len(reference.mean), run)))
         rungs.append(attempt("metadata", lambda: same_metadata(path, run, corpus)))
         try:
@@ -146,13 +147,15 @@ class Wrong(Exception):
     """What a rung found wrong; its text is all that is said."""
 
 
-def _checker(path: Path) -> str:
+def checker(path: Path) -> str:
+    """onnx's own checker accepts the file."""
     onnx.checker.check_model(str(path), full_check=True)
     model = onnx.load(path, load_external_data=False)
     return f"opset {model.opset_import[0].version}, {len(model.graph.node)} nodes"
 
 
-def _one_file(path: Path) -> str:
+def one_file(path: Path) -> str:
+    """Its weights are inside."""
     model = onnx.load(path, load_external_data=False)
     outside = [t.name for t in model.graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL]
     if outside:
@@ -173,7 +176,7 @@ def _axes(path: Path, width: int, run: StoredRun) -> str:
     return ", ".join(found)
 
 
-def same_metadata(path: Path, run: StoredRun, corpus: Corpus | None) -> str:
+def same_metadata(path: Path, run: StoredRun, corpus: Corpus | None, about: About = onnx_file.about) -> str:
     """What the file says of itself is what the run says; without the corpus nobody knows its speakers' names."""
     stored = {entry.key: entry.value for entry in onnx.load(path, load_external_data=False).metadata_props}
     if stored.pop("format", None) != FORMAT:
@@ -182,7 +185,7 @@ def same_metadata(path: Path, run: StoredRun, corpus: Corpus | None) -> str:
     speakers = corpus.speakers if corpus else tuple(said.get("speakers", ()))
     if len(speakers) != run.record["model"]["speakers"]:
         raise Wrong(f"it names {len(speakers)} speakers where the run knows {run.record['model']['speakers']}")
-    expected = json.loads(json.dumps(onnx_file.about(run, speakers)))
+    expected = json.loads(json.dumps(about(run, speakers)))
     for content in (said, expected):
         dict.pop(content.get("versions", {}), "exported with", None)
     wrong = sorted(name for name in {*said, *expected} if said.get(name) != expected.get(name))

@@ -48,18 +48,34 @@ def lean(layers: list[Any]) -> list[Lean]:
     return found
 
 
-def encode(write: Writer, given: Lean, x: str, length: str, shape: str) -> str:
-    """A post-norm encoder layer on rows of utterances."""
-    layer, attention = given.layer, given.layer.self_attn
-    mixed = write.op(
+def encode(write: Writer, given: Lean, x: str, mask: str, shape: str) -> str:
+    """A post-norm encoder layer on rows of utterances; ``mask`` is any that onnxruntime's Attention takes."""
+    (mixed,) = attend(write, given, write.op("Reshape", x, shape), mask)
+    return settle(write, given, mixed, x)
+
+
+def attend(write: Writer, given: Lean, x: str, mask: str, past: str = "") -> list[str]:
+    """What attention mixes of x (batch, utterances, width); with the keys and values of the past also all of them now.
+
+    Shapes:
+        past and what it becomes: (2, batch, heads, utterances, width / heads), keys and then values.
+    """
+    attention = given.layer.self_attn
+    return write.several(
         "Attention",
-        write.op("Reshape", x, shape),
+        x,
         write.weight(attention.in_proj_weight.T),
         write.weight(given.in_bias),
-        length,
+        *((mask, past) if past else (mask,) if mask else ()),
+        outputs=2 if past else 1,
         domain="com.microsoft",
         num_heads=attention.num_heads,
     )
+
+
+def settle(write: Writer, given: Lean, mixed: str, x: str) -> str:
+    """The rest of the layer on rows: skips, norms and the two linear layers; ``mixed`` is what attention gave."""
+    layer, attention = given.layer, given.layer.self_attn
     mixed = write.op("Reshape", mixed, write.ints(-1, attention.embed_dim))
     out = write.weight(attention.out_proj.weight.T)
     if given.out_bias is None:

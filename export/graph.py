@@ -19,6 +19,7 @@ from export.encoder import encode, lean
 from export.speech import SpeechModel
 from export.writer import Writer
 from replicate.model.cogmen import GraphPart, ModelConfig
+from replicate.model.context import ContextExtractor
 from replicate.model.graph import BLOCK
 
 # Added to the score of an utterance outside the window, or a multiple of it: its share is zero, and no row is empty.
@@ -40,10 +41,11 @@ def build(speech: SpeechModel) -> onnx.ModelProto:
         "Less", write.op("Range", write.scalar(0), write.axis(1), write.scalar(1)), write.at("length", 1)
     )
     x = _input(write, speech, present)
-    length = write.op("Cast", "length", to=TensorProto.INT32)
+    mask = _heard(write, config)
     shape = write.op("Concat", write.op("Shape", "speaker"), write.ints(config.encoder_width), axis=0)
+    assert isinstance(model.rnn, ContextExtractor)
     for layer in lean(list(model.rnn.transformer_encoder.layers)):
-        x = encode(write, layer, x, length, shape)
+        x = encode(write, layer, x, mask, shape)
     window = _Window(write, config, present)
     node = window.convolve(model.gcn.conv1, write.linear(model.rnn.transformer_out, x))
     embedding = window.attend(model.gcn, node)
@@ -52,18 +54,43 @@ def build(speech: SpeechModel) -> onnx.ModelProto:
     shape = write.op("Concat", write.op("Shape", "speaker"), write.ints(config.classes), axis=0)
     probability = write.op("Reshape", rows, shape)
     write.op("Where", write.at(present, 2), probability, write.floats(0.0), output="probability")
-    return write.finish(len(speech.mean), config.classes)
+    whole: list[str | int] = ["batch", "utterances"]
+    inputs = {"audio": [*whole, len(speech.mean)], "speaker": whole, "length": whole[:1]}
+    return write.finish(inputs, {"probability": [*whole, config.classes]})
+
+
+def _heard(write: Writer, config: ModelConfig) -> str:
+    """Whom an utterance attends to, for onnxruntime's Attention: lengths, or of causal models a mask of pairs.
+
+    Shapes:
+        (batch,) int32, or (batch, utterances, utterances) int32. What a causal model's real utterances hear is real.
+    """
+    if not config.causal:
+        return write.op("Cast", "length", to=TensorProto.INT32)
+    step = write.op("Range", write.scalar(0), write.axis(1), write.scalar(1))
+    ago = write.op("Sub", write.at(step, 1), step)
+    near = write.op("Less", ago, write.scalar(config.memory))
+    heard = write.op("And", near, write.op("GreaterOrEqual", ago, write.scalar(0)))
+    shape = write.op("Concat", write.op("Shape", "speaker"), write.op("Shape", step), axis=0)
+    return write.op("Expand", write.op("Cast", heard, to=TensorProto.INT32), shape)
 
 
 def _input(write: Writer, speech: SpeechModel, present: str) -> str:
     """Rows of utterances (B * L, encoder width): standardised audio, no video, zero on padding."""
-    x = "audio"
+    x = standardised(write, speech, "audio", present)
+    return write.op("Reshape", x, write.ints(-1, speech.model.config.encoder_width))
+
+
+def standardised(write: Writer, speech: SpeechModel, x: str, present: str = "") -> str:
+    """Audio features as the model takes them, beside video that is zero; zero where ``present`` says so."""
     if (speech.mean != 0).any() or (speech.deviation != 1).any():
         x = write.op("Div", write.op("Sub", x, write.weight(speech.mean)), write.weight(speech.deviation))
-    x = write.op("Where", write.at(present, 2), x, write.floats(0.0))
+    if present:
+        x = write.op("Where", write.at(present, 2), x, write.floats(0.0))
     if speech.before or speech.after:
-        x = write.op("Pad", x, write.ints(0, 0, speech.before, 0, 0, speech.after))
-    return write.op("Reshape", x, write.ints(-1, speech.model.config.encoder_width))
+        axes = [0] * (2 if present else 1)
+        x = write.op("Pad", x, write.ints(*axes, speech.before, *axes, speech.after))
+    return x
 
 
 class _Window:
@@ -148,7 +175,7 @@ class _Window:
         """
         write, config = self.write, self.config
         heads, hidden = config.gnn_heads, config.hidden
-        weights = _folded(part, heads, hidden)
+        weights = folded(part, heads, hidden)
         around = write.op("Gather", x, self.row)
         query = write.op("Gemm", x, write.weight(weights["query"]), write.weight(weights["query bias"]))
         query = write.op("Reshape", query, write.ints(-1, BLOCK * heads, hidden))
@@ -167,7 +194,7 @@ class _Window:
         return write.op("LeakyRelu", write.op("Add", value, skip), alpha=0.01)
 
 
-def _folded(part: GraphPart, heads: int, hidden: int) -> dict[str, NDArray[np.float64]]:
+def folded(part: GraphPart, heads: int, hidden: int) -> dict[str, NDArray[np.float64]]:
     """Weights of the windowed attention with scale, key and BatchNorm multiplied in, in double precision.
 
     Shapes:

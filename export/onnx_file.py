@@ -8,21 +8,56 @@ from typing import Any
 
 import onnx
 
+from export import stream
 from export.graph import build
 from export.predictor import FORMAT
 from export.speech import SpeechModel
+from replicate.errors import ExportFailed
 from replicate.experiment.keys import code_version
 from replicate.experiment.stored import StoredRun
+from replicate.model.cogmen import ModelConfig
 from replicate.rng import deterministic
 
 
 def write(run: StoredRun, speakers: tuple[str, ...], path: Path) -> None:
-    """Write a run for speech alone to ``path``, unchecked; ``speakers`` are the names behind their numbers."""
+    """Write a run for speech alone to ``path``, unchecked; ``speakers`` are the names behind their numbers.
+
+    Raises:
+        ExportFailed: its context extractor is no transformer.
+    """
+    kind = run.record["model"].get("context", "transformer")  # runs of older versions do not say
+    if kind != "transformer":
+        raise ExportFailed(
+            f"run {run.record['key']} ({run.record['arm']['name']}) has the context extractor {kind}, and only "
+            "transformers are exported: choose another arm with --arm"
+        )
     with deterministic():
         model = build(SpeechModel(run.model(), run.scaling()))
-    said = {name: json.dumps(value) for name, value in about(run, speakers).items()}
-    onnx.helper.set_model_props(model, {"format": FORMAT} | said)
+    _save(model, about(run, speakers), path)
+
+
+def streams(run: StoredRun) -> bool:
+    """Whether the run's model can answer utterance by utterance."""
+    return bool(run.record["model"].get("causal"))
+
+
+def write_stream(run: StoredRun, speakers: tuple[str, ...], path: Path) -> None:
+    """Write the form of a causal run that answers utterance by utterance, unchecked."""
+    with deterministic():
+        model = stream.build(SpeechModel(run.model(), run.scaling()))
+    _save(model, about_stream(run, speakers), path)
+
+
+def _save(model: onnx.ModelProto, said: dict[str, Any], path: Path) -> None:
+    entries = {name: json.dumps(value) for name, value in said.items()}
+    onnx.helper.set_model_props(model, {"format": FORMAT} | entries)
     onnx.save(model, path)
+
+
+def about_stream(run: StoredRun, speakers: tuple[str, ...]) -> dict[str, Any]:
+    """What a streaming file says of itself: ``about``, how many utterances a layer attends to, the state's size."""
+    config = ModelConfig(**run.record["model"])
+    return about(run, speakers) | {"memory": config.memory, "state": stream.state_size(config)}
 
 
 def about(run: StoredRun, speakers: tuple[str, ...]) -> dict[str, Any]:

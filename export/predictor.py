@@ -1,17 +1,18 @@
 """Emotions of utterances from speech features. Needs numpy and onnxruntime, nothing else.
 
 Every exported bundle holds this file as ``predict.py``, where it works alone: ``python predict.py FILE.csv``. Hence all
-of it is one module.
+of it is one module. A causal model's bundle also answers while people speak: ``python predict.py --stream``.
 """
 
 import argparse
 import csv
 import hashlib
 import io
+import itertools
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-MODEL, INT8, CHECKSUMS = "model.onnx", "model.int8.onnx", "checksums.json"
+MODEL, INT8, STREAM, CHECKSUMS = "model.onnx", "model.int8.onnx", "model.stream.onnx", "checksums.json"
 # What the file calls itself in its metadata.
 FORMAT = "bridging-modalities 1"
 # Every utterance attends to all others of its dialogue, so memory grows with the square of the length: 2,000
@@ -28,6 +29,8 @@ FORMAT = "bridging-modalities 1"
 LONGEST = 2000
 # Utterances, and pairs of utterances, that are computed together at most.
 ROWS, PAIRS = 4096, LONGEST**2
+# Dialogues that a stream of lines keeps at once, some 200 kB each; the least recently heard one is forgotten.
+AT_ONCE = 1000
 
 
 class BadBundle(ValueError):
@@ -53,12 +56,16 @@ class Prediction:
 
     Shapes:
         probability: (n, classes), in the order of ``labels``.
+
+    Attributes:
+        first: number of the first of these utterances in the dialogue.
     """
 
     id: str
     speakers: Sequence[str]
     labels: Sequence[str]
     probability: NDArray[np.float32]
+    first: int = 1
 
     @property
     def emotions(self) -> list[str]:
@@ -90,10 +97,12 @@ class Predictor:
         path = folder / (INT8 if int8 else MODEL)
         if not path.is_file():
             raise BadBundle(f"{folder} holds no {path.name}: its model card says why; use {MODEL}")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        self.session = open_session(path, options, providers)
+        self._options = onnxruntime.SessionOptions()
+        self._options.intra_op_num_threads = threads
+        self._options.inter_op_num_threads = 1
+        self._folder, self._providers = folder, providers
+        self._streaming: onnxruntime.InferenceSession | None = None
+        self.session = open_session(path, self._options, providers)
         self.about = metadata(self.session, path)
         self.labels: list[str] = self.about["labels"]
         self.speakers: list[str] = self.about["speakers"]
@@ -130,8 +139,25 @@ class Predictor:
             raise BadInput(f"dialogue {name} has features as large as {largest:.0e}: the model overflows")
         return [Prediction(d.id, d.speakers, self.labels, found[i]) for i, d in enumerate(given)]
 
-    def _checked(self, dialogue: Spoken) -> NDArray[np.int64]:
-        """The speakers' numbers of a dialogue that the model can take."""
+    def stream(self, id: str = "dialogue") -> "Stream":
+        """A dialogue that is answered utterance by utterance; it starts here.
+
+        Raises:
+            BadBundle: the bundle's model needs the whole dialogue.
+        """
+        if self._streaming is None:
+            path = self._folder / STREAM
+            if not path.is_file():
+                raise BadBundle(
+                    f"{self._folder} holds no {STREAM}, for its model needs the whole dialogue: export a causal arm, "
+                    "such as `replicate export onnx --arm COGMEN-A-causal`"
+                )
+            self._streaming = open_session(path, self._options, self._providers)
+            metadata(self._streaming, path, stream=True)
+        return Stream(self, self._streaming, id)
+
+    def _checked(self, dialogue: Spoken, first: int = 1) -> NDArray[np.int64]:
+        """The speakers' numbers of a dialogue that the model can take; ``first`` is its first utterance's number."""
         where, features = f"dialogue {dialogue.id}", dialogue.features
         if features.ndim != 2 or len(features) == 0:
             raise BadInput(
@@ -149,12 +175,42 @@ class Predictor:
         with np.errstate(over="ignore"):
             bad = np.argwhere(~np.isfinite(features.astype(np.float32)))
         if bad.size:
-            raise BadInput(f"{where}, utterance {bad[0][0] + 1}, feature {bad[0][1] + 1} is no finite number")
+            raise BadInput(f"{where}, utterance {bad[0][0] + first}, feature {bad[0][1] + 1} is no finite number")
         for i, name in enumerate(dialogue.speakers):
             if name not in self.speakers:
                 known = ", ".join(self.speakers)
-                raise BadInput(f"{where}, utterance {i + 1}: speaker {str(name)[:40]!r} is none of {known}")
+                raise BadInput(f"{where}, utterance {i + first}: speaker {str(name)[:40]!r} is none of {known}")
         return np.array([self.speakers.index(name) for name in dialogue.speakers], np.int64)
+
+
+class Stream:
+    """A dialogue while it is spoken; ``Predictor.stream`` begins one. What it remembers has a fixed size.
+
+    Attributes:
+        heard: utterances so far.
+    """
+
+    def __init__(self, predictor: Predictor, session: onnxruntime.InferenceSession, id: str) -> None:
+        self.id, self.heard = id, 0
+        self._predictor, self._session = predictor, session
+        self._state = np.zeros(session.get_inputs()[2].shape, np.float32)
+
+    def feed(self, features: NDArray[np.floating[Any]], speaker: str) -> Prediction:
+        """What the model says of the next utterance: features (width,), and the speaker's name.
+
+        Raises:
+            BadInput: the model cannot take it; the dialogue stays as it was.
+        """
+        spoken = Spoken(self.id, [speaker], np.asarray(features)[None])
+        number = self._predictor._checked(spoken, self.heard + 1)
+        audio = spoken.features.astype(np.float32)
+        given = {"audio": audio, "speaker": number, "state": self._state}
+        probability, state = self._session.run(None, given)
+        if not np.isfinite(probability).all():
+            largest = float(np.abs(audio).max())
+            raise BadInput(f"dialogue {self.id} has features as large as {largest:.0e}: the model overflows")
+        self._state, self.heard = state, self.heard + 1
+        return Prediction(self.id, [speaker], self._predictor.labels, probability, self.heard)
 
 
 def _batches(lengths: list[int]) -> list[list[int]]:
@@ -184,8 +240,9 @@ def verify(folder: Path) -> None:
         raise BadBundle(f"{folder} is not as it was exported: {', '.join(wrong)} changed or missing; export it again")
     if MODEL not in listed:
         raise BadBundle(f"{folder} is no bundle of `replicate export onnx`: {CHECKSUMS} does not list {MODEL}")
-    if INT8 not in listed and (folder / INT8).exists():
-        raise BadBundle(f"{folder} is not as it was exported: {CHECKSUMS} does not list {INT8}; export it again")
+    for name in (INT8, STREAM):
+        if name not in listed and (folder / name).exists():
+            raise BadBundle(f"{folder} is not as it was exported: {CHECKSUMS} does not list {name}; export it again")
 
 
 def _sha256(folder: Path, name: str) -> str | None:
@@ -215,8 +272,8 @@ def open_session(
     return session
 
 
-def metadata(session: onnxruntime.InferenceSession, path: Path) -> dict[str, Any]:
-    """What an exported file says of itself.
+def metadata(session: onnxruntime.InferenceSession, path: Path, stream: bool = False) -> dict[str, Any]:
+    """What an exported file says of itself; ``stream`` demands one that answers utterance by utterance.
 
     Raises:
         BadBundle: it was not exported by this package.
@@ -226,21 +283,25 @@ def metadata(session: onnxruntime.InferenceSession, path: Path) -> dict[str, Any
         if found["format"] != FORMAT:
             raise KeyError(f"format {found['format']!r}")
         about = {key: value if key == "format" else json.loads(value) for key, value in found.items()}
-        _demand_shapes(session, about)
+        _demand_shapes(session, about, stream)
     except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise BadBundle(f"{path} was not exported by this version of `replicate export onnx` ({error})") from error
     return about
 
 
-def _demand_shapes(session: onnxruntime.InferenceSession, about: dict[str, Any]) -> None:
+def _demand_shapes(session: onnxruntime.InferenceSession, about: dict[str, Any], stream: bool) -> None:
     """Refuse a file whose inputs and output are not what it says of itself."""
     for name in ("labels", "speakers"):
         if not (isinstance(about[name], list) and about[name] and all(isinstance(x, str) for x in about[name])):
             raise ValueError(f"its {name} are no names")
     shapes = {value.name: len(value.shape) for value in session.get_inputs()}
     outputs = session.get_outputs()
-    if shapes != {"audio": 3, "speaker": 2, "length": 1} or [value.name for value in outputs] != ["probability"]:
-        raise ValueError(f"it takes {', '.join(shapes)} and gives {', '.join(value.name for value in outputs)}")
+    names = [value.name for value in outputs]
+    expected = {"audio": 2, "speaker": 1, "state": 1} if stream else {"audio": 3, "speaker": 2, "length": 1}
+    if shapes != expected or names != (["probability", "new_state"] if stream else ["probability"]):
+        raise ValueError(f"it takes {', '.join(shapes)} and gives {', '.join(names)}")
+    if stream and not session.get_inputs()[2].shape == outputs[1].shape == [about["state"]]:
+        raise ValueError("its state is of another size than it says")
     ends = session.get_inputs()[0].shape[-1], outputs[0].shape[-1]
     if ends != (about["widths"]["audio"], len(about["labels"])):
         raise ValueError(f"it takes {ends[0]} features to {ends[1]} classes, and says otherwise")
@@ -256,27 +317,61 @@ def read_csv(path: Path) -> list[Spoken]:
     rows: dict[str, list[NDArray[np.float32]]] = {}
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = csv.reader(file)
-            header = next(lines, [])
-            if [name.strip().lower() for name in header[:2]] != ["dialogue", "speaker"] or len(header) < 3:
-                raise BadInput(f"{path}, line 1: the header must be dialogue, speaker, then a name for each feature")
-            twice = sorted(name for name, count in Counter(header[2:]).items() if count > 1 and name)
-            if twice:
-                raise BadInput(f"{path}, line 1: column {twice[0]!r} is there twice")
-            for cells in lines:
-                if not cells:
-                    continue
-                where = f"{path}, line {lines.line_num}"
-                if len(cells) != len(header):
-                    raise BadInput(f"{where}: {len(cells)} cells where the header has {len(header)}")
-                dialogue, speaker = cells[0].strip(), cells[1].strip()
-                speakers.setdefault(dialogue, []).append(speaker)
-                rows.setdefault(dialogue, []).append(_numbers(cells[2:], where))
+            for line in _csv_lines(file, str(path)):
+                speakers.setdefault(line.dialogue, []).append(line.speaker)
+                rows.setdefault(line.dialogue, []).append(line.features)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"cannot read {path} ({error})") from error
     if not rows:
         raise BadInput(f"{path} holds no utterance below its header")
     return [Spoken(dialogue, speakers[dialogue], np.stack(rows[dialogue])) for dialogue in rows]
+
+
+@dataclass(frozen=True)
+class _Line:
+    """An utterance as a line gives it, and where that line stands."""
+
+    where: str
+    dialogue: str
+    speaker: str
+    features: NDArray[np.float32]
+
+
+def _csv_lines(file: Iterable[str], name: str) -> Iterator[_Line]:
+    lines = csv.reader(file)
+    header = next(lines, [])
+    if [cell.strip().lower() for cell in header[:2]] != ["dialogue", "speaker"] or len(header) < 3:
+        raise BadInput(f"{name}, line 1: the header must be dialogue, speaker, then a name for each feature")
+    twice = sorted(cell for cell, count in Counter(header[2:]).items() if count > 1 and cell)
+    if twice:
+        raise BadInput(f"{name}, line 1: column {twice[0]!r} is there twice")
+    for cells in lines:
+        if not cells:
+            continue
+        where = f"{name}, line {lines.line_num}"
+        if len(cells) != len(header):
+            raise BadInput(f"{where}: {len(cells)} cells where the header has {len(header)}")
+        yield _Line(where, cells[0].strip(), cells[1].strip(), _numbers(cells[2:], where))
+
+
+def _json_lines(file: Iterable[str], name: str) -> Iterator[_Line]:
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        where = f"{name}, line {number}"
+        try:
+            content = json.loads(line)
+            dialogue, speaker, features = (content[key] for key in ("dialogue", "speaker", "features"))
+            if not (isinstance(dialogue, str) and isinstance(speaker, str) and isinstance(features, list)):
+                raise TypeError("a name or the list of features is of another kind")
+            if not all(type(value) in (int, float) for value in features):
+                raise TypeError("a feature is no number")
+            with np.errstate(over="ignore"):
+                numbers = np.array(features, np.float32)
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+            shape = '{"dialogue": "...", "speaker": "...", "features": [...]}'
+            raise BadInput(f"{where} is not of the form {shape} ({error})") from error
+        yield _Line(where, dialogue, speaker, numbers)
 
 
 def _numbers(cells: list[str], where: str) -> NDArray[np.float32]:
@@ -312,46 +407,92 @@ def predict_files(
     return found
 
 
+def answers(predictor: Predictor, lines: Iterable[str], as_json: bool, name: str = "stdin") -> Iterator[str]:
+    """One answer for each utterance, as soon as its line is there: CSV below a header, or a JSON object a line.
+
+    Dialogues may interleave, each keeps its state; of more than ``AT_ONCE`` the least recently heard starts anew.
+
+    Raises:
+        BadInput: naming the first line that is none; what was answered before stands. BadBundle: see ``stream``.
+    """
+    dialogues: dict[str, Stream] = {}
+    predictor.stream()  # a bundle that cannot is refused before anybody speaks
+    given = iter(lines)
+    try:
+        first = next(given, "")
+        given = itertools.chain([first] if first else [], given)
+        read = _json_lines if first.lstrip().startswith("{") else _csv_lines
+        for count, line in enumerate(read(given, name) if first else ()):
+            spoken = dialogues.pop(line.dialogue, None) or predictor.stream(line.dialogue)
+            dialogues[line.dialogue] = spoken
+            if len(dialogues) > AT_ONCE:
+                del dialogues[next(iter(dialogues))]
+            try:
+                prediction = spoken.feed(line.features, line.speaker)
+            except BadInput as error:
+                raise BadInput(f"{line.where}: {error}") from error
+            if as_json:
+                about = {"dialogue": prediction.id, "utterance": prediction.first} | _utterances(prediction)[0]
+                yield json.dumps(about, ensure_ascii=False) + "\n"
+            else:
+                yield as_csv([prediction], header=count == 0)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadInput(f"cannot read {name} ({error})") from error
+
+
 def as_json(predictions: Sequence[Prediction]) -> str:
     """Predictions as JSON: a list of dialogues with their utterances."""
-    content = [
-        {
-            "dialogue": p.id,
-            "utterances": [
-                {
-                    "speaker": speaker,
-                    "emotion": emotion,
-                    "probability": {label: round(float(v), 6) for label, v in zip(p.labels, row, strict=True)},
-                }
-                for speaker, emotion, row in zip(p.speakers, p.emotions, p.probability, strict=True)
-            ],
-        }
-        for p in predictions
-    ]
+    content = [{"dialogue": p.id, "utterances": _utterances(p)} for p in predictions]
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def as_csv(predictions: Sequence[Prediction]) -> str:
+def _utterances(p: Prediction) -> list[dict[str, Any]]:
+    return [
+        {
+            "speaker": speaker,
+            "emotion": emotion,
+            "probability": {label: round(float(v), 6) for label, v in zip(p.labels, row, strict=True)},
+        }
+        for speaker, emotion, row in zip(p.speakers, p.emotions, p.probability, strict=True)
+    ]
+
+
+def as_csv(predictions: Sequence[Prediction], header: bool = True) -> str:
     """Predictions as CSV: a row per utterance, a column of probabilities per emotion."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["dialogue", "utterance", "speaker", "emotion", *(predictions[0].labels if predictions else ())])
+    labels = predictions[0].labels if predictions else ()
+    if header:
+        writer.writerow(["dialogue", "utterance", "speaker", "emotion", *labels])
     for p in predictions:
         for i, (speaker, emotion) in enumerate(zip(p.speakers, p.emotions, strict=True)):
-            writer.writerow([p.id, i + 1, speaker, emotion, *(f"{v:.6f}" for v in p.probability[i])])
+            writer.writerow([p.id, p.first + i, speaker, emotion, *(f"{v:.6f}" for v in p.probability[i])])
     return text.getvalue()
+
+
+def stdin_lines() -> Iterable[str]:
+    """Lines of stdin as they come, in UTF-8 as files are."""
+    return io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", newline="")
 
 
 def main() -> None:
     """Command line of the file in a bundle."""
     parser = argparse.ArgumentParser(description="Emotion of every utterance, as CSV on stdout.")
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE.csv", help="header: dialogue,speaker,FEATURES...")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE.csv", help="header: dialogue,speaker,FEATURES...")
     parser.add_argument("--json", action="store_true", help="JSON instead of CSV")
     parser.add_argument("--int8", action="store_true", help="the quantised model")
+    parser.add_argument("--stream", action="store_true", help="answer each line of stdin at once, CSV or JSON objects")
     given = parser.parse_args()
+    if bool(given.files) == given.stream or (given.stream and given.int8):
+        parser.error("either FILE.csv or --stream, and --int8 with files alone")
     try:
-        predictions = predict_files(Predictor(Path(__file__).parent, given.int8), given.files)
+        predictor = Predictor(Path(__file__).parent, given.int8)
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if given.stream:
+            for answer in answers(predictor, stdin_lines(), given.json):
+                print(answer, end="", flush=True)
+            return
+        predictions = predict_files(predictor, given.files)
         sys.stdout.write(as_json(predictions) if given.json else as_csv(predictions))
         sys.stdout.flush()
     except (ValueError, OSError) as error:

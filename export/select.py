@@ -118,7 +118,10 @@ def choose(results: Path, arm: str | None = None, key: str | None = None) -> Cho
             )
         return Choice(asked[0], results, ranked, True)
     if arm is not None and arm not in ranked:
-        raise NothingToExport(f"no arm {arm!r} in {results} works on speech alone, only {', '.join(ranked)}")
+        raise NothingToExport(
+            f"no arm {arm!r} in {results} can be exported: that takes one with a transformer as its context extractor "
+            f"that works on speech alone; there are {', '.join(ranked)}"
+        )
     return Choice(max(ranked[arm or next(iter(ranked))], key=dev_f1), results, ranked, arm is not None)
 
 

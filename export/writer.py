@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+# Names of inputs or outputs, and their axes.
+Shapes = dict[str, list[str | int]]
 # Versions that onnxruntime 1.20 and later run.
 OPSET, IR = 18, 10
 
@@ -29,6 +31,13 @@ class Writer:
             return name
         self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, domain=domain, **attributes))
         return name
+
+    def several(self, kind: str, *inputs: str, outputs: int, domain: str = "", **attributes: Any) -> list[str]:
+        """A node with so many outputs; returns their names."""
+        name = f"{kind.lower()}_{len(self.nodes)}"
+        names = [f"{name}_{i}" for i in range(outputs)]
+        self.nodes.append(helper.make_node(kind, list(inputs), names, name=name, domain=domain, **attributes))
+        return names
 
     def weight(self, values: NDArray[Any] | Tensor) -> str:
         """A constant; the same values are stored once."""
@@ -67,15 +76,17 @@ class Writer:
         """Size of an axis of ``speaker``, a scalar."""
         return self.op("Gather", self.op("Shape", "speaker"), self.scalar(axis))
 
-    def finish(self, features: int, classes: int) -> onnx.ModelProto:
-        """The model of all that was written."""
-        whole = ["batch", "utterances"]
-        inputs = [
-            helper.make_tensor_value_info("audio", TensorProto.FLOAT, [*whole, features]),
-            helper.make_tensor_value_info("speaker", TensorProto.INT64, whole),
-            helper.make_tensor_value_info("length", TensorProto.INT64, whole[:1]),
+    def finish(self, inputs: Shapes, outputs: Shapes) -> onnx.ModelProto:
+        """The model of all that was written; speakers and lengths are whole numbers, all else is not."""
+        values = [
+            [
+                helper.make_tensor_value_info(
+                    name, TensorProto.INT64 if name in ("speaker", "length") else TensorProto.FLOAT, shape
+                )
+                for name, shape in ends.items()
+            ]
+            for ends in (inputs, outputs)
         ]
-        output = helper.make_tensor_value_info("probability", TensorProto.FLOAT, [*whole, classes])
-        graph = helper.make_graph(self.nodes, "cogmen", inputs, [output], list(self.weights.values()))
+        graph = helper.make_graph(self.nodes, "cogmen", *values, list(self.weights.values()))
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=IR, producer_name="bridging-modalities")

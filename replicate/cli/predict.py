@@ -15,23 +15,38 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="FILE...")
 @click.option("--int8", is_flag=True, help="Take the quantised model: smaller and faster.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of tables.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV on stdout instead of tables.")
-def predict(bundle: Path, files: tuple[Path, ...], int8: bool, as_json: bool, as_csv: bool) -> None:
+@click.option("--stream", is_flag=True, help="Answer utterances from stdin one by one, in place of FILE.")
+def predict(bundle: Path, files: tuple[Path, ...], int8: bool, as_json: bool, as_csv: bool, stream: bool) -> None:
     """Print the emotion of every utterance, and how probable the model finds it.
 
     BUNDLE is the folder that `replicate export onnx` wrote. FILE is a corpus (.npz), a pickle of the COGMEN release
     (.pkl), or a CSV with a row per utterance: dialogue, speaker, features. Needs no PyTorch.
+
+    With --stream, for bundles of causal arms, every line of stdin is answered at once, as CSV or with --json as an
+    object a line. Lines are such a CSV, or each an object {"dialogue": ..., "speaker": ..., "features": [...]}.
+    Dialogues may interleave; of more than a thousand, the least recently heard is forgotten. The first bad line ends
+    it.
     """
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
+    if stream and (files or int8):
+        raise click.UsageError(f"--stream and {'FILE...' if files else '--int8'} exclude each other")
+    if not (stream or files):
+        raise click.UsageError("Missing argument 'FILE...', or --stream.")
     from export import predictor as onnx
     from replicate import errors
 
     try:
-        found = onnx.predict_files(onnx.Predictor(bundle, int8), files, read)
+        predictor = onnx.Predictor(bundle, int8)
+        if stream:
+            for answer in onnx.answers(predictor, onnx.stdin_lines(), as_json):
+                click.echo(answer, nl=False)  # and flushes
+            return
+        found = onnx.predict_files(predictor, files, read)
     except onnx.BadBundle as error:
         raise errors.BadBundle(str(error)) from error
     except onnx.BadInput as error:

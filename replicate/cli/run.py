@@ -37,13 +37,13 @@ def run(
 ) -> None:
     """Train and print tables.
 
-    Each TABLE is a name such as table2, or all. Runs that are finished are not repeated.
+    Each TABLE is a name such as table2, or all: those of the paper, and protocol. Runs that are finished are not
+    repeated.
     """
-    from replicate.experiment import definitions
     from replicate.experiment.campaign import Campaign
     from replicate.report import outputs, progress
 
-    names = definitions.table_names() if "all" in tables else list(dict.fromkeys(tables))
+    names = _asked(tables)
     campaign = Campaign.prepare(names, keep_dropped=keep_dropped, **how)
     if trace is not None:
         _trace(campaign, trace)
@@ -72,6 +72,14 @@ def run(
     outputs.show(written, names, console.results())
     err_console.print(f"Written to {written.folder}/; in a browser: {written.folder}/index.html", soft_wrap=True)
     console.suggest("export", "onnx", "--results", written.folder)
+
+
+def _asked(tables: tuple[str, ...]) -> list[str]:
+    """Each table once; ``all`` stands for those that are not extra."""
+    from replicate.experiment import definitions
+
+    every = [name for name in definitions.table_names() if not definitions.table(name).extra] if "all" in tables else []
+    return list(dict.fromkeys([*every, *(name for name in tables if name != "all")]))
 
 
 def _trace(campaign: Campaign, target: Path) -> None:

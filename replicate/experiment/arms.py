@@ -159,6 +159,13 @@ def _checked(arm: Arm, where: str) -> Arm:
     if min(arm.context_layers, arm.gnn_heads) < 1 or min(arm.window) < 0 or not 0 <= arm.dropout < 1:
         raise BadTable(f"{where}: layers and heads from 1, window from 0, dropout from 0 to below 1")
     known(arm.audio, ("audio", "hubert"), where, "audio stream")
+    if arm.causal and arm.window[0] != 0:
+        raise BadTable(
+            f"{where}: causal = true with window = {list(arm.window)} would hear {arm.window[0]} utterances ahead: the "
+            "first number is how far back an utterance is heard, so write 0 there"
+        )
+    if arm.memory < 1:
+        raise BadTable(f"{where}: memory = {arm.memory}, but an utterance hears itself: 1 at least")
     for teacher in arm.teachers:
         if arm.audio != teacher.audio:
             raise BadTable(f"{where}: it hears {arm.audio!r} and its teacher {teacher.name} {teacher.audio!r}")

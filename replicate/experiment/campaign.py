@@ -150,9 +150,9 @@ class Campaign:
         return self.run_of(row.arm, table.reading(row, self.protocol), seed)
 
     def run_of(self, arm: Arm, protocol: Protocol, seed: int) -> RunSpec:
-        """One run of an arm under a reading; where padding takes part, runs have to be alone."""
-        alone = not self.stacked or len(self.seeds) < 2 or protocol.attend_padding or not arm.stackable
-        together = () if alone else self.seeds
+        """One run of an arm under a reading; where padding takes part, or the arm is not stackable, it is alone."""
+        stacked = self.stacked and len(self.seeds) > 1 and arm.stackable and not protocol.attend_padding
+        together = self.seeds if stacked else ()
         return RunSpec(arm, protocol, self.profile.budget, seed, self.precision, tuple(sorted(together)))
 
     @cached_property
@@ -177,7 +177,7 @@ class Campaign:
         return self.tables + tuple(_beside(table) for table in self.tables if table.beside is not None)
 
     def deployable(self) -> list[str]:
-        """Keys of the runs that can be exported: tested on audio alone, on the stream that every corpus has.
+        """Keys of the runs that can be exported: transformers tested on audio alone, on the stream of every corpus.
 
         Runs that turn a knob of the protocol, or that saw a part of the corpus, only serve their table.
         """
@@ -187,6 +187,7 @@ class Campaign:
             for key, task in self.tasks.items()
             if "A" in task.spec.arm.contexts
             and task.spec.arm.audio == "audio"
+            and task.spec.arm.context == "transformer"
             and replace(task.spec.protocol, name="") == plain
             and task.corpus == self.corpus.hash
         ]

@@ -18,6 +18,7 @@ import torch
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.experiment import definitions
 from replicate.model.cogmen import COGMEN
+from replicate.model.context import ContextExtractor
 from replicate.model.graph import build_band
 from replicate.model.packed import blocks, encode
 from replicate.model.rows import Rows
@@ -148,6 +149,7 @@ def _part(point: Point, spec: RunSpec, corpus: Corpus) -> tuple[float, float, No
     """Forward and backward through a part of the model, for one dialogue."""
     model = COGMEN(model_config(spec, corpus)).train()
     count, lengths = point.utterances, torch.tensor([point.utterances])
+    assert isinstance(model.rnn, ContextExtractor)
     config, layer = model.config, model.rnn.transformer_encoder.layers[0]
     band = build_band(torch.zeros(count).long(), torch.arange(count) % 2, config.past, config.future)
     rows = Rows.one(1, count, lengths.device)

@@ -53,6 +53,7 @@ class Table:
         compare: pairs of cells, "row/context", whose difference is tested.
         protocol, other: a reading that holds whatever the user asks for, and the one that rows turn to.
         in_paper: whether every cell must have a published value.
+        extra: whether ``replicate run all``, the paper's tables and ``protocol``, leaves it out.
         notes: sentences printed below the table.
     """
 
@@ -67,6 +68,7 @@ class Table:
     protocol: str = ""
     other: str = ""
     in_paper: bool = True
+    extra: bool = False
     notes: tuple[str, ...] = ()
 
     def reading(self, row: Row, asked: Protocol) -> Protocol:

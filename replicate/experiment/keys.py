@@ -63,6 +63,8 @@ def _decisive(arm: Arm) -> dict[str, Any]:
     del content["name"], content["teacher"], content["unimodal_teachers"]
     content["teachers"] = [_decisive(teacher) for teacher in arm.teachers]
     content["distillation"] = None if arm.method is None else asdict(arm.method)
+    if not (arm.causal and arm.context == "transformer"):
+        del content["memory"]
     return content
 
 

@@ -13,9 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.nn import RGCNConv, TransformerConv
 
+from replicate.model import context
 from replicate.model.banded import relational_convolution, windowed_attention
-from replicate.model.context import ContextExtractor
 from replicate.model.decoupler import Decoupler
+from replicate.model.extractor import Context
 from replicate.model.graph import Band, Edges, build_band, dialogue_numbers, edge_list
 from replicate.model.rows import Rows, batch_norm, drop, linear
 
@@ -37,6 +38,9 @@ class ModelConfig:
         projected: leading columns of the input that a linear layer takes to ``hidden`` first (HuBERT); 0 for none.
         learn_projection: false keeps that layer as it was drawn, as the released code does.
         decoupled: size of the shared and the private part that the classifier sees (DMD); 0 leaves the embedding whole.
+        context: which context extractor; feed_forward, encoder_heads and attend_padding are the transformer's.
+        causal: whether an utterance's output depends on itself and what was before alone; ``past`` is 0 then.
+        memory: utterances that a layer of a causal transformer attends to, the current one among them.
     """
 
     width: int
@@ -54,6 +58,13 @@ class ModelConfig:
     projected: int = 0
     learn_projection: bool = True
     decoupled: int = 0
+    context: Context = "transformer"
+    causal: bool = False
+    memory: int = 64
+
+    def __post_init__(self) -> None:
+        if self.causal and (self.past or self.memory < 1):
+            raise ValueError(f"a causal model has past = 0 and memory from 1, not {self.past} and {self.memory}")
 
     @property
     def encoder_width(self) -> int:
@@ -116,15 +127,7 @@ class COGMEN(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.rnn = ContextExtractor(
-            config.encoder_width,
-            config.hidden,
-            config.context_layers,
-            config.dropout,
-            config.feed_forward,
-            config.encoder_heads,
-            config.attend_padding,
-        )
+        self.rnn = context.make(config)
         self.gcn = GraphPart(config)
         self.decoupler = Decoupler(config.hidden * config.gnn_heads, config.decoupled) if config.decoupled else None
         self.clf = Classifier(config)

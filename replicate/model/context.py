@@ -1,12 +1,39 @@
-"""The context extractor: every utterance looks at all others of its dialogue ("SeqContext" in the released code)."""
+"""The context extractor: what each utterance takes from the others of its dialogue ("SeqContext" in the released code).
+
+``make`` chooses; the transformer is here.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from replicate.model.packed import blocks, encode
+from replicate.model.extractor import Extractor
+from replicate.model.packed import blocks, causal_mask, encode
+from replicate.model.recurrent import Recurrent
 from replicate.model.rows import Rows, linear
+from replicate.model.statespace import StateSpace
+
+if TYPE_CHECKING:
+    from replicate.model.cogmen import ModelConfig
+
+
+def make(config: ModelConfig) -> Extractor:
+    """The context extractor that a configuration asks for."""
+    sizes = (config.encoder_width, config.hidden, config.context_layers, config.dropout)
+    if config.context == "ssm":
+        return StateSpace(*sizes, config.causal)
+    if config.context != "transformer":
+        return Recurrent(nn.GRU if config.context == "gru" else nn.LSTM, *sizes, config.causal)
+    return ContextExtractor(
+        *sizes,
+        config.feed_forward,
+        config.encoder_heads,
+        config.attend_padding,
+        config.memory if config.causal else None,
+    )
 
 
 def encoder_heads(width: int) -> int:
@@ -14,13 +41,14 @@ def encoder_heads(width: int) -> int:
     return next((heads for heads in range(7, 15) if width % heads == 0), 1)
 
 
-class ContextExtractor(nn.Module):
+class ContextExtractor(Extractor):
     """Post-norm transformer encoder without positions, then a linear layer to ``hidden`` (as in the released code).
 
     Args:
         width: columns of the input; the encoder works at this width.
         attend_padding: whether padding takes part in attention. The released code lets it, so that a dialogue's
             output depends on the longest dialogue of its batch.
+        memory: None, or utterances that each one attends to: itself and those before it. No padding is among them.
     """
 
     def __init__(
@@ -32,6 +60,7 @@ class ContextExtractor(nn.Module):
         feed_forward: int = 2048,
         heads: int | None = None,
         attend_padding: bool = False,
+        memory: int | None = None,
     ) -> None:
         super().__init__()
         layer = nn.TransformerEncoderLayer(
@@ -40,24 +69,20 @@ class ContextExtractor(nn.Module):
         # Nested tensors would pack away the padding that the released reading attends to.
         self.transformer_encoder = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.transformer_out = nn.Linear(width, hidden)
-        self.attend_padding = attend_padding
+        self.memory = memory
+        self.attend_padding = attend_padding and memory is None
 
     def forward(self, x: Tensor, present: Tensor) -> Tensor:
-        """Node features.
-
-        Shapes:
-            x: (B, L, width), padding zero; present: (B, L) bool, false on padding. Returns (B, L, hidden).
-        """
+        """See ``Extractor``."""
+        if self.memory is not None:
+            mask = causal_mask(x.shape[1], self.memory, x.device)
+            return self.transformer_out(self.transformer_encoder(x, mask=mask, is_causal=False))
         absent = None if self.attend_padding else torch.zeros_like(x[..., 0]).masked_fill(~present, -torch.inf)
         return self.transformer_out(self.transformer_encoder(x, src_key_padding_mask=absent))
 
     def packed(self, x: Tensor, lengths: Tensor, rows: Rows) -> Tensor:
-        """Node features of packed utterances: what ``forward`` gives where padding takes no part, in less time.
-
-        Shapes:
-            x: (M, width), dialogue after dialogue, in ``rows``; lengths: (B,) int64. Returns (M, hidden).
-        """
-        given = blocks(lengths, rows)
+        """See ``Extractor``; takes less time than ``forward``."""
+        given = blocks(lengths, rows, self.memory)
         for layer in self.transformer_encoder.layers:
             x = encode(layer, x, given, rows)
         return linear(x, self.transformer_out.weight, self.transformer_out.bias)

@@ -25,8 +25,9 @@ class Block(NamedTuple):
         parts: of each run its dialogues, without the padding that only other runs' dialogues need.
 
     Shapes:
-        row: (B', L') int64, row of each utterance, some real one on padding; mask: (B', 1, 1, L') float32, what is
-        added to scores, -inf on padding; place: (n,) int64, of each real utterance its place in the block.
+        row: (B', L') int64, row of each utterance, some real one on padding; mask: float32, what is added to scores,
+        (B', 1, 1, L'), -inf on padding, or (L', L') of a causal layer; place: (n,) int64, of each real utterance its
+        place in the block.
     """
 
     row: Tensor
@@ -46,8 +47,21 @@ class Blocks(NamedTuple):
     order: Tensor
 
 
-def blocks(lengths: Tensor, rows: Rows) -> Blocks:
-    """Dialogues of the given lengths (B,), run after run, in blocks, the longest first; on a GPU in a single one."""
+def causal_mask(length: int, memory: int, device: torch.device) -> Tensor:
+    """(length, length) float32: 0 where a row's utterance hears a column's, which is it or at most memory - 1 before.
+
+    Padding stands behind, where no utterance hears it; itself it hears what is before it, so that no row is empty.
+    """
+    step = torch.arange(length, device=device)
+    ago = step[:, None] - step
+    return torch.zeros(length, length, device=device).masked_fill((ago < 0) | (ago >= memory), -torch.inf)
+
+
+def blocks(lengths: Tensor, rows: Rows, memory: int | None = None) -> Blocks:
+    """Dialogues of the given lengths (B,), run after run, in blocks, the longest first; on a GPU in a single one.
+
+    ``memory`` is that of a causal layer, None where every utterance hears all of its dialogue.
+    """
     device, dialogues = lengths.device, rows.dialogues
     size = len(lengths) if lengths.is_cuda else DIALOGUES
     run = torch.repeat_interleave(torch.arange(len(dialogues), device=device), torch.tensor(dialogues, device=device))
@@ -63,7 +77,10 @@ def blocks(lengths: Tensor, rows: Rows) -> Blocks:
         step = torch.arange(int(length.max()), device=device)
         present = step < length[:, None]
         row = starts[chosen, None] + torch.where(present, step, 0)
-        mask = torch.zeros(present.shape, device=device).masked_fill(~present, -torch.inf)
+        if memory is None:
+            mask = torch.zeros(present.shape, device=device).masked_fill(~present, -torch.inf)[:, None, None]
+        else:
+            mask = causal_mask(len(step), memory, device)
         parts: list[Part] = []
         before = 0
         for count, draws in zip(dialogues, rows.draws, strict=True):
@@ -71,7 +88,7 @@ def blocks(lengths: Tensor, rows: Rows) -> Blocks:
             if own.start < own.stop:
                 width = slice(int(length[own.start]))
                 parts.append(((own, slice(None), width, width), draws))
-        found.append(Block(row, mask[:, None, None], present.flatten().nonzero()[:, 0], parts))
+        found.append(Block(row, mask, present.flatten().nonzero()[:, 0], parts))
         real.append(row[present])
     packed = torch.cat(real)
     order = torch.zeros(len(dialogues) * rows.size, dtype=torch.int64, device=device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from replicate.model.extractor import Context
 from replicate.training.methods import Dmd, DmdOnline, Method
 from replicate.training.methods import Triplet as TripletMethod
 
@@ -78,6 +79,9 @@ class Arm:
         teacher: arm that this one learns from; the teacher sees all it was trained on.
         unimodal_teachers: further ones, for methods that take several; ``teacher`` is then the joint one.
         distillation: how it learns from them; the paper's method where a teacher is all that is said.
+        window: [past, future] of ``ModelConfig``: how far an utterance is heard before it and after it.
+        context: which context extractor.
+        causal, memory: see ``ModelConfig``.
     """
 
     name: str
@@ -93,6 +97,14 @@ class Arm:
     gnn_heads: int = 7
     window: tuple[int, int] = (5, 5)
     dropout: float = 0.1
+    context: Context = "transformer"
+    causal: bool = False
+    memory: int = 64
+
+    @property
+    def stackable(self) -> bool:
+        """Whether runs of the arm, and of those that teach it, can train as one program."""
+        return all(arm.context == "transformer" and not isinstance(arm.method, Dmd) for arm in self.lineage)
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -124,11 +136,6 @@ class Arm:
     def beside(self) -> tuple[str, ...]:
         """Streams of a model that learns beside this one; they are not in this one's input."""
         return ("visual",) if isinstance(self.distillation, DmdOnline) else ()
-
-    @property
-    def stackable(self) -> bool:
-        """Whether several seeds can train as one program."""
-        return not isinstance(self.distillation, Dmd)
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,7 @@ def test_students_and_teachers_of_the_paper():
         "Student-A-3-heads": "Teacher-AV",
         "Student-of-Mask": "COGMEN-Mask",
         "HuBERT-Student-A": "HuBERT-Teacher-AV",
+        "Student-A-causal": "Teacher-AV",
     }
     sizes = {name: (found[name].context_layers, found[name].gnn_heads) for name in (*teachers, *teachers.values())}
     assert sizes == {
@@ -91,9 +92,17 @@ def test_students_and_teachers_of_the_paper():
         "COGMEN-Mask": (2, 7),
         "HuBERT-Teacher-AV": (4, 7),
         "HuBERT-Student-A": (4, 7),
+        "Student-A-causal": (4, 7),
     }
     assert {arm.window for name, arm in found.items() if "disjoint" in name} == {(0, 0)}
-    assert {arm.window for name, arm in found.items() if "disjoint" not in name} == {(5, 5)}
+    assert {arm.window for name, arm in found.items() if "causal" in name} == {(0, 5)}
+    others = [arm for name, arm in found.items() if "disjoint" not in name and "causal" not in name]
+    assert {arm.window for arm in others} == {(5, 5)}
+    assert all(arm.causal == name.endswith("-causal") for name, arm in found.items())
+    assert all(
+        arm.context == (name.split("-")[-1] if name[-3:] in ("gru", "ssm") or "lstm" in name else "transformer")
+        for name, arm in found.items()
+    )
     assert all((arm.audio == "hubert") == name.startswith("HuBERT") for name, arm in found.items())
     weights = {(arm.method.triplet_weight, arm.method.nll_weight) for arm in found.values() if arm.method}
     assert weights == {(1, 1)}

@@ -467,6 +467,11 @@ def test_what_can_be_deployed_hears_speech_alone_as_every_corpus_has_it(tmp_path
     ]
     kept = prepare(tmp_path, ("table4",), data=iemocap, seeds="24,", keep_dropped=True)
     assert [kept.tasks[key].spec.arm.name for key in kept.deployable()] == ["COGMEN-A", "COGMEN-AV"]
+    others = prepare(tmp_path, ("context", "causal"), data=iemocap, seeds="24,")
+    assert {others.tasks[key].spec.arm.name for key in others.deployable()} == {
+        *("COGMEN-A", "COGMEN-AV", "COGMEN-Mask", "Student-A", "Teacher-AV"),
+        *("COGMEN-A-causal", "Student-A-causal", "COGMEN-Mask-causal"),
+    }
     turned = prepare(tmp_path, ("protocol",), data=iemocap, seeds="24,", protocol="released")
     assert turned.deployable() == []
 
@@ -498,6 +503,12 @@ def test_seeds_train_as_one_program_only_where_they_can(tmp_path):
     # The released reading lets padding take part, which a stack cannot.
     assert together(replace(prepare(tmp_path, protocol="released"), stacked=True)) == {()}
     assert "--stack" in replace(prepare(tmp_path), stacked=True).command()
+    # Of the extractors, only transformers stack, causal or not; a student only if its teacher does.
+    extra = replace(prepare(tmp_path, ("context", "causal")), stacked=True)
+    alone = {task.spec.arm.name for task in extra.tasks.values() if not task.spec.together}
+    assert alone == {f"COGMEN-{streams}-{kind}" for streams in ("A", "AV") for kind in ("gru", "lstm", "ssm")}
+    arms = definitions.arms()
+    assert not replace(arms["Student-A"], teacher=arms["COGMEN-AV-gru"]).stackable
 
 
 def test_a_campaign_says_where_it_trains(tmp_path):

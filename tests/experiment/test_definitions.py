@@ -52,11 +52,13 @@ def test_what_is_no_list_of_seeds_is_refused(text):
 
 
 def test_the_shipped_files_load():
-    assert definitions.table_names() == ["table1", "table2", "table3", "table4", "table5", "protocol"]
+    names = ["table1", "table2", "table3", "table4", "table5", "causal", "context", "protocol"]
+    assert definitions.table_names() == names
     tables = {name: definitions.table(name) for name in definitions.table_names()}
     known = definitions.arms()
     assert all(row.arm == known[row.arm.name] for table in tables.values() for row in table.rows)
-    assert [name for name, table in tables.items() if not table.in_paper] == ["protocol"]
+    assert [name for name, table in tables.items() if not table.in_paper] == ["causal", "context", "protocol"]
+    assert [name for name, table in tables.items() if table.extra] == ["causal", "context"]
     assert [definitions.profile(name).name for name in ("smoke", "quick", "paper")] == ["smoke", "quick", "paper"]
 
 
@@ -137,6 +139,10 @@ def test_the_arms_of_the_tables():
             *("COGMEN-Mask", "HuBERT-Mask", "Student-A", "HuBERT-Student-A", "Teacher-AV", "HuBERT-Teacher-AV"),
         ],
         "protocol": ["COGMEN-Mask"] * 5 + ["Student-A"] * 2 + ["HuBERT-A"] * 3 + ["HuBERT-AV"] * 2,
+        "causal": [
+            *("COGMEN-A", "COGMEN-A-causal", "Student-A", "Student-A-causal", "COGMEN-Mask", "COGMEN-Mask-causal"),
+        ],
+        "context": [f"COGMEN-{streams}{kind}" for streams in ("A", "AV") for kind in ("", "-gru", "-lstm", "-ssm")],
     }
 
 
@@ -244,6 +250,10 @@ BAD = [
     ("table2", 'name = "COGMEN-AV"', 'name = "COGMEN-A"', ["table2.toml", "'COGMEN-A'"]),
     ("arms", "masked = true", "maskd = true", ["arms.toml", "[COGMEN-Mask]", "'maskd'", "masked"]),
     ("arms", "masked = true", "masked = 1", ["arms.toml", "[COGMEN-Mask]", "'masked'"]),
+    ("arms", "masked = true", 'context = "rnn"', ["arms.toml", "[COGMEN-Mask]", "'context'", "'rnn'", "'gru'"]),
+    ("arms", "masked = true", "memory = 0", ["arms.toml", "[COGMEN-Mask]", "memory = 0", "1 at least"]),
+    ("arms", "masked = true", "causal = true", ["arms.toml", "[COGMEN-Mask]", "window = [5, 5]", "ahead", "write 0"]),
+    ("table2", "title", "extra = 1\ntitle", ["table2.toml", "'extra'"]),
     ("arms", "masked = true", "window = [5]", ["arms.toml", "[COGMEN-Mask]", "'window'", "2 values"]),
     ("arms", "masked = true", "window = [5, 0.5]", ["arms.toml", "[COGMEN-Mask]", "'window'"]),
     ("arms", 'train = "A"', "", ["arms.toml", "[COGMEN-A]", "'train'"]),

@@ -46,17 +46,24 @@ def turned(spec, **knobs):
     return replace(spec, protocol=replace(spec.protocol, **knobs))
 
 
-@pytest.mark.parametrize("field", names(Arm, *OF_STUDENTS))
+@pytest.mark.parametrize("field", names(Arm, *OF_STUDENTS, "memory"))
 def test_every_knob_of_an_arm_decides_the_key(corpus, field):
     moved = replace(MASKED, arm=replace(MASKED.arm, **{field: other(getattr(MASKED.arm, field))}))
     assert key(moved, corpus) != key(MASKED, corpus)
 
 
-@pytest.mark.parametrize("field", names(Arm, *OF_STUDENTS))
+@pytest.mark.parametrize("field", names(Arm, *OF_STUDENTS, "memory"))
 def test_every_knob_of_a_teacher_decides_the_key_of_its_student(corpus, field):
     teacher = replace(TEACHER, **{field: other(getattr(TEACHER, field))})
     moved = replace(STUDENT, arm=replace(STUDENT.arm, teacher=teacher))
     assert key(moved, corpus) != key(STUDENT, corpus)
+
+
+def test_memory_decides_the_key_of_causal_transformers_alone(corpus):
+    for change, decides in (({}, False), ({"causal": True}, True), ({"causal": True, "context": "gru"}, False)):
+        arm = replace(MASKED.arm, **change)
+        both = [key(replace(MASKED, arm=replace(arm, memory=memory)), corpus) for memory in (64, 65)]
+        assert (both[0] != both[1]) is decides
 
 
 def test_a_teacher_and_the_weights_of_the_losses_decide_the_key_of_students_alone(corpus):
