@@ -20,7 +20,7 @@ from replicate.experiment.definitions import Profile, Row, Table
 from replicate.experiment.keys import run_key
 from replicate.experiment.manifest import peek
 from replicate.experiment.mirror import Mirror
-from replicate.experiment.results import Cell, TableResult
+from replicate.experiment.results import Cell, Cost, TableResult
 from replicate.experiment.store import Store
 from replicate.experiment.stored import StoredRun
 from replicate.experiment.tasks import Task, graph, share
@@ -269,12 +269,10 @@ class Campaign:
         Raises:
             CorruptRun: one of them is not there.
         """
-        found = []
-        for seed in self.seeds:
-            spec = self.spec(table, row, seed)
-            key = run_key(spec, self.corpus_of(table), self.device)
-            found.append(self.store.need(key, f"{spec.arm.name}, seed {seed}"))
-        return found
+        return [self._stored(self.spec(table, row, seed), self.corpus_of(table)) for seed in self.seeds]
+
+    def _stored(self, spec: RunSpec, corpus: Corpus) -> StoredRun:
+        return self.store.need(run_key(spec, corpus, self.device), f"{spec.arm.name}, seed {spec.seed}")
 
     def results(self) -> list[TableResult]:
         """The finished tables."""
@@ -305,7 +303,20 @@ class Campaign:
             beside,
             needs,
             results.compared(table, rows),
+            self._costs(table) if table.cost else {},
         )
+
+    def _costs(self, table: Table) -> dict[str, Cost]:
+        """What the rows of a table took to train, but for those that lack a stream."""
+        corpus = self.corpus_of(table)
+        found = {}
+        for row in table.rows:
+            if results.missing_stream(row, corpus) is None:
+                reading = table.reading(row, self.protocol)
+                lineage = dict.fromkeys(row.arm.lineage[1:])
+                teachers = [[self._stored(self.run_of(arm, reading, s), corpus) for s in self.seeds] for arm in lineage]
+                found[row.name] = results.cost(self.runs(table, row), teachers)
+        return found
 
     def _fetch(self, table: Table) -> Callable[[Row], list[StoredRun]]:
         return lambda row: self.runs(table, row)

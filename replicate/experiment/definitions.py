@@ -53,6 +53,7 @@ class Table:
         compare: pairs of cells, "row/context", whose difference is tested.
         protocol, other: a reading that holds whatever the user asks for, and the one that rows turn to.
         in_paper: whether every cell must have a published value.
+        cost: the row whose time to train that of all others is counted in; empty where it is not shown.
         extra: whether ``replicate run all``, the paper's tables and ``protocol``, leaves it out.
         notes: sentences printed below the table.
     """
@@ -68,6 +69,7 @@ class Table:
     protocol: str = ""
     other: str = ""
     in_paper: bool = True
+    cost: str = ""
     extra: bool = False
     notes: tuple[str, ...] = ()
 
@@ -143,6 +145,8 @@ def table(name: str) -> Table:
             known(cell, cells, f"{where}, compare", "cell")
     if found.beside is not None:
         known(found.beside.table, [other for other in table_names() if other != name], f"{where}, beside", "table")
+    if found.cost:
+        known(found.cost, [row.name for row in rows], f"{where}, cost", "row")
     if bool(found.protocol) != bool(found.other):
         raise BadTable(f"{where}: protocol and other go together")
     for row in rows:

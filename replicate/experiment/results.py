@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from statistics import median
 
 from replicate.corpus.types import Corpus
 from replicate.experiment.definitions import Row, Table
@@ -49,12 +50,25 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """How long an arm takes to train, in seconds of one process: medians over seeds.
+
+    Attributes:
+        teachers: its frozen teachers, each trained once.
+    """
+
+    own: float
+    teachers: float
+
+
+@dataclass(frozen=True)
 class TableResult:
     """What is printed and written; cells by row name and context.
 
     Attributes:
         beside: cells of another table's rows of the same name.
         needs: rows that could not be trained, and the stream that they need.
+        costs: by row name, where the table shows them.
     """
 
     table: Table
@@ -68,6 +82,7 @@ class TableResult:
     beside: Mapping[str, Mapping[str, Cell]]
     needs: Mapping[str, str]
     comparisons: tuple[Comparison, ...]
+    costs: Mapping[str, Cost] = field(default_factory=dict)
 
     def cell(self, name: str) -> Cell | None:
         """The cell "row/context", None where its row could not be trained."""
@@ -125,3 +140,12 @@ def _cell(runs: list[StoredRun], row: Row, context: str, comparable: bool) -> Ce
         row.published_std.get(context),
         verdict(summary, published, comparable),
     )
+
+
+def cost(runs: Sequence[StoredRun], teachers: Sequence[Sequence[StoredRun]]) -> Cost:
+    """What a row's runs took, and the runs of each of its teachers, seed by seed."""
+    return Cost(_seconds(runs), sum(map(_seconds, teachers)))
+
+
+def _seconds(runs: Sequence[StoredRun]) -> float:
+    return median(run.record["seconds"] for run in runs)

@@ -7,6 +7,7 @@ import io
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -32,18 +33,21 @@ def show(result: TableResult, console: Console) -> None:
         grid.add_row(*line)
     console.print(grid, crop=False)
     if result.comparisons:
-        console.print(_comparisons(result), crop=False)
+        console.print(_grid(text.COMPARISON_HEADER, text.comparisons(result), left=2), crop=False)
         console.print(text.comparison_conditions(result), style="dim", highlight=False)
+    if result.costs:
+        console.print(_grid(text.cost_header(result), text.costs(result), left=1), crop=False)
+        console.print(text.COST_CONDITIONS, style="dim", highlight=False)
     for sentence in text.conditions(result):
         console.print(sentence, style="dim", highlight=False)
 
 
-def _comparisons(result: TableResult) -> RichTable:
+def _grid(titles: list[str], lines: list[list[str]], left: int) -> RichTable:
     grid = RichTable(box=box.SIMPLE_HEAD)
-    lines = text.comparisons(result)
-    for i, (title, *cells) in enumerate(zip(text.COMPARISON_HEADER, *lines, strict=True)):
-        # Names of cells may break in a narrow terminal, numbers may not.
-        grid.add_column(title, justify="left" if i < 2 else "right", min_width=max(map(len, cells)) if i >= 2 else None)
+    for i, (title, *cells) in enumerate(zip(titles, *lines, strict=True)):
+        # Names may break in a narrow terminal, numbers may not.
+        width = max(map(len, cells)) if i >= left else None
+        grid.add_column(title, justify="left" if i < left else "right", min_width=width)
     for line in lines:
         grid.add_row(*line)
     return grid
@@ -75,6 +79,8 @@ def markdown(result: TableResult) -> str:
     if result.comparisons:
         lines += [*markdown_grid(text.COMPARISON_HEADER, text.comparisons(result), left=2), ""]
         lines.append(f"{text.comparison_conditions(result)}  ")
+    if result.costs:
+        lines += ["", *markdown_grid(text.cost_header(result), text.costs(result)), "", f"{text.COST_CONDITIONS}  "]
     return "\n".join([*lines, *(f"{line}  " for line in text.conditions(result))]) + "\n"
 
 
@@ -136,6 +142,7 @@ def as_json(result: TableResult) -> str:
             }
             for each in result.comparisons
         ],
+        **({"costs": {name: asdict(cost) for name, cost in result.costs.items()}} if result.costs else {}),
     }
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 

@@ -132,6 +132,31 @@ def comparison_conditions(result: TableResult) -> str:
     )
 
 
+def cost_header(result: TableResult) -> list[str]:
+    """Column titles of what training costs."""
+    return ["model", "seconds a run", f"in runs of {result.table.cost}", "seconds of its teachers"]
+
+
+def costs(result: TableResult) -> list[list[str]]:
+    """One list of texts per row, in the order of ``cost_header``."""
+    base = result.costs.get(result.table.cost)
+    return [
+        [
+            name,
+            f"{cost.own:.1f}",
+            "–" if base is None else f"{cost.own / base.own:.2f}",
+            f"{cost.teachers:.1f}" if cost.teachers else "–",
+        ]
+        for name, cost in result.costs.items()
+    ]
+
+
+COST_CONDITIONS = (
+    "Training costs are medians over seeds of a run's own time, in a process of its own while others may train beside "
+    "it; ratios are worth more than seconds. Teachers are trained once for all students of a seed."
+)
+
+
 def shown(result: TableResult, row: Row) -> dict[str, Cell]:
     """The cells of a row; those of a row that could not be trained hold what was published alone."""
     measured_cells = result.rows[row.name]

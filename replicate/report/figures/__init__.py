@@ -45,9 +45,10 @@ def write(campaign: Campaign, results: list[TableResult]) -> list[Figure]:
 
 
 def _write(drawing: spec.Drawing, found: list[parts.Part], folder: Path) -> Figure:
-    from replicate.report.figures import canvas, classes, confusion, curves, embedding
+    from replicate.report.figures import canvas, classes, confusion, curves, embedding, terms
 
-    kind = {"confusion": confusion, "curves": curves, "classes": classes, "embedding": embedding}[drawing.kind]
+    kinds = {"confusion": confusion, "curves": curves, "classes": classes, "embedding": embedding, "terms": terms}
+    kind = kinds[drawing.kind]
     title = f"{drawing.title} ({found[0].result.corpus})"
     footer = f"{kind.READING} {parts.conditions(found, first_seed=drawing.kind == 'embedding')}"
     with canvas.style(drawing.name):

@@ -22,6 +22,7 @@ class Part:
     result: TableResult
     row: Row
     context: str
+    terms: str = ""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -46,7 +47,7 @@ def find(drawing: Drawing, campaign: Campaign, results: Mapping[str, TableResult
         if table not in results or name in results[table].needs:
             return None
         row = next(row for row in results[table].table.rows if row.name == name)
-        found.append(Part(panel.title, campaign, results[table], row, context))
+        found.append(Part(panel.title, campaign, results[table], row, context, panel.terms))
     return found
 
 

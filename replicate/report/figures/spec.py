@@ -13,15 +13,20 @@ from replicate.experiment import definitions, tomlfile
 from replicate.experiment.definitions import Row, Table
 from replicate.experiment.tomlfile import build, known, section, sections
 
-Kind = Literal["confusion", "curves", "classes", "embedding"]
+Kind = Literal["confusion", "curves", "classes", "embedding", "terms"]
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One cell, "table/row/context", under a title."""
+    """One cell, "table/row/context", under a title.
+
+    Attributes:
+        terms: of the kind "terms", how the names begin of what is drawn.
+    """
 
     title: str
     cell: str
+    terms: str = ""
 
     def split(self) -> tuple[str, str, str]:
         """Names of the table, the row and the context; a row's name may hold slashes."""
@@ -90,6 +95,10 @@ def _check(drawing: Drawing, rows: list[Row], where: str) -> None:
         # Dev values are measured in that context alone; another one would be printed beside the wrong numbers.
         if drawing.kind == "curves" and context != row.arm.select:
             raise BadTable(f"{where}, panel {number}: context {context}, but the epoch is chosen at {row.arm.select}")
+        if (drawing.kind == "terms") != bool(panel.terms):
+            raise BadTable(f"{where}, panel {number}: terms is for figures of the kind 'terms', which need it")
+        if drawing.kind == "terms" and row.arm.method is None:
+            raise BadTable(f"{where}, panel {number}: {row.arm.name} learns by no method of distillation")
         # Embeddings are as wide as there are heads; axes of one width are none of another.
         if drawing.kind == "embedding" and row.arm.gnn_heads != rows[0].arm.gnn_heads:
             raise BadTable(f"{where}, panel {number}: its embedding is not as wide as that of panel 1")
