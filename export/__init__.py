@@ -3,6 +3,6 @@
 ``export.Predictor`` needs numpy and onnxruntime alone.
 """
 
-from export.predictor import BadBundle, BadInput, Prediction, Predictor, Spoken
+from export.predictor import BadBundle, BadInput, Prediction, Predictor, Spoken, Stream
 
-__all__ = ["BadBundle", "BadInput", "Prediction", "Predictor", "Spoken"]
+__all__ = ["BadBundle", "BadInput", "Prediction", "Predictor", "Spoken", "Stream"]

@@ -23,6 +23,8 @@ Function = Callable[[Inputs], NDArray[np.float32]]
 REFERENCE, BANDED, COMPILED = "PyTorch, torch_geometric", "PyTorch, banded", "PyTorch, banded, compiled"
 REPLAYED = "PyTorch, banded, graph replay"
 FP32, QUANTISED = "onnxruntime", "onnxruntime, int8"
+# Answers one utterance, and none of a batch: see ``next_utterance``.
+STREAMED = "onnxruntime, stream"
 # No engine but a bound for onnxruntime: see ``export.products``.
 FLOOR = "onnxruntime, products alone"
 ENGINES = (REFERENCE, BANDED, COMPILED, REPLAYED, FP32, QUANTISED)
@@ -113,6 +115,27 @@ def peak(device: str) -> Callable[[], float]:
     from export import gpu
 
     return gpu.by_events(lambda: square @ square)
+
+
+def next_utterance(stream: Path, threads: int = 1) -> Callable[[], Any]:
+    """Answers one more utterance of a dialogue by a streaming file, all that it can remember being there."""
+    runner = session(stream, threads)
+    audio, _, state = runner.get_inputs()
+    draws = np.random.default_rng(0)
+    given: Inputs = {
+        "audio": draws.standard_normal(audio.shape, np.float32),
+        "speaker": np.zeros(1, np.int64),
+        "state": np.zeros(state.shape, np.float32),
+    }
+
+    def answer() -> None:
+        given["state"] = runner.run(None, given)[1]
+
+    heard = -1.0
+    while given["state"][0] > heard:  # the count of what was heard stops where no more of it matters
+        heard = given["state"][0]
+        answer()
+    return answer
 
 
 def compile_anew(model: SpeechModel) -> Callable[..., Any]:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from export.benchmark import USUAL_LENGTH, Place, Row, Timing
-from export.engines import COMPILED, FLOOR, REFERENCE
+from export.engines import COMPILED, FLOOR, REFERENCE, STREAMED
 from replicate.report.figures.canvas import COLOURS, DPI, MARKERS, style
 
 COLUMNS = ("engine", "on", "batch", "utterances", "p50", "p90", "p99", "n", "speed", "per second", "of peak")
@@ -74,6 +74,8 @@ def remarks(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any
         f"large matrix product's there; {FLOOR}: nothing but those products, the floor. "
         f"{about['processor']}, {about['cores']} cores.",
     ]
+    if any(timing.engine == STREAMED for timing in timings):
+        lines.append(f"{STREAMED}: one utterance of a long dialogue, all that the model remembers being there.")
     if about["gpu"] is not None:
         lines.append(f"GPU: {about['gpu']}; inputs and results stay in its memory.")
     for row in rows:
@@ -136,6 +138,7 @@ def as_csv(timings: Sequence[Timing], about: dict[str, Any]) -> str:
 
 def plot(timings: Sequence[Timing], path: Path) -> None:
     """Latency over length at the smallest batch, a line per engine, a panel per device and number of threads."""
+    timings = [timing for timing in timings if timing.engine != STREAMED]  # a point, at one utterance
     places = list(dict.fromkeys(timing.place for timing in timings))
     batch = min(timing.batch for timing in timings)
     with style("benchmark"):

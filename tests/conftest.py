@@ -70,3 +70,24 @@ def smoke_bundle(smoke_results: Path, tmp_path_factory: pytest.TempPathFactory) 
     choice = choose(smoke_results)
     corpus = corpus_of_results(smoke_results, choice.run)
     return bundle.write(choice, corpus, tmp_path_factory.mktemp("export") / "bundle")
+
+
+@pytest.fixture(scope="session")
+def causal_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results folder of the finished extra tables with one seed; do not write into it."""
+    out = tmp_path_factory.mktemp("causal") / "results"
+    with pytest.raises(SystemExit) as exit_:
+        main(["run", "causal", "context", "--profile", "smoke", "--seeds", "24,", "--jobs", "1", "--out", str(out)])
+    assert exit_.value.code == 0
+    return out / "synthetic-tiny" / "smoke-paper"
+
+
+@pytest.fixture(scope="session")
+def causal_bundle(causal_results: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The bundle of a causal model that was trained on video, too; do not write into it."""
+    from export import bundle
+    from export.select import choose, corpus_of_results
+
+    choice = choose(causal_results, "COGMEN-Mask-causal")
+    corpus = corpus_of_results(causal_results, choice.run)
+    return bundle.write(choice, corpus, tmp_path_factory.mktemp("causal export") / "bundle")

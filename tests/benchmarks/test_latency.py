@@ -15,10 +15,12 @@ from export.engines import (
     REPLAYED,
     compile_anew,
     eager,
+    next_utterance,
     on_host,
 )
 from export.graph import build
 from export.speech import SpeechModel
+from export.stream import build as build_stream
 from replicate.model.cogmen import COGMEN, ModelConfig
 from replicate.rng import seeded
 from replicate.training.data import Scale
@@ -26,9 +28,9 @@ from replicate.training.data import Scale
 pytestmark = pytest.mark.bench
 
 
-def speech(form):
+def speech(form, **causal):
     with seeded(24, "weights"):
-        model = COGMEN(ModelConfig(100, context_layers=4))
+        model = COGMEN(ModelConfig(100, context_layers=4, **causal))
         # torch starts all layers alike; stored once, their weights would fit a cache that trained ones do not.
         with torch.no_grad():
             for parameter in model.parameters():
@@ -72,6 +74,13 @@ def test_latency(benchmark, files, name, batch):
     except torch._dynamo.exc.BackendCompilerFailed as error:
         pytest.skip(f"torch cannot compile it: {str(error)[:80]}")
     benchmark(engine.answer, inputs)
+
+
+def test_latency_of_a_streams_next_utterance(benchmark, tmp_path):
+    import onnx
+
+    onnx.save(build_stream(speech("banded", causal=True, past=0)), tmp_path / "model.stream.onnx")
+    benchmark(next_utterance(tmp_path / "model.stream.onnx"))
 
 
 @pytest.mark.gpu

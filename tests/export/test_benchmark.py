@@ -96,6 +96,39 @@ def test_benchmark_from_the_command_line(replicate, copied, monkeypatch):
     assert (out / "benchmark.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_next_utterance_of_a_stream_is_timed_where_there_is_one(causal_bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmark, "WARM", 1)
+    monkeypatch.setattr(benchmark, "available", lambda bundle, device: {engines.FP32: None})
+    timings, failures = benchmark.time_all(causal_bundle.folder, [Shape(1, 5)], [Place("cpu", 1)], 3)
+    assert [(t.engine, t.batch, t.utterances) for t in timings] == [
+        *((name, 1, 5) for name in (engines.FP32, engines.FLOOR)),
+        (engines.STREAMED, 1, 1),
+    ]
+    assert failures == [] and timings[-1].n == 3 and timings[-1].share_of_peak is None
+    about = {"gpu": None, "arm": "a", "seed": 1, "flops": 1, "processor": "p", "cores": 1, "failures": []}
+    assert f"{engines.STREAMED}: one utterance of a long dialogue" in " ".join(report.remarks(timings, [], about))
+    report.plot(timings, tmp_path / "benchmark.png")
+
+
+def test_a_stream_is_timed_once_it_remembers_all_that_it_can(causal_bundle):
+    fed = []
+
+    class Counting:
+        def __init__(self, runner):
+            self.runner, self.get_inputs = runner, runner.get_inputs
+
+        def run(self, names, given):
+            fed.append(given["state"][0])
+            return self.runner.run(names, given)
+
+    real = engines.session
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engines, "session", lambda *a: Counting(real(*a)))
+        answer = engines.next_utterance(causal_bundle.folder / "model.stream.onnx")
+        answer()
+    assert fed[:3] == [0, 1, 2] and fed[-2:] == [63, 63]
+
+
 def test_onnxruntime_needs_far_less_memory_than_pytorch(smoke_bundle):
     names = set(engines.available(smoke_bundle.folder)) - {engines.COMPILED}
     taken = {name: memory.peak(smoke_bundle.folder, name, 500) for name in names}

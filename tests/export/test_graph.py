@@ -45,6 +45,9 @@ OPTIONS = [
     {"context_layers": 4, "classes": 6, "gnn_heads": 1},
     {"speakers": 1},
     {"speakers": 3},
+    {"past": 0, "causal": True},
+    {"past": 0, "causal": True, "memory": 3, "context_layers": 4, "visual": 9},
+    {"past": 0, "causal": True, "memory": 1, "future": 0},
 ]
 
 
