@@ -15,6 +15,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto
 
+from export.classifier import classify
 from export.encoder import encode, lean
 from export.speech import SpeechModel
 from export.writer import Writer
@@ -49,7 +50,7 @@ def build(speech: SpeechModel) -> onnx.ModelProto:
     window = _Window(write, config, present)
     node = window.convolve(model.gcn.conv1, write.linear(model.rnn.transformer_out, x))
     embedding = window.attend(model.gcn, node)
-    logits = write.linear(model.clf.lin2, write.op("Relu", write.linear(model.clf.lin1, embedding)))
+    logits = classify(write, model, embedding)
     rows = write.op("Slice", write.op("Softmax", logits, axis=-1), write.ints(0), window.rows, write.ints(0))
     shape = write.op("Concat", write.op("Shape", "speaker"), write.ints(config.classes), axis=0)
     probability = write.op("Reshape", rows, shape)

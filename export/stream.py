@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
+from export.classifier import classify
 from export.encoder import attend, lean, settle
 from export.graph import OUTSIDE, folded, standardised
 from export.speech import SpeechModel
@@ -54,7 +55,7 @@ def build(speech: SpeechModel) -> onnx.ModelProto:
         x = settle(write, layer, mixed, x)
     node = window.convolve(model.gcn.conv1, write.linear(model.rnn.transformer_out, x))
     embedding = window.attend(model.gcn, node)
-    logits = write.linear(model.clf.lin2, write.op("Relu", write.linear(model.clf.lin1, embedding)))
+    logits = classify(write, model, embedding)
     write.op("Softmax", logits, axis=-1, output="probability")
     most = write.floats(max(config.memory - 1, config.future))
     count = write.op("Min", write.op("Add", heard, write.floats(1)), most)

@@ -72,6 +72,12 @@ def document(result: TableResult) -> str:
             _tabular("llrrr", text.COMPARISON_HEADER, text.comparisons(result)),
             _small([text.comparison_conditions(result)]),
         ]
+    if result.costs:
+        parts += [
+            "\\textbf{Training costs}",
+            _tabular("lrrr", text.cost_header(result), text.costs(result)),
+            _small([text.COST_CONDITIONS]),
+        ]
     return _comment(text.heading(result)) + _PREAMBLE + "\n\n".join(parts) + "\n\\end{document}\n"
 
 

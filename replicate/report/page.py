@@ -138,6 +138,10 @@ def _table(result: TableResult) -> dict[str, Any]:
         "conditions": text.conditions(result),
         "compared": compared if result.comparisons else None,
         "compared_conditions": text.comparison_conditions(result),
+        "costs": Grid(text.cost_header(result), ["name", "measured", "", ""], text.costs(result))
+        if result.costs
+        else None,
+        "cost_conditions": text.COST_CONDITIONS,
     }
 
 

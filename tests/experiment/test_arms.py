@@ -4,6 +4,7 @@ import pytest
 
 from replicate.errors import BadTable
 from replicate.experiment.arms import arms, changed, protocol, turned
+from replicate.training.methods import Alignment, Dmd, DmdOnline, MtPkdot, Pkdot, Triplet
 from replicate.training.settings import Arm, Hubert, Masking, Protocol
 
 BASE = '[base]\ntrain = "AV"\ncontexts = ["A", "AV"]\nselect = "AV"\n'
@@ -71,8 +72,52 @@ def test_a_student_may_teach(written):
     assert [arm.name for arm in found["b"].lineage] == ["b", "a", "base"]
 
 
+TAUGHT = '[s]\nlike = "base"\nteacher = "base"\n'
+SEVERAL = TAUGHT + 'unimodal_teachers = ["base"]\n'
+
+
+def test_a_method_of_distillation_is_built_from_its_section(written):
+    found = written(
+        BASE
+        + TAUGHT
+        + '[p]\nlike = "s"\ndistillation = { method = "pkdot", blur = 0.2 }\n'
+        + '[m]\nlike = "s"\nunimodal_teachers = ["base"]\n'
+        + 'distillation = { method = "mtpkdot", alignment = { epochs = 3 } }\n'
+        + '[d]\nlike = "m"\ndistillation = { method = "dmd" }\n'
+        + '[o]\nlike = "base"\ntrain = "A"\ncontexts = ["A"]\nselect = "A"\ndistillation = { method = "dmd-online" }\n'
+    )
+    assert found["s"].method == Triplet() and found["base"].method is None
+    assert found["p"].method == Pkdot(blur=0.2) and found["p"].method.select == "joint_only"
+    assert found["m"].method == MtPkdot(alignment=Alignment(epochs=3)) and len(found["m"].teachers) == 2
+    assert found["d"].method == Dmd() and found["d"].beside == ()
+    assert found["o"].method == DmdOnline() and found["o"].teachers == () and found["o"].beside == ("visual",)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ('[s]\nlike = "base"\ndistillation = { method = "logits" }\n', ["logits", "needs a teacher"]),
+        (TAUGHT + 'distillation = { method = "hint" }\n', ["unknown method 'hint'", "mtpkdot"]),
+        (TAUGHT + "distillation = { temperature = 2.0 }\n", ["unknown key 'temperature'"]),
+        (TAUGHT + 'distillation = { method = "logits", temperature = 0 }\n', ["temperature = 0.0", "above 0"]),
+        (TAUGHT + 'distillation = { method = "pkdot", select = "best" }\n', ["'best'", "joint_only"]),
+        (TAUGHT + 'distillation = { method = "pkdot", anchor_count = 0 }\n', ["anchor_count = 0"]),
+        (TAUGHT + 'distillation = { method = "dmd-online" }\n', ["takes no teacher"]),
+        (SEVERAL, ["one teacher", "unimodal_teachers"]),
+        (SEVERAL + 'distillation = { method = "mtpkdot", alignment = { batch = 0 } }\n', ["alignment.batch = 0"]),
+        ('[s]\nlike = "base"\nunimodal_teachers = ["base"]\n', ["needs a teacher"]),
+        ('[s]\nlike = "base"\nunimodal_teachers = "base"\n', ["unimodal_teachers", "list of arms"]),
+        ('[s]\nlike = "base"\nunimodal_teachers = [3]\n', ["unimodal_teachers", "3"]),
+    ],
+)
+def test_a_mistake_in_a_method_is_named(refused, content, named):
+    message = refused(BASE + content)
+    assert "[s]" in message and all(part in message for part in named), message
+
+
 def test_students_and_teachers_of_the_paper():
-    found = arms()
+    # What else distils has tables of its own, "distillation" and the ablations.
+    found = {name: arm for name, arm in arms().items() if not arm.distillation or arm.distillation == Triplet()}
     teachers = {name: arm.teacher.name for name, arm in found.items() if arm.teacher}
     assert teachers == {
         "Student-A": "Teacher-AV",

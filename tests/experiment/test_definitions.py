@@ -4,6 +4,7 @@ import pytest
 
 from replicate.errors import BadSeeds, BadTable, UnknownTable
 from replicate.experiment import definitions
+from replicate.training.methods import Dmd, MtPkdot
 from replicate.training.settings import Arm, Budget, Hubert, Masking
 
 
@@ -52,13 +53,14 @@ def test_what_is_no_list_of_seeds_is_refused(text):
 
 
 def test_the_shipped_files_load():
-    names = ["table1", "table2", "table3", "table4", "table5", "causal", "context", "protocol"]
+    names = [f"table{number}" for number in range(1, 6)]
+    names += ["ablation-dmd", "ablation-mtpkdot", "causal", "context", "distillation", "protocol"]
     assert definitions.table_names() == names
     tables = {name: definitions.table(name) for name in definitions.table_names()}
     known = definitions.arms()
     assert all(row.arm == known[row.arm.name] for table in tables.values() for row in table.rows)
-    assert [name for name, table in tables.items() if not table.in_paper] == ["causal", "context", "protocol"]
-    assert [name for name, table in tables.items() if table.extra] == ["causal", "context"]
+    assert [name for name, table in tables.items() if not table.in_paper] == names[5:]
+    assert [name for name, table in tables.items() if table.extra] == names[5:-1]
     assert [definitions.profile(name).name for name in ("smoke", "quick", "paper")] == ["smoke", "quick", "paper"]
 
 
@@ -127,7 +129,14 @@ def test_the_dialogues_of_the_hubert_tables():
 
 
 def test_the_arms_of_the_tables():
-    assert {table: [row.arm.name for row in definitions.table(table).rows] for table in definitions.table_names()} == {
+    found = {table: [row.arm.name for row in definitions.table(table).rows] for table in definitions.table_names()}
+    # Students of the same teachers, and of each method's own kind.
+    for name, method in (("ablation-dmd", Dmd), ("ablation-mtpkdot", MtPkdot)):
+        first, *others = found.pop(name)
+        assert first == "COGMEN-A-4-layers" and len(set(others)) == len(others)
+        assert all(type(definitions.arms()[arm].method) is method for arm in others)
+        assert len({definitions.arms()[arm].teachers for arm in others}) == 1
+    assert found == {
         "table1": ["Teacher-AV", "Student-A", "Teacher-AV", "Student-A-2-layers", "Teacher-AV", "Student-A-3-heads"],
         "table2": [
             *("COGMEN-A", "COGMEN-AV", "COGMEN-Mask"),
@@ -141,6 +150,10 @@ def test_the_arms_of_the_tables():
         "protocol": ["COGMEN-Mask"] * 5 + ["Student-A"] * 2 + ["HuBERT-A"] * 3 + ["HuBERT-AV"] * 2,
         "causal": [
             *("COGMEN-A", "COGMEN-A-causal", "Student-A", "Student-A-causal", "COGMEN-Mask", "COGMEN-Mask-causal"),
+        ],
+        "distillation": [
+            *("COGMEN-A-4-layers", "Student-A", "Student-learned-weights", "Student-logits", "Student-PKDOT"),
+            *("Student-MT-PKDOT", "Student-DMD", "Student-DMD-online"),
         ],
         "context": [f"COGMEN-{streams}{kind}" for streams in ("A", "AV") for kind in ("", "-gru", "-lstm", "-ssm")],
     }

@@ -22,6 +22,9 @@ def speech(features=12, visual=0, scaled=False, seed=3, **options):
         model.gcn.bn.running_mean.normal_()
         model.gcn.bn.running_var.uniform_(0.5, 2)
         model.gcn.bn.weight.data.uniform_(0.5, 2)
+        if model.decoupler is not None:
+            model.decoupler.norm.weight.data.uniform_(0.5, 2)
+            model.decoupler.norm.bias.data.normal_()
     mean = np.linspace(-2, 3, features, dtype="f4") if scaled else np.zeros(features, "f4")
     deviation = np.linspace(0.5, 4, features, dtype="f4") if scaled else np.ones(features, "f4")
     scaling = {"audio": Scale(mean, deviation)}
@@ -45,6 +48,7 @@ OPTIONS = [
     {"context_layers": 4, "classes": 6, "gnn_heads": 1},
     {"speakers": 1},
     {"speakers": 3},
+    {"decoupled": 5},
     {"past": 0, "causal": True},
     {"past": 0, "causal": True, "memory": 3, "context_layers": 4, "visual": 9},
     {"past": 0, "causal": True, "memory": 1, "future": 0},

@@ -24,6 +24,7 @@ OPTIONS = [
     {},
     {"visual": 9},
     {"scaled": True},
+    {"decoupled": 4},
     {"memory": 1},
     {"memory": 2, "context_layers": 4},
     {"future": 0},

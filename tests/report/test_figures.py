@@ -20,7 +20,7 @@ from replicate.experiment.campaign import Campaign
 from replicate.experiment.statistics import summarise
 from replicate.model.rows import Rows
 from replicate.report import figures
-from replicate.report.figures import canvas, classes, confusion, curves, embedding, parts, spec
+from replicate.report.figures import canvas, classes, confusion, curves, embedding, parts, spec, terms
 
 NAMES = ("happy", "sad", "angry")
 FRAME = canvas.Frame("Title", "Footer.")
@@ -70,6 +70,29 @@ def section(name="one", kind="confusion", cells=("table2/COGMEN-A/A",), more="")
 
 
 # What is counted.
+
+
+def logging(*epochs):
+    """A run whose method of distillation logged this."""
+    return run([0], [0], [{"terms": terms} for terms in epochs])
+
+
+def test_what_a_method_logs_is_drawn_by_epoch():
+    first = logging({"chosen eye": 0.5, "chosen ear": 0.5, "nll": 3.0}, {"chosen eye": 1.0, "chosen ear": 0.0})
+    second = logging({"chosen eye": 0.0, "chosen ear": 1.0}, {"chosen eye": 1.0})
+    found = terms.values([first, second], "chosen ")
+    assert list(found) == ["eye", "ear"] and found["eye"].tolist() == [[0.5, 1], [0, 1]]
+    assert found["ear"][0].tolist() == [0.5, 0] and found["ear"][1][0] == 1 and np.isnan(found["ear"][1][1])
+    each = part(first, second, title="Which")
+    each.terms = "chosen "
+    drawn = terms.draw([each, each, each], FRAME)
+    axes = drawn.axes
+    assert [axis.get_title() for axis in axes] == ["Which"] * 3 + [""]
+    eye, ear = axes[0].lines
+    assert eye.get_ydata().tolist() == [0.25, 1] and ear.get_ydata().tolist() == [0.75, 0]
+    assert eye.get_xdata().tolist() == [1, 2] and eye.get_marker() != ear.get_marker()
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["eye", "ear"]
+    assert axes[0].get_ylim() == (0, 1.02)
 
 
 def test_counts_have_true_classes_in_rows_and_predicted_ones_in_columns():
@@ -303,7 +326,8 @@ def test_both_files_or_none(finished):
 def test_the_shipped_file():
     found = {drawing.name: drawing for drawing in spec.load()}
     assert list(found) == [
-        *("figure3", "figure4", "figure5", "figure6", "learning-curves", "per-class-f1", "embedding")
+        *("figure3", "figure4", "figure5", "figure6", "learning-curves", "per-class-f1", "embedding"),
+        *("chosen-teachers", "edges"),
     ]
     assert [(name, drawing.tables) for name, drawing in found.items() if name.startswith("figure")] == [
         ("figure3", ("table1",)),
@@ -332,6 +356,12 @@ def test_the_shipped_file():
         (
             section(kind="embedding", cells=("table2/COGMEN-A/A", "table1/fewer GNN heads: student [4, 3]/A")),
             r"panel 2: its embedding is not as wide",
+        ),
+        (section(kind="terms"), r"panel 1: terms is for figures of the kind 'terms', which need it"),
+        (section().replace('title = "table2', 'terms = "x", title = "table2'), r"panel 1: terms is for figures"),
+        (
+            section(kind="terms").replace('title = "table2', 'terms = "x", title = "table2'),
+            r"panel 1: COGMEN-A learns by no method",
         ),
         ("one = 1", r"figures\.toml \[one\]: 1 is no section"),
         ("[one", r"cannot read .*figures\.toml"),

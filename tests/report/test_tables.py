@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from replicate.errors import CannotWrite
-from replicate.experiment.results import Comparison
+from replicate.experiment.results import Comparison, Cost
 from replicate.experiment.statistics import Summary
 from replicate.report import latex, tables
 
@@ -193,6 +193,27 @@ Synthetic corpus: generated – no replication.  \n"""
 
 def test_markdown_of_everything_that_a_table_may_hold():
     assert tables.markdown(everything()) == EVERYTHING
+
+
+COSTS = """\
+| model | seconds a run | in runs of COGMEN-A | seconds of its teachers |
+|---|---:|---:|---:|
+| COGMEN-A | 2.0 | 1.00 | – |
+| Masked, ours | 5.0 | 2.50 | 12.0 |
+"""
+
+
+def test_what_training_costs_is_shown_where_the_table_says_so():
+    plain = made()
+    costs = {"COGMEN-A": Cost(2.0, 0.0), "Masked, ours": Cost(5.0, 12.0)}
+    shown = replace(plain, table=replace(plain.table, cost="COGMEN-A"), costs=costs)
+    assert COSTS in tables.markdown(shown) and "seconds" not in tables.markdown(plain)
+    assert json.loads(tables.as_json(shown))["costs"]["Masked, ours"] == {"own": 5.0, "teachers": 12.0}
+    assert "costs" not in json.loads(tables.as_json(plain))
+    out = io.StringIO()
+    tables.show(shown, Console(file=out, width=200))
+    assert "in runs of COGMEN-A" in out.getvalue() and "2.50" in out.getvalue()
+    assert r"Masked, ours & 5.0 & 2.50 & 12.0" in latex.document(shown) and "costs" not in latex.document(plain)
 
 
 def test_the_screen_shows_everything_too():

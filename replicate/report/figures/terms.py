@@ -1,4 +1,4 @@
-"""What a method of distillation logs, by epoch: which teacher is chosen, what edges weigh."""
+"""Shares that a method of distillation logs, by epoch: which teacher is chosen, what edges weigh."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -29,30 +30,39 @@ def values(runs: Sequence[StoredRun], prefix: str) -> dict[str, NDArray[np.float
 
 
 def draw(parts: Sequence[Part], frame: Frame) -> Figure:
-    """Panels two in a row, with one axis and one legend for each."""
-    width = 3.1
+    """Panels two in a row, with one legend for all."""
+    width, legend = 2.6, 1.9
     rows = -(-len(parts) // COLUMNS)
-    figure = sheet(frame, min(len(parts), COLUMNS) * width + 0.4, rows * 2.3)
+    figure = sheet(frame, min(len(parts), COLUMNS) * width + legend, rows * 2.1 + 0.3)
     axes = figure.subplots(rows, min(len(parts), COLUMNS), sharex=True, sharey=True, squeeze=False)
-    for axis, part in zip(axes.flat, parts, strict=False):
-        _lines(axis, values(part.runs(), part.terms))
+    found = [values(part.runs(), part.terms) for part in parts]
+    looks = {name: i for i, name in enumerate(dict.fromkeys(name for lines in found for name in lines))}
+    handles: dict[str, Line2D] = {}
+    for axis, part, lines in zip(axes.flat, parts, found, strict=False):
+        handles |= {name: _line(axis, line, looks[name]) for name, line in lines.items()}
+        _finish(axis)
         axis.set_title(wrapped(part.title, width, NORMAL))
     for axis in axes.flat[len(parts) :]:
         axis.set_axis_off()
     for axis in axes[-1]:
         axis.set_xlabel("epoch")
+    axes[0, 0].set_ylim(0, 1.02)
+    figure.legend(list(handles.values()), list(handles), loc="outside right upper", frameon=False)
     return figure
 
 
-def _lines(axis: Axes, lines: dict[str, NDArray[np.float64]]) -> None:
-    for i, (name, each) in enumerate(lines.items()):
-        epochs = np.arange(1, each.shape[1] + 1)
-        colour = COLOURS[i % len(COLOURS)]
-        axis.fill_between(epochs, np.nanmin(each, 0), np.nanmax(each, 0), color=colour, alpha=0.15, linewidth=0)
-        (line,) = axis.plot(epochs, np.nanmean(each, 0), color=colour, linewidth=1, label=name)
-        line.set(marker=MARKERS[i % len(MARKERS)], markersize=3, markevery=max(1, len(epochs) // 8))
+def _line(axis: Axes, line: NDArray[np.float64], look: int) -> Line2D:
+    """Mean and band of (seeds, epochs)."""
+    epochs = np.arange(1, line.shape[1] + 1)
+    colour = COLOURS[look % len(COLOURS)]
+    axis.fill_between(epochs, np.nanmin(line, 0), np.nanmax(line, 0), color=colour, alpha=0.15, linewidth=0)
+    (drawn,) = axis.plot(epochs, np.nanmean(line, 0), color=colour, linewidth=1)
+    drawn.set(marker=MARKERS[look % len(MARKERS)], markersize=3, markevery=max(1, len(epochs) // 8))
+    return drawn
+
+
+def _finish(axis: Axes) -> None:
     axis.grid(color="0.9", linewidth=0.5)
     axis.set_axisbelow(True)
     axis.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False)

@@ -1,0 +1,32 @@
+"""What follows the graph part, as ONNX nodes: the parts of the embedding, if it is split, and the classifier."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from export.writer import Writer
+from replicate.model.cogmen import COGMEN
+
+
+def classify(write: Writer, model: COGMEN, embedding: str) -> str:
+    """Logits (rows, classes) of embeddings (rows, heads * hidden).
+
+    Shared and private parts are linear in what is split, and so is the classifier's first layer in them: one product.
+    """
+    first, second = model.clf.lin1, model.clf.lin2
+    if model.decoupler is None:
+        hidden = write.linear(first, embedding)
+    else:
+        parts = model.decoupler
+        assert parts.shared is not None
+        both = np.concatenate([layer.weight.detach().double().numpy() for layer in (parts.shared, parts.private)])
+        folded = first.weight.detach().double().numpy() @ both
+        common = write.op(
+            "LayerNormalization",
+            write.linear(parts.project, embedding),
+            write.weight(parts.norm.weight),
+            write.weight(parts.norm.bias),
+            epsilon=parts.norm.eps,
+        )
+        hidden = write.op("Gemm", common, write.weight(folded.T), write.weight(first.bias))
+    return write.linear(second, write.op("Relu", hidden))
