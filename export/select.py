@@ -92,7 +92,7 @@ def choose(results: Path, arm: str | None = None, key: str | None = None) -> Cho
     """The arm with the best mean dev weighted F1 from audio alone, and of it the seed with the best.
 
     ``arm`` takes that arm instead, ``key`` (or its beginning) that run. Models that hear HuBERT features stay out: an
-    exported file takes the features of the corpus's audio stream. So do those without a transformer as context extractor.
+    exported file takes the features of the corpus's audio stream. So do those that have no transformer.
 
     Raises:
         NothingToExport: no run of the folder can be tested on audio alone, or not the one asked for.
