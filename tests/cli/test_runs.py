@@ -128,7 +128,7 @@ def test_show_whole_output(replicate, store, keys):
         f"run         {folder}",
         "arm         student",
         "            train A, contexts A, select A, masked False, audio audio, triplet_weight 1.0, nll_weight 1.0, "
-        "context_layers 1, gnn_heads 2, window 5/5, dropout 0.1",
+        "context_layers 1, gnn_heads 2, window 5/5, dropout 0.1, context transformer, causal False, memory 64",
         f"teacher     both, run {keys[2]}",
         "protocol    paper",
         "            attend_padding False, triplet one, masking.unit utterance, masking.none 0.1, masking.audio 0.3, "
