@@ -14,11 +14,9 @@ from replicate.experiment import tomlfile
 from replicate.experiment.arms import arms, changed, protocol
 from replicate.experiment.tomlfile import known, merged, section
 from replicate.rng import generator
-from replicate.training.methods import Triplet
 from replicate.training.settings import Arm, Masking, Protocol
 
-_OF_METHOD = tuple(f"distillation.{field.name}" for field in fields(Triplet) if field.name != "method")
-_OF_ARM = ("context_layers", "gnn_heads", "dropout", *_OF_METHOD)
+_OF_ARM = ("context_layers", "gnn_heads", "dropout")
 _OF_MASKING = tuple(f"masking.{field.name}" for field in fields(Masking))
 
 Change = tuple[tuple[str, Any], ...]
@@ -77,8 +75,8 @@ def _points(arm: Arm, reading: Protocol) -> list[Trial]:
     for first, second in itertools.combinations(options, 2):
         for knob in set().union(*first) & set().union(*second):
             raise BadTable(f"{where}: {knob} is listed by two keys")
-    stands = {key: getattr(arm, key) for key in _OF_ARM if key not in _OF_METHOD}
-    stands |= {key: getattr(arm.method, key.partition(".")[2], None) for key in _OF_METHOD}
+    stands = {key: getattr(arm, key) for key in _OF_ARM}
+    stands |= {key: getattr(arm.method, key.partition(".")[2]) for key in _of_method(arm)}
     stands |= {key: getattr(reading.masking, key.partition(".")[2]) for key in _OF_MASKING}
     # A grid has far more points than arms and protocols: each is made and checked once.
     named = list(arms().values())
@@ -87,7 +85,7 @@ def _points(arm: Arm, reading: Protocol) -> list[Trial]:
     found: dict[Change, Trial] = {}
     for combination in itertools.product(*options):
         values = {key: value for each in combination for key, value in each.items() if value != stands[key]}
-        of_arm = tuple((key, value) for key, value in values.items() if key in _OF_ARM)
+        of_arm = tuple((key, value) for key, value in values.items() if key not in _OF_MASKING)
         knobs = tuple((key, value) for key, value in values.items() if key in _OF_MASKING)
         if of_arm not in made:
             made[of_arm] = _arm(arm, of_arm, named, where)
@@ -100,11 +98,11 @@ def _points(arm: Arm, reading: Protocol) -> list[Trial]:
 
 def _options(key: str, values: Any, arm: Arm, where: str) -> list[dict[str, Any]]:
     """What one key of a grid lists, each as values by knob."""
-    known(key, (*_OF_ARM, "masking", *_OF_MASKING), where, "key")
+    if key.startswith("distillation.") and arm.method is None:
+        raise BadTable(f"{where}, key {key!r}: the arm has no teacher")
+    known(key, (*_OF_ARM, *_of_method(arm), "masking", *_OF_MASKING), where, "key")
     if not isinstance(values, list) or not values:
         raise BadTable(f"{where}, key {key!r}: it needs a list of values")
-    if key in _OF_METHOD and not isinstance(arm.method, Triplet):
-        raise BadTable(f"{where}, key {key!r}: the arm has no teacher that it learns from by triplets")
     if key.startswith("masking") and not any(each.masked for each in arm.lineage):
         raise BadTable(f"{where}, key {key!r}: the arm is not masked")
     if key == "masking":
@@ -117,6 +115,12 @@ def _options(key: str, values: Any, arm: Arm, where: str) -> list[dict[str, Any]
         if not isinstance(value, int | float | str):
             raise BadTable(f"{where}, key {key!r}: {value!r} is no single value")
     return options
+
+
+def _of_method(arm: Arm) -> tuple[str, ...]:
+    """Keys of the arm's method of distillation that take a single value."""
+    settings = () if arm.method is None else fields(arm.method)
+    return tuple(f"distillation.{each.name}" for each in settings if each.name not in ("method", "alignment"))
 
 
 def _arm(arm: Arm, change: Change, named: list[Arm], where: str) -> Arm:
