@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
+from torch import nn
 
 from export.writer import Writer
 from replicate.model.cogmen import COGMEN
@@ -14,7 +17,12 @@ def classify(write: Writer, model: COGMEN, embedding: str) -> str:
     Shared and private parts are linear in what is split, and so is the classifier's first layer in them: one product.
     """
     first, second = model.clf.lin1, model.clf.lin2
-    if model.decoupler is None:
+    if model.hallucinator is not None:
+        guess = embedding
+        for number, layer in enumerate(cast("list[nn.Linear]", list(model.hallucinator.layers))):
+            guess = write.linear(layer, guess if number == 0 else write.op("Relu", guess))
+        hidden = write.linear(first, write.op("Concat", embedding, guess, axis=1))
+    elif model.decoupler is None:
         hidden = write.linear(first, embedding)
     else:
         parts = model.decoupler

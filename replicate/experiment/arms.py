@@ -184,6 +184,8 @@ def _check_method(arm: Arm, method: Method, where: str) -> None:
         raise BadTable(f"{where}: it needs a teacher")
     if arm.unimodal_teachers and not several:
         raise BadTable(f"{where}: it learns from one teacher: leave out unimodal_teachers")
+    if isinstance(method, MtPkdot) and method.hallucinate != "off" and arm.guesses is None:
+        raise BadTable(f"{where}: hallucinate needs a teacher that only sees, one with train = 'V', among its teachers")
     if online and arm.train != "A":
         raise BadTable(f"{where}: the student hears and the one beside it sees: train must be 'A', not {arm.train!r}")
     if isinstance(method, Triplet) and arm.teacher and arm.gnn_heads > arm.teacher.gnn_heads:

@@ -18,6 +18,7 @@ from replicate.model.banded import relational_convolution, windowed_attention
 from replicate.model.decoupler import Decoupler
 from replicate.model.extractor import Context
 from replicate.model.graph import Band, Edges, build_band, dialogue_numbers, edge_list
+from replicate.model.hallucinator import Hallucinator
 from replicate.model.rows import Rows, batch_norm, drop, linear
 
 Form = Literal["reference", "banded"]
@@ -38,6 +39,8 @@ class ModelConfig:
         projected: leading columns of the input that a linear layer takes to ``hidden`` first (HuBERT); 0 for none.
         learn_projection: false keeps that layer as it was drawn, as the released code does.
         decoupled: size of the shared and the private part that the classifier sees (DMD); 0 leaves the embedding whole.
+        hallucinated: numbers of what a model that sees would say, which the classifier gets guessed beside the embedding
+            (PKDOT); 0 for none.
         context: which context extractor; feed_forward, encoder_heads and attend_padding are the transformer's.
         causal: whether an utterance's output depends on itself and what was before alone; ``past`` is 0 then.
         memory: utterances that a layer of a causal transformer attends to, the current one among them.
@@ -58,6 +61,7 @@ class ModelConfig:
     projected: int = 0
     learn_projection: bool = True
     decoupled: int = 0
+    hallucinated: int = 0
     context: Context = "transformer"
     causal: bool = False
     memory: int = 64
@@ -110,12 +114,13 @@ class Classifier(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.lin1 = nn.Linear(2 * config.decoupled or config.hidden * config.gnn_heads, config.hidden)
+        width = (2 * config.decoupled or config.hidden * config.gnn_heads) + config.hallucinated
+        self.lin1 = nn.Linear(width, config.hidden)
         self.lin2 = nn.Linear(config.hidden, config.classes)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, rows: Rows) -> Tensor:
-        """Log-probabilities (M, classes) of embeddings (M, hidden * heads), or of their two parts side by side."""
+        """Log-probabilities (M, classes) of embeddings (M, hidden * heads), or of what stands for them or beside."""
         hidden = drop(linear(x, self.lin1.weight, self.lin1.bias).relu(), self.dropout, rows.parts)
         logits = linear(hidden, self.lin2.weight, self.lin2.bias)
         return logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)  # also under autocast
@@ -130,6 +135,9 @@ class COGMEN(nn.Module):
         self.rnn = context.make(config)
         self.gcn = GraphPart(config)
         self.decoupler = Decoupler(config.hidden * config.gnn_heads, config.decoupled) if config.decoupled else None
+        self.hallucinator = None
+        if config.hallucinated:
+            self.hallucinator = Hallucinator(config.hidden * config.gnn_heads, config.hallucinated)
         self.clf = Classifier(config)
         if config.projected:
             # Without a bias, so that padding stays zero.
@@ -208,4 +216,7 @@ class COGMEN(nn.Module):
         if self.decoupler is not None:
             parts = self.decoupler(embedding)
             features = torch.cat([parts.shared, parts.private], -1)
+        if self.hallucinator is not None:
+            # Guesses learn from what they guess alone, and teach the student nothing.
+            features = torch.cat([features, self.hallucinator(embedding.detach()).detach()], -1)
         return Output(node, embedding, self.clf(features, rows))

@@ -65,7 +65,9 @@ class Learner:
             beside, labels = None, (data["train"].packed_labels(), data["dev"].packed_labels())
             if data["train"].beside is not None:
                 with seeded(spec.seed, "weights beside"):
-                    beside = COGMEN(replace(config, width=data["train"].beside.shape[-1], projected=0, decoupled=0))
+                    beside = COGMEN(
+                        replace(config, width=data["train"].beside.shape[-1], projected=0, decoupled=0, hallucinated=0)
+                    )
             on_device = [Taught(*(Said(*(x.to(device) for x in said)) for said in each)) for each in taught]
             self.distillation = Distillation(spec, self.model, on_device, labels, beside).to(device)
         modules = [self.model, *([self.distillation] if self.distillation else [])]

@@ -72,6 +72,10 @@ class MtPkdot:
         blur: of the optimal transport, the square root of its entropic regularisation.
         scale_by_count: divide the transport by the number of anchors, with which it grows.
         centroid_weight: of the distance between mean similarities; 0 leaves it out.
+        hallucinate: whether the student also guesses what the teacher that sees would say, and its classifier gets the
+            guess beside the embedding; "mse" and "mmd" are how the guess learns. In the original guessing is learned
+            before the student and then fixed; a student that learns from nothing has nothing to guess from by then, so
+            that here both learn together.
         utterances: of a batch at most, drawn at random, that transport looks at: its cost grows with their square.
     """
 
@@ -85,6 +89,7 @@ class MtPkdot:
     centroid_weight: float = 0.2
     nll_weight: float = 0.8
     utterances: int = 128
+    hallucinate: Literal["off", "mse", "mmd"] = "off"
     alignment: Alignment = field(default_factory=Alignment)
     weights: Weights = "fixed"
 

@@ -138,6 +138,7 @@ def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
         projected=corpus.widths["hubert"] if projected else 0,
         learn_projection=protocol.hubert.projection == "learned",
         decoupled=arm.method.space if isinstance(arm.method, Dmd) else 0,
+        hallucinated=ModelConfig.hidden * arm.guesses.gnn_heads if arm.guesses else 0,
         context=arm.context,
         causal=arm.causal,
         memory=arm.memory,

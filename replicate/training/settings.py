@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from replicate.model.extractor import Context
-from replicate.training.methods import Dmd, DmdOnline, Method
+from replicate.training.methods import Dmd, DmdOnline, Method, MtPkdot
 from replicate.training.methods import Triplet as TripletMethod
 
 # Streams that each context sees. A context that a model was not trained on keeps the model's width: what is
@@ -104,7 +104,17 @@ class Arm:
     @property
     def stackable(self) -> bool:
         """Whether runs of the arm, and of those that teach it, can train as one program."""
-        return all(arm.context == "transformer" and not isinstance(arm.method, Dmd) for arm in self.lineage)
+        return all(
+            arm.context == "transformer" and not isinstance(arm.method, Dmd) and arm.guesses is None
+            for arm in self.lineage
+        )
+
+    @property
+    def guesses(self) -> Arm | None:
+        """The teacher whose embeddings the arm guesses, if it does."""
+        if isinstance(self.method, MtPkdot) and self.method.hallucinate != "off":
+            return next((teacher for teacher in self.teachers if teacher.train == "V"), None)
+        return None
 
     @property
     def streams(self) -> tuple[str, ...]:

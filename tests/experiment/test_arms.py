@@ -103,6 +103,7 @@ def test_a_method_of_distillation_is_built_from_its_section(written):
         (TAUGHT + 'distillation = { method = "pkdot", select = "best" }\n', ["'best'", "joint_only"]),
         (TAUGHT + 'distillation = { method = "pkdot", anchor_count = 0 }\n', ["anchor_count = 0"]),
         (TAUGHT + 'distillation = { method = "dmd-online" }\n', ["takes no teacher"]),
+        (TAUGHT + 'distillation = { method = "pkdot", hallucinate = "mse" }\n', ["only sees", "train = 'V'"]),
         (SEVERAL, ["one teacher", "unimodal_teachers"]),
         (SEVERAL + 'distillation = { method = "mtpkdot", alignment = { batch = 0 } }\n', ["alignment.batch = 0"]),
         ('[s]\nlike = "base"\nunimodal_teachers = ["base"]\n', ["needs a teacher"]),

@@ -49,6 +49,7 @@ OPTIONS = [
     {"speakers": 1},
     {"speakers": 3},
     {"decoupled": 5},
+    {"hallucinated": 7},
     {"past": 0, "causal": True},
     {"past": 0, "causal": True, "memory": 3, "context_layers": 4, "visual": 9},
     {"past": 0, "causal": True, "memory": 1, "future": 0},

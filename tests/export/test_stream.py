@@ -25,6 +25,7 @@ OPTIONS = [
     {"visual": 9},
     {"scaled": True},
     {"decoupled": 4},
+    {"hallucinated": 7},
     {"memory": 1},
     {"memory": 2, "context_layers": 4},
     {"future": 0},

@@ -14,6 +14,7 @@ from replicate.model.cogmen import COGMEN, Output
 from replicate.training.data import Batch
 from replicate.training.distillation.alignment import align
 from replicate.training.distillation.decoupling import DmdTeaching
+from replicate.training.distillation.hallucination import guess_loss
 from replicate.training.distillation.logits import LogitsTeaching
 from replicate.training.distillation.terms import Said, Taught, Teaching
 from replicate.training.distillation.transport import TransportTeaching
@@ -49,6 +50,13 @@ class Distillation(nn.Module):
         method = spec.arm.method
         assert method is not None
         said = [teacher.train for teacher in taught]
+        self.guess = None
+        if isinstance(method, MtPkdot) and spec.arm.guesses is not None:
+            self.guess = method.hallucinate
+            self._guesser = [model.hallucinator]  # the student's own, no part of this module
+            # As the teacher says it, before it is aligned.
+            target = said[spec.arm.teachers.index(spec.arm.guesses)].embedding
+            self.register_buffer("target", target, persistent=False)
         if isinstance(method, MtPkdot) and method.select != "joint_only":
             said = align(taught, labels, method.alignment, spec.seed)
         for place, (embedding, log_prob) in enumerate(said):
@@ -56,7 +64,8 @@ class Distillation(nn.Module):
             self.register_buffer(f"log_prob_{place}", log_prob, persistent=False)
         self.frozen, self.beside = len(said), beside
         self.teaching = _teaching(spec, model, said, beside)
-        weights = self.teaching.weights | ({"nll": self.teaching.nll_weight} if self.teaching.nll_weight else {})
+        weights = self.teaching.weights | ({"hallucination": 1.0} if self.guess else {})
+        weights |= {"nll": self.teaching.nll_weight} if self.teaching.nll_weight else {}
         # Logarithms of variances; at 0 the loss is the one of fixed weights (Kendall, Gal, Cipolla, 2018).
         self.variances = nn.ParameterDict(
             {name: nn.Parameter(torch.zeros(())) for name in weights} if method.weights == "learned" else {}
@@ -80,6 +89,9 @@ class Distillation(nn.Module):
             seen = self.beside(batch.beside, batch.lengths, batch.speakers)
             teachers.append(Said(seen.graph, seen.log_prob))
         losses, notes = self.teaching(Said(output.graph, output.log_prob), teachers, labels)
+        if self.guess is not None and (guesser := self._guesser[0]) is not None:
+            guessed = guesser(output.graph.detach())
+            losses = losses | {"hallucination": guess_loss(guessed, self.get_buffer("target")[rows], self.guess)}
         losses = losses | {"nll": F.nll_loss(output.log_prob, labels)}
         for name, value in (losses | notes).items():
             self._log[name].append(value.detach())

@@ -28,6 +28,8 @@ METHODS = {
     "mtpkdot": MtPkdot(alignment=SHORT),
     "sample": MtPkdot(alignment=SHORT, select="sample", anchors="shared_lowest"),
     "moving": MtPkdot(alignment=replace(SHORT, detach_joint=False), select="uniform"),
+    "guess": MtPkdot(alignment=SHORT, hallucinate="mse"),
+    "match": MtPkdot(alignment=SHORT, hallucinate="mmd"),
     "dmd": Dmd(space=6),
     "repel": Dmd(space=6, private_features="repel", edges="uniform", distance="divergence"),
     "dmd-online": DmdOnline(space=6),
@@ -170,7 +172,21 @@ def test_a_student_never_sees_what_its_teachers_see(taught):
         assert all(torch.equal(one.weights[key], two.weights[key]) for key in one.weights), name
 
 
+def test_guesses_come_near_what_is_guessed_and_leave_the_student_alone(taught):
+    result = learn(arm_of("guess"), taught, epochs=12, learning_rate=3e-3)
+    errors = [epoch.terms["hallucination"] for epoch in result.curve]
+    assert errors[-1] < 0.8 * errors[0]
+    assert result.model.hallucinated == 300 and result.weights["clf.lin1.weight"].shape == (100, 500)
+    # Guesses that are to be something else change nothing but the guesser and what reads it.
+    other = dict(taught) | {"sight": Taught(*(said._replace(embedding=-said.embedding) for said in taught["sight"]))}
+    short = arm_of("guess", select="joint_only")
+    one, two = (learn(short, each, epochs=1, batch=100) for each in (taught, other))
+    same = {name for name in one.weights if torch.equal(one.weights[name], two.weights[name])}
+    assert {name.split(".")[0] for name in one.weights.keys() - same} == {"hallucinator"}
+
+
 def test_only_dmd_and_a_model_beside_train_alone():
     assert not arm_of("dmd").stackable and not arm_of("dmd-online").stackable
+    assert not arm_of("guess").stackable
     assert arm_of("mtpkdot").stackable and STUDENT.stackable and A.stackable
     assert run_module.model_config(spec_of(arm_of("dmd")), corpus()).decoupled == 6

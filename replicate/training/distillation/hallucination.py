@@ -1,0 +1,28 @@
+"""How near guesses are to what they should be, for ``replicate.model.hallucinator``."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+KERNELS = 5
+
+
+def guess_loss(guess: Tensor, target: Tensor, kind: str) -> Tensor:
+    """Mean squared error ("mse") of guesses (N, d), or the discrepancy of both clouds ("mmd")."""
+    return F.mse_loss(guess, target) if kind == "mse" else discrepancy(guess, target)
+
+
+def discrepancy(x: Tensor, y: Tensor) -> Tensor:
+    """Maximum mean discrepancy of two clouds (N, d): Gaussian kernels, each twice as wide as the one before.
+
+    The middle one is as wide as the mean squared distance of all points.
+    """
+    both = torch.cat([x, y])
+    square = (both[:, None] - both).square().sum(-1)
+    n = len(both)
+    width = (square.detach().sum() / max(n * n - n, 1)).clamp(min=1e-12)
+    kernel = torch.stack([torch.exp(-square / (width * 2.0 ** (i - KERNELS // 2))) for i in range(KERNELS)]).sum(0)
+    own, cross = len(x), kernel[: len(x), len(x) :]
+    return kernel[:own, :own].mean() + kernel[own:, own:].mean() - 2 * cross.mean()
