@@ -29,7 +29,7 @@ FORMAT = "bridging-modalities 1"
 LONGEST = 2000
 # Utterances, and pairs of utterances, that are computed together at most.
 ROWS, PAIRS = 4096, LONGEST**2
-# Dialogues that a stream of lines keeps at once, some 200 kB each; the least recently heard one is forgotten.
+# Dialogues that a stream of lines keeps at once, 200 to 600 kB each; the least recently heard one is forgotten.
 AT_ONCE = 1000
 
 

@@ -132,6 +132,15 @@ def test_dry_run_writes_nothing(replicate, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_extra_tables_are_run_when_they_are_named(replicate, tmp_path):
+    status, stdout, _ = replicate("run", "all", "causal", "--profile", "smoke", "--dry-run", "--out", tmp_path / "out")
+    lines = stdout.splitlines()
+    assert status == 0 and len(lines) == 2 * (19 + 8 + 3)
+    assert {line.split(",")[0] for line in lines if "-causal" in line} == {
+        *("COGMEN-A-causal", "Student-A-causal", "COGMEN-Mask-causal"),
+    }
+
+
 def test_damaged_runs_are_named_and_trained_again_when_told_to(replicate, smoke_out, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(smoke_out, out)
