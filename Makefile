@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tables export benchmark test test-slow bench bench-training lint format readme clean
+.PHONY: help setup tables beyond export benchmark test test-slow bench bench-training lint format readme clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ $(READY): pyproject.toml constraints.txt
 
 tables: $(READY) ## Train and print every table and claim on the embedded corpus
 	$(BIN)/replicate run all
+
+beyond: $(READY) ## Train and print what goes beyond the paper: ways to distil, causal models, context extractors
+	$(BIN)/replicate run distillation ablation-dmd ablation-mtpkdot causal context
 
 export: tables ## Export the best speech-only model to ONNX, checked against PyTorch
 	$(BIN)/replicate export onnx

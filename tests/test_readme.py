@@ -76,8 +76,15 @@ def test_the_model_example_runs(smoke_bundle):
 
 
 def test_the_predictor_example_runs(smoke_bundle, tmp_path):
-    (code,) = [code for kind, code in BLOCKS if kind == "python" and "Predictor" in code]
+    (code,) = [code for kind, code in BLOCKS if kind == "python" and "Predictor" in code and "stream" not in code]
     shutil.copytree(smoke_bundle.folder, tmp_path / "bundle")
     code = code.replace("BUNDLE", "bundle")
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert len(eval(done.stdout)) == 8
+
+
+def test_the_stream_example_runs(causal_bundle, tmp_path):
+    (code,) = [code for kind, code in BLOCKS if kind == "python" and ".stream()" in code]
+    shutil.copytree(causal_bundle.folder, tmp_path / "live")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert len(done.stdout.split()) == 4

@@ -39,7 +39,7 @@ class ModelConfig:
         projected: leading columns of the input that a linear layer takes to ``hidden`` first (HuBERT); 0 for none.
         learn_projection: false keeps that layer as it was drawn, as the released code does.
         decoupled: size of the shared and the private part that the classifier sees (DMD); 0 leaves the embedding whole.
-        hallucinated: size of what a model that sees would say, whose guess the classifier gets, too (PKDOT); 0 for none.
+        hallucinated: size of what a model that sees would say, whose guess the classifier gets (PKDOT); 0 for none.
         context: which context extractor; feed_forward, encoder_heads and attend_padding are the transformer's.
         causal: whether an utterance's output depends on itself and what was before alone; ``past`` is 0 then.
         memory: utterances that a layer of a causal transformer attends to, the current one among them.

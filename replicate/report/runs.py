@@ -67,6 +67,10 @@ def curve(run: StoredRun) -> Lines:
         numbers = (f"{line['train_loss']:.4f}", f"{line['dev_loss']:.4f}", f"{line['dev_f1']:.3f}")
         best = "best" if line["epoch"] == record["best_epoch"] else ""
         lines.append((str(line["epoch"]), *numbers, f"{line['learning_rate']:g}", best))
+    terms = record["curve"][record["best_epoch"] - 1].get("terms")
+    if terms:
+        said = ", ".join(f"{name} {value:.4g}" for name, value in terms.items())
+        lines.append(("", f"epoch {record['best_epoch']}, as the method of distillation logs it: {said}"))
     return lines
 
 

@@ -14,10 +14,11 @@ from click.testing import CliRunner
 from replicate import errors
 from replicate.experiment.keys import code_version
 from replicate.experiment.store import CHECKPOINT, EMBEDDINGS, LOCKS, PREDICTIONS, RECORD, Store
+from replicate.training.methods import Logits
 from replicate.training.settings import Arm
 
 from ..experiment.conftest import SPEC, seeds, small_corpus
-from ..experiment.planted import put
+from ..experiment.planted import put, result
 
 TEACHER = replace(SPEC, arm=Arm("both", "AV", ("A", "AV"), "AV", context_layers=1, gnn_heads=2))
 STUDENT = replace(SPEC, arm=replace(SPEC.arm, name="student", teacher=TEACHER.arm))
@@ -127,8 +128,8 @@ def test_show_whole_output(replicate, store, keys):
     assert stdout.splitlines() == [
         f"run         {folder}",
         "arm         student",
-        "            train A, contexts A, select A, masked False, audio audio, triplet_weight 1.0, nll_weight 1.0, "
-        "context_layers 1, gnn_heads 2, window 5/5, dropout 0.1, context transformer, causal False, memory 64",
+        "            train A, contexts A, select A, masked False, audio audio, context_layers 1, gnn_heads 2, "
+        "window 5/5, dropout 0.1, context transformer, causal False, memory 64",
         f"teacher     both, run {keys[2]}",
         "protocol    paper",
         "            attend_padding False, triplet one, masking.unit utterance, masking.none 0.1, masking.audio 0.3, "
@@ -163,6 +164,17 @@ def dev_f1() -> float:
     predicted = dialogue.labels.copy()
     predicted[0] = 1 - predicted[0]
     return f1_score(dialogue.labels, predicted, average="weighted")
+
+
+def test_show_says_what_a_method_of_distillation_logged(replicate, store):
+    spec = replace(STUDENT, arm=replace(STUDENT.arm, distillation=Logits(temperature=3.0)))
+    corpus = small_corpus()
+    planted = result(spec, corpus, {})
+    curve = [replace(epoch, terms={"logits": epoch.epoch / 4, "nll": 0.5}) for epoch in planted.curve]
+    store.put("b" * 20, spec, corpus, "cpu", replace(planted, curve=tuple(curve)))
+    _, stdout, _ = replicate("runs", "show", "b" * 20, "--store", store.root)
+    assert "learns by   method logits, logits_weight 1.0, nll_weight 1.0, temperature 3.0, weights fixed\n" in stdout
+    assert "epoch 2, as the method of distillation logs it: logits 0.5, nll 0.5\n" in stdout
 
 
 def test_show_says_where_a_teacher_is_missing(replicate, store, keys):
