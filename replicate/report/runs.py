@@ -41,7 +41,9 @@ def facts(run: StoredRun, store: Store) -> Lines:
     taught = {arm.pop("teacher") is not None, bool(arm.pop("unimodal_teachers", ()))}
     lines: Lines = [("run", str(run.folder)), ("arm", arm_name), ("", _values(arm))]
     if method:
-        lines += [("learns by", _values({"method": method.pop("method")} | method))]
+        lines.append(("learns by", _values({"method": method.pop("method")} | method)))
+        logged = record["curve"][record["best_epoch"] - 1].get("terms", {})
+        lines.append(("", f"best epoch: {', '.join(f'{name} {value:.4g}' for name, value in logged.items())}"))
     for key, name, here in teachers(store, record) if True in taught else []:
         lines.append(("teacher", f"{name}, run {key or 'unknown'}" + ("" if here else ", not in the store")))
     wrote = {name: record["versions"].get(name) for name in versions()}
@@ -67,10 +69,6 @@ def curve(run: StoredRun) -> Lines:
         numbers = (f"{line['train_loss']:.4f}", f"{line['dev_loss']:.4f}", f"{line['dev_f1']:.3f}")
         best = "best" if line["epoch"] == record["best_epoch"] else ""
         lines.append((str(line["epoch"]), *numbers, f"{line['learning_rate']:g}", best))
-    terms = record["curve"][record["best_epoch"] - 1].get("terms")
-    if terms:
-        said = ", ".join(f"{name} {value:.4g}" for name, value in terms.items())
-        lines.append(("", f"epoch {record['best_epoch']}, as the method of distillation logs it: {said}"))
     return lines
 
 

@@ -17,7 +17,7 @@ from replicate.experiment.store import CHECKPOINT, EMBEDDINGS, LOCKS, PREDICTION
 from replicate.training.methods import Logits
 from replicate.training.settings import Arm
 
-from ..experiment.conftest import SPEC, seeds, small_corpus
+from ..experiment.conftest import SPEC, seeds, small_corpus, taught
 from ..experiment.planted import put, result
 
 TEACHER = replace(SPEC, arm=Arm("both", "AV", ("A", "AV"), "AV", context_layers=1, gnn_heads=2))
@@ -174,7 +174,7 @@ def test_show_says_what_a_method_of_distillation_logged(replicate, store):
     store.put("b" * 20, spec, corpus, "cpu", replace(planted, curve=tuple(curve)))
     _, stdout, _ = replicate("runs", "show", "b" * 20, "--store", store.root)
     assert "learns by   method logits, logits_weight 1.0, nll_weight 1.0, temperature 3.0, weights fixed\n" in stdout
-    assert "epoch 2, as the method of distillation logs it: logits 0.5, nll 0.5\n" in stdout
+    assert "            best epoch: logits 0.5, nll 0.5\n" in stdout
 
 
 def test_show_says_where_a_teacher_is_missing(replicate, store, keys):
@@ -231,7 +231,7 @@ def test_verify_prints_a_line_per_damaged_run(replicate, store, keys):
 
 def test_verify_remarks_what_is_no_run(replicate, store, keys):
     for key in (keys[2], STRANGER):
-        store.embeddings(key, lambda: torch.ones(2, 3))
+        store.taught(key, lambda: taught(torch.ones(2, 3)))
     cached, temporary = (
         store.root / EMBEDDINGS / f"{dot}{STRANGER}.safetensors{x}" for dot, x in (("", ""), (".", ".x"))
     )
