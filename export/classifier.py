@@ -1,4 +1,4 @@
-"""What follows the graph part, as ONNX nodes: the parts of the embedding, if it is split, and the classifier."""
+"""What follows the graph part, as ONNX nodes: the embedding's parts or a guess beside it, and the classifier."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any
 from replicate.errors import BadTable
 from replicate.experiment import tomlfile
 from replicate.experiment.tomlfile import build, choices, known, merged, section
-from replicate.training.methods import METHODS, Dmd, DmdOnline, Method, MtPkdot, Triplet
+from replicate.training.methods import LEAST, METHODS, Dmd, DmdOnline, Method, MtPkdot, Triplet
 from replicate.training.settings import CONTEXTS, Arm, Protocol
 
 
@@ -184,6 +184,8 @@ def _check_method(arm: Arm, method: Method, where: str) -> None:
         raise BadTable(f"{where}: it needs a teacher")
     if arm.unimodal_teachers and not several:
         raise BadTable(f"{where}: it learns from one teacher: leave out unimodal_teachers")
+    if isinstance(method, MtPkdot) and method.utterances < LEAST:
+        raise BadTable(f"{where}: utterances = {method.utterances}, but transport needs {LEAST} at least")
     if isinstance(method, MtPkdot) and method.hallucinate != "off" and arm.guesses is None:
         raise BadTable(f"{where}: hallucinate needs a teacher that only sees, one with train = 'V', among its teachers")
     if online and arm.train != "A":

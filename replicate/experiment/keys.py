@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import importlib.metadata
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +16,7 @@ import torch_geometric
 
 import replicate
 from replicate.corpus.types import Corpus
-from replicate.training.methods import Triplet
+from replicate.training.methods import MtPkdot, Triplet
 from replicate.training.settings import Arm, RunSpec
 
 
@@ -51,10 +52,13 @@ def run_key(spec: RunSpec, corpus: Corpus, device: str) -> str:
         del protocol["masking"]
     if not any(isinstance(arm.method, Triplet) for arm in lineage):
         del protocol["triplet"]
-    if not any("hubert" in arm.streams for arm in lineage):
+    # An arm of theirs that only sees has its labels in their order.
+    if not any(arm.audio == "hubert" for arm in lineage):
         del protocol["hubert"]
     decides = asdict(spec) | {"arm": _decisive(spec.arm), "protocol": protocol}
     decides |= {"corpus": corpus.hash, "device": device, **versions()}
+    if any(isinstance(arm.method, MtPkdot) for arm in lineage):
+        decides["geomloss"] = importlib.metadata.version("geomloss")
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
 
 

@@ -189,11 +189,13 @@ class Store:
                 found = compute()
                 tensors = {
                     f"{split}/{field}": getattr(getattr(found, split), field).cpu().contiguous()
-                    for split in Taught._fields
+                    for split in ("train", "dev")
                     for field in Said._fields
                 }
                 with atomic_path(path) as temporary:
-                    temporary.write_bytes(save(tensors, {"sha256": _tensor_hash(tensors)}))
+                    # One entry: safetensors writes several in any order, and the same run is to give the same bytes.
+                    about = json.dumps([_tensor_hash(tensors, found.origin), found.origin])
+                    temporary.write_bytes(save(tensors, {"about": about}))
         return found
 
     def embeddings_intact(self, key: str) -> bool:
@@ -257,15 +259,17 @@ def _read_taught(path: Path) -> Taught | None:
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dict
-            if (file.metadata() or {}).get("sha256") != _tensor_hash(tensors):
+            digest, origin = json.loads((file.metadata() or {})["about"])
+            if digest != _tensor_hash(tensors, origin):
                 return None
-        return Taught(*(Said(*(tensors[f"{split}/{field}"] for field in Said._fields)) for split in Taught._fields))
-    except (OSError, SafetensorError, KeyError):
+        train, dev = (Said(*(tensors[f"{split}/{field}"] for field in Said._fields)) for split in ("train", "dev"))
+        return Taught(train, dev, origin)
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
         return None
 
 
-def _tensor_hash(tensors: dict[str, torch.Tensor]) -> str:
-    digest = hashlib.sha256()
+def _tensor_hash(tensors: dict[str, torch.Tensor], origin: str) -> str:
+    digest = hashlib.sha256(origin.encode())
     for name in sorted(tensors):
         digest.update(name.encode() + tensors[name].numpy().tobytes())
     return digest.hexdigest()

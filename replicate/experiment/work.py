@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from replicate.corpus.types import Corpus
-from replicate.errors import WrongTeacher
 from replicate.experiment.keys import run_key
 from replicate.experiment.store import Store
 from replicate.experiment.tasks import Task
@@ -63,17 +62,7 @@ def finish(unit: Unit, corpus: Corpus, store: Store, device: str, listen: Listen
 
 
 def _taught(spec: RunSpec, teacher: RunSpec, corpus: Corpus, store: Store, device: str) -> Taught:
-    """What a student's teacher says.
-
-    Raises:
-        WrongTeacher: the stored run is of another corpus.
-    """
+    """What a student's teacher says."""
     key = run_key(teacher, corpus, device)
     run = store.need(key, f"the teacher of {spec.arm.name}, seed {spec.seed}")
-    trained_on = run.record["corpus"]
-    if trained_on["hash"] != corpus.hash:
-        raise WrongTeacher(
-            f"{spec.arm.name}, seed {spec.seed}: run {key} of its teacher {teacher.arm.name} was trained on "
-            f"{trained_on['name']} and not on {corpus.name}: remove it, and run the same command again"
-        )
     return store.taught(key, lambda: teach(run.model(), run.scaling(), teacher, corpus))

@@ -153,7 +153,8 @@ def costs(result: TableResult) -> list[list[str]]:
 
 COST_CONDITIONS = (
     "Training costs are medians over seeds of a run's own time, in a process of its own while others may train beside "
-    "it; ratios are worth more than seconds. Teachers are trained once for all students of a seed."
+    "it; ratios are worth more than seconds, and nothing where some seeds trained as one program and others alone. "
+    "Teachers are trained once for all students of a seed."
 )
 
 

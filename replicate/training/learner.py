@@ -15,7 +15,7 @@ from replicate.model.cogmen import COGMEN, ModelConfig, Output
 from replicate.rng import generator, seeded
 from replicate.training.data import Batch
 from replicate.training.distillation.loss import Distillation
-from replicate.training.distillation.terms import Said, Taught
+from replicate.training.distillation.terms import Taught
 from replicate.training.masking import draw_keep
 from replicate.training.metrics import weighted_f1
 from replicate.training.settings import Budget, RunSpec
@@ -68,10 +68,15 @@ class Learner:
                     beside = COGMEN(
                         replace(config, width=data["train"].beside.shape[-1], projected=0, decoupled=0, hallucinated=0)
                     )
-            on_device = [Taught(*(Said(*(x.to(device) for x in said)) for said in each)) for each in taught]
+            on_device = [each.to(device) for each in taught]
             self.distillation = Distillation(spec, self.model, on_device, labels, beside).to(device)
         modules = [self.model, *([self.distillation] if self.distillation else [])]
         self.optimizer = make_optimizer(modules, spec.budget)
+        if self.distillation is not None and len(self.distillation.variances):
+            assert spec.arm.method is not None
+            self.optimizer.add_param_group(
+                {"params": list(self.distillation.variances.values()), "lr": spec.arm.method.weights_rate}
+            )
         self.schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(self.optimizer, "min")
         self.order, self.masks = generator(spec.seed, "order"), generator(spec.seed, "masks")
         self.dropout = generator(spec.seed, "dropout", device)
@@ -126,6 +131,11 @@ class Learner:
 
 def make_optimizer(modules: Sequence[nn.Module], budget: Budget) -> torch.optim.Adam:
     """Adam as in the released code, over all that is trained."""
-    trained = [p for module in modules for p in module.parameters() if p.requires_grad]
+    trained = [
+        parameter
+        for module in modules
+        for name, parameter in module.named_parameters()
+        if parameter.requires_grad and not name.startswith("variances.")  # which have a rate of their own
+    ]
     # One kernel for all of a step, instead of a dozen per parameter.
     return torch.optim.Adam(trained, lr=budget.learning_rate, weight_decay=budget.weight_decay, fused=True)

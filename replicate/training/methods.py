@@ -11,31 +11,41 @@ from typing import Literal, TypeAlias
 
 Weights = Literal["fixed", "learned"]
 
+# With fewer utterances a batch has no structure to speak of: transport is left out, and the log says so.
+LEAST = 8
+
 
 @dataclass(frozen=True)
-class Triplet:
-    """The paper's method: embeddings are drawn to the teacher's by a triplet loss.
+class Weighted:
+    """What every method has.
 
     Attributes:
-        weights: "learned" lets every loss have a weight that is trained with the model (Kendall et al., 2018), which
-            begins as the fixed one.
+        nll_weight: of the cross-entropy of the labels.
+        weights: "learned" gives every loss a variance that is trained with the model, and divides by it (Kendall, Gal,
+            Cipolla, 2018); training begins with the fixed weights.
+        weights_rate: learning rate of the logarithms of these variances. The model's own would hardly move them.
     """
+
+    nll_weight: float = 1.0
+    weights: Weights = "fixed"
+    weights_rate: float = 0.01
+
+
+@dataclass(frozen=True)
+class Triplet(Weighted):
+    """The paper's method: embeddings are drawn to the teacher's by a triplet loss."""
 
     method: Literal["triplet"] = "triplet"
     triplet_weight: float = 1.0
-    nll_weight: float = 1.0
-    weights: Weights = "fixed"
 
 
 @dataclass(frozen=True)
-class Logits:
+class Logits(Weighted):
     """Hinton's: the student's logits are drawn to the teacher's, both softened by a temperature."""
 
     method: Literal["logits"] = "logits"
     logits_weight: float = 1.0
-    nll_weight: float = 1.0
     temperature: float = 2.0
-    weights: Weights = "fixed"
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ class Alignment:
 
 
 @dataclass(frozen=True)
-class MtPkdot:
+class MtPkdot(Weighted):
     """MT-PKDOT: a batch's structure of similarities is drawn to that of the teacher that does best on the batch.
 
     Attributes:
@@ -76,6 +86,7 @@ class MtPkdot:
             guess beside the embedding; "mse" and "mmd" are how the guess learns. In the original guessing is learned
             before the student and then fixed; a student that learns from nothing has nothing to guess from by then, so
             that here both learn together.
+        hallucination_weight: of the guess's own loss, which moves nothing but the guess.
         utterances: of a batch at most, drawn at random, that transport looks at: its cost grows with their square.
     """
 
@@ -90,8 +101,8 @@ class MtPkdot:
     nll_weight: float = 0.8
     utterances: int = 128
     hallucinate: Literal["off", "mse", "mmd"] = "off"
+    hallucination_weight: float = 1.0
     alignment: Alignment = field(default_factory=Alignment)
-    weights: Weights = "fixed"
 
 
 @dataclass(frozen=True)
@@ -106,20 +117,21 @@ class Pkdot(MtPkdot):
 
 
 @dataclass(frozen=True)
-class Dmd:
+class Dmd(Weighted):
     """DMD: every embedding falls into a shared and a private part; in each, a graph distils teachers into the student.
 
     Attributes:
         space: numbers in a shared or private part.
         homo, hetero: whether the graphs over shared and over private parts are there.
         edges: weights of a graph's edges, "learned" for each utterance, or "uniform".
-        prior: what is added to learned weights, and what their mean is held to: most for the first teacher, or the
-            same for all.
+        prior: what is added to the weights of edges, and what their mean over a batch is held to: most for the first
+            teacher, or the same for all.
         sharpness: of the softmax over edges (1/8 as released).
-        distance: of two logits: between softmax or log-softmax outputs, summed over classes, or their divergence.
+        distance: of two logits: between softmax or log-softmax outputs, summed over classes, or their divergence at a
+            temperature.
         private_features: whether private parts are drawn together ("attract"), pushed apart ("repel", as released,
             where a target of -1 looks like a slip), or neither.
-        edge_weight: of the demand that edges keep to their prior.
+        edge_weight: of the demand that edges keep to their prior; 0 leaves them free.
         features_weight: of the distance of private parts.
         distil_weight, decouple_weight: of both graphs, and of the losses that part shared from private.
         contrast_weight: of margin and orthogonality among the latter.
@@ -134,6 +146,7 @@ class Dmd:
     prior: Literal["joint", "uniform"] = "joint"
     sharpness: float = 0.125
     distance: Literal["softmax", "log_softmax", "divergence"] = "softmax"
+    temperature: float = 2.0
     private_features: Literal["off", "repel", "attract"] = "off"
     edge_weight: float = 10.0
     features_weight: float = 10.0
@@ -143,8 +156,6 @@ class Dmd:
     margin: float = 0.1
     homo_size: int = 64
     hetero_size: int = 32
-    nll_weight: float = 1.0
-    weights: Weights = "fixed"
 
 
 @dataclass(frozen=True)

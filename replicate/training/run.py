@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from replicate.corpus.types import SPLITS, Corpus, Split
+from replicate.errors import WrongTeacher
 from replicate.model.cogmen import COGMEN, ModelConfig, Output
 from replicate.model.rows import Rows
 from replicate.model.stack import hand_out, stack
 from replicate.rng import deterministic, seeded
 from replicate.training.data import Batch, Scale, scales, tensors
-from replicate.training.distillation.terms import Said, Taught
+from replicate.training.distillation.terms import Said, Taught, origin
 from replicate.training.hubert import arranged
 from replicate.training.learner import Epoch, Learner
 from replicate.training.masking import keep_seen
@@ -76,7 +77,8 @@ def train_together(
     Every run draws as it does alone, so that it gives the same up to the order of sums.
 
     Raises:
-        MissingStream: the corpus lacks a stream or a split. Diverged: the loss of a run is no number.
+        MissingStream: the corpus lacks a stream or a split. Diverged: the loss of a run is no number. WrongTeacher: see
+        ``train``.
     """
     began = time.perf_counter()
     first, arm = specs[0], specs[0].arm
@@ -85,6 +87,12 @@ def train_together(
     taught = taught or [()] * len(specs)
     if any(len(each) != len(arm.teachers) for each in taught):
         raise ValueError(f"{arm.name}: a student needs what each of its teachers says, and nobody else does")
+    for teacher, said in ((arm.teachers[i], said) for each in taught for i, said in enumerate(each)):
+        if said.origin != origin(corpus, first.protocol):
+            raise WrongTeacher(
+                f"{arm.name}: its teacher {teacher.name} was trained on another corpus than {corpus.name}, or under "
+                f"another protocol than {first.protocol.name}: train it on the same"
+            )
     corpus = arranged(corpus, arm, first.protocol)
     with deterministic():
         scaling = scales(corpus, arm.streams)
@@ -147,7 +155,8 @@ def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
 
 def teach(model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus) -> Taught:
     """What a trained model says of the utterances of training and dev in the context it was trained on."""
-    return Taught(*(_say(model, scaling, spec, corpus, split, spec.arm.train) for split in ("train", "dev")))
+    train, dev = (_say(model, scaling, spec, corpus, split, spec.arm.train) for split in ("train", "dev"))
+    return Taught(train, dev, origin(corpus, spec.protocol))
 
 
 def embed(

@@ -327,7 +327,7 @@ def test_the_shipped_file():
     found = {drawing.name: drawing for drawing in spec.load()}
     assert list(found) == [
         *("figure3", "figure4", "figure5", "figure6", "learning-curves", "per-class-f1", "embedding"),
-        *("chosen-teachers", "edges"),
+        *("chosen-teachers", "edges", "chosen-for-utterances", "free-edges"),
     ]
     assert [(name, drawing.tables) for name, drawing in found.items() if name.startswith("figure")] == [
         ("figure3", ("table1",)),

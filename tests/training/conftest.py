@@ -13,7 +13,7 @@ from torch import Tensor
 
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.model.cogmen import COGMEN
-from replicate.training.distillation.terms import Said, Taught
+from replicate.training.distillation.terms import Said, Taught, origin
 from replicate.training.run import RunResult, embed, train
 from replicate.training.settings import Arm, Budget, Protocol, RunSpec
 
@@ -79,16 +79,17 @@ def run(
 ) -> RunResult:
     """Train for two epochs in batches of 3, unless told; ``teacher`` are embeddings, for methods that take no more."""
     on = on or corpus()
-    taught = taught if teacher is None else [speaking(teacher, on)]
+    taught = taught if teacher is None else [speaking(teacher, on, protocol)]
     return train(spec_of(arm, seed, protocol, **budget), on, taught=taught)
 
 
-def speaking(embedding: Tensor, on: Corpus) -> Taught:
+def speaking(embedding: Tensor, on: Corpus, protocol: Protocol | None = None) -> Taught:
     """A teacher with these embeddings of the training split, which finds every class as probable."""
     sizes = [sum(map(len, on.split(split))) for split in ("train", "dev")]
     classes = len(on.labels)
     even = [torch.full((size, classes), -math.log(classes)) for size in sizes]
-    return Taught(Said(embedding, even[0]), Said(torch.zeros(sizes[1], embedding.shape[1]), even[1]))
+    dev = Said(torch.zeros(sizes[1], embedding.shape[1]), even[1])
+    return Taught(Said(embedding, even[0]), dev, origin(on, protocol or PAPER))
 
 
 def trained(result: RunResult) -> COGMEN:

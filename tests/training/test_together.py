@@ -35,7 +35,7 @@ def both(arm, on=None, protocol=None, teacher=None, **budget):
     """Runs together, and each alone."""
     on = on or corpus((5, 3, 4, 1, 6, 2, 9))
     specs = [spec_of(arm, seed, protocol, **budget) for seed in SEEDS]
-    taught = [] if teacher is None else [speaking(teacher, on)]
+    taught = [] if teacher is None else [speaking(teacher, on, protocol)]
     together = train_together(specs, on, taught=[taught] * len(specs))
     return together, [train(spec, on, taught=taught) for spec in specs]
 

@@ -55,8 +55,12 @@ def alignment_loss(joint: Said, others: Sequence[Said], labels: Tensor, detach: 
     return 0.5 * distance + 0.5 * nll
 
 
-def align(taught: Sequence[Taught], labels: tuple[Tensor, Tensor], given: Alignment, seed: int) -> list[Said]:
-    """What the teachers say of the training split once they are aligned; the first is the joint one.
+def align(
+    taught: Sequence[Taught], labels: tuple[Tensor, Tensor], given: Alignment, seed: int
+) -> tuple[list[Said], dict[str, float]]:
+    """What the teachers say of the training split once they are aligned, and what is to be logged of how they were.
+
+    The first is the joint one.
 
     Adapters are those of the epoch with the best weighted F1 on dev, the mean over the heads that are trained, and of
     equals the last.
@@ -66,7 +70,7 @@ def align(taught: Sequence[Taught], labels: tuple[Tensor, Tensor], given: Alignm
     """
     joint, others = taught[0], taught[1:]
     if not others:
-        return [joint.train]
+        return [joint.train], {}
     width, classes = joint.train.embedding.shape[1], joint.train.log_prob.shape[1]
     device = labels[0].device
     with seeded(seed, "alignment"):
@@ -85,8 +89,8 @@ def align(taught: Sequence[Taught], labels: tuple[Tensor, Tensor], given: Alignm
         return [moving(first.embedding) if moving else first, *moved]
 
     order = generator(seed, "alignment order")
-    best, state = -1.0, {}
-    for _ in range(given.epochs):
+    best, state, chosen = -1.0, {}, 0
+    for epoch in range(1, given.epochs + 1):
         batches = torch.randperm(len(labels[0]), generator=order).to(device).split(given.batch)
         # As released, what does not fill a batch is left out; a split smaller than a batch is one.
         for rows in batches[:-1] if len(batches) > 1 and len(batches[-1]) < given.batch else batches:
@@ -98,8 +102,11 @@ def align(taught: Sequence[Taught], labels: tuple[Tensor, Tensor], given: Alignm
             judged = say("dev", slice(None))[0 if moving else 1 :]
             f1 = sum(weighted_f1(labels[1].cpu(), said.log_prob.cpu()) for said in judged) / len(judged)
         if f1 >= best:  # of equals the last, which is aligned the most
-            best, state = f1, {name: tensor.clone() for name, tensor in whole.state_dict().items()}
+            best, chosen, state = f1, epoch, {name: tensor.clone() for name, tensor in whole.state_dict().items()}
     if state:
         whole.load_state_dict(state)
     with torch.no_grad():
-        return say("train", slice(None))
+        said = say("train", slice(None))
+    cosines = [float(F.cosine_similarity(x.embedding, said[0].embedding).mean()) for x in said[1:]]
+    notes = {f"alignment cosine {number}": cosine for number, cosine in enumerate(cosines, 1)}
+    return said, {"alignment epoch": float(chosen), "alignment dev F1": best, **notes}

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from replicate.model.decoupler import Decoupled, Decoupler
 from replicate.rng import generator, seeded
-from replicate.training.distillation.edges import GraphDistillation, attracted, prior, repelled
+from replicate.training.distillation.edges import Distilled, GraphDistillation, attracted, prior, repelled
 from replicate.training.distillation.terms import Said, Teaching, Terms
 from replicate.training.distillation.triplet import draw_negatives, draw_positives
 from replicate.training.methods import Dmd, DmdOnline
@@ -63,7 +63,8 @@ class DmdTeaching(Teaching):
     def __init__(
         self, given: Dmd, student: Decoupler, widths: Sequence[int], names: Sequence[str], classes: int, seed: int
     ) -> None:
-        weights = {"branches": 1.0, "homo": given.distil_weight, "hetero": given.distil_weight}
+        weights = {"branches": 1.0}
+        weights |= {name: given.distil_weight for name in ("homo", "hetero") if getattr(given, name)}
         weights |= dict.fromkeys(("reconstruction", "cycle"), given.decouple_weight)
         weights |= dict.fromkeys(("margin", "orthogonality"), given.decouple_weight * given.contrast_weight)
         super().__init__(weights, given.nll_weight)
@@ -98,22 +99,26 @@ class DmdTeaching(Teaching):
             "reconstruction": _sum(F.mse_loss(branch.rebuilt, part.common.detach()) for _, part, branch in both),
             "cycle": _sum(F.mse_loss(each.private(branch.rebuilt), part.private) for each, part, branch in both),
             "orthogonality": _sum(orthogonality(part.shared, part.private) for part in parts),
-            "margin": self._margin([branch.similar for branch in branches], labels),
         }
         notes: dict[str, Tensor] = {}
+        losses["margin"], notes["margins without a negative"] = self._margin([b.similar for b in branches], labels)
         if self.homo is not None:
-            losses["homo"], weights = self.homo([b.shared_logits for b in branches], [b.shared for b in branches])
-            notes |= self._means("homo", weights)
+            found = self.homo([b.shared_logits for b in branches], [b.shared for b in branches])
+            losses["homo"], notes = found.loss, notes | self._notes("homo", found)
         if self.hetero is not None:
-            losses["hetero"], weights = self.hetero([b.private_logits for b in branches], [b.private for b in branches])
-            notes |= self._means("hetero", weights)
+            found = self.hetero([b.private_logits for b in branches], [b.private for b in branches])
+            losses["hetero"], notes = found.loss, notes | self._notes("hetero", found)
         return Terms(losses, notes)
 
-    def _means(self, graph: str, weights: Tensor) -> dict[str, Tensor]:
-        return {f"{graph} edge {name}": mean for name, mean in zip(self.edges, weights.detach().mean(0), strict=True)}
+    def _notes(self, graph: str, found: Distilled) -> dict[str, Tensor]:
+        """Mean weights of a graph's edges, and of what its loss is made up."""
+        means = zip(self.edges, found.weights.mean(0), strict=True)
+        return {f"{graph} edge {name}": mean for name, mean in means} | {
+            f"{graph} {name}": part for name, part in found.parts.items()
+        }
 
-    def _margin(self, similar: list[Tensor], labels: Tensor) -> Tensor:
-        """The margin loss on one drawn triplet for every utterance of every model."""
+    def _margin(self, similar: list[Tensor], labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The margin loss on one drawn triplet for every utterance of every model, and how many have no negative."""
         drawn = []
         for place in range(len(similar)):
             step = torch.randint(1, len(similar), labels.shape, generator=self.draws).to(labels.device)
@@ -123,7 +128,7 @@ class DmdTeaching(Teaching):
             negative = draw_negatives(labels, self.classes, "one", self.draws)[:, 0]
             drawn.append((similar[place], positive, similar[place][negative.clamp(min=0)], negative >= 0))
         anchor, positive, negative, there = (torch.cat(column) for column in zip(*drawn, strict=True))
-        return margin_loss(anchor, positive, negative, there, self.given.margin)
+        return margin_loss(anchor, positive, negative, there, self.given.margin), (~there).float().mean()
 
 
 def orthogonality(shared: Tensor, private: Tensor) -> Tensor:

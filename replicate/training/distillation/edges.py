@@ -15,9 +15,6 @@ from replicate.training.methods import Dmd
 # From source to target, as places in a list of nodes.
 Edge = tuple[int, int]
 
-# Of the divergence, where logits are compared so.
-TEMPERATURE = 2.0
-
 
 def prior(values: Sequence[float]) -> Tensor:
     """What edges weigh beforehand: softmax with temperature ¼, as released."""
@@ -28,10 +25,12 @@ class Distilled(NamedTuple):
     """What a unit gives.
 
     Shapes:
-        loss: scalar; weights: (N, edges), of an utterance's edges, their sum 1.
+        loss: scalar, the sum of parts; parts: scalars by name, what each adds; weights: (N, edges), of an utterance's
+        edges, their sum 1.
     """
 
     loss: Tensor
+    parts: dict[str, Tensor]
     weights: Tensor
 
 
@@ -69,13 +68,15 @@ class GraphDistillation(nn.Module):
         """
         weights = self.weights(logits, features)
         given, total = self.given, weights + self.expected
-        loss = given.edge_weight * (weights.mean(0) - self.expected).square().sum()
-        for column, (source, target) in zip(total.T, self.edges, strict=True):
-            loss = loss + (column * distance(logits[target], logits[source].detach(), given.distance)).mean()
-            if self.features is not None:
-                apart = self.features(features[target], features[source].detach())
-                loss = loss + given.features_weight * (column * apart).mean()
-        return Distilled(loss, weights)
+        parts = {"prior": given.edge_weight * (weights.mean(0) - self.expected).square().sum()}
+        along = list(zip(total.T, self.edges, strict=True))
+        parts["logits"] = torch.stack(
+            [(weight * distance(logits[to], logits[source].detach(), given)).mean() for weight, (source, to) in along]
+        ).sum()
+        if self.features is not None:
+            apart = [(w * self.features(features[to], features[source].detach())).mean() for w, (source, to) in along]
+            parts["features"] = given.features_weight * torch.stack(apart).sum()
+        return Distilled(torch.stack(list(parts.values())).sum(), parts, weights)
 
     def weights(self, logits: Sequence[Tensor], features: Sequence[Tensor]) -> Tensor:
         """Weights of each utterance's edges (N, edges): softmax over all of them."""
@@ -91,19 +92,22 @@ class GraphDistillation(nn.Module):
         return (torch.cat(scores, 1) * self.given.sharpness).softmax(1)
 
 
-def distance(student: Tensor, teacher: Tensor, kind: str) -> Tensor:
+def distance(student: Tensor, teacher: Tensor, given: Dmd) -> Tensor:
     """How far logits (N, classes) are from others, for each utterance (N,).
 
     DMD compares a single number; logits of several classes may all be shifted, so their softmax is compared.
     """
-    if kind == "divergence":
-        return softened_divergence(student, teacher, TEMPERATURE)
-    probable = torch.softmax if kind == "softmax" else torch.log_softmax
+    if given.distance == "divergence":
+        return softened_divergence(student, teacher, given.temperature)
+    probable = torch.softmax if given.distance == "softmax" else torch.log_softmax
     return (probable(student, -1) - probable(teacher, -1)).abs().sum(-1)
 
 
 def repelled(target: Tensor, source: Tensor) -> Tensor:
-    """The positive part of the cosine (N,): what is alike costs, as released."""
+    """The positive part of the cosine (N,): what is alike costs.
+
+    As released, but there its mean over the batch is weighed by the mean weight of the edge.
+    """
     return F.cosine_similarity(target, source).relu()
 
 

@@ -20,7 +20,8 @@ def discrepancy(x: Tensor, y: Tensor) -> Tensor:
     The middle one is as wide as the mean squared distance of all points.
     """
     both = torch.cat([x, y])
-    square = (both[:, None] - both).square().sum(-1)
+    size = both.square().sum(1)
+    square = (size[:, None] + size - 2 * both @ both.T).clamp(min=0)
     n = len(both)
     width = (square.detach().sum() / max(n * n - n, 1)).clamp(min=1e-12)
     kernel = torch.stack([torch.exp(-square / (width * 2.0 ** (i - KERNELS // 2))) for i in range(KERNELS)]).sum(0)

@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from replicate.errors import WrongTeacher
 from replicate.model.cogmen import COGMEN, Output
 from replicate.training.data import Batch
 from replicate.training.distillation.alignment import align
@@ -32,9 +31,6 @@ class Distillation(nn.Module):
         taught: what its frozen teachers say, in the order of the arm's; none where a model learns beside it.
         labels: of training and of dev, packed.
         beside: the model that learns beside it.
-
-    Raises:
-        WrongTeacher: a teacher speaks of other utterances or classes than the student's corpus has.
     """
 
     def __init__(
@@ -46,25 +42,27 @@ class Distillation(nn.Module):
         beside: COGMEN | None = None,
     ) -> None:
         super().__init__()
-        _demand(spec, taught, labels, model.config.classes)
         method = spec.arm.method
         assert method is not None
         said = [teacher.train for teacher in taught]
-        self.guess = None
+        self.guess, self.bf16 = "", spec.precision == "bf16"
+        self._model = [model]  # no part of this module
         if isinstance(method, MtPkdot) and spec.arm.guesses is not None:
             self.guess = method.hallucinate
-            self._guesser = [model.hallucinator]  # the student's own, no part of this module
             # As the teacher says it, before it is aligned.
             target = said[spec.arm.teachers.index(spec.arm.guesses)].embedding
             self.register_buffer("target", target, persistent=False)
+        self.stage: dict[str, float] = {}
         if isinstance(method, MtPkdot) and method.select != "joint_only":
-            said = align(taught, labels, method.alignment, spec.seed)
+            said, self.stage = align(taught, labels, method.alignment, spec.seed)
         for place, (embedding, log_prob) in enumerate(said):
             self.register_buffer(f"embedding_{place}", embedding, persistent=False)
             self.register_buffer(f"log_prob_{place}", log_prob, persistent=False)
         self.frozen, self.beside = len(said), beside
         self.teaching = _teaching(spec, model, said, beside)
-        weights = self.teaching.weights | ({"hallucination": 1.0} if self.guess else {})
+        weights = dict(self.teaching.weights)
+        if isinstance(method, MtPkdot) and self.guess:
+            weights["hallucination"] = method.hallucination_weight
         weights |= {"nll": self.teaching.nll_weight} if self.teaching.nll_weight else {}
         # Logarithms of variances; at 0 the loss is the one of fixed weights (Kendall, Gal, Cipolla, 2018).
         self.variances = nn.ParameterDict(
@@ -86,10 +84,12 @@ class Distillation(nn.Module):
         ]
         if self.beside is not None:
             assert batch is not None and batch.beside is not None
-            seen = self.beside(batch.beside, batch.lengths, batch.speakers)
-            teachers.append(Said(seen.graph, seen.log_prob))
+            with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self.bf16):
+                seen = self.beside(batch.beside, batch.lengths, batch.speakers)
+            teachers.append(Said(seen.graph.to(output.graph.dtype), seen.log_prob))
         losses, notes = self.teaching(Said(output.graph, output.log_prob), teachers, labels)
-        if self.guess is not None and (guesser := self._guesser[0]) is not None:
+        guesser = self._model[0].hallucinator
+        if self.guess and guesser is not None:
             guessed = guesser(output.graph.detach())
             losses = losses | {"hallucination": guess_loss(guessed, self.get_buffer("target")[rows], self.guess)}
         losses = losses | {"nll": F.nll_loss(output.log_prob, labels)}
@@ -103,7 +103,7 @@ class Distillation(nn.Module):
             name: float(torch.stack([v.to("cpu", torch.float32) for v in log]).mean())
             for name, log in self._log.items()
         }
-        found |= {f"weight of {name}": float(self._weight(name)) for name in self.variances}
+        found |= {f"weight of {name}": float(self._weight(name)) for name in self.variances} | self.stage
         self._log.clear()
         return found
 
@@ -121,18 +121,6 @@ class Distillation(nn.Module):
     def _weight(self, name: str) -> Tensor | float:
         weight = self.weights[name]
         return weight * torch.exp(-self.variances[name]) if name in self.variances else weight
-
-
-def _demand(spec: RunSpec, taught: Sequence[Taught], labels: tuple[Tensor, Tensor], classes: int) -> None:
-    """Refuse teachers of another corpus."""
-    for teacher, arm in zip(taught, spec.arm.teachers, strict=True):
-        for split, said, own in zip(("training", "dev"), teacher, labels, strict=True):
-            if len(said.embedding) != len(own) or said.log_prob.shape != (len(own), classes):
-                raise WrongTeacher(
-                    f"{spec.arm.name}: its teacher {arm.name} speaks of {len(said.embedding)} {split} utterances and "
-                    f"{said.log_prob.shape[1]} classes where the corpus has {len(own)} and {classes}: "
-                    "train the teacher on the same corpus"
-                )
 
 
 def _teaching(spec: RunSpec, model: COGMEN, said: Sequence[Said], beside: COGMEN | None) -> Teaching:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
+
+from replicate.corpus.types import Corpus
+from replicate.training.settings import Protocol
 
 
 class Said(NamedTuple):
@@ -19,12 +26,31 @@ class Said(NamedTuple):
     embedding: Tensor
     log_prob: Tensor
 
+    def to(self, device: torch.device) -> Said:
+        """The same on another device."""
+        return Said(self.embedding.to(device), self.log_prob.to(device))
+
 
 class Taught(NamedTuple):
-    """What a frozen teacher says of the utterances of training and of dev, packed in the corpus's order."""
+    """What a frozen teacher says of the utterances of training and of dev, packed in the corpus's order.
+
+    Attributes:
+        origin: of the corpus and the protocol that it was trained on, see ``origin``.
+    """
 
     train: Said
     dev: Said
+    origin: str
+
+    def to(self, device: torch.device) -> Taught:
+        """The same on another device."""
+        return Taught(self.train.to(device), self.dev.to(device), self.origin)
+
+
+def origin(corpus: Corpus, protocol: Protocol) -> str:
+    """Hash of a corpus and a reading, whatever the reading's name."""
+    content = json.dumps([corpus.hash, asdict(replace(protocol, name=""))])
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 class Terms(NamedTuple):

@@ -10,15 +10,14 @@ from torch import Tensor
 
 from replicate.rng import generator
 from replicate.training.distillation.terms import Said, Teaching, Terms
-from replicate.training.methods import MtPkdot
-
-# With fewer utterances there is no structure to speak of: transport is left out, and the log says so.
-LEAST = 8
+from replicate.training.methods import LEAST, MtPkdot
 
 
 def similarities(embedding: Tensor) -> Tensor:
-    """Cosines between all utterances (N, N); a zero vector is like nothing, itself included."""
-    unit = F.normalize(embedding, eps=1e-8)
+    """Cosines between all utterances (N, N); a zero vector is like nothing, itself included, and gets no gradient."""
+    size = embedding.norm(dim=1, keepdim=True)
+    there = size > 1e-8
+    unit = torch.where(there, embedding, 0) / torch.where(there, size, 1)
     return unit @ unit.T
 
 

@@ -63,7 +63,7 @@ def test_of_two_that_teach_each_other_each_is_moved_along_its_own_edge_alone():
     assert all(tensor.grad.abs().max() > 0 for tensor in logits)
     ours, theirs = (x.detach().clone() for x in logits)
     ours.requires_grad_()
-    distance(ours, theirs, "softmax").sum().backward()
+    distance(ours, theirs, Dmd()).sum().backward()
     # The edge to the student pulls it towards the other: the sign is that of its own distance alone.
     weightless = unit(BOTH_WAYS, Dmd(edges="uniform", edge_weight=0.0))
     again = [x.detach().clone().requires_grad_() for x in logits]
@@ -75,13 +75,13 @@ def test_of_two_that_teach_each_other_each_is_moved_along_its_own_edge_alone():
 @pytest.mark.parametrize("kind", ["softmax", "log_softmax", "divergence"])
 def test_equal_logits_are_at_no_distance_also_when_all_are_shifted(kind):
     logits = normal(5, 4)
-    assert distance(logits + torch.arange(5.0)[:, None], logits, kind).abs().max() < 1e-5
+    assert distance(logits + torch.arange(5.0)[:, None], logits, Dmd(distance=kind)).abs().max() < 1e-5
 
 
 def test_distances_by_hand():
     even, odds = torch.zeros(1, 2), torch.tensor([[math.log(3), 0.0]])
-    assert float(distance(even, odds, "softmax")) == pytest.approx(0.5)
-    assert float(distance(even, odds, "log_softmax")) == pytest.approx(math.log(1.5) + math.log(2))
+    assert float(distance(even, odds, Dmd())) == pytest.approx(0.5)
+    assert float(distance(even, odds, Dmd(distance="log_softmax"))) == pytest.approx(math.log(1.5) + math.log(2))
 
 
 def test_the_loss_by_hand():
@@ -96,10 +96,12 @@ def test_the_loss_by_hand():
 
 def test_edges_are_held_to_their_prior():
     logits, feature = nodes(INTO_STUDENT)
-    loss, weights = unit(given_=Dmd(edge_weight=10.0))(logits, feature)
-    without, _ = unit(given_=Dmd(edge_weight=0.0))(logits, feature)
+    loss, parts, weights = unit(given_=Dmd(edge_weight=10.0))(logits, feature)
+    without = unit(given_=Dmd(edge_weight=0.0))(logits, feature).loss
     expected = 10 * (weights.mean(0) - prior([1.0, 0, 0])).square().sum()
     assert float(loss - without) == pytest.approx(float(expected), rel=1e-4)
+    assert float(parts["prior"]) == pytest.approx(float(expected)) and "features" not in parts
+    assert float(parts["logits"]) == pytest.approx(float(without))
 
 
 def test_repelled_and_attracted():

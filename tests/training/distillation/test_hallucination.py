@@ -24,3 +24,14 @@ def test_clouds_of_hardly_any_or_equal_points_give_numbers(n):
     x = torch.zeros(n, 3, requires_grad=True)
     discrepancy(x, torch.zeros(n, 3)).backward()
     assert torch.isfinite(x.grad).all()
+
+
+def test_the_discrepancy_of_a_batch_of_full_size_by_pairs():
+    x, y = normal(30, 700), normal(30, 700, seed=1)
+    both = torch.cat([x, y]).double()
+    square = torch.cdist(both, both).square()
+    kernel = sum(torch.exp(-square / (square.sum() / (60 * 59) * 2.0**i)) for i in range(-2, 3))
+    expected = kernel[:30, :30].mean() + kernel[30:, 30:].mean() - 2 * kernel[:30, 30:].mean()
+    assert float(discrepancy(x, y)) == pytest.approx(float(expected), rel=1e-3)
+    # A thousand utterances, and no tensor of all pairs' differences.
+    assert torch.isfinite(discrepancy(normal(1000, 700), normal(1000, 700, seed=1)))

@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 
 from replicate.training.distillation.terms import Said
 from replicate.training.distillation.transport import (
-    LEAST,
     TransportTeaching,
     anchors,
     similarities,
     structure_loss,
     transport,
 )
-from replicate.training.methods import MtPkdot, Pkdot
+from replicate.training.methods import LEAST, MtPkdot, Pkdot
 
 NAMES = ("joint", "video", "speech")
 ANCHORS = ("row_lowest", "shared_lowest", "row_highest", "all")
@@ -89,7 +88,8 @@ def test_zero_vectors_and_equal_rows_give_numbers(which, zero):
     student.requires_grad_()
     losses = structure_loss(student, teacher, MtPkdot(anchors=which))
     sum(losses).backward()
-    assert all(torch.isfinite(loss) for loss in losses) and torch.isfinite(student.grad).all()
+    assert all(torch.isfinite(loss) for loss in losses)
+    assert student.grad.norm(dim=1).max() < 100  # of a zero vector, too
 
 
 @pytest.mark.parametrize("n", [30, 100])
@@ -187,8 +187,8 @@ def test_a_batch_that_is_too_small_has_no_transport_and_says_so():
     teaching = TransportTeaching(MtPkdot(), NAMES, 24)
     for n, skipped in ((LEAST - 1, 1), (LEAST, 0)):
         losses, notes = teaching(said(n), [said(n, seed=i) for i in range(3)], torch.zeros(n, dtype=torch.int64))
-        assert float(notes["without transport"]) == skipped and bool(losses) is not skipped
-        assert "fewer anchors" not in notes or float(notes["fewer anchors"]) == 1
+        assert float(notes["without transport"]) == skipped and bool(losses) != bool(skipped)
+        assert notes.get("fewer anchors") == (None if skipped else 1)
 
 
 def test_a_large_batch_is_drawn_from():

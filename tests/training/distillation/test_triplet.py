@@ -173,7 +173,7 @@ def made_of(spec, teacher):
     said = Said(teacher, torch.zeros(len(teacher), 4))
     labels = torch.zeros(len(teacher), dtype=torch.int64)
     model = COGMEN(ModelConfig(width=4, hidden=4, gnn_heads=1))
-    return Distillation(spec, model, [Taught(said, said)], (labels, labels))
+    return Distillation(spec, model, [Taught(said, said, "")], (labels, labels))
 
 
 @pytest.mark.parametrize("form", FORMS)
