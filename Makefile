@@ -33,7 +33,7 @@ benchmark: export ## Time PyTorch and onnxruntime on the exported model
 	$(BIN)/replicate benchmark
 
 test: $(READY) ## Run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-slow: $(READY) ## Run the slow tests, too
 	$(BIN)/python -m pytest -m 'not gpu and not bench'

@@ -173,7 +173,8 @@ def test_show_says_what_a_method_of_distillation_logged(replicate, store):
     curve = [replace(epoch, terms={"logits": epoch.epoch / 4, "nll": 0.5}) for epoch in planted.curve]
     store.put("b" * 20, spec, corpus, "cpu", replace(planted, curve=tuple(curve)))
     _, stdout, _ = replicate("runs", "show", "b" * 20, "--store", store.root)
-    assert "learns by   method logits, logits_weight 1.0, nll_weight 1.0, temperature 3.0, weights fixed\n" in stdout
+    said = "method logits, nll_weight 1.0, weights fixed, weights_rate 0.01, logits_weight 1.0, temperature 3.0"
+    assert f"learns by   {said}\n" in stdout
     assert "            best epoch: logits 0.5, nll 0.5\n" in stdout
 
 

@@ -122,12 +122,18 @@ def test_the_whole_paper_is_trained_once():
     counts = {table.name: len(tasks(table)) for table in tables}
     # Each of the extra tables has its baseline among those of table 2; the causal one table 1's student and teacher.
     assert (counts.pop("causal"), counts.pop("context")) == (7, 8)
+    # Students with their teachers, which are one for some and three for others; no row is one that only sees.
+    assert [counts.pop(name) for name in ("distillation", "ablation-dmd", "ablation-mtpkdot")] == [
+        8 + 2,
+        10 + 2,
+        10 + 2,
+    ]
     # Table 1 is a teacher and three students; table 2 has no teacher that is not a row of it.
     assert counts == {"table1": 4, "table2": 6, "table3": 4, "table4": 4, "table5": 6, "protocol": 13}
     # Of table 4's openSMILE rows, table 2 has both; of table 5's, tables 1 and 2 have all three; the protocol table
     # shares the text's readings and the teacher.
     assert len(tasks(*(table for table in tables if not table.extra))) == 4 + 6 + 4 + 2 + 3 + 8
-    assert len(tasks(*tables)) == 4 + 6 + 4 + 2 + 3 + 8 + 3 + 6
+    assert len(tasks(*tables)) == 4 + 6 + 4 + 2 + 3 + 8 + 3 + 6 + 8 + 8 + 8
     assert len({task.spec.arm.name for task in tasks(*tables).values()}) == len(definitions.arms())
 
 

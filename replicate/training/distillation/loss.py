@@ -103,7 +103,9 @@ class Distillation(nn.Module):
             name: float(torch.stack([v.to("cpu", torch.float32) for v in log]).mean())
             for name, log in self._log.items()
         }
-        found |= {f"weight of {name}": float(self._weight(name)) for name in self.variances} | self.stage
+        found |= {
+            f"weight of {name}": float(torch.as_tensor(self._weight(name)).detach()) for name in self.variances
+        } | self.stage
         self._log.clear()
         return found
 
