@@ -64,6 +64,7 @@ CODES = ("hap", "sad", "neu", "ang", "exc", "fru", "xxx")
 
 def write_release(root: Path) -> Path:
     """The layout of the IEMOCAP release: five sessions of four dialogues, in each one utterance of every code."""
+    sound = write_wav(root / "sound.wav", tone(0.08)).read_bytes()
     for session in range(1, 6):
         for k in range(4):
             name = f"Ses0{session}{'FM'[k % 2]}_impro0{k}"
@@ -76,7 +77,8 @@ def write_release(root: Path) -> Path:
                     "",
                 ]
                 wav = root / f"Session{session}" / "sentences" / "wav" / name / f"{turn}.wav"
-                write_wav(wav, tone(0.08, seed=i))
+                wav.parent.mkdir(parents=True, exist_ok=True)
+                wav.write_bytes(sound)
             text = root / f"Session{session}" / "dialog" / "EmoEvaluation" / f"{name}.txt"
             text.parent.mkdir(parents=True, exist_ok=True)
             text.write_text("\n".join(lines))

@@ -53,6 +53,14 @@ def info(corpus: str, data_dir: Path | None) -> None:
     entry = CATALOGUE.get(corpus)
     if entry:
         _print(f"source: {entry.source}", f"licence: {entry.licence}")
+    for stream, recipe in found.recipes.items():
+        # Long lists, such as names of columns, are told by their length.
+        parts = (
+            f"{key} {f'({len(x)})' if isinstance(x, list) else x}"
+            for key, x in recipe.items()
+            if x and key != "versions"
+        )
+        _print(f"{stream} was extracted with: {', '.join(parts)}")
     _print("")
     _table(("split", "dialogues", "utterances", *found.labels, *found.speakers, "lengths"), _splits(found))
     _print("")

@@ -126,15 +126,14 @@ def hubert_(
 
 
 def _require_extra() -> None:
-    try:
-        import opensmile  # noqa: F401
-        import soundfile  # noqa: F401
-        import soxr  # noqa: F401
-        import transformers  # noqa: F401
-    except ImportError as error:
+    from importlib.util import find_spec
+
+    missing = [name for name in ("opensmile", "soundfile", "soxr", "transformers") if find_spec(name) is None]
+    if missing:
         raise MissingExtra(
-            f"{error.name} is not installed: features from recordings need pip install 'bridging-modalities[audio]'"
-        ) from error
+            f"{', '.join(missing)} not installed: features from recordings need the extra, "
+            "pip install 'bridging-modalities[audio]'"
+        )
 
 
 def _run(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,18 +59,27 @@ def load(path: Path, start: float = 0.0, stop: float | None = None) -> NDArray[n
             rate = file.samplerate
             wanted = (file.frames if stop is None else round(stop * rate)) - round(start * rate)
             file.seek(min(round(start * rate), file.frames))
-            blocks = list(_resampled(file, wanted, rate))
+            samples = _filled(_resampled(file, wanted, rate), math.ceil(max(wanted, 0) * RATE / rate))
     except (soundfile.SoundFileError, OSError) as error:
         raise BadAudio(f"{where} cannot be read as audio ({_reason(error)}): convert it to wav or flac") from error
-    samples = np.concatenate([np.empty(0, np.float32), *blocks])
     # A millisecond short is a matter of rounding.
     if len(samples) < wanted * RATE / rate - RATE / 1000 or not len(samples):
         raise BadAudio(f"{where} ends after {len(samples) / RATE:.3f} s: fetch the file again, or correct the times")
-    if not np.isfinite(samples).all():
+    if not np.isfinite(samples.sum(dtype=np.float64)):  # of finite samples, it is finite
         raise BadAudio(f"{where} holds samples that are no numbers (NaN or infinity): convert or record it again")
     if np.ptp(samples) < _SILENCE:
         raise BadAudio(f"{where} is silent: check the microphone and the channel, or take it off the list")
     return samples
+
+
+def _filled(blocks: Iterable[NDArray[np.float32]], expected: int) -> NDArray[np.float32]:
+    """The blocks one after the other, without holding them twice."""
+    samples = np.empty(expected + RATE, np.float32)  # resamplers may give some more
+    end = 0
+    for block in blocks:
+        samples[end : end + len(block)] = block
+        end += len(block)
+    return samples[:end]
 
 
 def _resampled(file: soundfile.SoundFile, wanted: int, rate: int) -> Iterator[NDArray[np.float32]]:

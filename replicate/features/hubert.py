@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from transformers import HubertConfig, HubertModel, Wav2Vec2FeatureExtractor, logging
 
 from replicate.errors import BadModel, MissingDevice
 from replicate.features.audio import RATE
+from replicate.features.checkpoint import MODEL, Frames, fingerprint, load
 
-MODEL = "facebook/hubert-large-ls960-ft"
 # What a window sees on either side of the frames that are taken from it.
 CONTEXT_SECONDS = 2.0
 
@@ -54,6 +50,18 @@ class _Window(NamedTuple):
     last: int
 
 
+class _Input(NamedTuple):
+    """A signal, and what the model wants subtracted from it and divided by."""
+
+    signal: NDArray[np.float32]
+    mean: float
+    deviation: float
+
+    def part(self, begin: int, end: int) -> NDArray[np.float32]:
+        """Normalised samples begin:end; never all of a long signal at once."""
+        return ((self.signal[begin:end] - self.mean) / self.deviation).astype(np.float32)
+
+
 class Hubert:
     """Vectors of a HuBERT model in float32.
 
@@ -74,7 +82,7 @@ class Hubert:
         if device == "cuda" and not torch.cuda.is_available():
             raise MissingDevice("no CUDA device on this machine: extract with --device cpu")
         self._device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-        self._model, self._processor = load(choice.model)
+        self._model, self._normalise = load(choice.model)
         self._mix = mixture(choice, self._model.config.num_hidden_layers)
         self._model.to(self._device)
         self._frames = Frames.of(self._model.config)
@@ -86,7 +94,7 @@ class Hubert:
         self.recipe: dict[str, Any] = {
             "extractor": "hubert",
             "model": choice.model,
-            "parameters": _hash(self._model),
+            "parameters": fingerprint(self._model),
             "layer": choice.layer,
             "weights": list(choice.weights),
             "chunk_seconds": choice.chunk_seconds,
@@ -105,11 +113,9 @@ class Hubert:
         Shapes:
             returns: (signals, width) float32.
         """
-        inputs = [
-            self._processor(signal, sampling_rate=RATE, return_tensors="np").input_values[0] for signal in signals
-        ]
+        inputs = [_Input(signal, *(moments(signal) if self._normalise else (0.0, 1.0))) for signal in signals]
         sums = np.zeros((len(signals), self._model.config.hidden_size))
-        for batch in self._batches(sorted(self._windows(inputs), key=lambda window: window.end - window.begin)):
+        for batch in self._batches(sorted(self._windows(signals), key=lambda window: window.end - window.begin)):
             for window, total in zip(batch, self._sums(inputs, batch), strict=True):
                 sums[window.signal] += total
         counts = np.array([[self._frames.count(len(signal))] for signal in signals])
@@ -141,13 +147,13 @@ class Hubert:
             yield batch
 
     @torch.inference_mode()
-    def _sums(self, signals: Sequence[NDArray[np.float32]], batch: Sequence[_Window]) -> NDArray[np.float64]:
+    def _sums(self, inputs: Sequence[_Input], batch: Sequence[_Window]) -> NDArray[np.float64]:
         """(windows, width): the sums over the frames that are taken."""
         longest = max(window.end - window.begin for window in batch)
         values = torch.zeros(len(batch), longest)
         mask = torch.zeros(len(batch), longest, dtype=torch.long)
         for row, (signal, begin, end, _, _) in enumerate(batch):
-            values[row, : end - begin] = torch.from_numpy(signals[signal][begin:end])
+            values[row, : end - begin] = torch.from_numpy(inputs[signal].part(begin, end))
             mask[row, : end - begin] = 1
         # tf32 convolutions would differ in the third digit.
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
@@ -161,26 +167,6 @@ class Hubert:
         mixed = sum(weight * states[layer if found.hidden_states else -1] for layer, weight in self._mix.items())
         sums = [mixed[row, first:last].double().sum(0) for row, (_, _, _, first, last) in enumerate(batch)]
         return torch.stack(sums).cpu().numpy()
-
-
-class Frames(NamedTuple):
-    """How the convolutions of a model turn samples into frames."""
-
-    stride: int
-    receptive: int
-
-    @staticmethod
-    def of(config: HubertConfig) -> Frames:
-        """From the kernels and strides of the convolutions."""
-        stride, receptive = 1, 1
-        for kernel, step in zip(config.conv_kernel, config.conv_stride, strict=True):
-            receptive += (kernel - 1) * stride
-            stride *= step
-        return Frames(stride, receptive)
-
-    def count(self, samples: int) -> int:
-        """Frames of so many samples."""
-        return max(0, (samples - self.receptive) // self.stride + 1)
 
 
 def mixture(choice: Choice, layers: int) -> dict[int, float]:
@@ -205,46 +191,13 @@ def mixture(choice: Choice, layers: int) -> dict[int, float]:
     return {i: weight / total for i, weight in enumerate(weights)}
 
 
-def load(name: str) -> tuple[HubertModel, Wav2Vec2FeatureExtractor]:
-    """A model in float32 for inference, and what prepares its input; never runs code that comes with it.
+def moments(signal: NDArray[np.float32]) -> tuple[float, float]:
+    """Mean and deviation as transformers' feature extractor takes them, a minute at a time."""
 
-    Raises:
-        BadModel: see ``Hubert``.
-    """
-    folder = Path(name)
-    if not folder.is_dir() and (folder.is_absolute() or name.startswith(".") or name.count("/") != 1):
-        raise BadModel(f"no folder {name}: give a folder with a HuBERT model, or a name on the hub such as {MODEL}")
-    # What is wrong is said below, in one line.
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        config, _ = HubertConfig.get_config_dict(name)
-        if not config:
-            raise OSError("no config.json")
-        if config.get("model_type") != "hubert":
-            raise BadModel(f"{name} is a model of type {config.get('model_type')}, not hubert: choose one that is")
-        model, report = HubertModel.from_pretrained(name, dtype=torch.float32, output_loading_info=True)
-        processor = Wav2Vec2FeatureExtractor.from_pretrained(name)
-    except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
-        reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
-        what = "is no folder with a HuBERT model of transformers" if folder.is_dir() else "cannot be had from the hub"
-        raise BadModel(
-            f"{name} {what} ({reason}): give with --model a folder of config.json, preprocessor_config.json and "
-            "model.safetensors; a machine with network can fetch one"
-        ) from error
-    # It is used in training only, and many files leave it out.
-    missing = sorted(set(report["missing_keys"]) - {"masked_spec_embed"})
-    if missing:
-        raise BadModel(f"{name} lacks parameters ({missing[0]} and {len(missing) - 1} more): fetch it again")
-    if processor.sampling_rate != RATE:
-        raise BadModel(f"{name} wants {processor.sampling_rate} samples per second, not {RATE}: choose another model")
-    return model.eval(), processor
+    def minutes() -> Iterator[NDArray[np.float64]]:
+        for begin in range(0, len(signal), 60 * RATE):
+            yield signal[begin : begin + 60 * RATE].astype(np.float64)
 
-
-def _hash(model: HubertModel) -> str:
-    """Hex SHA-256 of names and values of all parameters."""
-    digest = hashlib.sha256()
-    for name, values in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(values.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+    mean = sum(float(part.sum()) for part in minutes()) / len(signal)
+    variance = sum(float(((part - mean) ** 2).sum()) for part in minutes()) / len(signal)
+    return mean, math.sqrt(variance + 1e-7)

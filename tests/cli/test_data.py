@@ -88,6 +88,13 @@ def test_info_whole_output(small: Path) -> None:
     assert result.stderr == f"Next: replicate run table2 --data {small}\n"
 
 
+def test_info_tells_how_streams_were_extracted(small: Path) -> None:
+    recipe = {"extractor": "opensmile", "set": "IS09", "columns": ["a", "b", "c"], "versions": {"soxr": "1"}}
+    archive.write(replace(load(small), recipes={"audio": recipe}), small)
+    said = [line for line in call("info", small).stdout.splitlines() if "extracted" in line]
+    assert said == ["audio was extracted with: columns (3), extractor opensmile, set IS09"]
+
+
 def test_info_of_a_named_corpus_tells_its_licence() -> None:
     result = call("info", "synthetic-tiny")
     assert result.exit_code == 0

@@ -199,7 +199,7 @@ def test_without_the_extra(
     monkeypatch.setitem(sys.modules, package, None)
     status, _, stderr = replicate("features", "hubert", folder, "--out", "out.npz")
     assert status == errors.MissingExtra.exit_code
-    assert f"{package} is not installed" in stderr and "bridging-modalities[audio]" in stderr
+    assert f"error: {package} not installed" in stderr and "bridging-modalities[audio]" in stderr
 
 
 @pytest.mark.parametrize("command", ["opensmile", "hubert"])
