@@ -65,6 +65,26 @@ def test_a_model_that_lacks_parameters_is_not_filled_up(hubert_layer: Path, tmp_
         checkpoint.load(str(path))
 
 
+def test_the_form_of_the_published_models_is_read(hubert_layer: Path, tmp_path: Path) -> None:
+    """Those on the hub are of 2021: pickled, with a head for letters and older names of the same parameters."""
+    from safetensors.torch import load_file
+
+    path = copied(hubert_layer, tmp_path)
+    older = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
+    values = {}
+    for name, value in load_file(path / "model.safetensors").items():
+        for new, old in older.items():
+            name = name.replace(new, old)
+        values[f"hubert.{name}"] = value
+    assert any(name.endswith("weight_g") for name in values)
+    values |= {"lm_head.weight": torch.ones(32, 16), "lm_head.bias": torch.zeros(32)}
+    (path / "model.safetensors").unlink()
+    torch.save(values, path / "pytorch_model.bin")
+    found, _ = checkpoint.load(str(path))
+    wanted, _ = checkpoint.load(str(hubert_layer))
+    assert checkpoint.fingerprint(found) == checkpoint.fingerprint(wanted)
+
+
 def test_a_pickle_in_the_folder_is_not_executed(hubert_layer: Path, tmp_path: Path) -> None:
     path = copied(hubert_layer, tmp_path)
     (path / "model.safetensors").unlink()
