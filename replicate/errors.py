@@ -227,6 +227,12 @@ class NoMatch(ReplicateError):
     exit_code = 46
 
 
+class TooLittleMemory(ReplicateError):
+    """The memory of the processor or the GPU does not suffice for what is computed at once."""
+
+    exit_code = 47
+
+
 class BadShare(ReplicateError):
     """A share of the task list is not written K/N with K from 1 to N."""
 

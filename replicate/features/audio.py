@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from replicate.errors import BadAudio
 
 RATE = 16_000
+# From below telephones to above any converter; resampling others would only fill the memory.
+RATES = (4_000, 768_000)
 _BLOCK_SECONDS = 60
 # Two steps of 16 bits: below that nothing was recorded but the converter's own noise.
 _SILENCE = 2 / 2**15
@@ -31,7 +33,7 @@ def header(path: Path) -> Header:
     """The head of a recording.
 
     Raises:
-        BadAudio: no such file, no recording that libsndfile reads, or one without samples.
+        BadAudio: no such file, not one that libsndfile reads, no samples, or a rate that speech cannot have.
     """
     if not path.is_file():
         raise BadAudio(f"no recording {path}: check its place, or correct the list")
@@ -41,6 +43,11 @@ def header(path: Path) -> Header:
         raise BadAudio(f"{path} cannot be read as audio ({_reason(error)}): convert it to wav or flac") from error
     if info.frames == 0:
         raise BadAudio(f"{path} holds no samples: record it again, or take it off the list")
+    if not RATES[0] <= info.samplerate <= RATES[1]:
+        raise BadAudio(
+            f"{path} says it has {info.samplerate} samples per second, not {RATES[0]} to {RATES[1]}: its head is "
+            "wrong, convert it again"
+        )
     return Header(info.samplerate, info.frames / info.samplerate)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from replicate.errors import BadModel, MissingDevice
+from replicate.errors import BadModel, MissingDevice, TooLittleMemory
 from replicate.features.audio import RATE
 from replicate.features.checkpoint import MODEL, Frames, fingerprint, load
 
@@ -112,11 +112,23 @@ class Hubert:
 
         Shapes:
             returns: (signals, width) float32.
+
+        Raises:
+            TooLittleMemory: a batch does not fit.
         """
         inputs = [_Input(signal, *(moments(signal) if self._normalise else (0.0, 1.0))) for signal in signals]
         sums = np.zeros((len(signals), self._model.config.hidden_size))
         for batch in self._batches(sorted(self._windows(signals), key=lambda window: window.end - window.begin)):
-            for window, total in zip(batch, self._sums(inputs, batch), strict=True):
+            try:
+                totals = self._sums(inputs, batch)
+            except RuntimeError as error:
+                if "memory" not in str(error):  # torch has a kind of its own for GPUs only
+                    raise
+                raise TooLittleMemory(
+                    f"the memory of {self._device} does not suffice for {len(batch)} windows at once: extract with a "
+                    "smaller --batch, or a smaller --chunk where it is one window; what was extracted is kept"
+                ) from error
+            for window, total in zip(batch, totals, strict=True):
                 sums[window.signal] += total
         counts = np.array([[self._frames.count(len(signal))] for signal in signals])
         return (sums / counts).astype(np.float32)

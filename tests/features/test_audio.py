@@ -80,6 +80,12 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
         audio.header(write_wav(tmp_path / "empty.wav", np.empty(0, np.float32)))
 
 
+def test_rates_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    for rate in (1, 3_999, 800_000):
+        with pytest.raises(BadAudio, match=f"says it has {rate} samples per second"):
+            audio.header(write_wav(tmp_path / "a.wav", tone(0.1), rate))
+
+
 def test_a_recording_that_breaks_off_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.flac"
     soundfile.write(path, tone(2), 16_000)

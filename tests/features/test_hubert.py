@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from transformers import HubertModel, Wav2Vec2FeatureExtractor
 
-from replicate.errors import BadModel, MissingDevice
+from replicate.errors import BadModel, MissingDevice, TooLittleMemory
 from replicate.features import hubert
 from replicate.features.hubert import Choice, Hubert
 from tests.recordings import tone
@@ -157,6 +157,23 @@ def test_a_layer_that_is_not_there(layer: str, hubert_layer: Path) -> None:
 def test_weights_that_cannot_be(weights: tuple[float, ...], hubert_layer: Path) -> None:
     with pytest.raises(BadModel, match="it takes 4, of sum above 0"):
         Hubert(Choice(str(hubert_layer), "weighted", weights), "cpu")
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_too_little_memory_is_named(error: RuntimeError, hubert_layer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Hubert(Choice(str(hubert_layer)), "cpu")
+
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(model, "_sums", fails)
+    with pytest.raises(TooLittleMemory, match=r"of cpu does not suffice for 5 windows at once: .* smaller --batch"):
+        model(SIGNALS)
+    monkeypatch.setattr(error, "args", ("shapes differ",))
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        model(SIGNALS)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
