@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
+from signal import SIG_DFL, SIGINT, SIGTERM, raise_signal
+from signal import signal as set_handler
 from typing import Any
 
 import numpy as np
@@ -50,7 +54,33 @@ class Smile:
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # NaN is refused later, with the utterance's name
-            return np.concatenate([self._smile.process_signal(x, RATE).to_numpy(np.float32) for x in signals])
+            return np.concatenate([self._vector(signal) for signal in signals])
+
+    def _vector(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
+        with _interrupt_later():
+            return self._smile.process_signal(signal, RATE).to_numpy(np.float32)
+
+
+@contextmanager
+def _interrupt_later() -> Iterator[None]:
+    """Hold signals back until the block ends.
+
+    openSMILE hands its results to Python functions; an interrupt that is raised in one of those is lost, and so are
+    the features.
+    """
+    if threading.current_thread() is not threading.main_thread():  # only that one has to do with signals
+        yield
+        return
+    caught: list[int] = []
+    kinds = (SIGINT, SIGTERM)
+    before = {kind: set_handler(kind, lambda number, _: caught.append(number)) for kind in kinds}
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            set_handler(kind, SIG_DFL if handler is None else handler)
+    if caught:
+        raise_signal(caught[0])
 
 
 def selected(corpus: Corpus, count: int) -> Corpus:

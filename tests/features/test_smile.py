@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import signal
+from typing import Any
+
 import numpy as np
 import opensmile
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from sklearn.feature_selection import SelectKBest, f_classif
 
 from replicate.corpus.types import Corpus, Dialogue, Split
@@ -25,10 +29,37 @@ def test_vectors_are_those_of_opensmile(feature_set: str, width: int) -> None:
     assert (found.shape, found.dtype) == ((2, width), np.float32)
     assert len(extractor.recipe["columns"]) == width
     smile = opensmile.Smile(feature_set, "func")
-    for signal, vector in zip(signals, found, strict=True):
-        frame = smile.process_signal(signal, 16_000)
+    for samples, vector in zip(signals, found, strict=True):
+        frame = smile.process_signal(samples, 16_000)
         np.testing.assert_array_equal(vector, frame.to_numpy()[0])
         assert list(frame.columns) == extractor.recipe["columns"]
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_waits_until_an_utterance_is_done(kind: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be lost in openSMILE's callbacks, with the features of that utterance."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    extractor = Smile()
+    done: list[int] = []
+    whole = extractor._smile.process_signal
+
+    def interrupted(samples: NDArray[np.float32], rate: int) -> Any:
+        signal.raise_signal(kind)
+        done.append(len(samples))
+        return whole(samples, rate)
+
+    monkeypatch.setattr(extractor._smile, "process_signal", interrupted)
+    before = signal.signal(kind, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            extractor([tone(0.2), tone(0.3)])
+        assert done == [3200]
+        assert signal.getsignal(kind) is interrupt
+    finally:
+        signal.signal(kind, before)
 
 
 @pytest.mark.parametrize("feature_set", SETS)
