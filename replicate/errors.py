@@ -191,6 +191,48 @@ class WrongTeacher(ReplicateError):
     exit_code = 40
 
 
+class MissingExtra(ReplicateError):
+    """What the command needs is an optional part of the package that is not installed."""
+
+    exit_code = 41
+
+
+class BadAudio(ReplicateError):
+    """A recording is missing, cannot be read, or holds nothing to extract features from."""
+
+    exit_code = 42
+
+
+class BadSource(ReplicateError):
+    """A list of utterances or segments is broken, or does not fit its recordings."""
+
+    exit_code = 43
+
+
+class OtherCounts(ReplicateError):
+    """A copy of the IEMOCAP release has not the known number of dialogues or utterances."""
+
+    exit_code = 44
+
+
+class BadModel(ReplicateError):
+    """A speech model is none, cannot be fetched, or lacks the layer that was asked for."""
+
+    exit_code = 45
+
+
+class NoMatch(ReplicateError):
+    """Two corpora do not hold the same utterances."""
+
+    exit_code = 46
+
+
+class TooLittleMemory(ReplicateError):
+    """The memory of the processor or the GPU does not suffice for what is computed at once."""
+
+    exit_code = 47
+
+
 class BadShare(ReplicateError):
     """A share of the task list is not written K/N with K from 1 to N."""
 

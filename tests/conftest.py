@@ -1,4 +1,4 @@
-"""What several test folders share: one finished smoke table, and the command line as a function."""
+"""What several test folders share: finished smoke tables, recordings, and the command line as a function."""
 
 from __future__ import annotations
 
@@ -91,3 +91,35 @@ def causal_bundle(causal_results: Path, tmp_path_factory: pytest.TempPathFactory
     choice = choose(causal_results, "COGMEN-Mask-causal")
     corpus = corpus_of_results(causal_results, choice.run)
     return bundle.write(choice, corpus, tmp_path_factory.mktemp("causal export") / "bundle")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of five recordings with their table."""
+    from tests.recordings import write_folder  # slow to import
+
+    return write_folder(tmp_path / "folder")
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    """A small copy of the IEMOCAP release."""
+    from tests.recordings import write_release
+
+    return write_release(tmp_path / "IEMOCAP_full_release")
+
+
+@pytest.fixture(scope="session")
+def hubert_layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model in the manner of hubert-large; do not write into it."""
+    from tests.recordings import save_hubert
+
+    return save_hubert(tmp_path_factory.mktemp("layer") / "model", "layer")
+
+
+@pytest.fixture(scope="session")
+def hubert_group(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model in the manner of hubert-base; do not write into it."""
+    from tests.recordings import save_hubert
+
+    return save_hubert(tmp_path_factory.mktemp("group") / "model", "group")

@@ -16,6 +16,7 @@ from replicate.cli.benchmark import benchmark
 from replicate.cli.check import check
 from replicate.cli.data import data
 from replicate.cli.export import export
+from replicate.cli.features import features
 from replicate.cli.predict import predict
 from replicate.cli.report import report
 from replicate.cli.run import run
@@ -34,7 +35,7 @@ def cli() -> None:
     """
 
 
-for command in (run, report, export, predict, benchmark, bench_training, runs, sweep, data, check):
+for command in (run, report, export, predict, benchmark, bench_training, runs, sweep, data, features, check):
     cli.add_command(command)
 
 

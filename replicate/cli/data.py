@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from replicate.cli import console
+from replicate.cli import console, options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +53,14 @@ def info(corpus: str, data_dir: Path | None) -> None:
     entry = CATALOGUE.get(corpus)
     if entry:
         _print(f"source: {entry.source}", f"licence: {entry.licence}")
+    for stream, recipe in found.recipes.items():
+        # Long lists, such as names of columns, are told by their length.
+        parts = (
+            f"{key} {f'({len(x)})' if isinstance(x, list) else x}"
+            for key, x in recipe.items()
+            if x and key != "versions"
+        )
+        _print(f"{stream} was extracted with: {', '.join(parts)}")
     _print("")
     _table(("split", "dialogues", "utterances", *found.labels, *found.speakers, "lengths"), _splits(found))
     _print("")
@@ -103,15 +111,37 @@ def fetch(name: str, folder: Path | None, base_url: str | None) -> None:
 def convert(source: str, out: Path, data_dir: Path | None, force: bool) -> None:
     """Write a corpus as one .npz file without pickles."""
     from replicate.corpus import archive, load
-    from replicate.errors import CannotWrite
 
-    if out.suffix != ".npz":
-        raise click.BadParameter("it must end in .npz", param_hint="OUT.npz")
-    if out.exists() and not force:
-        raise CannotWrite(f"{out} exists: choose another name, or replace it with --force")
+    options.check_new(out, force, "OUT.npz")
     corpus = load(source, data_dir)
     archive.write(corpus, out)
     _print(f"{out}: {len(corpus.dialogues)} dialogues, hash {corpus.hash}")
+    console.suggest("data", "info", str(out))
+
+
+@data.command()
+@click.argument("base", metavar="BASE")
+@click.argument("extra", metavar="EXTRA")
+@click.option("--stream", required=True, help="Feature stream of EXTRA to attach, such as hubert.")
+@options.out_file
+@DATA_DIR
+@click.option("--drop", is_flag=True, help="Leave out utterances that only one of the two has, and name them.")
+@options.force
+def merge(base: str, extra: str, stream: str, out: Path, data_dir: Path | None, drop: bool, force: bool) -> None:
+    """Attach a feature stream of corpus EXTRA to corpus BASE, matched by the names of the utterances.
+
+    Order, splits, speakers and labels stay those of BASE. --data-dir is where the files of BASE are.
+    """
+    from replicate.corpus import archive, load
+    from replicate.corpus.merge import attach
+
+    options.check_new(out, force, "--out")
+    merged = attach(load(base, data_dir), load(extra), stream, drop)
+    for what, names in (("without the stream, dropped", merged.without_stream), ("not in BASE", merged.unused)):
+        for name in names:
+            click.echo(f"{what}: {name}", err=True)
+    archive.write(merged.corpus, out)
+    _print(f"{out}: {len(merged.corpus.dialogues)} dialogues, hash {merged.corpus.hash}")
     console.suggest("data", "info", str(out))
 
 

@@ -9,6 +9,25 @@ from typing import Any
 
 import click
 
+from replicate.errors import CannotWrite
+
+out_file = click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="Corpus file to write; it ends in .npz.",
+)
+force = click.option("--force", is_flag=True, help="Replace the file of --out where it exists.")
+
+
+def check_new(out: Path, force: bool, hint: str) -> None:
+    """Refuse a corpus file of another suffix, or one that exists, unless ``force``."""
+    if out.suffix != ".npz":
+        raise click.BadParameter("it must end in .npz", param_hint=hint)
+    if out.exists() and not force:
+        raise CannotWrite(f"{out} exists: choose another name, or replace it with --force")
+
+
 results = click.option(
     "--results",
     type=click.Path(path_type=Path),

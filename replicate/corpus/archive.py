@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -31,6 +32,8 @@ _KEYS = {
     "speaker": ("iu", 1),
     "label": ("iu", 1),
 }
+# What a file need not have, and stands for none: names of the utterances, and how the streams were extracted.
+_OPTIONAL = {"utterance": ("U", 1), "recipes": ("U", 0)}
 
 
 def write(corpus: Corpus, path: Path) -> None:
@@ -53,6 +56,10 @@ def write(corpus: Corpus, path: Path) -> None:
         "speaker": np.concatenate([dialogue.speakers for dialogue in dialogues]),
         "label": np.concatenate([dialogue.labels for dialogue in dialogues]),
     }
+    if all(dialogue.utterances for dialogue in dialogues):
+        arrays["utterance"] = _text([name for dialogue in dialogues for name in dialogue.utterances])
+    if corpus.recipes:
+        arrays["recipes"] = np.array(json.dumps(corpus.recipes, sort_keys=True))
     for stream in corpus.widths:
         arrays[_STREAM + stream] = np.concatenate([dialogue.features[stream] for dialogue in dialogues])
     with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -77,7 +84,8 @@ def read(path: Path) -> Corpus:
         raise NotThisFormat(f"{path}: dialogue {ids[int(lengths.argmin())]} has a negative length: convert it again")
     n = sum(lengths.tolist())  # of Python's integers, which do not wrap around
     streams = [key for key in arrays if key.startswith(_STREAM)]
-    for key in ("speaker", "label", *streams):
+    names = arrays["utterance"].tolist() if "utterance" in arrays else []
+    for key in ("speaker", "label", *(["utterance"] if names else []), *streams):
         if len(arrays[key]) != n:
             raise LengthMismatch(f"{path}: {len(arrays[key])} rows of '{key}' for {n} utterances: convert it again")
     bounds = np.cumsum([0, *lengths])
@@ -88,6 +96,7 @@ def read(path: Path) -> Corpus:
             arrays["label"][start:stop].astype(np.int64),
             {key[len(_STREAM) :]: arrays[key][start:stop] for key in streams},
             splits[i],
+            tuple(names[start:stop]),
         )
         for i, (start, stop) in enumerate(pairwise(bounds.tolist()))
     )
@@ -99,7 +108,18 @@ def read(path: Path) -> Corpus:
             tuple(arrays["speakers"].tolist()),
             standardise=bool(arrays["standardise"]),
             notes=tuple(arrays["notes"].tolist()),
+            recipes=_recipes(arrays, path),
         )
+
+
+def _recipes(arrays: dict[str, NDArray[Any]], path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        recipes = json.loads(str(arrays["recipes"])) if "recipes" in arrays else {}
+    except (ValueError, RecursionError):
+        recipes = None
+    if not isinstance(recipes, dict) or not all(isinstance(recipe, dict) for recipe in recipes.values()):
+        raise NotThisFormat(f"{path}: 'recipes' is not JSON with an object per stream: extract the features again")
+    return recipes
 
 
 def _text(values: Sequence[str]) -> NDArray[np.str_]:
@@ -127,8 +147,9 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     if "format" not in arrays or str(arrays["format"]) != FORMAT:
         raise NotThisFormat(f"{path} is an .npz, but not marked as '{FORMAT}': make one with `replicate data convert`")
     arrays.setdefault("notes", np.array([], np.str_))  # by hand one rarely has any
-    kinds = {**_KEYS, **{key: ("f", 2) for key in arrays if key.startswith(_STREAM)}}
-    if len(kinds) == len(_KEYS):
+    streams = {key: ("f", 2) for key in arrays if key.startswith(_STREAM)}
+    kinds = {**_KEYS, **{key: kind for key, kind in _OPTIONAL.items() if key in arrays}, **streams}
+    if not streams:
         raise NotThisFormat(f"{path} holds no feature stream ('{_STREAM}<name>'): convert it again")
     for key, (kind, dimensions) in kinds.items():
         if key not in arrays:

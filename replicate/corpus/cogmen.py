@@ -148,7 +148,14 @@ def _dialogue(raw: _Raw, path: Path) -> Dialogue:
     streams = {stream: _matrix(fields[stream], f"{where}, stream {stream}") for stream in STREAMS}
     if _SBERT in fields:
         streams["sbert"] = _matrix(fields[_SBERT], f"{where}, stream sbert")
-    return Dialogue(raw.id, _speakers(fields["speaker"], where), _labels(fields["label"], where), streams, raw.split)
+    speakers, labels = _speakers(fields["speaker"], where), _labels(fields["label"], where)
+    return Dialogue(raw.id, speakers, labels, streams, raw.split, _utterances(fields.get("utterance ids", ())))
+
+
+def _utterances(names: Any) -> tuple[str, ...]:
+    """The names of a dialogue's utterances; none where the file has no proper ones, which only merging needs."""
+    proper = all(isinstance(x, str) and x.strip() and len(x) <= 100 and x.isprintable() for x in names)
+    return tuple(map(str, names)) if proper and len(set(names)) == len(names) else ()
 
 
 def _speakers(letters: Any, where: str) -> NDArray[np.int64]:

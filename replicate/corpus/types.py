@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ class Dialogue:
         speakers: (n,) int64, index into ``Corpus.speakers``.
         labels: (n,) int64, index into ``Corpus.labels``.
         features: stream name -> (n, d) float32, as released, not standardised.
+
+    Attributes:
+        utterances: a name per utterance, no two of a dialogue the same; empty where the source has none.
     """
 
     id: str
@@ -33,6 +36,7 @@ class Dialogue:
     labels: NDArray[np.int64]
     features: dict[str, NDArray[np.float32]]
     split: Split
+    utterances: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Number of utterances."""
@@ -51,6 +55,7 @@ class Corpus:
         standardise: whether training scales the features by the training split's mean and deviation.
         published: true only for the full IEMOCAP-4 release, the one corpus on which the paper's numbers stand.
         notes: sentences that every table on this corpus prints.
+        recipes: stream -> how it was extracted from recordings, as JSON can hold it; only of streams that were.
 
     Raises:
         BadName, EmptyDialogue, LengthMismatch, NonFinite, OutOfRange, SplitOverlap, WrongWidth: naming the dialogue.
@@ -63,6 +68,7 @@ class Corpus:
     standardise: bool = True
     published: bool = False
     notes: tuple[str, ...] = field(default=())
+    recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_names("corpus", (self.name,), "a corpus file")
@@ -100,7 +106,10 @@ class Corpus:
 
     @cached_property
     def hash(self) -> str:
-        """Hex SHA-256 of everything that can move a number: order, splits, speakers, labels, features, scaling."""
+        """Hex SHA-256 of everything that can move a number: order, splits, speakers, labels, features, scaling.
+
+        Names of utterances and recipes can not.
+        """
         digest = hashlib.sha256()
         for part in _hashed_parts(self):
             digest.update(len(part).to_bytes(8, "little"))
@@ -148,6 +157,10 @@ def _check_dialogue(dialogue: Dialogue, corpus: Corpus, widths: dict[str, int]) 
                 f"{where}, utterance {bad[0]}: {what} {values[bad[0]]} is outside 0 to {len(names) - 1} "
                 f"({', '.join(names)})"
             )
+    if dialogue.utterances:
+        if len(dialogue.utterances) != n:
+            raise LengthMismatch(f"{where}: {len(dialogue.utterances)} utterance names for {n} utterances")
+        _check_names("utterance", dialogue.utterances, where)
     if set(dialogue.features) != set(widths):
         raise LengthMismatch(
             f"{where} has streams {', '.join(sorted(dialogue.features))} where the first dialogue has "

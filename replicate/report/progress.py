@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -24,15 +24,7 @@ def training(tasks: Sequence[Task], corpus: Corpus, console: Console) -> Iterato
     total = sum(left.values())
     finished = 0
     if console.is_terminal:
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=True),
-        )
-        with RichProgress(*columns, console=console, transient=True) as bar:
+        with _bar(console) as bar:
             task = bar.add_task(f"0/{len(tasks)} runs", total=total)
 
             def show(progress: Progress) -> None:
@@ -65,6 +57,41 @@ def training(tasks: Sequence[Task], corpus: Corpus, console: Console) -> Iterato
         )
 
     yield tell
+
+
+@contextmanager
+def steady(what: str, total: float, console: Console) -> Iterator[Callable[[float], None]]:
+    """A function that is told of every part of ``total`` that is done; elsewhere a line every tenth of it."""
+    if console.is_terminal:
+        with _bar(console) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda part: bar.advance(task, part)
+        return
+    began, done, told = time.monotonic(), 0.0, 0
+
+    def tell(part: float) -> None:
+        nonlocal done, told
+        done += part
+        tenths = int(10 * done / total + 1e-9) if total else 10
+        if tenths > told:
+            told = tenths
+            remaining = (time.monotonic() - began) * (total - done) / max(done, 1e-9)
+            text = f"{what}: {10 * tenths} % done; about {_minutes(max(remaining, 0))} left"
+            console.print(text, highlight=False, soft_wrap=True)
+
+    yield tell
+
+
+def _bar(console: Console) -> RichProgress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    return RichProgress(*columns, console=console, transient=True)
 
 
 def _minutes(seconds: float) -> str:

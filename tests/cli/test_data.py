@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from click.testing import CliRunner, Result
 from replicate.cli.data import data
 from replicate.corpus import CATALOGUE, archive, load
 from replicate.corpus.types import Corpus, Dialogue
-from replicate.errors import CannotWrite, DownloadFailed, ReplicateError, UnknownCorpus
+from replicate.errors import CannotWrite, DownloadFailed, NoMatch, ReplicateError, UnknownCorpus
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +88,13 @@ def test_info_whole_output(small: Path) -> None:
     assert result.stderr == f"Next: replicate run table2 --data {small}\n"
 
 
+def test_info_tells_how_streams_were_extracted(small: Path) -> None:
+    recipe = {"extractor": "opensmile", "set": "IS09", "columns": ["a", "b", "c"], "versions": {"soxr": "1"}}
+    archive.write(replace(load(small), recipes={"audio": recipe}), small)
+    said = [line for line in call("info", small).stdout.splitlines() if "extracted" in line]
+    assert said == ["audio was extracted with: columns (3), extractor opensmile, set IS09"]
+
+
 def test_info_of_a_named_corpus_tells_its_licence() -> None:
     result = call("info", "synthetic-tiny")
     assert result.exit_code == 0
@@ -147,7 +155,28 @@ def test_fetch_of_an_unknown_name() -> None:
     assert isinstance(refused("fetch", "absent"), UnknownCorpus)
 
 
-@pytest.mark.parametrize("command", ["list", "info", "fetch", "convert"])
+def test_merge_attaches_a_stream_and_names_what_it_drops(small: Path, tmp_path: Path) -> None:
+    names = [tuple(f"d{i}_{j}" for j in range(4)) for i in range(3)]
+    whole = load(small)
+    base = replace(whole, dialogues=tuple(replace(d, utterances=names[i]) for i, d in enumerate(whole.dialogues)))
+    archive.write(base, tmp_path / "base.npz")
+    two = tuple(replace(d, features={"hubert": d.features["visual"]}) for d in base.dialogues[:2])
+    archive.write(replace(base, name="two", dialogues=two), tmp_path / "two.npz")
+    out = tmp_path / "out.npz"
+    merge = ("merge", tmp_path / "base.npz", tmp_path / "two.npz", "--stream", "hubert", "--out", out)
+    assert isinstance(refused(*merge), NoMatch)
+    assert not out.exists()
+    result = call(*merge, "--drop")
+    assert result.exit_code == 0
+    assert result.stdout == f"{out}: 2 dialogues, hash {load(out).hash}\n"
+    dropped = "".join(f"without the stream, dropped: d2/{name}\n" for name in names[2])
+    assert result.stderr == f"{dropped}Next: replicate data info {out}\n"
+    assert load(out).widths == {"audio": 3, "visual": 5, "hubert": 5}
+    assert isinstance(refused(*merge), CannotWrite)
+    assert call(*merge, "--drop", "--force").exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["list", "info", "fetch", "convert", "merge"])
 def test_every_option_is_documented(command: str) -> None:
     parameters = data.commands[command].params
     assert all(parameter.help for parameter in parameters if parameter.param_type_name == "option")

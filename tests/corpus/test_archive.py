@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 from replicate.corpus import archive
 from replicate.corpus.types import SPLITS, Corpus, Dialogue
 from replicate.errors import (
+    BadName,
     CannotWrite,
     EmptyDialogue,
     LengthMismatch,
@@ -37,6 +38,7 @@ def corpora(draw: st.DrawFn) -> Corpus:
     widths = draw(st.dictionaries(st.sampled_from(["audio", "visual", "a/b"]), st.integers(1, 3), min_size=1))
     finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
     dialogues = []
+    named = draw(st.booleans())
     for id_ in ids:
         n = draw(st.integers(1, 3))
         dialogues.append(
@@ -46,6 +48,7 @@ def corpora(draw: st.DrawFn) -> Corpus:
                 draw(hnp.arrays(np.int64, n, elements=st.integers(0, len(labels) - 1))),
                 {name: draw(hnp.arrays(np.float32, (n, d), elements=finite)) for name, d in widths.items()},
                 draw(st.sampled_from(SPLITS)),
+                tuple(draw(st.lists(NAMES, min_size=n, max_size=n, unique=True))) if named else (),
             )
         )
     return Corpus(
@@ -55,6 +58,7 @@ def corpora(draw: st.DrawFn) -> Corpus:
         speakers,
         standardise=draw(st.booleans()),
         notes=tuple(draw(st.lists(NAMES, max_size=2))),
+        recipes=draw(st.dictionaries(NAMES, st.dictionaries(NAMES, NAMES | st.lists(NAMES)), max_size=2)),
     )
 
 
@@ -66,6 +70,8 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, made:
     found = archive.read(path)
     assert found.hash == made.hash
     assert (found.name, found.notes, found.widths) == (made.name, made.notes, made.widths)
+    assert found.recipes == made.recipes
+    assert [dialogue.utterances for dialogue in found.dialogues] == [dialogue.utterances for dialogue in made.dialogues]
     assert all(array.dtype == np.float32 for array in found.dialogues[0].features.values())
 
 
@@ -151,6 +157,15 @@ BAD: dict[str, tuple[type[ReplicateError], str, Callable[[dict[str, Any]], Any]]
     "twice": (SplitOverlap, "dialogue a is listed 2 times", put(dialogue=["a", "a"])),
     "not a number": (NonFinite, "dialogue b, stream audio, utterance 1, column 0: nan", stream(3, 0, np.nan)),
     "infinity": (NonFinite, "dialogue a, stream audio, utterance 0, column 1: inf", stream(0, 1, np.inf)),
+    "names missing": (LengthMismatch, "4 rows of 'utterance' for 5", put(utterance=["a", "b", "c", "d"])),
+    "names twice": (
+        BadName,
+        "dialogue b: utterance names are none, or repeat",
+        put(utterance=["a", "b", "c", "d", "c"]),
+    ),
+    "recipes of text": (NotThisFormat, "'recipes' is not JSON", put(recipes="opensmile")),
+    "recipes of nothing": (NotThisFormat, "an object per stream", put(recipes='{"audio": null}')),
+    "recipes without end": (NotThisFormat, "'recipes' is not JSON", put(recipes="[" * 100_000)),
     "too large": (NonFinite, "dialogue a", put(stream__audio=[[1e300, 2]] * 5)),
 }
 

@@ -47,6 +47,13 @@ def test_the_released_formats_give_exactly_what_is_expected(name: str, shared_da
     assert corpus.notes == ("not the full IEMOCAP-4 release: 12 dialogues, 57 utterances instead of 151 and 4,490",)
 
 
+def test_the_raw_features_name_their_utterances(nine: list[Any], pickled: Callable[..., Path]) -> None:
+    nine[IDS]["t3"] = ["t3_0", "t3_0", "t3_1"]
+    names = {d.id: d.utterances for d in cogmen.read(pickled(tuple(nine))).dialogues}
+    assert names["t0"] == ("t0_0", "t0_1", "t0_2")
+    assert names["t3"] == ()  # of names that repeat, none says which utterance is meant
+
+
 @pytest.fixture
 def samples(nine: list[Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, list[unpickle.Sample]]:
     """The same dialogues after preprocessing."""

@@ -103,3 +103,26 @@ def test_an_interrupt_passes_through(terminal):
         progress.training(TASKS, CORPUS, Console(file=io.StringIO(), force_terminal=terminal)),
     ):
         raise KeyboardInterrupt
+
+
+def test_steady_work_elsewhere_is_a_line_every_tenth(monkeypatch):
+    clock = iter([100.0, 103.0, 400.0, 700.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    out = io.StringIO()
+    with progress.steady("audio", 20.0, Console(file=out, width=20)) as advance:
+        for part in (1.0, 4.0, 0.5, 4.5, 10.0):
+            advance(part)
+    # A quarter in 3 s leaves 9 s, a half in 300 s as much again.
+    assert out.getvalue().splitlines() == [
+        "audio: 20 % done; about 9 s left",
+        "audio: 50 % done; about 5 min left",
+        "audio: 100 % done; about 0 s left",
+    ]
+
+
+def test_steady_work_in_a_terminal_is_a_bar():
+    out = io.StringIO()
+    with progress.steady("audio", 2.0, Console(file=out, force_terminal=True, width=100)) as advance:
+        advance(1.0)
+    assert "audio" in out.getvalue()
+    assert "left" in out.getvalue()

@@ -1,0 +1,212 @@
+"""``replicate features``: feature streams from recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from replicate.cli import console, options
+from replicate.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from replicate.features.extract import Extractor
+    from replicate.features.source import Source
+
+_EXTRACTION = (
+    options.out_file,
+    click.option(
+        "--table",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="CSV of a folder's utterances: dialogue, utterance, speaker, maybe label and split. "
+        "Default: the one CSV in the folder.",
+    ),
+    click.option(
+        "--segments",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Who speaks when in one long recording: CSV with start, end, speaker in seconds, or RTTM.",
+    ),
+    click.option(
+        "--allow-overlap", is_flag=True, help="Keep segments that overlap; both then hold the voices of both."
+    ),
+    click.option(
+        "--classes", type=click.Choice(["4", "6"]), default="4", show_default=True, help="Classes of IEMOCAP to take."
+    ),
+    click.option(
+        "--allow-other-counts", is_flag=True, help="Go on with a copy of IEMOCAP that is not the whole release."
+    ),
+    click.option("--drop", is_flag=True, help="Leave out utterances that cannot be extracted, and name them."),
+    options.force,
+)
+
+
+def _extraction(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_EXTRACTION):
+        command = option(command)
+    return click.argument("source", metavar="SOURCE", type=click.Path(path_type=Path))(command)
+
+
+@click.group()
+def features() -> None:
+    """Extract features from recordings into a corpus file. Needs the extra [audio].
+
+    SOURCE is a folder of .wav and .flac with a CSV, one recording with --segments, or the root of the IEMOCAP
+    release. Recordings are mixed to one channel and resampled to 16 kHz. An extraction that was interrupted goes on
+    with the same command.
+    """
+
+
+@features.command("opensmile")
+@_extraction
+@click.option("--set", "feature_set", default="eGeMAPSv02", show_default=True, help="Standard set of openSMILE.")
+@click.option(
+    "--select",
+    type=click.IntRange(1),
+    help="Keep so many columns, those with the highest ANOVA F of the classes on the training split.",
+)
+def opensmile_(source: Path, feature_set: str, select: int | None, **others: Any) -> None:
+    """Write openSMILE functionals of every utterance, as stream audio."""
+    _require_extra()
+    from replicate.features import smile
+
+    if feature_set not in smile.SETS:
+        raise click.BadParameter(f"choose one of {', '.join(smile.SETS)}", param_hint="--set")
+    _run(source, lambda: smile.Smile(feature_set), select=select, **others)
+
+
+@features.command("hubert")
+@_extraction
+@click.option(
+    "--model", help="Folder with a HuBERT model, or its name on the hub. [default: facebook/hubert-large-ls960-ft]"
+)
+@click.option(
+    "--layer",
+    default="last",
+    show_default=True,
+    help="last, second-to-last, a number (0 enters the first layer), or weighted: the sum of all.",
+)
+@click.option("--layer-weights", metavar="W0,W1,...", help="Weights of --layer weighted. Default: all the same.")
+@click.option(
+    "--chunk",
+    type=click.FloatRange(10),
+    default=30.0,
+    show_default=True,
+    help="Seconds; longer utterances are computed in windows of this length that overlap by 4 s.",
+)
+@click.option(
+    "--batch", type=click.FloatRange(1), default=60.0, show_default=True, help="Seconds of speech computed together."
+)
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where to compute."
+)
+def hubert_(
+    source: Path,
+    model: str | None,
+    layer: str,
+    layer_weights: str | None,
+    chunk: float,
+    batch: float,
+    device: str,
+    **others: Any,
+) -> None:
+    """Write a HuBERT model's hidden states, averaged over every utterance, as stream hubert."""
+    if layer_weights is not None and layer != "weighted":
+        raise click.UsageError("--layer-weights is of --layer weighted")
+    try:
+        weights = tuple(float(weight) for weight in (layer_weights or "").split(",") if weight)
+    except ValueError as error:
+        raise click.BadParameter("give numbers with commas between them", param_hint="--layer-weights") from error
+    _require_extra()
+    from replicate.features.hubert import MODEL, Choice, Hubert
+
+    choice = Choice(model or MODEL, layer, weights, chunk)
+    _run(source, lambda: Hubert(choice, device, batch), **others)
+
+
+def _require_extra() -> None:
+    from importlib.util import find_spec
+
+    missing = [name for name in ("opensmile", "soundfile", "soxr", "transformers") if find_spec(name) is None]
+    if missing:
+        raise MissingExtra(
+            f"{', '.join(missing)} not installed: features from recordings need the extra, "
+            "pip install 'bridging-modalities[audio]'"
+        )
+
+
+def _run(
+    path: Path,
+    make: Callable[[], Extractor],
+    out: Path,
+    drop: bool,
+    force: bool,
+    select: int | None = None,
+    **reading: Any,
+) -> None:
+    """Read the source, extract, and write the corpus."""
+    from dataclasses import replace
+
+    from replicate.corpus import archive
+    from replicate.features import partial
+    from replicate.features.extract import extract, to_corpus
+    from replicate.features.source import measured, refuse
+    from replicate.report import progress
+
+    options.check_new(out, force, "--out")
+    source, seconds, low = measured(_read(path, **reading))
+    if not drop:
+        refuse(source.problems)
+    if low:
+        click.echo(
+            f"{low} utterances were recorded below 16 kHz: what their vectors say of high tones is nothing", err=True
+        )
+    extractor = make()
+    with progress.steady(extractor.stream, sum(seconds), console.status()) as advance:
+        found = extract(source, seconds, extractor, out, advance)
+    if not drop:
+        refuse(found.problems, "; what was extracted is kept, the same command goes on from there")
+    problems = (*source.problems, *found.problems)
+    for problem in problems:
+        click.echo(f"left out: {problem}", err=True)
+    if problems:
+        source = replace(source, notes=(*source.notes, f"{len(problems)} problems of the recordings left out"))
+    corpus = to_corpus(source, found.vectors, extractor)
+    if select is not None:
+        from replicate.features.smile import selected
+
+        corpus = selected(corpus, select)
+    archive.write(corpus, out)
+    partial.place(out).unlink(missing_ok=True)
+    click.echo(f"{out}: {len(corpus.dialogues)} dialogues, {len(found.vectors)} utterances, hash {corpus.hash}")
+    console.suggest("data", "info", str(out))
+
+
+def _read(
+    path: Path,
+    table: Path | None,
+    segments: Path | None,
+    allow_overlap: bool,
+    classes: str,
+    allow_other_counts: bool,
+) -> Source:
+    """The source of whichever kind ``path`` is.
+
+    Raises:
+        BadSource: it is none. ReplicateError: see the readers.
+    """
+    from replicate.errors import BadSource
+    from replicate.features import folder, iemocap, recording
+
+    if path.is_dir():
+        if segments is not None:
+            raise click.UsageError("--segments is of one recording, but SOURCE is a folder")
+        if iemocap.is_release(path):
+            return iemocap.read(path, int(classes), allow_other_counts)
+        return folder.read(path, table)
+    if not path.exists():
+        raise BadSource(f"no folder and no recording {path}: check its place")
+    if segments is None:
+        raise click.UsageError("one recording needs --segments FILE: who speaks when")
+    return recording.read(path, segments, allow_overlap)

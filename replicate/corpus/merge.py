@@ -1,0 +1,115 @@
+"""Feature streams of one corpus put beside those of another, by the names of dialogues and utterances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from replicate.corpus.types import Corpus, Dialogue
+from replicate.errors import NoMatch
+
+
+class Merged(NamedTuple):
+    """A corpus with one more stream, and which utterances it had to do without.
+
+    Attributes:
+        without_stream: utterances of the base, as ``dialogue/utterance``, that the other corpus lacks: dropped.
+        unused: utterances of the other corpus that the base lacks.
+    """
+
+    corpus: Corpus
+    without_stream: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+def attach(base: Corpus, extra: Corpus, stream: str, drop: bool = False) -> Merged:
+    """``base`` with the stream of ``extra``; order, splits, speakers and labels are those of ``base``.
+
+    Args:
+        drop: leave out utterances that only one of the two has, in place of refusing.
+
+    Raises:
+        NoMatch: a corpus has no names of utterances, the stream is there already or missing, the two hold other
+            utterances, or disagree on who speaks or which class it is.
+    """
+    if stream not in extra.widths:
+        raise NoMatch(
+            f"corpus {extra.name} has no stream {stream!r}, only {', '.join(extra.widths)}: choose with --stream"
+        )
+    if stream in base.widths:
+        raise NoMatch(f"corpus {base.name} has a stream {stream!r} already: merge into one without it")
+    for corpus in (base, extra):
+        _require_names(corpus)
+    others = {dialogue.id: dialogue for dialogue in extra.dialogues}
+    mine, theirs = _keys(base), _keys(extra)
+    lost = tuple("/".join(key) for key in mine if key not in theirs)
+    unused = tuple("/".join(key) for key in theirs if key not in mine)
+    if (lost or unused) and not drop:
+        raise NoMatch(
+            f"{len(lost)} utterances of {base.name} are not in {extra.name}{first(lost)}, and {len(unused)} of "
+            f"{extra.name} not in {base.name}{first(unused)}: extract the same ones, or leave them out with --drop"
+        )
+    dialogues = []
+    for dialogue in base.dialogues:
+        keys = [(dialogue.id, name) for name in dialogue.utterances]
+        rows = [(i, theirs[key]) for i, key in enumerate(keys) if key in theirs]
+        if rows:
+            _agree(base, extra, dialogue, others[dialogue.id], rows)
+            dialogues.append(_joined(dialogue, others[dialogue.id], stream, rows))
+    if not dialogues:
+        raise NoMatch(f"corpora {base.name} and {extra.name} have no utterance in common: compare their names")
+    notes = base.notes
+    if lost:
+        notes += (f"{len(lost)} utterances dropped that have no {stream} features{first(lost)}",)
+    recipes = base.recipes | ({stream: extra.recipes[stream]} if stream in extra.recipes else {})
+    # Only the whole release counts as published.
+    published = base.published and not lost
+    made = replace(base, dialogues=tuple(dialogues), notes=notes, recipes=recipes, published=published)
+    return Merged(made, lost, unused)
+
+
+def _joined(one: Dialogue, other: Dialogue, stream: str, rows: Sequence[tuple[int, int]]) -> Dialogue:
+    """The utterances ``i`` of ``one``, with the stream of the utterances ``j`` of ``other``, for (i, j) in ``rows``."""
+    here, there = [i for i, _ in rows], [j for _, j in rows]
+    return replace(
+        one,
+        speakers=one.speakers[here],
+        labels=one.labels[here],
+        features={name: array[here] for name, array in one.features.items()} | {stream: other.features[stream][there]},
+        utterances=tuple(one.utterances[i] for i in here),
+    )
+
+
+def _keys(corpus: Corpus) -> dict[tuple[str, str], int]:
+    """(dialogue, utterance) -> its row in the dialogue, in order."""
+    return {(dialogue.id, name): i for dialogue in corpus.dialogues for i, name in enumerate(dialogue.utterances)}
+
+
+def _require_names(corpus: Corpus) -> None:
+    unnamed = next((dialogue.id for dialogue in corpus.dialogues if not dialogue.utterances), None)
+    if unnamed is not None:
+        raise NoMatch(
+            f"corpus {corpus.name}, dialogue {unnamed}: its utterances have no names to match by; take "
+            "IEMOCAP_features*.pkl of the release (data_iemocap*.pkl lacks them), or a file of `replicate features`"
+        )
+
+
+def _agree(base: Corpus, extra: Corpus, one: Dialogue, other: Dialogue, rows: Sequence[tuple[int, int]]) -> None:
+    """Who speaks, and which class it is, must be the same where both corpora use the same names."""
+    for what, names, others, mine, theirs in (
+        ("speaker", base.speakers, extra.speakers, one.speakers, other.speakers),
+        ("label", base.labels, extra.labels, one.labels, other.labels),
+    ):
+        for i, j in rows:
+            said, instead = names[mine[i]], others[theirs[j]]
+            if set(others) <= set(names) and said != instead:
+                raise NoMatch(
+                    f"dialogue {one.id}, utterance {one.utterances[i]}: {what} {said} in {base.name}, {instead} in "
+                    f"{extra.name}: they are not the same recordings, or one of them is wrong"
+                )
+
+
+def first(names: Sequence[str], shown: int = 3) -> str:
+    """`` (a, b, c, ...)``, or nothing of nothing."""
+    return f" ({', '.join(names[:shown])}{', ...' if len(names) > shown else ''})" if names else ""

@@ -1,0 +1,76 @@
+"""A folder of recordings, one per utterance, with a CSV that says who speaks in which dialogue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from replicate.corpus.types import SPLITS, Split
+from replicate.errors import BadSource, ReplicateError
+from replicate.features.source import UNLABELLED, Source, Utterance, class_names, rows
+
+SUFFIXES = (".wav", ".flac")
+NO_SPLIT = "no split was given: every dialogue is in test"
+NO_LABELS = "no labels were given: for prediction, not for training"
+
+
+def read(folder: Path, table: Path | None = None) -> Source:
+    """The utterances of a CSV with columns dialogue, utterance, speaker, maybe label and split, in its order.
+
+    ``utterance`` is the name of a .wav or .flac below the folder, without its suffix. Without ``table``, the folder
+    must hold one CSV. Lines without a recording, and recordings without a line, become problems.
+
+    Raises:
+        BadSource: no table, or one that cannot be.
+    """
+    table = table or _table(folder)
+    recordings, problems = _recordings(folder)
+    listed: set[str] = set()
+    splits: dict[str, Split] = {}  # in the order in which the dialogues begin
+    found: list[Utterance] = []
+    for where, row in rows(table, ("dialogue", "utterance", "speaker"), ("label", "split")):
+        dialogue, name = row["dialogue"], row["utterance"]
+        if name in listed:
+            raise BadSource(f"{where}: utterance {name} is listed twice: take one of the lines out")
+        listed.add(name)
+        split: Split | None = next((known for known in SPLITS if known == (row["split"] or "test")), None)
+        if split is None or splits.setdefault(dialogue, split) != split:
+            raise BadSource(
+                f"{where}: split {row['split']!r} of dialogue {dialogue}: a dialogue is in one of {', '.join(SPLITS)}"
+            )
+        if name in recordings:
+            found.append(Utterance(dialogue, name, row["speaker"], recordings[name], row["label"], split))
+        else:
+            problems.append(BadSource(f"{where}: no recording {name}.wav or {name}.flac below {folder}: add it"))
+    for name, path in recordings.items():
+        if name not in listed:
+            problems.append(BadSource(f"{path} has no line in {table}: add one, or move the recording away"))
+    order = list(splits)
+    utterances = tuple(sorted(found, key=lambda utterance: order.index(utterance.dialogue)))
+    labels = class_names(utterances)
+    notes = [NO_LABELS] if labels == (UNLABELLED,) else []
+    if set(splits.values()) == {"test"}:
+        notes.append(NO_SPLIT)
+    return Source(folder.resolve().name, utterances, labels, tuple(notes), tuple(problems))
+
+
+def _table(folder: Path) -> Path:
+    found = sorted(folder.glob("*.csv"))
+    if len(found) != 1:
+        raise BadSource(
+            f"{folder} holds {'several CSV files' if found else 'no CSV'}: say with --table which one lists dialogue, "
+            "utterance and speaker"
+        )
+    return found[0]
+
+
+def _recordings(folder: Path) -> tuple[dict[str, Path], list[ReplicateError]]:
+    """Recordings by name without suffix; of two with one name the first."""
+    found: dict[str, Path] = {}
+    problems: list[ReplicateError] = []
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
+            if path.stem in found:
+                problems.append(BadSource(f"{path} and {found[path.stem]} have the same name: rename one"))
+            else:
+                found[path.stem] = path
+    return found, problems

@@ -1,0 +1,215 @@
+"""HuBERT: the hidden states of one layer, or a weighted sum of all, averaged over the time of an utterance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from replicate.errors import BadModel, MissingDevice, TooLittleMemory
+from replicate.features.audio import RATE
+from replicate.features.checkpoint import MODEL, Frames, fingerprint, load
+
+# What a window sees on either side of the frames that are taken from it.
+CONTEXT_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What decides the numbers.
+
+    Attributes:
+        model: a folder with a model of transformers, or a name on its hub.
+        layer: last, second-to-last, weighted, or a number: 0 is what enters the first layer.
+        weights: of the hidden states from 0 to the last, where ``layer`` is weighted; divided by their sum. Without
+            them all weigh the same, which is where transformers begins to learn them.
+        chunk_seconds: an utterance up to this length is computed as a whole. A longer one is computed in windows of
+            this length that share ``2 * CONTEXT_SECONDS``; of each only what lies more than ``CONTEXT_SECONDS`` from a
+            cut is taken. Its frames attend to their own window: the vector is close to the whole's, not equal.
+    """
+
+    model: str = MODEL
+    layer: str = "last"
+    weights: tuple[float, ...] = ()
+    chunk_seconds: float = 30.0
+
+
+class _Window(NamedTuple):
+    """Samples begin:end of a signal; frames first:last of their hidden states are taken."""
+
+    signal: int
+    begin: int
+    end: int
+    first: int
+    last: int
+
+
+class _Input(NamedTuple):
+    """A signal, and what the model wants subtracted from it and divided by."""
+
+    signal: NDArray[np.float32]
+    mean: float
+    deviation: float
+
+    def part(self, begin: int, end: int) -> NDArray[np.float32]:
+        """Normalised samples begin:end; never all of a long signal at once."""
+        return ((self.signal[begin:end] - self.mean) / self.deviation).astype(np.float32)
+
+
+class Hubert:
+    """Vectors of a HuBERT model in float32.
+
+    Models that normalise their first convolution over time (hubert-base) see padding: they are given one window at
+    a time. The others are given windows of ``batch_seconds`` together, padding masked.
+
+    Attributes:
+        shortest: samples that an utterance needs.
+        recipe: the choice, a hash of the parameters, versions.
+
+    Raises:
+        BadModel: no HuBERT model there, the hub cannot be reached, or it has no such layer. MissingDevice.
+    """
+
+    stream = "hubert"
+
+    def __init__(self, choice: Choice, device: str = "auto", batch_seconds: float = 60.0) -> None:
+        if device == "cuda" and not torch.cuda.is_available():
+            raise MissingDevice("no CUDA device on this machine: extract with --device cpu")
+        self._device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        self._model, self._normalise = load(choice.model)
+        self._mix = mixture(choice, self._model.config.num_hidden_layers)
+        self._model.to(self._device)
+        self._frames = Frames.of(self._model.config)
+        # In frames, and long enough to hold the context and something between.
+        self._chunk = max(self._frames.count(round(choice.chunk_seconds * RATE)), 4 * self._context)
+        self._alone = self._model.config.feat_extract_norm == "group"
+        self.batch_seconds = batch_seconds
+        self.shortest = self._frames.receptive
+        self.recipe: dict[str, Any] = {
+            "extractor": "hubert",
+            "model": choice.model,
+            "parameters": fingerprint(self._model),
+            "layer": choice.layer,
+            "weights": list(choice.weights),
+            "chunk_seconds": choice.chunk_seconds,
+            "context_seconds": CONTEXT_SECONDS,
+            "rate": RATE,
+            "versions": {name: version(name) for name in ("torch", "transformers", "soxr")},
+        }
+
+    @property
+    def _context(self) -> int:
+        return round(CONTEXT_SECONDS * RATE / self._frames.stride)
+
+    def __call__(self, signals: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """The vectors of 16 kHz signals.
+
+        Shapes:
+            returns: (signals, width) float32.
+
+        Raises:
+            TooLittleMemory: a batch does not fit.
+        """
+        inputs = [_Input(signal, *(moments(signal) if self._normalise else (0.0, 1.0))) for signal in signals]
+        sums = np.zeros((len(signals), self._model.config.hidden_size))
+        for batch in self._batches(sorted(self._windows(signals), key=lambda window: window.end - window.begin)):
+            try:
+                totals = self._sums(inputs, batch)
+            except RuntimeError as error:
+                if "memory" not in str(error):  # torch has a kind of its own for GPUs only
+                    raise
+                raise TooLittleMemory(
+                    f"the memory of {self._device} does not suffice for {len(batch)} windows at once: extract with a "
+                    "smaller --batch, or a smaller --chunk where it is one window; what was extracted is kept"
+                ) from error
+            for window, total in zip(batch, totals, strict=True):
+                sums[window.signal] += total
+        counts = np.array([[self._frames.count(len(signal))] for signal in signals])
+        return (sums / counts).astype(np.float32)
+
+    def _windows(self, signals: Sequence[NDArray[np.float32]]) -> Iterator[_Window]:
+        stride, receptive = self._frames.stride, self._frames.receptive
+        for i, signal in enumerate(signals):
+            total = self._frames.count(len(signal))
+            if total <= self._chunk:
+                yield _Window(i, 0, len(signal), 0, total)
+                continue
+            hop = self._chunk - 2 * self._context
+            for start in range(0, total, hop):
+                stop = min(start + hop, total)
+                low, high = max(0, start - self._context), min(total, stop + self._context)
+                yield _Window(i, low * stride, (high - 1) * stride + receptive, start - low, stop - low)
+
+    def _batches(self, windows: Sequence[_Window]) -> Iterator[list[_Window]]:
+        """Windows, shortest first, that are computed together: with their padding ``batch_seconds``, or one."""
+        batch: list[_Window] = []
+        for window in windows:
+            full = (len(batch) + 1) * (window.end - window.begin) > self.batch_seconds * RATE
+            if batch and (full or self._alone):
+                yield batch
+                batch = []
+            batch.append(window)
+        if batch:
+            yield batch
+
+    @torch.inference_mode()
+    def _sums(self, inputs: Sequence[_Input], batch: Sequence[_Window]) -> NDArray[np.float64]:
+        """(windows, width): the sums over the frames that are taken."""
+        longest = max(window.end - window.begin for window in batch)
+        values = torch.zeros(len(batch), longest)
+        mask = torch.zeros(len(batch), longest, dtype=torch.long)
+        for row, (signal, begin, end, _, _) in enumerate(batch):
+            values[row, : end - begin] = torch.from_numpy(inputs[signal].part(begin, end))
+            mask[row, : end - begin] = 1
+        # tf32 convolutions would differ in the third digit.
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            found = self._model(
+                values.to(self._device),
+                attention_mask=None if len(batch) == 1 else mask.to(self._device),
+                output_hidden_states=any(layer < self._model.config.num_hidden_layers for layer in self._mix),
+            )
+        # The very last state is the one behind the final normalisation, whatever the version of transformers.
+        states = [*(found.hidden_states or ())[: self._model.config.num_hidden_layers], found.last_hidden_state]
+        mixed = sum(weight * states[layer if found.hidden_states else -1] for layer, weight in self._mix.items())
+        sums = [mixed[row, first:last].double().sum(0) for row, (_, _, _, first, last) in enumerate(batch)]
+        return torch.stack(sums).cpu().numpy()
+
+
+def mixture(choice: Choice, layers: int) -> dict[int, float]:
+    """Number of a hidden state, 0 to ``layers`` -> its weight.
+
+    Raises:
+        BadModel: there is no such layer, or not as many weights as hidden states.
+    """
+    if choice.layer != "weighted":
+        layer = {"last": layers, "second-to-last": layers - 1}.get(choice.layer, choice.layer)
+        if not str(layer).isdecimal() or int(layer) > layers:
+            raise BadModel(
+                f"{choice.model} has no layer {choice.layer}: choose last, second-to-last, weighted, or 0 to {layers}"
+            )
+        return {int(layer): 1.0}
+    weights = choice.weights or (1.0,) * (layers + 1)
+    total = sum(weights)
+    if len(weights) != layers + 1 or not 0 < total < float("inf"):
+        raise BadModel(
+            f"{len(weights)} layer weights of sum {total:g} for {choice.model}: it takes {layers + 1}, of sum above 0"
+        )
+    return {i: weight / total for i, weight in enumerate(weights)}
+
+
+def moments(signal: NDArray[np.float32]) -> tuple[float, float]:
+    """Mean and deviation as transformers' feature extractor takes them, a minute at a time."""
+
+    def minutes() -> Iterator[NDArray[np.float64]]:
+        for begin in range(0, len(signal), 60 * RATE):
+            yield signal[begin : begin + 60 * RATE].astype(np.float64)
+
+    mean = sum(float(part.sum()) for part in minutes()) / len(signal)
+    variance = sum(float(((part - mean) ** 2).sum()) for part in minutes()) / len(signal)
+    return mean, math.sqrt(variance + 1e-7)

@@ -1,0 +1,103 @@
+"""IEMOCAP as the University of Southern California releases it: labels, speakers, times and recordings."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from replicate.corpus.cogmen import LABELS, RELEASE_DIALOGUES, SPEAKERS
+from replicate.corpus.types import Split
+from replicate.errors import BadAudio, BadSource, OtherCounts, ReplicateError
+from replicate.features.source import Source, Utterance
+
+EVALUATIONS = "dialog/EmoEvaluation"
+# Codes of the release, in the order in which COGMEN numbers the classes; the other codes are of no class here.
+CODES = ("hap", "sad", "neu", "ang", "exc", "fru")
+# Utterances of each in the whole release; the first four are those of the paper's corpus.
+COUNTS = (595, 1084, 1708, 1103, 1041, 1849)
+TEST_SESSION = "Session5"
+# [6.2901 - 8.2357]	Ses01F_impro01_F000	neu	[2.5000, 2.5000, 2.5000]
+_LINE = re.compile(r"\[([\d.]+) - ([\d.]+)\]\s+(\w+)_([FM])(\w+)\s+([a-z]{3})\s+\[")
+
+
+class _Turn(NamedTuple):
+    """One utterance, in order of time when sorted."""
+
+    start: float
+    stop: float
+    name: str
+    speaker: str
+    code: str
+
+
+def is_release(root: Path) -> bool:
+    """Whether a folder looks like the root of the release."""
+    return any(root.glob(f"Session*/{EVALUATIONS}"))
+
+
+def read(root: Path, classes: int = 4, allow_other_counts: bool = False) -> Source:
+    """The utterances of the first four or of all six classes; session 5 is test.
+
+    The first tenth of the other dialogues is dev: in the order of their names, since the release has no other. An
+    utterance without a recording becomes a problem.
+
+    Raises:
+        BadSource: an evaluation cannot be read. OtherCounts: not the known numbers, every difference named.
+    """
+    dialogues: dict[str, list[_Turn]] = {}
+    folders: dict[str, Path] = {}
+    codes: Counter[str] = Counter()
+    for path in sorted(root.glob(f"Session*/{EVALUATIONS}/*.txt"), key=lambda path: path.name):
+        if path.name.startswith("."):  # what an Apple machine left in the archive
+            continue
+        turns = sorted(_turns(path))
+        codes.update(turn.code for turn in turns)
+        kept = [turn for turn in turns if turn.code in CODES[:classes]]
+        if kept:
+            dialogues[path.stem], folders[path.stem] = kept, path.parents[2]
+    differences = _differences(len(dialogues), codes, classes)
+    if differences and not allow_other_counts:
+        raise OtherCounts(
+            f"{root} is not the whole IEMOCAP release: {'; '.join(differences)}: unpack it again, or go on as it is "
+            "with --allow-other-counts"
+        )
+    rest = [name for name in dialogues if folders[name].name != TEST_SESSION]
+    dev = set(rest[: int(0.1 * len(rest))])
+    utterances: list[Utterance] = []
+    problems: list[ReplicateError] = []
+    for name, turns in dialogues.items():
+        session = folders[name]
+        split: Split = "test" if session.name == TEST_SESSION else "dev" if name in dev else "train"
+        for turn in turns:
+            wav = session / "sentences" / "wav" / name / f"{turn.name}.wav"
+            label = LABELS[CODES.index(turn.code)]
+            if wav.is_file():
+                utterances.append(Utterance(name, turn.name, turn.speaker, wav, label, split))
+            else:
+                problems.append(BadAudio(f"utterance {turn.name} has no recording {wav}: unpack the release again"))
+    notes = ("dialogues of the IEMOCAP release in the order of their names, which decides the dev split", *differences)
+    return Source(f"iemocap{classes}", tuple(utterances), LABELS[:classes], notes, tuple(problems))
+
+
+def _turns(path: Path) -> Iterator[_Turn]:
+    try:
+        lines = path.read_text(encoding="latin1").splitlines()
+    except OSError as error:
+        raise BadSource(f"{path} cannot be read ({error.strerror}): unpack the release again") from error
+    for number, line in enumerate(lines, 1):
+        # Evaluators' own lines begin with a letter, and the header with "% ["; all others are utterances.
+        if line.startswith("["):
+            found = _LINE.match(line)
+            if not found or found[3] != path.stem or found[4] not in SPEAKERS:
+                raise BadSource(f"{path}, line {number}: no utterance of {path.stem}: unpack the release again")
+            start, stop, dialogue, speaker, rest, code = found.groups()
+            yield _Turn(float(start), float(stop), f"{dialogue}_{speaker}{rest}", speaker, code)
+
+
+def _differences(dialogues: int, codes: Counter[str], classes: int) -> list[str]:
+    pairs = [("dialogues", dialogues, RELEASE_DIALOGUES)]
+    pairs += [(LABELS[i], codes[CODES[i]], COUNTS[i]) for i in range(classes)]
+    return [f"{found:,} {what} instead of {known:,}" for what, found, known in pairs if found != known]

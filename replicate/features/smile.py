@@ -1,0 +1,132 @@
+"""openSMILE functionals: one vector of statistics per utterance."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.metadata import version
+from signal import SIG_DFL, SIGINT, SIGTERM, raise_signal
+from signal import signal as set_handler
+from typing import Any
+
+import numpy as np
+import opensmile
+from numpy.typing import NDArray
+
+from replicate.corpus.types import Corpus
+from replicate.errors import BadSource
+from replicate.features.audio import RATE
+
+SETS = ("eGeMAPSv02", "ComParE_2016", "GeMAPSv01b", "IS09", "IS10", "IS11", "IS12", "IS13", "emobase")
+
+
+class Smile:
+    """Functionals of one of openSMILE's standard sets, over a whole utterance.
+
+    Attributes:
+        shortest: samples that an utterance needs; one window of 60 ms, and a step for those that look at change.
+        recipe: what decides the numbers, as JSON can hold it.
+    """
+
+    stream = "audio"
+    shortest = 70 * RATE // 1000
+    batch_seconds = 60.0
+
+    def __init__(self, feature_set: str = "eGeMAPSv02") -> None:
+        self._smile = opensmile.Smile(opensmile.FeatureSet[feature_set], opensmile.FeatureLevel.Functionals)
+        self.recipe: dict[str, Any] = {
+            "extractor": "opensmile",
+            "set": feature_set,
+            "level": "functionals",
+            "rate": RATE,
+            "columns": list(self._smile.feature_names),
+            "versions": {name: version(name) for name in ("opensmile", "soxr")},
+        }
+
+    def __call__(self, signals: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """The vectors of 16 kHz signals.
+
+        Shapes:
+            returns: (signals, columns) float32.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NaN is refused later, with the utterance's name
+            return np.concatenate([self._vector(signal) for signal in signals])
+
+    def _vector(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
+        with _interrupt_later():
+            return self._smile.process_signal(signal, RATE).to_numpy(np.float32)
+
+
+@contextmanager
+def _interrupt_later() -> Iterator[None]:
+    """Hold signals back until the block ends.
+
+    openSMILE hands its results to Python functions; an interrupt that is raised in one of those is lost, and so are
+    the features.
+    """
+    if threading.current_thread() is not threading.main_thread():  # only that one has to do with signals
+        yield
+        return
+    caught: list[int] = []
+    kinds = (SIGINT, SIGTERM)
+    before = {kind: set_handler(kind, lambda number, _: caught.append(number)) for kind in kinds}
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            set_handler(kind, SIG_DFL if handler is None else handler)
+    if caught:
+        raise_signal(caught[0])
+
+
+def selected(corpus: Corpus, count: int) -> Corpus:
+    """The corpus with the ``count`` columns of stream audio that ``most_informative`` finds in its training split.
+
+    Raises:
+        BadSource: see ``most_informative``.
+    """
+    training = corpus.split("train")
+    if not training:
+        raise BadSource("--select chooses on the training split, which is empty: add a column split to the table")
+    names = corpus.recipes["audio"]["columns"]
+    features = np.concatenate([dialogue.features["audio"] for dialogue in training])
+    columns = most_informative(features, np.concatenate([d.labels for d in training]), count, names)
+    recipe = corpus.recipes["audio"] | {
+        "columns": [names[i] for i in columns],
+        "select": f"the {count} of {len(names)} columns with the highest ANOVA F of the classes in training",
+    }
+    dialogues = tuple(replace(d, features={"audio": d.features["audio"][:, columns]}) for d in corpus.dialogues)
+    return replace(corpus, dialogues=dialogues, recipes={"audio": recipe})
+
+
+def most_informative(
+    features: NDArray[np.float32], labels: NDArray[np.int64], count: int, columns: Sequence[str]
+) -> list[int]:
+    """The ``count`` columns with the highest ANOVA F of the classes, in their old order; ties go to the first.
+
+    To be given training utterances only. Columns that never change say nothing.
+
+    Shapes:
+        features: (n, d). labels: (n,).
+
+    Raises:
+        BadSource: fewer columns that change than asked for, or fewer than two classes.
+    """
+    from sklearn.feature_selection import f_classif
+
+    if len(np.unique(labels)) < 2:
+        raise BadSource("--select needs training utterances of two classes at least: add columns label and split")
+    varied = np.flatnonzero(np.ptp(features, axis=0) > 0)
+    if count > len(varied):
+        raise BadSource(
+            f"--select {count}: only {len(varied)} of {len(columns)} columns change in training: ask for less"
+        )
+    # A column without spread inside the classes has F infinite. In float64, for sums of squares of large numbers.
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # scikit-learn calls such columns constant
+        scores = np.nan_to_num(f_classif(features[:, varied].astype(np.float64), labels)[0], nan=0.0)
+    return sorted(varied[np.argsort(-scores, kind="stable")[:count]].tolist())

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from replicate.corpus.merge import attach
+from replicate.corpus.types import Corpus, Dialogue
+from replicate.errors import NoMatch
+
+from .conftest import corpus, dialogue
+
+
+def base(*names: str, **replace: Any) -> Corpus:
+    return corpus(dialogue("d1", len(names), utterances=names), **replace)
+
+
+def extra(*names: str, id_: str = "d1", **replace: Any) -> Corpus:
+    """Row i of the stream holds i."""
+    rows = np.arange(len(names), dtype=np.float32)[:, None]
+    fields = {"features": {"hubert": rows}, "labels": np.zeros(len(names), np.int64), **replace}
+    made = dialogue(id_, len(names), utterances=names, **fields)
+    return corpus(made, name="extra", labels=("unlabelled",), recipes={"hubert": {"layer": "last"}})
+
+
+def test_rows_go_where_their_names_are() -> None:
+    found = attach(base("a", "b", "c"), extra("c", "a", "b", speakers=np.array([0, 0, 1])), "hubert")
+    assert found.corpus.dialogues[0].features["hubert"].tolist() == [[1], [2], [0]]
+    assert found.corpus.dialogues[0].labels.tolist() == [0, 1, 0]
+    assert found.corpus.recipes == {"hubert": {"layer": "last"}}
+    assert found.corpus.widths == {"audio": 2, "text": 1, "hubert": 1}
+    assert found[1:] == ((), ())
+
+
+def test_what_only_one_has_is_dropped_when_told_and_named() -> None:
+    found = attach(base("a", "b", "c"), extra("a", "c", "x", speakers=np.array([0, 0, 1])), "hubert", drop=True)
+    one = found.corpus.dialogues[0]
+    assert (one.utterances, one.labels.tolist()) == (("a", "c"), [0, 0])
+    assert one.features["audio"].tolist() == [[0, 1], [4, 5]]
+    assert (found.without_stream, found.unused) == (("d1/b",), ("d1/x",))
+    assert found.corpus.notes == ("1 utterances dropped that have no hubert features (d1/b)",)
+
+
+def test_a_release_that_lost_an_utterance_is_not_the_published_one() -> None:
+    whole = base("a", "b", published=True)
+    assert attach(whole, extra("a", "b"), "hubert").corpus.published
+    assert not attach(whole, extra("a"), "hubert", drop=True).corpus.published
+
+
+BAD: dict[str, tuple[str, Callable[[], Any]]] = {
+    "only in one": (
+        r"1 utterances of made-up are not in extra \(d1/b\), and 0 of extra",
+        lambda: (base("a", "b"), extra("a")),
+    ),
+    "only in the other": (r"1 of extra not in made-up \(d1/b\)", lambda: (base("a"), extra("a", "b"))),
+    "another dialogue": (r"\(d1/a\)", lambda: (base("a"), extra("a", id_="d2"))),
+    "nothing in common": ("no utterance in common", lambda: (base("a"), extra("b"), "hubert", True)),
+    "no names": ("made-up, dialogue d1: its utterances have no names", lambda: (corpus(dialogue()), extra("a"))),
+    "no stream": ("no stream 'hubert', only audio, text", lambda: (base("a"), base("a"))),
+    "stream there already": ("has a stream 'text' already", lambda: (base("a"), base("a"), "text")),
+    "another speaker": (
+        "utterance b: speaker F in made-up, M in extra",
+        lambda: (base("a", "b"), extra("a", "b", speakers=np.zeros(2, np.int64))),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_does_not_match_is_refused(case: str) -> None:
+    words, make = BAD[case]
+    one, other, *more = make()
+    with pytest.raises(NoMatch, match=words):
+        attach(one, other, *(more or ["hubert"]))
+
+
+def test_labels_are_compared_where_both_have_them() -> None:
+    labelled = corpus(*extra("a", "b").dialogues, name="extra")
+    with pytest.raises(NoMatch, match="utterance b: label yes in made-up, no in extra"):
+        attach(base("a", "b"), labelled, "hubert")
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.permutations(range(6)), st.sets(st.integers(0, 5), min_size=1))
+def test_every_order_and_every_gap_keeps_rows_and_names_together(order: list[int], kept: set[int]) -> None:
+    names = tuple(f"u{i}" for i in range(6))
+    there = [i for i in order if i in kept]
+    rows = np.array(there, np.float32)[:, None]
+    zeros = np.zeros(6, np.int64)
+    one = Corpus("one", ("a",), (Dialogue("d", zeros, zeros, {"audio": np.arange(6.0)[:, None]}, "test", names),))
+    other = Dialogue("d", zeros[there], zeros[there], {"hubert": rows}, "test", tuple(names[i] for i in there))
+    found = attach(one, Corpus("other", ("a",), (other,)), "hubert", drop=True).corpus.dialogues[0]
+    assert found.features["hubert"].tolist() == found.features["audio"].tolist() == [[i] for i in sorted(kept)]

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import huggingface_hub.constants
+import pytest
+import torch
+from transformers import HubertConfig, HubertModel, Wav2Vec2Config
+
+from replicate.errors import BadModel
+from replicate.features import checkpoint
+from replicate.features.checkpoint import Frames
+
+
+def copied(path: Path, to: Path) -> Path:
+    return Path(shutil.copytree(path, to / "model"))
+
+
+@pytest.mark.parametrize("samples", [399, 400, 719, 720, 16_000, 16_079, 16_080])
+def test_frames_are_counted_as_the_model_does(samples: int, hubert_layer: Path) -> None:
+    config = HubertConfig.from_pretrained(hubert_layer)
+    assert Frames.of(config) == (320, 400)
+    if samples >= 400:
+        counted = HubertModel(config)._get_feat_extract_output_lengths(torch.tensor([samples]))
+        assert Frames.of(config).count(samples) == int(counted)
+    else:
+        assert Frames.of(config).count(samples) == 0
+
+
+def test_folders_that_hold_no_model(hubert_layer: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadModel, match="no folder"):
+        checkpoint.load(str(tmp_path / "absent"))
+    with pytest.raises(BadModel, match="is no folder with a HuBERT model"):
+        checkpoint.load(str(tmp_path))
+    path = copied(hubert_layer, tmp_path)
+    weights = path / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BadModel, match="is no folder with a HuBERT model"):
+        checkpoint.load(str(path))
+    weights.unlink()
+    with pytest.raises(BadModel, match=r"model\.safetensors"):
+        checkpoint.load(str(path))
+    weights.write_bytes(whole)
+    (path / "preprocessor_config.json").unlink()
+    with pytest.raises(BadModel, match=r"preprocessor_config\.json"):
+        checkpoint.load(str(path))
+    (path / "config.json").write_text("{")
+    with pytest.raises(BadModel):
+        checkpoint.load(str(path))
+    Wav2Vec2Config().save_pretrained(path)
+    with pytest.raises(BadModel, match="of type wav2vec2, not hubert"):
+        checkpoint.load(str(path))
+
+
+def test_a_model_that_lacks_parameters_is_not_filled_up(hubert_layer: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    path = copied(hubert_layer, tmp_path)
+    values = load_file(path / "model.safetensors")
+    del values["encoder.layers.1.attention.k_proj.weight"]
+    save_file(values, path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(BadModel, match=r"lacks parameters \(encoder\.layers\.1\.attention\.k_proj\.weight and 0 more"):
+        checkpoint.load(str(path))
+
+
+def test_the_form_of_the_published_models_is_read(hubert_layer: Path, tmp_path: Path) -> None:
+    """Those on the hub are of 2021: pickled, with a head for letters and older names of the same parameters."""
+    from safetensors.torch import load_file
+
+    path = copied(hubert_layer, tmp_path)
+    older = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
+    values = {}
+    for name, value in load_file(path / "model.safetensors").items():
+        for new, old in older.items():
+            name = name.replace(new, old)
+        values[f"hubert.{name}"] = value
+    assert any(name.endswith("weight_g") for name in values)
+    values |= {"lm_head.weight": torch.ones(32, 16), "lm_head.bias": torch.zeros(32)}
+    (path / "model.safetensors").unlink()
+    torch.save(values, path / "pytorch_model.bin")
+    found, _ = checkpoint.load(str(path))
+    wanted, _ = checkpoint.load(str(hubert_layer))
+    assert checkpoint.fingerprint(found) == checkpoint.fingerprint(wanted)
+
+
+def test_a_pickle_in_the_folder_is_not_executed(hubert_layer: Path, tmp_path: Path) -> None:
+    path = copied(hubert_layer, tmp_path)
+    (path / "model.safetensors").unlink()
+    torch.save({"x": Evil(tmp_path / "touched")}, path / "pytorch_model.bin")
+    with pytest.raises(BadModel, match="is no folder with a HuBERT model"):
+        checkpoint.load(str(path))
+    assert not (tmp_path / "touched").exists()
+
+
+class Evil:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.path,))
+
+
+def test_the_hub_without_a_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(
+        BadModel, match=r"some-one/some-hubert cannot be had from the hub .* a machine with network"
+    ) as caught:
+        checkpoint.load("some-one/some-hubert")
+    assert "\n" not in str(caught.value)

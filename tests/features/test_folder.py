@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from replicate.errors import BadSource
+from replicate.features import folder as folders
+from tests.recordings import tone, write_wav
+
+
+def test_the_table_decides_order_speakers_labels_and_splits(folder: Path) -> None:
+    lines = (folder / "table.csv").read_text().splitlines()
+    # Lines of the dialogues may interleave; the first of each decides their order.
+    (folder / "table.csv").write_text("\n".join([lines[0], lines[4], lines[2], lines[1], lines[3], lines[5]]))
+    found = folders.read(folder)
+    assert (found.name, found.labels, found.speakers) == ("folder", ("happy", "sad"), ("M", "F"))
+    assert (found.notes, found.problems) == ((), ())
+    assert [(one.dialogue, one.name, one.speaker, one.label, one.split) for one in found.utterances] == [
+        ("d2", "u3", "M", "happy", "test"),
+        ("d2", "u4", "F", "sad", "test"),
+        ("d1", "u1", "M", "happy", "train"),
+        ("d1", "u0", "F", "sad", "train"),
+        ("d1", "u2", "F", "sad", "train"),
+    ]
+    assert found.utterances[0].path == folder / "d2" / "u3.wav"
+
+
+def test_label_and_split_are_optional(folder: Path) -> None:
+    text = "\n".join(line.rsplit(",", 2)[0] for line in (folder / "table.csv").read_text().splitlines())
+    (folder / "table.csv").write_text(text)
+    found = folders.read(folder)
+    assert found.labels == ("unlabelled",)
+    assert {one.split for one in found.utterances} == {"test"}
+    assert found.notes == (folders.NO_LABELS, folders.NO_SPLIT)
+
+
+def test_files_and_lines_without_each_other_are_problems(folder: Path) -> None:
+    (folder / "d1" / "u1.wav").rename(folder / "d1" / "x.FLAC")
+    write_wav(folder / "d2" / "u0.wav", tone(0.1))
+    (folder / "d1" / "._u7.wav").touch()
+    found = folders.read(folder)
+    assert [one.name for one in found.utterances] == ["u0", "u2", "u3", "u4"]
+    assert found.utterances[0].path == folder / "d1" / "u0.wav"
+    words = [str(problem) for problem in found.problems]
+    assert len(words) == 3
+    assert "have the same name" in words[0] and str(folder / "d2" / "u0.wav") in words[0]
+    assert "table.csv, line 3: no recording u1.wav or u1.flac" in words[1]
+    assert f"{folder / 'd1' / 'x.FLAC'} has no line" in words[2]
+
+
+BAD = {
+    "dialogue,utterance,speaker\nd,u0,M\nd,u0,F": "line 3: utterance u0 is listed twice",
+    "dialogue,utterance,speaker,split\nd,u0,M,validation": "split 'validation' of dialogue d",
+    "dialogue,utterance,speaker,split\nd,u0,M,train\nd,u1,M,test": "line 3: split 'test' of dialogue d: a dialogue",
+    "dialogue,utterance,speaker,split\nd,u0,M,train\nd,u1,M,": "line 3: split '' of dialogue d: a dialogue",
+    "dialogue,utterance\nd,u0": "has no column speaker",
+    "dialogue,utterance,speaker,label\nd,u0,M,sad\nd,u1,M,": "utterance u1 has no label",
+}
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_a_table_that_cannot_be_is_refused(text: str, folder: Path) -> None:
+    (folder / "table.csv").write_text(text)
+    with pytest.raises(BadSource, match=BAD[text]):
+        folders.read(folder)
+
+
+def test_one_table_must_be_there_or_named(folder: Path) -> None:
+    (folder / "table.csv").rename(folder / "b.csv")
+    (folder / "a.csv").touch()
+    with pytest.raises(BadSource, match="several CSV files: say with --table"):
+        folders.read(folder)
+    assert len(folders.read(folder, folder / "b.csv").utterances) == 5
+    with pytest.raises(BadSource, match="holds no CSV"):
+        folders.read(folder / "d1")

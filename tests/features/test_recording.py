@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from replicate.errors import BadSource
+from replicate.features import recording
+
+RTTM = """SPKR-INFO talk 1 <NA> <NA> <NA> unknown A <NA> <NA>
+SPEAKER talk 1 1.50 0.50 <NA> <NA> B <NA> <NA>
+SPEAKER talk 1 0.00 1.25 <NA> <NA> A <NA> <NA>
+"""
+
+
+def segments(tmp_path: Path, text: str, suffix: str = "csv") -> Path:
+    path = tmp_path / f"segments.{suffix}"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text"), [("csv", "speaker,start,end\nB,1.5,2\nA,0,1.25\n"), ("rttm", RTTM), ("RTTM", RTTM)]
+)
+def test_segments_become_one_dialogue_in_order_of_time(suffix: str, text: str, tmp_path: Path) -> None:
+    found = recording.read(tmp_path / "talk.wav", segments(tmp_path, text, suffix))
+    assert [(one.name, one.speaker, one.start, one.stop) for one in found.utterances] == [
+        ("talk_1", "A", 0, 1.25),
+        ("talk_2", "B", 1.5, 2),
+    ]
+    assert {(one.dialogue, one.split, one.label) for one in found.utterances} == {("talk", "test", "")}
+    assert found.problems == ()
+
+
+def test_rttm_of_several_recordings_is_told_by_their_names(tmp_path: Path) -> None:
+    other = "SPEAKER lecture 1 5 1 <NA> <NA> C <NA> <NA>\n"
+    path = segments(tmp_path, RTTM + other, "rttm")
+    assert recording.read(tmp_path / "talk.wav", path).speakers == ("A", "B")
+    assert recording.read(tmp_path / "lecture.flac", path).speakers == ("C",)
+    with pytest.raises(BadSource, match="lists no segment of"):
+        recording.read(tmp_path / "x.wav", path)
+    # A tool that was given a file of another name wrote that one.
+    assert recording.read(tmp_path / "x.wav", segments(tmp_path, other, "rttm")).speakers == ("C",)
+
+
+def test_overlapping_and_reversed_segments_are_problems(tmp_path: Path) -> None:
+    text = "start,end,speaker\n0,3,A\n1,2,B\n2.5,4,B\n6,5,A\n-1,0.5,A\n7,7,A\n7,inf,A\n4,5,A\n"
+    path = segments(tmp_path, text)
+    found = recording.read(tmp_path / "talk.wav", path)
+    assert [(one.start, one.stop) for one in found.utterances] == [(0, 3), (4, 5)]
+    words = "\n".join(map(str, found.problems))
+    assert len(found.problems) == 6
+    assert f"{path}, line 3: B from 1 s while A speaks until 3 s ({path}, line 2): cut one of them" in words
+    for line, times in ((5, "from 6 s to 5 s"), (6, "from -1 s to 0.5 s"), (7, "from 7 s to 7 s"), (8, "to inf s")):
+        assert f"line {line}: " in words and times in words
+    both = recording.read(tmp_path / "talk.wav", path, allow_overlap=True)
+    assert [(one.start, one.stop) for one in both.utterances] == [(0, 3), (1, 2), (2.5, 4), (4, 5)]
+    assert len(both.problems) == 4
+
+
+BAD = [
+    ("csv", "start,end,speaker\n", "lists no segment"),
+    ("csv", "start,end,speaker\n1,two,A\n", "line 2: '1' and 'two' are no times"),
+    ("csv", "start,end\n1,2\n", "has no column speaker"),
+    ("rttm", "SPEAKER talk 1 0 1\n", "line 1: fewer than the eight fields"),
+    ("rttm", "SPEAKER talk 1 x 1 <NA> <NA> A\n", "line 1: 'x' and '1' are no times"),
+]
+
+
+@pytest.mark.parametrize(("suffix", "text", "words"), BAD)
+def test_a_list_that_cannot_be_is_refused(suffix: str, text: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(BadSource, match=words):
+        recording.read(tmp_path / "talk.wav", segments(tmp_path, text, suffix))

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from replicate.errors import BadAudio, BadSource
+from replicate.features.source import Source, Utterance, class_names, measured, refuse, rows
+from tests.recordings import tone, write_wav
+
+
+def utterance(path: Path, name: str = "u", start: float = 0, stop: float | None = None) -> Utterance:
+    return Utterance("d", name, "M", path, start=start, stop=stop)
+
+
+def test_recordings_are_measured_and_what_is_wrong_is_left_out(tmp_path: Path) -> None:
+    low = write_wav(tmp_path / "low.wav", tone(0.5, 8_000), 8_000)
+    high = write_wav(tmp_path / "high.wav", tone(0.25))
+    given = (
+        utterance(low, "a"),
+        utterance(high, "b", 0.05, 0.2),
+        utterance(high, "c", 0.05, 0.26),  # rounding
+        utterance(high, "d", 0.05, 0.4),
+        utterance(tmp_path / "absent.wav", "e"),
+        utterance(tmp_path / "absent.wav", "f"),
+    )
+    found, seconds, below = measured(Source("s", given, ("unlabelled",)))
+    assert [one.name for one in found.utterances] == ["a", "b", "c"]
+    assert found.utterances[2].stop == 0.25
+    assert seconds == pytest.approx((0.5, 0.15, 0.2))
+    assert below == 1
+    assert [type(problem) for problem in found.problems] == [BadSource, BadAudio]
+    assert "utterance d ends at 0.4 s, but" in str(found.problems[0])
+
+
+def test_problems_are_refused_by_their_first(tmp_path: Path) -> None:
+    refuse(())
+    with pytest.raises(BadAudio, match=r"^no sound; --drop leaves out"):
+        refuse([BadAudio("no sound")])
+    with pytest.raises(BadSource, match=r"^no line; and 1 more problems; --drop"):
+        refuse([BadSource("no line"), BadAudio("no sound")])
+
+
+def test_speakers_are_numbered_as_in_the_paper_where_they_can_be(tmp_path: Path) -> None:
+    def spoken(*names: str) -> tuple[str, ...]:
+        return Source("s", tuple(Utterance("d", "u", name, tmp_path) for name in names), ("a",)).speakers
+
+    assert spoken("F", "M") == spoken("F") == ("M", "F")
+    assert spoken("B", "A", "B") == ("B", "A")
+
+
+def test_labels_are_all_or_none(tmp_path: Path) -> None:
+    def labelled(*labels: str) -> list[Utterance]:
+        return [Utterance("d", f"u{i}", "M", tmp_path, label) for i, label in enumerate(labels)]
+
+    assert class_names(labelled("sad", "angry", "sad")) == ("angry", "sad")
+    assert class_names(labelled("", "")) == ("unlabelled",)
+    with pytest.raises(BadSource, match="utterance u1 has no label"):
+        class_names(labelled("sad", ""))
+
+
+def test_rows_say_where_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("\ufeffb,a,other\n 1 ,x,y\n2,,z\n", encoding="utf-8")
+    found = rows(path, ("b",), ("a", "c"))
+    assert next(found) == (f"{path}, line 2", {"b": "1", "a": "x", "c": ""})
+    with pytest.raises(BadSource, match="line 3: a is empty"):
+        list(rows(path, ("a", "b")))
+    with pytest.raises(BadSource, match="no column c: it needs b, c"):
+        list(rows(path, ("b", "c")))
+    path.write_bytes(b"a\n\xff\xfe\n")
+    with pytest.raises(BadSource, match="cannot be read as CSV"):
+        list(rows(path, ("a",)))
+    with pytest.raises(BadSource, match="No such file"):
+        list(rows(tmp_path / "absent.csv", ("a",)))
