@@ -16,8 +16,8 @@ import torch_geometric
 
 import replicate
 from replicate.corpus.types import Corpus
-from replicate.training.methods import MtPkdot, Triplet
-from replicate.training.settings import Arm, RunSpec
+from replicate.training.methods import MtPkdot
+from replicate.training.settings import Arm, RunSpec, reading
 
 
 @functools.cache
@@ -45,17 +45,7 @@ def versions() -> dict[str, str]:
 def run_key(spec: RunSpec, corpus: Corpus, device: str) -> str:
     """Name of the run's folder: the same for the same numbers, under whatever names arms and protocols go."""
     lineage = spec.arm.lineage
-    protocol = asdict(spec.protocol)
-    del protocol["name"]
-    # What no arm of the lineage looks at does not decide.
-    if not any(arm.masked for arm in lineage):
-        del protocol["masking"]
-    if not any(isinstance(arm.method, Triplet) for arm in lineage):
-        del protocol["triplet"]
-    # An arm of theirs that only sees has its labels in their order.
-    if not any(arm.audio == "hubert" for arm in lineage):
-        del protocol["hubert"]
-    decides = asdict(spec) | {"arm": _decisive(spec.arm), "protocol": protocol}
+    decides = asdict(spec) | {"arm": _decisive(spec.arm), "protocol": reading(spec.arm, spec.protocol)}
     decides |= {"corpus": corpus.hash, "device": device, **versions()}
     if any(isinstance(arm.method, MtPkdot) for arm in lineage):
         decides["geomloss"] = importlib.metadata.version("geomloss")

@@ -88,7 +88,7 @@ def train_together(
     if any(len(each) != len(arm.teachers) for each in taught):
         raise ValueError(f"{arm.name}: a student needs what each of its teachers says, and nobody else does")
     for teacher, said in ((arm.teachers[i], said) for each in taught for i, said in enumerate(each)):
-        if said.origin != origin(corpus, first.protocol):
+        if said.origin != origin(corpus, teacher, first.protocol):
             raise WrongTeacher(
                 f"{arm.name}: its teacher {teacher.name} was trained on another corpus than {corpus.name}, or under "
                 f"another protocol than {first.protocol.name}: train it on the same"
@@ -156,7 +156,7 @@ def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
 def teach(model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus) -> Taught:
     """What a trained model says of the utterances of training and dev in the context it was trained on."""
     train, dev = (_say(model, scaling, spec, corpus, split, spec.arm.train) for split in ("train", "dev"))
-    return Taught(train, dev, origin(corpus, spec.protocol))
+    return Taught(train, dev, origin(corpus, spec.arm, spec.protocol))
 
 
 def embed(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
 
 from replicate.model.extractor import Context
 from replicate.training.methods import Dmd, DmdOnline, Method, MtPkdot
@@ -146,6 +146,20 @@ class Arm:
     def beside(self) -> tuple[str, ...]:
         """Streams of a model that learns beside this one; they are not in this one's input."""
         return ("visual",) if isinstance(self.distillation, DmdOnline) else ()
+
+
+def reading(arm: Arm, protocol: Protocol) -> dict[str, Any]:
+    """What of a protocol decides an arm's numbers: not its name, and no knob that nobody of the arm's lineage sees."""
+    content = asdict(protocol)
+    del content["name"]
+    if not any(each.masked for each in arm.lineage):
+        del content["masking"]
+    if not any(isinstance(each.method, TripletMethod) for each in arm.lineage):
+        del content["triplet"]
+    # One of them that only sees has its labels in their order.
+    if not any(each.audio == "hubert" for each in arm.lineage):
+        del content["hubert"]
+    return content
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from replicate.experiment import work
 from replicate.experiment.schedule import run_all
 from replicate.experiment.store import Store
 from replicate.experiment.stored import CHECKPOINT
+from replicate.training.settings import Protocol
 
 from .conftest import ARM, SPEC, STUDENT, listed, of
 
@@ -44,6 +45,13 @@ def test_every_run_of_a_stack_is_told_and_stored(whole, corpus):
         record = store.get(task.key).record
         assert (record["together"], record["seed"]) == (list(SEEDS), task.spec.seed)
         assert record["teacher_runs"] == list(task.teachers)
+
+
+def test_students_under_two_protocols_share_a_teacher_that_both_leave_as_it_is(store, corpus):
+    released = replace(of(STUDENT), protocol=Protocol("released", triplet="n-way"))
+    run(store, corpus, [of(STUDENT), released])
+    ours, theirs = (store.get(listed([spec], corpus)[-1].key) for spec in (of(STUDENT), released))
+    assert ours.record["teacher_runs"] == theirs.record["teacher_runs"] and ours.record["key"] != theirs.record["key"]
 
 
 def test_a_stack_gives_what_its_runs_give_alone(whole, corpus, store):

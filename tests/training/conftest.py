@@ -79,17 +79,17 @@ def run(
 ) -> RunResult:
     """Train for two epochs in batches of 3, unless told; ``teacher`` are embeddings, for methods that take no more."""
     on = on or corpus()
-    taught = taught if teacher is None else [speaking(teacher, on, protocol)]
+    taught = taught if teacher is None else [speaking(teacher, on, protocol, arm.teacher or TEACHER)]
     return train(spec_of(arm, seed, protocol, **budget), on, taught=taught)
 
 
-def speaking(embedding: Tensor, on: Corpus, protocol: Protocol | None = None) -> Taught:
+def speaking(embedding: Tensor, on: Corpus, protocol: Protocol | None = None, arm: Arm = TEACHER) -> Taught:
     """A teacher with these embeddings of the training split, which finds every class as probable."""
     sizes = [sum(map(len, on.split(split))) for split in ("train", "dev")]
     classes = len(on.labels)
     even = [torch.full((size, classes), -math.log(classes)) for size in sizes]
     dev = Said(torch.zeros(sizes[1], embedding.shape[1]), even[1])
-    return Taught(Said(embedding, even[0]), dev, origin(on, protocol or PAPER))
+    return Taught(Said(embedding, even[0]), dev, origin(on, arm, protocol or PAPER))
 
 
 def trained(result: RunResult) -> COGMEN:

@@ -6,14 +6,13 @@ import hashlib
 import json
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from replicate.corpus.types import Corpus
-from replicate.training.settings import Protocol
+from replicate.training.settings import Arm, Protocol, reading
 
 
 class Said(NamedTuple):
@@ -35,7 +34,7 @@ class Taught(NamedTuple):
     """What a frozen teacher says of the utterances of training and of dev, packed in the corpus's order.
 
     Attributes:
-        origin: of the corpus and the protocol that it was trained on, see ``origin``.
+        origin: of the corpus and the reading that it was trained on, see ``origin``.
     """
 
     train: Said
@@ -47,9 +46,9 @@ class Taught(NamedTuple):
         return Taught(self.train.to(device), self.dev.to(device), self.origin)
 
 
-def origin(corpus: Corpus, protocol: Protocol) -> str:
-    """Hash of a corpus and a reading, whatever the reading's name."""
-    content = json.dumps([corpus.hash, asdict(replace(protocol, name=""))])
+def origin(corpus: Corpus, teacher: Arm, protocol: Protocol) -> str:
+    """Hash of a corpus, and of what of a reading decides a teacher's numbers."""
+    content = json.dumps([corpus.hash, reading(teacher, protocol)])
     return hashlib.sha256(content.encode()).hexdigest()
 
 

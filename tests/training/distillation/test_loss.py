@@ -223,7 +223,7 @@ def test_a_student_never_sees_what_its_teachers_see(taught):
             replace(d, features=d.features | {"visual": 0 * d.features["visual"]}) for d in blind.dialogues
         ),
     )
-    spoken = {name: said._replace(origin=origin(blind, PAPER)) for name, said in taught.items()}
+    spoken = {name: said._replace(origin=origin(blind, TEACHER, PAPER)) for name, said in taught.items()}
     for name in ("triplet", "mtpkdot", "dmd"):
         one, two = (learn(arm_of(name), *what, epochs=1) for what in ((taught, corpus()), (spoken, blind)))
         assert all(torch.equal(one.weights[key], two.weights[key]) for key in one.weights), name
