@@ -167,7 +167,7 @@ def profile(bundle: Path) -> list[products.Spent]:
 
 def describe(bundle: Path, corpus: Corpus | None, longest: int, devices: Sequence[str]) -> list[Row]:
     """Every engine's weighted F1 on test, each dialogue alone, the size of its file, and its memory."""
-    labels = open_run(bundle).labels("test")
+    run = open_run(bundle)
     rows = []
     for device in devices:
         for name, why in available(bundle, device).items():
@@ -176,7 +176,8 @@ def describe(bundle: Path, corpus: Corpus | None, longest: int, devices: Sequenc
                 continue
             f1 = None
             if corpus is not None and name != COMPILED:  # minutes for so many lengths; its eager form has its score
-                f1 = weighted_f1(labels, on_corpus(make(name, bundle, 1, device).answer, corpus, "test"))
+                found = on_corpus(make(name, bundle, 1, device).answer, corpus, run.heard, "test")
+                f1 = weighted_f1(run.labels("test"), found)
             file = {FP32: MODEL, QUANTISED: INT8}.get(name)
             size = (bundle / file).stat().st_size / 1e6 if file else None
             rows.append(Row(name, device, None, f1, size, longest, memory.peak(bundle, name, longest, device)))

@@ -56,7 +56,7 @@ def write(choice: Choice, corpus: Corpus, target: Path, listen: Callable[[str], 
             rungs += climb_stream(folder / STREAM, model, run, corpus)
         demand(rungs, target)
         listen("quantising")
-        quantised = quantise.write(model, folder / INT8, corpus)
+        quantised = quantise.write(model, folder / INT8, corpus, run.heard)
         shutil.copytree(run.folder, folder / RUN / run.record["key"])
         shutil.copyfile(predictor.__file__, folder / SCRIPT)
         (folder / CARD).write_text(card.text(choice, corpus, model, rungs, quantised), encoding="utf-8")
@@ -121,7 +121,7 @@ def climb_int8(int8: Path, model: Path, run: StoredRun, corpus: Corpus | None) -
 
     def dev_f1() -> str:
         assert corpus is not None
-        quantised = quantise.compare(model, int8, corpus)
+        quantised = quantise.compare(model, int8, corpus, run.heard)
         if not quantised.kept:
             raise Wrong(quantised.said)
         return quantised.said

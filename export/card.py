@@ -16,6 +16,7 @@ from replicate.corpus import CATALOGUE
 from replicate.corpus.types import Corpus
 from replicate.experiment.statistics import summarise
 from replicate.experiment.stored import StoredRun
+from replicate.features.recipe import Recipe, said
 from replicate.model.cogmen import ModelConfig
 from replicate.training.metrics import f1_by_class, weighted_f1
 
@@ -29,14 +30,14 @@ def text(choice: Choice, corpus: Corpus, model: Path, rungs: Sequence[Rung], qua
         f"Predicts the emotion of every utterance of a dialogue ({', '.join(corpus.labels)}) from its audio features. "
         "Made by a replication of *Bridging Modalities* (arXiv 2401.03000).",
         "## Use",
-        _use(corpus),
+        _use(corpus, choice.run.heard, onnx_file.recipe(choice.run)),
         *(["## Streaming", _streaming(choice.run)] if onnx_file.streams(choice.run) else []),
         "## Training",
         _training(choice, corpus),
         "## Results",
         _results(choice, corpus, model),
         "## Intended use and limits",
-        _limits(corpus, onnx_file.streams(choice.run)),
+        _limits(corpus, choice.run),
         "## Checks",
         "\n".join(f"- {rung.name}: {rung.found}" for rung in rungs),
         f"- {INT8}: {quantised.said}",
@@ -46,8 +47,8 @@ def text(choice: Choice, corpus: Corpus, model: Path, rungs: Sequence[Rung], qua
     return "\n\n".join(parts).replace("\n\n- " + INT8, "\n- " + INT8) + "\n"
 
 
-def _use(corpus: Corpus) -> str:
-    width = corpus.widths["audio"]
+def _use(corpus: Corpus, stream: str, recipe: Recipe | None) -> str:
+    width = corpus.widths[stream]
     return (
         f"```bash\npip install numpy onnxruntime\npython predict.py FILE.csv\n```\n\n"
         "`FILE.csv` has a row per utterance, in order of time: `dialogue`, `speaker` "
@@ -56,6 +57,15 @@ def _use(corpus: Corpus) -> str:
         "```python\nfrom predict import Predictor\n\n"
         f'prediction = Predictor(".")(features, speakers)  # (n, {width}) and n names\n'
         "print(prediction.emotions, prediction.probability)\n```"
+    ) + (_listening(recipe) if recipe else "")
+
+
+def _listening(recipe: Recipe) -> str:
+    """How to predict from recordings, where it is known how the features were extracted from some."""
+    return (
+        f"\n\nFrom recordings, with the package that made this and its extra `[audio]`; features are {said(recipe)}:"
+        "\n\n"
+        "```bash\nreplicate predict . --audio CALL.wav --segments CALL.rttm --out timeline\n```"
     )
 
 
@@ -78,7 +88,8 @@ def _streaming(run: StoredRun) -> str:
 
 def _training(choice: Choice, corpus: Corpus) -> str:
     record = choice.run.record
-    reason = "as asked for" if choice.asked else "the best arm, and of it the best seed, on dev with audio alone"
+    best = f"the best arm that hears stream {choice.run.heard}, and of it the best seed, on dev with that alone"
+    reason = "as asked for" if choice.asked else best
     streams = " and ".join(record["streams"])
     lines = [
         f"- corpus {corpus.name} ({record['corpus']['hash'][:12]}): "
@@ -102,7 +113,7 @@ def _results(choice: Choice, corpus: Corpus, model: Path) -> str:
     scores = summarise([_test(run) for run in choice.siblings])
     spread = "one seed" if scores.std is None else f"± {scores.std:.3f} over {len(choice.siblings)} seeds"
     labels = choice.run.labels("test")
-    found = on_corpus(as_function(session(model)), corpus, "test")
+    found = on_corpus(as_function(session(model)), corpus, choice.run.heard, "test")
     rows = [f"| {label} | {f1:.3f} |" for label, f1 in zip(corpus.labels, f1_by_class(labels, found), strict=True)]
     note = "this file is one of the runs behind the mean."
     if choice.run.record["protocol"]["attend_padding"]:
@@ -120,12 +131,14 @@ def _results(choice: Choice, corpus: Corpus, model: Path) -> str:
     )
 
 
-def _limits(corpus: Corpus, causal: bool) -> str:
+def _limits(corpus: Corpus, run: StoredRun) -> str:
+    causal, recipe = onnx_file.streams(run), onnx_file.recipe(run)
     looks = "at an utterance and what was before it" if causal else "at all of it, what comes later included"
     lines = [
         "For research on emotion in conversation. Not for decisions about people: what a voice shows is not what a "
         "person feels, and a prediction is a guess with the error rate above.",
-        f"Features must come from the extractor that made those of {corpus.name}; others give numbers without meaning.",
+        f"Features must come from the extractor that made those of {corpus.name}"
+        f"{f', {said(recipe)}' if recipe else ''}; others give numbers without meaning.",
         f"A dialogue has one to {LONGEST} utterances{', in a stream any number' if causal else ''}. The model looks "
         f"{looks}.",
         "Speakers, languages and rooms that the corpus does not hold were never tested.",

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from export import onnx_file
 from export.predictor import FORMAT
 from export.speech import SpeechModel
-from replicate.corpus.types import Corpus
+from replicate.corpus.types import Corpus, Split
 from replicate.experiment.stored import StoredRun
 from replicate.rng import deterministic, generator
 from replicate.training.metrics import weighted_f1
@@ -106,13 +106,13 @@ def example(lengths: tuple[int, ...], model: SpeechModel, speakers: str = "drawn
     return {"audio": audio.numpy(), "speaker": speaker.numpy(), "length": np.array(lengths)}
 
 
-def on_corpus(run: Callable[[Inputs], NDArray[Any]], corpus: Corpus, split: Any) -> NDArray[Any]:
-    """Probabilities (N, classes) of a split, each dialogue alone."""
+def on_corpus(run: Callable[[Inputs], NDArray[Any]], corpus: Corpus, stream: str, split: Split) -> NDArray[Any]:
+    """Probabilities (N, classes) of a split from one stream, each dialogue alone."""
     return np.concatenate(
         [
             run(
                 {
-                    "audio": dialogue.features["audio"][None],
+                    "audio": dialogue.features[stream][None],
                     "speaker": dialogue.speakers[None],
                     "length": np.array([len(dialogue)]),
                 }
@@ -275,10 +275,10 @@ def _alone_or_not(runner: onnxruntime.InferenceSession, model: SpeechModel) -> s
 def _test_f1(runner: onnxruntime.InferenceSession, reference: SpeechModel, run: StoredRun, corpus: Corpus) -> str:
     """The file's F1 on test is the table's; under attention to padding, which deployment leaves out, the model's."""
     labels = run.labels("test")
-    ours = weighted_f1(labels, on_corpus(as_function(runner), corpus, "test"))
+    ours = weighted_f1(labels, on_corpus(as_function(runner), corpus, run.heard, "test"))
     table = weighted_f1(labels, run.log_prob("test", "A"))
     if run.record["protocol"]["attend_padding"]:
-        expected = weighted_f1(labels, on_corpus(lambda i: torch_outputs(reference, i), corpus, "test"))
+        expected = weighted_f1(labels, on_corpus(lambda i: torch_outputs(reference, i), corpus, run.heard, "test"))
         said = f"{ours:.4f}, as PyTorch without padding; the table's, with padding: {table:.4f}"
     else:
         expected, said = table, f"{ours:.4f}, as in the table"

@@ -77,21 +77,24 @@ def _heard(write: Writer, config: ModelConfig) -> str:
 
 
 def _input(write: Writer, speech: SpeechModel, present: str) -> str:
-    """Rows of utterances (B * L, encoder width): standardised audio, no video, zero on padding."""
-    x = standardised(write, speech, "audio", present)
-    return write.op("Reshape", x, write.ints(-1, speech.model.config.encoder_width))
+    """Rows of utterances (B * L, encoder width), zero on padding."""
+    x = standardised(write, speech, "audio")
+    x = write.op("Where", write.at(present, 2), x, write.floats(0.0))
+    return entered(write, speech, write.op("Reshape", x, write.ints(-1, len(speech.mean))))
 
 
-def standardised(write: Writer, speech: SpeechModel, x: str, present: str = "") -> str:
-    """Audio features as the model takes them, beside video that is zero; zero where ``present`` says so."""
-    if (speech.mean != 0).any() or (speech.deviation != 1).any():
-        x = write.op("Div", write.op("Sub", x, write.weight(speech.mean)), write.weight(speech.deviation))
-    if present:
-        x = write.op("Where", write.at(present, 2), x, write.floats(0.0))
-    if speech.before or speech.after:
-        axes = [0] * (2 if present else 1)
-        x = write.op("Pad", x, write.ints(*axes, speech.before, *axes, speech.after))
-    return x
+def standardised(write: Writer, speech: SpeechModel, x: str) -> str:
+    """Features (..., width) as training scaled them."""
+    if (speech.mean == 0).all() and (speech.deviation == 1).all():
+        return x
+    return write.op("Div", write.op("Sub", x, write.weight(speech.mean)), write.weight(speech.deviation))
+
+
+def entered(write: Writer, speech: SpeechModel, x: str) -> str:
+    """The encoder's input (rows, encoder width) of scaled features: projected if they are HuBERT's, video zero."""
+    if speech.model.config.projected:
+        x = write.op("MatMul", x, write.weight(speech.model.projection.weight.T))
+    return write.op("Pad", x, write.ints(0, 0, 0, speech.after)) if speech.after else x
 
 
 class _Window:

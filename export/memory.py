@@ -37,7 +37,8 @@ def _engine(bundle: Path, engine: str, utterances: int, device: str) -> None:
     from export.check import Inputs
     from export.engines import make
 
-    width = len(open_run(bundle).scaling()["audio"].mean)
+    run = open_run(bundle)
+    width = len(run.scaling()[run.heard].mean)
     inputs: Inputs = {
         "audio": np.zeros((1, utterances, width), np.float32),
         "speaker": np.zeros((1, utterances), np.int64),

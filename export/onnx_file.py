@@ -15,6 +15,7 @@ from export.speech import SpeechModel
 from replicate.errors import ExportFailed
 from replicate.experiment.keys import code_version
 from replicate.experiment.stored import StoredRun
+from replicate.features.recipe import Recipe
 from replicate.model.cogmen import ModelConfig
 from replicate.rng import deterministic
 
@@ -60,20 +61,23 @@ def about_stream(run: StoredRun, speakers: tuple[str, ...]) -> dict[str, Any]:
     return about(run, speakers) | {"memory": config.memory, "state": stream.state_size(config)}
 
 
+def recipe(run: StoredRun) -> Recipe | None:
+    """How the features that the run's model hears were extracted; None where the corpus came with its features."""
+    return run.record["corpus"].get("recipes", {}).get(run.heard)
+
+
 def about(run: StoredRun, speakers: tuple[str, ...]) -> dict[str, Any]:
     """What the file says of itself: all that a user needs to feed it, and to know where it comes from."""
     record, scaling = run.record, run.scaling()
-    corpus = record["corpus"]
+    corpus, heard = record["corpus"], scaling[run.heard]
     return {
         "labels": corpus["labels"],
         "speakers": speakers,
         "streams": record["streams"],
+        "heard": run.heard,
         "widths": {name: len(scale.mean) for name, scale in scaling.items()},
-        "standardisation": {
-            name: {"mean": scale.mean.tolist(), "deviation": scale.deviation.tolist()}
-            for name, scale in scaling.items()
-            if name == "audio"
-        },
+        "standardisation": {run.heard: {"mean": heard.mean.tolist(), "deviation": heard.deviation.tolist()}},
+        "recipe": recipe(run),
         "window": [record["model"]["past"], record["model"]["future"]],
         "arm": record["arm"]["name"],
         "protocol": record["protocol"]["name"],

@@ -106,7 +106,8 @@ class Predictor:
         self.about = metadata(self.session, path)
         self.labels: list[str] = self.about["labels"]
         self.speakers: list[str] = self.about["speakers"]
-        self.width: int = self.about["widths"]["audio"]
+        self.heard = _heard(self.about)
+        self.width: int = self.about["widths"][self.heard]
         # Eight bits are scaled by the largest number of a batch: alone, a dialogue depends on nobody else.
         self._alone = int8
 
@@ -303,8 +304,13 @@ def _demand_shapes(session: onnxruntime.InferenceSession, about: dict[str, Any],
     if stream and not session.get_inputs()[2].shape == outputs[1].shape == [about["state"]]:
         raise ValueError("its state is of another size than it says")
     ends = session.get_inputs()[0].shape[-1], outputs[0].shape[-1]
-    if ends != (about["widths"]["audio"], len(about["labels"])):
+    if ends != (about["widths"][_heard(about)], len(about["labels"])):
         raise ValueError(f"it takes {ends[0]} features to {ends[1]} classes, and says otherwise")
+
+
+def _heard(about: dict[str, Any]) -> str:
+    """The stream that the model hears; older files, which do not say, hear this one."""
+    return str(about.get("heard", "audio"))
 
 
 def read_csv(path: Path) -> list[Spoken]:

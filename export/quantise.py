@@ -44,21 +44,21 @@ class Quantised:
         return f"{scores} (limit {LOSS:g})" + ("" if self.kept else ": not written")
 
 
-def write(model: Path, target: Path, corpus: Corpus) -> Quantised:
+def write(model: Path, target: Path, corpus: Corpus, stream: str) -> Quantised:
     """Quantise ``model`` to ``target``, and remove it again where it loses too much on dev."""
     quantise(model, target)
-    found = compare(model, target, corpus)
+    found = compare(model, target, corpus, stream)
     if not found.kept:
         target.unlink()
     return found
 
 
-def compare(model: Path, int8: Path, corpus: Corpus) -> Quantised:
-    """Score both forms on dev."""
+def compare(model: Path, int8: Path, corpus: Corpus, stream: str) -> Quantised:
+    """Score both forms on dev, from the stream that they hear."""
     labels = [label for dialogue in corpus.split("dev") for label in dialogue.labels]
     scores = []
     for path in (model, int8):
-        scores.append(weighted_f1(labels, on_corpus(as_function(session(path)), corpus, "dev")))
+        scores.append(weighted_f1(labels, on_corpus(as_function(session(path)), corpus, stream, "dev")))
     return Quantised(*scores)
 
 

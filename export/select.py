@@ -91,8 +91,9 @@ def read_manifest(results: Path) -> dict[str, Any]:
 def choose(results: Path, arm: str | None = None, key: str | None = None) -> Choice:
     """The arm with the best mean dev weighted F1 from audio alone, and of it the seed with the best.
 
-    ``arm`` takes that arm instead, ``key`` (or its beginning) that run. Models that hear HuBERT features stay out: an
-    exported file takes the features of the corpus's audio stream. So do those whose extractor is no transformer.
+    ``arm`` takes that arm instead, ``key`` (or its beginning) that run. Models that hear HuBERT features, which need a
+    far larger model before them, are taken where they are asked for, or where there are no others. Those whose
+    extractor is no transformer stay out.
 
     Raises:
         NothingToExport: no run of the folder can be tested on audio alone, or not the one asked for.
@@ -122,7 +123,8 @@ def choose(results: Path, arm: str | None = None, key: str | None = None) -> Cho
             f"no arm {arm!r} in {results} can be exported: that takes one with a transformer as its context extractor "
             f"that works on speech alone; there are {', '.join(ranked)}"
         )
-    return Choice(max(ranked[arm or next(iter(ranked))], key=dev_f1), results, ranked, arm is not None)
+    small = [name for name, runs in ranked.items() if runs[0].heard == "audio"]
+    return Choice(max(ranked[arm or next(iter(small or ranked))], key=dev_f1), results, ranked, arm is not None)
 
 
 def corpus_of(run: StoredRun, data: str | Path, data_dir: str | Path | None = None) -> Corpus | None:

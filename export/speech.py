@@ -1,4 +1,4 @@
-"""The model as it is deployed: audio in, probabilities out, whatever it was trained on."""
+"""The model as it is deployed: what is heard in, probabilities out, whatever it was trained on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SpeechModel(nn.Module):
     dialogue's prediction must not depend on who shares its batch.
 
     Args:
-        scaling: of every stream the model was trained on, in the order of its input; must hold ``audio``.
+        scaling: of every stream the model was trained on, in the order of its input; the first is what it hears.
         form: which execution of the graph part to run; ``export.graph`` writes a third.
     """
 
@@ -31,12 +31,10 @@ class SpeechModel(nn.Module):
         self.model = model.eval()
         self.model.rnn.attend_padding = False
         self.form = form
-        names = list(scaling)
-        widths = [len(scaling[name].mean) for name in names]
-        self.before = sum(widths[: names.index("audio")])
-        self.after = sum(widths) - self.before - widths[names.index("audio")]
-        self.register_buffer("mean", torch.from_numpy(scaling["audio"].mean))
-        self.register_buffer("deviation", torch.from_numpy(scaling["audio"].deviation))
+        heard, *unseen = scaling.values()
+        self.after = sum(len(scale.mean) for scale in unseen)
+        self.register_buffer("mean", torch.from_numpy(heard.mean))
+        self.register_buffer("deviation", torch.from_numpy(heard.deviation))
 
     def forward(self, audio: Tensor, speaker: Tensor, length: Tensor) -> Tensor:
         """Class probabilities.
@@ -48,8 +46,8 @@ class SpeechModel(nn.Module):
         batch, utterances = speaker.shape
         present = torch.arange(utterances, device=audio.device) < length[:, None]
         x = (audio - self.mean) / self.deviation * present[..., None]
-        x = torch.cat([x.new_zeros(batch, utterances, self.before), x, x.new_zeros(batch, utterances, self.after)], -1)
-        node = self.model.rnn(x, present).flatten(0, 1)
+        x = torch.cat([x, x.new_zeros(batch, utterances, self.after)], -1)
+        node = self.model.rnn(self.model.project(x), present).flatten(0, 1)
         # Every row of padding counts as a dialogue of its own, so that no real utterance hears it.
         row = torch.arange(batch * utterances, device=audio.device)
         dialogue = torch.where(present.flatten(), row // utterances, -1 - row)

@@ -15,7 +15,7 @@ from onnx import TensorProto
 
 from export.classifier import classify
 from export.encoder import attend, lean, settle
-from export.graph import OUTSIDE, folded, standardised
+from export.graph import OUTSIDE, entered, folded, standardised
 from export.speech import SpeechModel
 from export.writer import Shapes, Writer
 from replicate.model.cogmen import GraphPart, ModelConfig
@@ -43,7 +43,7 @@ def build(speech: SpeechModel) -> onnx.ModelProto:
     window = _Window(write, config, heard, pieces[len(layers) :])
     there = write.op("LessOrEqual", _ago(write, config.memory), heard)
     mask = write.at(write.op("Cast", there, to=TensorProto.INT32), 0)
-    x, kept = standardised(write, speech, "audio"), []
+    x, kept = entered(write, speech, standardised(write, speech, "audio")), []
     for layer, past in zip(lean(layers), pieces[: len(layers)], strict=True):
         if config.memory == 1:  # an utterance that hears itself alone remembers nothing
             (mixed,) = attend(write, layer, write.at(x, 0), "")

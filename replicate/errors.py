@@ -233,6 +233,12 @@ class TooLittleMemory(ReplicateError):
     exit_code = 47
 
 
+class OtherFeatures(ReplicateError):
+    """A model was trained on features of another kind, or on such that came without a way to extract them."""
+
+    exit_code = 48
+
+
 class BadShare(ReplicateError):
     """A share of the task list is not written K/N with K from 1 to N."""
 

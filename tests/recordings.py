@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +86,52 @@ def write_release(root: Path) -> Path:
             text.write_text("\n".join(lines))
             (text.parent / f"._{name}.txt").write_bytes(b"\x00\x05\x16\x07")
     return root
+
+
+# What is said does not matter, how it is said does: pitch and words a minute of espeak-ng, or a tone's pitch.
+MANNERS = {"calm": (30, 130, 140.0), "excited": (90, 240, 330.0)}
+WORDS = ("yes I see what you mean", "no that is not the point", "we could try it tomorrow", "I do not know about that")
+
+
+def speak(path: Path, manner: str, seed: int) -> float:
+    """An utterance by espeak-ng where that is installed, else a tone; returns its seconds."""
+    pitch, speed, hertz = MANNERS[manner]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if shutil.which("espeak-ng"):
+        voice = ["-p", str(pitch + seed % 7), "-s", str(speed + seed % 11), "-a", "150"]
+        subprocess.run(["espeak-ng", *voice, "-w", str(path), WORDS[seed % len(WORDS)]], check=True)
+    else:
+        write_wav(path, tone(0.6 + 0.05 * (seed % 5), hertz=hertz + 3 * (seed % 13), seed=seed))
+    return float(soundfile.info(path).duration)
+
+
+def write_conversations(root: Path, dialogues: int = 10, turns: int = 6) -> Path:
+    """Calls of an agent and a customer, one file per utterance, and a table with labels, splits and times."""
+    lines = ["dialogue,utterance,speaker,label,split,start"]
+    for i in range(dialogues):
+        split = "test" if i % 5 == 4 else "dev" if i % 5 == 3 else "train"
+        start = 0.0
+        for j in range(turns):
+            name, manner = f"call{i}_{j}", list(MANNERS)[(i + j // 2) % 2]
+            seconds = speak(root / f"call{i}" / f"{name}.wav", manner, i * turns + j)
+            lines.append(f"call{i},{name},{('agent', 'customer')[j % 2]},{manner},{split},{start:.2f}")
+            start += seconds + 0.3
+    (root / "table.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def write_call(path: Path, turns: int = 8) -> Path:
+    """One long recording, and beside it the RTTM of a diarisation tool."""
+    parts, lines, start = [], [], 0.0
+    for j in range(turns):
+        piece = path.with_name(f"piece{j}.wav")
+        speak(piece, list(MANNERS)[j // 3 % 2], 100 + j)
+        samples, rate = soundfile.read(piece, dtype="float32")
+        piece.unlink()
+        parts += [samples, np.zeros(rate // 2, np.float32)]
+        seconds = len(samples) / rate
+        lines.append(f"SPEAKER {path.stem} 1 {start:.3f} {seconds:.3f} <NA> <NA> SPEAKER_0{j % 2} <NA> <NA>")
+        start += seconds + (rate // 2) / rate
+    write_wav(path, np.concatenate(parts), rate)
+    path.with_suffix(".rttm").write_text("\n".join(lines) + "\n")
+    return path

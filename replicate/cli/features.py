@@ -9,35 +9,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from replicate.cli import console, options
-from replicate.errors import MissingExtra
 
 if TYPE_CHECKING:
     from replicate.features.extract import Extractor
-    from replicate.features.source import Source
 
 _EXTRACTION = (
     options.out_file,
-    click.option(
-        "--table",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="CSV of a folder's utterances: dialogue, utterance, speaker, maybe label and split. "
-        "Default: the one CSV in the folder.",
-    ),
-    click.option(
-        "--segments",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="Who speaks when in one long recording: CSV with start, end, speaker in seconds, or RTTM.",
-    ),
-    click.option(
-        "--allow-overlap", is_flag=True, help="Keep segments that overlap; both then hold the voices of both."
-    ),
+    options.recordings,
     click.option(
         "--classes", type=click.Choice(["4", "6"]), default="4", show_default=True, help="Classes of IEMOCAP to take."
     ),
     click.option(
         "--allow-other-counts", is_flag=True, help="Go on with a copy of IEMOCAP that is not the whole release."
     ),
-    click.option("--drop", is_flag=True, help="Leave out utterances that cannot be extracted, and name them."),
     options.force,
 )
 
@@ -68,7 +52,7 @@ def features() -> None:
 )
 def opensmile_(source: Path, feature_set: str, select: int | None, **others: Any) -> None:
     """Write openSMILE functionals of every utterance, as stream audio."""
-    _require_extra()
+    options.require_audio()
     from replicate.features import smile
 
     if feature_set not in smile.SETS:
@@ -118,22 +102,11 @@ def hubert_(
         weights = tuple(float(weight) for weight in (layer_weights or "").split(",") if weight)
     except ValueError as error:
         raise click.BadParameter("give numbers with commas between them", param_hint="--layer-weights") from error
-    _require_extra()
+    options.require_audio()
     from replicate.features.hubert import MODEL, Choice, Hubert
 
     choice = Choice(model or MODEL, layer, weights, chunk)
     _run(source, lambda: Hubert(choice, device, batch), **others)
-
-
-def _require_extra() -> None:
-    from importlib.util import find_spec
-
-    missing = [name for name in ("opensmile", "soundfile", "soxr", "transformers") if find_spec(name) is None]
-    if missing:
-        raise MissingExtra(
-            f"{', '.join(missing)} not installed: features from recordings need the extra, "
-            "pip install 'bridging-modalities[audio]'"
-        )
 
 
 def _run(
@@ -142,6 +115,7 @@ def _run(
     out: Path,
     drop: bool,
     force: bool,
+    classes: str,
     select: int | None = None,
     **reading: Any,
 ) -> None:
@@ -151,11 +125,12 @@ def _run(
     from replicate.corpus import archive
     from replicate.features import partial
     from replicate.features.extract import extract, to_corpus
+    from replicate.features.read import read
     from replicate.features.source import measured, refuse
     from replicate.report import progress
 
     options.check_new(out, force, "--out")
-    source, seconds, low = measured(_read(path, **reading))
+    source, seconds, low = measured(read(path, classes=int(classes), **reading))
     if not drop:
         refuse(source.problems)
     if low:
@@ -181,32 +156,3 @@ def _run(
     partial.place(out).unlink(missing_ok=True)
     click.echo(f"{out}: {len(corpus.dialogues)} dialogues, {len(found.vectors)} utterances, hash {corpus.hash}")
     console.suggest("data", "info", str(out))
-
-
-def _read(
-    path: Path,
-    table: Path | None,
-    segments: Path | None,
-    allow_overlap: bool,
-    classes: str,
-    allow_other_counts: bool,
-) -> Source:
-    """The source of whichever kind ``path`` is.
-
-    Raises:
-        BadSource: it is none. ReplicateError: see the readers.
-    """
-    from replicate.errors import BadSource
-    from replicate.features import folder, iemocap, recording
-
-    if path.is_dir():
-        if segments is not None:
-            raise click.UsageError("--segments is of one recording, but SOURCE is a folder")
-        if iemocap.is_release(path):
-            return iemocap.read(path, int(classes), allow_other_counts)
-        return folder.read(path, table)
-    if not path.exists():
-        raise BadSource(f"no folder and no recording {path}: check its place")
-    if segments is None:
-        raise click.UsageError("one recording needs --segments FILE: who speaks when")
-    return recording.read(path, segments, allow_overlap)

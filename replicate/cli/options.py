@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from replicate.errors import CannotWrite
+from replicate.errors import CannotWrite, MissingExtra
 
 out_file = click.option(
     "--out",
@@ -135,3 +135,41 @@ def training(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_TRAINING):
         with_cluster = option(with_cluster)
     return with_cluster
+
+
+_RECORDINGS = (
+    click.option(
+        "--table",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="CSV of a folder's utterances: dialogue, utterance, speaker, maybe label, split and start. "
+        "Default: the one CSV in the folder.",
+    ),
+    click.option(
+        "--segments",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Who speaks when in one long recording: CSV with start, end, speaker in seconds, or RTTM.",
+    ),
+    click.option(
+        "--allow-overlap", is_flag=True, help="Keep segments that overlap; both then hold the voices of both."
+    ),
+    click.option("--drop", is_flag=True, help="Leave out utterances that cannot be extracted, and name them."),
+)
+
+
+def recordings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how to read recordings, all but ``drop`` arguments of ``replicate.features.read.read``."""
+    for option in reversed(_RECORDINGS):
+        command = option(command)
+    return command
+
+
+def require_audio() -> None:
+    """Refuse where the extra that reads recordings is not installed."""
+    from importlib.util import find_spec
+
+    missing = [name for name in ("opensmile", "soundfile", "soxr", "transformers") if find_spec(name) is None]
+    if missing:
+        raise MissingExtra(
+            f"{', '.join(missing)} not installed: features from recordings need the extra, "
+            "pip install 'bridging-modalities[audio]'"
+        )

@@ -177,16 +177,17 @@ class Campaign:
         return self.tables + tuple(_beside(table) for table in self.tables if table.beside is not None)
 
     def deployable(self) -> list[str]:
-        """Keys of the runs that can be exported: transformers tested on audio alone, on the stream of every corpus.
+        """Keys of the runs that can be exported: transformers tested on audio alone.
 
-        Runs that turn a knob of the protocol, or that saw a part of the corpus, only serve their table.
+        Runs that turn a knob of the protocol, or that saw a part of the corpus, only serve their table. What hears
+        HuBERT features in the release's order expects of an utterance another one's.
         """
         plain = replace(self.protocol, name="")
         return [
             key
             for key, task in self.tasks.items()
             if "A" in task.spec.arm.contexts
-            and task.spec.arm.audio == "audio"
+            and (task.spec.arm.audio == "audio" or task.spec.protocol.hubert.order == "time")
             and task.spec.arm.context == "transformer"
             and replace(task.spec.protocol, name="") == plain
             and task.corpus == self.corpus.hash

@@ -229,7 +229,12 @@ def _record(key: str, spec: RunSpec, corpus: Corpus, device: str, result: RunRes
         "model": asdict(result.model),
         "best_epoch": result.best_epoch,
         "curve": [asdict(epoch) for epoch in result.curve],
-        "corpus": {"name": corpus.name, "hash": corpus.hash, "labels": list(corpus.labels)},
+        "corpus": {
+            "name": corpus.name,
+            "hash": corpus.hash,
+            "labels": list(corpus.labels),
+            "recipes": {name: recipe for name, recipe in corpus.recipes.items() if name in result.scaling},
+        },
         "device": device,
         "versions": {"replicate": replicate.__version__, **versions()},
         "seconds": round(result.seconds, 3),

@@ -30,6 +30,12 @@ class StoredRun:
     folder: Path
     record: dict[str, Any]
 
+    @property
+    def heard(self) -> str:
+        """The stream that its model hears."""
+        name: str = self.record["arm"]["audio"]
+        return name
+
     def log_prob(self, split: str, context: str) -> NDArray[np.float32]:
         """(N, classes), dialogue after dialogue in the corpus's order."""
         return self._predictions(f"{split}/{context}")

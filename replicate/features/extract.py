@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.errors import BadAudio, EmptyDialogue, ReplicateError
 from replicate.features import audio, partial
+from replicate.features.recipe import Recipe
 from replicate.features.source import Source, Utterance
 
 Vectors = dict[Utterance, NDArray[np.float32]]
@@ -122,11 +123,14 @@ def to_corpus(source: Source, vectors: Vectors, extractor: Extractor) -> Corpus:
     )
 
 
-def from_recipe(recipe: Mapping[str, Any], device: str = "auto") -> Extractor:
+def from_recipe(recipe: Recipe, device: str = "auto", model: str | None = None) -> Extractor:
     """The extractor that a corpus's features were made with; of its columns the corpus has ``recipe["columns"]``.
 
+    Args:
+        model: where a HuBERT model lies by now; by default where it lay then.
+
     Raises:
-        BadModel: its model is not there, or is another one by now. NotThisFormat: no recipe of ours.
+        BadModel: its model is not there, or is another one. NotThisFormat: no recipe of ours.
     """
     from replicate.errors import BadModel, NotThisFormat
 
@@ -140,10 +144,13 @@ def from_recipe(recipe: Mapping[str, Any], device: str = "auto") -> Extractor:
             raise KeyError(recipe["extractor"])
         from replicate.features.hubert import Choice, Hubert
 
-        choice = Choice(recipe["model"], recipe["layer"], tuple(recipe["weights"]), recipe["chunk_seconds"])
+        choice = Choice(model or recipe["model"], recipe["layer"], tuple(recipe["weights"]), recipe["chunk_seconds"])
         extractor = Hubert(choice, device)
         if extractor.recipe["parameters"] != recipe["parameters"]:
-            raise BadModel(f"{choice.model} is not the model that the features were made with: get that version of it")
+            raise BadModel(
+                f"{choice.model} is not the model that the features were made with, {recipe['model']}: say with "
+                "--model where that one lies"
+            )
     except (KeyError, TypeError) as error:
         raise NotThisFormat(
             f"the corpus does not say how its features were made ({error}): extract them again"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from replicate.corpus.types import SPLITS, Split
@@ -14,10 +16,11 @@ NO_LABELS = "no labels were given: for prediction, not for training"
 
 
 def read(folder: Path, table: Path | None = None) -> Source:
-    """The utterances of a CSV with columns dialogue, utterance, speaker, maybe label and split, in its order.
+    """The utterances of a CSV with columns dialogue, utterance, speaker, maybe label, split and start, in its order.
 
-    ``utterance`` is the name of a .wav or .flac below the folder, without its suffix. Without ``table``, the folder
-    must hold one CSV. Lines without a recording, and recordings without a line, become problems.
+    ``utterance`` is the name of a .wav or .flac below the folder, without its suffix, ``start`` the second of the
+    dialogue at which it begins. Without ``table``, the folder must hold one CSV. Lines without a recording, and
+    recordings without a line, become problems.
 
     Raises:
         BadSource: no table, or one that cannot be.
@@ -27,7 +30,7 @@ def read(folder: Path, table: Path | None = None) -> Source:
     listed: set[str] = set()
     splits: dict[str, Split] = {}  # in the order in which the dialogues begin
     found: list[Utterance] = []
-    for where, row in rows(table, ("dialogue", "utterance", "speaker"), ("label", "split")):
+    for where, row in rows(table, ("dialogue", "utterance", "speaker"), ("label", "split", "start")):
         dialogue, name = row["dialogue"], row["utterance"]
         if name in listed:
             raise BadSource(f"{where}: utterance {name} is listed twice: take one of the lines out")
@@ -37,20 +40,39 @@ def read(folder: Path, table: Path | None = None) -> Source:
             raise BadSource(
                 f"{where}: split {row['split']!r} of dialogue {dialogue}: a dialogue is in one of {', '.join(SPLITS)}"
             )
+        at = _seconds(row["start"], where)
         if name in recordings:
-            found.append(Utterance(dialogue, name, row["speaker"], recordings[name], row["label"], split))
+            found.append(Utterance(dialogue, name, row["speaker"], recordings[name], row["label"], split, at=at))
         else:
             problems.append(BadSource(f"{where}: no recording {name}.wav or {name}.flac below {folder}: add it"))
     for name, path in recordings.items():
         if name not in listed:
             problems.append(BadSource(f"{path} has no line in {table}: add one, or move the recording away"))
-    order = list(splits)
-    utterances = tuple(sorted(found, key=lambda utterance: order.index(utterance.dialogue)))
+    utterances = _ordered(found, list(splits))
     labels = class_names(utterances)
     notes = [NO_LABELS] if labels == (UNLABELLED,) else []
     if set(splits.values()) == {"test"}:
         notes.append(NO_SPLIT)
     return Source(folder.resolve().name, utterances, labels, tuple(notes), tuple(problems))
+
+
+def _ordered(found: Sequence[Utterance], dialogues: Sequence[str]) -> tuple[Utterance, ...]:
+    """Dialogue after dialogue, in order of time where times are known, and otherwise as they were listed."""
+    timed = {dialogue: [one.at is not None for one in found if one.dialogue == dialogue] for dialogue in dialogues}
+    mixed = next((dialogue for dialogue, known in timed.items() if any(known) and not all(known)), None)
+    if mixed is not None:
+        raise BadSource(f"only some utterances of dialogue {mixed} have a start: give all of them one, or none")
+    return tuple(sorted(found, key=lambda one: (dialogues.index(one.dialogue), one.at or 0.0)))
+
+
+def _seconds(text: str, where: str) -> float | None:
+    try:
+        found = float(text) if text else None
+    except ValueError:
+        found = math.nan
+    if found is not None and not 0 <= found < math.inf:
+        raise BadSource(f"{where}: start {text!r} is no time in a dialogue: give seconds, such as 12.5, or nothing")
+    return found
 
 
 def _table(folder: Path) -> Path:

@@ -75,7 +75,7 @@ def read(root: Path, classes: int = 4, allow_other_counts: bool = False) -> Sour
             wav = session / "sentences" / "wav" / name / f"{turn.name}.wav"
             label = LABELS[CODES.index(turn.code)]
             if wav.is_file():
-                utterances.append(Utterance(name, turn.name, turn.speaker, wav, label, split))
+                utterances.append(Utterance(name, turn.name, turn.speaker, wav, label, split, at=turn.start))
             else:
                 problems.append(BadAudio(f"utterance {turn.name} has no recording {wav}: unpack the release again"))
     notes = ("dialogues of the IEMOCAP release in the order of their names, which decides the dev split", *differences)

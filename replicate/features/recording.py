@@ -56,7 +56,9 @@ def read(path: Path, segments: Path, allow_overlap: bool = False) -> Source:
             last = segment if last is None or segment.stop > last.stop else last
     digits = len(str(len(listed)))
     utterances = tuple(
-        Utterance(path.stem, f"{path.stem}_{i:0{digits}d}", one.speaker, path, start=one.start, stop=one.stop)
+        Utterance(
+            path.stem, f"{path.stem}_{i:0{digits}d}", one.speaker, path, start=one.start, stop=one.stop, at=one.start
+        )
         for i, one in enumerate(kept, 1)
     )
     return Source(path.stem, utterances, (UNLABELLED,), (NO_LABELS, NO_SPLIT), tuple(problems))

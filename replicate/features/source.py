@@ -19,7 +19,9 @@ UNLABELLED = "unlabelled"
 class Utterance:
     """One utterance: ``start`` to ``stop`` seconds of a recording, or all of it.
 
-    ``label`` is a class name; empty where the source has none.
+    Attributes:
+        label: a class name; empty where the source has none.
+        at: seconds into the dialogue at which it begins; None where the source does not say.
     """
 
     dialogue: str
@@ -30,6 +32,7 @@ class Utterance:
     split: Split = "test"
     start: float = 0.0
     stop: float | None = None
+    at: float | None = None
 
 
 @dataclass(frozen=True)

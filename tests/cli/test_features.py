@@ -164,8 +164,6 @@ def test_mistakes_are_one_line_with_a_code(
 
 
 USAGE = [
-    (["opensmile", "folder/d1/u1.wav", "--out", "o.npz"], "needs --segments"),
-    (["opensmile", "folder", "--segments", "x.csv", "--out", "o.npz"], "SOURCE is a folder"),
     (["opensmile", "folder", "--set", "IS08", "--out", "o.npz"], "choose one of eGeMAPSv02"),
     (["opensmile", "folder", "--out", "o.pkl"], "must end in .npz"),
     (["hubert", "folder", "--layer-weights", "1,2", "--out", "o.npz"], "is of --layer weighted"),

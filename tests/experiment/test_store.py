@@ -34,7 +34,7 @@ def test_what_is_put_is_what_is_got(store, stored, corpus, result):
     record = run.record
     assert (record["best_epoch"], record["seed"], record["device"]) == (result.best_epoch, 24, "cpu")
     assert record["curve"] == [asdict(epoch) for epoch in result.curve]
-    assert record["corpus"] == {"name": "small", "hash": corpus.hash, "labels": ["no", "yes"]}
+    assert record["corpus"] == {"name": "small", "hash": corpus.hash, "labels": ["no", "yes"], "recipes": {}}
     assert record["streams"] == ["audio"] and record["versions"]["torch"] == torch.__version__
 
 

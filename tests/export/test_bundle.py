@@ -160,13 +160,13 @@ def test_a_file_from_elsewhere_fails_its_checks_and_is_no_crash(replicate, copie
 
 
 def test_a_quantised_model_that_loses_too_much_is_not_written(smoke_bundle, corpus, tmp_path, monkeypatch):
-    kept = quantise.write(smoke_bundle.folder / "model.onnx", tmp_path / "int8.onnx", corpus)
+    kept = quantise.write(smoke_bundle.folder / "model.onnx", tmp_path / "int8.onnx", corpus, "audio")
     assert (
         kept.kept
         and (tmp_path / "int8.onnx").stat().st_size < 0.5 * (smoke_bundle.folder / "model.onnx").stat().st_size
     )
     monkeypatch.setattr(quantise, "LOSS", -1.0)
-    lost = quantise.write(smoke_bundle.folder / "model.onnx", tmp_path / "int8.onnx", corpus)
+    lost = quantise.write(smoke_bundle.folder / "model.onnx", tmp_path / "int8.onnx", corpus, "audio")
     assert not lost.kept and "not written" in lost.said and not (tmp_path / "int8.onnx").exists()
 
 
@@ -180,7 +180,7 @@ def test_quantised_weights_leave_room_for_sums_on_every_processor(smoke_bundle):
 
 def test_the_quantised_model_computes_nearly_the_same(smoke_bundle, corpus):
     both = [session(smoke_bundle.folder / name) for name in ("model.onnx", "model.int8.onnx")]
-    ours = [check.on_corpus(check.as_function(runner), corpus, "test") for runner in both]
+    ours = [check.on_corpus(check.as_function(runner), corpus, "audio", "test") for runner in both]
     assert 0 < np.abs(ours[0] - ours[1]).max() < 0.05
 
 

@@ -235,7 +235,7 @@ def test_pickles_of_the_cogmen_release_are_read(replicate, smoke_bundle, tmp_pat
     streams = [{id_: [np.ones(width, "f4")] * 2 for id_ in ids} for width in (100, 100, 512)]
     content = [*per, *streams, {id_: ["a", "b"] for id_ in ids}, ids[:-1], ids[-1:]]
     (tmp_path / "x.pkl").write_bytes(pickle.dumps(content, 2))
-    found = read(tmp_path / "x.pkl")
+    found = read(tmp_path / "x.pkl", Predictor(smoke_bundle.folder))
     assert [d.id for d in found] == ids and all(d.features.shape == (2, 100) for d in found)
     assert found[0].speakers == ["M", "F"]
     status, _, stderr = replicate("predict", smoke_bundle.folder, tmp_path / "x.pkl")

@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+from export import select
 from export.select import choose, corpus_of, newest_results
 from replicate import errors
 from replicate.corpus.synthetic import generate
@@ -11,9 +12,9 @@ from replicate.corpus.synthetic import generate
 class FakeRun:
     """A run whose dev predictions get the given number of eight utterances right, and of test the opposite."""
 
-    def __init__(self, key, arm, seed, right, contexts=("A",)):
+    def __init__(self, key, arm, seed, right, contexts=("A",), heard="audio"):
         self.record = {"arm": {"name": arm, "contexts": list(contexts)}, "seed": seed, "key": key}
-        self.right = right
+        self.right, self.heard = right, heard
 
     def labels(self, split):
         return [0, 1] * 4
@@ -51,6 +52,16 @@ def test_the_best_mean_on_dev_wins_then_its_best_seed(results):
     choice = choose(results)
     assert list(choice.mean_dev_f1) == ["better", "even", "mixed"]
     assert choice.run.record["seed"] == 25
+
+
+def test_hubert_is_taken_where_it_is_asked_for_or_alone(results, monkeypatch):
+    store = select.Store(results)
+    store.get("a1").heard = store.get("a2").heard = store.get("b1").heard = store.get("b2").heard = "hubert"
+    assert choose(results).run.record["arm"]["name"] == "better"
+    assert choose(results, "even").run.heard == "hubert"
+    store.get("c1").heard = store.get("c2").heard = "hubert"
+    store.get("c2").right = 8
+    assert choose(results).run.record["arm"]["name"] == "better"
 
 
 def test_results_without_a_model_for_speech_alone_are_named(results):

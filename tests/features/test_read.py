@@ -1,0 +1,27 @@
+from pathlib import Path
+
+import pytest
+
+from replicate.errors import BadSource
+from replicate.features.read import read
+
+
+def test_every_kind_of_source_is_told_from_the_others(folder: Path, release: Path, tmp_path: Path) -> None:
+    segments = tmp_path / "s.csv"
+    segments.write_text("start,end,speaker\n0,0.1,F\n")
+    assert len(read(folder).utterances) == 5
+    assert read(release, classes=6, allow_other_counts=True).name == "iemocap6"
+    assert [one.at for one in read(folder / "d1" / "u1.wav", segments=segments).utterances] == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("path", "segments", "words"),
+    [
+        ("folder", "s.csv", "is a folder"),
+        ("folder/d1/u1.wav", None, "who speaks when"),
+        ("nothing", None, "no folder and no recording"),
+    ],
+)
+def test_what_is_none_is_named(path: str, segments: str | None, words: str, folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadSource, match=words):
+        read(tmp_path / path, segments=tmp_path / segments if segments else None)
