@@ -302,3 +302,11 @@ def test_ray_that_is_not_installed_is_named(replicate, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     done = replicate("run", "table2", "--profile", "smoke", "--out", str(tmp_path), "--engine", "ray")
     assert done.status == errors.MissingEngine.exit_code and "[ray]" in done.stderr
+
+
+def test_all_that_make_tables_trains_runs_to_its_end(replicate, tmp_path):
+    command = ("run", "all", "--profile", "smoke", "--seeds", "24,", "--jobs", "1", "--out", tmp_path / "out")
+    status, stdout, _ = replicate(*command)
+    assert status == 0
+    for title in (*(f"table{i} on" for i in range(1, 6)), "protocol on", "The paper's claims on"):
+        assert title in stdout
