@@ -53,7 +53,7 @@ def run_key(spec: RunSpec, corpus: Corpus, device: str) -> str:
     if not any(isinstance(arm.method, Triplet) for arm in lineage):
         del protocol["triplet"]
     # An arm of theirs that only sees has its labels in their order.
-    if not any(arm.audio == "hubert" for arm in lineage):
+    if not any(arm.hears_hubert for arm in lineage):
         del protocol["hubert"]
     decides = asdict(spec) | {"arm": _decisive(spec.arm), "protocol": protocol}
     decides |= {"corpus": corpus.hash, "device": device, **versions()}
