@@ -72,7 +72,7 @@ class SplitOverlap(ReplicateError):
 
 
 class MissingStream(ReplicateError):
-    """The corpus lacks a feature stream, or a split, that the arm needs."""
+    """The corpus lacks a feature stream, a split, or classes, without which the arm cannot be trained."""
 
     exit_code = 19
 

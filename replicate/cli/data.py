@@ -123,23 +123,27 @@ def convert(source: str, out: Path, data_dir: Path | None, force: bool) -> None:
 @click.argument("base", metavar="BASE")
 @click.argument("extra", metavar="EXTRA")
 @click.option("--stream", required=True, help="Feature stream of EXTRA to attach, such as hubert.")
+@click.option("--as", "name", metavar="NAME", help="What it is called in the new corpus. Default: as in EXTRA.")
 @options.out_file
 @DATA_DIR
 @click.option("--drop", is_flag=True, help="Leave out utterances that only one of the two has, and name them.")
 @options.force
-def merge(base: str, extra: str, stream: str, out: Path, data_dir: Path | None, drop: bool, force: bool) -> None:
+def merge(
+    base: str, extra: str, stream: str, name: str | None, out: Path, data_dir: Path | None, drop: bool, force: bool
+) -> None:
     """Attach a feature stream of corpus EXTRA to corpus BASE, matched by the names of the utterances.
 
-    Order, splits, speakers and labels stay those of BASE. --data-dir is where the files of BASE are.
+    Order, splits, speakers and labels stay those of BASE, which --out may replace with --force. --data-dir is where
+    the files of BASE are.
     """
     from replicate.corpus import archive, load
     from replicate.corpus.merge import attach
 
     options.check_new(out, force, "--out")
-    merged = attach(load(base, data_dir), load(extra), stream, drop)
+    merged = attach(load(base, data_dir), load(extra), stream, drop, name)
     for what, names in (("without the stream, dropped", merged.without_stream), ("not in BASE", merged.unused)):
-        for name in names:
-            click.echo(f"{what}: {name}", err=True)
+        for utterance in names:
+            click.echo(f"{what}: {utterance}", err=True)
     archive.write(merged.corpus, out)
     _print(f"{out}: {len(merged.corpus.dialogues)} dialogues, hash {merged.corpus.hash}")
     console.suggest("data", "info", str(out))

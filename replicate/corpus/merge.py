@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.errors import NoMatch
 
@@ -23,22 +26,27 @@ class Merged(NamedTuple):
     unused: tuple[str, ...]
 
 
-def attach(base: Corpus, extra: Corpus, stream: str, drop: bool = False) -> Merged:
+def attach(base: Corpus, extra: Corpus, stream: str, drop: bool = False, name: str | None = None) -> Merged:
     """``base`` with the stream of ``extra``; order, splits, speakers and labels are those of ``base``.
 
     Args:
+        name: what the stream is called in the result, if not as in ``extra``.
         drop: leave out utterances that only one of the two has, in place of refusing.
 
     Raises:
         NoMatch: a corpus has no names of utterances, the stream is there already or missing, the two hold other
-            utterances, or disagree on who speaks or which class it is.
+            utterances, or disagree on who speaks or which class it is. BadName: ``name`` cannot be one.
     """
     if stream not in extra.widths:
         raise NoMatch(
             f"corpus {extra.name} has no stream {stream!r}, only {', '.join(extra.widths)}: choose with --stream"
         )
-    if stream in base.widths:
-        raise NoMatch(f"corpus {base.name} has a stream {stream!r} already: merge into one without it")
+    name = stream if name is None else name
+    if name in base.widths:
+        raise NoMatch(
+            f"corpus {base.name} has a stream {name!r} already: attach this one under another name with --as, or merge "
+            "into a corpus without it"
+        )
     for corpus in (base, extra):
         _require_names(corpus)
     others = {dialogue.id: dialogue for dialogue in extra.dialogues}
@@ -52,32 +60,32 @@ def attach(base: Corpus, extra: Corpus, stream: str, drop: bool = False) -> Merg
         )
     dialogues = []
     for dialogue in base.dialogues:
-        keys = [(dialogue.id, name) for name in dialogue.utterances]
+        keys = [(dialogue.id, utterance) for utterance in dialogue.utterances]
         rows = [(i, theirs[key]) for i, key in enumerate(keys) if key in theirs]
         if rows:
             _agree(base, extra, dialogue, others[dialogue.id], rows)
-            dialogues.append(_joined(dialogue, others[dialogue.id], stream, rows))
+            attached = others[dialogue.id].features[stream][[j for _, j in rows]]
+            dialogues.append(_joined(dialogue, [i for i, _ in rows], {name: attached}))
     if not dialogues:
         raise NoMatch(f"corpora {base.name} and {extra.name} have no utterance in common: compare their names")
     notes = base.notes
     if lost:
-        notes += (f"{len(lost)} utterances dropped that have no {stream} features{first(lost)}",)
-    recipes = base.recipes | ({stream: extra.recipes[stream]} if stream in extra.recipes else {})
+        notes += (f"{len(lost)} utterances dropped that have no {name} features{first(lost)}",)
+    recipes = base.recipes | ({name: extra.recipes[stream]} if stream in extra.recipes else {})
     # Only the whole release counts as published.
     published = base.published and not lost
     made = replace(base, dialogues=tuple(dialogues), notes=notes, recipes=recipes, published=published)
     return Merged(made, lost, unused)
 
 
-def _joined(one: Dialogue, other: Dialogue, stream: str, rows: Sequence[tuple[int, int]]) -> Dialogue:
-    """The utterances ``i`` of ``one``, with the stream of the utterances ``j`` of ``other``, for (i, j) in ``rows``."""
-    here, there = [i for i, _ in rows], [j for _, j in rows]
+def _joined(one: Dialogue, chosen: Sequence[int], attached: dict[str, NDArray[np.float32]]) -> Dialogue:
+    """The chosen utterances of ``one``, and what is attached to them."""
     return replace(
         one,
-        speakers=one.speakers[here],
-        labels=one.labels[here],
-        features={name: array[here] for name, array in one.features.items()} | {stream: other.features[stream][there]},
-        utterances=tuple(one.utterances[i] for i in here),
+        speakers=one.speakers[chosen],
+        labels=one.labels[chosen],
+        features={name: array[chosen] for name, array in one.features.items()} | attached,
+        utterances=tuple(one.utterances[i] for i in chosen),
     )
 
 

@@ -9,7 +9,7 @@ from replicate.errors import BadTable
 from replicate.experiment import tomlfile
 from replicate.experiment.tomlfile import build, choices, known, merged, section
 from replicate.training.methods import LEAST, METHODS, Dmd, DmdOnline, Method, MtPkdot, Triplet
-from replicate.training.settings import CONTEXTS, Arm, Protocol
+from replicate.training.settings import AUDIO, CONTEXTS, Arm, Protocol
 
 
 def arms() -> dict[str, Arm]:
@@ -158,7 +158,7 @@ def _checked(arm: Arm, where: str) -> Arm:
         raise BadTable(f"{where}: select = {arm.select!r} is none of its contexts")
     if min(arm.context_layers, arm.gnn_heads) < 1 or min(arm.window) < 0 or not 0 <= arm.dropout < 1:
         raise BadTable(f"{where}: layers and heads from 1, window from 0, dropout from 0 to below 1")
-    known(arm.audio, ("audio", "hubert"), where, "audio stream")
+    known(arm.audio, AUDIO, where, "audio stream")
     if arm.causal and arm.window[0] != 0:
         raise BadTable(
             f"{where}: causal = true with window = {list(arm.window)} would hear {arm.window[0]} utterances ahead: the "

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from replicate.corpus import CATALOGUE, load
 from replicate.corpus.types import Corpus
-from replicate.errors import BadShare, MissingStream
+from replicate.errors import BadShare
 from replicate.experiment import cluster as ray_cluster
-from replicate.experiment import definitions, results, schedule
+from replicate.experiment import definitions, results, schedule, streams
 from replicate.experiment.cluster import Cluster
 from replicate.experiment.definitions import Profile, Row, Table
 from replicate.experiment.keys import run_key
@@ -39,6 +39,7 @@ class Campaign:
         precision, stacked: how runs are trained, see ``RunSpec``; stacked is for all seeds of an arm as one program.
         cluster: where they are trained, if not in processes of this machine.
         shared: address of fsspec where runs lie, too, for other machines.
+        left_out: tables that were asked for, too, but of which no row can be trained.
     """
 
     tables: tuple[Table, ...]
@@ -55,6 +56,7 @@ class Campaign:
     stacked: bool = False
     cluster: Cluster | None = None
     shared: str | None = None
+    left_out: tuple[Table, ...] = ()
 
     @classmethod
     def prepare(
@@ -90,11 +92,14 @@ class Campaign:
         folder = None if data_dir is None else str(data_dir.resolve())
         source = (name if name in CATALOGUE else str(Path(name).resolve()), folder)
         corpus = load(name, data_dir)
+        require(corpus, ())  # first what all tables need
+        found, left_out = streams.parted(found, corpus)
         # On CPUs a stack gains little at best, and loses with many seeds: see docs/results/training.
         stacked = place == "cuda" if stacked is None else stacked
-        how = (precision, stacked, cluster, shared)
+        how = (precision, stacked, cluster, shared, left_out)
         campaign = cls(found, corpus, budget, reading, chosen, place, jobs, out, source, keep_dropped, *how)
-        campaign._check()
+        for reduced in campaign._by_hash().values():
+            require(reduced, ())
         return campaign
 
     def command(self) -> str:
@@ -167,8 +172,9 @@ class Campaign:
         for seed in self.seeds:
             for table in self._all_tables:
                 corpus = self.corpus_of(table)
+                lacking = streams.lacking(table.rows, corpus)
                 for row in table.rows:
-                    if results.missing_stream(row, corpus) is None:
+                    if row.name not in lacking:
                         yield self.spec(table, row, seed), corpus
 
     @cached_property
@@ -187,7 +193,7 @@ class Campaign:
             key
             for key, task in self.tasks.items()
             if "A" in task.spec.arm.contexts
-            and (task.spec.arm.audio == "audio" or task.spec.protocol.hubert.order == "time")
+            and (not task.spec.arm.hears_hubert or task.spec.protocol.hubert.order == "time")
             and task.spec.arm.context == "transformer"
             and replace(task.spec.protocol, name="") == plain
             and task.corpus == self.corpus.hash
@@ -223,13 +229,7 @@ class Campaign:
 
     def remarks(self) -> list[str]:
         """What a reader should know beforehand: rows that cannot be trained, runs that another version left."""
-        lines = []
-        for table in self.tables:
-            lacking = {row.name: results.missing_stream(row, self.corpus) for row in table.rows}
-            streams = {stream for stream in lacking.values() if stream}
-            if streams:
-                rows = sum(stream is not None for stream in lacking.values())
-                lines.append(f"{table.name}: {rows} of {len(lacking)} rows need the {', '.join(streams)} stream")
+        lines = streams.remarks(self.tables, self.left_out, self.corpus)
         others = self.store.of_other_versions()
         if others:
             lines.append(
@@ -304,15 +304,15 @@ class Campaign:
             beside,
             needs,
             results.compared(table, rows),
-            self._costs(table) if table.cost else {},
+            self._costs(table, needs) if table.cost else {},
         )
 
-    def _costs(self, table: Table) -> dict[str, Cost]:
-        """What the rows of a table took to train, but for those that lack a stream."""
+    def _costs(self, table: Table, needs: Collection[str]) -> dict[str, Cost]:
+        """What the rows of a table took to train, but for those that need something."""
         corpus = self.corpus_of(table)
         found = {}
         for row in table.rows:
-            if results.missing_stream(row, corpus) is None:
+            if row.name not in needs:
                 reading = table.reading(row, self.protocol)
                 lineage = dict.fromkeys(row.arm.lineage[1:])
                 teachers = [[self._stored(self.run_of(arm, reading, s), corpus) for s in self.seeds] for arm in lineage]
@@ -321,23 +321,6 @@ class Campaign:
 
     def _fetch(self, table: Table) -> Callable[[Row], list[StoredRun]]:
         return lambda row: self.runs(table, row)
-
-    def trainable(self) -> bool:
-        """Whether the corpus has the streams of at least one row of every table."""
-        return all(
-            any(results.missing_stream(row, self.corpus_of(table)) is None for row in table.rows)
-            for table in self.tables
-        )
-
-    def _check(self) -> None:
-        if not self.trainable():
-            raise MissingStream(
-                f"corpus {self.corpus.name} has only the streams {', '.join(self.corpus.widths)}, with which no row of "
-                f"{' or '.join(table.name for table in self.tables)} can be trained"
-            )
-        corpora = self._by_hash()
-        for task in self.tasks.values():
-            require(corpora[task.corpus], (*task.spec.arm.streams, *task.spec.arm.beside))
 
 
 def _beside(table: Table) -> Table:

@@ -10,10 +10,8 @@ from replicate.corpus.types import Corpus
 from replicate.experiment.definitions import Row, Table
 from replicate.experiment.statistics import Summary, holm, paired, permutation_p, summarise, verdict
 from replicate.experiment.stored import StoredRun
+from replicate.experiment.streams import lacking
 from replicate.training.metrics import f1_by_class, weighted_f1
-
-# Streams that no public release has; a row that needs one is shown as missing, and the rest of the table stands.
-OPTIONAL_STREAMS = ("hubert",)
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class TableResult:
 
     Attributes:
         beside: cells of another table's rows of the same name.
-        needs: rows that could not be trained, and the stream that they need.
+        needs: rows that could not be trained, and the streams that the corpus lacks for them.
         costs: by row name, where the table shows them.
     """
 
@@ -80,7 +78,7 @@ class TableResult:
     seeds: tuple[int, ...]
     rows: Mapping[str, Mapping[str, Cell]]
     beside: Mapping[str, Mapping[str, Cell]]
-    needs: Mapping[str, str]
+    needs: Mapping[str, tuple[str, ...]]
     comparisons: tuple[Comparison, ...]
     costs: Mapping[str, Cost] = field(default_factory=dict)
 
@@ -90,25 +88,15 @@ class TableResult:
         return self.rows[row].get(context)
 
 
-def missing_stream(row: Row, corpus: Corpus) -> str | None:
-    """The optional stream that a row needs and the corpus lacks."""
-    return next((name for name in row.arm.streams if name in OPTIONAL_STREAMS and name not in corpus.widths), None)
-
-
 def cells(
     rows: Sequence[Row], corpus: Corpus, fetch: Callable[[Row], list[StoredRun]]
-) -> tuple[dict[str, dict[str, Cell]], dict[str, str]]:
+) -> tuple[dict[str, dict[str, Cell]], dict[str, tuple[str, ...]]]:
     """Cells of all rows by name and context, and what rows that cannot be trained need."""
     found: dict[str, dict[str, Cell]] = {}
-    needs: dict[str, str] = {}
+    needs = lacking(rows, corpus)
     for row in rows:
-        stream = missing_stream(row, corpus)
-        if stream is not None:
-            needs[row.name] = stream
-            found[row.name] = {}
-            continue
-        runs = fetch(row)
-        found[row.name] = {context: _cell(runs, row, context, corpus.published) for context in row.contexts}
+        runs = [] if row.name in needs else fetch(row)
+        found[row.name] = {context: _cell(runs, row, context, corpus.published) for context in row.contexts if runs}
     return found, needs
 
 

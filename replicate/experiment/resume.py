@@ -10,6 +10,7 @@ from replicate.errors import ReplicateError, UnknownCorpus
 from replicate.experiment import definitions
 from replicate.experiment.campaign import Campaign
 from replicate.experiment.manifest import MANIFEST, peek, read, unreadable
+from replicate.experiment.streams import trainable
 
 
 def from_manifest(folder: Path) -> Campaign:
@@ -66,8 +67,8 @@ def with_finished(campaign: Campaign) -> Campaign:
 
 def _whole(campaign: Campaign, name: str) -> bool:
     """Whether every run of a table is in the store as it was written."""
-    single = replace(campaign, tables=(definitions.table(name),))
+    table = definitions.table(name)
     try:
-        return single.trainable() and not single.missing()
+        return trainable(table, campaign.corpus) and not replace(campaign, tables=(table,)).missing()
     except ReplicateError:
         return False

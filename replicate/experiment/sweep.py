@@ -68,8 +68,7 @@ class Sweep:
                 its teacher hears or sees.
         """
         arm = arm_with_grid(name)
-        for each in arm.lineage:
-            require(campaign.corpus, (*each.streams, *each.beside))
+        require(campaign.corpus, arm.needs)
         return cls(campaign, arm, *trials(arm, campaign.protocol, count))
 
     @cached_property

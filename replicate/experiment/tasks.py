@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from replicate.corpus.types import Corpus
 from replicate.experiment.keys import run_key
+from replicate.model.cogmen import ModelConfig
 from replicate.training.settings import RunSpec
 
 
@@ -86,7 +87,9 @@ def share(tasks: Sequence[Task], corpora: Mapping[str, Corpus], part: int, parts
 
 def cost(task: Task, corpus: Corpus) -> float:
     """Roughly how much work a task is: epochs times the encoder's layers by their width, and the graph part."""
-    arm = task.spec.arm
-    # The model takes HuBERT features to its own width first.
-    width = sum(100 if name == "hubert" else corpus.widths.get(name, 0) for name in (*arm.streams, *arm.beside))
-    return task.spec.budget.epochs * (150 + arm.context_layers * (50 + width))
+    arm, spec = task.spec.arm, task.spec
+    width = sum(
+        ModelConfig.hidden if name == spec.projected else corpus.widths.get(name, 0)
+        for name in (*arm.streams, *arm.beside)
+    )
+    return spec.budget.epochs * (150 + arm.context_layers * (50 + width))

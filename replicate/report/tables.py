@@ -125,7 +125,7 @@ def as_json(result: TableResult) -> str:
             {
                 "row": row.name,
                 "cells": _cells(text.shown(result, row)),
-                **({"needs": result.needs[row.name]} if row.name in result.needs else {}),
+                **({"needs": list(result.needs[row.name])} if row.name in result.needs else {}),
                 **({"beside": _cells(result.beside[row.name])} if row.name in result.beside else {}),
             }
             for row in result.table.rows

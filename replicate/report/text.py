@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from replicate.experiment import streams
 from replicate.experiment.definitions import Row
 from replicate.experiment.results import Cell, TableResult
 from replicate.experiment.statistics import Summary, smallest_p
+from replicate.training.settings import HUBERT
 
 # The corpus of all tables of the paper.
 PUBLISHED_ON = "IEMOCAP-4"
@@ -42,9 +46,30 @@ def count(seeds: int) -> str:
     return f"{seeds} seed{'s' if seeds > 1 else ''}"
 
 
-def needs(stream: str) -> str:
+def needs(lacking: Sequence[str]) -> str:
     """What stands in the row of an arm that could not be trained."""
-    return f"needs the {stream} stream"
+    return f"needs {streams.words(lacking)}"
+
+
+# How recordings give a stream, by the options of `replicate features` and `replicate data merge`.
+_FROM_RECORDINGS = {
+    "audio": ("opensmile", "audio"),
+    "hubert": ("hubert --layer last", "hubert"),
+    "hubert-second-to-last": ("hubert --layer second-to-last", "hubert --as hubert-second-to-last"),
+}
+
+
+def remedy(stream: str) -> str:
+    """How a corpus gets a stream that it lacks."""
+    if stream not in _FROM_RECORDINGS:
+        return f"Rows that need the {stream} stream: the corpus has no video features."
+    extract, attach = _FROM_RECORDINGS[stream]
+    absent = "no public release has it; " if stream in HUBERT else ""
+    return (
+        f"Rows that need the {stream} stream: {absent}extract it from recordings (`replicate features {extract} "
+        f"RECORDINGS --out extra.npz`), attach it (`replicate data merge CORPUS extra.npz --stream {attach} --out "
+        "both.npz`), and run on that file."
+    )
 
 
 def heading(result: TableResult) -> str:
@@ -67,11 +92,7 @@ def conditions(result: TableResult) -> list[str]:
         lines.append("This table is not in the paper.")
     if any(cell.published is not None for cell in cells) and not any(cell.verdict for cell in cells):
         lines.append("No verdict: this is not the corpus of the published numbers, they are for orientation only.")
-    for stream in dict.fromkeys(result.needs.values()):
-        lines.append(
-            f"Rows that need the {stream} stream: no public release has it. Write the corpus with `replicate data "
-            f"convert`, add an array `stream/{stream}` with one line per utterance, and run on that file."
-        )
+    lines += map(remedy, dict.fromkeys(stream for lacking in result.needs.values() for stream in lacking))
     return lines + [note[0].upper() + note[1:] + "." for note in (*result.table.notes, *result.notes)]
 
 

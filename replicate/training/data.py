@@ -119,7 +119,7 @@ def scales(corpus: Corpus, streams: tuple[str, ...]) -> dict[str, Scale]:
 
 
 def require(corpus: Corpus, streams: tuple[str, ...]) -> None:
-    """Refuse a corpus that lacks one of the streams or one of the splits.
+    """Refuse a corpus that lacks one of the streams or one of the splits, or has no classes to tell apart.
 
     Raises:
         MissingStream: naming what is not there. EmptyDialogue: one utterance is no training split.
@@ -130,6 +130,11 @@ def require(corpus: Corpus, streams: tuple[str, ...]) -> None:
                 f"corpus {corpus.name} has no stream {name!r}, only {', '.join(corpus.widths)}: "
                 "choose a table that does without it, or add the stream to the corpus file"
             )
+    if len(corpus.labels) < 2:
+        raise MissingStream(
+            f"corpus {corpus.name} has the one class {corpus.labels[0]!r}: training needs labels of two at least "
+            "(`replicate predict` needs none)"
+        )
     for split in SPLITS:
         if not corpus.split(split):
             raise MissingStream(

@@ -16,12 +16,13 @@ def arranged(corpus: Corpus, arm: Arm, protocol: Protocol) -> Corpus:
     That order lists all utterances of the last speaker of a dialogue (F) first. Speakers and video keep the order of
     time, so that relations and AV rows are misaligned, as in the released code.
     """
-    if arm.audio != "hubert" or protocol.hubert.order == "time":
+    if not arm.hears_hubert or protocol.hubert.order == "time":
         return corpus
-    return replace(corpus, dialogues=tuple(_released(dialogue, len(corpus.speakers)) for dialogue in corpus.dialogues))
+    speakers = len(corpus.speakers)
+    return replace(corpus, dialogues=tuple(_released(dialogue, arm.audio, speakers) for dialogue in corpus.dialogues))
 
 
-def _released(dialogue: Dialogue, speakers: int) -> Dialogue:
+def _released(dialogue: Dialogue, stream: str, speakers: int) -> Dialogue:
     order = np.concatenate([np.flatnonzero(dialogue.speakers == who) for who in reversed(range(speakers))])
-    features = dialogue.features | {"hubert": dialogue.features["hubert"][order]}
+    features = dialogue.features | {stream: dialogue.features[stream][order]}
     return replace(dialogue, labels=dialogue.labels[order], features=features)

@@ -25,6 +25,7 @@ from replicate.training.hubert import arranged
 from replicate.training.learner import Epoch, Learner
 from replicate.training.masking import keep_seen
 from replicate.training.methods import Dmd
+from replicate.training.projection import fix
 from replicate.training.settings import Arm, RunSpec
 
 
@@ -101,6 +102,8 @@ def train_together(
         data: dict[str, Batch] = {split: tensors(corpus, split, scaling, beside).to(place) for split in SPLITS}
         config = model_config(first, corpus)
         learners = [Learner(spec, config, place, data, each) for spec, each in zip(specs, taught, strict=True)]
+        if config.projected and first.protocol.hubert.projection == "pca":
+            fix([learner.model for learner in learners], data["train"])
         with seeded(first.seed, "dropout"):
             _fit(learners, data, corpus, on_epoch)
         found = []
@@ -130,7 +133,6 @@ def train_together(
 def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
     """The model that a run trains on a corpus."""
     arm, protocol = spec.arm, spec.protocol
-    projected = "hubert" in arm.streams and protocol.hubert.projection != "none"
     return ModelConfig(
         width=sum(corpus.widths[name] for name in arm.streams),
         classes=len(corpus.labels),
@@ -143,7 +145,7 @@ def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
         attend_padding=protocol.attend_padding,
         feed_forward=spec.budget.feed_forward,
         # The audio stream is the first of an arm's streams.
-        projected=corpus.widths["hubert"] if projected else 0,
+        projected=corpus.widths[spec.projected] if spec.projected else 0,
         learn_projection=protocol.hubert.projection == "learned",
         decoupled=arm.method.space if isinstance(arm.method, Dmd) else 0,
         hallucinated=ModelConfig.hidden * arm.guesses.gnn_heads if arm.guesses else 0,
@@ -198,7 +200,7 @@ def _infer(
 def _widths(arm: Arm, config: ModelConfig, corpus: Corpus) -> dict[str, int]:
     """Columns of each stream in the encoder's input."""
     return {
-        name: config.hidden if name == "hubert" and config.projected else corpus.widths[name] for name in arm.streams
+        name: config.hidden if name == arm.audio and config.projected else corpus.widths[name] for name in arm.streams
     }
 
 

@@ -13,9 +13,13 @@ from replicate.training.methods import Triplet as TripletMethod
 # not seen is zero.
 CONTEXTS: dict[str, tuple[str, ...]] = {"A": ("audio",), "V": ("visual",), "AV": ("audio", "visual")}
 
+# The last layer is what the released code took, the second-to-last what the text says.
+HUBERT = ("hubert", "hubert-second-to-last")
+AUDIO = ("audio", *HUBERT)
+
 MaskUnit = Literal["utterance", "dialogue", "batch"]
 Triplet = Literal["one", "n-way"]
-Projection = Literal["learned", "random", "none"]
+Projection = Literal["learned", "random", "none", "pca"]
 Order = Literal["time", "release"]
 Precision = Literal["float32", "bf16"]
 
@@ -46,7 +50,7 @@ class Hubert:
 
     Attributes:
         projection: of their columns to the model's hidden width: "learned" with the model, "random" and fixed
-            (as released), or "none".
+            (as released), "none", or "pca", fixed to their principal components (see ``projection``).
         order: "time", or "release": audio and labels as the release lists them, all utterances of the second
             speaker (F) first, while speakers and video keep the order of time.
     """
@@ -75,7 +79,7 @@ class Arm:
         contexts: contexts it is tested in.
         select: context whose dev F1 picks the epoch.
         masked: whether training draws masks.
-        audio: stream that is heard: "audio" (openSMILE-like) or "hubert".
+        audio: stream that is heard, one of ``AUDIO``: "audio" (openSMILE-like), or a layer of HuBERT.
         teacher: arm that this one learns from; the teacher sees all it was trained on.
         unimodal_teachers: further ones, for methods that take several; ``teacher`` is then the joint one.
         distillation: how it learns from them; the paper's method where a teacher is all that is said.
@@ -108,6 +112,11 @@ class Arm:
             arm.context == "transformer" and not isinstance(arm.method, Dmd) and arm.guesses is None
             for arm in self.lineage
         )
+
+    @property
+    def hears_hubert(self) -> bool:
+        """Whether its audio stream is a layer of HuBERT."""
+        return self.audio in HUBERT
 
     @property
     def guesses(self) -> Arm | None:
@@ -147,6 +156,11 @@ class Arm:
         """Streams of a model that learns beside this one; they are not in this one's input."""
         return ("visual",) if isinstance(self.distillation, DmdOnline) else ()
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Streams that a corpus must have: those of the arm, and of all that it learns from."""
+        return tuple(dict.fromkeys(name for arm in self.lineage for name in (*arm.streams, *arm.beside)))
+
 
 def reading(arm: Arm, protocol: Protocol) -> dict[str, Any]:
     """What of a protocol decides an arm's numbers: not its name, and no knob that nobody of the arm's lineage sees."""
@@ -157,7 +171,7 @@ def reading(arm: Arm, protocol: Protocol) -> dict[str, Any]:
     if not any(isinstance(each.method, TripletMethod) for each in arm.lineage):
         del content["triplet"]
     # One of them that only sees has its labels in their order.
-    if not any(each.audio == "hubert" for each in arm.lineage):
+    if not any(each.hears_hubert for each in arm.lineage):
         del content["hubert"]
     return content
 
@@ -192,6 +206,12 @@ class RunSpec:
     seed: int
     precision: Precision = "float32"
     together: tuple[int, ...] = ()
+
+    @property
+    def projected(self) -> str | None:
+        """The stream whose columns a projection takes to the model's hidden width, None without one."""
+        heard = self.arm.hears_hubert and self.arm.audio in self.arm.streams
+        return self.arm.audio if heard and self.protocol.hubert.projection != "none" else None
 
     @property
     def teachers(self) -> tuple[RunSpec, ...]:

@@ -155,10 +155,15 @@ def test_fetch_of_an_unknown_name() -> None:
     assert isinstance(refused("fetch", "absent"), UnknownCorpus)
 
 
-def test_merge_attaches_a_stream_and_names_what_it_drops(small: Path, tmp_path: Path) -> None:
-    names = [tuple(f"d{i}_{j}" for j in range(4)) for i in range(3)]
+def named(small: Path) -> Corpus:
+    """The corpus of a file, with names of utterances."""
     whole = load(small)
-    base = replace(whole, dialogues=tuple(replace(d, utterances=names[i]) for i, d in enumerate(whole.dialogues)))
+    dialogues = (replace(d, utterances=tuple(f"d{i}_{j}" for j in range(4))) for i, d in enumerate(whole.dialogues))
+    return replace(whole, dialogues=tuple(dialogues))
+
+
+def test_merge_attaches_a_stream_and_names_what_it_drops(small: Path, tmp_path: Path) -> None:
+    base = named(small)
     archive.write(base, tmp_path / "base.npz")
     two = tuple(replace(d, features={"hubert": d.features["visual"]}) for d in base.dialogues[:2])
     archive.write(replace(base, name="two", dialogues=two), tmp_path / "two.npz")
@@ -169,11 +174,27 @@ def test_merge_attaches_a_stream_and_names_what_it_drops(small: Path, tmp_path: 
     result = call(*merge, "--drop")
     assert result.exit_code == 0
     assert result.stdout == f"{out}: 2 dialogues, hash {load(out).hash}\n"
-    dropped = "".join(f"without the stream, dropped: d2/{name}\n" for name in names[2])
+    dropped = "".join(f"without the stream, dropped: d2/{name}\n" for name in base.dialogues[2].utterances)
     assert result.stderr == f"{dropped}Next: replicate data info {out}\n"
     assert load(out).widths == {"audio": 3, "visual": 5, "hubert": 5}
     assert isinstance(refused(*merge), CannotWrite)
     assert call(*merge, "--drop", "--force").exit_code == 0
+
+
+def test_merge_puts_a_second_stream_into_the_file_itself_under_another_name(small: Path, tmp_path: Path) -> None:
+    base = named(small)
+    path, extra = tmp_path / "base.npz", tmp_path / "extra.npz"
+    archive.write(base, path)
+    streams = tuple(replace(d, features={"audio": d.features["visual"]}) for d in base.dialogues)
+    archive.write(replace(base, name="extra", dialogues=streams), extra)
+    merge = ("merge", path, extra, "--stream", "audio", "--out", path, "--force")
+    before = path.read_bytes()
+    error = refused(*merge)
+    assert isinstance(error, NoMatch)
+    assert "--as" in str(error)
+    assert path.read_bytes() == before
+    assert call(*merge, "--as", "more").exit_code == 0
+    assert load(path).widths == {"audio": 3, "visual": 5, "more": 5}
 
 
 @pytest.mark.parametrize("command", ["list", "info", "fetch", "convert", "merge"])

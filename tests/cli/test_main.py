@@ -4,9 +4,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from replicate import __version__, errors
+from replicate.corpus.archive import write
+from replicate.corpus.types import SPLITS, Corpus, Dialogue
 
 
 def test_help_imports_nothing_slow():
@@ -73,16 +76,28 @@ def test_cuda_that_is_not_there_is_an_error(replicate):
     assert status == errors.MissingDevice.exit_code and "--device cpu" in stderr
 
 
-def test_a_corpus_without_video_is_refused_before_training(replicate, tmp_path):
-    import numpy as np
-
-    from replicate.corpus.archive import write
-    from replicate.corpus.types import Corpus, Dialogue
-
+@pytest.mark.parametrize(
+    ("streams", "labels", "splits", "named"),
+    [
+        (("text",), ("a", "b"), SPLITS, "only the streams text, with which no row of table2 can be trained: it lacks"),
+        (("audio", "visual"), ("unlabelled",), SPLITS, "one class 'unlabelled': training needs labels of two"),
+        # Of what is wrong with the corpus, not with the table.
+        (("hubert",), ("unlabelled",), ("test",), "one class 'unlabelled'"),
+        (("audio", "visual"), ("a", "b"), ("dev", "test"), "has no train dialogue"),
+        (("audio", "visual"), ("a", "b"), ("train", "test"), "has no dev dialogue"),
+        (("audio", "visual"), ("a", "b"), ("train", "dev"), "has no test dialogue"),
+        (("audio",), ("a", "b"), ("train", "dev"), "has no test dialogue"),
+    ],
+)
+@pytest.mark.parametrize("command", [("run", "table2"), ("sweep", "COGMEN-Mask")])
+def test_a_corpus_that_cannot_be_trained_on_is_refused(replicate, tmp_path, command, streams, labels, splits, named):
     zeros = np.zeros(2, np.int64)
-    features = {"audio": np.ones((2, 3), np.float32)}
-    dialogues = tuple(Dialogue(s, zeros, zeros, features, s) for s in ("train", "dev", "test"))
-    write(Corpus("speech", ("a", "b"), dialogues), tmp_path / "speech.npz")
-    status, _, stderr = replicate("run", "table2", "--data", tmp_path / "speech.npz", "--out", tmp_path / "out")
-    assert status == errors.MissingStream.exit_code and "'visual'" in stderr
+    features = {name: np.ones((2, 3), np.float32) for name in streams}
+    dialogues = tuple(Dialogue(split, zeros, zeros, features, split) for split in splits)
+    write(Corpus("mine", labels, dialogues), tmp_path / "mine.npz")
+    status, stdout, stderr = replicate(*command, "--data", tmp_path / "mine.npz", "--out", tmp_path / "out")
+    assert status == errors.MissingStream.exit_code and stdout == ""
+    assert stderr.startswith("error: corpus mine ") and stderr.count("\n") == 1
+    if command[0] == "run" or streams != ("text",):
+        assert named in stderr
     assert not (tmp_path / "out").exists()

@@ -10,12 +10,15 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from replicate import errors
 from replicate.cli import main
+from replicate.corpus.archive import write
+from replicate.corpus.synthetic import generate
 
 
 @pytest.fixture(scope="module")
@@ -192,13 +195,51 @@ def test_ctrl_c_keeps_what_is_finished_and_nothing_half(tmp_path, jobs):
     assert not (out / "synthetic-tiny").exists()
 
 
+def with_streams(path, *names):
+    """Write the tiny corpus with these streams alone."""
+    source = generate("synthetic-tiny")
+    dialogues = tuple(replace(d, features={name: d.features[name] for name in names}) for d in source.dialogues)
+    write(replace(source, name="speech", dialogues=dialogues), path)
+    return path
+
+
+def test_recordings_without_video_fill_the_rows_that_hear_alone(replicate, tmp_path):
+    """What `replicate features` makes of recordings of one's own."""
+    data, out = with_streams(tmp_path / "speech.npz", "audio"), tmp_path / "out"
+    command = ["--data", data, "--profile", "smoke", "--seeds", "24,", "--jobs", 1, "--out", out]
+    status, stdout, stderr = replicate("run", "table1", "table2", "table4", *command)
+    assert status == 0, stderr
+    assert stderr.splitlines()[:4] == [
+        "table2, table4 on speech: 2 runs, 0 finished, 2 to train (2 epochs each, cpu, 1 at a time)",
+        "table2: 4 of 6 rows need the visual stream",
+        "table4: 3 of 4 rows need the visual and hubert streams",
+        "table1: left out, its rows need the visual stream",
+    ]
+    folder = out / "speech" / "smoke-paper"
+    four = (folder / "table4.md").read_text()
+    assert re.search(r"\| COGMEN-A \| 1 \| 0\.\d{3} \(1 seed\) \| 0\.560 \| – \| – \|", four)
+    assert "| HuBERT-AV | – | – | – | needs the hubert and visual streams | 0.530 |" in four
+    assert "the corpus has no video features" in four and "--layer last" in four
+    assert "needs the visual stream" in stdout and "COGMEN-A + Mask" in stdout
+    assert not (folder / "table1.md").exists() and (folder / "index.html").is_file()
+    outcomes = [claim["outcome"] for claim in json.loads((folder / "claims.json").read_text())["claims"]]
+    assert outcomes == [None] * 10
+    assert not list((folder / "figures").glob("figure[3-6].*"))
+    # What was left is left again, in every command that reads the folder.
+    assert replicate("report", "--results", folder).status == 0
+    assert json.loads((folder / "manifest.json").read_text())["tables"] == ["table2", "table4"]
+
+
+def test_hubert_features_alone_fill_their_rows(replicate, tmp_path):
+    data = with_streams(tmp_path / "hubert.npz", "hubert")
+    command = ["--data", data, "--profile", "smoke", "--seeds", "24,", "--jobs", 1, "--out", tmp_path / "out"]
+    status, stdout, stderr = replicate("run", "table4", *command)
+    assert status == 0 and "table4: 3 of 4 rows need the audio and visual streams" in stderr
+    assert "features opensmile" in " ".join(stdout.split())
+
+
 def test_a_name_in_brackets_is_a_name_and_no_markup(replicate, tmp_path):
-    from dataclasses import replace
-
-    from replicate.corpus.archive import write
-    from replicate.corpus.synthetic import generate as make
-
-    write(replace(make("synthetic-tiny"), name="[/red]tiny"), tmp_path / "tiny.npz")
+    write(replace(generate("synthetic-tiny"), name="[/red]tiny"), tmp_path / "tiny.npz")
     out = tmp_path / "[b] out"
     arguments = ["--data", tmp_path / "tiny.npz", "--profile", "smoke", "--seeds", "24,", "--jobs", 1, "--out", out]
     status, stdout, stderr = replicate("run", "table2", *arguments)

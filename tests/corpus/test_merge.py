@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from replicate.corpus.merge import attach
 from replicate.corpus.types import Corpus, Dialogue
-from replicate.errors import NoMatch
+from replicate.errors import BadName, NoMatch
 
 from .conftest import corpus, dialogue
 
@@ -45,6 +45,17 @@ def test_what_only_one_has_is_dropped_when_told_and_named() -> None:
     assert found.corpus.notes == ("1 utterances dropped that have no hubert features (d1/b)",)
 
 
+def test_a_second_layer_is_attached_under_another_name() -> None:
+    once = attach(base("a", "b"), extra("a", "b"), "hubert").corpus
+    twice = attach(once, extra("b", "a", speakers=np.array([1, 0])), "hubert", name="hubert-second-to-last").corpus
+    assert list(twice.widths) == ["audio", "text", "hubert", "hubert-second-to-last"]
+    assert twice.dialogues[0].features["hubert"].tolist() == [[0], [1]]
+    assert twice.dialogues[0].features["hubert-second-to-last"].tolist() == [[1], [0]]
+    assert twice.recipes == {"hubert": {"layer": "last"}, "hubert-second-to-last": {"layer": "last"}}
+    lost = attach(once, extra("a"), "hubert", drop=True, name="other").corpus
+    assert lost.notes == ("1 utterances dropped that have no other features (d1/b)",)
+
+
 def test_a_release_that_lost_an_utterance_is_not_the_published_one() -> None:
     whole = base("a", "b", published=True)
     assert attach(whole, extra("a", "b"), "hubert").corpus.published
@@ -61,7 +72,11 @@ BAD: dict[str, tuple[str, Callable[[], Any]]] = {
     "nothing in common": ("no utterance in common", lambda: (base("a"), extra("b"), "hubert", True)),
     "no names": ("made-up, dialogue d1: its utterances have no names", lambda: (corpus(dialogue()), extra("a"))),
     "no stream": ("no stream 'hubert', only audio, text", lambda: (base("a"), base("a"))),
-    "stream there already": ("has a stream 'text' already", lambda: (base("a"), base("a"), "text")),
+    "stream there already": ("has a stream 'text' already.*--as", lambda: (base("a"), base("a"), "text")),
+    "name there already": (
+        "has a stream 'text' already.*--as",
+        lambda: (base("a"), extra("a"), "hubert", False, "text"),
+    ),
     "another speaker": (
         "utterance b: speaker F in made-up, M in extra",
         lambda: (base("a", "b"), extra("a", "b", speakers=np.zeros(2, np.int64))),
@@ -75,6 +90,12 @@ def test_what_does_not_match_is_refused(case: str) -> None:
     one, other, *more = make()
     with pytest.raises(NoMatch, match=words):
         attach(one, other, *(more or ["hubert"]))
+
+
+@pytest.mark.parametrize("name", ["", "a\nb"])
+def test_a_name_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(BadName, match="stream name"):
+        attach(base("a"), extra("a"), "hubert", name=name)
 
 
 def test_labels_are_compared_where_both_have_them() -> None:

@@ -149,7 +149,7 @@ def test_students_and_teachers_of_the_paper():
         arm.context == (name.split("-")[-1] if name[-3:] in ("gru", "ssm") or "lstm" in name else "transformer")
         for name, arm in found.items()
     )
-    assert all((arm.audio == "hubert") == name.startswith("HuBERT") for name, arm in found.items())
+    assert all(arm.hears_hubert == name.startswith("HuBERT") for name, arm in found.items())
     weights = {(arm.method.triplet_weight, arm.method.nll_weight) for arm in found.values() if arm.method}
     assert weights == {(1, 1)}
 
@@ -168,7 +168,10 @@ def test_students_and_teachers_of_the_paper():
         ('[s]\nlike = "base"\nname = "x"\n', ["[s]", "'name'"]),
         ('[s]\nlike = "base"\nteacher = "base"\ngnn_heads = 8\n', ["[s]", "gnn_heads = 8", "wider", "base", "7"]),
         ('[s]\nlike = "base"\nteacher = "base"\naudio = "hubert"\n', ["[s]", "'hubert'", "base", "'audio'"]),
-        ('[s]\nlike = "base"\naudio = "speech"\n', ["[s]", "unknown audio stream 'speech'", "hubert"]),
+        (
+            '[s]\nlike = "base"\naudio = "speech"\n',
+            ["[s]", "unknown audio stream 'speech'", "audio, hubert, hubert-second-to-last"],
+        ),
         ('[s]\nlike = "base"\ncontext_layers = 0\n', ["[s]", "layers and heads from 1"]),
         ('[s]\nlike = "base"\ngnn_heads = 0\n', ["[s]", "layers and heads from 1"]),
         ('[s]\nlike = "base"\nwindow = [-1, 5]\n', ["[s]", "window from 0"]),
@@ -230,6 +233,7 @@ def test_an_arm_can_be_changed_and_is_checked_again():
         ),
         ("paper+attend_padding=true", Protocol("paper+attend_padding=true", attend_padding=True)),
         ("paper+hubert.projection=none", Protocol("paper+hubert.projection=none", hubert=Hubert("none"))),
+        ("paper+hubert.projection=pca", Protocol("paper+hubert.projection=pca", hubert=Hubert("pca"))),
         (
             "paper+masking.unit=dialogue,masking.start=0.5,masking.length=3",
             Protocol(
@@ -281,7 +285,7 @@ def test_readings_and_single_knobs(name, expected):
         ("paper+masking.none=-0.1,masking.audio=0.5", ["0 or more"]),
         ("paper+masking.none=0,masking.random=0,masking.audio=0.7", ["uni-modal masking nothing"]),
         ("paper+triplet=two", ["'two'", "'one'", "'n-way'"]),
-        ("paper+hubert.projection=fixed", ["'fixed'", "'random'"]),
+        ("paper+hubert.projection=PCA", ["'PCA' is none of 'learned', 'random', 'none', 'pca'"]),
         ("paper+hubert.order=", ["''", "'release'"]),
         ("paper+name=x", ["unknown knob 'name'"]),
     ],

@@ -179,15 +179,6 @@ def test_mistakes_are_found_before_anything_is_done(tmp_path, arguments, kind):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_missing_stream_is_found_before_anything_is_trained(tmp_path):
-    source = small_corpus()
-    only = tuple(replace(d, features={"audio": d.features["audio"]}) for d in source.dialogues)
-    write(replace(source, dialogues=only), tmp_path / "speech.npz")
-    with pytest.raises(MissingStream, match="'visual'"):
-        prepare(tmp_path / "out", data=tmp_path / "speech.npz")
-    assert not (tmp_path / "out").exists()
-
-
 def test_the_files_of_the_campaign_hold_its_numbers(finished, smoke_results):
     (result,) = finished.results()
     stored = json.loads((smoke_results / "table2.json").read_text())
@@ -304,7 +295,7 @@ def test_rows_that_need_the_hubert_stream_are_left_and_named(tmp_path, deaf):
     assert not [task for task in campaign.tasks.values() if "hubert" in task.spec.arm.streams]
     plant(campaign)
     four, five, two = campaign.results()
-    assert four.needs == {"HuBERT-A": "hubert", "HuBERT-AV": "hubert"} and two.needs == {}
+    assert four.needs == {"HuBERT-A": ("hubert",), "HuBERT-AV": ("hubert",)} and two.needs == {}
     assert list(five.needs) == ["Masked HuBERT-AV", "Student HuBERT-A", "Teacher HuBERT-AV"]
     assert four.rows["HuBERT-A"] == {} and list(four.rows["COGMEN-AV"]) == ["AV"]
     assert four.cell("HuBERT-A/A") is None and four.cell("COGMEN-A/A") is four.rows["COGMEN-A"]["A"]
@@ -319,19 +310,41 @@ def test_a_table_of_which_nothing_can_be_trained_is_refused(tmp_path, deaf, tabl
     with pytest.raises(MissingStream, match=r"audio, visual.*table9"):
         prepare(tmp_path / "out", ("table9",), data=deaf)
     assert not (tmp_path / "out").exists()
-    assert prepare(tmp_path / "out", ("table9",)).trainable()
+    assert prepare(tmp_path / "out", ("table9",)).missing()
+    # Beside tables that can be trained it is left out, and said to be.
+    campaign = prepare(tmp_path / "out", ("table9", "table2"), data=deaf, seeds="24,")
+    assert [table.name for table in campaign.tables] == ["table2"]
+    assert campaign.remarks() == ["table9: left out, its rows need the hubert stream"]
+    plant(campaign)
+    assert [result.table.name for result in campaign.results()] == ["table2"]
+    assert "table9" not in campaign.command()
 
 
-def test_a_student_needs_the_streams_of_its_teacher(tmp_path, tables_folder):
-    (tables_folder / "table9.toml").write_text(
-        'title = "Nine"\nsource = "nowhere"\ncontexts = ["A"]\nin_paper = false\n'
-        '[[rows]]\nname = "Student"\narm = "Student-A"\n'
-    )
+@pytest.fixture
+def speech(tmp_path):
+    """A file of a corpus with audio alone."""
     source = small_corpus()
     only = tuple(replace(d, features={"audio": d.features["audio"]}) for d in source.dialogues)
     write(replace(source, dialogues=only), tmp_path / "speech.npz")
-    with pytest.raises(MissingStream, match="'visual'"):
-        prepare(tmp_path / "out", ("table9",), data=tmp_path / "speech.npz")
+    return tmp_path / "speech.npz"
+
+
+def test_rows_that_see_or_whose_teachers_do_are_left_on_a_corpus_without_video(tmp_path, speech):
+    campaign = prepare(tmp_path / "out", ("table1", "table3", "table5", "distillation"), data=speech, seeds="24,")
+    assert campaign.remarks() == [
+        "table3: 2 of 4 rows need the visual stream",
+        "distillation: 7 of 8 rows need the visual stream",
+        "table1: left out, its rows need the visual stream",
+        # By its own stream a student could be trained, by its teacher's not.
+        "table5: left out, its rows need the visual and hubert streams",
+    ]
+    plant(campaign)
+    three, distillation = campaign.results()
+    assert three.needs == {"COGMEN-AV": ("visual",), "COGMEN-Mask": ("visual",)}
+    assert list(three.beside["COGMEN-A"]) == ["A"] and three.beside["COGMEN-AV"] == {}
+    assert distillation.needs["triplet"] == distillation.needs["DMD online"] == ("visual",)
+    assert list(distillation.costs) == ["no teacher"] and distillation.comparisons == ()
+    assert campaign.deployable() == list(campaign.tasks)
 
 
 def test_rows_of_the_same_name_stand_beside(tmp_path):

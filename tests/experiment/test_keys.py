@@ -118,7 +118,9 @@ def test_masks_decide_the_key_of_masked_arms_and_of_their_students_alone(corpus,
 @pytest.mark.parametrize("field", names(Hubert))
 def test_the_way_of_hubert_decides_the_key_of_hubert_arms_alone(corpus, field):
     hubert = replace(Hubert(), **{field: other(getattr(Hubert(), field))})
-    for spec, decides in ((HUBERT, True), (SPEC, False), (MASKED, False), (STUDENT, False)):
+    other_layer = replace(HUBERT, arm=replace(HUBERT.arm, audio="hubert-second-to-last"))
+    specs = ((HUBERT, True), (other_layer, True), (SPEC, False), (MASKED, False), (STUDENT, False))
+    for spec, decides in specs:
         assert (key(turned(spec, hubert=hubert), corpus) != key(spec, corpus)) is decides
     # One that only sees is arranged like those that hear, whose teacher it may be.
     video = replace(HUBERT, arm=replace(HUBERT.arm, train="V", contexts=("V",), select="V"))

@@ -4,7 +4,7 @@ import pytest
 
 from replicate.experiment import results
 from replicate.experiment.definitions import Row, Table
-from replicate.experiment.results import Cell, TableResult, compared, missing_stream
+from replicate.experiment.results import Cell, TableResult, compared
 from replicate.experiment.statistics import holm, summarise
 
 from . import planted
@@ -22,24 +22,13 @@ def table(*compare, rows=("one", "two")):
     return Table("table9", "Nine", "nowhere", ("A", "AV"), found, compare=compare)
 
 
-def test_only_streams_that_no_release_has_may_be_missing(corpus):
-    assert missing_stream(Row("r", HUBERT), corpus) == "hubert"
-    assert missing_stream(Row("r", ARM), corpus) is None
-    for name in ("hubert", "visual"):
-        features = {"audio": corpus.dialogues[0].features["audio"], name: corpus.dialogues[0].features["visual"]}
-        other = replace(corpus, dialogues=(replace(corpus.dialogues[0], features=features),))
-        assert missing_stream(Row("r", HUBERT), other) == (None if name == "hubert" else "hubert")
-        # A corpus without video is no corpus for AV arms: that is refused, not shown as missing.
-        assert missing_stream(Row("r", TEACHER), other) is None
-
-
 def test_cells_of_runs(store, corpus):
     truth = [label for d in corpus.split("test") for label in d.labels.tolist()]
     assert len(truth) == 5
     runs = [store.get(planted.put(store, of(TEACHER, seed), corpus, {"test": seed - 24})) for seed in (24, 25, 26)]
     row = Row("r", TEACHER, ("AV", "A"), {"AV": 0.5}, {"AV": 0.125})
     found, needs = results.cells([row, Row("h", HUBERT, ("A",))], corpus, lambda row: runs)
-    assert needs == {"h": "hubert"} and found["h"] == {}
+    assert needs == {"h": ("hubert",)} and found["h"] == {}
     assert list(found["r"]) == ["AV", "A"]
     av, a = found["r"].values()
     assert av.values == a.values and av.values[0] == 1 and av.values[0] > av.values[1] > av.values[2]
@@ -58,7 +47,7 @@ def test_a_row_is_fetched_once_and_never_where_it_cannot_be_trained(corpus):
         asked.append(row.name)
         raise KeyError
 
-    assert results.cells([Row("h", HUBERT, ("A",))], corpus, fetch) == ({"h": {}}, {"h": "hubert"})
+    assert results.cells([Row("h", HUBERT, ("A",))], corpus, fetch) == ({"h": {}}, {"h": ("hubert",)})
     assert asked == []
 
 

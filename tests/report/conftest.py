@@ -98,6 +98,6 @@ def everything() -> TableResult:
         table=table,
         rows={"COGMEN-A": {"A": cell(0.5, 0.25, 0.5, None, 0.0625)}, "HuBERT": {}},
         beside={"COGMEN-A": {"A": cell(0.75, 0.125, 0.625, None, 0.03125)}},
-        needs={"HuBERT": "hubert"},
+        needs={"HuBERT": ("hubert",)},
         comparisons=comparisons,
     )

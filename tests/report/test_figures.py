@@ -258,10 +258,10 @@ def _files(figure):
 
 def test_a_row_that_lacks_a_stream_takes_its_figures_along(finished):
     (result,) = finished.results()
-    without = {"needs": {"COGMEN-Mask": "hubert"}, "rows": {**result.rows, "COGMEN-Mask": {}}}
+    without = {"needs": {"COGMEN-Mask": ("hubert",)}, "rows": {**result.rows, "COGMEN-Mask": {}}}
     assert figures.write(finished, [replace(result, **without)]) == []
     # COGMEN-AV is in no figure that needs table2 alone.
-    without = {"needs": {"COGMEN-AV": "hubert"}, "rows": {**result.rows, "COGMEN-AV": {}}}
+    without = {"needs": {"COGMEN-AV": ("hubert",)}, "rows": {**result.rows, "COGMEN-AV": {}}}
     found = {"table2": replace(result, **without)}
     names = [drawing.name for drawing in spec.load() if parts.find(drawing, finished, found)]
     assert names == ["figure4", "per-class-f1"]

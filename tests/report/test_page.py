@@ -112,7 +112,7 @@ def test_a_table_beside_and_rows_that_need_a_stream(tmp_path):
     other = {"COGMEN-A": {"A": builders.cell(0.25, 0.5)}}
     rows = {"COGMEN-A": {"A": builders.cell(0.5, 0.625)}, "HuBERT": {}}
     (grid,) = written(
-        tmp_path, [result(beside, rows=rows, beside=other, needs={"HuBERT": "hubert"}, comparisons=())]
+        tmp_path, [result(beside, rows=rows, beside=other, needs={"HuBERT": ("hubert",)}, comparisons=())]
     ).grids("table-table2")
     assert grid[0][2:6] == ["A inference", "IEMOCAP-4, paper", "A, full graph", "IEMOCAP-4, paper, full graph"]
     assert grid[1][2:6] == ["0.500 ± 0.250", "0.625", "0.250 ± 0.250", "0.500"]

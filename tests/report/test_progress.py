@@ -11,7 +11,7 @@ from replicate.experiment.schedule import Progress
 from replicate.experiment.tasks import Task, cost
 from replicate.report import progress
 from replicate.training.learner import Epoch
-from replicate.training.settings import Arm, Budget, Protocol, RunSpec
+from replicate.training.settings import Arm, Budget, Hubert, Protocol, RunSpec
 
 SPEECH = RunSpec(Arm("speech", "A", ("A",), "A"), Protocol("paper"), Budget(epochs=2), 24)
 ONE = np.zeros(1, np.int64)
@@ -64,19 +64,21 @@ def test_all_from_elsewhere_is_told_as_finished(monkeypatch):
     ]
 
 
-def width_of(arm, **widths):
+def width_of(arm, projection="learned", **widths):
     ones = {name: np.ones((1, width), np.float32) for name, width in widths.items()}
     corpus = Corpus("c", ("a",), (Dialogue("d", ONE, ONE, ones, "train"),))
-    return cost(Task("run", replace(SPEECH, arm=arm), corpus.hash, None), corpus)
+    protocol = Protocol("p", hubert=Hubert(projection))
+    return cost(Task("run", replace(SPEECH, arm=arm, protocol=protocol), corpus.hash, None), corpus)
 
 
 def test_what_is_wider_or_deeper_costs_more():
-    widths = {"audio": 100, "visual": 512, "hubert": 1024}
+    widths = {"audio": 100, "visual": 512, "hubert": 1024, "hubert-second-to-last": 1024}
     speech, both = SPEECH.arm, SPECS[2].arm
     deep, heard = replace(both, context_layers=4), replace(speech, audio="hubert")
     assert width_of(speech, **widths) < width_of(both, **widths) < width_of(deep, **widths)
-    # HuBERT features are projected to 100 columns.
-    assert width_of(heard, **widths) == width_of(speech, **widths)
+    # HuBERT features are projected to 100 columns, whichever layer, unless the protocol says otherwise.
+    for layer in (heard, replace(heard, audio="hubert-second-to-last")):
+        assert width_of(layer, **widths) == width_of(speech, **widths) < width_of(layer, "none", **widths)
 
 
 def test_in_a_terminal_a_bar_that_goes_away():

@@ -185,8 +185,9 @@ Measured on synthetic-tiny (0123456789ab), protocol paper, profile smoke; weight
 over n = 2 seeds (24, 25); epoch chosen on dev.  \n\
 Published: arXiv 2401.03000, Table 3, measured on IEMOCAP-4.  \n\
 No verdict: this is not the corpus of the published numbers, they are for orientation only.  \n\
-Rows that need the hubert stream: no public release has it. Write the corpus with `replicate data convert`, add an \
-array `stream/hubert` with one line per utterance, and run on that file.  \n\
+Rows that need the hubert stream: no public release has it; extract it from recordings (`replicate features hubert \
+--layer last RECORDINGS --out extra.npz`), attach it (`replicate data merge CORPUS extra.npz --stream hubert --out \
+both.npz`), and run on that file.  \n\
 Pairs share a teacher.  \n\
 Synthetic corpus: generated – no replication.  \n"""
 
@@ -256,11 +257,22 @@ def test_json_of_everything_that_a_table_may_hold():
         },
     ]
     speech, hubert = content["rows"]
-    assert (hubert["row"], hubert["needs"], list(hubert["cells"])) == ("HuBERT", "hubert", ["A", "AV"])
+    assert (hubert["row"], hubert["needs"], list(hubert["cells"])) == ("HuBERT", ["hubert"], ["A", "AV"])
     for empty in hubert["cells"].values():
         assert (empty["mean"], empty["std"], empty["n"], empty["ci95"]) == (None, None, 0, None)
     assert "needs" not in speech and list(speech["beside"]) == ["A"]
     assert (speech["beside"]["A"]["mean"], speech["beside"]["A"]["published"]) == (0.75, 0.625)
+
+
+def test_every_stream_that_a_row_lacks_is_named_and_how_to_get_it():
+    result = replace(everything(), needs={"HuBERT": ("hubert-second-to-last", "visual")})
+    markdown = tables.markdown(result)
+    assert "| needs the hubert-second-to-last and visual streams |" in markdown
+    assert "hubert --layer second-to-last RECORDINGS" in markdown
+    assert "--stream hubert --as hubert-second-to-last --out both.npz`" in markdown
+    assert "Rows that need the visual stream: the corpus has no video features.  \n" in markdown
+    assert json.loads(tables.as_json(result))["rows"][1]["needs"] == ["hubert-second-to-last", "visual"]
+    assert "features opensmile RECORDINGS" in tables.markdown(replace(result, needs={"HuBERT": ("audio",)}))
 
 
 def test_a_row_that_could_not_be_trained_has_its_published_values_in_the_csv():

@@ -53,11 +53,11 @@ def louder(dialogue: Dialogue) -> dict[str, Any]:
     return {"features": {name: 3 * array + 1 for name, array in dialogue.features.items()}}
 
 
-def with_hubert(source: Corpus, width: int = 5) -> Corpus:
+def with_hubert(source: Corpus, width: int = 5, stream: str = "hubert") -> Corpus:
     """The corpus with a third stream (n, width)."""
     rng = np.random.default_rng(8)
     dialogues = [
-        replace(d, features=d.features | {"hubert": rng.standard_normal((len(d), width)).astype(np.float32)})
+        replace(d, features=d.features | {stream: rng.standard_normal((len(d), width)).astype(np.float32)})
         for d in source.dialogues
     ]
     return replace(source, dialogues=tuple(dialogues))

@@ -46,6 +46,28 @@ def test_the_release_lists_all_of_f_then_all_of_m():
     assert (dialogue.id, dialogue.split) == ("d", "train")
 
 
+def test_any_layer_is_put_in_the_order_of_the_release():
+    other = "hubert-second-to-last"
+    source = changed(literal(), "train", lambda d: {"features": d.features | {other: d.features["hubert"] + 10}})
+    (dialogue,) = arranged(source, replace(HEARD, audio=other), RELEASE).dialogues
+    assert dialogue.features[other][:, 0].tolist() == [31, 32, 34, 30, 33]
+    # What the arm does not hear stays.
+    assert dialogue.features["hubert"][:, 0].tolist() == [20, 21, 22, 23, 24]
+
+
+@pytest.mark.parametrize("projection", ["learned", "random", "none", "pca"])
+def test_the_second_to_last_layer_goes_the_way_of_the_last(projection):
+    """The same numbers under either name give the same."""
+    protocol = Protocol(projection, hubert=Hubert(projection, "release"))
+    for arm in (HEARD, BOTH, replace(MASK, audio="hubert", gnn_heads=2, context_layers=1)):
+        last = run(arm, with_hubert(corpus()), protocol=protocol)
+        stream = "hubert-second-to-last"
+        other = run(replace(arm, audio=stream), with_hubert(corpus(), stream=stream), protocol=protocol)
+        assert last.model == other.model
+        for key, log_prob in last.log_prob.items():
+            assert np.array_equal(log_prob, other.log_prob[key])
+
+
 def test_with_three_speakers_the_last_comes_first():
     source = changed(literal(("M", "F", "X")), "train", lambda d: {"speakers": np.array([2, 0, 1, 2, 0])})
     (dialogue,) = arranged(source, HEARD, RELEASE).dialogues
@@ -99,9 +121,9 @@ def test_a_student_is_paired_with_its_teacher_in_the_same_order(monkeypatch):
     assert asked and all(labels[rows].tolist() == batch.tolist() for batch, rows in asked)
 
 
-@pytest.mark.parametrize(("projection", "moves"), [("learned", True), ("random", False)])
+@pytest.mark.parametrize(("projection", "moves"), [("learned", True), ("random", False), ("pca", False)])
 @pytest.mark.parametrize("arm", [HEARD, BOTH])
-def test_a_random_projection_is_never_trained(arm, projection, moves):
+def test_a_random_projection_and_components_are_never_trained(arm, projection, moves):
     source = with_hubert(corpus())
     budget = {"learning_rate": 1e-2, "weight_decay": 0.1}
     after = run(arm, source, protocol=reading(projection), **budget)
@@ -127,13 +149,13 @@ def test_without_a_projection_there_is_no_layer():
     assert result.weights["rnn.transformer_out.weight"].shape == (100, 8)
 
 
-@pytest.mark.parametrize("projection", ["learned", "random", "none"])
+@pytest.mark.parametrize("projection", ["learned", "random", "none", "pca"])
 def test_an_arm_without_hubert_has_no_projection(projection):
     result = run(replace(A, gnn_heads=2), with_hubert(corpus()), protocol=reading(projection))
     assert not [name for name in result.weights if "projection" in name]
 
 
-@pytest.mark.parametrize(("projection", "columns"), [("learned", 100), ("random", 100), ("none", 5)])
+@pytest.mark.parametrize(("projection", "columns"), [("learned", 100), ("random", 100), ("none", 5), ("pca", 100)])
 def test_masks_are_drawn_for_what_comes_out_of_the_projection(monkeypatch, projection, columns):
     asked = []
     original = learner.draw_keep
@@ -174,7 +196,7 @@ def test_what_is_masked_is_zero_for_the_encoder():
     assert (inputs(model, silent, None) == 0).all()
 
 
-@pytest.mark.parametrize("projection", ["learned", "random", "none"])
+@pytest.mark.parametrize("projection", ["learned", "random", "none", "pca"])
 def test_an_unseen_stream_cannot_be_heard_through_the_projection(projection):
     plain = with_hubert(corpus(standardise=False))
     louder = changed(plain, "test", lambda d: {"features": d.features | {"hubert": 3 * d.features["hubert"] + 1}})

@@ -74,7 +74,7 @@ def test_students_together(triplet, double):
     assert_alike(*both(replace(STUDENT, gnn_heads=1), on, teacher=teacher))
 
 
-@pytest.mark.parametrize("projection", ["learned", "random"])
+@pytest.mark.parametrize("projection", ["learned", "random", "pca"])
 def test_projections_together(projection, double):
     hubert = replace(PAPER, hubert=replace(PAPER.hubert, projection=projection))
     assert_alike(*both(replace(A, audio="hubert"), with_hubert(corpus()), hubert))
