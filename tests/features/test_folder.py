@@ -74,3 +74,20 @@ def test_one_table_must_be_there_or_named(folder: Path) -> None:
     assert len(folders.read(folder, folder / "b.csv").utterances) == 5
     with pytest.raises(BadSource, match="holds no CSV"):
         folders.read(folder / "d1")
+
+
+def test_starts_put_utterances_in_order_of_time(folder: Path) -> None:
+    lines = (folder / "table.csv").read_text().splitlines()
+    starts = ["start", "4.5", "0", "2.25", "", ""]
+    (folder / "table.csv").write_text("\n".join(f"{line},{start}" for line, start in zip(lines, starts, strict=True)))
+    found = folders.read(folder).utterances
+    assert [(one.name, one.at) for one in found] == [("u1", 0.0), ("u2", 2.25), ("u0", 4.5), ("u3", None), ("u4", None)]
+
+
+@pytest.mark.parametrize(("start", "words"), [("soon", "'soon' is no time"), ("-1", "is no time"), ("", "only some")])
+def test_starts_that_cannot_be_are_refused(start: str, words: str, folder: Path) -> None:
+    lines = (folder / "table.csv").read_text().splitlines()
+    starts = ["start", "0", start, "2", "", ""]
+    (folder / "table.csv").write_text("\n".join(f"{line},{start}" for line, start in zip(lines, starts, strict=True)))
+    with pytest.raises(BadSource, match=words):
+        folders.read(folder)
