@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,9 @@ import soundfile
 import torch
 from numpy.typing import NDArray
 from transformers import HubertConfig, HubertModel, Wav2Vec2FeatureExtractor
+
+from replicate.features import iemocap
+from replicate.features.source import Utterance
 
 
 def tone(seconds: float, rate: int = 16_000, hertz: float = 220.0, seed: int = 0) -> NDArray[np.float32]:
@@ -89,20 +93,51 @@ def write_release(root: Path) -> Path:
 
 
 # What is said does not matter, how it is said does: pitch and words a minute of espeak-ng, or a tone's pitch.
-MANNERS = {"calm": (30, 130, 140.0), "excited": (90, 240, 330.0)}
+MANNERS = {
+    **{"calm": (30, 130, 140.0), "excited": (90, 240, 330.0)},
+    **{"hap": (80, 220, 300.0), "sad": (10, 110, 110.0), "neu": (45, 170, 180.0), "ang": (65, 260, 250.0)},
+}
 WORDS = ("yes I see what you mean", "no that is not the point", "we could try it tomorrow", "I do not know about that")
 
 
-def speak(path: Path, manner: str, seed: int) -> float:
+def speak(path: Path, manner: str, seed: int, words: str = "") -> float:
     """An utterance by espeak-ng where that is installed, else a tone; returns its seconds."""
     pitch, speed, hertz = MANNERS[manner]
     path.parent.mkdir(parents=True, exist_ok=True)
     if shutil.which("espeak-ng"):
         voice = ["-p", str(pitch + seed % 7), "-s", str(speed + seed % 11), "-a", "150"]
-        subprocess.run(["espeak-ng", *voice, "-w", str(path), WORDS[seed % len(WORDS)]], check=True)
+        subprocess.run(["espeak-ng", *voice, "-w", str(path), words or WORDS[seed % len(WORDS)]], check=True)
     else:
         write_wav(path, tone(0.6 + 0.05 * (seed % 5), hertz=hertz + 3 * (seed % 13), seed=seed))
     return float(soundfile.info(path).duration)
+
+
+def give_voices(release: Path) -> Path:
+    """Speech in place of the one sound that all utterances of ``write_release`` share, as their labels ask."""
+    for number, wav in enumerate(sorted(release.glob("Session*/sentences/wav/*/*.wav"))):
+        code = CODES[int(wav.stem[-3:])]
+        speak(wav, code if code in MANNERS else "neu", number, "oh really")
+    return release
+
+
+def write_published(release: Path, path: Path) -> Path:
+    """Features like those that COGMEN published of the release's four classes: its nine parts, random numbers."""
+    source, draws = iemocap.read(release, allow_other_counts=True), np.random.default_rng(0)
+    dialogues: dict[str, list[Utterance]] = {}
+    for one in source.utterances:
+        dialogues.setdefault(one.dialogue, []).append(one)
+    parts: list[dict[str, list[Any]]] = [
+        {id_: [one.name for one in own] for id_, own in dialogues.items()},
+        {id_: [one.speaker for one in own] for id_, own in dialogues.items()},
+        {id_: [source.labels.index(one.label) for one in own] for id_, own in dialogues.items()},
+    ]
+    for width in (100, 100, 512):
+        parts.append({id_: [draws.random(width, np.float32) for _ in own] for id_, own in dialogues.items()})
+    parts.append({id_: ["words"] * len(own) for id_, own in dialogues.items()})
+    splits = [[id_ for id_, own in dialogues.items() if (own[0].split == "test") == test] for test in (False, True)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pickle.dumps((*parts, *splits), 2))
+    return path
 
 
 def write_conversations(root: Path, dialogues: int = 10, turns: int = 6) -> Path:
@@ -112,7 +147,7 @@ def write_conversations(root: Path, dialogues: int = 10, turns: int = 6) -> Path
         split = "test" if i % 5 == 4 else "dev" if i % 5 == 3 else "train"
         start = 0.0
         for j in range(turns):
-            name, manner = f"call{i}_{j}", list(MANNERS)[(i + j // 2) % 2]
+            name, manner = f"call{i}_{j}", ("calm", "excited")[(i + j // 2) % 2]
             seconds = speak(root / f"call{i}" / f"{name}.wav", manner, i * turns + j)
             lines.append(f"call{i},{name},{('agent', 'customer')[j % 2]},{manner},{split},{start:.2f}")
             start += seconds + 0.3
@@ -125,7 +160,7 @@ def write_call(path: Path, turns: int = 8) -> Path:
     parts, lines, start = [], [], 0.0
     for j in range(turns):
         piece = path.with_name(f"piece{j}.wav")
-        speak(piece, list(MANNERS)[j // 3 % 2], 100 + j)
+        speak(piece, ("calm", "excited")[j // 3 % 2], 100 + j)
         samples, rate = soundfile.read(piece, dtype="float32")
         piece.unlink()
         parts += [samples, np.zeros(rate // 2, np.float32)]
