@@ -23,8 +23,8 @@ $(READY): pyproject.toml constraints.txt
 tables: $(READY) ## Train and print every table and claim on the embedded corpus
 	$(BIN)/replicate run all
 
-beyond: $(READY) ## Train and print what goes beyond the paper: ways to distil, causal models, context extractors
-	$(BIN)/replicate run distillation ablation-dmd ablation-mtpkdot causal context
+beyond: $(READY) ## Train and print what goes beyond the paper: ways to distil, causal models, context extractors, HuBERT
+	$(BIN)/replicate run distillation ablation-dmd ablation-mtpkdot causal context hubert
 
 export: tables ## Export the best speech-only model to ONNX, checked against PyTorch
 	$(BIN)/replicate export onnx

@@ -41,25 +41,34 @@ def protocol(name: str) -> Protocol:
     Raises:
         BadTable: unknown, a knob that there is not, or a section that is not well-formed.
     """
-    base, _, knobs = name.partition("+")
+    base, _, listed = name.partition("+")
+    knobs = tuple(filter(None, listed.split(",")))
+    where = f"protocol {name!r}" if knobs else f"protocols.toml [{base}]"
+    return _protocol(_with_knobs(_reading(base), knobs, where), where, name)
+
+
+def turned(base: str, other: str, turn: tuple[str, ...], knobs: tuple[str, ...], where: str) -> Protocol:
+    """The reading ``base`` with the knobs ``turn`` as in the reading ``other``, and ``knobs`` set; named after all.
+
+    ``knobs`` are written as after the plus in the name of a ``protocol``.
+    """
     content = _reading(base)
-    for knob in filter(None, knobs.split(",")):
-        key, _, value = knob.partition("=")
-        content = merged(content, _nested(key.strip(), value.strip(), content, f"protocol {name!r}"))
-    return _protocol(content, f"protocol {name!r}" if knobs else f"protocols.toml [{base}]", name)
-
-
-def turned(base: str, other: str, knobs: tuple[str, ...], where: str) -> Protocol:
-    """The reading ``base`` with some knobs as in the reading ``other``, named after both."""
-    content, source = _reading(base), _reading(other)
-    for knob in knobs:
-        value: Any = source
+    for knob in turn:
+        value: Any = _reading(other)
         for part in knob.split("."):
             value = section(value, where)[known(part, value, where, "knob")]
         for part in reversed(knob.split(".")):
             value = {part: value}
         content = merged(content, value)
-    return _protocol(content, where, f"{base}, {other} {' and '.join(knobs)}" if knobs else base)
+    name = base + (f", {other} {' and '.join(turn)}" if turn else "") + (f"+{','.join(knobs)}" if knobs else "")
+    return _protocol(_with_knobs(content, knobs, where), where, name)
+
+
+def _with_knobs(content: dict[str, Any], knobs: tuple[str, ...], where: str) -> dict[str, Any]:
+    for knob in knobs:
+        key, _, value = knob.partition("=")
+        content = merged(content, _nested(key.strip(), value.strip(), content, where))
+    return content
 
 
 def _reading(name: str) -> dict[str, Any]:

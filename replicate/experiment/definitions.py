@@ -26,6 +26,7 @@ class Row:
         contexts: in which it is shown; all of the arm's that the table has, if none are given.
         published, published_std: weighted F1 by context, and its deviation where the paper gives one.
         turn: knobs of the protocol that the row takes from the table's ``other`` reading.
+        knobs: knobs of the protocol that the row sets, as in ``hubert.projection=none``.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Row:
     published: dict[str, float] = field(default_factory=dict)
     published_std: dict[str, float] = field(default_factory=dict)
     turn: tuple[str, ...] = ()
+    knobs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Table:
     Attributes:
         leave_out: dialogues that are not used, where a corpus has them.
         compare: pairs of cells, "row/context", whose difference is tested.
-        protocol, other: a reading that holds whatever the user asks for, and the one that rows turn to.
+        protocol, other: a reading that holds whatever the user asks for, which rows may set knobs of, and the one that
+            they may turn to.
         in_paper: whether every cell must have a published value.
         cost: the row whose time to train that of all others is counted in; empty where it is not shown.
         extra: whether ``replicate run all``, the paper's tables and ``protocol``, leaves it out.
@@ -77,7 +80,7 @@ class Table:
         """The protocol of one row where the user asked for ``asked``."""
         if not self.protocol:
             return asked
-        return turned(self.protocol, self.other, row.turn, f"{self.name}.toml, row {row.name!r}")
+        return turned(self.protocol, self.other, row.turn, row.knobs, f"{self.name}.toml, row {row.name!r}")
 
 
 @dataclass(frozen=True)
@@ -147,13 +150,10 @@ def table(name: str) -> Table:
         known(found.beside.table, [other for other in table_names() if other != name], f"{where}, beside", "table")
     if found.cost:
         known(found.cost, [row.name for row in rows], f"{where}, cost", "row")
-    if bool(found.protocol) != bool(found.other):
-        raise BadTable(f"{where}: protocol and other go together")
     for row in rows:
-        if row.turn and not found.protocol:
-            raise BadTable(f"{where}, row {row.name!r}: turn needs the table's protocol and other")
-        if found.protocol:
-            found.reading(row, protocol(found.protocol))
+        _check_reading(row, found, f"{where}, row {row.name!r}")
+    if found.other and not any(row.turn for row in rows):
+        raise BadTable(f"{where}: other is for rows with turn, and there is none")
     return found
 
 
@@ -189,6 +189,15 @@ def _row(content: dict[str, object], contexts: object, found: dict[str, Arm], wh
     if not row.contexts and isinstance(contexts, list):
         row = build(Row, content | {"contexts": [c for c in contexts if c in arm.contexts]}, where, arm=arm)
     return row
+
+
+def _check_reading(row: Row, table: Table, where: str) -> None:
+    if row.turn and not (table.protocol and table.other):
+        raise BadTable(f"{where}: turn needs the table's protocol and other")
+    if row.knobs and not table.protocol:
+        raise BadTable(f"{where}: knobs need the table's protocol")
+    if table.protocol:
+        table.reading(row, protocol(table.protocol))
 
 
 def _check_published(row: Row, table: Table, where: str) -> None:

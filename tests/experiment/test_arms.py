@@ -299,17 +299,17 @@ def test_a_bad_knob_is_named(name, named):
 
 def test_turned_takes_knobs_from_the_other_reading():
     paper, released = protocol("paper"), protocol("released")
-    assert turned("paper", "released", (), "here") == paper
-    found = turned("paper", "released", ("masking.unit",), "here")
+    assert turned("paper", "released", (), (), "here") == paper
+    found = turned("paper", "released", ("masking.unit",), (), "here")
     assert found == replace(
         paper, name="paper, released masking.unit", masking=replace(paper.masking, unit=released.masking.unit)
     )
-    found = turned("paper", "released", ("attend_padding", "masking"), "here")
+    found = turned("paper", "released", ("attend_padding", "masking"), (), "here")
     assert found.name == "paper, released attend_padding and masking"
     assert replace(found, name="paper") == replace(paper, attend_padding=True, masking=released.masking)
-    found = turned("released", "paper", ("hubert.order", "triplet"), "here")
+    found = turned("released", "paper", ("hubert.order", "triplet"), (), "here")
     assert replace(found, name="released") == replace(released, triplet="one", hubert=Hubert("random", "time"))
-    whole = turned("paper", "released", ("attend_padding", "triplet", "masking", "hubert"), "here")
+    whole = turned("paper", "released", ("attend_padding", "triplet", "masking", "hubert"), (), "here")
     assert replace(whole, name="released") == released
 
 
@@ -325,5 +325,33 @@ def test_turned_takes_knobs_from_the_other_reading():
 )
 def test_a_knob_that_cannot_be_turned_is_named(knobs, named):
     with pytest.raises(BadTable) as raised:
-        turned("paper", "released", knobs, "here")
+        turned("paper", "released", knobs, (), "here")
+    assert all(part in str(raised.value) for part in named), str(raised.value)
+
+
+def test_knobs_are_set_as_in_the_name_of_a_protocol():
+    for knobs in (("hubert.projection=none",), ("hubert.projection = pca", "hubert.order=release", "masking.start=1")):
+        assert turned("paper", "", (), knobs, "here") == protocol(f"paper+{','.join(knobs)}")
+    # They come last.
+    found = turned("paper", "released", ("hubert",), ("hubert.order=time",), "here")
+    assert found == replace(
+        protocol("paper"), name="paper, released hubert+hubert.order=time", hubert=Hubert("random", "time")
+    )
+
+
+@pytest.mark.parametrize(
+    ("knob", "named"),
+    [
+        ("hubert.projection=fixed", ["'fixed' is none of", "'pca'"]),
+        ("hubert.projections=none", ["unknown knob 'projections'"]),
+        ("hubert=none", ["hubert is a group", "hubert.projection"]),
+        ("hubert.order", ["''", "'release'"]),
+        ("", ["unknown knob ''"]),
+        ("masking.none=0.2", ["sum to 1"]),
+        ("hubert.order=release,triplet=n-way", ["'release,triplet=n-way'"]),
+    ],
+)
+def test_a_knob_that_cannot_be_set_is_named(knob, named):
+    with pytest.raises(BadTable, match=r"^here") as raised:
+        turned("paper", "", (), (knob,), "here")
     assert all(part in str(raised.value) for part in named), str(raised.value)

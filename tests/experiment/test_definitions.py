@@ -54,7 +54,7 @@ def test_what_is_no_list_of_seeds_is_refused(text):
 
 def test_the_shipped_files_load():
     names = [f"table{number}" for number in range(1, 6)]
-    names += ["ablation-dmd", "ablation-mtpkdot", "causal", "context", "distillation", "protocol"]
+    names += ["ablation-dmd", "ablation-mtpkdot", "causal", "context", "distillation", "hubert", "protocol"]
     assert definitions.table_names() == names
     tables = {name: definitions.table(name) for name in definitions.table_names()}
     known = definitions.arms()
@@ -125,7 +125,9 @@ def test_the_dialogues_of_the_hubert_tables():
     )
     assert left_out.count("Ses") == 16
     for name in definitions.table_names():
-        assert " ".join(definitions.table(name).leave_out) == (left_out if name in ("table4", "table5") else "")
+        assert " ".join(definitions.table(name).leave_out) == (
+            left_out if name in ("table4", "table5", "hubert") else ""
+        )
 
 
 def test_the_arms_of_the_tables():
@@ -154,6 +156,9 @@ def test_the_arms_of_the_tables():
         "distillation": [
             *("COGMEN-A-4-layers", "Student-A", "Student-learned-weights", "Student-logits", "Student-PKDOT"),
             *("Student-MT-PKDOT", "Student-DMD", "Student-DMD-online"),
+        ],
+        "hubert": [
+            *("COGMEN-A", *["HuBERT-A"] * 8, *["HuBERT-A-second-to-last"] * 8, "COGMEN-Mask", *["HuBERT-Mask"] * 4),
         ],
         "context": [f"COGMEN-{streams}{kind}" for streams in ("A", "AV") for kind in ("", "-gru", "-lstm", "-ssm")],
     }
@@ -187,6 +192,32 @@ def test_a_row_of_the_protocol_table_has_a_reading_of_its_own():
     everything = readings["masked: released, all three"]
     assert (everything.attend_padding, everything.masking) == (True, asked.masking)
     assert len({replace(reading, name="") for reading in readings.values()}) == 8
+
+
+def test_a_row_may_set_knobs_of_its_own(edit):
+    edit("protocol", 'turn = ["masking.unit"]', 'knobs = ["masking.unit=batch", "masking.length=2"]')
+    table, asked = definitions.table("protocol"), definitions.protocol("released")
+    reading = table.reading(table.rows[1], asked)
+    assert reading == definitions.protocol("paper+masking.unit=batch,masking.length=2")
+
+
+def test_rows_of_the_hubert_table_are_what_they_are_called():
+    table, asked = definitions.table("hubert"), definitions.protocol("released")
+    for row in table.rows:
+        hubert = table.reading(row, asked).hubert
+        if row.arm.name.startswith("HuBERT-A"):
+            layer = "second-to-last" if row.arm.audio == "hubert-second-to-last" else "last"
+            assert row.name == f"{hubert.projection}, {hubert.order}, {layer}"
+        elif row.arm.name == "HuBERT-Mask":
+            assert (row.name, hubert.order, row.arm.audio) == (f"Mask: {hubert.projection}", "time", "hubert")
+        assert replace(table.reading(row, asked), name="paper", hubert=Hubert()) == definitions.protocol("paper")
+    assert len({row.name for row in table.rows}) == 2 + 4 * 2 * 2 + 4
+
+
+def test_a_protocol_alone_holds_for_all_rows(edit):
+    edit("table2", "title", 'protocol = "released"\ntitle')
+    table, released = definitions.table("table2"), definitions.protocol("released")
+    assert {table.reading(row, definitions.protocol("paper")) for row in table.rows} == {released}
 
 
 def test_other_tables_take_the_reading_that_was_asked_for():
@@ -237,9 +268,18 @@ BAD = [
     ("table2", "title", 'beside = { table = "table2", title = "x" }\ntitle', ["table2.toml, beside", "'table2'"]),
     ("table2", "title", 'beside = { table = "table3" }\ntitle', ["table2.toml", "'beside'", "'title'", "missing"]),
     ("table2", "title", 'beside = "table3"\ntitle', ["table2.toml", "'beside'"]),
-    ("table2", "title", 'protocol = "paper"\ntitle', ["table2.toml", "protocol and other go together"]),
-    ("table2", "title", 'other = "paper"\ntitle', ["table2.toml", "protocol and other go together"]),
-    ("table2", "title", 'protocol = "papr"\nother = "released"\ntitle', ["unknown protocol 'papr'", "paper"]),
+    ("table2", "title", 'other = "paper"\ntitle', ["table2.toml", "other is for rows with turn"]),
+    ("table2", "title", 'protocol = "papr"\ntitle', ["unknown protocol 'papr'", "paper"]),
+    ("protocol", 'other = "released"', "", ["protocol.toml, row 'masked: one draw per batch'", "turn", "other"]),
+    ("protocol", 'other = "released"', 'other = "relased"', ["unknown protocol 'relased'", "released"]),
+    ("table2", "{ A = 0.636 }", '{ A = 0.636 }\nknobs = ["triplet=n-way"]', ["row 'COGMEN-A'", "knobs", "protocol"]),
+    (
+        "protocol",
+        'turn = ["masking.unit"]',
+        'knobs = ["masking.unit=turn"]',
+        ["protocol.toml, row 'masked: one draw per batch'", "'turn'", "'dialogue'"],
+    ),
+    ("protocol", 'turn = ["masking.unit"]', 'knobs = "masking.unit=batch"', ["protocol.toml", "row 2", "'knobs'"]),
     ("table2", "title", 'in_paper = "no"\ntitle', ["table2.toml", "'in_paper'"]),
     ("protocol", '["masking.unit"]', '["masking.units"]', ["protocol.toml, row 'masked: one draw", "'units'", "unit"]),
     ("protocol", '["masking.none", "masking.random"]', '["masking.none"]', ["protocol.toml, row", "sum to 1"]),
