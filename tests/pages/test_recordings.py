@@ -1,0 +1,48 @@
+"""The page on recordings of one's own runs as it is written, on speech made on the spot."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.recordings import save_hubert, write_call, write_conversations
+
+from .conftest import DOCS, PAGES, QUICKLY, blocks, lines
+
+
+def test_every_line_is_a_setting_or_a_command():
+    for page in PAGES:
+        assert {words[0] for words in lines(page)} == {"export", "replicate"}
+
+
+def test_links_lead_somewhere():
+    for page in PAGES:
+        links = re.findall(r"\]\(([^)]+)\)", (DOCS / page).read_text())
+        assert links and all(link.startswith("http") or (DOCS / link).exists() for link in links)
+
+
+def test_with_your_own_recordings(perform, tmp_path):
+    write_conversations(tmp_path / "recordings", dialogues=10, turns=4)
+    write_call(tmp_path / "CALL.wav")
+    save_hubert(tmp_path / "hubert", "layer")
+    (listed,) = blocks("recordings.md", "csv")
+    assert (tmp_path / "recordings" / "table.csv").read_text().splitlines()[0] == listed.splitlines()[0]
+    said = perform("recordings.md", HUBERT="hubert", PROFILE=QUICKLY)
+    assert {path.suffix for path in (tmp_path / "timeline").iterdir()} == {".csv", ".json", ".vtt", ".png", ".svg"}
+    assert len(Path("timeline.csv").read_text().splitlines()) == 1 + 40
+    assert Path("call.vtt").read_text().startswith("WEBVTT\n\n00:00:00.000 --> ")
+    tables = next(text for command, text in said.items() if command.startswith("run table4"))
+    for name in ("table4", "hubert"):
+        assert f"{name} on recordings: " in tables
+    (code,) = blocks("recordings.md", "python")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert len(done.stdout.splitlines()) == 8 and done.stdout.startswith("0.0 s: SPEAKER_00 ")
+
+
+def test_speech_is_spoken_where_there_is_a_voice(tmp_path, monkeypatch):
+    spoken = write_call(tmp_path / "spoken.wav", turns=1)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    synthesised = write_call(tmp_path / "tone.wav", turns=1)
+    for path in (spoken, synthesised):
+        assert path.stat().st_size > 10_000 and len(path.with_suffix(".rttm").read_text().splitlines()) == 1
