@@ -5,7 +5,7 @@ It keeps as much of the features' variance as a linear map of its width can: wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -14,15 +14,15 @@ from replicate.model.cogmen import COGMEN
 from replicate.training.data import Batch
 
 
-def fix(models: Iterable[COGMEN], train: Batch) -> None:
+@torch.no_grad()
+def fix(models: Sequence[COGMEN], train: Batch) -> None:
     """Set the projection of models of one shape to the principal components of what it gets of the training split."""
-    weight: Tensor | None = None
+    config = models[0].config
+    rows = train.x[train.present][:, : config.projected]
+    # On the CPU, single-threaded inside ``rng.deterministic``: the same bits however many runs train beside.
+    weight = components(rows.cpu(), config.hidden)
     for model in models:
-        if weight is None:
-            rows = train.x[train.present][:, : model.config.projected]
-            weight = components(rows.cpu(), model.config.hidden)
-        with torch.no_grad():
-            model.projection.weight.copy_(weight)
+        model.projection.weight.copy_(weight)
 
 
 def components(rows: Tensor, count: int) -> Tensor:
@@ -35,7 +35,8 @@ def components(rows: Tensor, count: int) -> Tensor:
     Shapes:
         rows: (n, columns), on the CPU; returns (count, columns) float64.
     """
-    centred = rows.double() - rows.double().mean(0)
+    centred = rows.double()
+    centred = centred - centred.mean(0)
     variances, vectors = torch.linalg.eigh(centred.T @ centred / len(rows))
     variances, vectors = variances.flip(0)[:count], vectors.flip(1).T[:count]
     # Features come in 32 bits: less than this is their rounding.

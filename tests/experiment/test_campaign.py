@@ -320,6 +320,28 @@ def test_a_table_of_which_nothing_can_be_trained_is_refused(tmp_path, deaf, tabl
     assert "table9" not in campaign.command()
 
 
+def test_the_hubert_table_is_whole_with_both_layers_and_stands_with_one(tmp_path):
+    source = generate("synthetic-tiny")
+    more = [replace(d, features=d.features | {"hubert-second-to-last": d.features["hubert"]}) for d in source.dialogues]
+    write(replace(source, name="both", dialogues=tuple(more)), tmp_path / "both.npz")
+    both = prepare(tmp_path, ("hubert",), seeds="24,25", data=tmp_path / "both.npz", protocol="released")
+    one = prepare(tmp_path, ("hubert",), seeds="24,25")
+    assert (len(both.tasks), len(one.tasks)) == (2 * 22, 2 * 14)
+    for campaign, rows, pairs in ((both, 0, 9), (one, 8, 8)):
+        plant(campaign, lambda spec: spec.protocol.hubert.projection == "random")
+        (result,) = campaign.results()
+        lacking = {name: ("hubert-second-to-last",) for name in result.rows if "second-to-last" in name}
+        assert result.needs == (lacking if rows else {}) and len(lacking) == 8
+        assert len(result.comparisons) == pairs and result.protocol == "paper"
+        assert list(result.rows["Mask: pca"]) == ["A", "AV"] and list(result.rows["none, release, last"]) == ["A"]
+        worse = {each.first for each in result.comparisons if each.difference.mean < 0}
+        # Planted predictions are in the order of time.
+        assert {name for name in worse if "release" not in name} == {"random, time, last/A", "Mask: random/A"}
+    # What tables 4 and 5 have, too, is trained once.
+    shared = set(one.tasks) & set(prepare(tmp_path, ("table4", "table5"), seeds="24,25").tasks)
+    assert {one.tasks[key].spec.arm.name for key in shared} == {"COGMEN-A", "HuBERT-A", "COGMEN-Mask", "HuBERT-Mask"}
+
+
 @pytest.fixture
 def speech(tmp_path):
     """A file of a corpus with audio alone."""
