@@ -53,7 +53,8 @@ class Corpus:
         dialogues: in the order of their source, which decides the dev split.
         speakers: speaker names, in the order of their numbers.
         standardise: whether training scales the features by the training split's mean and deviation.
-        published: true only for the full IEMOCAP-4 release, the one corpus on which the paper's numbers stand.
+        published: true only for the full IEMOCAP-4 release, the one corpus on which the paper's numbers stand, with
+            or without further streams beside its own.
         notes: sentences that every table on this corpus prints.
         recipes: stream -> how it was extracted from recordings, as JSON can hold it; only of streams that were.
 

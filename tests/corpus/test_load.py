@@ -1,19 +1,23 @@
 from __future__ import annotations
 
+import pickle
 import shutil
 import subprocess
 import sys
 import types
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from replicate.corpus import CATALOGUE, PICKLES, archive, data_folder, is_here, load
+from replicate.corpus import CATALOGUE, PICKLES, Corpus, archive, data_folder, is_here, load
 from replicate.errors import NotThisFormat, UnknownCorpus
 
 from .conftest import corpus, dialogue
+from .test_cogmen import FULL, release
 
 
 @pytest.fixture(autouse=True)
@@ -131,3 +135,40 @@ def test_importing_is_cheap() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_release_is_recognised_with_streams_of_ones_own_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPLICATE_DATA", str(tmp_path))
+    (tmp_path / "iemocap4").mkdir()
+    with (tmp_path / "iemocap4" / "IEMOCAP_features_4.pkl").open("wb") as file:
+        pickle.dump(release(FULL, 151, (100, 100, 512)), file, 2)
+    whole = load("iemocap4")
+    every = whole.dialogues
+    assert whole.published
+
+    def kept(**changes: Any) -> Corpus:
+        """As it comes back from a file."""
+        own = tuple(replace(d, features={**d.features, "hubert": np.ones((len(d), 3), "f4")}) for d in every)
+        archive.write(replace(whole, **{"dialogues": own, **changes}), tmp_path / "own.npz")
+        return load(tmp_path / "own.npz")
+
+    assert kept().published and kept().widths["hubert"] == 3
+    for change in (
+        {"dialogues": every[1:]},
+        {"dialogues": (replace(every[0], labels=every[0].labels + 1), *every[1:])},
+        {"dialogues": tuple(replace(d, features={"audio": d.features["audio"]}) for d in every)},
+        {
+            "dialogues": tuple(
+                replace(d, features=d.features | {"audio": d.features["text"] + 1}) for d in whole.dialogues
+            )
+        },
+        {"standardise": True},
+        {"name": "other"},
+    ):
+        assert not kept(**change).published
+    (tmp_path / "iemocap4" / "IEMOCAP_features_4.pkl").write_bytes(b"damaged")
+    assert not kept().published
+    (tmp_path / "iemocap4" / "IEMOCAP_features_4.pkl").unlink()
+    assert not kept().published
