@@ -17,7 +17,7 @@ from replicate.files import write_text
 from replicate.report import text
 from replicate.report.tables import markdown_grid
 
-HEADER = ["claim", "outcome", "first", "", "second", "measured [95 % interval]", "p", "paper"]
+HEADER = ["claim", "outcome", "first", "", "second", "measured [95 % interval]", "p", "paper", "statement"]
 
 
 def lines(judged: list[JudgedClaim]) -> list[list[str]]:
@@ -37,7 +37,13 @@ def _statement(each: JudgedStatement) -> list[str]:
     published = "–" if each.published is None else f"{each.published:+.3f}"
     relation = f"{what} ({sign} {each.margin:g})"
     first, second = _sides(each.statement)
-    return [first, relation, second, measured, text.p_value(each.p), published]
+    return [first, relation, second, measured, text.p_value(each.p), published, _state(each)]
+
+
+def _state(each: JudgedStatement) -> str:
+    if each.difference is None:
+        return "not measured"
+    return {True: "holds", False: "fails", None: "open"}[each.holds]
 
 
 def _sides(statement: Statement) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from replicate.experiment.claims import JudgedClaim, JudgedStatement
+from replicate.experiment.claims import JudgedClaim
 from replicate.experiment.results import TableResult
 from replicate.files import write_text
 from replicate.report import claims, text
@@ -101,12 +101,11 @@ def _claims(judged: list[JudgedClaim]) -> list[dict[str, Any]]:
     found = []
     for claim in judged:
         own = [next(lines) for _ in claim.statements]
-        states = [_state(each) for each in claim.statements]
         # One title is empty in the terminal, where a statement reads on across the columns.
         grid = Grid(
-            [title or "relation" for title in claims.HEADER[2:]] + ["statement"],
+            [title or "relation" for title in claims.HEADER[2:]],
             ["name", "name", "name", "measured", "", "paper", "verdict"],
-            [[*line[2:], state] for line, state in zip(own, states, strict=True)],
+            [line[2:] for line in own],
         )
         found.append(
             {
@@ -118,12 +117,6 @@ def _claims(judged: list[JudgedClaim]) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def _state(statement: JudgedStatement) -> str:
-    if statement.difference is None:
-        return "not measured"
-    return {True: "holds", False: "fails", None: "open"}[statement.holds]
 
 
 def _table(result: TableResult) -> dict[str, Any]:

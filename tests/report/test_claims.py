@@ -38,18 +38,18 @@ RESULT = made(seeds=(24, 25, 26, 27, 28))
 MARKDOWN = """\
 **The paper's claims on synthetic-tiny**
 
-| claim | outcome | first |  | second | measured [95 % interval] | p | paper |
-|---|---|---|---|---|---:|---:|---:|
+| claim | outcome | first |  | second | measured [95 % interval] | p | paper | statement |
+|---|---|---|---|---|---:|---:|---:|---:|
 | 1. The student comes close \\| to its teacher | reproduced | table1/student/A | hardly above (< 0.0625) | \
-table1/teacher/AV | -0.250 [-0.375, -0.125] | 0.031 | -0.010 |
+table1/teacher/AV | -0.250 [-0.375, -0.125] | 0.031 | -0.010 | holds |
 | 3. COGMEN-AV falls far below | contradicted | table2/COGMEN-A/A | far above (> 0.125) | table2/COGMEN-AV/A | \
-+0.000 [-0.125, +0.125] | 1.000 | +0.210 |
-|  |  | table2/COGMEN-Mask/A | gains over (< 0.25) | table2/COGMEN-A/A | +0.125 [+0.000, +0.250] | 0.062 | – |
++0.000 [-0.125, +0.125] | 1.000 | +0.210 | fails |
+|  |  | table2/COGMEN-Mask/A | gains over (< 0.25) | table2/COGMEN-A/A | +0.125 [+0.000, +0.250] | 0.062 | – | open |
 | 6. On no emotion much more | undecided | table2/COGMEN-Mask/A | gains over (< 0.25) | table2/COGMEN-A/A | \
-+0.125 [+0.000, +0.250] | 0.062 | – |
++0.125 [+0.000, +0.250] | 0.062 | – | open |
 | 7. A better student | not all of its cells are measured | table1/student/A | hardly above (< 0.0625) | \
-table1/teacher/AV | -0.250 [-0.375, -0.125] | 0.031 | -0.010 |
-|  |  | table2/COGMEN-A/A | far above (> 0.125) | table2/COGMEN-AV/A | – | – | – |
+table1/teacher/AV | -0.250 [-0.375, -0.125] | 0.031 | -0.010 | holds |
+|  |  | table2/COGMEN-A/A | far above (> 0.125) | table2/COGMEN-AV/A | – | – | – | not measured |
 
 Rule (tables/claims.toml): one-sided paired permutation test over seeds; a statement holds at p <= 0.05, fails where \
 the opposite does, and is open otherwise. A claim is reproduced if all its statements hold, contradicted if one \
