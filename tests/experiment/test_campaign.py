@@ -498,10 +498,17 @@ def test_what_can_be_deployed_hears_speech_alone_as_every_corpus_has_it(tmp_path
     found = [campaign.tasks[key] for key in campaign.deployable()]
     # Tables 4 and 5 leave dialogues out here, and the protocol table's text readings are the campaign's own.
     assert [task.spec.arm.name for task in found] == [
-        *("Teacher-AV", "Student-A", "Student-A-2-layers", "Student-A-3-heads", "COGMEN-Mask"),
+        *("Teacher-AV", "Student-A", "Student-A-2-layers", "Student-A-3-heads", "COGMEN-Mask", "HuBERT-A", "HuBERT-AV"),
     ]
     kept = prepare(tmp_path, ("table4",), data=iemocap, seeds="24,", keep_dropped=True)
-    assert [kept.tasks[key].spec.arm.name for key in kept.deployable()] == ["COGMEN-A", "COGMEN-AV"]
+    assert [kept.tasks[key].spec.arm.name for key in kept.deployable()] == [
+        *("COGMEN-A", "COGMEN-AV", "HuBERT-A", "HuBERT-AV"),
+    ]
+    # In the release's order an utterance comes with the features of another one.
+    ordered = prepare(
+        tmp_path, ("table4",), data=iemocap, seeds="24,", keep_dropped=True, protocol="paper+hubert.order=release"
+    )
+    assert [ordered.tasks[key].spec.arm.name for key in ordered.deployable()] == ["COGMEN-A", "COGMEN-AV"]
     others = prepare(tmp_path, ("context", "causal"), data=iemocap, seeds="24,")
     assert {others.tasks[key].spec.arm.name for key in others.deployable()} == {
         *("COGMEN-A", "COGMEN-AV", "COGMEN-Mask", "Student-A", "Teacher-AV"),
