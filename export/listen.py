@@ -19,7 +19,7 @@ from export.timeline import Timeline, Turn
 from replicate.errors import BadModel, EmptyDialogue, OtherFeatures
 from replicate.features import partial
 from replicate.features.extract import Extractor, Vectors, extract, from_recipe
-from replicate.features.recipe import Recipe, other_versions
+from replicate.features.recipe import Recipe, other_versions, said
 from replicate.features.source import Source, Utterance, measured, refuse
 
 Seconds = Mapping[Utterance, float]
@@ -42,7 +42,7 @@ def listen(
         speakers: name in the recordings -> name that the model knows; those that are the same need no entry.
         drop: leave out utterances that cannot be heard, in place of refusing.
         model: where the HuBERT model lies by now.
-        keep: what is extracted is safe beside this file until the end; otherwise an interrupt loses it.
+        keep: what is extracted is safe beside this file until ``forget``; otherwise an interrupt loses it.
         progress: given how many seconds there are, a context of a function that is told how many are done.
 
     Raises:
@@ -50,7 +50,9 @@ def listen(
             does not know, or too many utterances. EmptyDialogue: nothing is left. ReplicateError: see ``extract``.
     """
     recipe = recipe_of(predictor)
-    source, seconds, _ = measured(source)
+    if model and recipe.get("extractor") != "hubert":
+        raise BadInput(f"the model hears {said(recipe)}, not HuBERT: leave --model out")
+    source, seconds = measured(source)
     if not drop:
         refuse(source.problems)
     names = _names(source, speakers or {}, predictor.speakers)
@@ -62,11 +64,17 @@ def listen(
     if not drop:
         refuse(heard.problems, "; what was extracted is kept" if keep else "")
     vectors = {utterance: vector[columns] for utterance, vector in heard.vectors.items()}
-    turns = _turns(predictor, source, dict(zip(source.utterances, seconds, strict=True)), vectors, names)
-    if keep:
-        partial.place(keep).unlink(missing_ok=True)
     problems = (*source.problems, *heard.problems)
+    if not vectors:
+        first = f", such as: {problems[0]}" if problems else ""
+        raise EmptyDialogue(f"no utterance of {source.name} is left to be heard{first}")
+    turns = _turns(predictor, source, dict(zip(source.utterances, seconds, strict=True)), vectors, names)
     return Timeline(tuple(predictor.labels), tuple(turns), tuple(map(str, problems)), tuple(_notes(source, recipe)))
+
+
+def forget(keep: Path) -> None:
+    """Remove what ``listen`` kept; once its timeline is written, nobody needs it."""
+    partial.place(keep).unlink(missing_ok=True)
 
 
 def recipe_of(predictor: Predictor) -> Recipe:
@@ -90,6 +98,9 @@ def _names(source: Source, given: Mapping[str, str], known: Sequence[str]) -> di
     nobody = [name for name in given if name not in theirs]
     if nobody:
         raise BadInput(f"nobody is called {nobody[0]!r} in {source.name}, only {', '.join(theirs)}")
+    wrong = [name for name in given.values() if name not in known]
+    if wrong:
+        raise BadInput(f"the model knows the speakers {', '.join(known)}, and nobody called {wrong[0]!r}")
     strange = [name for name in theirs if given.get(name, name) not in known]
     if strange:
         example = " ".join(
@@ -119,8 +130,6 @@ def _turns(
     predictor: Predictor, source: Source, seconds: Seconds, vectors: Vectors, names: Mapping[str, str]
 ) -> Iterator[Turn]:
     kept = [utterance for utterance in source.utterances if utterance in vectors]
-    if not kept:
-        raise EmptyDialogue(f"no utterance of {source.name} is left to be heard: see what was left out")
     dialogues = [list(group) for _, group in groupby(kept, key=lambda utterance: utterance.dialogue)]
     spoken = [
         Spoken(own[0].dialogue, [names[one.speaker] for one in own], np.stack([vectors[one] for one in own]))
@@ -135,6 +144,7 @@ def _turns(
 
 
 def _notes(source: Source, recipe: Recipe) -> Iterator[str]:
+    yield from source.doubts
     others = other_versions(recipe)
     if others:
         yield f"the features of its training were made with other versions ({'; '.join(others)}): they may differ a bit"

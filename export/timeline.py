@@ -94,18 +94,23 @@ def as_vtt(timeline: Timeline) -> str:
     for turn in sorted(timeline.turns, key=lambda turn: turn.start):
         said = f"{timeline.emotion(turn)} {max(turn.probability):.2f}"
         # A cue ends after it starts, even where both round to the same millisecond.
-        stop = max(turn.stop, turn.start + 0.001)
-        cues.append(f"{clock(turn.start)} --> {clock(stop)}\n<v {_plain(turn.speaker)}>{_plain(said)}")
+        start = round(turn.start * 1000)
+        stop = max(round(turn.stop * 1000), start + 1)
+        cues.append(f"{_clock(start)} --> {_clock(stop)}\n<v {_plain(turn.speaker)}>{_plain(said)}")
     return "\n\n".join(cues) + "\n"
 
 
 def clock(seconds: float) -> str:
     """Hours, minutes, seconds and milliseconds, as WebVTT wants them."""
-    milliseconds = round(seconds * 1000)
+    return _clock(round(seconds * 1000))
+
+
+def _clock(milliseconds: int) -> str:
     minutes, rest = divmod(milliseconds, 60_000)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
 
 
 def _plain(text: str) -> str:
-    """Text in which nothing is markup; it cannot hold line ends."""
+    """Text in one line, in which nothing is markup."""
+    text = "".join(letter if letter.isprintable() else " " for letter in text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

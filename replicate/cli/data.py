@@ -45,7 +45,7 @@ def list_() -> None:
 @DATA_DIR
 def info(corpus: str, data_dir: Path | None) -> None:
     """Describe a corpus: sizes, classes, streams, speakers, content hash, licence."""
-    from replicate.corpus import CATALOGUE, load
+    from replicate.corpus import CATALOGUE, SPLITS, load
 
     found = load(corpus, data_dir)
     _print(f"corpus: {found.name}", f"hash: {found.hash}", f"scaled before training: {_yes(found.standardise)}")
@@ -65,7 +65,11 @@ def info(corpus: str, data_dir: Path | None) -> None:
     _table(("split", "dialogues", "utterances", *found.labels, *found.speakers, "lengths"), _splits(found))
     _print("")
     _table(("stream", "columns"), [(name, str(width)) for name, width in found.widths.items()])
-    console.suggest("run", "table2", "--data", corpus, *_place(data_dir))
+    if len(found.labels) > 1 and all(found.split(split) for split in SPLITS):
+        tables = [name for name, stream in (("table2", "audio"), ("table4", "hubert")) if stream in found.widths]
+        console.suggest("run", *(tables or ["all"]), "--data", corpus, *_place(data_dir))
+    else:
+        console.suggest("predict", "BUNDLE", corpus)
 
 
 @data.command()

@@ -33,7 +33,7 @@ def onnx(results: Path, arm: str | None, key: str | None, out: Path | None) -> N
     """
     if arm and key:
         raise click.UsageError("--arm and --run exclude each other")
-    from export import bundle
+    from export import bundle, onnx_file
     from export.predictor import INT8
     from export.select import choose, corpus_of_results, newest_results
 
@@ -55,7 +55,10 @@ def onnx(results: Path, arm: str | None, key: str | None, out: Path | None) -> N
     )
     _say(written.rungs)
     err.print(f"{INT8}: {written.quantised.said}", soft_wrap=True)
-    console.suggest("benchmark", target)
+    if onnx_file.recipe(choice.run):
+        console.suggest("predict", target, "--audio", "SOURCE")
+    else:
+        console.suggest("benchmark", target)
 
 
 @export.command()

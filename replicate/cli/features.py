@@ -130,13 +130,11 @@ def _run(
     from replicate.report import progress
 
     options.check_new(out, force, "--out")
-    source, seconds, low = measured(read(path, classes=int(classes), **reading))
+    source, seconds = measured(read(path, classes=int(classes), **reading))
     if not drop:
         refuse(source.problems)
-    if low:
-        click.echo(
-            f"{low} utterances were recorded below 16 kHz: what their vectors say of high tones is nothing", err=True
-        )
+    for doubt in source.doubts:
+        click.echo(f"note: {doubt}", err=True)
     extractor = make()
     with progress.steady(extractor.stream, sum(seconds), console.status()) as advance:
         found = extract(source, seconds, extractor, out, advance)

@@ -116,7 +116,7 @@ def read(path: Path, predictor: Predictor) -> list[Spoken]:
         raise BadInput(f"no file {path}")
     if path.suffix.lower() == ".csv":
         return read_csv(path)
-    if path.suffix not in (".npz", ".pkl"):
+    if path.suffix.lower() not in (".npz", ".pkl"):
         raise BadInput(f"{path} is neither .csv nor .npz nor .pkl")
     corpus = load(path)
     heard = predictor.heard
@@ -152,14 +152,18 @@ def _hear(
 ) -> None:
     """Listen to recordings, print the timeline, and write it to ``out``."""
     from export import timeline as text
-    from export.listen import listen
+    from export.listen import forget, listen
     from replicate.features.read import read as read_source
     from replicate.report import progress
 
     pairs = [pair.rpartition("=")[::2] for pair in speakers]
-    if not all(name and known for name, known in pairs):
-        raise click.BadParameter("it is written NAME=KNOWN", param_hint="--speaker")
+    if not all(name and known for name, known in pairs) or len(dict(pairs)) < len(pairs):
+        raise click.BadParameter("it is written NAME=KNOWN, once for every NAME", param_hint="--speaker")
     source = read_source(audio, classes=6 if len(predictor.labels) == 6 else 4, allow_other_counts=True, **reading)
+    dialogues = len({utterance.dialogue for utterance in source.utterances})
+    if as_vtt and dialogues > 1:
+        raise click.UsageError(f"--vtt is of one dialogue, and here are {dialogues}: take --out DIR")
+    keep = out / "timeline" if out else None
     found = listen(
         predictor,
         source,
@@ -167,24 +171,23 @@ def _hear(
         drop,
         model,
         device,
-        out / "timeline" if out else None,
+        keep,
         lambda total: progress.steady("listening", total, console.status()),
     )
     for problem in found.left_out:
         click.echo(f"left out: {problem}", err=True)
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
-    if as_vtt and len(found.dialogues) > 1:
-        raise click.UsageError(f"--vtt is of one dialogue, and here are {len(found.dialogues)}: take --out DIR")
     if as_json or as_csv or as_vtt:
         click.echo(text.as_json(found) if as_json else text.as_csv(found) if as_csv else text.as_vtt(found), nl=False)
     else:
         _show_timeline(found)
-    if out:
+    if out and keep:
         from export.timeline_files import write
 
         with progress.steady("drawing", len(found.dialogues), console.status()) as advance:
             paths = write(found, out, advance)
+        forget(keep)
         click.echo(f"{out}: {', '.join(path.name for path in paths[:6])}{', ...' if len(paths) > 6 else ''}", err=True)
 
 

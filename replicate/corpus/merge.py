@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.errors import NoMatch
+from replicate.features.recipe import said
+
+SECOND = "hubert-second-to-last"
+# Streams that tables know, and what may have made them where recordings did.
+EXTRACTORS = {"audio": "opensmile", "visual": None, "hubert": "hubert", SECOND: "hubert"}
 
 
 class Merged(NamedTuple):
@@ -47,6 +52,7 @@ def attach(base: Corpus, extra: Corpus, stream: str, drop: bool = False, name: s
             f"corpus {base.name} has a stream {name!r} already: attach this one under another name with --as, or merge "
             "into a corpus without it"
         )
+    _fit(extra.recipes.get(stream, {}), name)
     for corpus in (base, extra):
         _require_names(corpus)
     others = {dialogue.id: dialogue for dialogue in extra.dialogues}
@@ -76,6 +82,15 @@ def attach(base: Corpus, extra: Corpus, stream: str, drop: bool = False, name: s
     published = base.published and not lost
     made = replace(base, dialogues=tuple(dialogues), notes=notes, recipes=recipes, published=published)
     return Merged(made, lost, unused)
+
+
+def _fit(recipe: Mapping[str, Any], name: str) -> None:
+    """Refuse a name under which tables would take a stream for another one, where it is known how it was made."""
+    made = recipe.get("extractor")
+    if made is None or name not in EXTRACTORS:
+        return
+    if made != EXTRACTORS[name] or (name == SECOND and recipe.get("layer") == "last"):
+        raise NoMatch(f"the stream was made with {said(recipe)}, and is no {name!r}: choose another name with --as")
 
 
 def _joined(one: Dialogue, chosen: Sequence[int], attached: dict[str, NDArray[np.float32]]) -> Dialogue:

@@ -25,6 +25,7 @@ from replicate.experiment.store import Store
 from replicate.experiment.stored import StoredRun
 from replicate.experiment.tasks import Task, graph, share
 from replicate.experiment.work import Listener
+from replicate.features.recipe import said
 from replicate.training.data import require
 from replicate.training.settings import Arm, Precision, Protocol, RunSpec
 
@@ -292,6 +293,9 @@ class Campaign:
             notes = (f"{dropped} of {len(self.corpus.dialogues)} dialogues are left out (--keep-dropped)", *notes)
         if self.precision == "bf16":
             notes = ("Trained with products in bfloat16 (--precision bf16).", *notes)
+        seen = dict.fromkeys(name for row in table.rows if row.name not in needs for name in row.arm.needs)
+        made = [f"stream {name}: {said(corpus.recipes[name])}" for name in seen if name in corpus.recipes]
+        notes = (*notes, *made)
         return TableResult(
             table,
             corpus.name,

@@ -47,8 +47,9 @@ def remarks(kept: Iterable[Table], without: Iterable[Table], corpus: Corpus) -> 
 
 
 def words(streams: Sequence[str]) -> str:
-    """``the hubert stream``, ``the hubert and visual streams``."""
-    return f"the {' and '.join(streams)} stream{'s' if len(streams) > 1 else ''}"
+    """``the hubert stream``, ``the audio, hubert and visual streams``."""
+    *others, last = streams
+    return f"the {', '.join(others)} and {last} streams" if others else f"the {last} stream"
 
 
 def _all(tables: Iterable[Table], corpus: Corpus) -> tuple[str, ...]:

@@ -37,6 +37,8 @@ def header(path: Path) -> Header:
     """
     if not path.is_file():
         raise BadAudio(f"no recording {path}: check its place, or correct the list")
+    if not path.stat().st_size:
+        raise BadAudio(f"{path} is empty: copy or record it again")
     try:
         info = soundfile.info(str(path))
     except (soundfile.SoundFileError, OSError) as error:

@@ -145,7 +145,12 @@ def from_recipe(recipe: Recipe, device: str = "auto", model: str | None = None) 
         from replicate.features.hubert import Choice, Hubert
 
         choice = Choice(model or recipe["model"], recipe["layer"], tuple(recipe["weights"]), recipe["chunk_seconds"])
-        extractor = Hubert(choice, device)
+        try:
+            extractor = Hubert(choice, device)
+        except BadModel as error:
+            if model is not None:
+                raise
+            raise BadModel(f"{error}; if it moved, say with --model where it lies by now") from error
         if extractor.recipe["parameters"] != recipe["parameters"]:
             raise BadModel(
                 f"{choice.model} is not the model that the features were made with, {recipe['model']}: say with "

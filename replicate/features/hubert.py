@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,7 +94,7 @@ class Hubert:
         self.shortest = self._frames.receptive
         self.recipe: dict[str, Any] = {
             "extractor": "hubert",
-            "model": choice.model,
+            "model": str(Path(choice.model).resolve()) if Path(choice.model).is_dir() else choice.model,
             "parameters": fingerprint(self._model),
             "layer": choice.layer,
             "weights": list(choice.weights),

@@ -30,7 +30,14 @@ def read(path: Path, segments: Path, allow_overlap: bool = False) -> Source:
     Raises:
         BadSource: the list cannot be read, or holds nothing.
     """
-    listed = sorted(_rttm(segments, path.stem) if segments.suffix.lower() == ".rttm" else _csv(segments))
+    doubts: tuple[str, ...] = ()
+    if segments.suffix.lower() == ".rttm":
+        found, of = _rttm(segments, path.stem)
+        if of != path.stem:
+            doubts = (f"{segments} is of a recording called {of}, not {path.stem}: check that the two belong together",)
+    else:
+        found = list(_csv(segments))
+    listed = sorted(found)
     if not listed:
         raise BadSource(f"{segments} lists no segment of {path}: check that the two belong together")
     problems: list[ReplicateError] = []
@@ -40,8 +47,8 @@ def read(path: Path, segments: Path, allow_overlap: bool = False) -> Source:
         if not 0 <= segment.start < segment.stop < math.inf:
             problems.append(
                 BadSource(
-                    f"{segment.where}: from {segment.start:g} s to {segment.stop:g} s is no time in a recording: "
-                    "exchange start and end"
+                    f"{segment.where}: from {segment.start:g} s to {segment.stop:g} s is no piece of a recording: it "
+                    "must start at 0 or later, and end after that"
                 )
             )
         elif last and segment.start < last.stop and not allow_overlap:
@@ -61,7 +68,7 @@ def read(path: Path, segments: Path, allow_overlap: bool = False) -> Source:
         )
         for i, one in enumerate(kept, 1)
     )
-    return Source(path.stem, utterances, (UNLABELLED,), (NO_LABELS, NO_SPLIT), tuple(problems))
+    return Source(path.stem, utterances, (UNLABELLED,), (NO_LABELS, NO_SPLIT), tuple(problems), doubts)
 
 
 def _csv(path: Path) -> Iterator[_Segment]:
@@ -69,22 +76,25 @@ def _csv(path: Path) -> Iterator[_Segment]:
         yield _segment(row["start"], row["end"], row["speaker"], where)
 
 
-def _rttm(path: Path, recording: str) -> Iterator[_Segment]:
-    """SPEAKER lines: type, file, channel, start, duration, two fields of no use here, speaker, and more of no use."""
+def _rttm(path: Path, recording: str) -> tuple[list[_Segment], str]:
+    """The segments of a recording, and the name that the list has for it.
+
+    SPEAKER lines: type, file, channel, start, duration, two fields of no use here, speaker, and more of no use.
+    """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadSource(f"{path} cannot be read as RTTM: save it as UTF-8 text") from error
+        reason = error.strerror if isinstance(error, OSError) else "save it as UTF-8 text"
+        raise BadSource(f"{path} cannot be read as RTTM: {reason}") from error
     fields = [(f"{path}, line {i}", line.split()) for i, line in enumerate(lines, 1) if line.startswith("SPEAKER")]
     short = next((where for where, parts in fields if len(parts) < 8), None)
     if short:
         raise BadSource(f"{short}: fewer than the eight fields up to the speaker's name: write the RTTM again")
     files = {parts[1] for _, parts in fields}
     # A list of several recordings is told by their names; one of a single recording needs no name.
-    for where, parts in fields:
-        if len(files) == 1 or parts[1] == recording:
-            one = _segment(parts[3], parts[4], parts[7], where)
-            yield one._replace(stop=one.start + one.stop)
+    name = files.pop() if len(files) == 1 else recording
+    own = [_segment(parts[3], parts[4], parts[7], where) for where, parts in fields if parts[1] == name]
+    return [one._replace(stop=one.start + one.stop) for one in own], name
 
 
 def _segment(start: str, stop: str, speaker: str, where: str) -> _Segment:

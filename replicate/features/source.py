@@ -43,6 +43,7 @@ class Source:
         labels: class names in the order of their numbers.
         notes: what every table on the corpus will print.
         problems: what had to be left out, and why.
+        doubts: what may be wrong with the source, though nothing was left out for it.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Source:
     labels: tuple[str, ...]
     notes: tuple[str, ...] = ()
     problems: tuple[ReplicateError, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def speakers(self) -> tuple[str, ...]:
@@ -58,9 +60,10 @@ class Source:
         return SPEAKERS if set(names) <= set(SPEAKERS) else names
 
 
-def measured(source: Source) -> tuple[Source, tuple[float, ...], int]:
-    """The utterances whose recordings are there and long enough, how many seconds each has, and how many of them
-    were recorded at less than 16 kHz. The others become problems.
+def measured(source: Source) -> tuple[Source, tuple[float, ...]]:
+    """The utterances whose recordings are there and long enough, and how many seconds each has.
+
+    The others become problems; recordings of less than 16 kHz a doubt.
     """
     heads: dict[Path, audio.Header | ReplicateError] = {}
     kept, seconds, low, problems = [], [], 0, list(source.problems)
@@ -89,14 +92,17 @@ def measured(source: Source) -> tuple[Source, tuple[float, ...], int]:
         kept.append(utterance)
         seconds.append(min(stop, head.seconds) - utterance.start)
         low += head.rate < audio.RATE
-    found = replace(source, utterances=tuple(kept), problems=tuple(dict.fromkeys(problems)))
-    return found, tuple(seconds), low
+    doubts = source.doubts
+    if low:
+        doubts += (f"{low} utterances were recorded below 16 kHz: what is said of them rests on no high tones",)
+    found = replace(source, utterances=tuple(kept), problems=tuple(dict.fromkeys(problems)), doubts=doubts)
+    return found, tuple(seconds)
 
 
 def refuse(problems: Sequence[ReplicateError], kept: str = "") -> None:
     """Raise the first of the problems, saying how many more there are; nothing where there is none."""
     if problems:
-        more = f"; and {len(problems) - 1} more problems" if len(problems) > 1 else ""
+        more = f"; and {len(problems) - 1} more of the kind" if len(problems) > 1 else ""
         raise type(problems[0])(f"{problems[0]}{more}; --drop leaves out what is wrong, and names it{kept}")
 
 
@@ -111,13 +117,19 @@ def rows(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> I
             reader = csv.DictReader(file, strict=True)
             missing = [name for name in required if name not in (reader.fieldnames or ())]
             if missing:
-                raise BadSource(f"{path} has no column {', '.join(missing)}: it needs {', '.join(required)}")
+                raise BadSource(
+                    f"{path} has no column {', '.join(missing)}: its first line must name {', '.join(required)}, with "
+                    "commas between"
+                )
             for row in reader:
                 where = f"{path}, line {reader.line_num}"
                 fields = {name: (row.get(name) or "").strip() for name in (*required, *optional)}
                 empty = [name for name in required if not fields[name]]
                 if empty:
                     raise BadSource(f"{where}: {', '.join(empty)} is empty: fill it in")
+                odd = next((value for value in fields.values() if not value.isprintable()), None)
+                if odd is not None:
+                    raise BadSource(f"{where}: {odd[:40]!r} holds line ends, or what cannot be printed: rename it")
                 yield where, fields
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error

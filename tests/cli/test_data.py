@@ -85,7 +85,11 @@ def test_info_whole_output(small: Path) -> None:
         "audio   3\n"
         "visual  5\n"
     )
-    assert result.stderr == f"Next: replicate run table2 --data {small}\n"
+    assert result.stderr == f"Next: replicate predict BUNDLE {small}\n"  # nothing to choose an epoch on
+
+
+def test_info_names_the_tables_that_a_corpus_is_for() -> None:
+    assert call("info", "synthetic-tiny").stderr == "Next: replicate run table2 table4 --data synthetic-tiny\n"
 
 
 def test_info_tells_how_streams_were_extracted(small: Path) -> None:

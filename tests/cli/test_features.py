@@ -94,7 +94,7 @@ def test_what_is_wrong_is_named_and_dropped_when_told(folder: Path, replicate: R
     status, stdout, stderr = replicate(*command)
     assert (status, stdout) == (errors.BadSource.exit_code, "")
     assert stderr.count("\n") == 1
-    assert "no recording u1.wav" in stderr and "1 more problems" in stderr and "--drop" in stderr
+    assert "no recording u1.wav" in stderr and "1 more of the kind" in stderr and "--drop" in stderr
     assert sorted(path.name for path in Path().iterdir()) == ["folder"]
     status, _, stderr = replicate(*command, "--drop")
     assert status == 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -115,3 +116,24 @@ def test_every_order_and_every_gap_keeps_rows_and_names_together(order: list[int
     other = Dialogue("d", zeros[there], zeros[there], {"hubert": rows}, "test", tuple(names[i] for i in there))
     found = attach(one, Corpus("other", ("a",), (other,)), "hubert", drop=True).corpus.dialogues[0]
     assert found.features["hubert"].tolist() == found.features["audio"].tolist() == [[i] for i in sorted(kept)]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "name", "fits"),
+    [
+        ({"extractor": "hubert", "layer": "last"}, "hubert", True),
+        ({"extractor": "hubert", "layer": "second-to-last"}, "hubert-second-to-last", True),
+        ({"extractor": "hubert", "layer": "last"}, "hubert-second-to-last", False),
+        ({"extractor": "hubert", "layer": "last"}, "visual", False),
+        ({"extractor": "opensmile", "set": "IS09"}, "hubert", False),
+        ({"extractor": "opensmile", "set": "IS09"}, "smile", True),
+    ],
+)
+def test_a_stream_cannot_take_the_name_of_what_it_is_not(recipe: dict[str, Any], name: str, fits: bool) -> None:
+    whole = corpus(dialogue("d1", 1, utterances=("a",), features={"sight": np.zeros((1, 2), np.float32)}))
+    made = replace(extra("a"), recipes={"hubert": recipe})
+    if fits:
+        assert name in attach(whole, made, "hubert", name=name).corpus.widths
+        return
+    with pytest.raises(NoMatch, match=f"is no '{name}'"):
+        attach(whole, made, "hubert", name=name)

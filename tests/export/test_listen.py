@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+import soundfile
 
 from export.listen import _columns, listen
 from export.predictor import BadInput, Predictor
@@ -96,7 +97,10 @@ def test_speakers_that_the_model_does_not_know_have_to_be_named(heard, replicate
     assert "--speaker SPEAKER_00=agent --speaker SPEAKER_01=customer" in stderr
     status, _, stderr = replicate("predict", bundle, *heard.call, *WHO, "--speaker", "Anna=agent")
     assert status == errors.BadInput.exit_code and "nobody is called 'Anna' in CALL" in stderr
+    status, _, stderr = replicate("predict", bundle, *heard.call, "--speaker", "SPEAKER_00=boss")
+    assert status == errors.BadInput.exit_code and "nobody called 'boss'" in stderr
     assert replicate("predict", bundle, *heard.call, "--speaker", "=agent").status == 2
+    assert replicate("predict", bundle, *heard.call, *WHO, "--speaker", "SPEAKER_00=customer").status == 2
 
 
 def test_who_speaks_matters_to_the_model_by_the_name_that_it_knows(heard):
@@ -131,7 +135,8 @@ def test_a_hubert_model_may_move_and_no_other_takes_its_place(heard, replicate, 
     try:
         listening = ("predict", tmp_path / "bundle", *heard.call, *WHO, "--csv")
         status, _, stderr = replicate(*listening)
-        assert status == errors.BadModel.exit_code and "no folder" in stderr
+        assert status == errors.BadModel.exit_code and f"no folder {heard.root / 'hubert'}" in stderr
+        assert "say with --model where it lies by now" in stderr
         assert replicate(*listening, "--model", tmp_path / "moved").status == 0
         save_hubert(tmp_path / "strange", "group")
         status, _, stderr = replicate(*listening, "--model", tmp_path / "strange")
@@ -155,7 +160,32 @@ def test_what_cannot_be_heard_is_named_and_what_was_heard_is_kept(heard, replica
     (tmp_path / "calls" / "list.csv").write_text("dialogue,utterance,speaker\nd,silent,agent\n")
     (tmp_path / "calls" / "good.wav").unlink()
     status, _, stderr = replicate(*listening, "--drop")
-    assert status == errors.EmptyDialogue.exit_code and "no utterance of calls is left" in stderr
+    assert status == errors.EmptyDialogue.exit_code
+    assert "no utterance of calls is left" in stderr and "silent.wav is silent" in stderr
+
+
+def test_what_was_heard_is_kept_until_it_is_written(heard, replicate, tmp_path):
+    (tmp_path / "out" / "CALL.png").mkdir(parents=True)
+    listening = ("predict", heard.root / "COGMEN-A", *heard.call, *WHO, "--out", tmp_path / "out")
+    assert replicate(*listening).status == errors.CannotWrite.exit_code
+    assert (tmp_path / "out" / "timeline.partial").is_file()
+    (tmp_path / "out" / "CALL.png").rmdir()
+    assert replicate(*listening).status == 0
+    assert not (tmp_path / "out" / "timeline.partial").exists()
+
+
+def test_what_is_doubtful_is_noted(heard, replicate, tmp_path):
+    samples, rate = soundfile.read(heard.root / "CALL.wav", dtype="float32")
+    write_wav(tmp_path / "PHONE.wav", samples[::3], rate // 3)
+    phone = ("--audio", tmp_path / "PHONE.wav", "--segments", heard.root / "CALL.rttm")
+    status, _, stderr = replicate("predict", heard.root / "COGMEN-A", *phone, *WHO, "--csv")
+    assert status == 0 and "note: 8 utterances were recorded below 16 kHz" in stderr
+    assert "CALL.rttm is of a recording called CALL, not PHONE" in stderr
+
+
+def test_opensmile_needs_no_model(heard, replicate):
+    status, _, stderr = replicate("predict", heard.root / "COGMEN-A", *heard.call, *WHO, "--model", "x/y")
+    assert status == errors.BadInput.exit_code and "hears openSMILE eGeMAPSv02 (88 columns), not HuBERT" in stderr
 
 
 USAGE = [
@@ -177,8 +207,9 @@ def test_options_that_do_not_fit(arguments, words, heard, replicate):
 
 
 def test_webvtt_is_of_one_dialogue(heard, replicate):
-    status, _, stderr = replicate("predict", heard.root / "COGMEN-A", "--audio", heard.root / "recordings", "--vtt")
-    assert status == 2 and "here are 5: take --out DIR" in stderr
+    listening = ("predict", heard.root / "COGMEN-A", "--audio", heard.root / "recordings", "--vtt")
+    status, _, stderr = replicate(*listening)
+    assert status == 2 and "here are 5: take --out DIR" in stderr and "listening" not in stderr
 
 
 def test_the_columns_that_were_selected_are_taken_by_name():

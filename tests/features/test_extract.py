@@ -39,7 +39,7 @@ class Lengths:
 
 
 def run(folder: Path, extractor: Any, out: Path) -> Any:
-    source, seconds, _ = measured(folders.read(folder))
+    source, seconds = measured(folders.read(folder))
     return source, extract(source, seconds, extractor, out)
 
 
@@ -69,7 +69,7 @@ def test_an_interrupted_extraction_goes_on(folder: Path, tmp_path: Path) -> None
     assert second.seen == [4800, 4000, 3200]
     assert sorted(vector[0] for vector in found.vectors.values()) == [3200, 4000, 4800, 5600, 6400]
     done: list[float] = []
-    source, seconds, _ = measured(folders.read(folder))
+    source, seconds = measured(folders.read(folder))
     extract(source, seconds, Lengths(fails=0), out, done.append)  # all is there
     assert sum(done) == pytest.approx(sum(seconds))
 

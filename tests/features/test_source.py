@@ -24,11 +24,11 @@ def test_recordings_are_measured_and_what_is_wrong_is_left_out(tmp_path: Path) -
         utterance(tmp_path / "absent.wav", "e"),
         utterance(tmp_path / "absent.wav", "f"),
     )
-    found, seconds, below = measured(Source("s", given, ("unlabelled",)))
+    found, seconds = measured(Source("s", given, ("unlabelled",)))
     assert [one.name for one in found.utterances] == ["a", "b", "c"]
     assert found.utterances[2].stop == 0.25
     assert seconds == pytest.approx((0.5, 0.15, 0.2))
-    assert below == 1
+    assert found.doubts == ("1 utterances were recorded below 16 kHz: what is said of them rests on no high tones",)
     assert [type(problem) for problem in found.problems] == [BadSource, BadAudio]
     assert "utterance d ends at 0.4 s, but" in str(found.problems[0])
 
@@ -37,7 +37,7 @@ def test_problems_are_refused_by_their_first(tmp_path: Path) -> None:
     refuse(())
     with pytest.raises(BadAudio, match=r"^no sound; --drop leaves out"):
         refuse([BadAudio("no sound")])
-    with pytest.raises(BadSource, match=r"^no line; and 1 more problems; --drop"):
+    with pytest.raises(BadSource, match=r"^no line; and 1 more of the kind; --drop"):
         refuse([BadSource("no line"), BadAudio("no sound")])
 
 
@@ -66,8 +66,11 @@ def test_rows_say_where_they_are(tmp_path: Path) -> None:
     assert next(found) == (f"{path}, line 2", {"b": "1", "a": "x", "c": ""})
     with pytest.raises(BadSource, match="line 3: a is empty"):
         list(rows(path, ("a", "b")))
-    with pytest.raises(BadSource, match="no column c: it needs b, c"):
+    with pytest.raises(BadSource, match="no column c: its first line must name b, c"):
         list(rows(path, ("b", "c")))
+    path.write_text('a\n"x\n\ny"\n', encoding="utf-8")
+    with pytest.raises(BadSource, match=r"line 4: 'x\\n\\ny' holds line ends"):
+        list(rows(path, ("a",)))
     path.write_bytes(b"a\n\xff\xfe\n")
     with pytest.raises(BadSource, match="cannot be read as CSV"):
         list(rows(path, ("a",)))

@@ -35,6 +35,8 @@ def test_with_your_own_recordings(perform, tmp_path):
     tables = next(text for command, text in said.items() if command.startswith("run table4"))
     for name in ("table4", "hubert"):
         assert f"{name} on recordings: " in tables
+    assert f"Stream hubert-second-to-last: HuBERT {tmp_path / 'hubert'}, layer second-to-last." in tables
+    assert "Stream audio: openSMILE eGeMAPSv02 (88 columns)." in tables
     (code,) = blocks("recordings.md", "python")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert len(done.stdout.splitlines()) == 8 and done.stdout.startswith("0.0 s: SPEAKER_00 ")
