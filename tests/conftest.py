@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from export.bundle import Bundle
 
 
+# A shell that starts the tests in the background has them ignore Ctrl-C, and so would the commands that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Outcome(NamedTuple):
     """What a command left with."""
 
