@@ -86,14 +86,8 @@ def train_together(
     if any(replace(spec, seed=first.seed) != first for spec in specs):
         raise ValueError("only runs that differ in their seeds alone train together")
     taught = taught or [()] * len(specs)
-    if any(len(each) != len(arm.teachers) for each in taught):
-        raise ValueError(f"{arm.name}: a student needs what each of its teachers says, and nobody else does")
-    for teacher, said in ((arm.teachers[i], said) for each in taught for i, said in enumerate(each)):
-        if said.origin != origin(corpus, teacher, first.protocol):
-            raise WrongTeacher(
-                f"{arm.name}: its teacher {teacher.name} was trained on another corpus than {corpus.name}, or under "
-                f"another protocol than {first.protocol.name}: train it on the same"
-            )
+    for each in taught:
+        _check_taught(each, first, corpus)
     corpus = arranged(corpus, arm, first.protocol)
     with deterministic():
         scaling = scales(corpus, arm.streams)
@@ -128,6 +122,19 @@ def train_together(
         )
         for learner, log_prob in found
     ]
+
+
+def _check_taught(taught: Sequence[Taught], spec: RunSpec, corpus: Corpus) -> None:
+    """Refuse what others than the arm's teachers say, and what teachers of another corpus or reading do."""
+    arm = spec.arm
+    if len(taught) != len(arm.teachers):
+        raise ValueError(f"{arm.name}: a student needs what each of its teachers says, and nobody else does")
+    for teacher, said in zip(arm.teachers, taught, strict=True):
+        if said.origin != origin(corpus, teacher, spec.protocol):
+            raise WrongTeacher(
+                f"{arm.name}: its teacher {teacher.name} was trained on another corpus than {corpus.name}, or under "
+                f"another protocol than {spec.protocol.name}: train it on the same"
+            )
 
 
 def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
