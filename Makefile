@@ -35,8 +35,8 @@ benchmark: export ## Time PyTorch and onnxruntime on the exported model
 test: $(READY) ## Run the tests
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-test-slow: $(READY) ## Run the slow tests, too
-	$(BIN)/python -m pytest -m 'not gpu and not bench'
+test-slow: $(READY) ## Run the tests that take more than ten seconds each
+	$(BIN)/python -m pytest -n auto -m slow
 
 bench: $(READY) ## Run the timing cases of tests/benchmarks
 	$(BIN)/python -m pytest -m bench tests/benchmarks

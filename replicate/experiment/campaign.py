@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,18 +14,16 @@ from replicate.corpus import CATALOGUE, load
 from replicate.corpus.types import Corpus
 from replicate.errors import BadShare
 from replicate.experiment import cluster as ray_cluster
-from replicate.experiment import definitions, results, schedule, streams
+from replicate.experiment import definitions, schedule, streams
 from replicate.experiment.cluster import Cluster
 from replicate.experiment.definitions import Profile, Row, Table
 from replicate.experiment.keys import run_key
 from replicate.experiment.manifest import peek
 from replicate.experiment.mirror import Mirror
-from replicate.experiment.results import Cell, Cost, TableResult
 from replicate.experiment.store import Store
 from replicate.experiment.stored import StoredRun
 from replicate.experiment.tasks import Task, graph, share
 from replicate.experiment.work import Listener
-from replicate.features.recipe import said
 from replicate.training.data import require
 from replicate.training.settings import Arm, Precision, Protocol, RunSpec
 
@@ -181,7 +179,7 @@ class Campaign:
     @cached_property
     def _all_tables(self) -> tuple[Table, ...]:
         """The tables and, of those printed beside them, the rows that are."""
-        return self.tables + tuple(_beside(table) for table in self.tables if table.beside is not None)
+        return self.tables + tuple(beside(table) for table in self.tables if table.beside is not None)
 
     def deployable(self) -> list[str]:
         """Keys of the runs that can be exported: transformers tested on audio alone.
@@ -271,63 +269,18 @@ class Campaign:
         Raises:
             CorruptRun: one of them is not there.
         """
-        return [self._stored(self.spec(table, row, seed), self.corpus_of(table)) for seed in self.seeds]
+        return [self.stored(self.spec(table, row, seed), self.corpus_of(table)) for seed in self.seeds]
 
-    def _stored(self, spec: RunSpec, corpus: Corpus) -> StoredRun:
+    def stored(self, spec: RunSpec, corpus: Corpus) -> StoredRun:
+        """One finished run.
+
+        Raises:
+            CorruptRun: it is not there.
+        """
         return self.store.need(run_key(spec, corpus, self.device), f"{spec.arm.name}, seed {spec.seed}")
 
-    def results(self) -> list[TableResult]:
-        """The finished tables."""
-        return [self._result(table) for table in self.tables]
 
-    def _result(self, table: Table) -> TableResult:
-        corpus = self.corpus_of(table)
-        rows, needs = results.cells(table.rows, corpus, self._fetch(table))
-        beside: dict[str, dict[str, Cell]] = {}
-        if table.beside is not None:
-            other = _beside(table)
-            beside, _ = results.cells(other.rows, self.corpus_of(other), self._fetch(other))
-        notes = corpus.notes
-        dropped = len(self.corpus.dialogues) - len(corpus.dialogues)
-        if dropped:
-            notes = (f"{dropped} of {len(self.corpus.dialogues)} dialogues are left out (--keep-dropped)", *notes)
-        if self.precision == "bf16":
-            notes = ("Trained with products in bfloat16 (--precision bf16).", *notes)
-        seen = dict.fromkeys(name for row in table.rows if row.name not in needs for name in row.arm.needs)
-        made = [f"stream {name}: {said(corpus.recipes[name])}" for name in seen if name in corpus.recipes]
-        notes = (*notes, *made)
-        return TableResult(
-            table,
-            corpus.name,
-            corpus.hash,
-            notes,
-            self.profile.name,
-            table.protocol or self.protocol.name,
-            self.seeds,
-            rows,
-            beside,
-            needs,
-            results.compared(table, rows),
-            self._costs(table, needs) if table.cost else {},
-        )
-
-    def _costs(self, table: Table, needs: Collection[str]) -> dict[str, Cost]:
-        """What the rows of a table took to train, but for those that need something."""
-        corpus = self.corpus_of(table)
-        found = {}
-        for row in table.rows:
-            if row.name not in needs:
-                reading = table.reading(row, self.protocol)
-                lineage = dict.fromkeys(row.arm.lineage[1:])
-                teachers = [[self._stored(self.run_of(arm, reading, s), corpus) for s in self.seeds] for arm in lineage]
-                found[row.name] = results.cost(self.runs(table, row), teachers)
-        return found
-
-    def _fetch(self, table: Table) -> Callable[[Row], list[StoredRun]]:
-        return lambda row: self.runs(table, row)
-
-
-def _beside(table: Table) -> Table:
+def beside(table: Table) -> Table:
     """The rows of the table beside that have a namesake, in the contexts of both."""
     assert table.beside is not None
     other = definitions.table(table.beside.table)

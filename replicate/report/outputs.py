@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from replicate.experiment import claims as judging
-from replicate.experiment import definitions
+from replicate.experiment import definitions, finished
 from replicate.experiment.campaign import Campaign
 from replicate.experiment.claims import JudgedClaim, Rule
 from replicate.experiment.manifest import read
@@ -47,7 +47,7 @@ def write(campaign: Campaign, seconds: float | None) -> Outputs:
         CorruptRun: a run is missing. DiskFull, CannotWrite: naming the file.
     """
     campaign = with_finished(campaign)
-    results = campaign.results()
+    results = finished.tables(campaign)
     rule, judged = judging.judge({result.table.name: result for result in results})
     folder = campaign.folder
     _sweep(folder, {result.table.name for result in results})

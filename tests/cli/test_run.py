@@ -144,6 +144,7 @@ def test_extra_tables_are_run_when_they_are_named(replicate, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_damaged_runs_are_named_and_trained_again_when_told_to(replicate, smoke_out, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(smoke_out, out)
@@ -174,7 +175,7 @@ def test_a_folder_that_cannot_be_written_is_named(replicate, tmp_path):
     assert status == errors.CannotWrite.exit_code and "file" in stderr and stderr.count("error:") == 1
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_ctrl_c_keeps_what_is_finished_and_nothing_half(tmp_path, jobs):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "replicate", "run", "table2", "--profile", "smoke", "--seeds", "40"]
@@ -253,13 +254,14 @@ def test_a_name_in_brackets_is_a_name_and_no_markup(replicate, tmp_path):
 def test_no_digit_is_cut_in_a_narrow_terminal(smoke_results, width):
     from rich.console import Console
 
+    from replicate.experiment import finished
     from replicate.experiment.campaign import Campaign
     from replicate.report import tables
 
     out = smoke_results.parents[1]
     campaign = Campaign.prepare(["table2"], "smoke", "paper", None, None, None, "cpu", 1, out)
     screen = io.StringIO()
-    (result,) = campaign.results()
+    (result,) = finished.tables(campaign)
     tables.show(result, Console(file=screen, width=width))
     lines = list(map(cells, screen.getvalue().splitlines()))
     content = json.loads((smoke_results / "table2.json").read_text())
@@ -283,6 +285,7 @@ def test_a_full_disk_under_the_output_is_an_error_of_its_own():
     assert done.returncode == errors.DiskFull.exit_code and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_shares_of_the_task_list_make_a_table_together(replicate, smoke_out, tmp_path):
     out = ["--profile", "smoke", "--out", str(tmp_path), "--jobs", "1", "--seeds", "24,"]
     trained = []
@@ -323,6 +326,7 @@ def test_a_store_that_others_share(replicate, tmp_path):
     assert second.stdout == first.stdout
 
 
+@pytest.mark.slow
 def test_a_stack_is_said_and_repeated(replicate, tmp_path):
     done = replicate("run", "table2", "--profile", "smoke", "--out", tmp_path, "--jobs", "1", "--stack")
     assert done.status == 0, done.stderr
@@ -345,6 +349,7 @@ def test_ray_that_is_not_installed_is_named(replicate, tmp_path, monkeypatch):
     assert done.status == errors.MissingEngine.exit_code and "[ray]" in done.stderr
 
 
+@pytest.mark.slow
 def test_all_that_make_tables_trains_runs_to_its_end(replicate, tmp_path):
     command = ("run", "all", "--profile", "smoke", "--seeds", "24,", "--jobs", "1", "--out", tmp_path / "out")
     status, stdout, _ = replicate(*command)

@@ -16,6 +16,7 @@ from replicate.experiment import definitions, schedule
 from replicate.experiment.campaign import Campaign
 from replicate.experiment.cluster import Cluster
 from replicate.experiment.definitions import Row
+from replicate.experiment.finished import tables
 from replicate.experiment.stored import CHECKPOINT, PREDICTIONS, RECORD
 
 from . import planted
@@ -47,7 +48,7 @@ def finished(smoke_out):
 
 def test_cells_are_the_f1_of_the_stored_predictions(finished):
     assert finished.missing() == []
-    (result,) = finished.results()
+    (result,) = tables(finished)
     assert {name: list(cells) for name, cells in result.rows.items()} == {
         "COGMEN-A": ["A"],
         "COGMEN-AV": ["A", "AV"],
@@ -79,17 +80,17 @@ def test_cells_are_the_f1_of_the_stored_predictions(finished):
 def test_values_follow_the_order_of_the_seeds(smoke_out, finished):
     backwards = prepare(smoke_out, seeds="25,24")
     assert backwards.missing() == [] and backwards.seeds == (25, 24)
-    (forth,), (back,) = finished.results(), backwards.results()
+    (forth,), (back,) = tables(finished), tables(backwards)
     for name, cells in forth.rows.items():
         for context, cell in cells.items():
             assert back.rows[name][context].values == cell.values[::-1]
 
 
 def test_published_values_stand_beside_and_are_judged_on_their_corpus_alone(finished):
-    (result,) = finished.results()
+    (result,) = tables(finished)
     assert result.rows["COGMEN-AV"]["A"].published == 0.426
     assert {cell.verdict for row in result.rows.values() for cell in row.values()} == {None}
-    (judged,) = replace(finished, corpus=replace(finished.corpus, published=True)).results()
+    (judged,) = tables(replace(finished, corpus=replace(finished.corpus, published=True)))
     for row in judged.rows.values():
         for cell in row.values():
             near = abs(cell.published - cell.summary.mean) <= 2 * cell.summary.std
@@ -97,7 +98,7 @@ def test_published_values_stand_beside_and_are_judged_on_their_corpus_alone(fini
 
 
 def test_what_the_table_says_of_itself(finished):
-    (result,) = finished.results()
+    (result,) = tables(finished)
     assert (result.corpus, result.corpus_hash) == ("synthetic-tiny", finished.corpus.hash)
     assert (result.profile, result.protocol, result.seeds) == ("smoke", "paper", (24, 25))
     assert result.notes == finished.corpus.notes and "synthetic" in result.notes[0]
@@ -128,7 +129,7 @@ def test_an_arm_that_two_tables_name_is_trained_once(two_tables, smoke_out, tmp_
     ]
     done = prepare(smoke_out, ("table9", "table2"))
     assert done.missing() == []
-    nine, two = done.results()
+    nine, two = tables(done)
     assert nine.rows["Base"]["A"].values == two.rows["COGMEN-A"]["A"].values
     assert nine.rows["Base"]["A"].published is None
 
@@ -138,7 +139,7 @@ def test_two_rows_may_name_one_arm(finished):
     twice = replace(table, rows=(*table.rows, Row("again", definitions.arms()["COGMEN-A"], ("A",))))
     again = replace(finished, tables=(twice,))
     assert again.tasks == finished.tasks
-    (result,) = again.results()
+    (result,) = tables(again)
     assert result.rows["again"]["A"].values == result.rows["COGMEN-A"]["A"].values
 
 
@@ -148,7 +149,7 @@ def test_table_1_trains_one_teacher_for_its_three_students(tmp_path):
         f"{arm}, seed 24" for arm in ("Teacher-AV", "Student-A", "Student-A-2-layers", "Student-A-3-heads")
     ]
     plant(campaign, lambda spec: 3 * (spec.arm.teacher is not None))
-    (result,) = campaign.results()
+    (result,) = tables(campaign)
     teachers = [cells["AV"] for name, cells in result.rows.items() if "teacher" in name]
     assert len(teachers) == 3 and len({cell.values for cell in teachers}) == 1
     assert [(cell.published, cell.published_std) for cell in teachers] == [
@@ -180,7 +181,7 @@ def test_mistakes_are_found_before_anything_is_done(tmp_path, arguments, kind):
 
 
 def test_the_files_of_the_campaign_hold_its_numbers(finished, smoke_results):
-    (result,) = finished.results()
+    (result,) = tables(finished)
     stored = json.loads((smoke_results / "table2.json").read_text())
     assert stored["rows"][2]["cells"]["AV"]["values"] == list(result.rows["COGMEN-Mask"]["AV"].values)
 
@@ -238,7 +239,7 @@ def test_tables_of_hubert_leave_dialogues_out(tmp_path, iemocap):
     assert [task.corpus for task in speech] == [two.hash, four.hash]
     assert len(campaign.tasks) == 2 * (6 + 4)
     plant(campaign)
-    second, fourth = campaign.results()
+    second, fourth = tables(campaign)
     assert second.corpus_hash == two.hash and fourth.corpus_hash == four.hash
     assert fourth.notes == ("3 of 30 dialogues are left out (--keep-dropped)", *campaign.corpus.notes)
     assert second.notes == campaign.corpus.notes
@@ -252,7 +253,7 @@ def test_dialogues_can_be_kept(tmp_path, iemocap):
     assert len(kept.tasks) == 2 * (6 + 2)
     assert kept.folder == tmp_path / "renamed" / "smoke-paper-keep-dropped"
     plant(kept)
-    for result in kept.results():
+    for result in tables(kept):
         assert result.notes == kept.corpus.notes and result.corpus_hash == kept.corpus.hash
     assert "--keep-dropped" in kept.command() and "--keep-dropped" not in prepare(tmp_path, data=iemocap).command()
 
@@ -261,7 +262,7 @@ def test_a_corpus_without_these_dialogues_is_used_as_it_is(tmp_path):
     campaign = prepare(tmp_path, ("table4",))
     assert campaign.corpus_of(campaign.tables[0]) is campaign.corpus
     plant(campaign)
-    assert campaign.results()[0].notes == campaign.corpus.notes
+    assert tables(campaign)[0].notes == campaign.corpus.notes
 
 
 def test_every_run_gets_the_corpus_of_its_table(tmp_path, iemocap, monkeypatch):
@@ -294,7 +295,7 @@ def test_rows_that_need_the_hubert_stream_are_left_and_named(tmp_path, deaf):
     ]
     assert not [task for task in campaign.tasks.values() if "hubert" in task.spec.arm.streams]
     plant(campaign)
-    four, five, two = campaign.results()
+    four, five, two = tables(campaign)
     assert four.needs == {"HuBERT-A": ("hubert",), "HuBERT-AV": ("hubert",)} and two.needs == {}
     assert list(five.needs) == ["Masked HuBERT-AV", "Student HuBERT-A", "Teacher HuBERT-AV"]
     assert four.rows["HuBERT-A"] == {} and list(four.rows["COGMEN-AV"]) == ["AV"]
@@ -316,7 +317,7 @@ def test_a_table_of_which_nothing_can_be_trained_is_refused(tmp_path, deaf, tabl
     assert [table.name for table in campaign.tables] == ["table2"]
     assert campaign.remarks() == ["table9: left out, its rows need the hubert stream"]
     plant(campaign)
-    assert [result.table.name for result in campaign.results()] == ["table2"]
+    assert [result.table.name for result in tables(campaign)] == ["table2"]
     assert "table9" not in campaign.command()
 
 
@@ -329,7 +330,7 @@ def test_the_hubert_table_is_whole_with_both_layers_and_stands_with_one(tmp_path
     assert (len(both.tasks), len(one.tasks)) == (2 * 22, 2 * 14)
     for campaign, rows, pairs in ((both, 0, 9), (one, 8, 8)):
         plant(campaign, lambda spec: spec.protocol.hubert.projection == "random")
-        (result,) = campaign.results()
+        (result,) = tables(campaign)
         lacking = {name: ("hubert-second-to-last",) for name in result.rows if "second-to-last" in name}
         assert result.needs == (lacking if rows else {}) and len(lacking) == 8
         assert len(result.comparisons) == pairs and result.protocol == "paper"
@@ -361,7 +362,7 @@ def test_rows_that_see_or_whose_teachers_do_are_left_on_a_corpus_without_video(t
         "table5: left out, its rows need the visual and hubert streams",
     ]
     plant(campaign)
-    three, distillation = campaign.results()
+    three, distillation = tables(campaign)
     assert three.needs == {"COGMEN-AV": ("visual",), "COGMEN-Mask": ("visual",)}
     assert list(three.beside["COGMEN-A"]) == ["A"] and three.beside["COGMEN-AV"] == {}
     assert distillation.needs["triplet"] == distillation.needs["DMD online"] == ("visual",)
@@ -377,7 +378,7 @@ def test_rows_of_the_same_name_stand_beside(tmp_path):
         *(f"{name}, seed 24" for name in names),
     ]
     plant(campaign, lambda spec: 0 if spec.arm.window == (5, 5) else 4)
-    (result,) = campaign.results()
+    (result,) = tables(campaign)
     assert {name: list(cells) for name, cells in result.beside.items()} == {
         "COGMEN-A": ["A"],
         "COGMEN-AV": ["A", "AV"],
@@ -398,7 +399,7 @@ def test_what_stands_beside_has_the_contexts_of_its_namesake(tmp_path, tables_fo
     )
     campaign = prepare(tmp_path, ("table9",), seeds="24,")
     plant(campaign)
-    (result,) = campaign.results()
+    (result,) = tables(campaign)
     assert {name: list(cells) for name, cells in result.beside.items()} == {"COGMEN-AV": ["A"]}
 
 
@@ -416,7 +417,7 @@ def test_a_row_that_turns_a_knob_is_a_run_of_its_own(tmp_path):
         "paper, released attend_padding and masking",
     }
     plant(campaign)
-    (result,) = campaign.results()
+    (result,) = tables(campaign)
     # Whatever was asked for: the table has a reading of its own.
     assert result.protocol == "paper" and len(result.comparisons) == 8
     paper = prepare(tmp_path, ("table2",), seeds="24,")
@@ -480,7 +481,7 @@ def test_a_repaired_run_has_the_same_bits(two_tables, tmp_path):
     assert campaign.train(todo, lambda progress: None) > 0
     assert {name: (folder / name).read_bytes() for name in before} == before
     assert campaign.missing() == []
-    (result,) = campaign.results()
+    (result,) = tables(campaign)
     assert result.rows["Base"]["A"].summary.n == 1
 
 
@@ -490,7 +491,7 @@ def test_a_run_that_went_after_training_is_named(tmp_path):
     key = next(key for key, task in campaign.tasks.items() if task.name == "HuBERT-A, seed 25")
     campaign.store.remove(key)
     with pytest.raises(CorruptRun, match=r"HuBERT-A, seed 25 has gone.*again"):
-        campaign.results()
+        tables(campaign)
 
 
 def test_what_can_be_deployed_hears_speech_alone_as_every_corpus_has_it(tmp_path, iemocap):
@@ -531,7 +532,7 @@ def test_precision_has_a_folder_and_a_note_of_its_own(tmp_path):
     assert "--precision bf16" in half.command() and "--precision" not in prepare(tmp_path).command()
     assert set(half.tasks).isdisjoint(prepare(tmp_path).tasks)
     plant(half)
-    (result,) = half.results()
+    (result,) = tables(half)
     assert result.notes[0] == "Trained with products in bfloat16 (--precision bf16)."
 
 
@@ -565,4 +566,4 @@ def test_a_shared_store_is_a_mirror(tmp_path):
     plant(campaign)
     elsewhere = replace(prepare(tmp_path / "elsewhere"), shared=str(tmp_path / "there"))
     assert elsewhere.missing() == [] and prepare(tmp_path / "third").missing()
-    assert elsewhere.results()[0].rows == campaign.results()[0].rows
+    assert tables(elsewhere)[0].rows == tables(campaign)[0].rows

@@ -7,6 +7,7 @@ import pytest
 from replicate.corpus.archive import write as write_corpus
 from replicate.corpus.synthetic import generate
 from replicate.errors import NotThisFormat, UnknownCorpus
+from replicate.experiment.finished import tables
 from replicate.experiment.resume import from_manifest, with_finished
 from replicate.experiment.stored import CHECKPOINT
 from replicate.report import manifest
@@ -18,7 +19,7 @@ def finished(out, *tables, **options):
     """A campaign whose runs and manifest are there."""
     campaign = prepare(out, tables, **options)
     plant(campaign)
-    manifest.write(campaign, campaign.results(), 1.0)
+    manifest.write(campaign, tables(campaign), 1.0)
     return campaign
 
 
@@ -43,7 +44,7 @@ def test_a_manifest_gives_its_campaign_back(tmp_path, options):
     again = from_manifest(campaign.folder)
     assert same(again, campaign) and again.folder.resolve() == campaign.folder.resolve()
     assert again.missing() == []
-    assert [result.rows for result in again.results()] == [result.rows for result in campaign.results()]
+    assert [result.rows for result in tables(again)] == [result.rows for result in tables(campaign)]
 
 
 def test_a_corpus_of_ones_own_is_found_from_elsewhere(tmp_path, monkeypatch):

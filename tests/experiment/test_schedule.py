@@ -64,6 +64,7 @@ def undisturbed(corpus, tmp_path_factory):
     return store
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_bits_as_one(undisturbed, corpus, store):
     news: list[Progress] = []
     run(store, corpus, FAMILY, 2, news.append)
@@ -359,6 +360,7 @@ class Command:
         assert self.process.exitcode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_two_commands_on_one_store_train_nothing_twice(undisturbed, store, corpus):
     """Neither goes on after its first epoch before the other has trained one, too."""
     meeting = PROCESSES.Barrier(2)

@@ -66,6 +66,7 @@ def test_a_stack_gives_what_its_runs_give_alone(whole, corpus, store):
         assert np.abs(one.log_prob("test", "A") - other.log_prob("test", "A")).max() < 0.02
 
 
+@pytest.mark.slow
 def test_a_stack_of_which_runs_are_missing_is_trained_whole_to_the_same_bits(whole, corpus, store):
     expected = checkpoints(whole[0], corpus, stack())
     run(store, corpus, stack(), jobs=2)

@@ -54,6 +54,7 @@ def test_the_products_alone_and_the_profile_see_the_same_nodes(smoke_bundle):
     assert [kind.microseconds for kind in spent] == sorted((kind.microseconds for kind in spent), reverse=True)
 
 
+@pytest.mark.slow
 def test_benchmark_from_the_command_line(replicate, copied, monkeypatch):
     # Two threads on a machine that is busy otherwise take a hundred times as long; compiling takes a minute.
     monkeypatch.setattr(benchmark, "WARM", 1)
@@ -129,6 +130,7 @@ def test_a_stream_is_timed_once_it_remembers_all_that_it_can(causal_bundle):
     assert fed[:3] == [0, 1, 2] and fed[-2:] == [63, 63]
 
 
+@pytest.mark.slow
 def test_onnxruntime_needs_far_less_memory_than_pytorch(smoke_bundle):
     names = set(engines.available(smoke_bundle.folder)) - {engines.COMPILED}
     taken = {name: memory.peak(smoke_bundle.folder, name, 500) for name in names}

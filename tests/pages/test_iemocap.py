@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from replicate.corpus import load
 from replicate.features import iemocap
 from tests.recordings import give_voices, save_hubert, write_published, write_release
@@ -9,6 +11,7 @@ from tests.recordings import give_voices, save_hubert, write_published, write_re
 from .conftest import QUICKLY
 
 
+@pytest.mark.slow
 def test_with_your_own_iemocap_licence(perform, tmp_path, monkeypatch):
     release = give_voices(write_release(tmp_path / "IEMOCAP_full_release"))
     write_published(release, tmp_path / "data" / "iemocap4" / "IEMOCAP_features_4.pkl")

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.recordings import save_hubert, write_call, write_conversations
 
 from .conftest import DOCS, PAGES, QUICKLY, blocks, lines
@@ -22,6 +24,7 @@ def test_links_lead_somewhere():
         assert links and all(link.startswith("http") or (DOCS / link).exists() for link in links)
 
 
+@pytest.mark.slow
 def test_with_your_own_recordings(perform, tmp_path):
     write_conversations(tmp_path / "recordings", dialogues=10, turns=4)
     write_call(tmp_path / "CALL.wav")

@@ -17,6 +17,7 @@ from replicate.corpus.synthetic import NOTE
 from replicate.errors import BadTable, CannotWrite
 from replicate.experiment import tomlfile
 from replicate.experiment.campaign import Campaign
+from replicate.experiment.finished import tables
 from replicate.experiment.statistics import summarise
 from replicate.model.rows import Rows
 from replicate.report import figures
@@ -212,7 +213,7 @@ def test_names_that_look_like_formulas_or_go_on_and_on():
 
 
 def test_of_table2_alone_its_own_figures_are_drawn(finished):
-    found = figures.write(finished, finished.results())
+    found = figures.write(finished, tables(finished))
     assert [figure.name for figure in found] == ["figure4", "per-class-f1"]
     folder = finished.folder / "figures"
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -239,7 +240,7 @@ def test_of_table2_alone_its_own_figures_are_drawn(finished):
 
 
 def test_the_same_runs_give_the_same_bytes(finished, monkeypatch):
-    results = finished.results()
+    results = tables(finished)
     first = {path: path.read_bytes() for figure in figures.write(finished, results) for path in _files(figure)}
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
     # Another's settings neither show nor get lost.
@@ -257,7 +258,7 @@ def _files(figure):
 
 
 def test_a_row_that_lacks_a_stream_takes_its_figures_along(finished):
-    (result,) = finished.results()
+    (result,) = tables(finished)
     without = {"needs": {"COGMEN-Mask": ("hubert",)}, "rows": {**result.rows, "COGMEN-Mask": {}}}
     assert figures.write(finished, [replace(result, **without)]) == []
     # COGMEN-AV is in no figure that needs table2 alone.
@@ -277,7 +278,7 @@ def test_curves_and_embeddings_of_stored_runs(finished, figures_toml, monkeypatc
     drawn = []
     render = canvas.render
     monkeypatch.setattr(canvas, "render", lambda figure: drawn.append(figure) or render(figure))
-    lines, dots = figures.write(finished, finished.results())
+    lines, dots = figures.write(finished, tables(finished))
     assert (lines.name, dots.name) == ("lines", "dots") and lines.png.exists() and dots.svg.exists()
     assert "n = 2 seeds." in lines.caption and "seed 24 alone." in dots.caption
     table = finished.tables[0]
@@ -301,7 +302,7 @@ def test_curves_and_embeddings_of_stored_runs(finished, figures_toml, monkeypatc
 
 @pytest.mark.parametrize("context", ["A", "AV"])
 def test_the_embeddings_are_those_that_the_stored_predictions_came_from(finished, context):
-    (result,) = finished.results()
+    (result,) = tables(finished)
     row = next(row for row in result.table.rows if row.name == "COGMEN-AV")
     shown = parts.Part("T", finished, result, row, context)
     stored = shown.runs()[0]
@@ -316,7 +317,7 @@ def test_both_files_or_none(finished):
     folder = finished.folder / "figures"
     (folder / "figure4.svg").mkdir(parents=True)
     with pytest.raises(CannotWrite, match=r"figure4\.svg"):
-        figures.write(finished, finished.results())
+        figures.write(finished, tables(finished))
     assert [path.name for path in folder.iterdir()] == ["figure4.svg"]
 
 

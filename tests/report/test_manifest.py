@@ -9,6 +9,7 @@ import torch
 import replicate
 from replicate.corpus.synthetic import generate
 from replicate.experiment.campaign import Campaign
+from replicate.experiment.finished import tables
 from replicate.experiment.keys import code_version
 from replicate.experiment.manifest import read
 from replicate.experiment.store import Store
@@ -67,7 +68,7 @@ def test_training_took_what_its_runs_took(smoke_results):
 
 def test_a_package_that_is_not_there_has_no_version(smoke_out, tmp_path, monkeypatch):
     campaign = Campaign.prepare(["table2"], "smoke", "paper", None, None, None, "cpu", 1, smoke_out)
-    results = campaign.results()
+    results = tables(campaign)
     monkeypatch.setattr(manifest, "_PACKAGES", ("no-such-package",))
     monkeypatch.setattr(Campaign, "folder", property(lambda self: tmp_path))
     content = manifest.write(campaign, results, 12.345)
