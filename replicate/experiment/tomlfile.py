@@ -7,6 +7,7 @@ import sys
 import types
 from collections.abc import Iterable
 from dataclasses import MISSING, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -33,11 +34,36 @@ def read(name: str) -> dict[str, Any]:
     Raises:
         BadTable: it is not there, or no TOML.
     """
+    return parsed(name, text(name))
+
+
+def text(name: str) -> str:
+    """A file as it is written.
+
+    Raises:
+        BadTable: it is not there, or no text.
+    """
     path = folder() / f"{name}.toml"
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise BadTable(f"cannot read {path}: {error}; restore it from the repository") from error
+        raise _unreadable(path, error) from error
+
+
+def parsed(name: str, text: str) -> dict[str, Any]:
+    """What the text of a file says.
+
+    Raises:
+        BadTable: it is no TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:
+        raise _unreadable(folder() / f"{name}.toml", error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> BadTable:
+    return BadTable(f"cannot read {path}: {error}; restore it from the repository")
 
 
 def section(value: Any, where: str) -> dict[str, Any]:
@@ -77,6 +103,12 @@ def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    """A dataclass's types. Working them out takes longer than all else that is done to a section."""
+    return get_type_hints(cls)
+
+
 def build(cls: type[T], content: Any, where: str, **given: Any) -> T:
     """A dataclass from a TOML section.
 
@@ -85,7 +117,7 @@ def build(cls: type[T], content: Any, where: str, **given: Any) -> T:
     values = section(content, where)
     for key in given.keys() & values.keys():
         raise BadTable(f"{where}: key {key!r} is not set here")
-    hints = get_type_hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]
     all_fields = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
     for key in values:
         if key not in all_fields:

@@ -6,7 +6,6 @@ Cost and memory grow linearly in the number of utterances, and the operations ex
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -23,77 +22,47 @@ def relational_convolution(layer: RGCNConv, x: Tensor, band: Band) -> Tensor:
     Shapes:
         x: (M, d). Returns (M, out).
     """
-    relations = torch.arange(layer.num_relations, device=x.device, dtype=band.relation.dtype)[:, None]
-    member = (band.relation[:, :, None, :] == relations).to(x.dtype)
+    relations = torch.arange(layer.num_relations, device=x.device)[:, None]
+    member = ((band.relation[:, :, None, :] == relations) & band.valid[:, :, None, :]).to(x.dtype)
     share = member / member.sum(-1, keepdim=True).clamp(min=1)
     # Average the senders first: one product of width relations x d for each utterance instead of one for each edge.
-    mean = torch.bmm(share.flatten(1, 2), _around(x, band)).view(-1, layer.num_relations * layer.in_channels_l)
-    heard = product(mean, layer.weight.flatten(-3, -2))[: x.shape[0]]
-    return plus(heard + product(x, layer.root), layer.bias)
+    mean = torch.bmm(share.flatten(1, 2), _around(x, band))
+    mean = mean.view(-1, layer.num_relations * layer.in_channels_l)[: x.shape[0]]
+    return plus(product(mean, layer.weight.flatten(-3, -2)) + product(x, layer.root), layer.bias)
 
 
 def windowed_attention(layer: TransformerConv, x: Tensor, band: Band) -> Tensor:
     """What ``layer(x, edge_index)`` gives: each utterance attends to its window, heads concatenated, plus the skip.
 
-    Queries and keys meet in one product of their weights, and values are projected after they are mixed: so senders
-    come as they are, once for all heads. What the key's bias adds is the same for all senders, and shares forget it.
+    The key's weight is multiplied to the queries, and values are projected after they are mixed: so senders come as
+    they are, once for all heads. What the key's bias adds is the same for all senders, and shares forget it.
 
     Shapes:
         x: (M, d). Returns (M, heads * out).
     """
     heads, width = layer.heads, layer.out_channels
-    blocks, block, senders = band.relation.shape
+    blocks, block, senders = band.valid.shape
     around = _around(x, band)
-    keys = layer.lin_key.weight.unflatten(-2, (heads, width)).mT / math.sqrt(width)
-    weight = (keys @ layer.lin_query.weight.unflatten(-2, (heads, width))).flatten(-3, -2)
-    bias = (keys @ layer.lin_query.bias.unflatten(-1, (heads, width, 1))).flatten(-3)
-    padded = F.pad(x, (0, 0, 0, blocks * block - x.shape[0]))
-    query = linear(padded, weight, bias).view(blocks, block * heads, -1)
-    score = torch.bmm(query, around.transpose(1, 2)).view(blocks, block, heads, senders)
-    score += torch.zeros_like(band.relation, dtype=x.dtype).masked_fill_(band.relation < 0, -torch.inf)[:, :, None]
-    mixed = torch.bmm(score.softmax(-1).flatten(1, 2), around).view(blocks * block, -1)
-    skip = linear(x, layer.lin_skip.weight, layer.lin_skip.bias + layer.lin_value.bias)
-    value = layer.lin_value.weight.unflatten(-2, (heads, width)).mT.to(skip.dtype)
-    found: Tensor = _ByHead.apply(skip, mixed, value)
-    return found
+    query = linear(x, layer.lin_query.weight, layer.lin_query.bias)
+    query = _by_head(query, layer.lin_key.weight.unflatten(-2, (heads, width)))
+    query = F.pad(query, (0, 0, 0, 0, 0, blocks * block - x.shape[0])).reshape(blocks, block * heads, -1)
+    score = torch.bmm(query, around.transpose(1, 2)).view(blocks, block, heads, senders) / math.sqrt(width)
+    share = score.masked_fill(~band.valid[:, :, None], -torch.inf).softmax(-1)
+    mixed = torch.bmm(share.flatten(1, 2), around).view(blocks * block, -1)[: x.shape[0]]
+    value = _by_head(mixed, layer.lin_value.weight.unflatten(-2, (heads, width)).mT).flatten(1)
+    return plus(value, layer.lin_value.bias) + linear(x, layer.lin_skip.weight, layer.lin_skip.bias)
 
 
 def _around(x: Tensor, band: Band) -> Tensor:
     """The rows of x (M, d) around every block, zero where there are none: (blocks, senders, d), without a copy."""
-    blocks, block, senders = band.relation.shape
+    blocks, block, senders = band.valid.shape
     past = senders - block - band.future
     return F.pad(x, (0, 0, band.future, blocks * block - x.shape[0] + past)).unfold(0, senders, block).transpose(1, 2)
 
 
-class _ByHead(torch.autograd.Function):
-    """base (M, heads * b) plus each head's part of x (M or more, heads * a) times its weight ([runs,] heads, a, b).
-
-    Written into base, without the copies that put heads first and back.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, base: Tensor, x: Tensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        ctx.mark_dirty(base)
-        for out, part, own in _heads(weight, base, x[: base.shape[0]]):
-            out.baddbmm_(part, own)
-        return base
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x, weight = ctx.saved_tensors
-        gradient, rows = gradient.contiguous(), gradient.shape[0]
-        to_x, to_weight = torch.empty_like(x), torch.empty_like(weight)
-        to_x[rows:] = 0
-        for part, given, own in _heads(weight, to_x[:rows], gradient):
-            torch.bmm(given, own.mT, out=part)
-        for part, given, own in _heads(to_weight, x[:rows], gradient):
-            torch.bmm(part.mT, given, out=own)
-        return gradient, to_x, to_weight
-
-
-def _heads(weight: Tensor, *rows: Tensor) -> list[tuple[Tensor, ...]]:
-    """Of every run its rows (heads, M / runs, ...), and its weight (heads, a, b)."""
-    runs = weight.view(-1, *weight.shape[-3:])
-    parts = (x.view(len(runs), x.shape[0] // len(runs), runs.shape[1], -1).transpose(1, 2) for x in rows)
-    return list(zip(*parts, runs, strict=True))
+def _by_head(x: Tensor, weight: Tensor) -> Tensor:
+    """Every head's part of x (M, heads * a) times its own weight ([runs,] heads, a, b): (M, heads, b)."""
+    heads, runs = weight.shape[-3], 1 if weight.dim() == 3 else len(weight)
+    parts = x.view(runs, x.shape[0] // runs, heads, -1).transpose(1, 2).flatten(0, 1)
+    out = torch.bmm(parts, weight.flatten(0, -3))
+    return out.unflatten(0, (runs, heads)).transpose(1, 2).flatten(0, 1)

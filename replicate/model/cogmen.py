@@ -105,7 +105,7 @@ class GraphPart(nn.Module):
             x = self.conv2(self.conv1(x, graph.pairs, graph.relation), graph.pairs)
         else:
             x = windowed_attention(self.conv2, relational_convolution(self.conv1, x, graph), graph)
-        return F.leaky_relu_(batch_norm(self.bn, x, rows))
+        return F.leaky_relu(batch_norm(self.bn, x, rows))
 
 
 class Classifier(nn.Module):
@@ -120,7 +120,7 @@ class Classifier(nn.Module):
 
     def forward(self, x: Tensor, rows: Rows) -> Tensor:
         """Log-probabilities (M, classes) of embeddings (M, hidden * heads), or of what stands for them or beside."""
-        hidden = drop(linear(x, self.lin1.weight, self.lin1.bias), self.dropout, rows.parts).relu_()
+        hidden = drop(linear(x, self.lin1.weight, self.lin1.bias).relu(), self.dropout, rows.parts)
         logits = linear(hidden, self.lin2.weight, self.lin2.bias)
         return logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)  # also under autocast
 

@@ -25,11 +25,12 @@ class Band:
 
     Shapes (K blocks cover the M rows, the last one padded):
         sender: (K, S) int64, row of the sender; where a block reaches over the end, some row of 0..M-1.
-        relation: (K, T, S) int16, ``2 * speakers * speaker_j + 2 * speaker_i + (j >= i)``, -1 where there is no edge.
-        Every real receiver has one from itself.
+        valid: (K, T, S) bool, whether there is an edge. Every real receiver has one from itself.
+        relation: (K, T, S) int64, ``2 * speakers * speaker_j + 2 * speaker_i + (j >= i)``.
     """
 
     sender: Tensor
+    valid: Tensor
     relation: Tensor
     future: int
 
@@ -67,27 +68,21 @@ def build_band(
     receiver = first + torch.arange(block, device=dialogue.device)
     sender = first + torch.arange(-future, block + past, device=dialogue.device)
     inside = (sender >= 0) & (sender < rows)
-    receiver_, sender_ = receiver.clamp(max=rows - 1), sender.clamp(0, rows - 1)
-    offset = (
-        torch.arange(-future, block + past, device=dialogue.device)
-        - torch.arange(block, device=dialogue.device)[:, None]
-    )
-    near = (offset >= -future) & (offset <= past)
-    same = (
-        torch.where(inside, dialogue[sender_], torch.iinfo(torch.int64).min)[:, None, :]
-        == dialogue[receiver_][:, :, None]
-    )
+    last = rows - 1
+    receiver_, sender_ = receiver.clamp(max=last), sender.clamp(0, last)
+    offset = sender[:, None, :] - receiver[:, :, None]
+    same = dialogue[sender_][:, None, :] == dialogue[receiver_][:, :, None]
+    valid = same & inside[:, None, :] & (offset >= -future) & (offset <= past)
     # A receiver past the last row is dropped later; its own slot keeps its softmax a number.
-    valid = same & near | (offset == 0)
-    small = speaker.to(torch.int16)
-    relation = 2 * speakers * small[sender_][:, None, :] + (2 * small[receiver_][:, :, None] + (offset >= 0))
-    return Band(sender_, relation.masked_fill(~valid, -1), future)
+    valid = valid | (offset == 0)
+    relation = 2 * speakers * speaker[sender_][:, None, :] + 2 * speaker[receiver_][:, :, None] + (offset >= 0)
+    return Band(sender_, valid, relation, future)
 
 
 def edge_list(band: Band, rows: int) -> Edges:
     """The same graph, edge by edge, ordered by receiver; ``rows`` is the number of utterances."""
-    blocks, block, _ = band.relation.shape
+    blocks, block, _ = band.valid.shape
     receiver = torch.arange(blocks * block, device=band.sender.device).view(blocks, block, 1)
-    valid = (band.relation >= 0) & (receiver < rows)
+    valid = band.valid & (receiver < rows)
     sender = band.sender[:, None, :].expand_as(valid)
-    return Edges(torch.stack([sender[valid], receiver.expand_as(valid)[valid]]), band.relation[valid].long())
+    return Edges(torch.stack([sender[valid], receiver.expand_as(valid)[valid]]), band.relation[valid])

@@ -100,7 +100,7 @@ def encode(layer: nn.TransformerEncoderLayer, x: Tensor, given: Blocks, rows: Ro
     """What the post-norm layer gives for rows x (M, width), each utterance attending to its own dialogue."""
     mixed = _attend(layer.self_attn, x, given)
     x = layer_norm(layer.norm1, x + drop(mixed, layer.dropout1, rows.parts))
-    hidden = drop(linear(x, layer.linear1.weight, layer.linear1.bias), layer.dropout, rows.parts).relu_()
+    hidden = drop(linear(x, layer.linear1.weight, layer.linear1.bias).relu(), layer.dropout, rows.parts)
     out = linear(hidden, layer.linear2.weight, layer.linear2.bias)
     return layer_norm(layer.norm2, x + drop(out, layer.dropout2, rows.parts))
 

@@ -1,7 +1,7 @@
 """Layers on packed utterances, of one run or of several that train as one program: their weights have an axis of runs.
 
-Every run gets the same number of rows, whole blocks of the window graph, one run after the other. What a run lacks is
-filled with some utterance's features, which nobody hears, and which has no part in means or losses.
+Every run gets the same number of rows, one run after the other. What a run lacks is filled with some utterance's
+features, which nobody hears, and which has no part in means or losses.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-from replicate.model.graph import BLOCK
 
 # A part of a tensor, and the generator that draws for it.
 Part: TypeAlias = "tuple[tuple[slice, ...], torch.Generator]"
@@ -52,7 +50,7 @@ class Rows:
         """Those of several runs; lengths (B,) are of all their dialogues, run after run. Without dropout no draws."""
         draws = draws or [_global(lengths.device)] * len(dialogues)
         count = torch.stack([part.sum() for part in lengths.cpu().split(list(dialogues))])
-        step = torch.arange(-(-int(count.max()) // BLOCK) * BLOCK)
+        step = torch.arange(int(count.max()))
         real = step < count[:, None]
         source = torch.where(real, (count.cumsum(0) - count)[:, None] + step, 0).flatten()
         place = real.flatten().nonzero()[:, 0]
@@ -62,7 +60,7 @@ class Rows:
     @property
     def size(self) -> int:
         """Rows of a run."""
-        return self.counts[0] if self.real is None else self.real.shape[1]
+        return max(self.counts)
 
     @property
     def parts(self) -> list[Part]:

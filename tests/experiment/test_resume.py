@@ -15,9 +15,9 @@ from replicate.report import manifest
 from .test_campaign import plant, prepare
 
 
-def finished(out, *tables, **options):
+def finished(out, *names, **options):
     """A campaign whose runs and manifest are there."""
-    campaign = prepare(out, tables, **options)
+    campaign = prepare(out, names, **options)
     plant(campaign)
     manifest.write(campaign, tables(campaign), 1.0)
     return campaign

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch_geometric.nn import RGCNConv, TransformerConv
 
-from replicate.model.banded import _ByHead, relational_convolution, windowed_attention
+from replicate.model.banded import relational_convolution, windowed_attention
 from replicate.model.graph import build_band, edge_list
 from replicate.rng import generator, seeded
 
@@ -38,23 +38,3 @@ def test_outputs_and_gradients_are_those_of_torch_geometric(band, ours):
         # A key's bias adds the same to all scores of a receiver, so that nothing hangs on it.
         mine = torch.zeros_like(other) if mine is None and name == "lin_key.bias" else mine
         assert torch.allclose(mine, other, atol=1e-5), name
-
-
-@pytest.mark.parametrize(("runs", "extra"), [((), 0), ((), 3), ((2,), 0)])
-def test_products_by_head(runs, extra):
-    heads, a, b, rows = 3, 4, 2, 6
-
-    def drawn(*shape):
-        return torch.randn(shape, dtype=torch.float64, generator=draws, requires_grad=True)
-
-    draws = generator(0, "products")
-    base, x, weight = drawn(rows, heads * b), drawn(rows + extra, heads * a), drawn(*runs, heads, a, b)
-    found = _ByHead.apply(base.clone(), x, weight)
-    by_hand = base.clone()
-    size = rows // (runs or (1,))[0]
-    for row in range(rows):
-        own = weight[row // size] if runs else weight
-        for head in range(heads):
-            by_hand[row, head * b : (head + 1) * b] += x[row, head * a : (head + 1) * a] @ own[head]
-    assert torch.allclose(found, by_hand)
-    assert torch.autograd.gradcheck(lambda base, *rest: _ByHead.apply(base.clone(), *rest), (base, x, weight))

@@ -3,7 +3,6 @@ import pytest
 import torch
 from torch import nn
 
-from replicate.model.graph import BLOCK
 from replicate.model.rows import Rows, batch_norm, drop, fill, layer_norm, linear, plus, product
 from replicate.rng import generator, seeded
 
@@ -17,16 +16,12 @@ def rows(draws=None):
 
 def test_rows_of_several_runs():
     found = rows()
-    assert (found.counts, found.size) == ((3, 0, 4), BLOCK)
-    assert found.place.tolist() == [0, 1, 2, *range(2 * BLOCK, 2 * BLOCK + 4)]
-    assert found.real[..., 0].tolist() == [[1] * count + [0] * (BLOCK - count) for count in (3, 0, 4)]
+    assert (found.counts, found.size) == ((3, 0, 4), 4)
+    assert found.place.tolist() == [0, 1, 2, 8, 9, 10, 11]
+    assert found.real[..., 0].tolist() == [[1, 1, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1]]
     x = torch.arange(7.0)[:, None]
     assert torch.equal(found.gather(found.spread(x)), x)
-    assert [index for index, _ in found.parts] == [
-        (slice(0, 3),),
-        (slice(BLOCK, BLOCK),),
-        (slice(2 * BLOCK, 2 * BLOCK + 4),),
-    ]
+    assert [index for index, _ in found.parts] == [(slice(0, 3),), (slice(4, 4),), (slice(8, 12),)]
 
 
 def test_a_single_run_has_its_utterances_as_rows():
@@ -129,7 +124,7 @@ def test_dropout_leaves_evaluation_alone():
 
 
 def test_a_run_drops_among_others_what_it_drops_alone():
-    x, found = torch.ones(3 * BLOCK, 5), rows()
+    x, found = torch.ones(12, 5), rows()
     together = found.gather(drop(x, nn.Dropout(0.4), found.parts))
     alone = [factors((count, 5), 0.4, generator(seed, "dropout")) for seed, count in ((0, 3), (2, 4))]
     assert np.array_equal(together, torch.cat(alone))
