@@ -144,7 +144,6 @@ def test_extra_tables_are_run_when_they_are_named(replicate, tmp_path):
     }
 
 
-@pytest.mark.slow
 def test_damaged_runs_are_named_and_trained_again_when_told_to(replicate, smoke_out, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(smoke_out, out)
@@ -285,7 +284,6 @@ def test_a_full_disk_under_the_output_is_an_error_of_its_own():
     assert done.returncode == errors.DiskFull.exit_code and "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
 def test_shares_of_the_task_list_make_a_table_together(replicate, smoke_out, tmp_path):
     out = ["--profile", "smoke", "--out", str(tmp_path), "--jobs", "1", "--seeds", "24,"]
     trained = []
@@ -326,7 +324,6 @@ def test_a_store_that_others_share(replicate, tmp_path):
     assert second.stdout == first.stdout
 
 
-@pytest.mark.slow
 def test_a_stack_is_said_and_repeated(replicate, tmp_path):
     done = replicate("run", "table2", "--profile", "smoke", "--out", tmp_path, "--jobs", "1", "--stack")
     assert done.status == 0, done.stderr
