@@ -68,7 +68,8 @@ def run(
     if chosen is not None:
         err_console.print(f"Share {part} is finished; once all are: {campaign.command()}", soft_wrap=True)
         return
-    written = outputs.write(campaign, seconds)
+    with err_console.status("writing tables, claims and figures"):
+        written = outputs.write(campaign, seconds)
     outputs.show(written, names, console.results())
     err_console.print(f"Written to {written.folder}/; in a browser: {written.folder}/index.html", soft_wrap=True)
     console.suggest("export", "onnx", "--results", written.folder)
