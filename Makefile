@@ -35,7 +35,7 @@ benchmark: export ## Time PyTorch and onnxruntime on the exported model
 test: $(READY) ## Run the tests
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-test-slow: $(READY) ## Run the tests that take more than ten seconds each
+test-slow: $(READY) ## Run the tests that take some ten seconds or more
 	$(BIN)/python -m pytest -n auto -m slow
 
 bench: $(READY) ## Run the timing cases of tests/benchmarks

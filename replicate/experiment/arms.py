@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from functools import lru_cache
 from typing import Any
 
 from replicate.errors import BadTable
@@ -19,13 +18,7 @@ def arms() -> dict[str, Arm]:
     Raises:
         BadTable: naming file, section and key; teachers or likenesses that run in a circle.
     """
-    return dict(_arms(tomlfile.text("arms")))
-
-
-@lru_cache(maxsize=8)
-def _arms(text: str) -> dict[str, Arm]:
-    """The arms that a text describes: every table and claim asks for them, and checking all takes some time."""
-    sections = tomlfile.parsed("arms", text)
+    sections = tomlfile.read("arms")
     found: dict[str, Arm] = {}
     for name in sections:
         _resolve(name, sections, found, ())

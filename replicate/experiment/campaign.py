@@ -179,7 +179,7 @@ class Campaign:
     @cached_property
     def _all_tables(self) -> tuple[Table, ...]:
         """The tables and, of those printed beside them, the rows that are."""
-        return self.tables + tuple(beside(table) for table in self.tables if table.beside is not None)
+        return self.tables + tuple(definitions.beside(table) for table in self.tables if table.beside is not None)
 
     def deployable(self) -> list[str]:
         """Keys of the runs that can be exported: transformers tested on audio alone.
@@ -278,19 +278,6 @@ class Campaign:
             CorruptRun: it is not there.
         """
         return self.store.need(run_key(spec, corpus, self.device), f"{spec.arm.name}, seed {spec.seed}")
-
-
-def beside(table: Table) -> Table:
-    """The rows of the table beside that have a namesake, in the contexts of both."""
-    assert table.beside is not None
-    other = definitions.table(table.beside.table)
-    names = {row.name: row for row in table.rows}
-    rows = (
-        replace(row, contexts=tuple(c for c in names[row.name].contexts if c in row.arm.contexts))
-        for row in other.rows
-        if row.name in names
-    )
-    return replace(other, rows=tuple(rows), compare=())
 
 
 def _measured_on(folder: Path) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from replicate.errors import BadSeeds, BadTable, UnknownTable
 from replicate.experiment import tomlfile
@@ -11,7 +11,19 @@ from replicate.experiment.arms import arms, protocol, turned
 from replicate.experiment.tomlfile import build, choices, folder, known, read, section, sections
 from replicate.training.settings import CONTEXTS, Arm, Budget, Protocol
 
-__all__ = ["Beside", "Profile", "Row", "Table", "folder", "parse_seeds", "profile", "protocol", "table", "table_names"]
+__all__ = [
+    "Beside",
+    "Profile",
+    "Row",
+    "Table",
+    "beside",
+    "folder",
+    "parse_seeds",
+    "profile",
+    "protocol",
+    "table",
+    "table_names",
+]
 
 _NOT_TABLES = {"arms", "protocols", "profiles", "claims", "figures", "sweep"}
 
@@ -155,6 +167,19 @@ def table(name: str) -> Table:
     if found.other and not any(row.turn for row in rows):
         raise BadTable(f"{where}: other is for rows with turn, and there is none")
     return found
+
+
+def beside(found: Table) -> Table:
+    """The rows of the table beside that have a namesake, in the contexts of both."""
+    assert found.beside is not None
+    other = table(found.beside.table)
+    names = {row.name: row for row in found.rows}
+    rows = (
+        replace(row, contexts=tuple(c for c in names[row.name].contexts if c in row.arm.contexts))
+        for row in other.rows
+        if row.name in names
+    )
+    return replace(other, rows=tuple(rows), compare=())
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from replicate.experiment import results
-from replicate.experiment.campaign import Campaign, beside
+from replicate.experiment import definitions, results
+from replicate.experiment.campaign import Campaign
 from replicate.experiment.definitions import Row, Table
 from replicate.experiment.results import Cell, Cost, TableResult
 from replicate.experiment.stored import StoredRun
@@ -26,7 +26,7 @@ def _table(campaign: Campaign, table: Table) -> TableResult:
     rows, needs = results.cells(table.rows, corpus, _fetch(campaign, table))
     others: dict[str, dict[str, Cell]] = {}
     if table.beside is not None:
-        other = beside(table)
+        other = definitions.beside(table)
         others, _ = results.cells(other.rows, campaign.corpus_of(other), _fetch(campaign, other))
     return TableResult(
         table,

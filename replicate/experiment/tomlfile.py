@@ -34,36 +34,11 @@ def read(name: str) -> dict[str, Any]:
     Raises:
         BadTable: it is not there, or no TOML.
     """
-    return parsed(name, text(name))
-
-
-def text(name: str) -> str:
-    """A file as it is written.
-
-    Raises:
-        BadTable: it is not there, or no text.
-    """
     path = folder() / f"{name}.toml"
     try:
-        return path.read_text(encoding="utf-8")
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
-
-
-def parsed(name: str, text: str) -> dict[str, Any]:
-    """What the text of a file says.
-
-    Raises:
-        BadTable: it is no TOML.
-    """
-    try:
-        return tomllib.loads(text)
-    except ValueError as error:
-        raise _unreadable(folder() / f"{name}.toml", error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> BadTable:
-    return BadTable(f"cannot read {path}: {error}; restore it from the repository")
+        raise BadTable(f"cannot read {path}: {error}; restore it from the repository") from error
 
 
 def section(value: Any, where: str) -> dict[str, Any]:

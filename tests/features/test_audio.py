@@ -73,11 +73,9 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
     (tmp_path / "nothing.wav").touch()
     with pytest.raises(BadAudio, match=r"nothing\.wav is empty"):
         audio.header(tmp_path / "nothing.wav")
-    for name in ("text.wav",):
-        with pytest.raises(BadAudio, match=rf"{name} cannot be read as audio"):
-            audio.header(tmp_path / name)
-        with pytest.raises(BadAudio, match=rf"{name} cannot be read as audio"):
-            audio.load(tmp_path / name)
+    for read in (audio.header, audio.load):
+        with pytest.raises(BadAudio, match=r"text\.wav cannot be read as audio"):
+            read(tmp_path / "text.wav")
     with pytest.raises(BadAudio, match="holds no samples"):
         audio.header(write_wav(tmp_path / "empty.wav", np.empty(0, np.float32)))
 
