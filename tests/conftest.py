@@ -13,7 +13,7 @@ import torch
 from replicate.cli import main
 
 if TYPE_CHECKING:
-    from export.bundle import Bundle
+    from export.bundle.bundle import Bundle
 
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would the commands that they start.
@@ -68,8 +68,8 @@ def smoke_results(smoke_out: Path) -> Path:
 @pytest.fixture(scope="session")
 def smoke_bundle(smoke_results: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The bundle of the smoke table's best model for speech; do not write into it."""
-    from export import bundle
-    from export.select import choose, corpus_of_results
+    from export.bundle import bundle
+    from export.bundle.select import choose, corpus_of_results
 
     choice = choose(smoke_results)
     corpus = corpus_of_results(smoke_results, choice.run)
@@ -89,8 +89,8 @@ def causal_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def causal_bundle(causal_results: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The bundle of a causal model that was trained on video, too; do not write into it."""
-    from export import bundle
-    from export.select import choose, corpus_of_results
+    from export.bundle import bundle
+    from export.bundle.select import choose, corpus_of_results
 
     choice = choose(causal_results, "COGMEN-Mask-causal")
     corpus = corpus_of_results(causal_results, choice.run)

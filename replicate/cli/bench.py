@@ -31,13 +31,13 @@ def bench_training(most: int, out: Path) -> None:
     """
     import torch
 
-    from export.engines import PEAK, peak
-    from replicate.experiment import curves, schedule
-    from replicate.report import training
-    from replicate.report.manifest import processor
+    from replicate.benchmark import training as curves
+    from replicate.benchmark import training_report as training
+    from replicate.machine import PEAK, peak, processor
+    from replicate.runner import local
 
     err = console.status()
-    chosen = curves.points(most, schedule.cores())
+    chosen = curves.points(most, local.cores())
     torch.set_num_threads(1)
     multiply = peak("cpu")
     best = min(multiply() for _ in range(10))

@@ -53,10 +53,10 @@ def benchmark(
     """
     import os
 
-    from export import benchmark as timing
-    from export import bundle as bundles
-    from export.select import newest_results
+    from export.benchmark import timing
+    from export.bundle import bundle as bundles
     from replicate.errors import ExportFailed, NothingToExport
+    from replicate.experiment.manifest import newest_results
 
     folder = (bundle or newest_results(results) / "export").resolve()
     if bundle is None and not folder.is_dir():
@@ -98,16 +98,16 @@ def _devices(asked: tuple[str, ...], bundle: Path) -> list[str]:
     """The devices to time on, each once. What was asked for must be there, with both PyTorch and onnxruntime."""
     import torch
 
-    from export import engines
+    from export.benchmark import base, engines
     from replicate.errors import MissingDevice
 
     if not asked:
         return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
     if "cuda" in asked:
-        from replicate.experiment.schedule import resolve_device
+        from replicate.runner.local import resolve_device
 
         resolve_device("cuda")
-        lacking = engines.available(bundle, "cuda")[engines.FP32]
+        lacking = engines.available(bundle, "cuda")[base.FP32]
         if lacking is not None:
             raise MissingDevice(f"{lacking}; or leave --device away to time the rest")
     return list(dict.fromkeys(asked))
@@ -117,7 +117,7 @@ def _timed(folder: Path, cases: Any, places: Any, calls: int) -> Any:
     """All timings, with a bar that knows how many utterances are left."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from export import benchmark as timing
+    from export.benchmark import timing
 
     err = console.status()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
@@ -138,9 +138,9 @@ def _about(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
 
     import torch
 
-    from export import benchmark as timing
-    from export.products import flops
-    from replicate.report.manifest import processor
+    from export.benchmark import timing
+    from export.benchmark.flops import flops
+    from replicate.machine import processor
 
     return {
         "bundle": str(folder),
@@ -161,8 +161,7 @@ def _about(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
 def _write(target: Path, timings: Any, rows: Any, about: dict[str, Any]) -> None:
     import json
 
-    from export import benchmark as timing
-    from export import report
+    from export.benchmark import report, timing
     from replicate.files import atomic_path, write_text
 
     write_text(target / "benchmark.json", json.dumps(timing.as_json(timings, rows, about), indent=1) + "\n")

@@ -10,7 +10,7 @@ import click
 from replicate.cli import console, options
 
 if TYPE_CHECKING:
-    from export.check import Rung
+    from export.validate.dialogue import Rung
 
 
 @click.group()
@@ -33,9 +33,11 @@ def onnx(results: Path, arm: str | None, key: str | None, out: Path | None) -> N
     """
     if arm and key:
         raise click.UsageError("--arm and --run exclude each other")
-    from export import bundle, onnx_file
+    from export.bundle import bundle
+    from export.bundle.select import choose, corpus_of_results
+    from export.onnx import save
     from export.predictor import INT8
-    from export.select import choose, corpus_of_results, newest_results
+    from replicate.experiment.manifest import newest_results
 
     folder = newest_results(results)
     choice = choose(folder, arm, key)
@@ -55,7 +57,7 @@ def onnx(results: Path, arm: str | None, key: str | None, out: Path | None) -> N
     )
     _say(written.rungs)
     err.print(f"{INT8}: {written.quantised.said}", soft_wrap=True)
-    if onnx_file.recipe(choice.run):
+    if save.recipe(choice.run):
         console.suggest("predict", target, "--audio", "SOURCE")
     else:
         console.suggest("benchmark", target)
@@ -67,7 +69,7 @@ def onnx(results: Path, arm: str | None, key: str | None, out: Path | None) -> N
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder that holds the files of a named corpus.")
 def check(bundle: Path, data: str | None, data_dir: Path | None) -> None:
     """Check a bundle from anywhere: every rung from checksums to the F1 on test."""
-    from export import bundle as bundles
+    from export.bundle import bundle as bundles
 
     run = bundles.open_run(bundle)
     with console.status().status("checking against PyTorch"):

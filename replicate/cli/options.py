@@ -127,7 +127,7 @@ def training(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.UsageError("--address is of a Ray cluster: add --engine ray")
         cluster = None
         if engine == "ray":
-            from replicate.experiment.cluster import Cluster
+            from replicate.runner.ray import Cluster
 
             cluster = Cluster(address, gpu_share)
         return command(*args, cluster=cluster, **others)

@@ -11,8 +11,8 @@ import click
 from replicate.cli import console, options
 
 if TYPE_CHECKING:
-    from export.predictor import Prediction, Predictor, Spoken
-    from export.timeline import Timeline
+    from export.audio.timeline import Timeline
+    from export.predictor import Prediction, Predictor
 
 
 @click.command()
@@ -78,6 +78,7 @@ def predict(
     if audio is not None:
         options.require_audio()
     from export import predictor as onnx
+    from export.inputs import read
     from replicate import errors
 
     try:
@@ -100,37 +101,6 @@ def predict(
         _show(found)
 
 
-def read(path: Path, predictor: Predictor) -> list[Spoken]:
-    """The dialogues of a file in any of the formats, with the stream that the model hears.
-
-    Raises:
-        BadInput: it is none, or cannot be read. OtherFeatures: they were extracted in another way than the model's.
-        ReplicateError: see the corpus readers.
-    """
-    from export.predictor import BadInput, Spoken, read_csv
-    from replicate.corpus import load
-    from replicate.errors import OtherFeatures
-    from replicate.features.recipe import said, same
-
-    if not path.is_file():
-        raise BadInput(f"no file {path}")
-    if path.suffix.lower() == ".csv":
-        return read_csv(path)
-    if path.suffix.lower() not in (".npz", ".pkl"):
-        raise BadInput(f"{path} is neither .csv nor .npz nor .pkl")
-    corpus = load(path)
-    heard = predictor.heard
-    if heard not in corpus.widths:
-        raise BadInput(f"{path} has no stream {heard!r}, only {', '.join(corpus.widths)}")
-    made, trained = corpus.recipes.get(heard), predictor.about.get("recipe")
-    if made and trained and not same(made, trained):
-        raise OtherFeatures(
-            f"the model was trained on {said(trained)}, and {path} holds {said(made)}: extract its features again, as "
-            "`replicate data info` shows it for the training corpus"
-        )
-    return [Spoken(d.id, [corpus.speakers[i] for i in d.speakers], d.features[heard]) for d in corpus.dialogues]
-
-
 def _only_with_audio(audio: Path | None, as_vtt: bool, listening: dict[str, Any]) -> None:
     given = [f"--{name.replace('_', '-')}" for name, value in listening.items() if value and value != "auto"]
     if audio is None and (as_vtt or given):
@@ -151,8 +121,8 @@ def _hear(
     **reading: Any,
 ) -> None:
     """Listen to recordings, print the timeline, and write it to ``out``."""
-    from export import timeline as text
-    from export.listen import forget, listen
+    from export.audio import timeline as text
+    from export.audio.predict import forget, listen
     from replicate.features.read import read as read_source
     from replicate.report import progress
 
@@ -183,7 +153,7 @@ def _hear(
     else:
         _show_timeline(found)
     if out and keep:
-        from export.timeline_files import write
+        from export.audio.files import write
 
         with progress.steady("drawing", len(found.dialogues), console.status()) as advance:
             paths = write(found, out, advance)
@@ -205,7 +175,7 @@ def _show(predictions: list[Prediction]) -> None:
 
 def _show_timeline(timeline: Timeline) -> None:
     """A table per dialogue."""
-    from export.timeline import clock
+    from export.audio.timeline import clock
 
     for name, dialogue in timeline.dialogues.items():
         rows = [

@@ -17,8 +17,8 @@ def report(results: Path, open_: bool) -> None:
 
     Nothing is trained. The page is one file, index.html, which needs no network and can be passed on alone.
     """
-    from export.select import newest_results
     from replicate.errors import CorruptRun
+    from replicate.experiment.manifest import newest_results
     from replicate.experiment.resume import from_manifest
     from replicate.report import outputs
 

@@ -77,7 +77,7 @@ def run(
 
 def _asked(tables: tuple[str, ...]) -> list[str]:
     """Each table once; ``all`` stands for those that are not extra."""
-    from replicate.experiment import definitions
+    from replicate.config import tables as definitions
 
     every = [name for name in definitions.table_names() if not definitions.table(name).extra] if "all" in tables else []
     return list(dict.fromkeys([*every, *(name for name in tables if name != "all")]))
@@ -85,7 +85,7 @@ def _asked(tables: tuple[str, ...]) -> list[str]:
 
 def _trace(campaign: Campaign, target: Path) -> None:
     """Profile an epoch of the first run, which is never a student."""
-    from replicate.experiment import trace
+    from replicate.benchmark import trace
 
     task = next(iter(campaign.tasks.values()))
     err = console.status()

@@ -12,8 +12,8 @@ import click
 from replicate.cli import console
 
 if TYPE_CHECKING:
-    from replicate.experiment.prune import Removal
-    from replicate.experiment.store import Store
+    from replicate.store.prune import Removal
+    from replicate.store.store import Store
 
 # Seconds of silence before `verify` says how far it is.
 PATIENCE = 2.0
@@ -55,9 +55,9 @@ def list_(folder: Path, arm: str | None, corpus: str | None, as_json: bool) -> N
     import json
     from dataclasses import asdict
 
-    from replicate.experiment import inventory
-    from replicate.experiment.store import Store
     from replicate.report import runs as report
+    from replicate.store import inventory
+    from replicate.store.store import Store
 
     store = Store(folder)
     everything = inventory.entries(store)
@@ -88,9 +88,9 @@ def show(key: str, folder: Path, as_json: bool) -> None:
     import json
 
     from replicate.errors import CorruptRun, UnknownRun
-    from replicate.experiment import inventory
-    from replicate.experiment.store import Store
     from replicate.report import runs as report
+    from replicate.store import inventory
+    from replicate.store.store import Store
 
     store = Store(folder)
     run = store.get(inventory.find(store, key))
@@ -119,8 +119,8 @@ def verify(chosen: tuple[str, ...], folder: Path) -> None:
     needed; what killed processes left, and folders that are no runs, are only remarked.
     """
     from replicate.errors import CorruptRun
-    from replicate.experiment import inventory
-    from replicate.experiment.store import Store
+    from replicate.store import inventory
+    from replicate.store.store import Store
 
     store = Store(_existing(folder))
     keys = list(dict.fromkeys(inventory.find(store, key) for key in chosen)) if chosen else inventory.keys(store)
@@ -161,14 +161,15 @@ def prune(folder: Path, damaged: bool, unused: bool, results: Path | None, yes: 
     That is: runs of other versions of the code, torch or torch_geometric, embeddings without a run, what killed
     processes left over an hour ago, and locks that nobody holds. A run that a process is working on stays.
     """
-    from replicate.experiment import prune as pruning
-    from replicate.experiment.store import Store
+    from replicate.experiment.manifest import named_runs
+    from replicate.store import prune as pruning
+    from replicate.store.store import Store
 
     store = Store(_existing(folder))
     named = None
     if unused:
         place = results or folder.resolve().parent
-        named = pruning.named_runs(place)
+        named = named_runs(place)
         if named is None:
             raise click.UsageError(f"no table or sweep in {place}, so every run would be unused: give --results")
         if pruning.locked(store):
@@ -206,7 +207,7 @@ def _watched(keys: Sequence[str]) -> Iterator[str]:
 
 def _remarks(store: Store) -> Iterator[str]:
     """What lies in the store and is no run."""
-    from replicate.experiment import inventory
+    from replicate.store import inventory
 
     for key in sorted(set(inventory.embedded(store)) - set(inventory.keys(store))):
         yield f"embeddings of {key} have no run: `replicate runs prune` removes them"

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from replicate.corpus.located import located
-from replicate.corpus.types import Corpus, Dialogue
+from replicate.corpus.types import Corpus, Dialogue, located
 from replicate.errors import CannotWrite, LengthMismatch, NotThisFormat
 from replicate.files import atomic_path, from_os_error
 

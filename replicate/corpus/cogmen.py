@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replicate.corpus import unpickle
-from replicate.corpus.located import located
-from replicate.corpus.types import SPLITS, Corpus, Dialogue, Split
+from replicate.corpus.types import SPLITS, Corpus, Dialogue, Split, located
 from replicate.errors import LengthMismatch, NotThisFormat, OutOfRange, WrongWidth
 
 LABELS = ("happy", "sad", "neutral", "angry", "excited", "frustrated")

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from replicate.corpus.provenance import said
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.errors import NoMatch
-from replicate.features.recipe import said
 
 SECOND = "hubert-second-to-last"
 # Streams that tables know, and what may have made them where recordings did.

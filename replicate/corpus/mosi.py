@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from replicate.corpus.located import located
-from replicate.corpus.types import Corpus, Dialogue, Split
+from replicate.corpus.types import Corpus, Dialogue, Split, located
 from replicate.errors import LengthMismatch, NotThisFormat, OutOfRange, UnknownCorpus, WrongWidth
 from replicate.files import from_os_error
 

@@ -5,14 +5,25 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from replicate.errors import BadName, EmptyDialogue, LengthMismatch, NonFinite, OutOfRange, SplitOverlap, WrongWidth
+from replicate.errors import (
+    BadName,
+    EmptyDialogue,
+    LengthMismatch,
+    NonFinite,
+    OutOfRange,
+    ReplicateError,
+    SplitOverlap,
+    WrongWidth,
+)
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
@@ -185,3 +196,12 @@ def _check_stream(array: NDArray[np.float32], where: str, n: int, width: int) ->
             f"{where}, utterance {row}, column {column}: {array[row, column]} is no number to train on; "
             "repair the extraction or drop the utterance"
         )
+
+
+@contextmanager
+def located(path: Path) -> Iterator[None]:
+    """Put ``path`` in front of what a corpus made in the block has to complain about."""
+    try:
+        yield
+    except ReplicateError as error:
+        raise type(error)(f"{path}: {error}") from error

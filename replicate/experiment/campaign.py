@@ -10,22 +10,24 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from replicate.config import requirements
+from replicate.config import tables as definitions
+from replicate.config.tables import Profile, Row, Table
 from replicate.corpus import CATALOGUE, load
 from replicate.corpus.types import Corpus
 from replicate.errors import BadShare
-from replicate.experiment import cluster as ray_cluster
-from replicate.experiment import definitions, schedule, streams
-from replicate.experiment.cluster import Cluster
-from replicate.experiment.definitions import Profile, Row, Table
-from replicate.experiment.keys import run_key
 from replicate.experiment.manifest import peek
-from replicate.experiment.mirror import Mirror
-from replicate.experiment.store import Store
-from replicate.experiment.stored import StoredRun
-from replicate.experiment.tasks import Task, graph, share
-from replicate.experiment.work import Listener
+from replicate.runner import local
+from replicate.runner import ray as ray_cluster
+from replicate.runner.ray import Cluster
+from replicate.runner.tasks import Task, graph, share
+from replicate.runner.worker import Listener
+from replicate.store.keys import run_key
+from replicate.store.record import StoredRun
+from replicate.store.remote import Mirror
+from replicate.store.store import Store
+from replicate.training.config import Arm, Precision, Protocol, RunSpec
 from replicate.training.data import require
-from replicate.training.settings import Arm, Precision, Protocol, RunSpec
 
 
 @dataclass(frozen=True)
@@ -84,15 +86,15 @@ class Campaign:
         budget = definitions.profile(profile)
         reading = definitions.protocol(protocol)
         chosen = definitions.parse_seeds(seeds) if seeds is not None else budget.seeds
-        place = schedule.resolve_device(device)
-        jobs = jobs or (1 if place == "cuda" else schedule.cores())
+        place = local.resolve_device(device)
+        jobs = jobs or (1 if place == "cuda" else local.cores())
         # Remembered for those who load the same corpus later (export, report), from wherever they start.
         name = budget.corpus if data is None else data
         folder = None if data_dir is None else str(data_dir.resolve())
         source = (name if name in CATALOGUE else str(Path(name).resolve()), folder)
         corpus = load(name, data_dir)
         require(corpus, ())  # first what all tables need
-        found, left_out = streams.parted(found, corpus)
+        found, left_out = requirements.parted(found, corpus)
         # On CPUs a stack gains little at best, and loses with many seeds: see docs/results/training.
         stacked = place == "cuda" if stacked is None else stacked
         how = (precision, stacked, cluster, shared, left_out)
@@ -171,7 +173,7 @@ class Campaign:
         for seed in self.seeds:
             for table in self._all_tables:
                 corpus = self.corpus_of(table)
-                lacking = streams.lacking(table.rows, corpus)
+                lacking = requirements.lacking(table.rows, corpus)
                 for row in table.rows:
                     if row.name not in lacking:
                         yield self.spec(table, row, seed), corpus
@@ -228,7 +230,7 @@ class Campaign:
 
     def remarks(self) -> list[str]:
         """What a reader should know beforehand: rows that cannot be trained, runs that another version left."""
-        lines = streams.remarks(self.tables, self.left_out, self.corpus)
+        lines = requirements.remarks(self.tables, self.left_out, self.corpus)
         others = self.store.of_other_versions()
         if others:
             lines.append(
@@ -248,7 +250,7 @@ class Campaign:
     def engine(self, todo: list[Task], corpora: Mapping[str, Corpus], listen: Listener) -> None:
         """Train runs where the campaign trains."""
         if self.cluster is None:
-            schedule.run_all(todo, corpora, self.store, self.device, self.jobs, listen)
+            local.run_all(todo, corpora, self.store, self.device, self.jobs, listen)
         else:
             ray_cluster.run_all(todo, corpora, self.store, self.device, self.cluster, listen)
 

@@ -6,11 +6,11 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from replicate.config import tables
+from replicate.config.requirements import trainable
 from replicate.errors import ReplicateError, UnknownCorpus
-from replicate.experiment import definitions
 from replicate.experiment.campaign import Campaign
 from replicate.experiment.manifest import MANIFEST, peek, read, unreadable
-from replicate.experiment.streams import trainable
 
 
 def from_manifest(folder: Path) -> Campaign:
@@ -61,13 +61,13 @@ def with_finished(campaign: Campaign) -> Campaign:
     except (KeyError, TypeError):
         earlier = set()
     asked = {table.name for table in campaign.tables}
-    names = [name for name in definitions.table_names() if name in asked | earlier]
-    return replace(campaign, tables=tuple(definitions.table(n) for n in names if n in asked or _whole(campaign, n)))
+    names = [name for name in tables.table_names() if name in asked | earlier]
+    return replace(campaign, tables=tuple(tables.table(n) for n in names if n in asked or _whole(campaign, n)))
 
 
 def _whole(campaign: Campaign, name: str) -> bool:
     """Whether every run of a table is in the store as it was written."""
-    table = definitions.table(name)
+    table = tables.table(name)
     try:
         return trainable(table, campaign.corpus) and not replace(campaign, tables=(table,)).missing()
     except ReplicateError:

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from replicate.config.grid import Trial, arm_with_grid, trials
 from replicate.experiment.campaign import Campaign
-from replicate.experiment.grid import Trial, arm_with_grid, trials
-from replicate.experiment.keys import run_key
-from replicate.experiment.statistics import Summary, summarise
-from replicate.experiment.stored import StoredRun
-from replicate.experiment.tasks import Task, graph
-from replicate.experiment.work import Listener
+from replicate.results.statistics import Summary, summarise
+from replicate.runner.tasks import Task, graph
+from replicate.runner.worker import Listener
+from replicate.store.keys import run_key
+from replicate.store.record import StoredRun
+from replicate.training.config import Arm, RunSpec
 from replicate.training.data import require
 from replicate.training.metrics import weighted_f1
-from replicate.training.settings import Arm, RunSpec
 
 DEFAULT_SEEDS = 2
 

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from replicate.corpus.provenance import Recipe
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.errors import BadAudio, EmptyDialogue, ReplicateError
 from replicate.features import audio, partial
-from replicate.features.recipe import Recipe
 from replicate.features.source import Source, Utterance
 
 Vectors = dict[Utterance, NDArray[np.float32]]

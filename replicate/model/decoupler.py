@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from replicate.model.rows import layer_norm, linear
+from replicate.model.seed_layers import layer_norm, linear
 
 
 class Decoupled(NamedTuple):

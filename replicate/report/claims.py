@@ -10,12 +10,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from replicate.experiment.claims import JudgedClaim, JudgedStatement, Rule, Statement
-from replicate.experiment.results import TableResult
-from replicate.experiment.statistics import smallest_p
 from replicate.files import write_text
 from replicate.report import text
 from replicate.report.tables import markdown_grid
+from replicate.results.aggregate import TableResult
+from replicate.results.claims import JudgedClaim, JudgedStatement, Rule, Statement
+from replicate.results.statistics import smallest_p
 
 HEADER = ["claim", "outcome", "first", "", "second", "measured [95 % interval]", "p", "paper", "statement"]
 

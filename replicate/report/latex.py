@@ -6,8 +6,8 @@ import re
 import textwrap
 import unicodedata
 
-from replicate.experiment.results import TableResult
 from replicate.report import text
+from replicate.results.aggregate import TableResult
 
 # Marks set before escaping: here a line may break, and here TeX would join two characters into another one.
 _BREAK, _APART = "\u200b", "\u200c"

@@ -6,15 +6,15 @@ import json
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from replicate import __version__
 from replicate.experiment.campaign import Campaign
-from replicate.experiment.keys import code_version
 from replicate.experiment.manifest import MANIFEST
-from replicate.experiment.results import TableResult
 from replicate.files import write_text
+from replicate.machine import processor
+from replicate.results.aggregate import TableResult
+from replicate.store.keys import code_version
 
 _PACKAGES = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn", "onnx", "onnxruntime")
 
@@ -60,14 +60,3 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def processor() -> str:
-    """The processor's name; Python's own answer is empty on many Linux systems."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor()

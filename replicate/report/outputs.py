@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from replicate.experiment import claims as judging
-from replicate.experiment import definitions, finished
+from replicate.config import tables as definitions
+from replicate.experiment import collect
 from replicate.experiment.campaign import Campaign
-from replicate.experiment.claims import JudgedClaim, Rule
 from replicate.experiment.manifest import read
-from replicate.experiment.results import TableResult
 from replicate.experiment.resume import with_finished
 from replicate.report import claims, figures, manifest, page, tables
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What was written, and where."""
-
-    folder: Path
-    results: list[TableResult]
-    rule: Rule
-    judged: list[JudgedClaim]
+from replicate.report.types import Outputs
+from replicate.results import claims as judging
 
 
 def check() -> None:
@@ -47,7 +36,7 @@ def write(campaign: Campaign, seconds: float | None) -> Outputs:
         CorruptRun: a run is missing. DiskFull, CannotWrite: naming the file.
     """
     campaign = with_finished(campaign)
-    results = finished.tables(campaign)
+    results = collect.tables(campaign)
     rule, judged = judging.judge({result.table.name: result for result in results})
     folder = campaign.folder
     _sweep(folder, {result.table.name for result in results})

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from replicate.experiment.claims import JudgedClaim
-from replicate.experiment.results import TableResult
 from replicate.files import write_text
 from replicate.report import claims, text
+from replicate.results.aggregate import TableResult
+from replicate.results.claims import JudgedClaim
 
 if TYPE_CHECKING:
     from replicate.report.figures import Figure
-    from replicate.report.outputs import Outputs
+    from replicate.report.types import Outputs
 
 _TEMPLATE = "page.html.j2"
 # A drawing of many thousand points is larger as SVG than as PNG, and the page carries every figure inside.

@@ -11,8 +11,8 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainin
 from rich.progress import Progress as RichProgress
 
 from replicate.corpus.types import Corpus
-from replicate.experiment.tasks import Task, cost
-from replicate.experiment.work import Listener, Progress
+from replicate.runner.tasks import Task, cost
+from replicate.runner.worker import Listener, Progress
 
 
 @contextmanager

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from replicate.experiment.inventory import Entry, teachers
-from replicate.experiment.keys import versions
-from replicate.experiment.store import Store
-from replicate.experiment.stored import StoredRun
+from replicate.store.inventory import Entry, teachers
+from replicate.store.keys import versions
+from replicate.store.record import StoredRun
+from replicate.store.store import Store
 from replicate.training.metrics import weighted_f1
 
 Lines = list[tuple[str, ...]]

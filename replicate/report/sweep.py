@@ -13,13 +13,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from replicate.experiment.grid import Trial
-from replicate.experiment.keys import versions
-from replicate.experiment.results import Cell
+from replicate.config.grid import Trial
 from replicate.experiment.sweep import Scores, Sweep, SweepResult
 from replicate.files import write_text
 from replicate.report import text
 from replicate.report.tables import markdown_grid
+from replicate.results.aggregate import Cell
+from replicate.store.keys import versions
 
 
 def show(sweep: Sweep, result: SweepResult, console: Console) -> None:

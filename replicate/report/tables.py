@@ -15,9 +15,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from replicate.experiment.results import Cell, TableResult
 from replicate.files import write_text
 from replicate.report import latex, text
+from replicate.results.aggregate import Cell, TableResult
 
 SUFFIXES = ("md", "tex", "csv", "json")
 

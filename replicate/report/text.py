@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from replicate.experiment import streams
-from replicate.experiment.definitions import Row
-from replicate.experiment.results import Cell, TableResult
-from replicate.experiment.statistics import Summary, smallest_p
-from replicate.training.settings import HUBERT
+from replicate.config import requirements
+from replicate.config.tables import Row
+from replicate.results.aggregate import Cell, TableResult
+from replicate.results.statistics import Summary, smallest_p
+from replicate.training.config import HUBERT
 
 # The corpus of all tables of the paper.
 PUBLISHED_ON = "IEMOCAP-4"
@@ -48,7 +48,7 @@ def count(seeds: int) -> str:
 
 def needs(lacking: Sequence[str]) -> str:
     """What stands in the row of an arm that could not be trained."""
-    return f"needs {streams.words(lacking)}"
+    return f"needs {requirements.words(lacking)}"
 
 
 # How recordings give a stream, by the options of `replicate features` and `replicate data merge`.

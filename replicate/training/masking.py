@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from replicate.training.settings import Masking
+from replicate.training.config import Masking
 
 _NONE, _AUDIO, _VISUAL, _RANDOM = range(4)
 

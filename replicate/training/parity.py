@@ -31,13 +31,13 @@ from torch.nn.utils.rnn import pad_sequence
 
 from replicate.errors import NotThisFormat
 from replicate.model.cogmen import COGMEN, Form, Output
-from replicate.model.graph import Edges, edge_list
-from replicate.model.original import load_original
+from replicate.model.released_weights import load_original
+from replicate.model.window_graph import Edges, edge_list
 from replicate.rng import deterministic
+from replicate.training.config import Budget
 from replicate.training.data import Batch
 from replicate.training.distillation.triplet import triplet_loss
-from replicate.training.learner import make_optimizer
-from replicate.training.settings import Budget
+from replicate.training.trainer import make_optimizer
 
 TOLERANCE = 1e-5
 # How many times the distance that rounding alone makes is still put down to rounding.

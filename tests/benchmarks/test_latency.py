@@ -4,24 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from export import quantise
-from export.check import as_function, example, session
-from export.engines import (
-    BANDED,
-    COMPILED,
-    FP32,
-    QUANTISED,
-    REFERENCE,
-    REPLAYED,
-    compile_anew,
-    eager,
-    next_utterance,
-    on_host,
-)
-from export.graph import build
-from export.speech import SpeechModel
-from export.stream import build as build_stream
-from replicate.model.cogmen import COGMEN, ModelConfig
+from export.benchmark.base import BANDED, COMPILED, FP32, QUANTISED, REFERENCE, REPLAYED, compile_anew
+from export.benchmark.engines import eager, next_utterance, on_host
+from export.onnx import quantise
+from export.onnx.deployed_model import SpeechModel
+from export.onnx.dialogue_graph import build
+from export.onnx.session import as_function, session
+from export.onnx.streaming_graph import build as build_stream
+from export.validate.dialogue import example
+from replicate.model.cogmen import COGMEN
+from replicate.model.config import ModelConfig
 from replicate.rng import seeded
 from replicate.training.data import Scale
 
@@ -57,12 +49,12 @@ def on_cpu(name, files):
 
 
 def on_gpu(name, files):
-    from export import gpu
+    from export.benchmark import cuda
 
     if name != FP32:
-        return gpu.torch_engine(speech("reference" if name == REFERENCE else "banded"), name)
-    lacking = gpu.lacks_provider(files / "model.onnx")
-    return pytest.skip(lacking) if lacking else gpu.onnx_engine(files / "model.onnx")
+        return cuda.torch_engine(speech("reference" if name == REFERENCE else "banded"), name)
+    lacking = cuda.lacks_provider(files / "model.onnx")
+    return pytest.skip(lacking) if lacking else cuda.onnx_engine(files / "model.onnx")
 
 
 @pytest.mark.parametrize("batch", [1, 32])

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from replicate.cli.report import report
 from replicate.errors import CorruptRun, NothingToExport
-from replicate.experiment import schedule
+from replicate.runner import local
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def invoke(*arguments):
 
 
 def test_outputs_are_written_again_from_stored_runs(results, monkeypatch):
-    monkeypatch.setattr(schedule, "run_all", lambda *_: pytest.fail("a run was trained"))
+    monkeypatch.setattr(local, "run_all", lambda *_: pytest.fail("a run was trained"))
     before = {path.name: path.read_bytes() for path in results.iterdir() if path.is_file()}
     manifest = json.loads(before["manifest.json"])
     for name in before.keys() - {"manifest.json"}:

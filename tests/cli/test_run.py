@@ -96,10 +96,10 @@ def test_tables_of_other_conditions_go(replicate, smoke_out, tmp_path):
 
 
 def test_a_mistake_in_the_claims_shows_before_training(replicate, tmp_path, monkeypatch):
-    from replicate.experiment import tomlfile
+    from replicate.config import toml
 
-    shutil.copytree(tomlfile.folder(), tmp_path / "tables")
-    monkeypatch.setattr(tomlfile, "folder", lambda: tmp_path / "tables")
+    shutil.copytree(toml.folder(), tmp_path / "tables")
+    monkeypatch.setattr(toml, "folder", lambda: tmp_path / "tables")
     path = tmp_path / "tables" / "claims.toml"
     path.write_text(path.read_text().replace("number = 4", "number = 3"))
     status, _, stderr = replicate("run", "table3", "--profile", "smoke", "--jobs", 1, "--out", tmp_path / "out")
@@ -253,14 +253,14 @@ def test_a_name_in_brackets_is_a_name_and_no_markup(replicate, tmp_path):
 def test_no_digit_is_cut_in_a_narrow_terminal(smoke_results, width):
     from rich.console import Console
 
-    from replicate.experiment import finished
+    from replicate.experiment import collect
     from replicate.experiment.campaign import Campaign
     from replicate.report import tables
 
     out = smoke_results.parents[1]
     campaign = Campaign.prepare(["table2"], "smoke", "paper", None, None, None, "cpu", 1, out)
     screen = io.StringIO()
-    (result,) = finished.tables(campaign)
+    (result,) = collect.tables(campaign)
     tables.show(result, Console(file=screen, width=width))
     lines = list(map(cells, screen.getvalue().splitlines()))
     content = json.loads((smoke_results / "table2.json").read_text())

@@ -12,13 +12,12 @@ import torch
 from click.testing import CliRunner
 
 from replicate import errors
-from replicate.experiment.keys import code_version
-from replicate.experiment.store import CHECKPOINT, EMBEDDINGS, LOCKS, PREDICTIONS, RECORD, Store
-from replicate.training.methods import Logits
-from replicate.training.settings import Arm
-
-from ..experiment.conftest import SPEC, seeds, small_corpus, taught
-from ..experiment.planted import put, result
+from replicate.store.keys import code_version
+from replicate.store.store import CHECKPOINT, EMBEDDINGS, LOCKS, PREDICTIONS, RECORD, Store
+from replicate.training.config import Arm
+from replicate.training.distillation_config import Logits
+from tests.planted import put, result
+from tests.small_runs import SPEC, seeds, small_corpus, taught
 
 TEACHER = replace(SPEC, arm=Arm("both", "AV", ("A", "AV"), "AV", context_layers=1, gnn_heads=2))
 STUDENT = replace(SPEC, arm=replace(SPEC.arm, name="student", teacher=TEACHER.arm))

@@ -7,15 +7,14 @@ from pathlib import Path
 import pytest
 
 from replicate import errors
+from replicate.config import toml
 from replicate.corpus.archive import write
-from replicate.experiment import tomlfile
 from replicate.experiment.campaign import Campaign
-from replicate.experiment.store import RECORD, Store
 from replicate.experiment.sweep import Sweep
-from replicate.training.settings import RunSpec
-
-from ..experiment.conftest import small_corpus
-from ..experiment.planted import put
+from replicate.store.store import RECORD, Store
+from replicate.training.config import RunSpec
+from tests.planted import put
+from tests.small_runs import small_corpus
 
 GRIDS = """
 [COGMEN-Mask]
@@ -29,9 +28,9 @@ gnn_heads = [3, 7]
 
 @pytest.fixture(autouse=True)
 def _small_grids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(tomlfile.folder(), tmp_path / "tables")
+    shutil.copytree(toml.folder(), tmp_path / "tables")
     (tmp_path / "tables" / "sweep.toml").write_text(GRIDS)
-    monkeypatch.setattr(tomlfile, "folder", lambda: tmp_path / "tables")
+    monkeypatch.setattr(toml, "folder", lambda: tmp_path / "tables")
 
 
 @pytest.fixture

@@ -9,18 +9,19 @@ import pytest
 import torch
 from sklearn.metrics import f1_score
 
+from replicate.config import tables as definitions
+from replicate.config.tables import Row
 from replicate.corpus.archive import write
 from replicate.corpus.synthetic import generate
 from replicate.errors import BadSeeds, CannotWrite, CorruptRun, MissingStream, UnknownCorpus, UnknownTable
-from replicate.experiment import definitions, schedule
 from replicate.experiment.campaign import Campaign
-from replicate.experiment.cluster import Cluster
-from replicate.experiment.definitions import Row
-from replicate.experiment.finished import tables
-from replicate.experiment.stored import CHECKPOINT, PREDICTIONS, RECORD
+from replicate.experiment.collect import tables
+from replicate.runner import local
+from replicate.runner.ray import Cluster
+from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD
+from tests.small_runs import small_corpus
 
-from . import planted
-from .conftest import small_corpus
+from tests import planted
 
 TABLE2 = ("COGMEN-A", "COGMEN-AV", "COGMEN-Mask", "Student-of-Mask", "COGMEN-A-masked", "COGMEN-Mask-deep")
 
@@ -268,7 +269,7 @@ def test_a_corpus_without_these_dialogues_is_used_as_it_is(tmp_path):
 def test_every_run_gets_the_corpus_of_its_table(tmp_path, iemocap, monkeypatch):
     campaign = prepare(tmp_path, ("table4", "table3"), data=iemocap)
     asked = []
-    monkeypatch.setattr(schedule, "run_all", lambda *arguments: asked.append(arguments))
+    monkeypatch.setattr(local, "run_all", lambda *arguments: asked.append(arguments))
     campaign.train(campaign.missing(), lambda progress: None)
     ((tasks, corpora, store, device, jobs, _),) = asked
     assert {task.corpus for task in tasks} == set(corpora) == {corpus.hash for corpus in corpora.values()}
@@ -445,7 +446,7 @@ def test_runs_of_another_version_are_remarked_and_left_alone(tmp_path, monkeypat
     if field == "torch":
         monkeypatch.setattr(torch, "__version__", "0.0")
     else:
-        monkeypatch.setattr("replicate.experiment.keys.code_version", lambda: "another")
+        monkeypatch.setattr("replicate.store.keys.code_version", lambda: "another")
     later = prepare(tmp_path, ("table4",), seeds="24,")
     assert len(later.missing(repair=True)) == 4
     (remark,) = later.remarks()

@@ -7,10 +7,10 @@ import pytest
 from replicate.corpus.archive import write as write_corpus
 from replicate.corpus.synthetic import generate
 from replicate.errors import NotThisFormat, UnknownCorpus
-from replicate.experiment.finished import tables
+from replicate.experiment.collect import tables
 from replicate.experiment.resume import from_manifest, with_finished
-from replicate.experiment.stored import CHECKPOINT
 from replicate.report import manifest
+from replicate.store.record import CHECKPOINT
 
 from .test_campaign import plant, prepare
 

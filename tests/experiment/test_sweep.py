@@ -5,14 +5,13 @@ import pytest
 
 from replicate.corpus.archive import write
 from replicate.errors import BadTable, CorruptRun, MissingStream
-from replicate.experiment import schedule
 from replicate.experiment.campaign import Campaign
-from replicate.experiment.stored import PREDICTIONS, StoredRun
 from replicate.experiment.sweep import Sweep
-from replicate.training.settings import RunSpec
-
-from .conftest import small_corpus
-from .planted import put
+from replicate.runner import local
+from replicate.store.record import PREDICTIONS, StoredRun
+from replicate.training.config import RunSpec
+from tests.planted import put
+from tests.small_runs import small_corpus
 
 
 def prepare(tmp_path, arm="COGMEN-Mask", trials=3, seeds="24,25", corpus=None):
@@ -118,7 +117,7 @@ def test_what_is_finished_is_not_trained_again(tmp_path, monkeypatch):
     ]
     assert "4 of 1079 points of the grid and the arm as it stands, 10 runs, 6 finished, 4 to train" in more.describe(4)
     given = []
-    monkeypatch.setattr(schedule, "run_all", lambda tasks, *rest: given.append((tasks, *rest)))
+    monkeypatch.setattr(local, "run_all", lambda tasks, *rest: given.append((tasks, *rest)))
     more.train(todo, print)
     campaign = more.campaign
     corpora = {campaign.corpus.hash: campaign.corpus}

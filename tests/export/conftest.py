@@ -1,7 +1,7 @@
 import pytest
 
-from replicate.experiment.store import Store
-from replicate.experiment.stored import StoredRun
+from replicate.store.record import StoredRun
+from replicate.store.store import Store
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,9 @@ import numpy as np
 import onnx
 import pytest
 
+from export.inputs import read
 from export.predictor import LONGEST, BadBundle, BadInput, Predictor, Spoken, as_csv, as_json, read_csv
 from replicate import errors
-from replicate.cli.predict import read
 from replicate.corpus import archive
 from replicate.corpus.synthetic import generate
 from replicate.files import sha256
@@ -42,7 +42,7 @@ def write_csv(path, dialogues):
 
 
 def test_it_says_what_the_table_was_made_of(predictor, smoke_bundle):
-    from export.bundle import open_run
+    from export.bundle.bundle import open_run
 
     corpus = generate("synthetic-tiny")
     given = [Spoken(d.id, ["MF"[s] for s in d.speakers], d.features["audio"]) for d in corpus.split("test")]

@@ -89,7 +89,8 @@ def test_who_shares_a_batch_changes_nothing(norm: str, seconds: float, request: 
     model = Hubert(Choice(str(path), "2"), "cpu", batch_seconds=seconds)
     together = model(SIGNALS)
     alone = np.concatenate([model([signal]) for signal in SIGNALS])
-    np.testing.assert_allclose(together, alone, rtol=0, atol=1e-5)
+    # Outputs reach 15, where float32 itself resolves 1e-6: rounding is allowed a few times that.
+    np.testing.assert_allclose(together, alone, rtol=1e-6, atol=1e-5)
     np.testing.assert_allclose(model(SIGNALS[::-1]), together[::-1], rtol=0, atol=1e-5)
 
 

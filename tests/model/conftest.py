@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from replicate.model.cogmen import COGMEN, ModelConfig
+from replicate.model.cogmen import COGMEN
+from replicate.model.config import ModelConfig
 from replicate.rng import seeded
 from replicate.training.data import Batch
 

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replicate.model.graph import edge_list
+from replicate.model.window_graph import edge_list
 
 from .conftest import batch, small_model
 

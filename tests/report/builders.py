@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from replicate.experiment.claims import Claim, JudgedClaim, JudgedStatement, Margins, Rule, Statement
-from replicate.experiment.definitions import Row, Table
-from replicate.experiment.results import Cell, Comparison, TableResult
-from replicate.experiment.statistics import Summary
-from replicate.report.outputs import Outputs
-from replicate.training.settings import Arm
+from replicate.config.tables import Row, Table
+from replicate.report.types import Outputs
+from replicate.results.aggregate import Cell, Comparison, TableResult
+from replicate.results.claims import Claim, JudgedClaim, JudgedStatement, Margins, Rule, Statement
+from replicate.results.statistics import Summary
+from replicate.training.config import Arm
 
 # What a name may hold: everything that means something to HTML or to TeX, and letters that TeX's fonts lack.
 NASTY = "<script>alert(\"x\")</script> & 'y' %_#{z}~^\\ $ голос Łódź"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from replicate.experiment.definitions import Beside, Row, Table
-from replicate.experiment.results import Cell, Comparison, TableResult
-from replicate.experiment.statistics import Summary
-from replicate.training.settings import Arm
+from replicate.config.tables import Beside, Row, Table
+from replicate.results.aggregate import Cell, Comparison, TableResult
+from replicate.results.statistics import Summary
+from replicate.training.config import Arm
 
 SPEECH = Arm("COGMEN-A", "A", ("A",), "A")
 MASK = Arm("COGMEN-Mask", "AV", ("A", "AV"), "A", masked=True)

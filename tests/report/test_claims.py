@@ -5,9 +5,9 @@ import pytest
 from rich.console import Console
 
 from replicate.errors import CannotWrite
-from replicate.experiment.claims import Claim, JudgedClaim, JudgedStatement, Margins, Rule, Statement
-from replicate.experiment.statistics import Summary
 from replicate.report import claims
+from replicate.results.claims import Claim, JudgedClaim, JudgedStatement, Margins, Rule, Statement
+from replicate.results.statistics import Summary
 
 from .conftest import made
 

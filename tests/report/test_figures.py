@@ -13,15 +13,16 @@ import torch
 from matplotlib.image import imread
 from sklearn.metrics import confusion_matrix
 
+from replicate import plotting as canvas
+from replicate.config import toml
 from replicate.corpus.synthetic import NOTE
 from replicate.errors import BadTable, CannotWrite
-from replicate.experiment import tomlfile
 from replicate.experiment.campaign import Campaign
-from replicate.experiment.finished import tables
-from replicate.experiment.statistics import summarise
-from replicate.model.rows import Rows
+from replicate.experiment.collect import tables
+from replicate.model.seed_layers import Rows
 from replicate.report import figures
-from replicate.report.figures import canvas, classes, confusion, curves, embedding, parts, spec, terms
+from replicate.report.figures import classes, confusion, curves, embedding, parts, spec, terms
+from replicate.results.statistics import summarise
 
 NAMES = ("happy", "sad", "angry")
 FRAME = canvas.Frame("Title", "Footer.")
@@ -58,9 +59,9 @@ def figures_toml(tmp_path, monkeypatch):
 
     def put(text):
         folder = tmp_path / "tables"
-        shutil.copytree(tomlfile.folder(), folder)
+        shutil.copytree(toml.folder(), folder)
         (folder / "figures.toml").write_text(text)
-        monkeypatch.setattr(tomlfile, "folder", lambda: folder)
+        monkeypatch.setattr(toml, "folder", lambda: folder)
 
     return put
 

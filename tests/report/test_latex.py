@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from replicate.experiment import definitions
+from replicate.config import tables
 from replicate.report import latex
 
 from .builders import NASTY, result, table
@@ -128,10 +128,10 @@ def compiled(result_, folder):
 
 
 @needs_tex
-@pytest.mark.parametrize("name", definitions.table_names())
+@pytest.mark.parametrize("name", tables.table_names())
 def test_every_table_compiles_alone_and_fits_a_page(tmp_path, name):
     # With verdicts it is as wide as it can be.
-    log, pages = compiled(result(definitions.table(name), verdict="untestable"), tmp_path)
+    log, pages = compiled(result(tables.table(name), verdict="untestable"), tmp_path)
     assert pages == 1 and "Overfull" not in log and "Missing character" not in log
 
 

@@ -9,11 +9,11 @@ import torch
 import replicate
 from replicate.corpus.synthetic import generate
 from replicate.experiment.campaign import Campaign
-from replicate.experiment.finished import tables
-from replicate.experiment.keys import code_version
+from replicate.experiment.collect import tables
 from replicate.experiment.manifest import read
-from replicate.experiment.store import Store
 from replicate.report import manifest
+from replicate.store.keys import code_version
+from replicate.store.store import Store
 
 
 def test_what_a_smoke_table_needs_to_be_repeated(smoke_results):

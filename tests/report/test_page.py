@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from replicate.config.tables import Beside
 from replicate.errors import CannotWrite
-from replicate.experiment.definitions import Beside
 from replicate.report import claims, page, text
 
 from . import builders

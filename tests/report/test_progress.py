@@ -7,11 +7,11 @@ import pytest
 from rich.console import Console
 
 from replicate.corpus.types import Corpus, Dialogue
-from replicate.experiment.schedule import Progress
-from replicate.experiment.tasks import Task, cost
 from replicate.report import progress
-from replicate.training.learner import Epoch
-from replicate.training.settings import Arm, Budget, Hubert, Protocol, RunSpec
+from replicate.runner.local import Progress
+from replicate.runner.tasks import Task, cost
+from replicate.training.config import Arm, Budget, Hubert, Protocol, RunSpec
+from replicate.training.trainer import Epoch
 
 SPEECH = RunSpec(Arm("speech", "A", ("A",), "A"), Protocol("paper"), Budget(epochs=2), 24)
 ONE = np.zeros(1, np.int64)

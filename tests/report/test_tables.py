@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 from replicate.errors import CannotWrite
-from replicate.experiment.results import Comparison, Cost
-from replicate.experiment.statistics import Summary
 from replicate.report import latex, tables
+from replicate.results.aggregate import Comparison, Cost
+from replicate.results.statistics import Summary
 
 from .conftest import TABLE, cell, everything, judged, made, one_seed, single
 

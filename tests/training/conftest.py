@@ -13,9 +13,9 @@ from torch import Tensor
 
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.model.cogmen import COGMEN
-from replicate.training.distillation.terms import Said, Taught, origin
-from replicate.training.run import RunResult, embed, train
-from replicate.training.settings import Arm, Budget, Protocol, RunSpec
+from replicate.training.config import Arm, Budget, Protocol, RunSpec
+from replicate.training.distillation.base import Said, Taught, origin
+from replicate.training.loop import RunResult, embed, train
 
 A = Arm("speech", "A", ("A",), "A")
 AV = Arm("both", "AV", ("A", "AV"), "AV")

@@ -5,10 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replicate.experiment.definitions import protocol
+from replicate.config.tables import protocol
 from replicate.rng import generator
+from replicate.training.config import Masking
 from replicate.training.masking import draw_keep, keep_seen
-from replicate.training.settings import Masking
 
 WIDTHS = {"audio": 3, "visual": 4}
 # With start = 1 the random scenario masks everything, so every scenario shows in what it leaves.

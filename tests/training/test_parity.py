@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 
 from replicate.errors import NotThisFormat
-from replicate.model.graph import build_band, dialogue_numbers, edge_list
-from replicate.model.original import load_original
+from replicate.model.released_weights import load_original
+from replicate.model.window_graph import build_band, dialogue_numbers, edge_list
 from replicate.training import parity
-from replicate.training.learner import make_optimizer
+from replicate.training.config import Budget
 from replicate.training.parity import Comparison, compare, update
-from replicate.training.settings import Budget
+from replicate.training.trainer import make_optimizer
 
 COMMITTED = Path(__file__).parents[1] / "golden"
 SHARED = Path(os.environ.get("REPLICATE_SHARED") or Path(__file__).parents[3] / "shared") / "golden"

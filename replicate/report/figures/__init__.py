@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from replicate.experiment.campaign import Campaign
-from replicate.experiment.results import TableResult
 from replicate.files import atomic_path
 from replicate.report.figures import parts, spec
+from replicate.results.aggregate import TableResult
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ def write(campaign: Campaign, results: list[TableResult]) -> list[Figure]:
 
 
 def _write(drawing: spec.Drawing, found: list[parts.Part], folder: Path) -> Figure:
-    from replicate.report.figures import canvas, classes, confusion, curves, embedding, terms
+    from replicate import plotting as canvas
+    from replicate.report.figures import classes, confusion, curves, embedding, terms
 
     kinds = {"confusion": confusion, "curves": curves, "classes": classes, "embedding": embedding, "terms": terms}
     kind = kinds[drawing.kind]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from replicate.report.figures.canvas import COLOURS, MARKERS, Frame, sheet, short
+from replicate.plotting import COLOURS, MARKERS, Frame, sheet, short
 from replicate.report.figures.parts import Part
 
 READING = "F1 of every class on test. Large: mean over the seeds, bars: ± sample deviation; small: the single seeds."

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from replicate.report.figures.canvas import LETTER, NORMAL, SMALL, Frame, sheet, short, wrapped
+from replicate.plotting import LETTER, NORMAL, SMALL, Frame, sheet, short, wrapped
 from replicate.report.figures.parts import Part
 from replicate.report.text import measured
 

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from replicate.experiment.stored import StoredRun
-from replicate.report.figures.canvas import NORMAL, Frame, sheet, wrapped
+from replicate.plotting import NORMAL, Frame, sheet, wrapped
 from replicate.report.figures.parts import Part
+from replicate.store.record import StoredRun
 
 READING = (
     "Line: mean over the seeds; band: smallest to largest; circles: the epoch chosen for each seed, by dev weighted "

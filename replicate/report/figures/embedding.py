@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from replicate.experiment.stored import StoredRun
-from replicate.report.figures.canvas import COLOURS, MARKERS, NORMAL, Frame, sheet, short, wrapped
+from replicate.plotting import COLOURS, MARKERS, NORMAL, Frame, sheet, short, wrapped
 from replicate.report.figures.parts import Part
-from replicate.training.run import embed
+from replicate.store.record import StoredRun
+from replicate.training.loop import embed
 
 READING = (
     "Every mark is an utterance of test, placed by the two main components (PCA) of the first panel's embeddings; per "

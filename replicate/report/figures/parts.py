@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from replicate.config.tables import Row
 from replicate.experiment.campaign import Campaign
-from replicate.experiment.definitions import Row
-from replicate.experiment.results import Cell, TableResult
-from replicate.experiment.stored import StoredRun
 from replicate.report.figures.spec import Drawing
 from replicate.report.text import PUBLISHED_ON
+from replicate.results.aggregate import Cell, TableResult
+from replicate.store.record import StoredRun
 
 
 @dataclass(frozen=True)

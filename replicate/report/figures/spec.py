@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from replicate.config import tables as definitions
+from replicate.config import toml
+from replicate.config.tables import Row, Table
+from replicate.config.toml import build, known, section, sections
 from replicate.errors import BadTable
-from replicate.experiment import definitions, tomlfile
-from replicate.experiment.definitions import Row, Table
-from replicate.experiment.tomlfile import build, known, section, sections
 
 Kind = Literal["confusion", "curves", "classes", "embedding", "terms"]
 
@@ -65,7 +66,7 @@ def load() -> tuple[Drawing, ...]:
     """
     table = functools.cache(definitions.table)  # several panels name the same
     found = []
-    for name, value in tomlfile.read("figures").items():
+    for name, value in toml.read("figures").items():
         where = f"figures.toml [{name}]"
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
             raise BadTable(f"{where}: names become file names: small letters, digits and hyphens")

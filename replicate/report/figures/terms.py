@@ -11,9 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from replicate.experiment.stored import StoredRun
-from replicate.report.figures.canvas import COLOURS, MARKERS, NORMAL, Frame, sheet, wrapped
+from replicate.plotting import COLOURS, MARKERS, NORMAL, Frame, sheet, wrapped
 from replicate.report.figures.parts import Part
+from replicate.store.record import StoredRun
 
 READING = "Line: mean over the seeds; band: smallest to largest."
 COLUMNS = 2

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
-from replicate.training import methods
-from replicate.training.distillation.terms import Said, Teaching, Terms
+from replicate.training import distillation_config as methods
+from replicate.training.distillation.base import Said, Teaching, Terms
 
 
 def softened_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:

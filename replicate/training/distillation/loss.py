@@ -10,16 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from replicate.model.cogmen import COGMEN, Output
+from replicate.training.config import RunSpec
 from replicate.training.data import Batch
-from replicate.training.distillation.alignment import align
-from replicate.training.distillation.decoupling import DmdTeaching
+from replicate.training.distillation.base import Said, Taught, Teaching
+from replicate.training.distillation.dmd import DmdTeaching
 from replicate.training.distillation.hallucination import guess_loss
 from replicate.training.distillation.logits import LogitsTeaching
-from replicate.training.distillation.terms import Said, Taught, Teaching
-from replicate.training.distillation.transport import TransportTeaching
+from replicate.training.distillation.pkdot import TransportTeaching
+from replicate.training.distillation.teacher_alignment import align
 from replicate.training.distillation.triplet import TripletTeaching
-from replicate.training.methods import Dmd, Logits, MtPkdot, Triplet
-from replicate.training.settings import RunSpec
+from replicate.training.distillation_config import Dmd, Logits, MtPkdot, Triplet
 
 
 class Distillation(nn.Module):

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from replicate.rng import generator, seeded
-from replicate.training import methods
-from replicate.training.distillation.terms import Said, Teaching, Terms
-from replicate.training.settings import Triplet
+from replicate.training import distillation_config as methods
+from replicate.training.config import Triplet
+from replicate.training.distillation.base import Said, Teaching, Terms
 
 MARGIN = 1.0
 

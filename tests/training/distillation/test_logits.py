@@ -3,9 +3,9 @@ import math
 import pytest
 import torch
 
+from replicate.training.distillation.base import Said
 from replicate.training.distillation.logits import LogitsTeaching, softened_divergence
-from replicate.training.distillation.terms import Said
-from replicate.training.methods import Logits
+from replicate.training.distillation_config import Logits
 
 
 def test_by_hand():

@@ -8,13 +8,14 @@ import torch
 import torch.nn.functional as F
 
 from replicate.errors import MissingStream, WrongTeacher
-from replicate.model.cogmen import COGMEN, ModelConfig, Output
-from replicate.training import run as run_module
+from replicate.model.cogmen import COGMEN, Output
+from replicate.model.config import ModelConfig
+from replicate.training import loop as run_module
+from replicate.training.config import Arm, Protocol
+from replicate.training.distillation.base import Said, Taught, origin
 from replicate.training.distillation.loss import Distillation
-from replicate.training.distillation.terms import Said, Taught, origin
-from replicate.training.methods import Alignment, Dmd, DmdOnline, Logits, MtPkdot, Pkdot, Triplet
-from replicate.training.run import teach, train, train_together
-from replicate.training.settings import Arm, Protocol
+from replicate.training.distillation_config import Alignment, Dmd, DmdOnline, Logits, MtPkdot, Pkdot, Triplet
+from replicate.training.loop import teach, train, train_together
 
 from ..conftest import PAPER, STUDENT, TEACHER, A, changed, corpus, louder, run, spec_of, trained
 

@@ -9,15 +9,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from replicate.model.cogmen import COGMEN, ModelConfig, Output
+from replicate.model.cogmen import COGMEN, Output
+from replicate.model.config import ModelConfig
 from replicate.rng import generator
-from replicate.training import learner
+from replicate.training import trainer
+from replicate.training.config import Protocol
+from replicate.training.distillation.base import Said, Taught
 from replicate.training.distillation.loss import Distillation
-from replicate.training.distillation.terms import Said, Taught
 from replicate.training.distillation.triplet import draw_negatives, triplet_loss
-from replicate.training.methods import Triplet
-from replicate.training.run import embed, train
-from replicate.training.settings import Protocol
+from replicate.training.distillation_config import Triplet
+from replicate.training.loop import embed, train
 
 from ..conftest import AV, STUDENT, TEACHER, A, changed, corpus, embeddings, run, speaking, spec_of, trained
 
@@ -225,7 +226,7 @@ def made(monkeypatch):
             return super().forward(output, labels, rows, batch)
 
     found: list[Watched] = []
-    monkeypatch.setattr(learner, "Distillation", Watched)
+    monkeypatch.setattr(trainer, "Distillation", Watched)
     return found
 
 

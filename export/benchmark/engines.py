@@ -1,0 +1,101 @@
+"""What is timed: the same model in PyTorch and in onnxruntime, each as a function of a padded batch."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from export.benchmark.base import (
+    COMPILED,
+    ENGINES,
+    FP32,
+    QUANTISED,
+    REFERENCE,
+    REPLAYED,
+    Engine,
+    Function,
+    compile_anew,
+)
+from export.bundle.bundle import open_run
+from export.onnx.deployed_model import SpeechModel
+from export.onnx.session import Inputs, as_function, session
+from export.predictor import INT8, MODEL
+from replicate.machine import by_clock
+from replicate.rng import deterministic
+
+
+def available(bundle: Path, device: str = "cpu") -> dict[str, str | None]:
+    """Every engine that there is for a device, and why it cannot run here where it cannot."""
+    missing: dict[str, str | None] = dict.fromkeys(ENGINES)
+    if not (bundle / INT8).is_file():
+        missing[QUANTISED] = f"the bundle holds no {INT8}"
+    if not any(map(shutil.which, ("g++", "clang++", "c++"))):
+        missing[COMPILED] = "torch.compile needs a C++ compiler"
+    if device == "cpu":
+        del missing[REPLAYED]
+        return missing
+    from export.benchmark import cuda
+
+    del missing[QUANTISED]  # its integer products run on CPUs only
+    return missing | {FP32: cuda.lacks_provider(bundle / MODEL)}
+
+
+def make(name: str, bundle: Path, threads: int = 1, device: str = "cpu") -> Engine:
+    """The engine of that name; on the CPU PyTorch's take the number of threads that torch is set to."""
+    if device != "cpu":
+        from export.benchmark import cuda
+
+        return cuda.onnx_engine(bundle / MODEL) if name == FP32 else cuda.torch_engine(speech(name, bundle), name)
+    if name in (FP32, QUANTISED):
+        return on_host(as_function(session(bundle / (MODEL if name == FP32 else INT8), threads)))
+    model = speech(name, bundle)
+    return on_host(eager(compile_anew(model) if name == COMPILED else model))
+
+
+def speech(name: str, bundle: Path) -> SpeechModel:
+    """The bundle's model in the form that a PyTorch engine runs."""
+    run = open_run(bundle)
+    with deterministic():
+        return SpeechModel(run.model(), run.scaling(), "reference" if name == REFERENCE else "banded")
+
+
+def eager(model: Callable[..., Any]) -> Function:
+    """A PyTorch model on the CPU; building the graph is part of each call."""
+
+    def run(inputs: Inputs) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            return model(*(torch.from_numpy(inputs[name]) for name in ("audio", "speaker", "length"))).numpy()
+
+    return run
+
+
+def on_host(function: Function) -> Engine:
+    """A function that has its result when it returns."""
+    return Engine(function, lambda inputs: by_clock(lambda: function(inputs)))
+
+
+def next_utterance(stream: Path, threads: int = 1) -> Callable[[], Any]:
+    """Answers one more utterance of a dialogue by a streaming file, all that it can remember being there."""
+    runner = session(stream, threads)
+    audio, _, state = runner.get_inputs()
+    draws = np.random.default_rng(0)
+    given: Inputs = {
+        "audio": draws.standard_normal(audio.shape, np.float32),
+        "speaker": np.zeros(1, np.int64),
+        "state": np.zeros(state.shape, np.float32),
+    }
+
+    def answer() -> None:
+        given["state"] = runner.run(None, given)[1]
+
+    heard = -1.0
+    while given["state"][0] > heard:  # the count of what was heard stops where no more of it matters
+        heard = given["state"][0]
+        answer()
+    return answer

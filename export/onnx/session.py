@@ -1,0 +1,52 @@
+"""Running exported graphs and their PyTorch models on padded batches and on whole splits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+
+from export.onnx.deployed_model import SpeechModel
+from replicate.corpus.types import Corpus, Split
+
+Inputs = dict[str, NDArray[Any]]
+
+
+def session(path: Path, threads: int = 1, providers: Sequence[Any] = ()) -> onnxruntime.InferenceSession:
+    """An onnxruntime session with a fixed number of threads, on the CPU if not told otherwise."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(path, options, providers=[*providers, "CPUExecutionProvider"])
+
+
+def as_function(runner: onnxruntime.InferenceSession) -> Callable[[Inputs], NDArray[Any]]:
+    """A session as a function of a padded batch."""
+    return lambda inputs: runner.run(None, inputs)[0]
+
+
+def on_corpus(run: Callable[[Inputs], NDArray[Any]], corpus: Corpus, stream: str, split: Split) -> NDArray[Any]:
+    """Probabilities (N, classes) of a split from one stream, each dialogue alone."""
+    return np.concatenate(
+        [
+            run(
+                {
+                    "audio": dialogue.features[stream][None],
+                    "speaker": dialogue.speakers[None],
+                    "length": np.array([len(dialogue)]),
+                }
+            )[0]
+            for dialogue in corpus.split(split)
+        ]
+    )
+
+
+@torch.no_grad()
+def torch_outputs(model: SpeechModel, inputs: Inputs) -> NDArray[np.float32]:
+    """What a PyTorch form says of a batch."""
+    return model(*(torch.from_numpy(inputs[name]) for name in ("audio", "speaker", "length"))).numpy()

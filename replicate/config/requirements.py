@@ -1,0 +1,58 @@
+"""Rows that a corpus lacks feature streams for: they are shown as missing, and the rest of their table stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from replicate.config.tables import Row, Table
+from replicate.corpus.types import Corpus
+from replicate.errors import MissingStream
+
+
+def lacking(rows: Iterable[Row], corpus: Corpus) -> dict[str, tuple[str, ...]]:
+    """The rows that cannot be trained, by name, and the streams that the corpus lacks for them."""
+    found = {row.name: tuple(name for name in row.arm.needs if name not in corpus.widths) for row in rows}
+    return {row: streams for row, streams in found.items() if streams}
+
+
+def trainable(table: Table, corpus: Corpus) -> bool:
+    """Whether the corpus has the streams of at least one row."""
+    return len(lacking(table.rows, corpus)) < len(table.rows)
+
+
+def parted(tables: Sequence[Table], corpus: Corpus) -> tuple[tuple[Table, ...], tuple[Table, ...]]:
+    """The tables of which some row can be trained, and those that are left out.
+
+    Raises:
+        MissingStream: there are tables, and all would be left out.
+    """
+    kept = tuple(table for table in tables if trainable(table, corpus))
+    without = tuple(table for table in tables if table not in kept)
+    if without and not kept:
+        raise MissingStream(
+            f"corpus {corpus.name} has only the streams {', '.join(corpus.widths)}, with which no row of "
+            f"{' or '.join(table.name for table in tables)} can be trained: it lacks {words(_all(tables, corpus))}"
+        )
+    return kept, without
+
+
+def remarks(kept: Iterable[Table], without: Iterable[Table], corpus: Corpus) -> list[str]:
+    """A line for every table that cannot be trained whole."""
+    lines = []
+    for table in kept:
+        rows = lacking(table.rows, corpus)
+        if rows:
+            lines.append(f"{table.name}: {len(rows)} of {len(table.rows)} rows need {words(_all([table], corpus))}")
+    return lines + [f"{table.name}: left out, its rows need {words(_all([table], corpus))}" for table in without]
+
+
+def words(streams: Sequence[str]) -> str:
+    """``the hubert stream``, ``the audio, hubert and visual streams``."""
+    *others, last = streams
+    return f"the {', '.join(others)} and {last} streams" if others else f"the {last} stream"
+
+
+def _all(tables: Iterable[Table], corpus: Corpus) -> tuple[str, ...]:
+    """What the corpus lacks for any row of the tables, each stream once."""
+    rows = (streams for table in tables for streams in lacking(table.rows, corpus).values())
+    return tuple(dict.fromkeys(name for streams in rows for name in streams))

@@ -1,0 +1,68 @@
+"""The two graph layers without scatter: blocks of utterances against the rows around them. Same weights as PyG's.
+
+Cost and memory grow linearly in the number of utterances, and the operations export to plain ONNX.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch_geometric.nn import RGCNConv, TransformerConv
+
+from replicate.model.seed_layers import linear, plus, product
+from replicate.model.window_graph import Band
+
+
+def relational_convolution(layer: RGCNConv, x: Tensor, band: Band) -> Tensor:
+    """What ``layer(x, edge_index, edge_type)`` gives: mean over each relation's senders, plus the root.
+
+    Shapes:
+        x: (M, d). Returns (M, out).
+    """
+    relations = torch.arange(layer.num_relations, device=x.device)[:, None]
+    member = ((band.relation[:, :, None, :] == relations) & band.valid[:, :, None, :]).to(x.dtype)
+    share = member / member.sum(-1, keepdim=True).clamp(min=1)
+    # Average the senders first: one product of width relations x d for each utterance instead of one for each edge.
+    mean = torch.bmm(share.flatten(1, 2), _around(x, band))
+    mean = mean.view(-1, layer.num_relations * layer.in_channels_l)[: x.shape[0]]
+    return plus(product(mean, layer.weight.flatten(-3, -2)) + product(x, layer.root), layer.bias)
+
+
+def windowed_attention(layer: TransformerConv, x: Tensor, band: Band) -> Tensor:
+    """What ``layer(x, edge_index)`` gives: each utterance attends to its window, heads concatenated, plus the skip.
+
+    The key's weight is multiplied to the queries, and values are projected after they are mixed: so senders come as
+    they are, once for all heads. What the key's bias adds is the same for all senders, and shares forget it.
+
+    Shapes:
+        x: (M, d). Returns (M, heads * out).
+    """
+    heads, width = layer.heads, layer.out_channels
+    blocks, block, senders = band.valid.shape
+    around = _around(x, band)
+    query = linear(x, layer.lin_query.weight, layer.lin_query.bias)
+    query = _by_head(query, layer.lin_key.weight.unflatten(-2, (heads, width)))
+    query = F.pad(query, (0, 0, 0, 0, 0, blocks * block - x.shape[0])).reshape(blocks, block * heads, -1)
+    score = torch.bmm(query, around.transpose(1, 2)).view(blocks, block, heads, senders) / math.sqrt(width)
+    share = score.masked_fill(~band.valid[:, :, None], -torch.inf).softmax(-1)
+    mixed = torch.bmm(share.flatten(1, 2), around).view(blocks * block, -1)[: x.shape[0]]
+    value = _by_head(mixed, layer.lin_value.weight.unflatten(-2, (heads, width)).mT).flatten(1)
+    return plus(value, layer.lin_value.bias) + linear(x, layer.lin_skip.weight, layer.lin_skip.bias)
+
+
+def _around(x: Tensor, band: Band) -> Tensor:
+    """The rows of x (M, d) around every block, zero where there are none: (blocks, senders, d), without a copy."""
+    blocks, block, senders = band.valid.shape
+    past = senders - block - band.future
+    return F.pad(x, (0, 0, band.future, blocks * block - x.shape[0] + past)).unfold(0, senders, block).transpose(1, 2)
+
+
+def _by_head(x: Tensor, weight: Tensor) -> Tensor:
+    """Every head's part of x (M, heads * a) times its own weight ([runs,] heads, a, b): (M, heads, b)."""
+    heads, runs = weight.shape[-3], 1 if weight.dim() == 3 else len(weight)
+    parts = x.view(runs, x.shape[0] // runs, heads, -1).transpose(1, 2).flatten(0, 1)
+    out = torch.bmm(parts, weight.flatten(0, -3))
+    return out.unflatten(0, (runs, heads)).transpose(1, 2).flatten(0, 1)

@@ -1,0 +1,139 @@
+"""A table's numbers, computed from stored predictions alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from replicate.config.requirements import lacking
+from replicate.config.tables import Row, Table
+from replicate.corpus.types import Corpus
+from replicate.results.statistics import Summary, holm, paired, permutation_p, summarise, verdict
+from replicate.store.record import StoredRun
+from replicate.training.metrics import f1_by_class, weighted_f1
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An arm's weighted F1 on test in one context over all seeds, beside the published value if there is one.
+
+    Attributes:
+        values: one per seed. by_class: F1 of every class, per seed, in the corpus's order of classes.
+    """
+
+    summary: Summary
+    values: tuple[float, ...]
+    by_class: tuple[tuple[float, ...], ...]
+    published: float | None
+    published_std: float | None
+    verdict: str | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two cells of one table, paired over seeds.
+
+    Attributes:
+        first, second: "row/context".
+        difference: first - second.
+        p: two-sided paired permutation test. p_holm: corrected for all comparisons of the table.
+    """
+
+    first: str
+    second: str
+    difference: Summary
+    p: float | None
+    p_holm: float | None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """How long an arm takes to train, in seconds of one process: medians over seeds.
+
+    Attributes:
+        teachers: its frozen teachers, each trained once.
+    """
+
+    own: float
+    teachers: float
+
+
+@dataclass(frozen=True)
+class TableResult:
+    """What is printed and written; cells by row name and context.
+
+    Attributes:
+        beside: cells of another table's rows of the same name.
+        needs: rows that could not be trained, and the streams that the corpus lacks for them.
+        costs: by row name, where the table shows them.
+    """
+
+    table: Table
+    corpus: str
+    corpus_hash: str
+    notes: tuple[str, ...]
+    profile: str
+    protocol: str
+    seeds: tuple[int, ...]
+    rows: Mapping[str, Mapping[str, Cell]]
+    beside: Mapping[str, Mapping[str, Cell]]
+    needs: Mapping[str, tuple[str, ...]]
+    comparisons: tuple[Comparison, ...]
+    costs: Mapping[str, Cost] = field(default_factory=dict)
+
+    def cell(self, name: str) -> Cell | None:
+        """The cell "row/context", None where its row could not be trained."""
+        row, _, context = name.rpartition("/")
+        return self.rows[row].get(context)
+
+
+def cells(
+    rows: Sequence[Row], corpus: Corpus, fetch: Callable[[Row], list[StoredRun]]
+) -> tuple[dict[str, dict[str, Cell]], dict[str, tuple[str, ...]]]:
+    """Cells of all rows by name and context, and what rows that cannot be trained need."""
+    found: dict[str, dict[str, Cell]] = {}
+    needs = lacking(rows, corpus)
+    for row in rows:
+        runs = [] if row.name in needs else fetch(row)
+        found[row.name] = {context: _cell(runs, row, context, corpus.published) for context in row.contexts if runs}
+    return found, needs
+
+
+def compared(table: Table, rows: Mapping[str, Mapping[str, Cell]]) -> tuple[Comparison, ...]:
+    """The table's comparisons whose cells are both there, corrected for their number."""
+    pairs = []
+    for names in table.compare:
+        first, second = (rows[name.rpartition("/")[0]].get(name.rpartition("/")[2]) for name in names)
+        if first is not None and second is not None:
+            pairs.append((names, paired(first.values, second.values)))
+    p_values = [permutation_p(difference) for _, difference in pairs]
+    return tuple(
+        Comparison(*names, summarise(difference), p, p_holm)
+        for (names, difference), p, p_holm in zip(pairs, p_values, holm(p_values), strict=True)
+    )
+
+
+def _cell(runs: list[StoredRun], row: Row, context: str, comparable: bool) -> Cell:
+    labels = [run.labels("test") for run in runs]
+    scores = [run.log_prob("test", context) for run in runs]
+    values = tuple(map(weighted_f1, labels, scores))
+    summary = summarise(values)
+    published = row.published.get(context)
+    return Cell(
+        summary,
+        values,
+        tuple(map(f1_by_class, labels, scores)),
+        published,
+        row.published_std.get(context),
+        verdict(summary, published, comparable),
+    )
+
+
+def cost(runs: Sequence[StoredRun], teachers: Sequence[Sequence[StoredRun]]) -> Cost:
+    """What a row's runs took, and the runs of each of its teachers, seed by seed."""
+    return Cost(_seconds(runs), sum(map(_seconds, teachers)))
+
+
+def _seconds(runs: Sequence[StoredRun]) -> float:
+    return median(run.record["seconds"] for run in runs)

@@ -1,0 +1,192 @@
+"""The paper's claims, judged by the rule of ``tables/claims.toml``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replicate.config import tables, toml
+from replicate.config.toml import build, known, section, sections
+from replicate.errors import BadTable
+from replicate.results.aggregate import Cell, TableResult
+from replicate.results.statistics import Summary, permutation_p, summarise
+
+Relation = Literal["above", "far above", "hardly above"]
+Measure = Literal["difference", "unevenness"]
+Outcome = Literal["reproduced", "contradicted", "undecided"]
+
+
+@dataclass(frozen=True)
+class Margins:
+    """What the relations mean by default, in weighted F1."""
+
+    above: float
+    far: float
+    hardly: float
+
+    def of(self, relation: Relation) -> float:
+        """The margin of a relation."""
+        return {"above": self.above, "far above": self.far, "hardly above": self.hardly}[relation]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How claims are judged."""
+
+    test: str
+    level: float
+    margins: Margins
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One comparison of two cells, "table/row/context", or of two differences: first - first_minus and so on."""
+
+    first: str
+    relation: Relation
+    second: str
+    margin: float | None = None
+    measure: Measure = "difference"
+    first_minus: str = ""
+    second_minus: str = ""
+
+    @property
+    def cells(self) -> list[tuple[str, int]]:
+        """Every cell with the sign that it counts with in first - second."""
+        signed = [(self.first, 1), (self.second, -1), (self.first_minus, -1), (self.second_minus, 1)]
+        return [(name, sign) for name, sign in signed if name]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of the paper: all its statements."""
+
+    number: int
+    text: str
+    statements: tuple[Statement, ...] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class JudgedStatement:
+    """A statement with the numbers it rests on.
+
+    Attributes:
+        margin: what the measured difference is compared with.
+        difference: of the two cells, over seeds; None where one of them could not be trained or is not asked for.
+        p: of the test that the statement holds. p_opposite: of the test that it fails.
+        holds: True, False, or None where it is open.
+        published: the paper's own difference, None where it gives none.
+    """
+
+    statement: Statement
+    margin: float
+    difference: Summary | None
+    p: float | None
+    p_opposite: float | None
+    holds: bool | None
+    published: float | None
+
+
+@dataclass(frozen=True)
+class JudgedClaim:
+    """A claim with its outcome; ``outcome`` is None where not all of its cells are there."""
+
+    claim: Claim
+    statements: tuple[JudgedStatement, ...]
+    outcome: Outcome | None
+
+
+def load() -> tuple[Rule, tuple[Claim, ...]]:
+    """The rule and the claims, checked against the tables.
+
+    Raises:
+        BadTable: an unknown key, table, row or context.
+    """
+    content = toml.read("claims")
+    where = "claims.toml"
+    rule = build(Rule, section(content.pop("rule", None), f"{where} [rule]"), f"{where} [rule]")
+    if not 0 < rule.level < 1:
+        raise BadTable(f"{where} [rule]: level must be between 0 and 1")
+    claims = []
+    for number, each in enumerate(sections(content.pop("claims", []), f"{where}, claims"), 1):
+        place = f"{where}, claim {number}"
+        statements = tuple(
+            build(Statement, one, f"{place}, statement {i}")
+            for i, one in enumerate(sections(each.pop("statements", []), f"{place}, statements"), 1)
+        )
+        if not statements:
+            raise BadTable(f"{place}: a claim needs [[claims.statements]]")
+        for statement in statements:
+            for cell, _ in statement.cells:
+                _check_cell(cell, place)
+        claims.append(build(Claim, each, place, statements=statements))
+        if claims[-1].number in (other.number for other in claims[:-1]):
+            raise BadTable(f"{place}: there is a claim number {claims[-1].number} above already")
+    for key in content:
+        raise BadTable(f"{where}: unknown key {key!r}: there are rule and claims")
+    return rule, tuple(claims)
+
+
+def judge(results: Mapping[str, TableResult]) -> tuple[Rule, list[JudgedClaim]]:
+    """All claims, judged on tables by name; none where no statement of any can be looked at."""
+    rule, claims = load()
+    judged = []
+    for claim in claims:
+        statements = tuple(_judge(statement, rule, results) for statement in claim.statements)
+        judged.append(JudgedClaim(claim, statements, _outcome(statements)))
+    measured = any(each.difference is not None for claim in judged for each in claim.statements)
+    return rule, judged if measured else []
+
+
+def _outcome(statements: tuple[JudgedStatement, ...]) -> Outcome | None:
+    if any(statement.holds is False for statement in statements):
+        return "contradicted"
+    if any(statement.difference is None for statement in statements):
+        return None
+    return "reproduced" if all(statement.holds for statement in statements) else "undecided"
+
+
+def _judge(statement: Statement, rule: Rule, results: Mapping[str, TableResult]) -> JudgedStatement:
+    margin = rule.margins.of(statement.relation) if statement.margin is None else statement.margin
+    cells = {name: _cell(name, results) for name, _ in statement.cells}
+    found = {name: cell for name, cell in cells.items() if cell is not None}
+    published = _published(statement, found)
+    if len(found) < len(cells):
+        return JudgedStatement(statement, margin, None, None, None, None, published)
+    values = _measured(statement, found)
+    more = permutation_p(values - margin, "greater")
+    less = permutation_p(values - margin, "less")
+    p, opposite = (less, more) if statement.relation == "hardly above" else (more, less)
+    holds = None
+    if p is not None and opposite is not None:
+        holds = True if p <= rule.level else False if opposite <= rule.level else None
+    return JudgedStatement(statement, margin, summarise(values), p, opposite, holds, published)
+
+
+def _measured(statement: Statement, cells: Mapping[str, Cell]) -> NDArray[np.float64]:
+    if statement.measure == "difference":
+        return np.sum([sign * np.asarray(cells[name].values) for name, sign in statement.cells], axis=0)
+    gains = np.asarray(cells[statement.first].by_class) - np.asarray(cells[statement.second].by_class)
+    return gains.max(1) - gains.mean(1)
+
+
+def _published(statement: Statement, cells: Mapping[str, Cell]) -> float | None:
+    """The paper's own difference; nothing was published by class in numbers."""
+    published = {name: cell.published for name, cell in cells.items()}
+    values = [sign * value for name, sign in statement.cells if (value := published.get(name)) is not None]
+    return sum(values) if len(values) == len(statement.cells) and statement.measure == "difference" else None
+
+
+def _cell(name: str, results: Mapping[str, TableResult]) -> Cell | None:
+    table, _, cell = name.partition("/")
+    return results[table].cell(cell) if table in results else None
+
+
+def _check_cell(name: str, where: str) -> None:
+    table, _, cell = name.partition("/")
+    found = tables.table(known(table, tables.table_names(), where, "table"))
+    known(cell, [f"{row.name}/{context}" for row in found.rows for context in row.contexts], where, f"cell of {table}")

@@ -1,0 +1,95 @@
+"""A store whose runs also lie at an address that several machines reach: a shared folder, S3, anything of fsspec."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+from replicate.corpus.types import Corpus
+from replicate.errors import CannotWrite
+from replicate.files import atomic_folder
+from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD, StoredRun
+from replicate.store.store import Store
+from replicate.training.config import RunSpec
+from replicate.training.loop import RunResult
+
+
+class Mirror(Store):
+    """Runs in a folder of this machine, fetched from the address when they are asked for, and sent there when finished.
+
+    A run is there once its record is, which is sent last. Nothing is locked there: two machines that train the same run
+    send the same.
+    """
+
+    def __init__(self, root: Path, address: str) -> None:
+        super().__init__(root)
+        self.address = address.rstrip("/")
+
+    def get(self, key: str) -> StoredRun | None:
+        """The run of that key, fetched if it is not here; see ``Store.get``.
+
+        Raises:
+            CorruptRun: what is here, or was fetched, is not what was written. CannotWrite: the address does not answer.
+        """
+        if not (self.root / key).is_dir():
+            self._fetch(key)
+        return super().get(key)
+
+    def probe(self) -> None:
+        """Make sure that runs can be written, here and at the address.
+
+        Raises:
+            DiskFull, CannotWrite: they cannot.
+        """
+        super().probe()
+        self._try(lambda files, base: (files.pipe_file(f"{base}/.probe", b"probe"), files.rm_file(f"{base}/.probe")))
+
+    def missing(self, keys: Iterable[str], repair: bool = False, remove: bool = True) -> list[str]:
+        """The runs that are neither here nor at the address; see ``Store.missing``."""
+        keys = list(keys)
+        there = self._try(lambda files, base: {path.split("/")[-2] for path in files.glob(f"{base}/*/{RECORD}")})
+        for key in keys:
+            if key in there and not (self.root / key).is_dir():
+                self._fetch(key)
+        return super().missing(keys, repair, remove)
+
+    def remove(self, key: str) -> None:
+        """Delete a run here and at the address, where a damaged one would be fetched from again."""
+        super().remove(key)
+        self._try(lambda files, base: files.exists(f"{base}/{key}") and files.rm(f"{base}/{key}", recursive=True))
+
+    def put(self, key: str, spec: RunSpec, corpus: Corpus, device: str, result: RunResult) -> None:
+        """Write a finished run here, all or nothing, then send it."""
+        super().put(key, spec, corpus, device, result)
+
+        def send(files: Any, base: str) -> None:
+            files.makedirs(f"{base}/{key}", exist_ok=True)
+            for name in (CHECKPOINT, PREDICTIONS):
+                files.put_file(str(self.root / key / name), f"{base}/{key}/{name}")
+            aside = f"{base}/{key}/.{RECORD}-{uuid.uuid4().hex}"
+            files.put_file(str(self.root / key / RECORD), aside)
+            files.mv(aside, f"{base}/{key}/{RECORD}")
+
+        self._try(send)
+
+    def _fetch(self, key: str) -> None:
+        def fetch(files: Any, base: str) -> None:
+            if files.exists(f"{base}/{key}/{RECORD}"):
+                with atomic_folder(self.root / key) as folder:
+                    for name in (CHECKPOINT, PREDICTIONS, RECORD):
+                        files.get_file(f"{base}/{key}/{name}", str(folder / name))
+
+        self._try(fetch)
+
+    def _try(self, action: Any) -> Any:
+        try:
+            files, base = fsspec.core.url_to_fs(self.address)
+            files.invalidate_cache()
+            files.makedirs(base, exist_ok=True)
+            return action(files, base)
+        except (OSError, ValueError, ImportError) as error:
+            raise CannotWrite(f"cannot use {self.address}: {error}; give an address that fsspec knows") from error

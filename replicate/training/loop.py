@@ -1,0 +1,278 @@
+"""Runs: an arm, seeds, a corpus, a protocol, from initial weights to predictions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from replicate.corpus.types import SPLITS, Corpus, Split
+from replicate.errors import WrongTeacher
+from replicate.model.cogmen import COGMEN, Output
+from replicate.model.config import ModelConfig
+from replicate.model.seed_layers import Rows
+from replicate.model.seed_stack import hand_out, stack
+from replicate.rng import deterministic, seeded
+from replicate.training.config import Arm, RunSpec
+from replicate.training.data import Batch, Scale, scales, tensors
+from replicate.training.distillation.base import Said, Taught, origin
+from replicate.training.distillation_config import Dmd
+from replicate.training.masking import keep_seen
+from replicate.training.pca_projection import fix
+from replicate.training.released_order import arranged
+from replicate.training.trainer import Epoch, Learner
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run leaves behind.
+
+    Shapes:
+        log_prob: (split, context) -> (N, classes) float32, dialogue after dialogue in the corpus's order.
+    """
+
+    model: ModelConfig
+    weights: dict[str, Tensor]
+    scaling: dict[str, Scale]
+    log_prob: dict[tuple[str, str], NDArray[np.float32]]
+    curve: tuple[Epoch, ...]
+    best_epoch: int
+    seconds: float
+
+
+def train(
+    spec: RunSpec,
+    corpus: Corpus,
+    device: str = "cpu",
+    on_epoch: Callable[[Epoch], None] | None = None,
+    taught: Sequence[Taught] = (),
+) -> RunResult:
+    """Train one arm and predict every split in every context of the arm, at the epoch with the best dev F1.
+
+    ``on_epoch`` is called after every epoch; an exception from it ends the run. ``taught`` is what ``teach``
+    gives for each of the arm's teachers.
+
+    Raises:
+        MissingStream: the corpus lacks a stream or a split. Diverged: the loss is no number. WrongTeacher: one speaks
+        of another corpus.
+    """
+    listen = None if on_epoch is None else lambda _, epoch: on_epoch(epoch)
+    return train_together([spec], corpus, device, listen, [taught])[0]
+
+
+def train_together(
+    specs: Sequence[RunSpec],
+    corpus: Corpus,
+    device: str = "cpu",
+    on_epoch: Callable[[RunSpec, Epoch], None] | None = None,
+    taught: Sequence[Sequence[Taught]] = (),
+) -> list[RunResult]:
+    """Train runs that differ in their seeds alone as one program; see ``train``. A single one has no axis of runs.
+
+    Every run draws as it does alone, so that it gives the same up to the order of sums.
+
+    Raises:
+        MissingStream: the corpus lacks a stream or a split. Diverged: the loss of a run is no number. WrongTeacher: see
+        ``train``.
+    """
+    began = time.perf_counter()
+    first, arm = specs[0], specs[0].arm
+    if any(replace(spec, seed=first.seed) != first for spec in specs):
+        raise ValueError("only runs that differ in their seeds alone train together")
+    taught = taught or [()] * len(specs)
+    for each in taught:
+        _check_taught(each, first, corpus)
+    corpus = arranged(corpus, arm, first.protocol)
+    with deterministic():
+        scaling = scales(corpus, arm.streams)
+        place = torch.device(device)
+        beside = scales(corpus, arm.beside)
+        data: dict[str, Batch] = {split: tensors(corpus, split, scaling, beside).to(place) for split in SPLITS}
+        config = model_config(first, corpus)
+        learners = [Learner(spec, config, place, data, each) for spec, each in zip(specs, taught, strict=True)]
+        if config.projected and first.protocol.hubert.projection == "pca":
+            fix([learner.model for learner in learners], data["train"])
+        with seeded(first.seed, "dropout"):
+            _fit(learners, data, corpus, on_epoch)
+        found = []
+        for learner in learners:
+            learner.model.load_state_dict(learner.weights)
+            log_prob = {
+                (split, context): predict(learner.model, data[split], arm, context, corpus, first.budget.batch)
+                for split in SPLITS
+                for context in arm.contexts
+            }
+            found.append((learner, log_prob))
+    seconds = (time.perf_counter() - began) / len(specs)
+    return [
+        RunResult(
+            config,
+            {name: tensor.cpu() for name, tensor in learner.weights.items()},
+            scaling,
+            {key: value.cpu().numpy() for key, value in log_prob.items()},
+            tuple(learner.curve),
+            learner.best,
+            seconds,
+        )
+        for learner, log_prob in found
+    ]
+
+
+def _check_taught(taught: Sequence[Taught], spec: RunSpec, corpus: Corpus) -> None:
+    """Refuse what others than the arm's teachers say, and what teachers of another corpus or reading do."""
+    arm = spec.arm
+    if len(taught) != len(arm.teachers):
+        raise ValueError(f"{arm.name}: a student needs what each of its teachers says, and nobody else does")
+    for teacher, said in zip(arm.teachers, taught, strict=True):
+        if said.origin != origin(corpus, teacher, spec.protocol):
+            raise WrongTeacher(
+                f"{arm.name}: its teacher {teacher.name} was trained on another corpus than {corpus.name}, or under "
+                f"another protocol than {spec.protocol.name}: train it on the same"
+            )
+
+
+def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
+    """The model that a run trains on a corpus."""
+    arm, protocol = spec.arm, spec.protocol
+    return ModelConfig(
+        width=sum(corpus.widths[name] for name in arm.streams),
+        classes=len(corpus.labels),
+        speakers=len(corpus.speakers),
+        context_layers=arm.context_layers,
+        gnn_heads=arm.gnn_heads,
+        past=arm.window[0],
+        future=arm.window[1],
+        dropout=arm.dropout,
+        attend_padding=protocol.attend_padding,
+        feed_forward=spec.budget.feed_forward,
+        # The audio stream is the first of an arm's streams.
+        projected=corpus.widths[spec.projected] if spec.projected else 0,
+        learn_projection=protocol.hubert.projection == "learned",
+        decoupled=arm.method.space if isinstance(arm.method, Dmd) else 0,
+        hallucinated=ModelConfig.hidden * arm.guesses.gnn_heads if arm.guesses else 0,
+        context=arm.context,
+        causal=arm.causal,
+        memory=arm.memory,
+    )
+
+
+def teach(model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus) -> Taught:
+    """What a trained model says of the utterances of training and dev in the context it was trained on."""
+    train, dev = (_say(model, scaling, spec, corpus, split, spec.arm.train) for split in ("train", "dev"))
+    return Taught(train, dev, origin(corpus, spec.arm, spec.protocol))
+
+
+def embed(
+    model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus, split: Split = "train", context: str = ""
+) -> Tensor:
+    """Embeddings (N, hidden * heads) of a split, packed, in eval mode; ``context`` is what the arm was trained on."""
+    return _say(model, scaling, spec, corpus, split, context or spec.arm.train).embedding
+
+
+def _say(model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus, split: Split, context: str) -> Said:
+    data = tensors(arranged(corpus, spec.arm, spec.protocol), split, scaling)
+    with deterministic():
+        output = _infer(model, data, spec.arm, context, corpus, spec.budget.batch)[0]
+    return Said(output.graph, output.log_prob)
+
+
+def predict(model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int = 32) -> Tensor:
+    """Log-probabilities (N, classes) of a split as seen in ``context``, in eval mode."""
+    return _infer(model, data, arm, context, corpus, size)[0].log_prob
+
+
+@torch.no_grad()
+def _infer(
+    model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int, runs: int = 1
+) -> list[Output]:
+    """The model's output for a whole split, by each of its runs."""
+    model.eval()
+    keep = keep_seen(_widths(arm, model.config, corpus), arm.seen(context)).to(data.x.device)
+    parts: list[list[Output]] = [[] for _ in range(runs)]
+    for chosen in data.in_order(size):
+        batch = data.take(chosen.repeat(runs))
+        rows = None if runs == 1 else Rows.several(batch.lengths, [len(chosen)] * runs)
+        output = model(batch.x, batch.lengths, batch.speakers, keep=keep, rows=rows)
+        for run, piece in zip(parts, zip(*(field.chunk(runs) for field in output), strict=True), strict=True):
+            run.append(Output(*piece))
+    return [Output(*map(torch.cat, zip(*run, strict=True))) for run in parts]
+
+
+def _widths(arm: Arm, config: ModelConfig, corpus: Corpus) -> dict[str, int]:
+    """Columns of each stream in the encoder's input."""
+    return {
+        name: config.hidden if name == arm.audio and config.projected else corpus.widths[name] for name in arm.streams
+    }
+
+
+def _fit(
+    learners: Sequence[Learner],
+    data: dict[str, Batch],
+    corpus: Corpus,
+    on_epoch: Callable[[RunSpec, Epoch], None] | None,
+) -> None:
+    """Train all learners for the epochs of their budget."""
+    arm, budget = learners[0].spec.arm, learners[0].spec.budget
+    alone = len(learners) == 1
+    models = [learner.model for learner in learners]
+    whole = models[0] if alone else stack(models)
+    widths = _widths(arm, whole.config, corpus)
+    dev_labels = data["dev"].packed_labels()
+    for number in range(1, budget.epochs + 1):
+        whole.train()
+        losses: list[list[Tensor]] = [[] for _ in learners]
+        for step in zip_longest(*(learner.shuffled(data["train"]) for learner in learners)):
+            active = [i for i, chosen in enumerate(step) if chosen is not None]
+            for i, loss in zip(active, _step(whole, learners, data["train"], step, widths), strict=True):
+                losses[i].append(loss)
+        if not alone:
+            whole.eval()
+        predicted = _infer(whole, data["dev"], arm, arm.select, corpus, budget.batch, len(learners))
+        for learner, output, values in zip(learners, predicted, losses, strict=True):
+            epoch = learner.judge(number, float(torch.stack(values).mean()), output.log_prob, dev_labels)
+            if on_epoch is not None:
+                on_epoch(learner.spec, epoch)
+
+
+def _step(
+    whole: COGMEN, learners: Sequence[Learner], train: Batch, step: Sequence[Tensor | None], widths: dict[str, int]
+) -> list[Tensor]:
+    """One optimiser step of every learner that still has a batch of dialogues; returns their losses."""
+    nobody = torch.empty(0, dtype=torch.int64, device=train.lengths.device)
+    chosen = [nobody if one is None else one for one in step]
+    batch = train.take(torch.cat(chosen))
+    rows = None
+    if len(learners) > 1:
+        rows = Rows.several(batch.lengths, [len(one) for one in chosen], [learner.dropout for learner in learners])
+    keep = None
+    if learners[0].spec.arm.masked:
+        masks = [learner.keep(train.lengths[one], widths) for learner, one in zip(learners, chosen, strict=True)]
+        keep = torch.cat([F.pad(mask, (0, 0, 0, batch.x.shape[1] - mask.shape[1])) for mask in masks]).to(
+            batch.x.device
+        )
+    with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=learners[0].spec.precision == "bf16"):
+        output = whole(batch.x, batch.lengths, batch.speakers, keep=keep, rows=rows)
+    output = Output(*(field.to(torch.promote_types(field.dtype, torch.float32)) for field in output))
+    counts = list(rows.counts) if rows else [len(output.log_prob)]
+    pieces = zip(*(t.split(counts) for t in (*output, batch.packed_labels(), batch.packed_rows())), strict=True)
+    losses = {
+        learner: learner.loss(Output(*piece[:3]), piece[3], piece[4], batch)
+        for learner, piece, one in zip(learners, pieces, step, strict=True)
+        if one is not None
+    }
+    for learner in losses:
+        learner.optimizer.zero_grad(set_to_none=True)
+    whole.zero_grad(set_to_none=True)
+    torch.stack(list(losses.values())).sum().backward()
+    if rows:
+        hand_out(whole, [learner.model for learner in learners])
+    for learner in losses:
+        learner.optimizer.step()
+    return [loss.detach() for loss in losses.values()]

@@ -1,0 +1,28 @@
+"""HuBERT features as the released code lines them up, beside the order of time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from replicate.corpus.types import Corpus, Dialogue
+from replicate.training.config import Arm, Protocol
+
+
+def arranged(corpus: Corpus, arm: Arm, protocol: Protocol) -> Corpus:
+    """The corpus as the arm gets it: as it is, or with labels and HuBERT features in the release's order.
+
+    That order lists all utterances of the last speaker of a dialogue (F) first. Speakers and video keep the order of
+    time, so that relations and AV rows are misaligned, as in the released code.
+    """
+    if not arm.hears_hubert or protocol.hubert.order == "time":
+        return corpus
+    speakers = len(corpus.speakers)
+    return replace(corpus, dialogues=tuple(_released(dialogue, arm.audio, speakers) for dialogue in corpus.dialogues))
+
+
+def _released(dialogue: Dialogue, stream: str, speakers: int) -> Dialogue:
+    order = np.concatenate([np.flatnonzero(dialogue.speakers == who) for who in reversed(range(speakers))])
+    features = dialogue.features | {stream: dialogue.features[stream][order]}
+    return replace(dialogue, labels=dialogue.labels[order], features=features)

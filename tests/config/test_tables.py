@@ -1,0 +1,385 @@
+from dataclasses import replace
+
+import pytest
+
+from replicate.config import tables as definitions
+from replicate.errors import BadSeeds, BadTable, UnknownTable
+from replicate.training.config import Arm, Budget, Hubert, Masking
+from replicate.training.distillation_config import Dmd, MtPkdot
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [
+        ("24,25", (24, 25)),
+        ("25,24", (25, 24)),
+        ("3", (24, 25, 26)),
+        ("1", (24,)),
+        ("24,", (24,)),
+        (" 7 , 0 ", (7, 0)),
+        ("1000", tuple(range(24, 1024))),
+        ("1001,", (1001,)),
+    ],
+)
+def test_seeds(text, seeds):
+    assert definitions.parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        ",",
+        "a",
+        "24,a",
+        "24,24",
+        "024,24",
+        "-1",
+        "1.5",
+        "24;25",
+        "0",
+        "1001",
+        "٣",
+        "²",
+        "２,３",
+        "1e3",
+        "9" * 5000,
+    ],
+)
+def test_what_is_no_list_of_seeds_is_refused(text):
+    with pytest.raises(BadSeeds, match="24,25,26"):
+        definitions.parse_seeds(text)
+
+
+def test_the_shipped_files_load():
+    names = [f"table{number}" for number in range(1, 6)]
+    names += ["ablation-dmd", "ablation-mtpkdot", "causal", "context", "distillation", "hubert", "protocol"]
+    assert definitions.table_names() == names
+    tables = {name: definitions.table(name) for name in definitions.table_names()}
+    known = definitions.arms()
+    assert all(row.arm == known[row.arm.name] for table in tables.values() for row in table.rows)
+    assert [name for name, table in tables.items() if not table.in_paper] == names[5:]
+    assert [name for name, table in tables.items() if table.extra] == names[5:-1]
+    assert [definitions.profile(name).name for name in ("smoke", "quick", "paper")] == ["smoke", "quick", "paper"]
+
+
+# Table, row, context, weighted F1, its deviation where the paper gives one.
+PUBLISHED = [
+    ("table1", "same: teacher [4, 7]", "AV", 0.6099, 0.0197),
+    ("table1", "same: student [4, 7]", "A", 0.5999, 0.0276),
+    ("table1", "fewer context layers: teacher [4, 7]", "AV", 0.6440, 0.02),
+    ("table1", "fewer context layers: student [2, 7]", "A", 0.6038, 0.0286),
+    ("table1", "fewer GNN heads: teacher [4, 7]", "AV", 0.6112, 0.0072),
+    ("table1", "fewer GNN heads: student [4, 3]", "A", 0.5857, 0.0426),
+    ("table2", "COGMEN-A", "A", 0.636, None),
+    ("table2", "COGMEN-AV", "A", 0.426, None),
+    ("table2", "COGMEN-AV", "AV", 0.645, None),
+    ("table2", "COGMEN-Mask", "A", 0.662, None),
+    ("table2", "COGMEN-Mask", "AV", 0.687, None),
+    ("table2", "student of COGMEN-Mask", "A", 0.650, None),
+    ("table2", "COGMEN-A + Mask", "A", 0.654, None),
+    ("table2", "COGMEN-Mask, more context layers", "A", 0.674, None),
+    ("table2", "COGMEN-Mask, more context layers", "AV", 0.622, None),
+    ("table3", "COGMEN-A", "A", 0.558, None),
+    ("table3", "COGMEN-AV", "A", 0.286, None),
+    ("table3", "COGMEN-AV", "AV", 0.367, None),
+    ("table3", "COGMEN-Mask", "A", 0.607, None),
+    ("table3", "COGMEN-Mask", "AV", 0.604, None),
+    ("table3", "COGMEN-A + Mask", "A", 0.571, None),
+    ("table4", "COGMEN-A", "A", 0.56, None),
+    ("table4", "COGMEN-AV", "AV", 0.56, None),
+    ("table4", "HuBERT-A", "A", 0.52, None),
+    ("table4", "HuBERT-AV", "AV", 0.53, None),
+    ("table5", "Masked COGMEN-AV", "A", 0.57, None),
+    ("table5", "Masked HuBERT-AV", "A", 0.2282, None),
+    ("table5", "Student COGMEN-A", "A", 0.5964, None),
+    ("table5", "Student HuBERT-A", "A", 0.3738, None),
+    ("table5", "Teacher COGMEN-AV", "AV", 0.6369, None),
+    ("table5", "Teacher HuBERT-AV", "AV", 0.55675, None),
+]
+
+
+def test_published_values_are_those_of_the_paper():
+    found = [
+        (table.name, row.name, context, value, row.published_std.get(context))
+        for table in map(definitions.table, ("table1", "table2", "table3", "table4", "table5"))
+        for row in table.rows
+        for context, value in sorted(row.published.items())
+    ]
+    assert found == PUBLISHED
+    assert not [row for row in definitions.table("protocol").rows if row.published]
+
+
+def test_every_row_is_shown_where_something_was_published():
+    for name in ("table1", "table2", "table3", "table4", "table5"):
+        for row in definitions.table(name).rows:
+            assert set(row.contexts) == set(row.published) and set(row.published_std) <= set(row.published)
+
+
+def test_the_dialogues_of_the_hubert_tables():
+    left_out = (
+        "Ses01F_impro03 Ses01F_impro06 Ses01F_impro07 Ses01M_impro03 Ses01M_impro07 Ses02F_impro03 Ses02M_impro03 "
+        "Ses03F_impro02 Ses03F_impro03 Ses03F_impro04 Ses03F_impro07 Ses03M_impro02 Ses03M_impro03 Ses03M_impro05a "
+        "Ses03M_impro07 Ses05F_impro07"
+    )
+    assert left_out.count("Ses") == 16
+    for name in definitions.table_names():
+        assert " ".join(definitions.table(name).leave_out) == (
+            left_out if name in ("table4", "table5", "hubert") else ""
+        )
+
+
+def test_the_arms_of_the_tables():
+    found = {table: [row.arm.name for row in definitions.table(table).rows] for table in definitions.table_names()}
+    # Students of the same teachers, and of each method's own kind.
+    for name, method in (("ablation-dmd", Dmd), ("ablation-mtpkdot", MtPkdot)):
+        first, *others = found.pop(name)
+        assert first == "COGMEN-A-4-layers" and len(set(others)) == len(others)
+        assert all(type(definitions.arms()[arm].method) is method for arm in others)
+        assert len({definitions.arms()[arm].teachers for arm in others}) == 1
+    assert found == {
+        "table1": ["Teacher-AV", "Student-A", "Teacher-AV", "Student-A-2-layers", "Teacher-AV", "Student-A-3-heads"],
+        "table2": [
+            *("COGMEN-A", "COGMEN-AV", "COGMEN-Mask"),
+            *("Student-of-Mask", "COGMEN-A-masked", "COGMEN-Mask-deep"),
+        ],
+        "table3": ["COGMEN-A-disjoint", "COGMEN-AV-disjoint", "COGMEN-Mask-disjoint", "COGMEN-A-masked-disjoint"],
+        "table4": ["COGMEN-A", "COGMEN-AV", "HuBERT-A", "HuBERT-AV"],
+        "table5": [
+            *("COGMEN-Mask", "HuBERT-Mask", "Student-A", "HuBERT-Student-A", "Teacher-AV", "HuBERT-Teacher-AV"),
+        ],
+        "protocol": ["COGMEN-Mask"] * 5 + ["Student-A"] * 2 + ["HuBERT-A"] * 3 + ["HuBERT-AV"] * 2,
+        "causal": [
+            *("COGMEN-A", "COGMEN-A-causal", "Student-A", "Student-A-causal", "COGMEN-Mask", "COGMEN-Mask-causal"),
+        ],
+        "distillation": [
+            *("COGMEN-A-4-layers", "Student-A", "Student-learned-weights", "Student-logits", "Student-PKDOT"),
+            *("Student-MT-PKDOT", "Student-DMD", "Student-DMD-online"),
+        ],
+        "hubert": [
+            *("COGMEN-A", *["HuBERT-A"] * 8, *["HuBERT-A-second-to-last"] * 8, "COGMEN-Mask", *["HuBERT-Mask"] * 4),
+        ],
+        "context": [f"COGMEN-{streams}{kind}" for streams in ("A", "AV") for kind in ("", "-gru", "-lstm", "-ssm")],
+    }
+
+
+def test_values_of_the_paper_and_of_the_released_code():
+    arms = definitions.arms()
+    assert arms["COGMEN-A"] == Arm("COGMEN-A", "A", ("A",), "A")
+    assert arms["COGMEN-AV"] == Arm("COGMEN-AV", "AV", ("A", "AV"), "AV")
+    assert arms["COGMEN-Mask"] == Arm("COGMEN-Mask", "AV", ("A", "AV"), "A", masked=True)
+    paper, released = definitions.protocol("paper"), definitions.protocol("released")
+    assert (paper.attend_padding, released.attend_padding) == (False, True)
+    assert (paper.triplet, released.triplet) == ("one", "n-way")
+    assert paper.masking == Masking("utterance", 0.1, 0.3, 0.3, 0.3, 0.2, 1)
+    assert released.masking == Masking("batch", 0.0, 0.3, 0.3, 0.4, 0.2, 1)
+    assert (paper.hubert, released.hubert) == (Hubert("learned", "time"), Hubert("random", "release"))
+    assert definitions.profile("paper").budget == Budget(55, 32, 1e-4, 1e-8, 2048) == Budget()
+    assert definitions.profile("paper").seeds[0] == 24
+
+
+def test_a_row_of_the_protocol_table_has_a_reading_of_its_own():
+    table, asked = definitions.table("protocol"), definitions.protocol("released")
+    paper = definitions.protocol("paper")
+    readings = {row.name: table.reading(row, asked) for row in table.rows}
+    assert {name for name, reading in readings.items() if reading == paper} == {
+        *("masked: text", "student: text", "HuBERT-A: text", "HuBERT-AV: text")
+    }
+    assert readings["student: n-way triplet"] == replace(paper, name="paper, released triplet", triplet="n-way")
+    hidden = readings["masked: released scenarios"].masking
+    assert (hidden.unit, hidden.none, hidden.random) == ("utterance", 0.0, 0.4)
+    everything = readings["masked: released, all three"]
+    assert (everything.attend_padding, everything.masking) == (True, asked.masking)
+    assert len({replace(reading, name="") for reading in readings.values()}) == 8
+
+
+def test_a_row_may_set_knobs_of_its_own(edit):
+    edit("protocol", 'turn = ["masking.unit"]', 'knobs = ["masking.unit=batch", "masking.length=2"]')
+    table, asked = definitions.table("protocol"), definitions.protocol("released")
+    reading = table.reading(table.rows[1], asked)
+    assert reading == definitions.protocol("paper+masking.unit=batch,masking.length=2")
+
+
+def test_rows_of_the_hubert_table_are_what_they_are_called():
+    table, asked = definitions.table("hubert"), definitions.protocol("released")
+    for row in table.rows:
+        hubert = table.reading(row, asked).hubert
+        if row.arm.name.startswith("HuBERT-A"):
+            layer = "second-to-last" if row.arm.audio == "hubert-second-to-last" else "last"
+            assert row.name == f"{hubert.projection}, {hubert.order}, {layer}"
+        elif row.arm.name == "HuBERT-Mask":
+            assert (row.name, hubert.order, row.arm.audio) == (f"Mask: {hubert.projection}", "time", "hubert")
+        assert replace(table.reading(row, asked), name="paper", hubert=Hubert()) == definitions.protocol("paper")
+    assert len({row.name for row in table.rows}) == 2 + 4 * 2 * 2 + 4
+
+
+def test_a_protocol_alone_holds_for_all_rows(edit):
+    edit("table2", "title", 'protocol = "released"\ntitle')
+    table, released = definitions.table("table2"), definitions.protocol("released")
+    assert {table.reading(row, definitions.protocol("paper")) for row in table.rows} == {released}
+
+
+def test_other_tables_take_the_reading_that_was_asked_for():
+    table, asked = definitions.table("table2"), definitions.protocol("paper+triplet=n-way")
+    assert {table.reading(row, asked) for row in table.rows} == {asked}
+
+
+BAD = [
+    # file, what is replaced, by what, what the message must name
+    ("table2", "published", "publshed", ["table2.toml", "row 1", "'publshed'", "published"]),
+    ("table2", 'arm = "COGMEN-A"', 'arm = "COGMEN-B"', ["table2.toml", "row 1", "'COGMEN-B'", "COGMEN-A"]),
+    ("table2", 'arm = "COGMEN-A"', "", ["table2.toml", "row 1", "'arm'", "missing"]),
+    ("table2", 'arm = "COGMEN-A"', "arm = 3", ["table2.toml", "row 1", "unknown arm '3'"]),
+    (
+        "table2",
+        'arm = "COGMEN-A"',
+        'arm = "COGMEN-A"\ncontexts = ["AV"]',
+        ["table2.toml", "row 1", "'AV'", "there are A"],
+    ),
+    ("table2", 'arm = "COGMEN-A"', 'arm = "COGMEN-A"\ncontexts = ["A", "B"]', ["table2.toml", "row 1", "'B'"]),
+    ("table2", "{ A = 0.636 }", "{ A = nan }", ["table2.toml", "row 1", "nan"]),
+    ("table2", "{ A = 0.636 }", "{ A = -0.1 }", ["table2.toml", "row 1", "-0.1"]),
+    (
+        "table2",
+        "published = { A = 0.636 }",
+        "",
+        ["table2.toml", "row 1 (COGMEN-A)", "published value for A is missing"],
+    ),
+    ("table2", "{ A = 0.426, AV = 0.645 }", "{ A = 0.426 }", ["table2.toml", "row 2 (COGMEN-AV)", "AV is missing"]),
+    ("table2", "{ A = 0.636 }", "{ A = 0.636 }\npublished_std = { A = 2 }", ["table2.toml", "row 1", "2.0"]),
+    ("table2", "{ A = 0.636 }", "{ A = 0.636 }\npublished_std = { AV = 0.1 }", ["table2.toml", "row 1", "'AV'"]),
+    ("table2", "{ A = 0.636 }", '{ A = 0.636 }\nturn = ["triplet"]', ["table2.toml", "'COGMEN-A'", "turn", "protocol"]),
+    ("table2", 'contexts = ["A", "AV"]', 'contexts = ["A"]', ["table2.toml", "row 2", "'AV'", "context of the table"]),
+    (
+        "table2",
+        '"COGMEN-AV/AV", "COGMEN-AV/A"',
+        '"COGMEN-AV/V", "COGMEN-AV/A"',
+        ["table2.toml, compare", "'COGMEN-AV/V'"],
+    ),
+    ("table2", '"COGMEN-AV/AV", "COGMEN-AV/A"', '"COGMEN-AV", "COGMEN-AV/A"', ["table2.toml, compare", "'COGMEN-AV'"]),
+    ("table2", '"COGMEN-AV/AV", "COGMEN-AV/A"', '"COGMEN-AV/A"', ["table2.toml", "'compare'", "2 values"]),
+    (
+        "table2",
+        "title",
+        'beside = { table = "table9", title = "x" }\ntitle',
+        ["table2.toml, beside", "'table9'", "table1"],
+    ),
+    ("table2", "title", 'beside = { table = "table2", title = "x" }\ntitle', ["table2.toml, beside", "'table2'"]),
+    ("table2", "title", 'beside = { table = "table3" }\ntitle', ["table2.toml", "'beside'", "'title'", "missing"]),
+    ("table2", "title", 'beside = "table3"\ntitle', ["table2.toml", "'beside'"]),
+    ("table2", "title", 'other = "paper"\ntitle', ["table2.toml", "other is for rows with turn"]),
+    ("table2", "title", 'protocol = "papr"\ntitle', ["unknown protocol 'papr'", "paper"]),
+    ("protocol", 'other = "released"', "", ["protocol.toml, row 'masked: one draw per batch'", "turn", "other"]),
+    ("protocol", 'other = "released"', 'other = "relased"', ["unknown protocol 'relased'", "released"]),
+    ("table2", "{ A = 0.636 }", '{ A = 0.636 }\nknobs = ["triplet=n-way"]', ["row 'COGMEN-A'", "knobs", "protocol"]),
+    (
+        "protocol",
+        'turn = ["masking.unit"]',
+        'knobs = ["masking.unit=turn"]',
+        ["protocol.toml, row 'masked: one draw per batch'", "'turn'", "'dialogue'"],
+    ),
+    ("protocol", 'turn = ["masking.unit"]', 'knobs = "masking.unit=batch"', ["protocol.toml", "row 2", "'knobs'"]),
+    ("table2", "title", 'in_paper = "no"\ntitle', ["table2.toml", "'in_paper'"]),
+    ("protocol", '["masking.unit"]', '["masking.units"]', ["protocol.toml, row 'masked: one draw", "'units'", "unit"]),
+    ("protocol", '["masking.none", "masking.random"]', '["masking.none"]', ["protocol.toml, row", "sum to 1"]),
+    ("protocol", '["masking.unit"]', '"masking.unit"', ["protocol.toml", "row 2", "'turn'"]),
+    ("table2", "{ A = 0.636 }", "{ V = 0.636 }", ["table2.toml", "row 1", "'V'"]),
+    ("table2", "{ A = 0.636 }", "{ AV = 0.636 }", ["table2.toml", "row 1", "'AV'"]),
+    ("table2", "{ A = 0.636 }", '{ A = "0.636" }', ["table2.toml", "row 1", "'published'"]),
+    ("table2", "{ A = 0.636 }", "{ A = true }", ["table2.toml", "row 1", "'published'"]),
+    ("table2", 'contexts = ["A", "AV"]', 'contexts = ["A", "VA"]', ["table2.toml", "'VA'"]),
+    ("table2", 'contexts = ["A", "AV"]', 'contexts = "A"', ["table2.toml", "'contexts'"]),
+    ("table2", 'contexts = ["A", "AV"]', "", ["table2.toml", "'contexts'", "missing"]),
+    (
+        "table2",
+        'arm = "COGMEN-A"\n',
+        'arm = "COGMEN-A"\ncontexts = ["A", "A"]\n',
+        ["table2.toml", "row 1", "contexts", "repeat"],
+    ),
+    ("table2", "published = { A = 0.650 }", "published_std = { A = 0.650 }", ["table2.toml", "row 4", "'A'"]),
+    ("table2", "title", "titel", ["table2.toml", "'titel'", "did you mean title"]),
+    ("table2", "title", "title title", ["table2.toml"]),
+    ("table2", 'name = "COGMEN-AV"', 'name = "COGMEN-A"', ["table2.toml", "'COGMEN-A'"]),
+    ("arms", "masked = true", "maskd = true", ["arms.toml", "[COGMEN-Mask]", "'maskd'", "masked"]),
+    ("arms", "masked = true", "masked = 1", ["arms.toml", "[COGMEN-Mask]", "'masked'"]),
+    ("arms", "masked = true", 'context = "rnn"', ["arms.toml", "[COGMEN-Mask]", "'context'", "'rnn'", "'gru'"]),
+    ("arms", "masked = true", "memory = 0", ["arms.toml", "[COGMEN-Mask]", "memory = 0", "1 at least"]),
+    ("arms", "masked = true", "causal = true", ["arms.toml", "[COGMEN-Mask]", "window = [5, 5]", "ahead", "write 0"]),
+    ("table2", "title", "extra = 1\ntitle", ["table2.toml", "'extra'"]),
+    ("arms", "masked = true", "window = [5]", ["arms.toml", "[COGMEN-Mask]", "'window'", "2 values"]),
+    ("arms", "masked = true", "window = [5, 0.5]", ["arms.toml", "[COGMEN-Mask]", "'window'"]),
+    ("arms", 'train = "A"', "", ["arms.toml", "[COGMEN-A]", "'train'"]),
+    ("arms", 'train = "A"', 'train = "audio"', ["arms.toml", "[COGMEN-A]", "'audio'"]),
+    ("arms", 'contexts = ["A"]', 'contexts = ["A", "AV"]', ["arms.toml", "[COGMEN-A]", "AV"]),
+    ("arms", 'select = "AV"', 'select = "V"', ["arms.toml", "[COGMEN-AV]", "'V'"]),
+    ("arms", "[COGMEN-A]", "odd = 3\n[COGMEN-A]", ["arms.toml", "odd"]),
+    ("protocols", "random = 0.3", "random = 0.4", ["protocols.toml", "[paper]", "sum to 1"]),
+    ("protocols", "none = 0.1\naudio = 0.3", "none = -0.1\naudio = 0.5", ["protocols.toml", "[paper]", "masking.none"]),
+    ("protocols", 'unit = "utterance"', 'unit = "turn"', ["protocols.toml", "'unit'", "'turn'", "'dialogue'"]),
+    ("protocols", "length = 1", "length = 1.0", ["protocols.toml", "'length'"]),
+    ("protocols", "attend_padding", "attend_pading", ["protocols.toml", "[paper]", "'attend_pading'"]),
+    ("protocols", "[paper.masking]", "[paper.maskings]", ["protocols.toml", "[paper]", "'maskings'"]),
+    ("profiles", "epochs = 2", "epoch = 2", ["profiles.toml", "[smoke]", "'epoch'", "epochs"]),
+    ("profiles", "epochs = 2", "epochs = 2.5", ["profiles.toml", "[smoke]", "'epochs'"]),
+    ("profiles", "epochs = 2", "epochs = 0", ["profiles.toml", "[smoke]", "epochs"]),
+    ("profiles", "feed_forward = 2048", "feed_forward = 0", ["profiles.toml", "[smoke]", "feed_forward"]),
+    ("profiles", "seeds = [24, 25]", "", ["profiles.toml", "[smoke]", "'seeds'"]),
+    ("profiles", "seeds = [24, 25]", "seeds = []", ["profiles.toml", "[smoke]", "seeds"]),
+    ("profiles", "seeds = [24, 25]", "seeds = [24, 24]", ["profiles.toml", "[smoke]", "seeds"]),
+    ("profiles", "seeds = [24, 25]", "seeds = [-1, 25]", ["profiles.toml", "[smoke]", "seeds"]),
+    ("profiles", "learning_rate = 1e-3", "learning_rate = nan", ["profiles.toml", "[smoke]", "learning_rate"]),
+    ("profiles", "learning_rate = 1e-3", "learning_rate = -1e-3", ["profiles.toml", "[smoke]", "learning_rate"]),
+    ("protocols", "none = 0.1", "none = nan", ["protocols.toml", "[paper]", "masking.none"]),
+    ("table2", "{ A = 0.636 }", "{ A = 63.6 }", ["table2.toml", "row 1", "63.6"]),
+    ("table2", "[[rows]]", "[[row]]", ["table2.toml", "'row'"]),
+    ("profiles", "[smoke]", "[smok]", ["profiles.toml", "'smoke'", "smok"]),
+]
+
+
+@pytest.mark.parametrize(("file", "old", "new", "named"), BAD, ids=[f"{b[0]}: {b[2] or 'no ' + b[1]}" for b in BAD])
+def test_a_mistake_in_a_file_is_named(edit, file, old, new, named):
+    edit(file, old, new)
+    with pytest.raises(BadTable) as raised:
+        definitions.table("table2")
+        definitions.table("protocol")
+        definitions.profile("smoke")
+        definitions.protocol("paper")
+    message = str(raised.value)
+    assert "\n" not in message and all(part in message for part in named), message
+
+
+def test_whole_numbers_are_floats_where_floats_are_meant(edit):
+    edit("table2", "{ A = 0.636 }", "{ A = 1 }")
+    value = definitions.table("table2").rows[0].published["A"]
+    assert value == 1.0 and type(value) is float
+
+
+def test_what_is_not_in_the_paper_needs_no_published_value(edit):
+    edit("table2", "published = { A = 0.636 }", "")
+    edit("table2", "title", "in_paper = false\ntitle")
+    assert definitions.table("table2").rows[0].published == {}
+
+
+def test_a_row_is_shown_in_the_contexts_of_both_arm_and_table_unless_it_says_less():
+    def contexts(name):
+        return [row.contexts for row in definitions.table(name).rows]
+
+    assert contexts("table2") == [("A",), ("A", "AV"), ("A", "AV"), ("A",), ("A",), ("A", "AV")]
+    assert contexts("table4") == [("A",), ("AV",), ("A",), ("AV",)]
+    # An arm for both contexts that says in which it is shown.
+    assert definitions.table("table4").rows[1].arm.contexts == ("A", "AV")
+
+
+def test_a_file_that_is_gone_is_named(tables_folder):
+    (tables_folder / "arms.toml").unlink()
+    with pytest.raises(BadTable, match=r"arms\.toml"):
+        definitions.arms()
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("tabel2", "did you mean table2"), ("xyz", "there are"), ("arms", "table2"), ("", "table2")]
+)
+def test_an_unknown_table_suggests_the_nearest(name, hint):
+    with pytest.raises(UnknownTable, match=hint):
+        definitions.table(name)

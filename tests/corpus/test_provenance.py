@@ -1,0 +1,32 @@
+import opensmile
+
+from replicate.corpus import provenance
+
+SMILE = {
+    "extractor": "opensmile",
+    "set": "eGeMAPSv02",
+    "columns": ["a", "b"],
+    "versions": {"opensmile": opensmile.__version__},
+}
+HUBERT = {"extractor": "hubert", "model": "here", "parameters": "ab", "layer": "last", "versions": {"nowhere": "1"}}
+
+
+def test_a_model_is_known_by_its_parameters_and_a_set_by_its_columns() -> None:
+    assert provenance.same(HUBERT, HUBERT | {"model": "there", "versions": {}})
+    assert not provenance.same(HUBERT, HUBERT | {"parameters": "cd"})
+    assert not provenance.same(HUBERT, HUBERT | {"layer": "weighted"})
+    assert not provenance.same(SMILE, SMILE | {"columns": ["a"]})
+    assert not provenance.same(SMILE, HUBERT)
+
+
+def test_a_recipe_in_a_few_words() -> None:
+    assert provenance.said(SMILE) == "openSMILE eGeMAPSv02 (2 columns)"
+    assert provenance.said(HUBERT) == "HuBERT here, layer last"
+
+
+def test_other_versions_are_named() -> None:
+    assert provenance.other_versions(SMILE) == []
+    assert provenance.other_versions(SMILE | {"versions": {"opensmile": "0.1"}}) == [
+        f"opensmile 0.1, here {opensmile.__version__}"
+    ]
+    assert provenance.other_versions(HUBERT) == ["nowhere 1, here none"]

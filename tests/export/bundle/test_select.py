@@ -1,0 +1,140 @@
+import json
+import os
+
+import pytest
+
+from export.bundle import select
+from export.bundle.select import choose, corpus_of
+from replicate import errors
+from replicate.corpus.synthetic import generate
+from replicate.experiment.manifest import newest_results
+
+
+class FakeRun:
+    """A run whose dev predictions get the given number of eight utterances right, and of test the opposite."""
+
+    def __init__(self, key, arm, seed, right, contexts=("A",), heard="audio"):
+        self.record = {"arm": {"name": arm, "contexts": list(contexts)}, "seed": seed, "key": key}
+        self.right, self.heard = right, heard
+
+    def labels(self, split):
+        return [0, 1] * 4
+
+    def log_prob(self, split, context):
+        right = self.right if split == "dev" else 8 - self.right
+        return [[1.0, 0.0] if (label == 0) == (i < right) else [0.0, 1.0] for i, label in enumerate(self.labels(split))]
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    made = {
+        "a1": FakeRun("a1", "even", 24, 6),
+        "a2": FakeRun("a2", "even", 25, 6),
+        "b1": FakeRun("b1", "mixed", 24, 8),
+        "b2": FakeRun("b2", "mixed", 25, 2),
+        "c1": FakeRun("c1", "better", 24, 6),
+        "c2": FakeRun("c2", "better", 25, 7),
+        "d1": FakeRun("d1", "video", 24, 8, ("AV",)),
+    }
+    manifest = {
+        "runs": list(made),
+        "deployable": [key for key, run in made.items() if "A" in run.record["arm"]["contexts"]],
+        "store": "runs",
+        "source": {"data": "synthetic-tiny", "data_dir": None},
+    }
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    monkeypatch.setattr(
+        "export.bundle.select.Store", lambda root: type("S", (), {"get": lambda _, key: made.get(key), "root": root})()
+    )
+    return tmp_path
+
+
+def test_the_best_mean_on_dev_wins_then_its_best_seed(results):
+    choice = choose(results)
+    assert list(choice.mean_dev_f1) == ["better", "even", "mixed"]
+    assert choice.run.record["seed"] == 25
+
+
+def test_hubert_is_taken_where_it_is_asked_for_or_alone(results, monkeypatch):
+    store = select.Store(results)
+    store.get("a1").heard = store.get("a2").heard = store.get("b1").heard = store.get("b2").heard = "hubert"
+    assert choose(results).run.record["arm"]["name"] == "better"
+    assert choose(results, "even").run.heard == "hubert"
+    store.get("c1").heard = store.get("c2").heard = "hubert"
+    store.get("c2").right = 8
+    assert choose(results).run.record["arm"]["name"] == "better"
+
+
+def test_results_without_a_model_for_speech_alone_are_named(results):
+    content = json.loads((results / "manifest.json").read_text())
+    (results / "manifest.json").write_text(json.dumps(content | {"deployable": []}))
+    with pytest.raises(errors.NothingToExport, match="speech alone"):
+        choose(results)
+
+
+def test_a_run_that_has_gone_is_named(results):
+    content = json.loads((results / "manifest.json").read_text())
+    (results / "manifest.json").write_text(json.dumps(content | {"deployable": ["a1", "gone"]}))
+    with pytest.raises(errors.NothingToExport, match="run gone is not in"):
+        choose(results)
+
+
+def test_the_newest_results_are_taken(tmp_path):
+    for age, name in ((10, "new"), (20, "old")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text("{}")
+        os.utime(tmp_path / name / "manifest.json", (1e9 - age, 1e9 - age))
+    assert newest_results(tmp_path) == tmp_path / "new"
+
+
+def test_without_results_the_next_command_is_named(tmp_path):
+    with pytest.raises(errors.NothingToExport, match="replicate run table2"):
+        newest_results(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"deployable": 3, "store": "x", "source": {"data": "x", "data_dir": null}}',
+        '{"deployable": ["x"], "store": "x", "source": {}}',
+        '{"runs": ["x"], "store": "x", "source": {"data": "x", "data_dir": null}}',
+    ],
+)
+def test_a_broken_manifest_is_named(tmp_path, content):
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(errors.NothingToExport, match=r"manifest\.json"):
+        choose(tmp_path)
+
+
+def test_an_arm_or_a_run_can_be_asked_for(results):
+    assert choose(results, arm="mixed").run.record["key"] == "b1"
+    assert choose(results, key="a2").run.record["key"] == "a2"
+    assert choose(results, arm="mixed").asked and not choose(results).asked
+    with pytest.raises(errors.NothingToExport, match=r"'video'.*better, even, mixed"):
+        choose(results, arm="video")
+    for key in ("a", "d1", "zz"):
+        with pytest.raises(errors.NothingToExport, match=f"[02] runs .*'{key}'"):
+            choose(results, key=key)
+
+
+def test_the_corpus_of_a_run_is_known_by_its_hash(smoke_results, tmp_path):
+    run = choose(smoke_results).run
+    corpus = corpus_of(run, "synthetic-tiny")
+    assert corpus is not None and corpus.hash == run.record["corpus"]["hash"]
+    assert corpus_of(run, "synthetic-small") is None
+
+
+def test_dialogues_that_a_table_left_out_are_left_out_again(smoke_results):
+    run = choose(smoke_results).run
+    whole = generate("synthetic-tiny")
+    kept = whole.without([whole.dialogues[0].id, whole.dialogues[-1].id])
+    reduced = dict(run.record, corpus=run.record["corpus"] | {"hash": kept.hash})
+
+    class Reduced(type(run)):
+        def dialogues(self, split):
+            return [d.id for d in kept.split(split)]
+
+    assert corpus_of(Reduced(run.folder, reduced), "synthetic-tiny").hash == kept.hash

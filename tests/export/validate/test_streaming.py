@@ -1,0 +1,279 @@
+"""Bundles of causal models, from Python and from the command line."""
+
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+
+from export import predictor
+from export.bundle import bundle
+from export.bundle.select import choose
+from export.onnx import save
+from export.predictor import BadBundle, BadInput, Predictor, answers, as_csv
+from export.validate.streaming import climb_stream
+from replicate import errors
+from replicate.corpus.synthetic import generate
+from replicate.files import sha256
+
+from ..test_predictor import WITHOUT_TORCH, spoken, write_csv
+
+STREAM = "model.stream.onnx"
+
+
+@pytest.fixture
+def copied(causal_bundle, tmp_path):
+    shutil.copytree(causal_bundle.folder, tmp_path / "copied")
+    return tmp_path / "copied"
+
+
+@pytest.fixture(scope="module")
+def causal(causal_bundle):
+    return Predictor(causal_bundle.folder)
+
+
+@pytest.fixture
+def stdin(monkeypatch):
+    """Set what stands on stdin."""
+    return lambda text: monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+
+def interleaved(*dialogues):
+    """Lines of dialogues of one length that take turns, below a header."""
+    lines = ["dialogue,speaker," + ",".join(f"f{i}" for i in range(12))]
+    for i in range(len(dialogues[0].features)):
+        for d in dialogues:
+            lines.append(",".join([d.id, d.speakers[i], *map(repr, map(float, d.features[i]))]))
+    return [line + "\n" for line in lines]
+
+
+def as_objects(lines):
+    for line in lines[1:]:
+        dialogue, speaker, *features = line.strip().split(",")
+        yield json.dumps({"dialogue": dialogue, "speaker": speaker, "features": list(map(float, features))}) + "\n"
+
+
+def test_a_causal_bundle_holds_a_stream_that_climbed_its_rungs(causal_bundle):
+    assert (causal_bundle.folder / STREAM).is_file()
+    assert STREAM in json.loads((causal_bundle.folder / "checksums.json").read_text())
+    found = {rung.name: rung for rung in causal_bundle.rungs}
+    assert all(rung.holds for rung in causal_bundle.rungs)
+    assert "24 cases" in found["stream against whole dialogues"].found
+    again = {rung.name for rung in bundle.check(causal_bundle.folder, None)}
+    assert {name for name in found if name.startswith("stream")} <= again and len(again) > 8
+
+
+def test_the_card_says_what_a_stream_remembers(causal_bundle, smoke_bundle):
+    card = (causal_bundle.folder / "README.md").read_text()
+    size = onnx.load(causal_bundle.folder / STREAM).graph.input[2].type.tensor_type.shape.dim[0].dim_value
+    for words in ("last 64 utterances", f"state of {size} numbers", "predict.py --stream", "what was before it"):
+        assert words in card
+    other = (smoke_bundle.folder / "README.md").read_text()
+    assert "Streaming" not in other and "what comes later included" in other
+
+
+def test_another_runs_stream_is_named(causal_bundle, causal_results, tmp_path):
+    other = choose(causal_results, "COGMEN-A-causal").run
+    save.write_stream(other, ("M", "F"), tmp_path / STREAM)
+    run = bundle.open_run(causal_bundle.folder)
+    found = {r.name: r for r in climb_stream(tmp_path / STREAM, causal_bundle.folder / "model.onnx", run, None)}
+    assert found["stream: metadata"].holds is False and "run" in found["stream: metadata"].found
+    wrong = found["stream against whole dialogues"]
+    assert wrong.holds is False and "length 1, speakers drawn" in wrong.found and found["stream: onnx checker"].holds
+
+
+def test_a_model_that_is_no_transformer_is_not_exported(replicate, causal_results, tmp_path):
+    manifest = json.loads((causal_results / "manifest.json").read_text())
+    store = (causal_results / manifest["store"]).resolve()
+    records = {key: json.loads((store / key / "run.json").read_text()) for key in manifest["runs"]}
+    gru = next(key for key, record in records.items() if record["arm"]["name"] == "COGMEN-A-gru")
+    assert gru not in manifest["deployable"]
+    done = replicate("export", "onnx", "--results", causal_results, "--arm", "COGMEN-A-gru", "--out", tmp_path / "x")
+    assert done.status == errors.NothingToExport.exit_code and "a transformer as its context" in done.stderr
+    from replicate.store.store import Store
+
+    with pytest.raises(errors.ExportFailed, match=r"COGMEN-A-gru.*context extractor gru.*--arm"):
+        save.write(Store(store).get(gru), ("M", "F"), tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_stream_says_what_the_whole_dialogue_gets(causal):
+    dialogue, stream = spoken(80), causal.stream("d")
+    whole = causal.predict([dialogue])[0]
+    for i, (features, speaker) in enumerate(zip(dialogue.features, dialogue.speakers, strict=True)):
+        found = stream.feed(features, speaker)
+        assert np.allclose(found.probability[0], whole.probability[i], atol=1e-5)
+        assert (found.id, found.first, found.emotions) == ("d", i + 1, [whole.emotions[i]])
+    assert stream.heard == 80
+
+
+@pytest.mark.parametrize(
+    ("features", "speaker", "said"),
+    [
+        (np.zeros(13), "M", "dialogue d has 13 features where this model takes 12"),
+        (np.zeros((1, 12)), "M", "holds no utterance"),
+        (np.full(12, np.nan), "M", "utterance 3, feature 1 is no finite number"),
+        (np.full(12, 1e300), "M", "utterance 3, feature 1 is no finite number"),
+        (np.zeros(12), "X", "utterance 3: speaker 'X' is none of M, F"),
+        (np.full(12, 1e30, "f4"), "M", r"as large as 1e\+30"),
+    ],
+)
+def test_what_a_stream_cannot_take_is_named_and_forgotten(causal, features, speaker, said):
+    dialogue = spoken(3)
+    undisturbed, stream = causal.stream("d"), causal.stream("d")
+    for i in range(2):
+        undisturbed.feed(dialogue.features[i], dialogue.speakers[i])
+        stream.feed(dialogue.features[i], dialogue.speakers[i])
+    with pytest.raises(BadInput, match=said):
+        stream.feed(features, speaker)
+    both = [each.feed(dialogue.features[2], dialogue.speakers[2]) for each in (undisturbed, stream)]
+    assert (both[0].probability == both[1].probability).all() and both[1].first == 3
+
+
+def test_a_bundle_of_a_model_that_hears_the_future_has_no_stream(replicate, smoke_bundle, stdin):
+    with pytest.raises(BadBundle, match=r"holds no model\.stream\.onnx.*--arm COGMEN-A-causal"):
+        Predictor(smoke_bundle.folder).stream()
+    stdin("")
+    done = replicate("predict", smoke_bundle.folder, "--stream")
+    assert done.status == errors.BadBundle.exit_code and "export a causal arm" in done.stderr
+
+
+def test_a_stream_that_was_changed_is_not_used(copied):
+    listed = json.loads((copied / "checksums.json").read_text())
+    unlisted = {name: digest for name, digest in listed.items() if name != STREAM}
+    (copied / "checksums.json").write_text(json.dumps(unlisted))
+    with pytest.raises(BadBundle, match=f"does not list {STREAM}"):
+        Predictor(copied)
+    model = onnx.load(copied / STREAM)
+    about = {entry.key: entry.value for entry in model.metadata_props}
+    onnx.helper.set_model_props(model, about | {"state": "7"})
+    onnx.save(model, copied / STREAM)
+    (copied / "checksums.json").write_text(json.dumps(listed))
+    with pytest.raises(BadBundle, match=f"{STREAM} changed"):
+        Predictor(copied)
+    whole = (copied / "model.onnx").read_bytes()
+    for content, said in (((copied / STREAM).read_bytes(), "another size"), (whole, "it takes audio")):
+        (copied / STREAM).write_bytes(content)
+        (copied / "checksums.json").write_text(json.dumps(listed | {STREAM: sha256(copied / STREAM)}))
+        with pytest.raises(BadBundle, match=said):
+            Predictor(copied).stream()
+
+
+def test_interleaved_dialogues_each_keep_their_state_in_either_form_of_lines(causal):
+    given = [spoken(9, i, name) for i, name in enumerate("abc")]
+    expected = {(p.id, i): p.probability[i] for p in causal.predict(given) for i in range(9)}
+    lines = interleaved(*given)
+    for read in (lines, list(as_objects(lines))):
+        found = [json.loads(answer) for answer in answers(causal, read, as_json=True)]
+        assert [(one["dialogue"], one["utterance"]) for one in found] == [(d, i) for i in range(1, 10) for d in "abc"]
+        for one in found:
+            said = [one["probability"][label] for label in causal.labels]
+            assert np.allclose(said, expected[one["dialogue"], one["utterance"] - 1], atol=2e-6)
+            assert list(one) == ["dialogue", "utterance", "speaker", "emotion", "probability"]
+
+
+def test_the_least_recently_heard_dialogue_is_forgotten(causal, monkeypatch):
+    monkeypatch.setattr(predictor, "AT_ONCE", 2)
+    lines = interleaved(*(spoken(1, 0, name) for name in ("a", "b", "a", "c", "a", "b")))
+    found = [json.loads(answer) for answer in answers(causal, lines, as_json=True)]
+    assert [(one["dialogue"], one["utterance"]) for one in found] == [
+        *(("a", 1), ("b", 1), ("a", 2), ("c", 1), ("a", 3), ("b", 1)),
+    ]
+
+
+def test_the_command_prints_what_it_prints_for_files(replicate, causal_bundle, causal, tmp_path, stdin):
+    given = spoken(5, 1, "first")
+    write_csv(tmp_path / "x.csv", [given])
+    stdin("\ufeff" + (tmp_path / "x.csv").read_text())
+    done = replicate("predict", causal_bundle.folder, "--stream", "--csv")
+    assert (done.status, done.stderr) == (0, "")
+    rows, expected = (
+        [line.split(",") for line in text.splitlines()] for text in (done.stdout, as_csv(causal.predict([given])))
+    )
+    assert [row[:4] for row in rows] == [row[:4] for row in expected]
+    assert np.allclose(*(np.array(x[1:])[:, 4:].astype(float) for x in (rows, expected)), atol=2e-6)
+    stdin("")
+    assert replicate("predict", causal_bundle.folder, "--stream") == (0, "", "")
+
+
+OBJECT = '{"dialogue": "d", "speaker": "M", "features": [' + ", ".join(["0.5"] * 12) + "]}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("nonsense\n", "line 3 is not of the form"),
+        ("[1, 2]\n", "line 3 is not of the form"),
+        (OBJECT.replace('"speaker"', '"who"'), "not of the form.*'speaker'"),
+        (OBJECT.replace('"d"', "7"), "not of the form.*a name"),
+        (OBJECT.replace("[0.5", '["0.5"'), "a feature is no number"),
+        (OBJECT.replace("[0.5", "[true"), "a feature is no number"),
+        (OBJECT.replace("[0.5", "[1" + "0" * 400), "not of the form"),
+        (OBJECT.replace("[0.5", "[NaN"), "line 3: dialogue d, utterance 2, feature 1 is no finite number"),
+        (OBJECT.replace("[0.5, ", "["), "line 3: dialogue d has 11 features"),
+        (OBJECT.replace('"M"', '"Z"'), "line 3: dialogue d, utterance 2: speaker 'Z'"),
+    ],
+)
+def test_the_first_bad_line_ends_it_and_what_was_answered_stands(replicate, causal_bundle, stdin, line, said):
+    stdin(OBJECT + "\n" + line + OBJECT)
+    done = replicate("predict", causal_bundle.folder, "--stream", "--json")
+    assert done.status == errors.BadInput.exit_code and len(done.stdout.splitlines()) == 1
+    assert done.stderr.count("\n") == 1 and re.search(f"^error: stdin, .*{said}", done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("speaker,dialogue,f1\n", "stdin, line 1: the header"),
+        ("dialogue,speaker,f1\na,M\n", "stdin, line 2: 2 cells where the header has 3"),
+        ("dialogue,speaker,f1\na,M,x\n", "stdin, line 2: .*'x'"),
+        ("dialogue,speaker,f1\na,M,1\n", "stdin, line 2: dialogue a has 1 features where"),
+    ],
+)
+def test_csv_that_is_none_is_named(causal, text, said):
+    with pytest.raises(BadInput, match=said):
+        list(answers(causal, io.StringIO(text), as_json=False))
+
+
+def test_bytes_that_are_no_text_are_named(causal):
+    with pytest.raises(BadInput, match="cannot read stdin"):
+        list(answers(causal, io.TextIOWrapper(io.BytesIO(b"dialogue,speaker,f1\n\xff"), "utf-8"), as_json=False))
+
+
+def test_lines_and_files_exclude_each_other(replicate, causal_bundle):
+    for arguments in (["x.csv", "--stream"], ["--stream", "--int8"], []):
+        assert replicate("predict", causal_bundle.folder, *arguments).status == 2
+
+
+@pytest.mark.parametrize("script", [False, True], ids=["replicate", "predict.py"])
+def test_every_line_is_answered_before_the_next_is_written_and_torch_is_not_needed(causal_bundle, script):
+    folder = str(causal_bundle.folder)
+    if script:
+        code = WITHOUT_TORCH.replace("BLOCKED", '{"replicate", "export", "scipy", "click"}') + (
+            "import runpy; sys.argv = ['predict.py', '--stream', '--json']\n"
+            f"runpy.run_path({folder + '/predict.py'!r}, run_name='__main__')"
+        )
+    else:
+        code = WITHOUT_TORCH.replace("BLOCKED", "set()") + (
+            f"from replicate.cli import main; main(['predict', {folder!r}, '--stream', '--json'])"
+        )
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True, bufsize=1) as process:
+        assert process.stdin and process.stdout
+        for number in range(1, 4):
+            process.stdin.write(OBJECT)
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["utterance"] == number
+        process.stdin.close()
+        assert process.wait() == 0
+
+
+def test_an_earlier_bundle_with_a_stream_is_replaced(causal_results, copied):
+    choice = choose(causal_results, "COGMEN-A")
+    bundle.write(choice, generate("synthetic-tiny"), copied)
+    assert not (copied / STREAM).exists() and bundle.open_run(copied)

@@ -1,0 +1,88 @@
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from replicate.model.context.packed import DIALOGUES, blocks
+from replicate.model.context.transformer import ContextExtractor
+from replicate.model.seed_layers import Rows
+from replicate.rng import generator, seeded
+
+CPU = torch.device("cpu")
+
+
+def extractor(dropout=0.0):
+    with seeded(0, "extractor"):
+        return ContextExtractor(8, 5, 2, dropout, feed_forward=16).train()
+
+
+def one(lengths):
+    return Rows.one(len(lengths), int(sum(lengths)), CPU)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=2 * DIALOGUES + 1))
+def test_packed_dialogues_give_what_padded_ones_give_and_the_same_gradients(lengths):
+    counts = torch.tensor(lengths)
+    present = torch.arange(max(lengths)) < counts[:, None]
+    x = torch.randn(*present.shape, 8, generator=torch.Generator().manual_seed(1)) * present[..., None]
+    padded, packed = extractor(), extractor()
+    ours, theirs = packed.packed(x[present], counts, one(lengths)), padded(x, present)[present]
+    assert torch.allclose(ours, theirs, atol=1e-5)
+    for out in (ours, theirs):
+        out.square().sum().backward()
+    for (name, mine), other in zip(packed.named_parameters(), padded.parameters(), strict=True):
+        assert torch.allclose(mine.grad, other.grad, rtol=1e-4, atol=1e-4), name
+
+
+several = st.lists(st.lists(st.integers(1, 9), max_size=2 * DIALOGUES + 1), min_size=1, max_size=4)
+
+
+@given(several.filter(any))
+def test_every_utterance_lies_in_one_block(runs):
+    lengths = torch.tensor([length for run in runs for length in run])
+    draws = [generator(seed, "dropout") for seed in range(len(runs))]
+    rows = one(lengths) if len(runs) == 1 else Rows.several(lengths, [len(run) for run in runs], draws)
+    found, order = blocks(lengths, rows)
+    listed = torch.cat([block.row.flatten()[block.place] for block in found])
+    real = torch.arange(sum(map(sum, runs))) if rows.place is None else rows.place
+    assert sorted(listed.tolist()) == real.tolist()
+    assert torch.equal(listed[order[real]], real)
+    assert all((block.mask == 0).sum() == len(block.place) for block in found)
+    longest = [block.row.shape[1] for block in found]
+    assert longest == sorted(longest, reverse=True) and longest[0] == max(map(max, filter(None, runs)))
+
+
+@given(several.filter(any))
+def test_a_run_draws_for_its_dialogues_what_it_draws_alone(runs):
+    lengths = torch.tensor([length for run in runs for length in run])
+    rows = Rows.several(lengths, [len(run) for run in runs], [generator(seed, "x") for seed in range(len(runs))])
+    together = [
+        [(draws, factors[index].shape) for index, draws in block.parts]
+        for block in blocks(lengths, rows).blocks
+        for factors in [torch.empty(len(block.row), 1, block.row.shape[1], block.row.shape[1])]
+    ]
+    for run, draws in zip(runs, rows.draws, strict=True):
+        alone = (
+            [(len(b.row), 1, b.row.shape[1], b.row.shape[1]) for b in blocks(torch.tensor(run), one(run)).blocks]
+            if run
+            else []
+        )
+        assert [shape for block in together for who, shape in block if who is draws] == alone
+
+
+def test_evaluation_draws_nothing():
+    model, lengths = extractor(dropout=0.4).eval(), torch.tensor([3, 2])
+    first, second = (model.packed(torch.ones(5, 8), lengths, one(lengths)) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+def test_dropout_is_drawn_everywhere_that_torch_draws_it():
+    # In the mean over many draws both are the same function; a missing dropout would show in the variance.
+    model = extractor(dropout=0.3)
+    x, lengths = torch.randn(4, 8, generator=torch.Generator().manual_seed(2)), torch.tensor([4])
+    present = torch.ones(1, 4, dtype=torch.bool)
+    with seeded(0, "dropout"), torch.no_grad():
+        ours = torch.stack([model.packed(x, lengths, one(lengths)) for _ in range(2000)])
+        theirs = torch.stack([model(x[None], present)[0] for _ in range(2000)])
+    assert torch.allclose(ours.mean(0), theirs.mean(0), atol=0.05)
+    assert torch.allclose(ours.std(0), theirs.std(0), rtol=0.08)

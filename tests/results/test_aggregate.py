@@ -1,0 +1,103 @@
+from dataclasses import replace
+
+import pytest
+
+from replicate.config.tables import Row, Table
+from replicate.results import aggregate
+from replicate.results.aggregate import Cell, TableResult, compared
+from replicate.results.statistics import holm, summarise
+from tests.small_runs import ARM, TEACHER, of
+
+from tests import planted
+
+HUBERT = replace(ARM, name="hubert", audio="hubert")
+
+
+def cell(*values):
+    return Cell(summarise(values), values, ((0.0,),) * len(values), None, None, None)
+
+
+def table(*compare, rows=("one", "two")):
+    found = tuple(Row(name, TEACHER, ("A", "AV")) for name in rows)
+    return Table("table9", "Nine", "nowhere", ("A", "AV"), found, compare=compare)
+
+
+def test_cells_of_runs(store, corpus):
+    truth = [label for d in corpus.split("test") for label in d.labels.tolist()]
+    assert len(truth) == 5
+    runs = [store.get(planted.put(store, of(TEACHER, seed), corpus, {"test": seed - 24})) for seed in (24, 25, 26)]
+    row = Row("r", TEACHER, ("AV", "A"), {"AV": 0.5}, {"AV": 0.125})
+    found, needs = aggregate.cells([row, Row("h", HUBERT, ("A",))], corpus, lambda row: runs)
+    assert needs == {"h": ("hubert",)} and found["h"] == {}
+    assert list(found["r"]) == ["AV", "A"]
+    av, a = found["r"].values()
+    assert av.values == a.values and av.values[0] == 1 and av.values[0] > av.values[1] > av.values[2]
+    assert av.summary == summarise(av.values) and av.verdict is None
+    assert (av.published, av.published_std, a.published, a.published_std) == (0.5, 0.125, None, None)
+    assert av.by_class[0] == (1, 1) and all(len(classes) == 2 for classes in av.by_class)
+    weights = [truth.count(0) / 5, truth.count(1) / 5]
+    for value, classes in zip(av.values, av.by_class, strict=True):
+        assert value == pytest.approx(sum(w * f1 for w, f1 in zip(weights, classes, strict=True)))
+
+
+def test_a_row_is_fetched_once_and_never_where_it_cannot_be_trained(corpus):
+    asked = []
+
+    def fetch(row):
+        asked.append(row.name)
+        raise KeyError
+
+    assert aggregate.cells([Row("h", HUBERT, ("A",))], corpus, fetch) == ({"h": {}}, {"h": ("hubert",)})
+    assert asked == []
+
+
+def test_verdicts_on_the_published_corpus_alone(store, corpus):
+    runs = [store.get(planted.put(store, of(TEACHER, seed), corpus, {"test": seed - 24})) for seed in (24, 25)]
+    row = Row("r", TEACHER, ("AV", "A"), {"AV": 0.8, "A": 0.1})
+    on = {flag: aggregate.cells([row], replace(corpus, published=flag), lambda row: runs)[0]["r"] for flag in (0, 1)}
+    assert [cell.verdict for cell in on[0].values()] == [None, None]
+    assert [cell.verdict for cell in on[1].values()] == ["inside", "outside"]
+
+
+ROWS = {
+    "one": {"A": cell(0.5, 0.75, 0.5), "AV": cell(0.75, 0.75, 0.75)},
+    "two": {"A": cell(0.25, 0.25, 0.25), "AV": cell(0.5, 1.0, 0.5)},
+}
+
+
+def test_comparisons_are_paired_over_seeds_and_corrected_for_their_number():
+    pairs = (("one/A", "two/A"), ("one/AV", "one/A"), ("two/AV", "one/AV"))
+    found = compared(table(*pairs), ROWS)
+    assert [(each.first, each.second) for each in found] == list(pairs)
+    assert [each.difference.mean for each in found] == pytest.approx([1 / 3, 1 / 6, -1 / 12])
+    assert found[0].difference == summarise([0.25, 0.5, 0.25])
+    # Of 8 sign patterns one gives as much as 0.25, 0.5, 0.25; two as 0.25, 0, 0.25; four as
+    # little as -0.25, 0.25, -0.25.
+    assert [each.p for each in found] == [2 / 8, 4 / 8, 1]
+    assert [each.p_holm for each in found] == holm([2 / 8, 4 / 8, 1]) == [0.75, 1, 1]
+
+
+def test_what_could_not_be_trained_is_not_compared_and_does_not_count():
+    rows = ROWS | {"three": {}}
+    pairs = (("one/A", "three/A"), ("one/A", "two/A"), ("three/AV", "one/A"))
+    (found,) = compared(table(*pairs, rows=("one", "two", "three")), rows)
+    assert (found.first, found.second, found.p, found.p_holm) == ("one/A", "two/A", 0.25, 0.25)
+
+
+def test_one_seed_is_compared_without_a_test():
+    (found,) = compared(table(("one/A", "two/A")), {"one": {"A": cell(0.75)}, "two": {"A": cell(0.5)}})
+    assert (found.difference, found.p, found.p_holm) == (summarise([0.25]), None, None)
+
+
+def test_equal_cells_differ_by_nothing():
+    (found,) = compared(table(("one/AV", "one/AV")), ROWS)
+    assert (found.difference.mean, found.difference.std, found.p, found.p_holm) == (0, 0, 1, 1)
+
+
+def test_a_row_may_have_a_slash_in_its_name():
+    rows = {"one": {"A": cell(0.5)}, "a/b": {"A": cell(0.25)}}
+    (found,) = compared(table(("one/A", "a/b/A"), rows=("one", "a/b")), rows)
+    assert found.difference.mean == 0.25
+    result = TableResult(table(), "c", "0", (), "p", "q", (24,), rows, {}, {}, ())
+    assert result.cell("a/b/A") is rows["a/b"]["A"]
+    assert result.cell("one/AV") is None

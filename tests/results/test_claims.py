@@ -1,0 +1,313 @@
+import math
+
+import pytest
+
+from replicate.config import tables as definitions
+from replicate.errors import BadTable, UnknownTable
+from replicate.results import claims
+from replicate.results.aggregate import Cell, TableResult
+from replicate.results.claims import Statement, judge, load
+from replicate.results.statistics import smallest_p, summarise
+
+RULE = """
+[rule]
+test = "a test"
+level = 0.05
+[rule.margins]
+above = 0.0
+far = 0.125
+hardly = 0.0625
+"""
+CLAIM = '[[claims]]\nnumber = 1\ntext = "A claim"\n'
+FIRST, SECOND = "table2/COGMEN-Mask/A", "table2/COGMEN-A/A"
+
+
+def statement(relation="above", first=FIRST, second=SECOND, more=""):
+    return f'[[claims.statements]]\nfirst = "{first}"\nrelation = "{relation}"\nsecond = "{second}"\n{more}\n'
+
+
+def cell(values, published=None, by_class=None):
+    by_class = by_class or [(value,) * 4 for value in values]
+    return Cell(summarise(values), tuple(values), tuple(map(tuple, by_class)), published, None, None)
+
+
+def result(cells, table="table2"):
+    """A finished table of the given cells, by "row/context"; all other rows could not be trained."""
+    found = definitions.table(table)
+    rows = {row.name: {} for row in found.rows}
+    for name, each in cells.items():
+        row, _, context = name.rpartition("/")
+        rows[row][context] = each
+    seeds = tuple(range(24, 24 + len(next(iter(cells.values())).values)))
+    return TableResult(found, "tiny", "0" * 64, (), "smoke", "paper", seeds, rows, {}, {}, ())
+
+
+def pair(differences, published=(None, None)):
+    """Tables in which the first cell is above the second by these differences."""
+    base = [0.5, 0.25, 0.375, 0.5, 0.625, 0.25][: len(differences)]
+    first = [value + difference for value, difference in zip(base, differences, strict=True)]
+    cells = {"COGMEN-Mask/A": cell(first, published[0]), "COGMEN-A/A": cell(base, published[1])}
+    return {"table2": result(cells)}
+
+
+@pytest.fixture
+def written(tables_folder):
+    """Replace the content of ``claims.toml``."""
+    return lambda content: (tables_folder / "claims.toml").write_text(RULE + content, encoding="utf-8")
+
+
+UP = [0.25, 0.1875, 0.25, 0.3125, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("relation", "differences", "margin", "holds", "outcome"),
+    [
+        ("above", UP, 0.0, True, "reproduced"),
+        ("above", [-d for d in UP], 0.0, False, "contradicted"),
+        ("above", [0.25, -0.25, 0.25, -0.25, 0.125], 0.0, None, "undecided"),
+        ("above", [0.0] * 5, 0.0, None, "undecided"),
+        # All of four seeds agree, and p is 1/16.
+        ("above", UP[:4], 0.0, None, "undecided"),
+        ("above", [-d for d in UP[:4]], 0.0, None, "undecided"),
+        ("above", UP[:1], 0.0, None, "undecided"),
+        ("above", [-0.5], 0.0, None, "undecided"),
+        ("far above", UP, 0.125, True, "reproduced"),
+        ("far above", [0.0625] * 5, 0.125, False, "contradicted"),
+        ("far above", [-0.25] * 5, 0.125, False, "contradicted"),
+        ("far above", [0.125] * 5, 0.125, None, "undecided"),
+        ("far above", UP[:1], 0.125, None, "undecided"),
+        ("hardly above", [0.03125] * 5, 0.0625, True, "reproduced"),
+        # Below is hardly above, too.
+        ("hardly above", [-0.5] * 5, 0.0625, True, "reproduced"),
+        ("hardly above", UP, 0.0625, False, "contradicted"),
+        ("hardly above", [0.0625] * 5, 0.0625, None, "undecided"),
+        ("hardly above", [0.25, -0.25, 0.25, -0.25, 0.0], 0.0625, None, "undecided"),
+        ("hardly above", [0.0], 0.0625, None, "undecided"),
+    ],
+)
+def test_the_rule(written, relation, differences, margin, holds, outcome):
+    written(CLAIM + statement(relation))
+    rule, (judged,) = judge(pair(differences))
+    (found,) = judged.statements
+    assert (found.holds, judged.outcome, found.margin) == (holds, outcome, margin)
+    assert found.difference.mean == sum(differences) / len(differences) and found.difference.n == len(differences)
+    assert (rule.level, rule.margins.far, judged.claim.text) == (0.05, 0.125, "A claim")
+
+
+def test_p_is_of_the_statement_and_of_its_opposite(written):
+    written(CLAIM + statement("above"))
+    (above,) = judge(pair(UP))[1][0].statements
+    assert (above.p, above.p_opposite) == (1 / 32, 1)
+    written(CLAIM + statement("hardly above"))
+    (hardly,) = judge(pair(UP))[1][0].statements
+    assert (hardly.p, hardly.p_opposite) == (1, 1 / 32)
+    (single,) = judge(pair(UP[:1]))[1][0].statements
+    assert (single.p, single.p_opposite, single.holds, single.difference.std) == (None, None, None, None)
+
+
+def test_the_level_is_the_rules_own(tables_folder):
+    content = RULE.replace("0.05", "0.07") + CLAIM + statement()
+    (tables_folder / "claims.toml").write_text(content)
+    assert judge(pair(UP[:4]))[1][0].outcome == "reproduced"
+    (tables_folder / "claims.toml").write_text(content.replace("0.07", "0.0625"))
+    assert judge(pair(UP[:4]))[1][0].outcome == "reproduced"
+    (tables_folder / "claims.toml").write_text(content.replace("0.07", "0.062"))
+    assert judge(pair(UP[:4]))[1][0].outcome == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("relation", "margin", "holds"),
+    [("above", 0.125, True), ("above", 0.5, False), ("far above", 0.0, True), ("hardly above", 0.5, True)],
+)
+def test_a_margin_of_its_own_goes_before_the_rules(written, relation, margin, holds):
+    written(CLAIM + statement(relation, more=f"margin = {margin}"))
+    (found,) = judge(pair(UP))[1][0].statements
+    assert (found.margin, found.holds) == (margin, holds)
+
+
+def test_published_differences_stand_beside(written):
+    written(CLAIM + statement())
+    for published, expected in [((0.75, 0.5), 0.25), ((0.5, 0.75), -0.25), ((None, 0.5), None), ((0.5, None), None)]:
+        (found,) = judge(pair(UP, published))[1][0].statements
+        assert found.published == expected and found.holds is True
+
+
+def uneven(gains):
+    """Tables in which the classes gain these, seed by seed."""
+    base = [(0.25, 0.5, 0.375, 0.125)] * len(gains)
+    first = [tuple(b + g for b, g in zip(*each, strict=True)) for each in zip(base, gains, strict=True)]
+    values = [0.5] * len(gains)
+    cells = {"COGMEN-Mask/A": cell(values, 0.5, first), "COGMEN-A/A": cell(values, 0.5, base)}
+    return {"table2": result(cells)}
+
+
+@pytest.mark.parametrize(
+    ("gains", "difference", "outcome"),
+    [
+        ([(0.25, 0.25, 0.25, 0.25)] * 5, 0.0, "reproduced"),
+        ([(-0.125, -0.125, -0.125, -0.125)] * 5, 0.0, "reproduced"),
+        # One class gains 0.5, all together 0.125 on average.
+        ([(0.0, 0.5, 0.0, 0.0)] * 5, 0.375, "contradicted"),
+        # Which class gains most may differ by seed.
+        ([(0.5, 0.0, 0.0, 0.0)] * 2 + [(0.0, 0.0, 0.0, 0.5)] * 3, 0.375, "contradicted"),
+        # A class that loses much is no class that gains.
+        ([(0.0, 0.0, 0.0, -0.25)] * 5, 0.0625, "reproduced"),
+        ([(0.5, 0.0, 0.0, 0.0)], 0.375, "undecided"),
+    ],
+)
+def test_unevenness_is_what_the_best_class_gains_more_than_the_mean(written, gains, difference, outcome):
+    written(CLAIM + statement("hardly above", more='measure = "unevenness"\nmargin = 0.125'))
+    _, (judged,) = judge(uneven(gains))
+    (found,) = judged.statements
+    assert found.difference.mean == pytest.approx(difference) and judged.outcome == outcome
+    assert found.published is None  # nothing was published by class
+
+
+OTHER = "table3/COGMEN-Mask/A", "table3/COGMEN-A/A"
+
+
+def second_table(differences):
+    base = [0.25] * len(differences)
+    first = [value + difference for value, difference in zip(base, differences, strict=True)]
+    return {"table3": result({"COGMEN-Mask/A": cell(first), "COGMEN-A/A": cell(base)}, "table3")}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "outcome"),
+    [
+        (UP, UP, "reproduced"),
+        (UP, [0.25, -0.25, 0.25, -0.25, 0.0], "undecided"),
+        (UP, [-d for d in UP], "contradicted"),
+        ([-d for d in UP], UP, "contradicted"),
+        ([0.0] * 5, [-d for d in UP], "contradicted"),
+        (UP, None, None),
+        (None, UP, None),
+        # One statement that fails is enough, whatever the other would be.
+        ([-d for d in UP], None, "contradicted"),
+    ],
+)
+def test_a_claim_is_all_its_statements(written, first, second, outcome):
+    written(CLAIM + statement() + statement("above", *OTHER))
+    tables = (pair(first) if first else {}) | (second_table(second) if second else {})
+    _, (judged,) = judge(tables)
+    assert judged.outcome == outcome
+    missing = [each for each in judged.statements if each.difference is None]
+    assert len(missing) == (first is None) + (second is None)
+    assert all(each.p is each.p_opposite is each.holds is None for each in missing)
+
+
+def test_a_claim_of_which_nothing_can_be_looked_at_has_no_outcome(written):
+    two = CLAIM + statement() + '[[claims]]\nnumber = 7\ntext = "Another"\n' + statement("above", *OTHER)
+    written(two)
+    assert [(judged.claim.number, judged.outcome is None) for judged in judge(pair(UP))[1]] == [(1, False), (7, True)]
+    assert [judged.outcome is None for judged in judge(second_table(UP))[1]] == [True, False]
+    # Where there is nothing at all to look at, there is nothing to print.
+    assert judge({})[1] == []
+    # A row that needs a stream which the corpus lacks has no cells.
+    lacking = {"table2": result({"COGMEN-Mask/A": cell(UP)})}
+    assert judge(lacking)[1] == []
+
+
+def test_a_cell_that_occurs_twice_counts_twice():
+    statement = Statement("t/a/AV", "above", "t/a/AV", first_minus="t/b/A", second_minus="t/c/A")
+    assert statement.cells == [("t/a/AV", 1), ("t/a/AV", -1), ("t/b/A", -1), ("t/c/A", 1)]
+
+
+@pytest.mark.parametrize(("seeds", "p"), [(1, 0.5), (4, 0.0625), (5, 0.03125)])
+def test_the_smallest_p(seeds, p):
+    assert smallest_p(seeds) == p
+
+
+def test_the_shipped_claims():
+    rule, found = load()
+    assert [claim.number for claim in found] == list(range(1, 11))
+    assert all(claim.statements for claim in found)
+    assert (rule.level, rule.margins.above, rule.margins.far, rule.margins.hardly) == (0.05, 0.0, 0.1, 0.05)
+    assert [claim.number for claim in found for each in claim.statements if each.measure == "unevenness"] == [6]
+
+
+def published_tables(seeds=5):
+    """All tables with the paper's own numbers, as if every seed had given them."""
+    found = {}
+    for name in ("table1", "table2", "table3", "table4", "table5"):
+        table = definitions.table(name)
+        cells = {f"{r.name}/{c}": cell([v] * seeds, v) for r in table.rows for c, v in r.published.items()}
+        found[name] = result(cells, name)
+    return found
+
+
+def test_which_statements_the_papers_own_numbers_bear():
+    _, judged = judge(published_tables())
+    statements = [(found.claim.number, each) for found in judged for each in found.statements]
+    for _, each in statements:
+        if each.statement.measure == "difference":
+            assert each.published == pytest.approx(each.difference.mean)
+    assert [(number, each) for number, each in statements if not each.holds] == []
+    gaps = [each for number, each in statements if number == 2]
+    assert [round(each.published, 4) for each in gaps] == [0.0402, 0.0255, 0.0147]
+
+
+def test_one_seed_never_decides():
+    _, judged = judge(published_tables(1))
+    assert {found.outcome for found in judged} == {"undecided"} and len(judged) == 10
+
+
+BAD = [
+    (CLAIM, ["claim 1", "[[claims.statements]]"]),
+    (CLAIM + statement("below"), ["claim 1, statement 1", "'relation'", "'below'", "'hardly above'"]),
+    (CLAIM + statement(more='measure = "ratio"'), ["claim 1, statement 1", "'measure'", "'unevenness'"]),
+    (CLAIM + statement(more="margn = 1"), ["claim 1, statement 1", "'margn'", "did you mean margin?"]),
+    (CLAIM + statement(more='margin = "wide"'), ["claim 1, statement 1", "'margin'", "'wide'"]),
+    (CLAIM + statement(first="table9/COGMEN-A/A"), ["claim 1", "unknown table 'table9'", "table2"]),
+    (CLAIM + statement(first="COGMEN-A/A"), ["claim 1", "unknown table 'COGMEN-A'"]),
+    (CLAIM + statement(second="table2/COGMEN-B/A"), ["claim 1", "cell of table2 'COGMEN-B/A'", "COGMEN-A/A"]),
+    (CLAIM + statement(second="table2/COGMEN-A/AV"), ["claim 1", "cell of table2 'COGMEN-A/AV'"]),
+    (CLAIM + statement(second="table2"), ["claim 1", "cell of table2 ''"]),
+    (CLAIM + '[[claims.statements]]\nfirst = "x"\n', ["claim 1, statement 1", "missing"]),
+    ('[[claims]]\ntext = "x"\n' + statement(), ["claim 1", "'number'", "missing"]),
+    ('[[claims]]\nnumber = 1.5\ntext = "x"\n' + statement(), ["claim 1", "'number'", "1.5"]),
+    ('[[claims]]\nnumber = 1\ntext = "x"\nodd = 1\n' + statement(), ["claim 1", "'odd'"]),
+    ('[claims]\nnumber = 1\n', ["claims.toml, claims", "[[...]]"]),
+    ("[rules]\nlevel = 1\n", ["claims.toml", "'rules'"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "named"), BAD)
+def test_a_mistake_is_named(written, content, named):
+    written(content)
+    with pytest.raises(BadTable) as raised:
+        load()
+    message = str(raised.value)
+    assert message.startswith("claims.toml") and "\n" not in message
+    assert all(part in message for part in named), message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("level = 0.05", "level = 0", ["[rule]", "level"]),
+        ("level = 0.05", "level = 1.0", ["[rule]", "level"]),
+        ("level = 0.05", "level = nan", ["[rule]", "level"]),
+        ("level = 0.05", "levl = 0.05", ["[rule]", "'levl'"]),
+        ("far = 0.125", "", ["[rule]", "'far'", "missing"]),
+        ("far = 0.125", 'far = "wide"', ["[rule]", "'far'"]),
+        ("[rule]", "[ruled]", ["[rule]"]),
+    ],
+)
+def test_a_mistake_in_the_rule_is_named(tables_folder, old, new, named):
+    (tables_folder / "claims.toml").write_text((RULE + CLAIM + statement()).replace(old, new, 1))
+    with pytest.raises(BadTable) as raised:
+        load()
+    assert all(part in str(raised.value) for part in named), str(raised.value)
+
+
+def test_a_table_that_is_broken_breaks_its_claims(edit):
+    edit("table2", "published = { A = 0.636 }", "")
+    with pytest.raises((BadTable, UnknownTable), match="table2"):
+        load()
+
+
+def test_margins_by_relation():
+    margins = claims.Margins(0.0, 0.1, 0.05)
+    assert [margins.of(name) for name in ("above", "far above", "hardly above")] == [0.0, 0.1, 0.05]
+    assert math.isclose(smallest_p(10), 1 / 1024)

@@ -1,0 +1,106 @@
+"""Stacks of seeds through the scheduler and the store."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from replicate.errors import CorruptRun
+from replicate.runner import worker
+from replicate.runner.local import run_all
+from replicate.store.record import CHECKPOINT
+from replicate.store.store import Store
+from replicate.training.config import Protocol
+from tests.small_runs import ARM, SPEC, STUDENT, listed, of
+
+SEEDS = (24, 25, 26)
+
+
+def stack(arm=STUDENT, seeds=SEEDS, together=SEEDS):
+    return [replace(of(arm, seed), together=together) for seed in seeds]
+
+
+def run(store, corpus, specs, jobs=1, listen=lambda progress: None):
+    run_all(listed(specs, corpus), {corpus.hash: corpus}, store, "cpu", jobs, listen)
+
+
+def checkpoints(store, corpus, specs):
+    return [(store.root / task.key / CHECKPOINT).read_bytes() for task in listed(specs, corpus)]
+
+
+@pytest.fixture(scope="module")
+def whole(corpus, tmp_path_factory):
+    """A store with a stack of students, and what was told."""
+    store, news = Store(tmp_path_factory.mktemp("stack") / "runs"), []
+    run(store, corpus, stack(), listen=news.append)
+    return store, news
+
+
+def test_every_run_of_a_stack_is_told_and_stored(whole, corpus):
+    store, news = whole
+    heard = [(p.task.spec.arm.name, p.task.spec.seed, p.epoch and p.epoch.epoch) for p in news]
+    assert heard == [(name, seed, epoch) for name in ("teacher", "student") for epoch in (1, 2, None) for seed in SEEDS]
+    for task in listed(stack(), corpus):
+        record = store.get(task.key).record
+        assert (record["together"], record["seed"]) == (list(SEEDS), task.spec.seed)
+        assert record["teacher_runs"] == list(task.teachers)
+
+
+def test_students_under_two_protocols_share_a_teacher_that_both_leave_as_it_is(store, corpus):
+    released = replace(of(STUDENT), protocol=Protocol("released", triplet="n-way"))
+    run(store, corpus, [of(STUDENT), released])
+    ours, theirs = (store.get(listed([spec], corpus)[-1].key) for spec in (of(STUDENT), released))
+    assert ours.record["teacher_runs"] == theirs.record["teacher_runs"] and ours.record["key"] != theirs.record["key"]
+
+
+def test_a_stack_gives_what_its_runs_give_alone(whole, corpus, store):
+    run(store, corpus, [replace(spec, together=()) for spec in stack()])
+    for ours, alone in zip(
+        listed(stack(), corpus), listed([replace(spec, together=()) for spec in stack()], corpus), strict=True
+    ):
+        assert ours.key != alone.key
+        one, other = whole[0].get(ours.key), store.get(alone.key)
+        for mine, theirs in zip(one.record["curve"], other.record["curve"], strict=True):
+            assert mine["train_loss"] == pytest.approx(theirs["train_loss"], abs=1e-3)
+        assert np.abs(one.log_prob("test", "A") - other.log_prob("test", "A")).max() < 0.02
+
+
+@pytest.mark.slow
+def test_a_stack_of_which_runs_are_missing_is_trained_whole_to_the_same_bits(whole, corpus, store):
+    expected = checkpoints(whole[0], corpus, stack())
+    run(store, corpus, stack(), jobs=2)
+    assert checkpoints(store, corpus, stack()) == expected
+    lost = listed(stack(ARM), corpus)[1]
+    run(store, corpus, stack(ARM))
+    before = checkpoints(store, corpus, stack(ARM))
+    store.remove(lost.key)
+    news = []
+    run_all([lost], {corpus.hash: corpus}, store, "cpu", 1, news.append)
+    assert [(p.task.spec.seed, p.epoch and p.epoch.epoch) for p in news] == [(25, 1), (25, 2), (25, None)]
+    assert checkpoints(store, corpus, stack(ARM)) == before
+
+
+def test_whoever_is_in_a_stack_decides_its_keys(corpus):
+    keys = {task.key for together in (SEEDS, SEEDS[:2], ()) for task in listed(stack(ARM, (24,), together), corpus)}
+    assert len(keys) == 3
+
+
+def test_a_stack_is_locked_as_one(whole, corpus, store):
+    first, *_, last = listed(stack(ARM), corpus)
+    with Store(store.root).lock(first.key, wait=False) as ours:
+        assert ours
+        assert not worker.finish((last,), corpus, store, "cpu", lambda progress: None)
+
+
+def test_a_lost_teacher_is_named(corpus, store):
+    with pytest.raises(CorruptRun, match="teacher of student, seed 24"):
+        run_all(listed(stack(), corpus)[1::2], {corpus.hash: corpus}, store, "cpu", 1, lambda progress: None)
+
+
+def test_precision_is_part_of_what_a_run_is(corpus, store):
+    run(store, corpus, [SPEC, replace(SPEC, precision="bf16")])
+    full, half = (store.get(task.key) for task in listed([SPEC, replace(SPEC, precision="bf16")], corpus))
+    assert full.folder != half.folder and half.record["precision"] == "bf16"
+    assert all(parameter.dtype.itemsize == 4 for parameter in half.model().parameters())
+    first, second = (run.record["curve"][0]["train_loss"] for run in (full, half))
+    assert first != second and first == pytest.approx(second, abs=0.02)

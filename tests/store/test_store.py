@@ -1,0 +1,291 @@
+import errno
+import json
+import shutil
+import threading
+import time
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import torch
+
+from replicate.corpus.types import SPLITS
+from replicate.errors import CannotWrite, CorruptRun, DiskFull
+from replicate.store import store as store_module
+from replicate.store.keys import run_key, versions
+from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD
+from replicate.store.store import EMBEDDINGS, Store
+from replicate.training.config import Hubert
+from replicate.training.data import scales, tensors
+from replicate.training.distillation.base import Taught
+from replicate.training.loop import predict, train
+from replicate.training.metrics import weighted_f1
+from replicate.training.released_order import arranged
+from tests.small_runs import SPEC, STUDENT, taught
+
+
+def test_what_is_put_is_what_is_got(store, stored, corpus, result):
+    run = store.get(stored.name)
+    assert {path.name for path in stored.iterdir()} == {CHECKPOINT, PREDICTIONS, RECORD}
+    for split in SPLITS:
+        assert np.array_equal(run.log_prob(split, "A"), result.log_prob[split, "A"])
+        assert run.labels(split).tolist() == np.concatenate([d.labels for d in corpus.split(split)]).tolist()
+    record = run.record
+    assert (record["best_epoch"], record["seed"], record["device"]) == (result.best_epoch, 24, "cpu")
+    assert record["curve"] == [asdict(epoch) for epoch in result.curve]
+    assert record["corpus"] == {"name": "small", "hash": corpus.hash, "labels": ["no", "yes"], "recipes": {}}
+    assert record["streams"] == ["audio"] and record["versions"]["torch"] == torch.__version__
+
+
+def test_the_stored_model_gives_the_stored_predictions(store, stored, corpus):
+    run = store.get(stored.name)
+    assert {name: asdict(s)["mean"].tolist() for name, s in run.scaling().items()} == {
+        name: s.mean.tolist() for name, s in scales(corpus, ("audio",)).items()
+    }
+    for split in SPLITS:
+        data = tensors(corpus, split, run.scaling())
+        ours = predict(run.model(), data, SPEC.arm, "A", corpus, SPEC.budget.batch).numpy()
+        assert np.allclose(ours, run.log_prob(split, "A"), rtol=0, atol=1e-6)
+
+
+def test_a_run_that_is_not_there_is_none(store):
+    assert store.get("0" * 20) is None
+
+
+@pytest.mark.parametrize("name", [CHECKPOINT, PREDICTIONS])
+@pytest.mark.parametrize("place", [0, 0.5, 1])
+def test_a_changed_byte_is_found(store, stored, name, place):
+    content = bytearray((stored / name).read_bytes())
+    content[int(place * (len(content) - 1))] ^= 1
+    (stored / name).write_bytes(content)
+    with pytest.raises(CorruptRun, match=name):
+        store.get(stored.name)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('"seed": 24', '"seed": 25'), ('"best_epoch": ', '"best_epoch": 1'), ("{", "")]
+)
+def test_a_changed_record_is_found(store, stored, old, new):
+    content = (stored / RECORD).read_text()
+    (stored / RECORD).write_text(content.replace(old, new, 1))
+    with pytest.raises(CorruptRun, match=stored.name):
+        store.get(stored.name)
+
+
+@pytest.mark.parametrize("name", [CHECKPOINT, PREDICTIONS, RECORD])
+def test_a_missing_or_empty_file_is_found(store, stored, name):
+    (stored / name).write_bytes(b"")
+    with pytest.raises(CorruptRun, match="--repair"):
+        store.get(stored.name)
+    (stored / name).unlink()
+    with pytest.raises(CorruptRun, match="--repair"):
+        store.get(stored.name)
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "null", "{}", '{"files": null}', '{"files": {}}'])
+def test_a_record_of_something_else_is_found(store, stored, content):
+    (stored / RECORD).write_text(content)
+    with pytest.raises(CorruptRun):
+        store.get(stored.name)
+
+
+FULL = "No space left on device"
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "kind"),
+    [
+        ("np.savez_compressed", KeyboardInterrupt(), KeyboardInterrupt),
+        ("np.savez_compressed", OSError(errno.ENOSPC, FULL), DiskFull),
+        ("np.savez_compressed", OSError(errno.EROFS, "Read-only file system"), CannotWrite),
+        ("Path.write_bytes", OSError(errno.ENOSPC, FULL), DiskFull),
+        ("Path.write_text", OSError(errno.EIO, "Input/output error"), CannotWrite),
+    ],
+)
+def test_a_run_that_could_not_be_written_leaves_nothing(store, corpus, result, monkeypatch, function, error, kind):
+    def fail(*arguments, **more):
+        raise error
+
+    monkeypatch.setattr(f"replicate.store.store.{function}", fail)
+    with pytest.raises(kind):
+        store.put("run", SPEC, corpus, "cpu", result)
+    assert list(store.root.iterdir()) == [] and store.get("run") is None
+
+
+def test_putting_twice_keeps_the_first(store, stored, corpus, result):
+    before = (stored / RECORD).read_bytes()
+    store.put(stored.name, SPEC, corpus, "cpu", replace(result, best_epoch=99))
+    assert (stored / RECORD).read_bytes() == before and list(store.root.iterdir()) == [stored]
+
+
+def test_runs_are_listed_whatever_state_they_are_in(store, stored):
+    (stored / RECORD).write_text("{")
+    for name in (".partial-x", ".locks", EMBEDDINGS, "0" * 20):
+        (store.root / name).mkdir(exist_ok=True)
+    (store.root / "a file").write_text("")
+    assert store.keys() == sorted([stored.name, "0" * 20])
+    assert Store(store.root / "nowhere").keys() == []
+
+
+def rewrite(folder, **changes):
+    """Another record with a right hash."""
+    record = json.loads((folder / RECORD).read_text()) | changes
+    del record["sha256"]
+    record["sha256"] = store_module._digest(record)
+    (folder / RECORD).write_text(json.dumps(record))
+
+
+def test_runs_of_other_versions_are_counted(store, stored, monkeypatch):
+    assert store.of_other_versions() == 0 and store.version_of(stored.name) == versions()
+    shutil.copytree(stored, store.root / ("0" * 20))
+    rewrite(store.root / ("0" * 20), versions=versions() | {"code": "another"})
+    assert store.version_of("0" * 20)["code"] == "another" and store.of_other_versions() == 1
+    monkeypatch.setattr(torch, "__version__", "0.0")
+    assert store.of_other_versions() == 2
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"versions": 3}'])
+def test_a_record_that_cannot_be_read_is_of_no_version(store, stored, content):
+    (stored / RECORD).write_text(content)
+    assert store.version_of(stored.name) is None and store.of_other_versions() == 0
+
+
+def test_a_record_is_read_without_the_other_files(store, stored, result):
+    (stored / CHECKPOINT).unlink()
+    (stored / PREDICTIONS).unlink()
+    assert store.record(stored.name)["best_epoch"] == result.best_epoch
+    rewrite(stored, key="1" * 20)
+    with pytest.raises(CorruptRun, match=r"run\.json has changed"):
+        store.record(stored.name)
+
+
+def test_missing_names_what_is_not_there_and_what_is_damaged(store, stored):
+    absent, broken, more = "0" * 20, "1" * 20, "2" * 20
+    assert store.missing([absent, stored.name]) == [absent]
+    shutil.copytree(stored, store.root / broken)  # whole, but of another key
+    with pytest.raises(CorruptRun, match=rf"{broken} is damaged.*--repair trains it again$"):
+        store.missing([absent, broken, stored.name])
+    (store.root / more).mkdir()
+    with pytest.raises(CorruptRun, match=rf"{broken} is damaged.*; also damaged: {more}$"):
+        store.missing([broken, more])
+    assert set(store.keys()) == {broken, more, stored.name}
+    assert store.missing([absent, broken, stored.name, more], repair=True) == [absent, broken, more]
+    assert store.keys() == [stored.name] and store.get(stored.name) is not None
+
+
+def test_a_run_that_is_removed_takes_its_embeddings_along(store, stored):
+    other = "0" * 20
+    for key in (stored.name, other):
+        store.taught(key, lambda: taught(torch.ones(2, 2)))
+    store.remove(stored.name)
+    assert store.get(stored.name) is None and store.keys() == []
+    assert [path.stem for path in (store.root / EMBEDDINGS).iterdir()] == [other]
+    assert list(store.root.glob(".partial-*")) == []
+    store.remove(stored.name)  # it has gone already
+
+
+def test_embeddings_are_computed_once(store):
+    def compute():
+        asked.append(1)
+        return taught(torch.arange(6.0).view(2, 3))
+
+    asked: list[int] = []
+    store.root.mkdir()
+    for _ in range(3):
+        found = store.taught("teacher", compute)
+        assert found.train.embedding.tolist() == [[0, 1, 2], [3, 4, 5]]
+        assert found.train.log_prob.tolist() == [[-1, 0, 1], [2, 3, 4]]
+        assert (found.dev.embedding.tolist(), found.dev.log_prob.tolist()) == ([[1, 2, 3]], [[-2, -1, 0]])
+    assert len(asked) == 1 and store.embeddings_intact("teacher")
+    assert (
+        store.taught("another", lambda: taught(torch.zeros(1, 1))).train.embedding.tolist() == [[0]] and len(asked) == 1
+    )
+
+
+@pytest.mark.parametrize("place", [0, 0.5, 0.999])
+def test_damaged_embeddings_are_computed_again(store, place):
+    store.root.mkdir()
+    store.taught("teacher", lambda: taught(torch.ones(2, 3)))
+    path = store.root / EMBEDDINGS / "teacher.safetensors"
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 1
+    path.write_bytes(content)
+    assert not store.embeddings_intact("teacher")
+    assert store.taught("teacher", lambda: taught(torch.ones(2, 3) * 2)).train.embedding.tolist() == [[2] * 3] * 2
+    assert store.embeddings_intact("teacher")
+
+
+def test_several_students_at_once_wait_for_one_computation(store):
+    def compute():
+        asked.append(1)
+        time.sleep(0.2)
+        return taught(torch.ones(2, 1))
+
+    asked: list[int] = []
+    store.root.mkdir()
+    found: list[Taught] = []
+    threads = [threading.Thread(target=lambda: found.append(store.taught("t", compute))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(asked) == 1 and [said.train.embedding.tolist() for said in found] == [[[1], [1]]] * 4
+
+
+def test_embeddings_that_could_not_be_computed_leave_nothing(store):
+    store.root.mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        store.taught("teacher", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert not list(store.root.glob(f"{EMBEDDINGS}/*")) and not store.embeddings_intact("teacher")
+
+
+def test_a_lock_is_for_one_and_is_given_back(store):
+    other = Store(store.root)
+    with store.lock("run", wait=False) as ours:
+        assert ours
+        with other.lock("run", wait=False) as theirs:
+            assert not theirs
+        with other.lock("another", wait=False) as free:
+            assert free
+    with other.lock("run", wait=False) as theirs:
+        assert theirs
+    with pytest.raises(KeyboardInterrupt), store.lock("run", wait=False):
+        raise KeyboardInterrupt
+    with other.lock("run", wait=True) as theirs:
+        assert theirs
+
+
+def test_a_lock_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(CannotWrite, match=r"\.locks"), Store(tmp_path / "runs").lock("run", wait=False):
+        pass
+
+
+def test_a_student_names_the_run_of_its_teacher(store, corpus, result):
+    spec = replace(SPEC, arm=STUDENT)
+    store.put("student", spec, corpus, "cpu", result)
+    assert store.record("student")["teacher_runs"] == [run_key(spec.teachers[0], corpus, "cpu")]
+    assert store.record("student")["arm"]["teacher"]["name"] == "teacher"
+    store.put("alone", SPEC, corpus, "cpu", result)
+    assert store.record("alone")["teacher_runs"] == []
+
+
+def test_predictions_stand_beside_the_labels_they_were_judged_by(store, corpus):
+    """In the release's order labels move; the stored ones are those that training saw."""
+    rng = np.random.default_rng(0)
+    heard = tuple(
+        replace(d, features=d.features | {"hubert": rng.standard_normal((len(d), 2)).astype(np.float32)})
+        for d in corpus.dialogues
+    )
+    source = replace(corpus, dialogues=heard)
+    protocol = replace(SPEC.protocol, hubert=Hubert(order="release"))
+    spec = replace(SPEC, arm=replace(SPEC.arm, audio="hubert"), protocol=protocol)
+    result = train(spec, source)
+    store.put("run", spec, source, "cpu", result)
+    run = store.get("run")
+    moved = arranged(source, spec.arm, protocol)
+    assert [d.labels.tolist() for d in moved.dialogues] != [d.labels.tolist() for d in source.dialogues]
+    for split in SPLITS:
+        assert run.labels(split).tolist() == np.concatenate([d.labels for d in moved.split(split)]).tolist()
+    best = result.curve[result.best_epoch - 1]
+    assert weighted_f1(run.labels("dev"), run.log_prob("dev", "A")) == best.dev_f1

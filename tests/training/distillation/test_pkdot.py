@@ -1,0 +1,201 @@
+from dataclasses import replace
+
+import numpy as np
+import ot
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from replicate.training.distillation.base import Said
+from replicate.training.distillation.pkdot import (
+    TransportTeaching,
+    anchors,
+    similarities,
+    structure_loss,
+    transport,
+)
+from replicate.training.distillation_config import LEAST, MtPkdot, Pkdot
+
+NAMES = ("joint", "video", "speech")
+ANCHORS = ("row_lowest", "shared_lowest", "row_highest", "all")
+
+
+def normal(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def said(n=40, width=6, seed=0, classes=3):
+    return Said(normal(n, width, seed=seed), normal(n, classes, seed=seed + 100).log_softmax(1))
+
+
+@pytest.mark.parametrize("which", ANCHORS)
+def test_a_student_like_its_teacher_costs_nothing(which):
+    embedding = normal(40, 6)
+    cost, centroid = structure_loss(embedding, embedding.clone(), MtPkdot(anchors=which))
+    assert abs(float(cost)) < 1e-6 and float(centroid) < 1e-6
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 99), st.floats(0.1, 50), st.floats(0.1, 50), st.sampled_from(ANCHORS))
+def test_rotation_and_scale_of_either_side_do_not_matter(seed, scale, other, which):
+    student, teacher = normal(30, 5, seed=seed).double(), normal(30, 7, seed=seed + 1).double()
+    turn, turn_teacher = (torch.linalg.qr(normal(n, n, seed=seed + 2).double()).Q for n in (5, 7))
+    given_ = MtPkdot(anchors=which)
+    plain = structure_loss(student, teacher, given_)
+    moved = structure_loss(scale * student @ turn, other * teacher @ turn_teacher, given_)
+    for before, after in zip(plain, moved, strict=True):
+        assert float(before) == pytest.approx(float(after), rel=1e-6, abs=1e-9)
+
+
+def test_the_gradient_reaches_the_student_alone():
+    student, teacher = normal(40, 5).requires_grad_(), normal(40, 7, seed=1).requires_grad_()
+    sum(structure_loss(student, teacher, MtPkdot())).backward()
+    assert teacher.grad is None and torch.isfinite(student.grad).all() and student.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("n", [8, 20, 31])
+@pytest.mark.parametrize("which", ANCHORS)
+def test_more_anchors_than_utterances_are_cut_down(n, which):
+    columns = anchors(similarities(normal(n, 4)), which, 30)
+    assert columns.shape == (n, n if which == "all" else min(30, n - 1))
+    cost, _ = structure_loss(normal(n, 4, seed=1), normal(n, 4), MtPkdot(anchors=which))
+    assert torch.isfinite(cost)
+
+
+def test_anchors_are_the_least_or_most_similar_of_the_teacher():
+    similarity = torch.tensor(
+        [[1.0, 0.2, -0.5, 0.9], [0.2, 1.0, 0.1, -0.3], [-0.5, 0.1, 1.0, 0.4], [0.9, -0.3, 0.4, 1.0]]
+    )
+    assert anchors(similarity, "row_lowest", 2).tolist() == [[2, 1], [3, 2], [0, 1], [1, 2]]
+    assert anchors(similarity, "row_highest", 1).tolist() == [[3], [0], [3], [0]]
+    # Means are 0.4, 0.25, 0.25 and 0.5: the second and third for everyone.
+    assert [sorted(row) for row in anchors(similarity, "shared_lowest", 2).tolist()] == [[1, 2]] * 4
+    assert anchors(similarity, "all", 1).tolist() == [[0, 1, 2, 3]] * 4
+
+
+@pytest.mark.parametrize("which", ANCHORS)
+@pytest.mark.parametrize("zero", ["one row", "student", "teacher", "both"])
+def test_zero_vectors_and_equal_rows_give_numbers(which, zero):
+    student, teacher = normal(40, 5), normal(40, 7, seed=1)
+    if zero == "one row":
+        student[3], teacher[5] = 0, 0
+    if zero in ("student", "both"):
+        student = torch.zeros(40, 5)
+    if zero in ("teacher", "both"):
+        teacher = torch.ones(40, 7)
+    student.requires_grad_()
+    losses = structure_loss(student, teacher, MtPkdot(anchors=which))
+    sum(losses).backward()
+    assert all(torch.isfinite(loss) for loss in losses)
+    assert student.grad.norm(dim=1).max() < 100  # of a zero vector, too
+
+
+@pytest.mark.parametrize("n", [30, 100])
+def test_the_cost_is_that_of_another_library(n):
+    """POT's cost has no half, so that twice the regularisation and half the value are ours."""
+    x, y = normal(n, 10).double() / 4, normal(n, 10, seed=1).double() / 4 + 0.3
+    found = float(transport(x, y, 0.1))
+    oracle = ot.bregman.empirical_sinkhorn_divergence(x.numpy(), y.numpy(), reg=0.02, numIterMax=5000) / 2
+    # The library anneals, and counts the entropy in: the values agree to some per cent.
+    assert found == pytest.approx(float(np.squeeze(oracle)), rel=0.05)
+
+
+def test_the_gradient_points_where_that_of_another_solver_does():
+    """On what training compares: similarities at a teacher's anchors."""
+    labels, draws = torch.arange(64) % 4, torch.Generator().manual_seed(0)
+    centre = torch.randn(4, 16, generator=draws).double()
+    student, teacher = (similarities(centre[labels] + torch.randn(64, 16, generator=draws)) for _ in range(2))
+    columns = anchors(teacher, "row_lowest", 30)
+    x, y = ((s - s.min()).gather(1, columns) for s in (student, teacher))
+    (ours,) = torch.autograd.grad(transport(x.requires_grad_(), y, 0.1), x)
+    uniform = np.full(64, 1 / 64)
+
+    def distance(a, b):
+        cost = torch.cdist(a, b).square() / 2
+        # The envelope theorem: where the distance is at its least, the plan counts as fixed.
+        plan = ot.sinkhorn(uniform, uniform, cost.detach().numpy(), 0.01, "sinkhorn_log", numItermax=5000)
+        return (torch.from_numpy(plan) * cost).sum()
+
+    (theirs,) = torch.autograd.grad(distance(x, y) - distance(x, x) / 2, x)
+    assert float(F.cosine_similarity(ours.flatten(), theirs.flatten(), dim=0)) > 0.999
+
+
+def test_the_order_of_utterances_does_not_matter_to_transport():
+    x = normal(40, 6)
+    assert abs(float(transport(x, x[torch.randperm(40)], 0.1))) < 1e-6
+
+
+def test_transport_over_the_number_of_anchors():
+    student, teacher = normal(60, 5), normal(60, 7, seed=1)
+    plain, scaled = (structure_loss(student, teacher, MtPkdot(scale_by_count=each))[0] for each in (False, True))
+    assert float(scaled) == pytest.approx(float(plain) / 30)
+
+
+def logits_for(labels, classes, right):
+    """Log-probabilities with this chance for the right class of each utterance."""
+    labels, right = torch.tensor(labels), torch.tensor(right)
+    rest = ((1 - right) / (classes - 1))[:, None].expand(-1, classes)
+    return rest.scatter(1, labels[:, None], right[:, None]).log()
+
+
+def three(labels, chances):
+    """Teachers whose embeddings are 0, 1, 2 everywhere."""
+    return [
+        Said(torch.full((len(labels), 4), float(i)), logits_for(labels, 3, chance)) for i, chance in enumerate(chances)
+    ]
+
+
+@pytest.mark.parametrize("best", [0, 1, 2])
+def test_the_teacher_with_the_least_cross_entropy_on_the_batch_is_taken(best):
+    labels = [0, 1, 2, 1]
+    teachers = three(labels, [[0.5] * 4 if i == best else [0.4] * 4 for i in range(3)])
+    embedding, share = TransportTeaching(MtPkdot(), NAMES, 24).choose(teachers, torch.tensor(labels))
+    assert (embedding == best).all() and share.tolist() == [float(i == best) for i in range(3)]
+
+
+def test_or_for_every_utterance():
+    labels = [0, 1, 2, 1]
+    teachers = three(labels, [[0.5, 0.1, 0.1, 0.5], [0.1, 0.5, 0.1, 0.1], [0.1, 0.1, 0.5, 0.1]])
+    embedding, share = TransportTeaching(MtPkdot(select="sample"), NAMES, 24).choose(teachers, torch.tensor(labels))
+    assert embedding[:, 0].tolist() == [0, 1, 2, 0] and share.tolist() == [0.5, 0.25, 0.25]
+
+
+def test_or_any_or_the_joint_one_always():
+    labels = [0, 1, 2, 1]
+    teachers = three(labels, [[0.1] * 4, [0.5] * 4, [0.5] * 4])
+    teaching = TransportTeaching(MtPkdot(select="uniform"), NAMES, 24)
+    taken = [float(teaching.choose(teachers, torch.tensor(labels))[0][0, 0]) for _ in range(300)]
+    assert all(70 < taken.count(i) < 130 for i in range(3))
+    teaching = TransportTeaching(MtPkdot(select="joint_only"), NAMES, 24)
+    assert (teaching.choose(teachers, torch.tensor(labels))[0] == 0).all()
+
+
+def test_pkdot_is_mtpkdot_with_the_joint_teacher_alone():
+    labels = torch.arange(40) % 3
+    teachers = [said(seed=i) for i in range(3)]
+    twin = replace(MtPkdot(), select="joint_only", transport_weight=0.6, centroid_weight=0.0, nll_weight=1.0)
+    found = []
+    for given_, taught in ((Pkdot(), teachers[:1]), (twin, teachers)):
+        teaching = TransportTeaching(given_, NAMES[: len(taught)], 24)
+        found.append((teaching(said(seed=9), taught, labels).losses, teaching.weights, teaching.nll_weight))
+    assert found[0] == found[1]
+
+
+def test_a_batch_that_is_too_small_has_no_transport_and_says_so():
+    teaching = TransportTeaching(MtPkdot(), NAMES, 24)
+    for n, skipped in ((LEAST - 1, 1), (LEAST, 0)):
+        losses, notes = teaching(said(n), [said(n, seed=i) for i in range(3)], torch.zeros(n, dtype=torch.int64))
+        assert float(notes["without transport"]) == skipped and bool(losses) != bool(skipped)
+        assert notes.get("fewer anchors") == (None if skipped else 1)
+
+
+def test_a_large_batch_is_drawn_from():
+    given_ = MtPkdot(utterances=16)
+    whole = said(200)
+    rows = TransportTeaching(given_, NAMES[:1], 24)(whole, [said(200, seed=1)], torch.zeros(200, dtype=torch.int64))
+    every = TransportTeaching(replace(given_, utterances=200), NAMES[:1], 24)(
+        whole, [said(200, seed=1)], torch.zeros(200, dtype=torch.int64)
+    )
+    assert float(rows.losses["transport"]) != float(every.losses["transport"])

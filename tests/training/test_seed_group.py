@@ -1,0 +1,128 @@
+"""Runs that train as one program against each of them alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from replicate.errors import Diverged
+from replicate.training import loop as training
+from replicate.training.config import Masking, Protocol
+from replicate.training.loop import train, train_together
+
+from .conftest import AV, MASK, PAPER, STUDENT, TEACHER, A, corpus, embeddings, speaking, spec_of, with_hubert
+
+SEEDS = (24, 25, 26)
+
+
+@pytest.fixture
+def double(monkeypatch):
+    """Train in 64 bits: in 32, Adam makes steps out of gradients that are rounding alone (biases before BatchNorm)."""
+
+    def tensors(*arguments):
+        batch = original(*arguments)
+        return replace(batch, x=batch.x.double())
+
+    original = training.tensors
+    monkeypatch.setattr(training, "tensors", tensors)
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def both(arm, on=None, protocol=None, teacher=None, **budget):
+    """Runs together, and each alone."""
+    on = on or corpus((5, 3, 4, 1, 6, 2, 9))
+    specs = [spec_of(arm, seed, protocol, **budget) for seed in SEEDS]
+    taught = [] if teacher is None else [speaking(teacher, on, protocol)]
+    together = train_together(specs, on, taught=[taught] * len(specs))
+    return together, [train(spec, on, taught=taught) for spec in specs]
+
+
+def assert_alike(together, alone, tolerance=1e-7):
+    assert len(together) == len(alone)
+    for ours, theirs in zip(together, alone, strict=True):
+        for one, other in zip(ours.curve, theirs.curve, strict=True):
+            assert one.train_loss == pytest.approx(other.train_loss, abs=tolerance)
+            assert one.dev_loss == pytest.approx(other.dev_loss, abs=tolerance)
+        assert ours.best_epoch == theirs.best_epoch
+        for key, value in theirs.log_prob.items():
+            assert np.abs(ours.log_prob[key] - value).max() < 10 * tolerance, key
+
+
+@pytest.mark.parametrize("arm", [A, AV, MASK], ids=lambda arm: arm.name)
+def test_runs_together_give_what_they_give_alone(arm):
+    together, alone = both(arm, learning_rate=1e-4)
+    assert_alike(together, alone, 1e-4)
+    # And they are three runs: no two alike.
+    assert len({run.curve[0].train_loss for run in together}) == 3
+
+
+def test_dropout_and_masks_of_every_kind(double):
+    for unit in ("batch", "dialogue", "utterance"):
+        protocol = replace(PAPER, masking=Masking(unit=unit, none=0.1, audio=0.2, visual=0.2, random=0.5, length=2))
+        assert_alike(*both(replace(MASK, dropout=0.4), protocol=protocol))
+
+
+@pytest.mark.parametrize("triplet", ["one", "n-way"])
+def test_students_together(triplet, double):
+    on = corpus((5, 3, 4, 1, 6, 2, 9))
+    teacher = embeddings(TEACHER, on)
+    assert_alike(*both(STUDENT, on, Protocol("paper", triplet=triplet), teacher))
+    # A narrower student has a map to train that is not in the model.
+    assert_alike(*both(replace(STUDENT, gnn_heads=1), on, teacher=teacher))
+
+
+@pytest.mark.parametrize("projection", ["learned", "random", "pca"])
+def test_projections_together(projection, double):
+    hubert = replace(PAPER, hubert=replace(PAPER.hubert, projection=projection))
+    assert_alike(*both(replace(A, audio="hubert"), with_hubert(corpus()), hubert))
+
+
+def test_runs_with_fewer_batches_wait_for_the_others(double):
+    """A batch of one utterance joins the one before, in some orders and not in others."""
+    on = corpus((1, 1, 1, 5, 2))
+    specs = [spec_of(seed=seed, batch=1, epochs=1) for seed in range(24, 30)]
+    together = train_together(specs, on)
+    assert_alike(together, [train(spec, on) for spec in specs])
+
+
+def test_learning_rates_fall_run_by_run():
+    def fallen(runs):
+        return [[epoch.learning_rate for epoch in run.curve] for run in runs]
+
+    together, alone = both(A, epochs=16, learning_rate=3e-2, on=corpus((4, 3)), feed_forward=4)
+    assert fallen(together) == fallen(alone)
+    assert len({tuple(rates) for rates in fallen(alone)}) > 1
+
+
+def test_every_epoch_of_every_run_is_told():
+    told = []
+    specs = [spec_of(seed=seed) for seed in SEEDS]
+    train_together(specs, corpus(), on_epoch=lambda spec, epoch: told.append((spec.seed, epoch.epoch)))
+    assert told == [(seed, epoch) for epoch in (1, 2) for seed in SEEDS]
+
+
+def test_the_same_bits_again():
+    specs = [spec_of(MASK, seed) for seed in SEEDS]
+    for one, other in zip(train_together(specs, corpus()), train_together(specs, corpus()), strict=True):
+        assert all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+
+
+def test_a_run_out_of_hand_is_named():
+    specs = [spec_of(seed=seed, learning_rate=1e30, epochs=4) for seed in SEEDS]
+    with pytest.raises(Diverged, match="speech, seed 24"):
+        train_together(specs, corpus())
+
+
+def test_only_seeds_may_differ():
+    with pytest.raises(ValueError, match="seeds alone"):
+        train_together([spec_of(A), spec_of(AV)], corpus())
+
+
+@pytest.mark.gpu
+def test_runs_together_give_what_they_give_alone_on_a_gpu():
+    specs = [spec_of(MASK, seed, learning_rate=1e-4) for seed in SEEDS]
+    on = corpus((5, 3, 4, 1, 6, 2, 9))
+    assert_alike(train_together(specs, on, "cuda"), [train(spec, on, "cuda") for spec in specs], 1e-4)
