@@ -3,6 +3,6 @@
 ``export.Predictor`` needs numpy and onnxruntime alone.
 """
 
-from export.predictor import BadBundle, BadInput, Prediction, Predictor, Spoken, Stream
+from export.predictor import BadBundle, BadInput, DialogueFeatures, Prediction, Predictor, Stream
 
-__all__ = ["BadBundle", "BadInput", "Prediction", "Predictor", "Spoken", "Stream"]
+__all__ = ["BadBundle", "BadInput", "Prediction", "Predictor", "DialogueFeatures", "Stream"]

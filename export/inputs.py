@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from export.predictor import Predictor, Spoken
+    from export.predictor import DialogueFeatures, Predictor
 
 
-def read(path: Path, predictor: Predictor) -> list[Spoken]:
+def read(path: Path, predictor: Predictor) -> list[DialogueFeatures]:
     """The dialogues of a file in any of the formats, with the stream that the model hears.
 
     Raises:
         BadInput: it is none, or cannot be read. OtherFeatures: they were extracted in another way than the model's.
         ReplicateError: see the corpus readers.
     """
-    from export.predictor import BadInput, Spoken, read_csv
+    from export.predictor import BadInput, DialogueFeatures, read_csv
     from replicate.corpus import load
     from replicate.corpus.provenance import said, same
     from replicate.errors import OtherFeatures
@@ -28,13 +28,16 @@ def read(path: Path, predictor: Predictor) -> list[Spoken]:
     if path.suffix.lower() not in (".npz", ".pkl"):
         raise BadInput(f"{path} is neither .csv nor .npz nor .pkl")
     corpus = load(path)
-    heard = predictor.heard
-    if heard not in corpus.widths:
-        raise BadInput(f"{path} has no stream {heard!r}, only {', '.join(corpus.widths)}")
-    made, trained = corpus.recipes.get(heard), predictor.about.get("recipe")
+    audio_stream = predictor.audio_stream
+    if audio_stream not in corpus.widths:
+        raise BadInput(f"{path} has no stream {audio_stream!r}, only {', '.join(corpus.widths)}")
+    made, trained = corpus.recipes.get(audio_stream), predictor.about.get("recipe")
     if made and trained and not same(made, trained):
         raise OtherFeatures(
             f"the model was trained on {said(trained)}, and {path} holds {said(made)}: extract its features again, as "
             "`replicate data info` shows it for the training corpus"
         )
-    return [Spoken(d.id, [corpus.speakers[i] for i in d.speakers], d.features[heard]) for d in corpus.dialogues]
+    return [
+        DialogueFeatures(d.id, [corpus.speakers[i] for i in d.speakers], d.features[audio_stream])
+        for d in corpus.dialogues
+    ]

@@ -42,7 +42,7 @@ class BadInput(ValueError):
 
 
 @dataclass(frozen=True)
-class Spoken:
+class DialogueFeatures:
     """A dialogue to be predicted: features (n, width) in order of time, and who speaks each utterance."""
 
     id: str
@@ -106,16 +106,16 @@ class Predictor:
         self.about = metadata(self.session, path)
         self.labels: list[str] = self.about["labels"]
         self.speakers: list[str] = self.about["speakers"]
-        self.heard = _heard(self.about)
-        self.width: int = self.about["widths"][self.heard]
+        self.audio_stream = _heard(self.about)
+        self.width: int = self.about["widths"][self.audio_stream]
         # Eight bits are scaled by the largest number of a batch: alone, a dialogue depends on nobody else.
         self._alone = int8
 
     def __call__(self, features: NDArray[np.floating[Any]], speakers: Sequence[str]) -> Prediction:
         """What the model says of one dialogue: features (n, width), and a speaker's name for each utterance."""
-        return self.predict([Spoken("dialogue", speakers, np.asarray(features))])[0]
+        return self.predict([DialogueFeatures("dialogue", speakers, np.asarray(features))])[0]
 
-    def predict(self, dialogues: Iterable[Spoken]) -> list[Prediction]:
+    def predict(self, dialogues: Iterable[DialogueFeatures]) -> list[Prediction]:
         """What the model says of each dialogue; who shares a batch changes nothing.
 
         Raises:
@@ -157,7 +157,7 @@ class Predictor:
             metadata(self._streaming, path, stream=True)
         return Stream(self, self._streaming, id)
 
-    def _checked(self, dialogue: Spoken, first: int = 1) -> NDArray[np.int64]:
+    def _checked(self, dialogue: DialogueFeatures, first: int = 1) -> NDArray[np.int64]:
         """The speakers' numbers of a dialogue that the model can take; ``first`` is its first utterance's number."""
         where, features = f"dialogue {dialogue.id}", dialogue.features
         if features.ndim != 2 or len(features) == 0:
@@ -192,7 +192,7 @@ class Stream:
     """
 
     def __init__(self, predictor: Predictor, session: onnxruntime.InferenceSession, id: str) -> None:
-        self.id, self.heard = id, 0
+        self.id, self.audio_stream = id, 0
         self._predictor, self._session = predictor, session
         self._state = np.zeros(session.get_inputs()[2].shape, np.float32)
 
@@ -202,16 +202,16 @@ class Stream:
         Raises:
             BadInput: the model cannot take it; the dialogue stays as it was.
         """
-        spoken = Spoken(self.id, [speaker], np.asarray(features)[None])
-        number = self._predictor._checked(spoken, self.heard + 1)
+        spoken = DialogueFeatures(self.id, [speaker], np.asarray(features)[None])
+        number = self._predictor._checked(spoken, self.audio_stream + 1)
         audio = spoken.features.astype(np.float32)
         given = {"audio": audio, "speaker": number, "state": self._state}
         probability, state = self._session.run(None, given)
         if not np.isfinite(probability).all():
             largest = float(np.abs(audio).max())
             raise BadInput(f"dialogue {self.id} has features as large as {largest:.0e}: the model overflows")
-        self._state, self.heard = state, self.heard + 1
-        return Prediction(self.id, [speaker], self._predictor.labels, probability, self.heard)
+        self._state, self.audio_stream = state, self.audio_stream + 1
+        return Prediction(self.id, [speaker], self._predictor.labels, probability, self.audio_stream)
 
 
 def _batches(lengths: list[int]) -> list[list[int]]:
@@ -313,7 +313,7 @@ def _heard(about: dict[str, Any]) -> str:
     return str(about.get("heard", "audio"))
 
 
-def read_csv(path: Path) -> list[Spoken]:
+def read_csv(path: Path) -> list[DialogueFeatures]:
     """Dialogues of a CSV file: a header, then a row per utterance: dialogue, speaker, features.
 
     Raises:
@@ -330,7 +330,7 @@ def read_csv(path: Path) -> list[Spoken]:
         raise BadInput(f"cannot read {path} ({error})") from error
     if not rows:
         raise BadInput(f"{path} holds no utterance below its header")
-    return [Spoken(dialogue, speakers[dialogue], np.stack(rows[dialogue])) for dialogue in rows]
+    return [DialogueFeatures(dialogue, speakers[dialogue], np.stack(rows[dialogue])) for dialogue in rows]
 
 
 @dataclass(frozen=True)
@@ -391,7 +391,7 @@ def _numbers(cells: list[str], where: str) -> NDArray[np.float32]:
 
 
 def predict_files(
-    predictor: Predictor, files: Iterable[Path], read: Callable[[Path], list[Spoken]] = read_csv
+    predictor: Predictor, files: Iterable[Path], read: Callable[[Path], list[DialogueFeatures]] = read_csv
 ) -> list[Prediction]:
     """Predictions for the dialogues of several files, in their order.
 

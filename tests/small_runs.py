@@ -17,7 +17,7 @@ from replicate.runner.tasks import Task, graph
 from replicate.store.keys import run_key
 from replicate.store.store import Store
 from replicate.training.config import Arm, Budget, Protocol, RunSpec
-from replicate.training.distillation.base import Said, Taught
+from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs
 from replicate.training.loop import RunResult, train
 
 ARM = Arm("speech", "A", ("A",), "A", context_layers=1, gnn_heads=2)
@@ -106,6 +106,8 @@ def edit(tables_folder: Path) -> Callable[[str, str, str], None]:
     return replace_part
 
 
-def taught(embedding: Tensor) -> Taught:
+def teacher_outputs(embedding: Tensor) -> TeacherOutputs:
     """What a teacher with these embeddings says; every part of it differs."""
-    return Taught(Said(embedding, embedding - 1), Said(embedding[:1] + 1, embedding[:1] - 2), "somewhere")
+    return TeacherOutputs(
+        UtteranceOutputs(embedding, embedding - 1), UtteranceOutputs(embedding[:1] + 1, embedding[:1] - 2), "somewhere"
+    )

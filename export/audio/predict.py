@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from export.audio.timeline import Timeline, Turn
-from export.predictor import BadInput, Predictor, Spoken
+from export.predictor import BadInput, DialogueFeatures, Predictor
 from replicate.corpus.provenance import Recipe, other_versions, said
 from replicate.errors import BadModel, EmptyDialogue, OtherFeatures
 from replicate.features import partial
@@ -26,7 +26,7 @@ Seconds = Mapping[Utterance, float]
 Progress = Callable[[float], AbstractContextManager[Callable[[float], None]]]
 
 
-def listen(
+def predict_audio(
     predictor: Predictor,
     source: Source,
     speakers: Mapping[str, str] | None = None,
@@ -60,11 +60,11 @@ def listen(
     columns = _columns(recipe, extractor)
     with tempfile.TemporaryDirectory() as folder, progress(sum(seconds)) as advance:
         place = keep or Path(folder) / "features"
-        heard = extract(source, seconds, extractor, place, advance)
+        audio_stream = extract(source, seconds, extractor, place, advance)
     if not drop:
-        refuse(heard.problems, "; what was extracted is kept" if keep else "")
-    vectors = {utterance: vector[columns] for utterance, vector in heard.vectors.items()}
-    problems = (*source.problems, *heard.problems)
+        refuse(audio_stream.problems, "; what was extracted is kept" if keep else "")
+    vectors = {utterance: vector[columns] for utterance, vector in audio_stream.vectors.items()}
+    problems = (*source.problems, *audio_stream.problems)
     if not vectors:
         first = f", such as: {problems[0]}" if problems else ""
         raise EmptyDialogue(f"no utterance of {source.name} is left to be heard{first}")
@@ -73,7 +73,7 @@ def listen(
 
 
 def forget(keep: Path) -> None:
-    """Remove what ``listen`` kept; once its timeline is written, nobody needs it."""
+    """Remove what ``predict_audio`` kept; once its timeline is written, nobody needs it."""
     partial.place(keep).unlink(missing_ok=True)
 
 
@@ -132,7 +132,7 @@ def _turns(
     kept = [utterance for utterance in source.utterances if utterance in vectors]
     dialogues = [list(group) for _, group in groupby(kept, key=lambda utterance: utterance.dialogue)]
     spoken = [
-        Spoken(own[0].dialogue, [names[one.speaker] for one in own], np.stack([vectors[one] for one in own]))
+        DialogueFeatures(own[0].dialogue, [names[one.speaker] for one in own], np.stack([vectors[one] for one in own]))
         for own in dialogues
     ]
     for own, prediction in zip(dialogues, predictor.predict(spoken), strict=True):

@@ -94,8 +94,8 @@ def next_utterance(stream: Path, threads: int = 1) -> Callable[[], Any]:
     def answer() -> None:
         given["state"] = runner.run(None, given)[1]
 
-    heard = -1.0
-    while given["state"][0] > heard:  # the count of what was heard stops where no more of it matters
-        heard = given["state"][0]
+    audio_stream = -1.0
+    while given["state"][0] > audio_stream:  # the count of what was heard stops where no more of it matters
+        audio_stream = given["state"][0]
         answer()
     return answer

@@ -27,11 +27,11 @@ def peak(bundle: Path, engine: str, utterances: int, device: str = "cpu") -> flo
 
 def _deployed(bundle: Path, int8: bool, utterances: int) -> None:
     """onnxruntime without PyTorch, as it is deployed."""
-    from export.predictor import Predictor, Spoken
+    from export.predictor import DialogueFeatures, Predictor
 
     predictor = Predictor(bundle, int8=int8)
     features = np.zeros((utterances, predictor.width), np.float32)
-    predictor.predict([Spoken("", [predictor.speakers[0]] * utterances, features)])
+    predictor.predict([DialogueFeatures("", [predictor.speakers[0]] * utterances, features)])
 
 
 def _engine(bundle: Path, engine: str, utterances: int, device: str) -> None:
@@ -40,7 +40,7 @@ def _engine(bundle: Path, engine: str, utterances: int, device: str) -> None:
     from export.onnx.session import Inputs
 
     run = open_run(bundle)
-    width = len(run.scaling()[run.heard].mean)
+    width = len(run.scaling()[run.audio_stream].mean)
     inputs: Inputs = {
         "audio": np.zeros((1, utterances, width), np.float32),
         "speaker": np.zeros((1, utterances), np.int64),

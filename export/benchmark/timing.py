@@ -179,7 +179,7 @@ def describe(bundle: Path, corpus: Corpus | None, longest: int, devices: Sequenc
                 continue
             f1 = None
             if corpus is not None and name != COMPILED:  # minutes for so many lengths; its eager form has its score
-                found = on_corpus(make(name, bundle, 1, device).answer, corpus, run.heard, "test")
+                found = on_corpus(make(name, bundle, 1, device).answer, corpus, run.audio_stream, "test")
                 f1 = weighted_f1(run.labels("test"), found)
             file = {FP32: MODEL, QUANTISED: INT8}.get(name)
             size = (bundle / file).stat().st_size / 1e6 if file else None

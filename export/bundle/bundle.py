@@ -17,13 +17,13 @@ from export.bundle.select import Choice, corpus_of
 from export.onnx import quantise, save
 from export.onnx.quantise import Quantised
 from export.predictor import CHECKSUMS, INT8, MODEL, STREAM
-from export.validate.dialogue import Rung, Wrong, attempt, climb, nearly_the_same, same_metadata
+from export.validate.dialogue import Check, Wrong, attempt, nearly_the_same, run_checks, same_metadata
 from export.validate.streaming import climb_stream
 from replicate.corpus import CATALOGUE, is_here
 from replicate.corpus.types import Corpus
 from replicate.errors import BadBundle, CannotWrite, ExportFailed
 from replicate.files import atomic_folder, from_os_error, sha256
-from replicate.store.record import StoredRun
+from replicate.store.record import Run
 from replicate.store.store import Store
 
 CARD, SCRIPT, RUN = "README.md", "predict.py", "run"
@@ -34,7 +34,7 @@ class Bundle:
     """A written bundle and what its checks found."""
 
     folder: Path
-    rungs: list[Rung]
+    checks: list[Check]
     quantised: Quantised
 
 
@@ -52,23 +52,23 @@ def write(choice: Choice, corpus: Corpus, target: Path, listen: Callable[[str], 
         listen("exporting")
         save.write(run, corpus.speakers, model)
         listen("checking against PyTorch")
-        rungs = climb(model, run, corpus)
+        checks = run_checks(model, run, corpus)
         if save.streams(run):
             save.write_stream(run, corpus.speakers, folder / STREAM)
-            rungs += climb_stream(folder / STREAM, model, run, corpus)
-        demand(rungs, target)
+            checks += climb_stream(folder / STREAM, model, run, corpus)
+        require_passed(checks, target)
         listen("quantising")
-        quantised = quantise.write(model, folder / INT8, corpus, run.heard)
+        quantised = quantise.write(model, folder / INT8, corpus, run.audio_stream)
         shutil.copytree(run.folder, folder / RUN / run.record["key"])
         shutil.copyfile(predictor.__file__, folder / SCRIPT)
-        (folder / CARD).write_text(model_card.text(choice, corpus, model, rungs, quantised), encoding="utf-8")
+        (folder / CARD).write_text(model_card.text(choice, corpus, model, checks, quantised), encoding="utf-8")
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         checksums = {path.relative_to(folder).as_posix(): sha256(path) for path in files}
         (folder / CHECKSUMS).write_text(json.dumps(checksums, indent=1) + "\n", encoding="utf-8")
-    return Bundle(target, rungs, quantised)
+    return Bundle(target, checks, quantised)
 
 
-def open_run(folder: Path) -> StoredRun:
+def open_run(folder: Path) -> Run:
     """The run inside a bundle whose files are as they were written.
 
     Raises:
@@ -86,7 +86,7 @@ def open_run(folder: Path) -> StoredRun:
     return run
 
 
-def corpus_for(run: StoredRun, data: str | None = None, data_dir: Path | None = None) -> Corpus | None:
+def corpus_for(run: Run, data: str | None = None, data_dir: Path | None = None) -> Corpus | None:
     """The corpus that a run was trained on, None where it is not on this machine.
 
     Raises:
@@ -103,50 +103,50 @@ def corpus_for(run: StoredRun, data: str | None = None, data_dir: Path | None = 
     return corpus
 
 
-def check(folder: Path, corpus: Corpus | None) -> list[Rung]:
+def check(folder: Path, corpus: Corpus | None) -> list[Check]:
     """The whole ladder for a bundle from anywhere.
 
     Raises:
         BadBundle: its files are not as they were written.
     """
     run = open_run(folder)
-    rungs = [Rung("checksums", True, "every file as it was written"), *climb(folder / MODEL, run, corpus)]
+    checks = [Check("checksums", True, "every file as it was written"), *run_checks(folder / MODEL, run, corpus)]
     if (folder / INT8).is_file():
-        rungs += climb_int8(folder / INT8, folder / MODEL, run, corpus)
+        checks += run_int8_checks(folder / INT8, folder / MODEL, run, corpus)
     if (folder / STREAM).is_file():
-        rungs += climb_stream(folder / STREAM, folder / MODEL, run, corpus)
-    return rungs
+        checks += climb_stream(folder / STREAM, folder / MODEL, run, corpus)
+    return checks
 
 
-def climb_int8(int8: Path, model: Path, run: StoredRun, corpus: Corpus | None) -> list[Rung]:
+def run_int8_checks(int8: Path, model: Path, run: Run, corpus: Corpus | None) -> list[Check]:
     """What holds for the quantised file: it is of the same run, near the other one, and as good on dev."""
 
     def dev_f1() -> str:
         assert corpus is not None
-        quantised = quantise.compare(model, int8, corpus, run.heard)
+        quantised = quantise.compare(model, int8, corpus, run.audio_stream)
         if not quantised.kept:
             raise Wrong(quantised.said)
         return quantised.said
 
-    rungs = [
+    checks = [
         attempt("int8 metadata", lambda: same_metadata(int8, run, corpus)),
         attempt("int8 against fp32", lambda: nearly_the_same(int8, model, run)),
     ]
     if corpus is None:
-        return [*rungs, Rung("int8 dev F1", None, f"needs the corpus {run.record['corpus']['name']}: --data FILE")]
-    return [*rungs, attempt("int8 dev F1", dev_f1)]
+        return [*checks, Check("int8 dev F1", None, f"needs the corpus {run.record['corpus']['name']}: --data FILE")]
+    return [*checks, attempt("int8 dev F1", dev_f1)]
 
 
-def demand(rungs: list[Rung], shown: Path) -> None:
+def require_passed(checks: list[Check], shown: Path) -> None:
     """Refuse a model that fails a check.
 
     Raises:
         ExportFailed: naming every one that failed.
     """
-    failed = [f"{rung.name} ({rung.found})" for rung in rungs if rung.holds is False]
+    failed = [f"{check.name} ({check.found})" for check in checks if check.holds is False]
     if failed:
         raise ExportFailed(
-            f"{shown} is not to be used, it fails {len(failed)} of {len(rungs)} checks: {'; '.join(failed)}; compare "
+            f"{shown} is not to be used, it fails {len(failed)} of {len(checks)} checks: {'; '.join(failed)}; compare "
             "your torch, onnx and onnxruntime with constraints.txt and export again"
         )
 

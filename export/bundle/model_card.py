@@ -12,17 +12,17 @@ from export.onnx.quantise import Quantised
 from export.onnx.session import as_function, on_corpus, session
 from export.onnx.streaming_graph import state_size
 from export.predictor import INT8, LONGEST, MODEL, STREAM
-from export.validate.dialogue import Rung
+from export.validate.dialogue import Check
 from replicate.corpus import CATALOGUE
 from replicate.corpus.provenance import Recipe, said
 from replicate.corpus.types import Corpus
 from replicate.model.config import ModelConfig
 from replicate.results.statistics import summarise
-from replicate.store.record import StoredRun
+from replicate.store.record import Run
 from replicate.training.metrics import f1_by_class, weighted_f1
 
 
-def text(choice: Choice, corpus: Corpus, model: Path, rungs: Sequence[Rung], quantised: Quantised) -> str:
+def text(choice: Choice, corpus: Corpus, model: Path, checks: Sequence[Check], quantised: Quantised) -> str:
     """The card as Markdown; its scores are those of the file ``model``."""
     record = choice.run.record
     arm, name = record["arm"]["name"], record["corpus"]["name"]
@@ -31,7 +31,7 @@ def text(choice: Choice, corpus: Corpus, model: Path, rungs: Sequence[Rung], qua
         f"Predicts the emotion of every utterance of a dialogue ({', '.join(corpus.labels)}) from its audio features. "
         "Made by a replication of *Bridging Modalities* (arXiv 2401.03000).",
         "## Use",
-        _use(corpus, choice.run.heard, save.recipe(choice.run)),
+        _use(corpus, choice.run.audio_stream, save.recipe(choice.run)),
         *(["## Streaming", _streaming(choice.run)] if save.streams(choice.run) else []),
         "## Training",
         _training(choice, corpus),
@@ -40,7 +40,7 @@ def text(choice: Choice, corpus: Corpus, model: Path, rungs: Sequence[Rung], qua
         "## Intended use and limits",
         _limits(corpus, choice.run),
         "## Checks",
-        "\n".join(f"- {rung.name}: {rung.found}" for rung in rungs),
+        "\n".join(f"- {check.name}: {check.found}" for check in checks),
         f"- {INT8}: {quantised.said}",
         "## Licence",
         f"Code and weights: Apache-2.0. Data: {_licence(name)}",
@@ -70,7 +70,7 @@ def _listening(recipe: Recipe) -> str:
     )
 
 
-def _streaming(run: StoredRun) -> str:
+def _streaming(run: Run) -> str:
     """How a causal model answers while people speak, and what it remembers."""
     config = ModelConfig(**run.record["model"])
     size = state_size(config)
@@ -89,7 +89,7 @@ def _streaming(run: StoredRun) -> str:
 
 def _training(choice: Choice, corpus: Corpus) -> str:
     record = choice.run.record
-    best = f"the best arm that hears stream {choice.run.heard}, and of it the best seed, on dev with that alone"
+    best = f"the best arm that hears stream {choice.run.audio_stream}, and of it the best seed, on dev with that alone"
     reason = "as asked for" if choice.asked else best
     streams = " and ".join(record["streams"])
     lines = [
@@ -114,7 +114,7 @@ def _results(choice: Choice, corpus: Corpus, model: Path) -> str:
     scores = summarise([_test(run) for run in choice.siblings])
     spread = "one seed" if scores.std is None else f"± {scores.std:.3f} over {len(choice.siblings)} seeds"
     labels = choice.run.labels("test")
-    found = on_corpus(as_function(session(model)), corpus, choice.run.heard, "test")
+    found = on_corpus(as_function(session(model)), corpus, choice.run.audio_stream, "test")
     rows = [f"| {label} | {f1:.3f} |" for label, f1 in zip(corpus.labels, f1_by_class(labels, found), strict=True)]
     note = "this file is one of the runs behind the mean."
     if choice.run.record["protocol"]["attend_padding"]:
@@ -132,7 +132,7 @@ def _results(choice: Choice, corpus: Corpus, model: Path) -> str:
     )
 
 
-def _limits(corpus: Corpus, run: StoredRun) -> str:
+def _limits(corpus: Corpus, run: Run) -> str:
     causal, recipe = save.streams(run), save.recipe(run)
     looks = "at an utterance and what was before it" if causal else "at all of it, what comes later included"
     lines = [
@@ -153,5 +153,5 @@ def _licence(name: str) -> str:
     return CATALOGUE[name].licence if name in CATALOGUE else "a file of its user's, whose licence its user knows."
 
 
-def _test(run: StoredRun) -> float:
+def _test(run: Run) -> float:
     return weighted_f1(run.labels("test"), run.log_prob("test", "A"))

@@ -11,7 +11,7 @@ from replicate.corpus import Corpus, load
 from replicate.corpus.types import SPLITS
 from replicate.errors import NothingToExport, NotThisFormat
 from replicate.experiment.manifest import MANIFEST, read
-from replicate.store.store import Store, StoredRun
+from replicate.store.store import Run, Store
 from replicate.training.metrics import weighted_f1
 
 
@@ -25,9 +25,9 @@ class Choice:
         asked: whether a user named the run or the arm, so that it need not be the best.
     """
 
-    run: StoredRun
+    run: Run
     results: Path
-    runs: dict[str, list[StoredRun]]
+    runs: dict[str, list[Run]]
     asked: bool = False
 
     @property
@@ -41,18 +41,18 @@ class Choice:
         return dev_f1(self.run)
 
     @property
-    def siblings(self) -> list[StoredRun]:
+    def siblings(self) -> list[Run]:
         """All runs of the chosen run's arm."""
         return self.runs[name_of(self.run)]
 
 
-def name_of(run: StoredRun) -> str:
+def name_of(run: Run) -> str:
     """The arm's name."""
     name: str = run.record["arm"]["name"]
     return name
 
 
-def dev_f1(run: StoredRun) -> float:
+def dev_f1(run: Run) -> float:
     """Weighted F1 on dev from audio alone."""
     return weighted_f1(run.labels("dev"), run.log_prob("dev", "A"))
 
@@ -89,7 +89,7 @@ def choose(results: Path, arm: str | None = None, key: str | None = None) -> Cho
     """
     manifest = read_manifest(results)
     store = Store(manifest["store"])
-    found: dict[str, list[StoredRun]] = {}
+    found: dict[str, list[Run]] = {}
     for listed in manifest["runs"]:
         run = store.get(listed)
         if run is None:
@@ -111,11 +111,11 @@ def choose(results: Path, arm: str | None = None, key: str | None = None) -> Cho
             f"no arm {arm!r} in {results} can be exported: that takes one with a transformer as its context extractor "
             f"that works on speech alone; there are {', '.join(ranked)}"
         )
-    small = [name for name, runs in ranked.items() if runs[0].heard == "audio"]
+    small = [name for name, runs in ranked.items() if runs[0].audio_stream == "audio"]
     return Choice(max(ranked[arm or next(iter(small or ranked))], key=dev_f1), results, ranked, arm is not None)
 
 
-def corpus_of(run: StoredRun, data: str | Path, data_dir: str | Path | None = None) -> Corpus | None:
+def corpus_of(run: Run, data: str | Path, data_dir: str | Path | None = None) -> Corpus | None:
     """The corpus as a run was trained on it, without the dialogues that its table left out; None if it is another.
 
     Raises:
@@ -129,7 +129,7 @@ def corpus_of(run: StoredRun, data: str | Path, data_dir: str | Path | None = No
     return corpus if corpus.hash == run.record["corpus"]["hash"] else None
 
 
-def corpus_of_results(results: Path, run: StoredRun) -> Corpus:
+def corpus_of_results(results: Path, run: Run) -> Corpus:
     """The corpus behind a results folder.
 
     Raises:

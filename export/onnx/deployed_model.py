@@ -31,10 +31,10 @@ class SpeechModel(nn.Module):
         self.model = model.eval()
         self.model.rnn.attend_padding = False
         self.form = form
-        heard, *unseen = scaling.values()
+        audio_stream, *unseen = scaling.values()
         self.after = sum(len(scale.mean) for scale in unseen)
-        self.register_buffer("mean", torch.from_numpy(heard.mean))
-        self.register_buffer("deviation", torch.from_numpy(heard.deviation))
+        self.register_buffer("mean", torch.from_numpy(audio_stream.mean))
+        self.register_buffer("deviation", torch.from_numpy(audio_stream.deviation))
 
     def forward(self, audio: Tensor, speaker: Tensor, length: Tensor) -> Tensor:
         """Class probabilities.

@@ -72,9 +72,9 @@ def _heard(write: Writer, config: ModelConfig) -> str:
     step = write.op("Range", write.scalar(0), write.axis(1), write.scalar(1))
     ago = write.op("Sub", write.at(step, 1), step)
     near = write.op("Less", ago, write.scalar(config.memory))
-    heard = write.op("And", near, write.op("GreaterOrEqual", ago, write.scalar(0)))
+    audio_stream = write.op("And", near, write.op("GreaterOrEqual", ago, write.scalar(0)))
     shape = write.op("Concat", write.op("Shape", "speaker"), write.op("Shape", step), axis=0)
-    return write.op("Expand", write.op("Cast", heard, to=TensorProto.INT32), shape)
+    return write.op("Expand", write.op("Cast", audio_stream, to=TensorProto.INT32), shape)
 
 
 def _input(write: Writer, speech: SpeechModel, present: str) -> str:

@@ -17,10 +17,10 @@ from replicate.errors import ExportFailed
 from replicate.model.config import ModelConfig
 from replicate.rng import deterministic
 from replicate.store.keys import code_version
-from replicate.store.record import StoredRun
+from replicate.store.record import Run
 
 
-def write(run: StoredRun, speakers: tuple[str, ...], path: Path) -> None:
+def write(run: Run, speakers: tuple[str, ...], path: Path) -> None:
     """Write a run for speech alone to ``path``, unchecked; ``speakers`` are the names behind their numbers.
 
     Raises:
@@ -37,12 +37,12 @@ def write(run: StoredRun, speakers: tuple[str, ...], path: Path) -> None:
     _save(model, about(run, speakers), path)
 
 
-def streams(run: StoredRun) -> bool:
+def streams(run: Run) -> bool:
     """Whether the run's model can answer utterance by utterance."""
     return bool(run.record["model"].get("causal"))
 
 
-def write_stream(run: StoredRun, speakers: tuple[str, ...], path: Path) -> None:
+def write_stream(run: Run, speakers: tuple[str, ...], path: Path) -> None:
     """Write the form of a causal run that answers utterance by utterance, unchecked."""
     with deterministic():
         model = streaming_graph.build(SpeechModel(run.model(), run.scaling()))
@@ -55,28 +55,30 @@ def _save(model: onnx.ModelProto, said: dict[str, Any], path: Path) -> None:
     onnx.save(model, path)
 
 
-def about_stream(run: StoredRun, speakers: tuple[str, ...]) -> dict[str, Any]:
+def about_stream(run: Run, speakers: tuple[str, ...]) -> dict[str, Any]:
     """What a streaming file says of itself: ``about``, how many utterances a layer attends to, the state's size."""
     config = ModelConfig(**run.record["model"])
     return about(run, speakers) | {"memory": config.memory, "state": streaming_graph.state_size(config)}
 
 
-def recipe(run: StoredRun) -> Recipe | None:
+def recipe(run: Run) -> Recipe | None:
     """How the features that the run's model hears were extracted; None where the corpus came with its features."""
-    return run.record["corpus"].get("recipes", {}).get(run.heard)
+    return run.record["corpus"].get("recipes", {}).get(run.audio_stream)
 
 
-def about(run: StoredRun, speakers: tuple[str, ...]) -> dict[str, Any]:
+def about(run: Run, speakers: tuple[str, ...]) -> dict[str, Any]:
     """What the file says of itself: all that a user needs to feed it, and to know where it comes from."""
     record, scaling = run.record, run.scaling()
-    corpus, heard = record["corpus"], scaling[run.heard]
+    corpus, audio_stream = record["corpus"], scaling[run.audio_stream]
     return {
         "labels": corpus["labels"],
         "speakers": speakers,
         "streams": record["streams"],
-        "heard": run.heard,
+        "heard": run.audio_stream,
         "widths": {name: len(scale.mean) for name, scale in scaling.items()},
-        "standardisation": {run.heard: {"mean": heard.mean.tolist(), "deviation": heard.deviation.tolist()}},
+        "standardisation": {
+            run.audio_stream: {"mean": audio_stream.mean.tolist(), "deviation": audio_stream.deviation.tolist()}
+        },
         "recipe": recipe(run),
         "window": [record["model"]["past"], record["model"]["future"]],
         "arm": record["arm"]["name"],

@@ -40,9 +40,9 @@ def build(speech: SpeechModel) -> onnx.ModelProto:
     assert config.causal and isinstance(model.rnn, ContextExtractor)
     layers = list(model.rnn.transformer_encoder.layers)
     sizes = _pieces(config)
-    heard, *pieces = write.several("Split", "state", write.ints(*sizes), outputs=len(sizes), axis=0)
-    window = _Window(write, config, heard, pieces[len(layers) :])
-    there = write.op("LessOrEqual", _ago(write, config.memory), heard)
+    audio_stream, *pieces = write.several("Split", "state", write.ints(*sizes), outputs=len(sizes), axis=0)
+    window = _Window(write, config, audio_stream, pieces[len(layers) :])
+    there = write.op("LessOrEqual", _ago(write, config.memory), audio_stream)
     mask = write.at(write.op("Cast", there, to=TensorProto.INT32), 0)
     x, kept = entered(write, speech, standardised(write, speech, "audio")), []
     for layer, past in zip(lean(layers), pieces[: len(layers)], strict=True):
@@ -59,7 +59,7 @@ def build(speech: SpeechModel) -> onnx.ModelProto:
     logits = classify(write, model, embedding)
     write.op("Softmax", logits, axis=-1, output="probability")
     most = write.floats(max(config.memory - 1, config.future))
-    count = write.op("Min", write.op("Add", heard, write.floats(1)), most)
+    count = write.op("Min", write.op("Add", audio_stream, write.floats(1)), most)
     flat = write.ints(-1)
     parts = [write.op("Reshape", part, flat) for part in (*kept, *window.kept)]
     write.op("Concat", count, *parts, axis=0, output="new_state")
@@ -90,12 +90,12 @@ class _Window:
         kept: speakers, nodes and convolved nodes of the last utterances, for the state.
     """
 
-    def __init__(self, write: Writer, config: ModelConfig, heard: str, past: list[str]) -> None:
+    def __init__(self, write: Writer, config: ModelConfig, audio_stream: str, past: list[str]) -> None:
         self.write, self.config = write, config
         self.past = past[1:]
         senders = config.future + 1
         # Places before the dialogue's first utterance: nobody there has a number of a relation, or a share.
-        absent = write.op("Relu", write.op("Sub", _ago(write, senders), heard))
+        absent = write.op("Relu", write.op("Sub", _ago(write, senders), audio_stream))
         self.outside = write.op("Mul", absent, write.floats(OUTSIDE))
         speaker = write.op("Cast", "speaker", to=TensorProto.FLOAT)
         speakers = write.op("Concat", past[0], speaker, axis=0)

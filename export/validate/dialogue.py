@@ -23,7 +23,7 @@ from export.onnx.session import Inputs, as_function, on_corpus, session, torch_o
 from export.predictor import FORMAT
 from replicate.corpus.types import Corpus
 from replicate.rng import deterministic, generator
-from replicate.store.record import StoredRun
+from replicate.store.record import Run
 from replicate.training.metrics import weighted_f1
 
 TOLERANCE, ALONE_TOLERANCE = 1e-4, 1e-5
@@ -45,11 +45,11 @@ AXES: dict[str, list[str]] = {
     "probability": ["batch", "utterances"],
 }
 
-About = Callable[[StoredRun, tuple[str, ...]], dict[str, Any]]
+About = Callable[[Run, tuple[str, ...]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Rung:
+class Check:
     """One check: its name, whether it holds (None: it could not be tried), and what was found."""
 
     name: str
@@ -57,23 +57,23 @@ class Rung:
     found: str
 
 
-def climb(path: Path, run: StoredRun, corpus: Corpus | None) -> list[Rung]:
+def run_checks(path: Path, run: Run, corpus: Corpus | None) -> list[Check]:
     """Every rung for a file and the run that it was made of; ``corpus`` is what that run was trained on."""
     with deterministic():
         reference = SpeechModel(run.model(), run.scaling(), "reference")
         banded = SpeechModel(run.model(), run.scaling())
-        rungs = [attempt("onnx checker", lambda: checker(path)), attempt("one file", lambda: one_file(path))]
-        rungs.append(attempt("names and dynamic axes", lambda: _axes(path, len(reference.mean), run)))
-        rungs.append(attempt("metadata", lambda: same_metadata(path, run, corpus)))
+        checks = [attempt("onnx checker", lambda: checker(path)), attempt("one file", lambda: one_file(path))]
+        checks.append(attempt("names and dynamic axes", lambda: _axes(path, len(reference.mean), run)))
+        checks.append(attempt("metadata", lambda: same_metadata(path, run, corpus)))
         try:
             runner = session(path)
         except Exception as error:  # onnxruntime's exceptions have no common base
-            return [*rungs, Rung("onnxruntime", False, _reason(error))]
-        rungs += _parity(runner, reference, banded)
-        rungs.append(attempt("alone and in a batch", lambda: _alone_or_not(runner, reference)))
+            return [*checks, Check("onnxruntime", False, _reason(error))]
+        checks += _parity(runner, reference, banded)
+        checks.append(attempt("alone and in a batch", lambda: _alone_or_not(runner, reference)))
         if corpus is None:
-            return [*rungs, Rung("test F1", None, f"needs the corpus {run.record['corpus']['name']}: --data FILE")]
-        return [*rungs, attempt("test F1", lambda: _test_f1(runner, reference, run, corpus))]
+            return [*checks, Check("test F1", None, f"needs the corpus {run.record['corpus']['name']}: --data FILE")]
+        return [*checks, attempt("test F1", lambda: _test_f1(runner, reference, run, corpus))]
 
 
 def example(lengths: tuple[int, ...], model: SpeechModel, speakers: str = "drawn") -> Inputs:
@@ -93,14 +93,14 @@ def example(lengths: tuple[int, ...], model: SpeechModel, speakers: str = "drawn
     return {"audio": audio.numpy(), "speaker": speaker.numpy(), "length": np.array(lengths)}
 
 
-def attempt(name: str, check: Callable[[], str]) -> Rung:
+def attempt(name: str, check: Callable[[], str]) -> Check:
     """A rung whose check returns what it found, or raises what is wrong."""
     try:
-        return Rung(name, True, check())
+        return Check(name, True, check())
     except OSError:  # the disk's fault, not the file's
         raise
     except Exception as error:  # whatever onnx, onnxruntime or torch say of a bad file, the ladder goes on
-        return Rung(name, False, _reason(error))
+        return Check(name, False, _reason(error))
 
 
 def _reason(error: Exception) -> str:
@@ -128,7 +128,7 @@ def one_file(path: Path) -> str:
     return f"{path.stat().st_size / 1e6:.1f} MB"
 
 
-def _axes(path: Path, width: int, run: StoredRun) -> str:
+def _axes(path: Path, width: int, run: Run) -> str:
     graph = onnx.load(path, load_external_data=False).graph
     last = {"audio": [width], "probability": [len(run.record["corpus"]["labels"])]}
     expected = {name: axes + last.get(name, []) for name, axes in AXES.items()}
@@ -141,7 +141,7 @@ def _axes(path: Path, width: int, run: StoredRun) -> str:
     return ", ".join(found)
 
 
-def same_metadata(path: Path, run: StoredRun, corpus: Corpus | None, about: About = save.about) -> str:
+def same_metadata(path: Path, run: Run, corpus: Corpus | None, about: About = save.about) -> str:
     """What the file says of itself is what the run says; without the corpus nobody knows its speakers' names."""
     stored = {entry.key: entry.value for entry in onnx.load(path, load_external_data=False).metadata_props}
     if stored.pop("format", None) != FORMAT:
@@ -159,7 +159,7 @@ def same_metadata(path: Path, run: StoredRun, corpus: Corpus | None, about: Abou
     return f"run {run.record['key']}"
 
 
-def nearly_the_same(int8: Path, model: Path, run: StoredRun) -> str:
+def nearly_the_same(int8: Path, model: Path, run: Run) -> str:
     """The quantised file's probabilities are near the other's, in the mean over all cases."""
     shape = SpeechModel(run.model(), run.scaling())
     both = [as_function(session(path)) for path in (int8, model)]
@@ -182,7 +182,7 @@ def _cases() -> Iterator[tuple[str, tuple[int, ...], str]]:
         yield f"batch of lengths {', '.join(map(str, lengths))}", lengths, "drawn"
 
 
-def _parity(runner: onnxruntime.InferenceSession, reference: SpeechModel, banded: SpeechModel) -> list[Rung]:
+def _parity(runner: onnxruntime.InferenceSession, reference: SpeechModel, banded: SpeechModel) -> list[Check]:
     """Banded form and file against the reference: largest difference of probabilities, and the same emotion."""
     wrong: dict[str, list[str]] = {"banded form": [], "onnxruntime": []}
     largest = dict.fromkeys(wrong, 0.0)
@@ -208,7 +208,7 @@ def _parity(runner: onnxruntime.InferenceSession, reference: SpeechModel, banded
             elif (ours.argmax(-1) != expected.argmax(-1)).any():
                 wrong[form].append(f"{name}: another emotion")
     return [
-        Rung(
+        Check(
             f"{form} against torch_geometric",
             not wrong[form],
             f"more than {TOLERANCE:g} for {'; '.join(wrong[form])}"
@@ -237,13 +237,15 @@ def _alone_or_not(runner: onnxruntime.InferenceSession, model: SpeechModel) -> s
     return f"largest difference {largest:.1e} (limit {ALONE_TOLERANCE:g})"
 
 
-def _test_f1(runner: onnxruntime.InferenceSession, reference: SpeechModel, run: StoredRun, corpus: Corpus) -> str:
+def _test_f1(runner: onnxruntime.InferenceSession, reference: SpeechModel, run: Run, corpus: Corpus) -> str:
     """The file's F1 on test is the table's; under attention to padding, which deployment leaves out, the model's."""
     labels = run.labels("test")
-    ours = weighted_f1(labels, on_corpus(as_function(runner), corpus, run.heard, "test"))
+    ours = weighted_f1(labels, on_corpus(as_function(runner), corpus, run.audio_stream, "test"))
     table = weighted_f1(labels, run.log_prob("test", "A"))
     if run.record["protocol"]["attend_padding"]:
-        expected = weighted_f1(labels, on_corpus(lambda i: torch_outputs(reference, i), corpus, run.heard, "test"))
+        expected = weighted_f1(
+            labels, on_corpus(lambda i: torch_outputs(reference, i), corpus, run.audio_stream, "test")
+        )
         said = f"{ours:.4f}, as PyTorch without padding; the table's, with padding: {table:.4f}"
     else:
         expected, said = table, f"{ours:.4f}, as in the table"

@@ -17,7 +17,7 @@ from export.validate.dialogue import (
     LENGTHS,
     SPEAKERS,
     TOLERANCE,
-    Rung,
+    Check,
     Wrong,
     attempt,
     checker,
@@ -26,10 +26,10 @@ from export.validate.dialogue import (
     same_metadata,
 )
 from replicate.corpus.types import Corpus
-from replicate.store.record import StoredRun
+from replicate.store.record import Run
 
 
-def climb_stream(stream: Path, model: Path, run: StoredRun, corpus: Corpus | None) -> list[Rung]:
+def climb_stream(stream: Path, model: Path, run: Run, corpus: Corpus | None) -> list[Check]:
     """Every rung for a streaming file, beside the file for whole dialogues and the run that both were made of."""
     return [
         attempt("stream: onnx checker", lambda: checker(stream)),
@@ -57,7 +57,7 @@ def step_by_step(runner: onnxruntime.InferenceSession) -> Callable[[Inputs], NDA
     return run
 
 
-def _same_answers(stream: Path, model: Path, run: StoredRun) -> str:
+def _same_answers(stream: Path, model: Path, run: Run) -> str:
     """Both files say the same of every utterance, whatever the length and whoever speaks."""
     whole, steps = as_function(session(model)), step_by_step(session(stream))
     shape = SpeechModel(run.model(), run.scaling())

@@ -41,7 +41,7 @@ def write(spec: RunSpec, corpus: Corpus, device: str, target: Path) -> float:
     torch.set_num_threads(1)  # as every run has
     with atomic_path(target) as temporary:
         try:
-            train(replace(spec, budget=replace(spec.budget, epochs=2), together=()), corpus, device, listen)
+            train(replace(spec, budget=replace(spec.budget, epochs=2), seed_group=()), corpus, device, listen)
         except _Done:
             watched.export_chrome_trace(str(temporary))
         finally:

@@ -20,10 +20,10 @@ from replicate.corpus.types import Corpus, Dialogue
 from replicate.model.cogmen import COGMEN
 from replicate.model.context.packed import blocks, encode
 from replicate.model.context.transformer import ContextExtractor
-from replicate.model.seed_layers import Rows
+from replicate.model.seed_layers import SeedBatch
 from replicate.model.window_graph import build_band
 from replicate.training.config import Budget, RunSpec
-from replicate.training.loop import model_config, train_together
+from replicate.training.loop import model_config, train_seed_group
 from replicate.training.trainer import Epoch
 
 ARM = "COGMEN-A"
@@ -138,7 +138,7 @@ def _take(point: Point) -> tuple[float, float, float | None]:
             told.append(time.perf_counter())
 
     before = _resident(anew=True)
-    train_together(specs, corpus, on_epoch=listen)
+    train_seed_group(specs, corpus, on_epoch=listen)
     weights = sum(p.numel() for p in COGMEN(model_config(spec, corpus)).parameters() if p.dim() > 1)
     # Two for each weight and utterance forward, four backward; dev is a single dialogue.
     operations = 6.0 * weights * point.dialogues * point.utterances
@@ -152,7 +152,7 @@ def _part(point: Point, spec: RunSpec, corpus: Corpus) -> tuple[float, float, No
     assert isinstance(model.rnn, ContextExtractor)
     config, layer = model.config, model.rnn.transformer_encoder.layers[0]
     band = build_band(torch.zeros(count).long(), torch.arange(count) % 2, config.past, config.future)
-    rows = Rows.one(1, count, lengths.device)
+    rows = SeedBatch.one(1, count, lengths.device)
     given = blocks(lengths, rows)
     run = {
         "graph": lambda x: model.classify(x, band).log_prob,

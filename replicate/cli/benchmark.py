@@ -68,7 +68,7 @@ def benchmark(
     _demand_folder(target)
     err = console.status()
     with err.status("checking the bundle"):
-        failed = [rung for rung in bundles.check(folder, None) if rung.holds is False]
+        failed = [check for check in bundles.check(folder, None) if check.holds is False]
     if failed:
         raise ExportFailed(f"{folder} is not timed, it computes something else: {failed[0].name} ({failed[0].found})")
     busy = timing.load_of_others()

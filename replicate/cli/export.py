@@ -10,7 +10,7 @@ import click
 from replicate.cli import console, options
 
 if TYPE_CHECKING:
-    from export.validate.dialogue import Rung
+    from export.validate.dialogue import Check
 
 
 @click.group()
@@ -55,7 +55,7 @@ def onnx(results: Path, arm: str | None, key: str | None, out: Path | None) -> N
         f"{record['corpus']['name']}",
         soft_wrap=True,
     )
-    _say(written.rungs)
+    _print_checks(written.checks)
     err.print(f"{INT8}: {written.quantised.said}", soft_wrap=True)
     if save.recipe(choice.run):
         console.suggest("predict", target, "--audio", "SOURCE")
@@ -73,13 +73,13 @@ def check(bundle: Path, data: str | None, data_dir: Path | None) -> None:
 
     run = bundles.open_run(bundle)
     with console.status().status("checking against PyTorch"):
-        rungs = bundles.check(bundle, bundles.corpus_for(run, data, data_dir))
-    _say(rungs)
-    bundles.demand(rungs, bundle)
+        checks = bundles.check(bundle, bundles.corpus_for(run, data, data_dir))
+    _print_checks(checks)
+    bundles.require_passed(checks, bundle)
 
 
-def _say(rungs: list[Rung]) -> None:
+def _print_checks(checks: list[Check]) -> None:
     words = {True: "ok", False: "FAILED", None: "not tried"}
     err = console.status()
-    for rung in rungs:
-        err.print(f"{words[rung.holds]:<9} {rung.name}: {rung.found}", soft_wrap=True)
+    for check in checks:
+        err.print(f"{words[check.holds]:<9} {check.name}: {check.found}", soft_wrap=True)

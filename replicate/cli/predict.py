@@ -122,7 +122,7 @@ def _hear(
 ) -> None:
     """Listen to recordings, print the timeline, and write it to ``out``."""
     from export.audio import timeline as text
-    from export.audio.predict import forget, listen
+    from export.audio.predict import forget, predict_audio
     from replicate.features.read import read as read_source
     from replicate.report import progress
 
@@ -134,7 +134,7 @@ def _hear(
     if as_vtt and dialogues > 1:
         raise click.UsageError(f"--vtt is of one dialogue, and here are {dialogues}: take --out DIR")
     keep = out / "timeline" if out else None
-    found = listen(
+    found = predict_audio(
         predictor,
         source,
         dict(pairs),

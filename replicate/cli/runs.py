@@ -211,9 +211,9 @@ def _remarks(store: Store) -> Iterator[str]:
 
     for key in sorted(set(inventory.embedded(store)) - set(inventory.keys(store))):
         yield f"embeddings of {key} have no run: `replicate runs prune` removes them"
-    for path in inventory.leftovers(store):
+    for path in inventory.partial_files(store):
         yield f"{path} is half written: `replicate runs prune` removes it once it is an hour old"
-    for name in inventory.strangers(store):
+    for name in inventory.unknown_folders(store):
         yield f"{store.root / name} is no run: it is left alone"
 
 

@@ -103,7 +103,7 @@ def _options(key: str, values: Any, arm: Arm, where: str) -> list[dict[str, Any]
     known(key, (*_OF_ARM, *_of_method(arm), "masking", *_OF_MASKING), where, "key")
     if not isinstance(values, list) or not values:
         raise BadTable(f"{where}, key {key!r}: it needs a list of values")
-    if key.startswith("masking") and not any(each.masked for each in arm.lineage):
+    if key.startswith("masking") and not any(each.masked for each in arm.with_teachers):
         raise BadTable(f"{where}, key {key!r}: the arm is not masked")
     if key == "masking":
         options = [{f"masking.{k}": v for k, v in section(each, f"{where}, masking").items()} for each in values]

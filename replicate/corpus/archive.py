@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from replicate.corpus.types import Corpus, Dialogue, located
+from replicate.corpus.types import Corpus, Dialogue, naming_file
 from replicate.errors import CannotWrite, LengthMismatch, NotThisFormat
 from replicate.files import atomic_path, from_os_error
 
@@ -99,7 +99,7 @@ def read(path: Path) -> Corpus:
         )
         for i, (start, stop) in enumerate(pairwise(bounds.tolist()))
     )
-    with located(path):
+    with naming_file(path):
         return Corpus(
             str(arrays["name"]),
             tuple(arrays["labels"].tolist()),

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replicate.corpus import unpickle
-from replicate.corpus.types import SPLITS, Corpus, Dialogue, Split, located
+from replicate.corpus.types import SPLITS, Corpus, Dialogue, Split, naming_file
 from replicate.errors import LengthMismatch, NotThisFormat, OutOfRange, WrongWidth
 
 LABELS = ("happy", "sad", "neutral", "angry", "excited", "frustrated")
@@ -66,7 +66,7 @@ def read(path: Path, name: str | None = None) -> Corpus:
     whole, note = _release(dialogues, classes)
     if note:
         notes.append(note)
-    with located(path):
+    with naming_file(path):
         return Corpus(
             name or f"iemocap{classes}",
             LABELS[:classes],

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from replicate.corpus.types import Corpus, Dialogue, Split, located
+from replicate.corpus.types import Corpus, Dialogue, Split, naming_file
 from replicate.errors import LengthMismatch, NotThisFormat, OutOfRange, UnknownCorpus, WrongWidth
 from replicate.files import from_os_error
 
@@ -56,7 +56,7 @@ def read(folder: Path) -> Corpus:
             dialogues.append(_dialogue(id_, video, features, split))
     found = (len(dialogues), sum(map(len, dialogues)))
     note = f"not the full CMU-MOSI release: {found[0]} videos, {found[1]:,} utterances instead of 93 and 2,199"
-    with located(folder):
+    with naming_file(folder):
         return Corpus(
             "mosi",
             LABELS,

@@ -199,7 +199,7 @@ def _check_stream(array: NDArray[np.float32], where: str, n: int, width: int) ->
 
 
 @contextmanager
-def located(path: Path) -> Iterator[None]:
+def naming_file(path: Path) -> Iterator[None]:
     """Put ``path`` in front of what a corpus made in the block has to complain about."""
     try:
         yield

@@ -21,10 +21,10 @@ from replicate.runner import local
 from replicate.runner import ray as ray_cluster
 from replicate.runner.ray import Cluster
 from replicate.runner.tasks import Task, graph, share
-from replicate.runner.worker import Listener
+from replicate.runner.worker import ProgressCallback
 from replicate.store.keys import run_key
-from replicate.store.record import StoredRun
-from replicate.store.remote import Mirror
+from replicate.store.record import Run
+from replicate.store.remote import RemoteStore
 from replicate.store.store import Store
 from replicate.training.config import Arm, Precision, Protocol, RunSpec
 from replicate.training.data import require
@@ -134,7 +134,7 @@ class Campaign:
     def store(self) -> Store:
         """Where finished runs are kept."""
         folder = self.out.resolve() / "runs"  # as workers elsewhere see it
-        return Store(folder) if self.shared is None else Mirror(folder, self.shared)
+        return Store(folder) if self.shared is None else RemoteStore(folder, self.shared)
 
     def corpus_of(self, table: Table) -> Corpus:
         """The corpus without the dialogues that the table leaves out."""
@@ -158,8 +158,8 @@ class Campaign:
     def run_of(self, arm: Arm, protocol: Protocol, seed: int) -> RunSpec:
         """One run of an arm under a reading; where padding takes part, or the arm is not stackable, it is alone."""
         stacked = self.stacked and len(self.seeds) > 1 and arm.stackable and not protocol.attend_padding
-        together = self.seeds if stacked else ()
-        return RunSpec(arm, protocol, self.profile.budget, seed, self.precision, tuple(sorted(together)))
+        seed_group = self.seeds if stacked else ()
+        return RunSpec(arm, protocol, self.profile.budget, seed, self.precision, tuple(sorted(seed_group)))
 
     @cached_property
     def tasks(self) -> dict[str, Task]:
@@ -194,7 +194,7 @@ class Campaign:
             key
             for key, task in self.tasks.items()
             if "A" in task.spec.arm.contexts
-            and (not task.spec.arm.hears_hubert or task.spec.protocol.hubert.order == "time")
+            and (not task.spec.arm.uses_hubert or task.spec.protocol.hubert.order == "time")
             and task.spec.arm.context == "transformer"
             and replace(task.spec.protocol, name="") == plain
             and task.corpus == self.corpus.hash
@@ -225,8 +225,8 @@ class Campaign:
         """How many programs train at a time, in words."""
         if self.cluster is not None:
             return f"on the Ray cluster at {self.cluster.address}" if self.cluster.address else "on a Ray cluster here"
-        together = f", {len(self.seeds)} seeds as one program" if self.stacked and len(self.seeds) > 1 else ""
-        return f"{min(self.jobs, max(todo, 1))} at a time{together}"
+        seed_group = f", {len(self.seeds)} seeds as one program" if self.stacked and len(self.seeds) > 1 else ""
+        return f"{min(self.jobs, max(todo, 1))} at a time{seed_group}"
 
     def remarks(self) -> list[str]:
         """What a reader should know beforehand: rows that cannot be trained, runs that another version left."""
@@ -239,7 +239,7 @@ class Campaign:
             )
         return lines
 
-    def train(self, todo: list[Task], listen: Listener) -> float:
+    def train(self, todo: list[Task], listen: ProgressCallback) -> float:
         """Train ``todo``; returns the seconds it took."""
         if todo:
             self.store.probe()
@@ -247,7 +247,7 @@ class Campaign:
         self.engine(todo, self._by_hash(), listen)
         return time.perf_counter() - began
 
-    def engine(self, todo: list[Task], corpora: Mapping[str, Corpus], listen: Listener) -> None:
+    def engine(self, todo: list[Task], corpora: Mapping[str, Corpus], listen: ProgressCallback) -> None:
         """Train runs where the campaign trains."""
         if self.cluster is None:
             local.run_all(todo, corpora, self.store, self.device, self.jobs, listen)
@@ -265,7 +265,7 @@ class Campaign:
             raise BadShare(f"--task {words} is no share such as 3/16: it takes K/N, with K from 1 to N")
         return {task.key for task in share(list(self.tasks.values()), self._by_hash(), int(found[1]), int(found[2]))}
 
-    def runs(self, table: Table, row: Row) -> list[StoredRun]:
+    def runs(self, table: Table, row: Row) -> list[Run]:
         """The finished runs of a row, seed by seed.
 
         Raises:
@@ -273,7 +273,7 @@ class Campaign:
         """
         return [self.stored(self.spec(table, row, seed), self.corpus_of(table)) for seed in self.seeds]
 
-    def stored(self, spec: RunSpec, corpus: Corpus) -> StoredRun:
+    def stored(self, spec: RunSpec, corpus: Corpus) -> Run:
         """One finished run.
 
         Raises:

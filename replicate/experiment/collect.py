@@ -10,7 +10,7 @@ from replicate.corpus.provenance import said
 from replicate.experiment.campaign import Campaign
 from replicate.results import aggregate
 from replicate.results.aggregate import Cell, Cost, TableResult
-from replicate.store.record import StoredRun
+from replicate.store.record import Run
 
 
 def tables(campaign: Campaign) -> list[TableResult]:
@@ -45,7 +45,7 @@ def _table(campaign: Campaign, table: Table) -> TableResult:
     )
 
 
-def _fetch(campaign: Campaign, table: Table) -> Callable[[Row], list[StoredRun]]:
+def _fetch(campaign: Campaign, table: Table) -> Callable[[Row], list[Run]]:
     return lambda row: campaign.runs(table, row)
 
 
@@ -69,10 +69,10 @@ def _costs(campaign: Campaign, table: Table, needs: Collection[str]) -> dict[str
     for row in table.rows:
         if row.name not in needs:
             reading = table.reading(row, campaign.protocol)
-            lineage = dict.fromkeys(row.arm.lineage[1:])
+            with_teachers = dict.fromkeys(row.arm.with_teachers[1:])
             teachers = [
                 [campaign.stored(campaign.run_of(arm, reading, seed), corpus) for seed in campaign.seeds]
-                for arm in lineage
+                for arm in with_teachers
             ]
             found[row.name] = aggregate.cost(campaign.runs(table, row), teachers)
     return found

@@ -10,9 +10,9 @@ from replicate.config.grid import Trial, arm_with_grid, trials
 from replicate.experiment.campaign import Campaign
 from replicate.results.statistics import Summary, summarise
 from replicate.runner.tasks import Task, graph
-from replicate.runner.worker import Listener
+from replicate.runner.worker import ProgressCallback
 from replicate.store.keys import run_key
-from replicate.store.record import StoredRun
+from replicate.store.record import Run
 from replicate.training.config import Arm, RunSpec
 from replicate.training.data import require
 from replicate.training.metrics import weighted_f1
@@ -81,7 +81,7 @@ class Sweep:
         """The runs that are still to be trained; with ``repair``, damaged ones are removed and among them."""
         return [self.tasks[key] for key in self.campaign.store.missing(self.tasks, repair, remove)]
 
-    def train(self, todo: list[Task], listen: Listener) -> None:
+    def train(self, todo: list[Task], listen: ProgressCallback) -> None:
         """Train ``todo``."""
         campaign = self.campaign
         if todo:
@@ -126,5 +126,5 @@ class Sweep:
         values = tuple(weighted_f1(run.labels(split), run.log_prob(split, context)) for run in runs)
         return Scores(summarise(values), values)
 
-    def _run(self, trial: Trial, seed: int) -> StoredRun:
+    def _run(self, trial: Trial, seed: int) -> Run:
         return self.campaign.store.need(self.key(trial, seed), f"{trial.arm.name}, seed {seed}")

@@ -16,7 +16,7 @@ from replicate.model.config import ModelConfig
 from replicate.model.context import transformer as context
 from replicate.model.decoupler import Decoupler
 from replicate.model.hallucinator import Hallucinator
-from replicate.model.seed_layers import Rows, batch_norm, drop, linear
+from replicate.model.seed_layers import SeedBatch, batch_norm, drop, linear
 from replicate.model.window_graph import Band, Edges, build_band, dialogue_numbers, edge_list
 from replicate.model.windowed_gnn import relational_convolution, windowed_attention
 
@@ -47,7 +47,7 @@ class GraphPart(nn.Module):
         self.conv2 = TransformerConv(hidden, hidden, heads=heads, concat=True)
         self.bn = nn.BatchNorm1d(hidden * heads)
 
-    def forward(self, x: Tensor, graph: Band | Edges, rows: Rows) -> Tensor:
+    def forward(self, x: Tensor, graph: Band | Edges, rows: SeedBatch) -> Tensor:
         """Embeddings (M, hidden * heads) of nodes x (M, hidden): by torch_geometric on edges, else on the band."""
         if isinstance(graph, Edges):
             x = self.conv2(self.conv1(x, graph.pairs, graph.relation), graph.pairs)
@@ -66,7 +66,7 @@ class Classifier(nn.Module):
         self.lin2 = nn.Linear(config.hidden, config.classes)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, rows: Rows) -> Tensor:
+    def forward(self, x: Tensor, rows: SeedBatch) -> Tensor:
         """Log-probabilities (M, classes) of embeddings (M, hidden * heads), or of what stands for them or beside."""
         hidden = drop(linear(x, self.lin1.weight, self.lin1.bias).relu(), self.dropout, rows.parts)
         logits = linear(hidden, self.lin2.weight, self.lin2.bias)
@@ -98,7 +98,7 @@ class COGMEN(nn.Module):
         speakers: Tensor,
         form: Form = "banded",
         keep: Tensor | None = None,
-        rows: Rows | None = None,
+        rows: SeedBatch | None = None,
     ) -> Output:
         """Outputs for the utterances of a padded batch, packed dialogue after dialogue.
 
@@ -121,7 +121,7 @@ class COGMEN(nn.Module):
         speakers: Tensor,
         form: Form = "banded",
         keep: Tensor | None = None,
-        rows: Rows | None = None,
+        rows: SeedBatch | None = None,
     ) -> tuple[Tensor, Band]:
         """The context extractor's output (M, hidden), in rows, and the graph over it.
 
@@ -137,12 +137,12 @@ class COGMEN(nn.Module):
         else:
             x = x[present]
             if rows is None:
-                rows = Rows.one(len(lengths), len(x), x.device)
-            x = self.project(rows.spread(x))
+                rows = SeedBatch.one(len(lengths), len(x), x.device)
+            x = self.project(rows.pad(x))
             if keep is not None:
-                x = x * rows.spread(keep.expand(*present.shape, -1)[present])
+                x = x * rows.pad(keep.expand(*present.shape, -1)[present])
             node = self.rnn.packed(x, lengths, rows)
-            dialogue, speaker = rows.spread(dialogue), rows.spread(speaker)
+            dialogue, speaker = rows.pad(dialogue), rows.pad(speaker)
             if rows.real is not None:  # what is no utterance belongs to no dialogue
                 dialogue = torch.where(rows.real.flatten() > 0, dialogue, -1)
         config = self.config
@@ -155,9 +155,9 @@ class COGMEN(nn.Module):
         head, rest = x[..., : self.config.projected], x[..., self.config.projected :]
         return torch.cat([linear(head, self.projection.weight, None), rest], -1)
 
-    def classify(self, node: Tensor, graph: Band | Edges, rows: Rows | None = None) -> Output:
+    def classify(self, node: Tensor, graph: Band | Edges, rows: SeedBatch | None = None) -> Output:
         """Graph part and classifier on nodes (M, hidden) in rows."""
-        rows = rows or Rows.one(0, len(node), node.device)
+        rows = rows or SeedBatch.one(0, len(node), node.device)
         embedding = self.gcn(node, graph, rows)
         features = embedding
         if self.decoupler is not None:

@@ -20,7 +20,7 @@ Part: TypeAlias = "tuple[tuple[slice, ...], torch.Generator]"
 
 
 @dataclass(frozen=True)
-class Rows:
+class SeedBatch:
     """Where the utterances of every run stand.
 
     Attributes:
@@ -41,12 +41,14 @@ class Rows:
     real: Tensor | None = None
 
     @classmethod
-    def one(cls, dialogues: int, utterances: int, device: torch.device) -> Rows:
+    def one(cls, dialogues: int, utterances: int, device: torch.device) -> SeedBatch:
         """Those of a single run, which draws from torch's global generator."""
         return cls((dialogues,), (utterances,), (_global(device),))
 
     @classmethod
-    def several(cls, lengths: Tensor, dialogues: Sequence[int], draws: Sequence[torch.Generator] | None = None) -> Rows:
+    def several(
+        cls, lengths: Tensor, dialogues: Sequence[int], draws: Sequence[torch.Generator] | None = None
+    ) -> SeedBatch:
         """Those of several runs; lengths (B,) are of all their dialogues, run after run. Without dropout no draws."""
         draws = draws or [_global(lengths.device)] * len(dialogues)
         count = torch.stack([part.sum() for part in lengths.cpu().split(list(dialogues))])
@@ -69,7 +71,7 @@ class Rows:
         runs = zip(starts, self.counts, self.draws, strict=True)
         return [((slice(start, start + count),), draws) for start, count, draws in runs]
 
-    def spread(self, x: Tensor) -> Tensor:
+    def pad(self, x: Tensor) -> Tensor:
         """Packed utterances (sum of counts, ...) as rows (runs * size, ...)."""
         return x if self.source is None else x.index_select(0, self.source)
 
@@ -108,7 +110,7 @@ def layer_norm(layer: nn.LayerNorm, x: Tensor) -> Tensor:
     return torch.addcmul(layer.bias[:, None], x, layer.weight[:, None]).flatten(0, 1)
 
 
-def batch_norm(layer: nn.BatchNorm1d, x: Tensor, rows: Rows) -> Tensor:
+def batch_norm(layer: nn.BatchNorm1d, x: Tensor, rows: SeedBatch) -> Tensor:
     """BatchNorm on rows: every run by the mean and variance of its own utterances.
 
     Shapes:

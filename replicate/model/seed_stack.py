@@ -14,7 +14,7 @@ from replicate.model.cogmen import COGMEN
 def stack(models: Sequence[COGMEN]) -> COGMEN:
     """One model whose parameters and buffers hold those of all, which become views of it.
 
-    What trains a single model changes the whole one, and the other way round. The whole one runs with ``Rows``.
+    What trains a single model changes the whole one, and the other way round. The whole one runs with ``SeedBatch``.
     """
     whole = copy.deepcopy(models[0])
     for name, parameter in models[0].named_parameters():
@@ -30,7 +30,7 @@ def stack(models: Sequence[COGMEN]) -> COGMEN:
     return whole
 
 
-def hand_out(whole: COGMEN, models: Sequence[COGMEN]) -> None:
+def scatter_gradients(whole: COGMEN, models: Sequence[COGMEN]) -> None:
     """Give every model its part of the whole one's gradients."""
     for name, parameter in whole.named_parameters():
         if parameter.grad is not None:

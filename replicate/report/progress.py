@@ -12,11 +12,11 @@ from rich.progress import Progress as RichProgress
 
 from replicate.corpus.types import Corpus
 from replicate.runner.tasks import Task, cost
-from replicate.runner.worker import Listener, Progress
+from replicate.runner.worker import Progress, ProgressCallback
 
 
 @contextmanager
-def training(tasks: Sequence[Task], corpus: Corpus, console: Console) -> Iterator[Listener]:
+def training(tasks: Sequence[Task], corpus: Corpus, console: Console) -> Iterator[ProgressCallback]:
     """A listener for ``schedule.run_all`` that shows how far ``tasks`` are."""
     # What this process trains counts by the epoch, what another one trained as a whole.
     left = {task.key: cost(task, corpus) for task in tasks}

@@ -7,7 +7,7 @@ from typing import Any
 
 from replicate.store.inventory import Entry, teachers
 from replicate.store.keys import versions
-from replicate.store.record import StoredRun
+from replicate.store.record import Run
 from replicate.store.store import Store
 from replicate.training.metrics import weighted_f1
 
@@ -29,7 +29,7 @@ def listing(entries: Sequence[Entry]) -> Lines:
     return lines
 
 
-def facts(run: StoredRun, store: Store) -> Lines:
+def facts(run: Run, store: Store) -> Lines:
     """What a run is and what it came from, a line per subject.
 
     Raises:
@@ -61,7 +61,7 @@ def facts(run: StoredRun, store: Store) -> Lines:
     ]
 
 
-def curve(run: StoredRun) -> Lines:
+def curve(run: Run) -> Lines:
     """The learning curve; the best epoch is so on dev, in the context that the arm is selected in."""
     record = run.record
     lines: Lines = [("epoch", "train loss", "dev loss", "dev F1", "learning rate", "")]
@@ -72,7 +72,7 @@ def curve(run: StoredRun) -> Lines:
     return lines
 
 
-def dev_and_files(run: StoredRun) -> Lines:
+def dev_and_files(run: Run) -> Lines:
     """Dev weighted F1 in every context of the arm, computed from the stored predictions, and the run's files."""
     labels = run.labels("dev")
     lines: Lines = [

@@ -10,7 +10,7 @@ from replicate.config.requirements import lacking
 from replicate.config.tables import Row, Table
 from replicate.corpus.types import Corpus
 from replicate.results.statistics import Summary, holm, paired, permutation_p, summarise, verdict
-from replicate.store.record import StoredRun
+from replicate.store.record import Run
 from replicate.training.metrics import f1_by_class, weighted_f1
 
 
@@ -89,7 +89,7 @@ class TableResult:
 
 
 def cells(
-    rows: Sequence[Row], corpus: Corpus, fetch: Callable[[Row], list[StoredRun]]
+    rows: Sequence[Row], corpus: Corpus, fetch: Callable[[Row], list[Run]]
 ) -> tuple[dict[str, dict[str, Cell]], dict[str, tuple[str, ...]]]:
     """Cells of all rows by name and context, and what rows that cannot be trained need."""
     found: dict[str, dict[str, Cell]] = {}
@@ -114,7 +114,7 @@ def compared(table: Table, rows: Mapping[str, Mapping[str, Cell]]) -> tuple[Comp
     )
 
 
-def _cell(runs: list[StoredRun], row: Row, context: str, comparable: bool) -> Cell:
+def _cell(runs: list[Run], row: Row, context: str, comparable: bool) -> Cell:
     labels = [run.labels("test") for run in runs]
     scores = [run.log_prob("test", context) for run in runs]
     values = tuple(map(weighted_f1, labels, scores))
@@ -130,10 +130,10 @@ def _cell(runs: list[StoredRun], row: Row, context: str, comparable: bool) -> Ce
     )
 
 
-def cost(runs: Sequence[StoredRun], teachers: Sequence[Sequence[StoredRun]]) -> Cost:
+def cost(runs: Sequence[Run], teachers: Sequence[Sequence[Run]]) -> Cost:
     """What a row's runs took, and the runs of each of its teachers, seed by seed."""
     return Cost(_seconds(runs), sum(map(_seconds, teachers)))
 
 
-def _seconds(runs: Sequence[StoredRun]) -> float:
+def _seconds(runs: Sequence[Run]) -> float:
     return median(run.record["seconds"] for run in runs)

@@ -26,7 +26,7 @@ import torch
 from replicate.corpus.types import Corpus
 from replicate.errors import MissingDevice, WorkerDied
 from replicate.runner.tasks import Task, units
-from replicate.runner.worker import Listener, Progress, Unit, finish, held
+from replicate.runner.worker import Progress, ProgressCallback, Unit, train_unit, waits_for_teacher
 from replicate.store.store import Store
 
 # Seconds between two looks at everything that other processes are training.
@@ -52,7 +52,7 @@ def resolve_device(name: str) -> str:
 
 
 def run_all(
-    tasks: Sequence[Task], corpora: Mapping[str, Corpus], store: Store, device: str, jobs: int, listen: Listener
+    tasks: Sequence[Task], corpora: Mapping[str, Corpus], store: Store, device: str, jobs: int, listen: ProgressCallback
 ) -> None:
     """Train and store every run of ``tasks``; a finished one is stored before the next begins.
 
@@ -69,7 +69,9 @@ def run_all(
             unit = waiting.popleft()
             open_keys = [task.key for other in waiting for task in other]
             # What another process trains comes back to the end of the queue, before its students, until it is done.
-            if held(unit, open_keys) or not finish(unit, corpora[unit[0].corpus], store, device, listen):
+            if waits_for_teacher(unit, open_keys) or not train_unit(
+                unit, corpora[unit[0].corpus], store, device, listen
+            ):
                 waiting.append(unit)
                 time.sleep(_PATIENCE / len(waiting))
         return
@@ -89,13 +91,15 @@ def run_all(
         pool.shutdown(cancel_futures=True)
 
 
-def follow(submit: Callable[[Unit], Future[bool]], programs: Sequence[Unit], news: Any, listen: Listener) -> None:
+def follow(
+    submit: Callable[[Unit], Future[bool]], programs: Sequence[Unit], news: Any, listen: ProgressCallback
+) -> None:
     """Submit programs as their teachers are done and pass the workers' news on; a worker's first error is raised."""
     waiting, running = list(programs), dict[Future[bool], Unit]()
     while waiting or running:
         open_keys = {task.key for unit in (*waiting, *running.values()) for task in unit}
-        ready = [unit for unit in waiting if not held(unit, open_keys)]
-        waiting = [unit for unit in waiting if held(unit, open_keys)]
+        ready = [unit for unit in waiting if not waits_for_teacher(unit, open_keys)]
+        waiting = [unit for unit in waiting if waits_for_teacher(unit, open_keys)]
         with _interrupts_ignored():  # a worker that is started now inherits it: only this process answers Ctrl-C
             running |= {submit(unit): unit for unit in ready}
         done, _ = wait(running, timeout=0.1)
@@ -146,7 +150,7 @@ def _work(unit: Unit) -> bool:
             raise _Stopped
         _worker["news"].put(progress)
 
-    done = finish(unit, _worker["corpora"][unit[0].corpus], _worker["store"], _worker["device"], listen)
+    done = train_unit(unit, _worker["corpora"][unit[0].corpus], _worker["store"], _worker["device"], listen)
     if not done:
         time.sleep(_worker["patience"])  # so that asking again is no work
     return done

@@ -15,7 +15,7 @@ from replicate.corpus.types import Corpus
 from replicate.errors import MissingEngine, WorkerDied
 from replicate.runner.local import follow
 from replicate.runner.tasks import Task, units
-from replicate.runner.worker import Listener, Progress, Unit, finish
+from replicate.runner.worker import Progress, ProgressCallback, Unit, train_unit
 from replicate.store.store import Store
 
 # How often a program is started again whose process or machine died.
@@ -41,7 +41,7 @@ def run_all(
     store: Store,
     device: str,
     cluster: Cluster,
-    listen: Listener,
+    listen: ProgressCallback,
 ) -> None:
     """Train and store every run of ``tasks`` on a cluster; see ``schedule.run_all``.
 
@@ -108,4 +108,4 @@ class _Arrived:
 
 
 def _work(unit: Unit, corpora: Mapping[str, Corpus], store: Store, device: str, news: Any) -> bool:
-    return finish(unit, corpora[unit[0].corpus], store, device, news.put)
+    return train_unit(unit, corpora[unit[0].corpus], store, device, news.put)

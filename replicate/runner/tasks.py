@@ -55,7 +55,7 @@ def units(tasks: Iterable[Task]) -> list[tuple[Task, ...]]:
     """Tasks by the program that trains them: those of a stack together, every other one alone; in their order."""
     found: dict[object, list[Task]] = defaultdict(list)
     for task in tasks:
-        found[(replace(task.spec, seed=0), task.corpus) if task.spec.together else task.key].append(task)
+        found[(replace(task.spec, seed=0), task.corpus) if task.spec.seed_group else task.key].append(task)
     return [tuple(unit) for unit in found.values()]
 
 

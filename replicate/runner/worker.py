@@ -10,8 +10,8 @@ from replicate.runner.tasks import Task
 from replicate.store.keys import run_key
 from replicate.store.store import Store
 from replicate.training.config import RunSpec
-from replicate.training.distillation.base import Taught
-from replicate.training.loop import teach, train_together
+from replicate.training.distillation.base import TeacherOutputs
+from replicate.training.loop import compute_teacher_outputs, train_seed_group
 from replicate.training.trainer import Epoch
 
 # Tasks that one program trains: several seeds of an arm, or a single run.
@@ -26,20 +26,20 @@ class Progress:
     epoch: Epoch | None
 
 
-Listener = Callable[[Progress], None]
+ProgressCallback = Callable[[Progress], None]
 
 
-def held(unit: Unit, keys: Iterable[str]) -> bool:
+def waits_for_teacher(unit: Unit, keys: Iterable[str]) -> bool:
     """Whether a teacher of the unit is among the runs with these keys, which are still to come."""
     return not {teacher for task in unit for teacher in task.teachers}.isdisjoint(keys)
 
 
-def finish(unit: Unit, corpus: Corpus, store: Store, device: str, listen: Listener) -> bool:
+def train_unit(unit: Unit, corpus: Corpus, store: Store, device: str, listen: ProgressCallback) -> bool:
     """Train and store a unit's runs; false where another process is at it.
 
     A stack is trained as a whole, whichever of its runs are asked for: its numbers depend on who is in it.
     """
-    specs = unit[0].spec.companions()
+    specs = unit[0].spec.seed_group_specs()
     keys = [run_key(spec, corpus, device) for spec in specs]
     asked = {task.spec.seed: task for task in unit}
     with store.lock(keys[0], wait=False) as ours:
@@ -51,8 +51,8 @@ def finish(unit: Unit, corpus: Corpus, store: Store, device: str, listen: Listen
                 if spec.seed in asked:
                     listen(Progress(asked[spec.seed], epoch))
 
-            taught = [[_taught(spec, each, corpus, store, device) for each in spec.teachers] for spec in specs]
-            results = train_together(specs, corpus, device, tell, taught)
+            teacher_outputs = [[_taught(spec, each, corpus, store, device) for each in spec.teachers] for spec in specs]
+            results = train_seed_group(specs, corpus, device, tell, teacher_outputs)
             for key, spec, result in zip(keys, specs, results, strict=True):
                 if store.get(key) is None:
                     store.put(key, spec, corpus, device, result)
@@ -61,8 +61,8 @@ def finish(unit: Unit, corpus: Corpus, store: Store, device: str, listen: Listen
     return True
 
 
-def _taught(spec: RunSpec, teacher: RunSpec, corpus: Corpus, store: Store, device: str) -> Taught:
+def _taught(spec: RunSpec, teacher: RunSpec, corpus: Corpus, store: Store, device: str) -> TeacherOutputs:
     """What a student's teacher says."""
     key = run_key(teacher, corpus, device)
     run = store.need(key, f"the teacher of {spec.arm.name}, seed {spec.seed}")
-    return store.taught(key, lambda: teach(run.model(), run.scaling(), teacher, corpus))
+    return store.teacher_outputs(key, lambda: compute_teacher_outputs(run.model(), run.scaling(), teacher, corpus))

@@ -86,13 +86,13 @@ def teachers(store: Store, record: dict[str, Any]) -> list[tuple[str, str, bool]
             here: dict[str, Any] = {}
             with contextlib.suppress(CorruptRun):
                 here = store.record(key) if key else {}
-            found += [(key, teacher["name"], bool(here)), *followed(teacher, taught_by(here))]
+            found += [(key, teacher["name"], bool(here)), *followed(teacher, teacher_keys(here))]
         return found
 
-    return followed(record["arm"], taught_by(record))
+    return followed(record["arm"], teacher_keys(record))
 
 
-def taught_by(record: dict[str, Any]) -> list[str]:
+def teacher_keys(record: dict[str, Any]) -> list[str]:
     """Keys of a run's teachers, as its record has them."""
     # Records of earlier versions know of one teacher.
     return record.get("teacher_runs") or list(filter(None, [record.get("teacher_run")]))
@@ -113,14 +113,14 @@ def embedded(store: Store) -> list[str]:
     return sorted(name for name in names if _KEY.fullmatch(name))
 
 
-def leftovers(store: Store, stale: bool = False) -> list[Path]:
+def partial_files(store: Store, stale: bool = False) -> list[Path]:
     """What killed processes left half written; with ``stale``, only what no living one can still be writing."""
     found = [path for path in inside(store, EMBEDDINGS).glob(".*") if _TEMPORARY.fullmatch(path.name)]
     found += store.root.glob(".partial-*")
     return sorted(path for path in found if not stale or _age(path) > _STALE_SECONDS)
 
 
-def strangers(store: Store) -> list[str]:
+def unknown_folders(store: Store) -> list[str]:
     """Folders in the store that are no runs; nothing ever touches them."""
     return list(filterfalse(_KEY.fullmatch, store.keys()))
 

@@ -44,10 +44,10 @@ def versions() -> dict[str, str]:
 
 def run_key(spec: RunSpec, corpus: Corpus, device: str) -> str:
     """Name of the run's folder: the same for the same numbers, under whatever names arms and protocols go."""
-    lineage = spec.arm.lineage
+    with_teachers = spec.arm.with_teachers
     decides = asdict(spec) | {"arm": _decisive(spec.arm), "protocol": reading(spec.arm, spec.protocol)}
     decides |= {"corpus": corpus.hash, "device": device, **versions()}
-    if any(isinstance(arm.method, MtPkdot) for arm in lineage):
+    if any(isinstance(arm.method, MtPkdot) for arm in with_teachers):
         decides["geomloss"] = importlib.metadata.version("geomloss")
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from replicate.store.inventory import damage, embedded, inside, keys, leftovers, size
+from replicate.store.inventory import damage, embedded, inside, keys, partial_files, size
 from replicate.store.keys import versions
 from replicate.store.store import EMBEDDINGS, LOCKS, Store
 
@@ -54,7 +54,7 @@ def plan(store: Store, damaged: bool = False, named: Collection[str] | None = No
     for key in embedded(store):
         if key not in staying:
             add("embeddings", store.root / EMBEDDINGS / f"{key}.safetensors", "embeddings without a run")
-    for path in leftovers(store, stale=True):
+    for path in partial_files(store, stale=True):
         add("leftover", path, "left by a killed process")
     for path in _locks(store):
         if path.name not in held:

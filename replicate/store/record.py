@@ -21,7 +21,7 @@ CHECKPOINT, PREDICTIONS, RECORD = "checkpoint.safetensors", "predictions.npz", "
 
 
 @dataclass(frozen=True)
-class StoredRun:
+class Run:
     """A finished run on disk.
 
     Attributes:
@@ -32,7 +32,7 @@ class StoredRun:
     record: dict[str, Any]
 
     @property
-    def heard(self) -> str:
+    def audio_stream(self) -> str:
         """The stream that its model hears."""
         name: str = self.record["arm"]["audio"]
         return name

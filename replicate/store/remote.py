@@ -12,13 +12,13 @@ import fsspec
 from replicate.corpus.types import Corpus
 from replicate.errors import CannotWrite
 from replicate.files import atomic_folder
-from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD, StoredRun
+from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD, Run
 from replicate.store.store import Store
 from replicate.training.config import RunSpec
 from replicate.training.loop import RunResult
 
 
-class Mirror(Store):
+class RemoteStore(Store):
     """Runs in a folder of this machine, fetched from the address when they are asked for, and sent there when finished.
 
     A run is there once its record is, which is sent last. Nothing is locked there: two machines that train the same run
@@ -29,7 +29,7 @@ class Mirror(Store):
         super().__init__(root)
         self.address = address.rstrip("/")
 
-    def get(self, key: str) -> StoredRun | None:
+    def get(self, key: str) -> Run | None:
         """The run of that key, fetched if it is not here; see ``Store.get``.
 
         Raises:

@@ -23,11 +23,11 @@ from replicate.corpus.types import SPLITS, Corpus
 from replicate.errors import CorruptRun
 from replicate.files import atomic_folder, atomic_path, from_os_error, sha256
 from replicate.store.keys import run_key, versions
-from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD, StoredRun, corrupt
+from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD, Run, corrupt
 from replicate.training.config import RunSpec
-from replicate.training.distillation.base import Said, Taught
+from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs
 from replicate.training.loop import RunResult
-from replicate.training.released_order import arranged
+from replicate.training.released_order import apply_feature_order
 
 EMBEDDINGS, LOCKS = "embeddings", ".locks"
 
@@ -52,7 +52,7 @@ class Store:
         except OSError as error:
             raise from_os_error(error, self.root) from error
 
-    def get(self, key: str) -> StoredRun | None:
+    def get(self, key: str) -> Run | None:
         """The run of that key with every file's hash checked, or None where it was never finished.
 
         Raises:
@@ -68,9 +68,9 @@ class Store:
                     raise corrupt(folder, f"{name} has changed since it was written")
         except (OSError, KeyError, TypeError) as error:
             raise corrupt(folder, str(error)) from error
-        return StoredRun(folder, record)
+        return Run(folder, record)
 
-    def need(self, key: str, name: str) -> StoredRun:
+    def need(self, key: str, name: str) -> Run:
         """A run that must be there; ``name`` is what the reader knows it by.
 
         Raises:
@@ -180,7 +180,7 @@ class Store:
         finally:
             lock.release()
 
-    def taught(self, key: str, compute: Callable[[], Taught]) -> Taught:
+    def teacher_outputs(self, key: str, compute: Callable[[], TeacherOutputs]) -> TeacherOutputs:
         """What a stored run says as a teacher, computed for the first student alone."""
         path = self.root / EMBEDDINGS / f"{key}.safetensors"
         with self.lock(f"{key}-embeddings", wait=True):
@@ -190,7 +190,7 @@ class Store:
                 tensors = {
                     f"{split}/{field}": getattr(getattr(found, split), field).cpu().contiguous()
                     for split in ("train", "dev")
-                    for field in Said._fields
+                    for field in UtteranceOutputs._fields
                 }
                 with atomic_path(path) as temporary:
                     # One entry: safetensors writes several in any order, and the same run is to give the same bytes.
@@ -250,7 +250,7 @@ def _digest(record: dict[str, Any]) -> str:
 def _predictions(spec: RunSpec, corpus: Corpus, result: RunResult) -> dict[str, NDArray[Any]]:
     """Log-probabilities per split and context beside who said what, so that any metric can be recomputed."""
     arrays: dict[str, NDArray[Any]] = {f"{s}/{context}": v for (s, context), v in result.log_prob.items()}
-    corpus = arranged(corpus, spec.arm, spec.protocol)
+    corpus = apply_feature_order(corpus, spec.arm, spec.protocol)
     for split in SPLITS:
         dialogues = corpus.split(split)
         arrays[f"{split}/dialogue"] = np.repeat([d.id for d in dialogues], [len(d) for d in dialogues])
@@ -259,7 +259,7 @@ def _predictions(spec: RunSpec, corpus: Corpus, result: RunResult) -> dict[str, 
     return arrays
 
 
-def _read_taught(path: Path) -> Taught | None:
+def _read_taught(path: Path) -> TeacherOutputs | None:
     """What is stored, None where it is not there or not what was written: it can be computed again."""
     try:
         with safe_open(path, "pt") as file:
@@ -267,8 +267,11 @@ def _read_taught(path: Path) -> Taught | None:
             digest, origin = json.loads((file.metadata() or {})["about"])
             if digest != _tensor_hash(tensors, origin):
                 return None
-        train, dev = (Said(*(tensors[f"{split}/{field}"] for field in Said._fields)) for split in ("train", "dev"))
-        return Taught(train, dev, origin)
+        train, dev = (
+            UtteranceOutputs(*(tensors[f"{split}/{field}"] for field in UtteranceOutputs._fields))
+            for split in ("train", "dev")
+        )
+        return TeacherOutputs(train, dev, origin)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError):
         return None
 

@@ -110,11 +110,11 @@ class Arm:
         """Whether runs of the arm, and of those that teach it, can train as one program."""
         return all(
             arm.context == "transformer" and not isinstance(arm.method, Dmd) and arm.guesses is None
-            for arm in self.lineage
+            for arm in self.with_teachers
         )
 
     @property
-    def hears_hubert(self) -> bool:
+    def uses_hubert(self) -> bool:
         """Whether its audio stream is a layer of HuBERT."""
         return self.audio in HUBERT
 
@@ -147,9 +147,9 @@ class Arm:
         return (self.distillation or TripletMethod()) if self.teacher else None
 
     @property
-    def lineage(self) -> tuple[Arm, ...]:
+    def with_teachers(self) -> tuple[Arm, ...]:
         """The arm, its teachers, the teachers' teachers, and so on."""
-        return (self, *(arm for teacher in self.teachers for arm in teacher.lineage))
+        return (self, *(arm for teacher in self.teachers for arm in teacher.with_teachers))
 
     @property
     def beside(self) -> tuple[str, ...]:
@@ -159,19 +159,19 @@ class Arm:
     @property
     def needs(self) -> tuple[str, ...]:
         """Streams that a corpus must have: those of the arm, and of all that it learns from."""
-        return tuple(dict.fromkeys(name for arm in self.lineage for name in (*arm.streams, *arm.beside)))
+        return tuple(dict.fromkeys(name for arm in self.with_teachers for name in (*arm.streams, *arm.beside)))
 
 
 def reading(arm: Arm, protocol: Protocol) -> dict[str, Any]:
     """What of a protocol decides an arm's numbers: not its name, and no knob that nobody of the arm's lineage sees."""
     content = asdict(protocol)
     del content["name"]
-    if not any(each.masked for each in arm.lineage):
+    if not any(each.masked for each in arm.with_teachers):
         del content["masking"]
-    if not any(isinstance(each.method, TripletMethod) for each in arm.lineage):
+    if not any(isinstance(each.method, TripletMethod) for each in arm.with_teachers):
         del content["triplet"]
     # One of them that only sees has its labels in their order.
-    if not any(each.hears_hubert for each in arm.lineage):
+    if not any(each.uses_hubert for each in arm.with_teachers):
         del content["hubert"]
     return content
 
@@ -205,12 +205,12 @@ class RunSpec:
     budget: Budget
     seed: int
     precision: Precision = "float32"
-    together: tuple[int, ...] = ()
+    seed_group: tuple[int, ...] = ()
 
     @property
     def projected(self) -> str | None:
         """The stream whose columns a projection takes to the model's hidden width, None without one."""
-        heard = self.arm.hears_hubert and self.arm.audio in self.arm.streams
+        heard = self.arm.uses_hubert and self.arm.audio in self.arm.streams
         return self.arm.audio if heard and self.protocol.hubert.projection != "none" else None
 
     @property
@@ -218,6 +218,6 @@ class RunSpec:
         """The runs that have to be finished before this one, the joint teacher's first."""
         return tuple(replace(self, arm=arm) for arm in self.arm.teachers)
 
-    def companions(self) -> list[RunSpec]:
+    def seed_group_specs(self) -> list[RunSpec]:
         """The runs that train as one program with this one, itself among them."""
-        return [replace(self, seed=seed) for seed in self.together or (self.seed,)]
+        return [replace(self, seed=seed) for seed in self.seed_group or (self.seed,)]

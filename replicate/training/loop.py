@@ -17,17 +17,17 @@ from replicate.corpus.types import SPLITS, Corpus, Split
 from replicate.errors import WrongTeacher
 from replicate.model.cogmen import COGMEN, Output
 from replicate.model.config import ModelConfig
-from replicate.model.seed_layers import Rows
-from replicate.model.seed_stack import hand_out, stack
+from replicate.model.seed_layers import SeedBatch
+from replicate.model.seed_stack import scatter_gradients, stack
 from replicate.rng import deterministic, seeded
 from replicate.training.config import Arm, RunSpec
 from replicate.training.data import Batch, Scale, scales, tensors
-from replicate.training.distillation.base import Said, Taught, origin
+from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs, origin
 from replicate.training.distillation_config import Dmd
 from replicate.training.masking import keep_seen
-from replicate.training.pca_projection import fix
-from replicate.training.released_order import arranged
-from replicate.training.trainer import Epoch, Learner
+from replicate.training.pca_projection import init_projection_with_pca
+from replicate.training.released_order import apply_feature_order
+from replicate.training.trainer import Epoch, Trainer
 
 
 @dataclass(frozen=True)
@@ -52,27 +52,27 @@ def train(
     corpus: Corpus,
     device: str = "cpu",
     on_epoch: Callable[[Epoch], None] | None = None,
-    taught: Sequence[Taught] = (),
+    teacher_outputs: Sequence[TeacherOutputs] = (),
 ) -> RunResult:
     """Train one arm and predict every split in every context of the arm, at the epoch with the best dev F1.
 
-    ``on_epoch`` is called after every epoch; an exception from it ends the run. ``taught`` is what ``teach``
-    gives for each of the arm's teachers.
+    ``on_epoch`` is called after every epoch; an exception from it ends the run. ``teacher_outputs`` has one entry for
+    each of the arm's teachers, from ``compute_teacher_outputs``.
 
     Raises:
         MissingStream: the corpus lacks a stream or a split. Diverged: the loss is no number. WrongTeacher: one speaks
         of another corpus.
     """
     listen = None if on_epoch is None else lambda _, epoch: on_epoch(epoch)
-    return train_together([spec], corpus, device, listen, [taught])[0]
+    return train_seed_group([spec], corpus, device, listen, [teacher_outputs])[0]
 
 
-def train_together(
+def train_seed_group(
     specs: Sequence[RunSpec],
     corpus: Corpus,
     device: str = "cpu",
     on_epoch: Callable[[RunSpec, Epoch], None] | None = None,
-    taught: Sequence[Sequence[Taught]] = (),
+    teacher_outputs: Sequence[Sequence[TeacherOutputs]] = (),
 ) -> list[RunResult]:
     """Train runs that differ in their seeds alone as one program; see ``train``. A single one has no axis of runs.
 
@@ -86,19 +86,19 @@ def train_together(
     first, arm = specs[0], specs[0].arm
     if any(replace(spec, seed=first.seed) != first for spec in specs):
         raise ValueError("only runs that differ in their seeds alone train together")
-    taught = taught or [()] * len(specs)
-    for each in taught:
+    teacher_outputs = teacher_outputs or [()] * len(specs)
+    for each in teacher_outputs:
         _check_taught(each, first, corpus)
-    corpus = arranged(corpus, arm, first.protocol)
+    corpus = apply_feature_order(corpus, arm, first.protocol)
     with deterministic():
         scaling = scales(corpus, arm.streams)
         place = torch.device(device)
         beside = scales(corpus, arm.beside)
         data: dict[str, Batch] = {split: tensors(corpus, split, scaling, beside).to(place) for split in SPLITS}
         config = model_config(first, corpus)
-        learners = [Learner(spec, config, place, data, each) for spec, each in zip(specs, taught, strict=True)]
+        learners = [Trainer(spec, config, place, data, each) for spec, each in zip(specs, teacher_outputs, strict=True)]
         if config.projected and first.protocol.hubert.projection == "pca":
-            fix([learner.model for learner in learners], data["train"])
+            init_projection_with_pca([learner.model for learner in learners], data["train"])
         with seeded(first.seed, "dropout"):
             _fit(learners, data, corpus, on_epoch)
         found = []
@@ -125,12 +125,12 @@ def train_together(
     ]
 
 
-def _check_taught(taught: Sequence[Taught], spec: RunSpec, corpus: Corpus) -> None:
+def _check_taught(teacher_outputs: Sequence[TeacherOutputs], spec: RunSpec, corpus: Corpus) -> None:
     """Refuse what others than the arm's teachers say, and what teachers of another corpus or reading do."""
     arm = spec.arm
-    if len(taught) != len(arm.teachers):
+    if len(teacher_outputs) != len(arm.teachers):
         raise ValueError(f"{arm.name}: a student needs what each of its teachers says, and nobody else does")
-    for teacher, said in zip(arm.teachers, taught, strict=True):
+    for teacher, said in zip(arm.teachers, teacher_outputs, strict=True):
         if said.origin != origin(corpus, teacher, spec.protocol):
             raise WrongTeacher(
                 f"{arm.name}: its teacher {teacher.name} was trained on another corpus than {corpus.name}, or under "
@@ -163,24 +163,26 @@ def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
     )
 
 
-def teach(model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus) -> Taught:
+def compute_teacher_outputs(model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus) -> TeacherOutputs:
     """What a trained model says of the utterances of training and dev in the context it was trained on."""
-    train, dev = (_say(model, scaling, spec, corpus, split, spec.arm.train) for split in ("train", "dev"))
-    return Taught(train, dev, origin(corpus, spec.arm, spec.protocol))
+    train, dev = (_forward_split(model, scaling, spec, corpus, split, spec.arm.train) for split in ("train", "dev"))
+    return TeacherOutputs(train, dev, origin(corpus, spec.arm, spec.protocol))
 
 
 def embed(
     model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus, split: Split = "train", context: str = ""
 ) -> Tensor:
     """Embeddings (N, hidden * heads) of a split, packed, in eval mode; ``context`` is what the arm was trained on."""
-    return _say(model, scaling, spec, corpus, split, context or spec.arm.train).embedding
+    return _forward_split(model, scaling, spec, corpus, split, context or spec.arm.train).embedding
 
 
-def _say(model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus, split: Split, context: str) -> Said:
-    data = tensors(arranged(corpus, spec.arm, spec.protocol), split, scaling)
+def _forward_split(
+    model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus, split: Split, context: str
+) -> UtteranceOutputs:
+    data = tensors(apply_feature_order(corpus, spec.arm, spec.protocol), split, scaling)
     with deterministic():
         output = _infer(model, data, spec.arm, context, corpus, spec.budget.batch)[0]
-    return Said(output.graph, output.log_prob)
+    return UtteranceOutputs(output.graph, output.log_prob)
 
 
 def predict(model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int = 32) -> Tensor:
@@ -198,7 +200,7 @@ def _infer(
     parts: list[list[Output]] = [[] for _ in range(runs)]
     for chosen in data.in_order(size):
         batch = data.take(chosen.repeat(runs))
-        rows = None if runs == 1 else Rows.several(batch.lengths, [len(chosen)] * runs)
+        rows = None if runs == 1 else SeedBatch.several(batch.lengths, [len(chosen)] * runs)
         output = model(batch.x, batch.lengths, batch.speakers, keep=keep, rows=rows)
         for run, piece in zip(parts, zip(*(field.chunk(runs) for field in output), strict=True), strict=True):
             run.append(Output(*piece))
@@ -213,7 +215,7 @@ def _widths(arm: Arm, config: ModelConfig, corpus: Corpus) -> dict[str, int]:
 
 
 def _fit(
-    learners: Sequence[Learner],
+    learners: Sequence[Trainer],
     data: dict[str, Batch],
     corpus: Corpus,
     on_epoch: Callable[[RunSpec, Epoch], None] | None,
@@ -242,7 +244,7 @@ def _fit(
 
 
 def _step(
-    whole: COGMEN, learners: Sequence[Learner], train: Batch, step: Sequence[Tensor | None], widths: dict[str, int]
+    whole: COGMEN, learners: Sequence[Trainer], train: Batch, step: Sequence[Tensor | None], widths: dict[str, int]
 ) -> list[Tensor]:
     """One optimiser step of every learner that still has a batch of dialogues; returns their losses."""
     nobody = torch.empty(0, dtype=torch.int64, device=train.lengths.device)
@@ -250,7 +252,7 @@ def _step(
     batch = train.take(torch.cat(chosen))
     rows = None
     if len(learners) > 1:
-        rows = Rows.several(batch.lengths, [len(one) for one in chosen], [learner.dropout for learner in learners])
+        rows = SeedBatch.several(batch.lengths, [len(one) for one in chosen], [learner.dropout for learner in learners])
     keep = None
     if learners[0].spec.arm.masked:
         masks = [learner.keep(train.lengths[one], widths) for learner, one in zip(learners, chosen, strict=True)]
@@ -272,7 +274,7 @@ def _step(
     whole.zero_grad(set_to_none=True)
     torch.stack(list(losses.values())).sum().backward()
     if rows:
-        hand_out(whole, [learner.model for learner in learners])
+        scatter_gradients(whole, [learner.model for learner in learners])
     for learner in losses:
         learner.optimizer.step()
     return [loss.detach() for loss in losses.values()]

@@ -87,12 +87,12 @@ def compare(path: Path) -> Iterator[Comparison]:
             "encoder_heads": meta.get("encoder_heads"),
             "dropout": meta.get("dropout", 0.0),
         }
-        together = _batch(arrays, dialogues, streams)
+        seed_group = _batch(arrays, dialogues, streams)
         with deterministic():
             if "losses" in arrays:
                 found = _trajectories(weights, options, inputs, meta, arrays)
             else:
-                found = _forward(weights, options, inputs, together, arrays)
+                found = _forward(weights, options, inputs, seed_group, arrays)
             for comparison in found:
                 yield Comparison(path.name, *comparison)
     except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
@@ -119,7 +119,7 @@ def _forward(
     weights: dict[str, torch.Tensor],
     options: dict[str, Any],
     inputs: list[Batch],
-    together: Batch,
+    seed_group: Batch,
     recorded: dict[str, NDArray[Any]],
 ) -> Found:
     for form, (setting, batches, attend_padding) in itertools.product(
@@ -127,8 +127,8 @@ def _forward(
         (
             ("each_alone", inputs, False),
             # Padding masked: the same dialogues in one batch must give what each gives alone.
-            ("each_alone, batched", [together], False),
-            ("batch_padded", [together], True),
+            ("each_alone, batched", [seed_group], False),
+            ("batch_padded", [seed_group], True),
         ),
     ):
         model = load_original(weights, attend_padding=attend_padding, **options)
@@ -138,7 +138,7 @@ def _forward(
             ours = torch.cat([getattr(output, name) for output in outputs]).numpy()
             yield form, setting, name, _difference(ours, recorded[f"{setting.split(',')[0]}/{name}"]), True
         if setting == "batch_padded" and "batch_padded/loss" in recorded:
-            loss = F.nll_loss(outputs[0].log_prob, together.packed_labels())
+            loss = F.nll_loss(outputs[0].log_prob, seed_group.packed_labels())
             yield form, setting, "loss", _difference(loss.numpy(), recorded["batch_padded/loss"]), True
 
 

@@ -15,7 +15,7 @@ from replicate.training.data import Batch
 
 
 @torch.no_grad()
-def fix(models: Sequence[COGMEN], train: Batch) -> None:
+def init_projection_with_pca(models: Sequence[COGMEN], train: Batch) -> None:
     """Set the projection of models of one shape to the principal components of what it gets of the training split."""
     config = models[0].config
     rows = train.x[train.present][:, : config.projected]

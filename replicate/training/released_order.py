@@ -10,13 +10,13 @@ from replicate.corpus.types import Corpus, Dialogue
 from replicate.training.config import Arm, Protocol
 
 
-def arranged(corpus: Corpus, arm: Arm, protocol: Protocol) -> Corpus:
+def apply_feature_order(corpus: Corpus, arm: Arm, protocol: Protocol) -> Corpus:
     """The corpus as the arm gets it: as it is, or with labels and HuBERT features in the release's order.
 
     That order lists all utterances of the last speaker of a dialogue (F) first. Speakers and video keep the order of
     time, so that relations and AV rows are misaligned, as in the released code.
     """
-    if not arm.hears_hubert or protocol.hubert.order == "time":
+    if not arm.uses_hubert or protocol.hubert.order == "time":
         return corpus
     speakers = len(corpus.speakers)
     return replace(corpus, dialogues=tuple(_released(dialogue, arm.audio, speakers) for dialogue in corpus.dialogues))

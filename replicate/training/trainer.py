@@ -16,7 +16,7 @@ from replicate.model.config import ModelConfig
 from replicate.rng import generator, seeded
 from replicate.training.config import Budget, RunSpec
 from replicate.training.data import Batch
-from replicate.training.distillation.base import Taught
+from replicate.training.distillation.base import TeacherOutputs
 from replicate.training.distillation.loss import Distillation
 from replicate.training.masking import draw_keep
 from replicate.training.metrics import weighted_f1
@@ -38,7 +38,7 @@ class Epoch:
     terms: dict[str, float] = field(default_factory=dict)
 
 
-class Learner:
+class Trainer:
     """A run from its initial weights on.
 
     Args:
@@ -56,7 +56,7 @@ class Learner:
         config: ModelConfig,
         device: torch.device,
         data: Mapping[str, Batch],
-        taught: Sequence[Taught] = (),
+        teacher_outputs: Sequence[TeacherOutputs] = (),
     ) -> None:
         self.spec = spec
         with seeded(spec.seed, "weights"):
@@ -69,7 +69,7 @@ class Learner:
                     beside = COGMEN(
                         replace(config, width=data["train"].beside.shape[-1], projected=0, decoupled=0, hallucinated=0)
                     )
-            on_device = [each.to(device) for each in taught]
+            on_device = [each.to(device) for each in teacher_outputs]
             self.distillation = Distillation(spec, self.model, on_device, labels, beside).to(device)
         modules = [self.model, *([self.distillation] if self.distillation else [])]
         self.optimizer = make_optimizer(modules, spec.budget)

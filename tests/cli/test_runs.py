@@ -17,7 +17,7 @@ from replicate.store.store import CHECKPOINT, EMBEDDINGS, LOCKS, PREDICTIONS, RE
 from replicate.training.config import Arm
 from replicate.training.distillation_config import Logits
 from tests.planted import put, result
-from tests.small_runs import SPEC, seeds, small_corpus, taught
+from tests.small_runs import SPEC, seeds, small_corpus, teacher_outputs
 
 TEACHER = replace(SPEC, arm=Arm("both", "AV", ("A", "AV"), "AV", context_layers=1, gnn_heads=2))
 STUDENT = replace(SPEC, arm=replace(SPEC.arm, name="student", teacher=TEACHER.arm))
@@ -231,7 +231,7 @@ def test_verify_prints_a_line_per_damaged_run(replicate, store, keys):
 
 def test_verify_remarks_what_is_no_run(replicate, store, keys):
     for key in (keys[2], STRANGER):
-        store.taught(key, lambda: taught(torch.ones(2, 3)))
+        store.teacher_outputs(key, lambda: teacher_outputs(torch.ones(2, 3)))
     cached, temporary = (
         store.root / EMBEDDINGS / f"{dot}{STRANGER}.safetensors{x}" for dot, x in (("", ""), (".", ".x"))
     )

@@ -64,12 +64,12 @@ def test_a_teacher_is_inherited_and_can_be_another(written):
     )
     assert found["same"].teacher == found["s"].teacher == found["base"]
     assert found["else"].teacher == found["other"]
-    assert [arm.name for arm in found["same"].lineage] == ["same", "base"]
+    assert [arm.name for arm in found["same"].with_teachers] == ["same", "base"]
 
 
 def test_a_student_may_teach(written):
     found = written(BASE + '[a]\nlike = "base"\nteacher = "base"\n[b]\nlike = "base"\nteacher = "a"\n')
-    assert [arm.name for arm in found["b"].lineage] == ["b", "a", "base"]
+    assert [arm.name for arm in found["b"].with_teachers] == ["b", "a", "base"]
 
 
 TAUGHT = '[s]\nlike = "base"\nteacher = "base"\n'
@@ -149,7 +149,7 @@ def test_students_and_teachers_of_the_paper():
         arm.context == (name.split("-")[-1] if name[-3:] in ("gru", "ssm") or "lstm" in name else "transformer")
         for name, arm in found.items()
     )
-    assert all(arm.hears_hubert == name.startswith("HuBERT") for name, arm in found.items())
+    assert all(arm.uses_hubert == name.startswith("HuBERT") for name, arm in found.items())
     weights = {(arm.method.triplet_weight, arm.method.nll_weight) for arm in found.values() if arm.method}
     assert weights == {(1, 1)}
 

@@ -19,9 +19,8 @@ from replicate.experiment.collect import tables
 from replicate.runner import local
 from replicate.runner.ray import Cluster
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD
-from tests.small_runs import small_corpus
-
 from tests import planted
+from tests.small_runs import small_corpus
 
 TABLE2 = ("COGMEN-A", "COGMEN-AV", "COGMEN-Mask", "Student-of-Mask", "COGMEN-A-masked", "COGMEN-Mask-deep")
 
@@ -538,18 +537,18 @@ def test_precision_has_a_folder_and_a_note_of_its_own(tmp_path):
 
 
 def test_seeds_train_as_one_program_only_where_they_can(tmp_path):
-    def together(campaign):
-        return {task.spec.together for task in campaign.tasks.values()}
+    def seed_group(campaign):
+        return {task.spec.seed_group for task in campaign.tasks.values()}
 
-    assert together(prepare(tmp_path)) == {()}
-    assert together(replace(prepare(tmp_path, seeds="25,24"), stacked=True)) == {(24, 25)}
-    assert together(replace(prepare(tmp_path, seeds="24,"), stacked=True)) == {()}
+    assert seed_group(prepare(tmp_path)) == {()}
+    assert seed_group(replace(prepare(tmp_path, seeds="25,24"), stacked=True)) == {(24, 25)}
+    assert seed_group(replace(prepare(tmp_path, seeds="24,"), stacked=True)) == {()}
     # The released reading lets padding take part, which a stack cannot.
-    assert together(replace(prepare(tmp_path, protocol="released"), stacked=True)) == {()}
+    assert seed_group(replace(prepare(tmp_path, protocol="released"), stacked=True)) == {()}
     assert "--stack" in replace(prepare(tmp_path), stacked=True).command()
     # Of the extractors, only transformers stack, causal or not; a student only if its teacher does.
     extra = replace(prepare(tmp_path, ("context", "causal")), stacked=True)
-    alone = {task.spec.arm.name for task in extra.tasks.values() if not task.spec.together}
+    alone = {task.spec.arm.name for task in extra.tasks.values() if not task.spec.seed_group}
     assert alone == {f"COGMEN-{streams}-{kind}" for streams in ("A", "AV") for kind in ("gru", "lstm", "ssm")}
     arms = definitions.arms()
     assert not replace(arms["Student-A"], teacher=arms["COGMEN-AV-gru"]).stackable

@@ -8,7 +8,7 @@ from replicate.errors import BadTable, CorruptRun, MissingStream
 from replicate.experiment.campaign import Campaign
 from replicate.experiment.sweep import Sweep
 from replicate.runner import local
-from replicate.store.record import PREDICTIONS, StoredRun
+from replicate.store.record import PREDICTIONS, Run
 from replicate.training.config import RunSpec
 from tests.planted import put
 from tests.small_runs import small_corpus
@@ -49,13 +49,13 @@ def test_test_is_read_for_the_selected_trial_and_the_arm_as_it_stands_alone(tmp_
     read = []
 
     def spy(name):
-        original = getattr(StoredRun, name)
+        original = getattr(Run, name)
 
         def method(run, split, *context):
             read.append((run.folder.name, split))
             return original(run, split, *context)
 
-        monkeypatch.setattr(StoredRun, name, method)
+        monkeypatch.setattr(Run, name, method)
 
     spy("log_prob")
     spy("labels")
@@ -80,13 +80,13 @@ def test_scores_are_of_the_context_that_the_arm_is_selected_in(tmp_path, monkeyp
     sweep = prepare(tmp_path, trials=1)
     plant(sweep, {0: (1, 1), 1: (0, 0)})
     seen = []
-    original = StoredRun.log_prob
+    original = Run.log_prob
 
     def log_prob(run, split, context):
         seen.append((split, context))
         return original(run, split, context)
 
-    monkeypatch.setattr(StoredRun, "log_prob", log_prob)
+    monkeypatch.setattr(Run, "log_prob", log_prob)
     sweep.result()
     assert sweep.arm.select == "A" and sweep.arm.contexts == ("A", "AV")
     assert {context for split, context in seen if split == "dev"} == {"A"}

@@ -1,11 +1,11 @@
 import pytest
 
-from replicate.store.record import StoredRun
+from replicate.store.record import Run
 from replicate.store.store import Store
 
 
 @pytest.fixture(scope="session")
-def runs(smoke_out) -> dict[str, StoredRun]:
+def runs(smoke_out) -> dict[str, Run]:
     """One finished run of each arm, by name."""
     store = Store(smoke_out / "runs")
     found = map(store.get, store.keys())

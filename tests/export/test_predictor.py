@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from export.inputs import read
-from export.predictor import LONGEST, BadBundle, BadInput, Predictor, Spoken, as_csv, as_json, read_csv
+from export.predictor import LONGEST, BadBundle, BadInput, DialogueFeatures, Predictor, as_csv, as_json, read_csv
 from replicate import errors
 from replicate.corpus import archive
 from replicate.corpus.synthetic import generate
@@ -30,7 +30,7 @@ def copied(smoke_bundle, tmp_path):
 
 def spoken(n, seed=0, id_="d"):
     draws = np.random.default_rng(seed)
-    return Spoken(id_, draws.choice(["M", "F"], n).tolist(), draws.standard_normal((n, 12), dtype="f4"))
+    return DialogueFeatures(id_, draws.choice(["M", "F"], n).tolist(), draws.standard_normal((n, 12), dtype="f4"))
 
 
 def write_csv(path, dialogues):
@@ -45,7 +45,7 @@ def test_it_says_what_the_table_was_made_of(predictor, smoke_bundle):
     from export.bundle.bundle import open_run
 
     corpus = generate("synthetic-tiny")
-    given = [Spoken(d.id, ["MF"[s] for s in d.speakers], d.features["audio"]) for d in corpus.split("test")]
+    given = [DialogueFeatures(d.id, ["MF"[s] for s in d.speakers], d.features["audio"]) for d in corpus.split("test")]
     found = np.concatenate([p.probability for p in predictor.predict(given)])
     assert np.allclose(np.log(found), open_run(smoke_bundle.folder).log_prob("test", "A"), atol=1e-4)
 
@@ -63,14 +63,20 @@ def test_neither_company_nor_order_matters(predictor):
 @pytest.mark.parametrize(
     "dialogue, said",
     [
-        (Spoken("x", [], np.zeros((0, 12), "f4")), "dialogue x holds no utterance"),
-        (Spoken("x", ["M"], np.zeros(12, "f4")), "holds no utterance"),
-        (Spoken("x", ["M"], np.zeros((1, 13), "f4")), "13 features where this model takes 12.*synthetic-tiny"),
-        (Spoken("x", ["M"], np.zeros((2, 12), "f4")), "1 speakers for 2 utterances"),
-        (Spoken("x", ["M", "X"], np.zeros((2, 12), "f4")), "utterance 2: speaker 'X' is none of M, F"),
-        (Spoken("x", ["M"] * 3, np.full((3, 12), np.nan, "f4")), "utterance 1, feature 1 is no finite number"),
-        (Spoken("x", ["M"], np.full((1, 12), 1e300)), "utterance 1, feature 1 is no finite number"),
-        (Spoken("x", ["M"] * 10_000, np.zeros((10_000, 12), "f4")), f"10000 utterances, more than {LONGEST}"),
+        (DialogueFeatures("x", [], np.zeros((0, 12), "f4")), "dialogue x holds no utterance"),
+        (DialogueFeatures("x", ["M"], np.zeros(12, "f4")), "holds no utterance"),
+        (
+            DialogueFeatures("x", ["M"], np.zeros((1, 13), "f4")),
+            "13 features where this model takes 12.*synthetic-tiny",
+        ),
+        (DialogueFeatures("x", ["M"], np.zeros((2, 12), "f4")), "1 speakers for 2 utterances"),
+        (DialogueFeatures("x", ["M", "X"], np.zeros((2, 12), "f4")), "utterance 2: speaker 'X' is none of M, F"),
+        (
+            DialogueFeatures("x", ["M"] * 3, np.full((3, 12), np.nan, "f4")),
+            "utterance 1, feature 1 is no finite number",
+        ),
+        (DialogueFeatures("x", ["M"], np.full((1, 12), 1e300)), "utterance 1, feature 1 is no finite number"),
+        (DialogueFeatures("x", ["M"] * 10_000, np.zeros((10_000, 12), "f4")), f"10000 utterances, more than {LONGEST}"),
     ],
 )
 def test_what_it_cannot_take_is_named(predictor, dialogue, said):
@@ -209,7 +215,7 @@ def test_the_command_prints_tables_and_takes_every_format(replicate, smoke_bundl
 
 
 def test_the_command_names_what_is_wrong(replicate, smoke_bundle, tmp_path):
-    write_csv(tmp_path / "x.csv", [Spoken("x", ["Z"], np.zeros((1, 12)))])
+    write_csv(tmp_path / "x.csv", [DialogueFeatures("x", ["Z"], np.zeros((1, 12)))])
     (tmp_path / "x.txt").write_text("")
     for file, said in (("x.csv", "speaker 'Z'"), ("no.csv", "no file"), ("x.txt", "neither .csv nor")):
         status, stdout, stderr = replicate("predict", smoke_bundle.folder, tmp_path / file)

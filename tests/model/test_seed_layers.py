@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from replicate.model.seed_layers import Rows, batch_norm, drop, fill, layer_norm, linear, plus, product
+from replicate.model.seed_layers import SeedBatch, batch_norm, drop, fill, layer_norm, linear, plus, product
 from replicate.rng import generator, seeded
 
 LENGTHS = torch.tensor([2, 1, 4])  # a run with two dialogues, one with one, and one with none between them
@@ -11,7 +11,7 @@ DIALOGUES = [2, 0, 1]
 
 
 def rows(draws=None):
-    return Rows.several(LENGTHS, DIALOGUES, draws or [generator(seed, "dropout") for seed in range(3)])
+    return SeedBatch.several(LENGTHS, DIALOGUES, draws or [generator(seed, "dropout") for seed in range(3)])
 
 
 def test_rows_of_several_runs():
@@ -20,13 +20,13 @@ def test_rows_of_several_runs():
     assert found.place.tolist() == [0, 1, 2, 8, 9, 10, 11]
     assert found.real[..., 0].tolist() == [[1, 1, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1]]
     x = torch.arange(7.0)[:, None]
-    assert torch.equal(found.gather(found.spread(x)), x)
+    assert torch.equal(found.gather(found.pad(x)), x)
     assert [index for index, _ in found.parts] == [(slice(0, 3),), (slice(4, 4),), (slice(8, 12),)]
 
 
 def test_a_single_run_has_its_utterances_as_rows():
-    found, x = Rows.one(2, 5, torch.device("cpu")), torch.ones(5, 1)
-    assert found.spread(x) is x and found.gather(x) is x
+    found, x = SeedBatch.one(2, 5, torch.device("cpu")), torch.ones(5, 1)
+    assert found.pad(x) is x and found.gather(x) is x
     assert found.size == 5 and found.parts == [((slice(0, 5),), torch.default_generator)]
 
 
@@ -78,7 +78,7 @@ def test_batch_norm_by_run_sees_the_runs_utterances_alone():
     whole = stacked(layers)
     for seed in range(3):
         x = torch.randn(7, 3, generator=generator(seed, "x"))
-        ours = found.gather(batch_norm(whole, found.spread(x), found))
+        ours = found.gather(batch_norm(whole, found.pad(x), found))
         expected = torch.cat([layers[0](x[:3]), layers[2](x[3:])])
         assert torch.allclose(ours, expected, atol=1e-5)
     for name, buffer in whole.named_buffers():
@@ -86,7 +86,7 @@ def test_batch_norm_by_run_sees_the_runs_utterances_alone():
         assert torch.allclose(buffer, torch.stack([getattr(layer, name) for layer in layers])), name
     for layer in (whole.eval(), *layers):
         layer.eval()
-    ours, expected = batch_norm(whole, found.spread(x), found), torch.cat([layers[0](x[:3]), layers[2](x[3:])])
+    ours, expected = batch_norm(whole, found.pad(x), found), torch.cat([layers[0](x[:3]), layers[2](x[3:])])
     assert torch.allclose(found.gather(ours), expected, atol=1e-5)
 
 
@@ -116,7 +116,7 @@ def test_dropout_repeats_with_its_seed_and_goes_on_without():
 
 
 def test_dropout_leaves_evaluation_alone():
-    x, single = torch.ones(3, 4), Rows.one(1, 3, torch.device("cpu")).parts
+    x, single = torch.ones(3, 4), SeedBatch.one(1, 3, torch.device("cpu")).parts
     assert drop(x, nn.Dropout(0.5).eval(), single) is x
     assert drop(x, nn.Dropout(0.0), single) is x
     with seeded(0, "x"):

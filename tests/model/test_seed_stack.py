@@ -3,8 +3,8 @@ import torch
 
 from replicate.model.cogmen import COGMEN
 from replicate.model.config import ModelConfig
-from replicate.model.seed_layers import Rows
-from replicate.model.seed_stack import hand_out, stack
+from replicate.model.seed_layers import SeedBatch
+from replicate.model.seed_stack import scatter_gradients, stack
 from replicate.rng import generator, seeded
 
 CONFIG = ModelConfig(width=6, hidden=4, context_layers=2, gnn_heads=3, feed_forward=8, dropout=0.2, encoder_heads=2)
@@ -28,7 +28,7 @@ def batch(lengths, seed=0):
 
 
 def rows(seed=0):
-    return Rows.several(LENGTHS, DIALOGUES, [generator(seed + run, "dropout") for run in (0, 1)])
+    return SeedBatch.several(LENGTHS, DIALOGUES, [generator(seed + run, "dropout") for run in (0, 1)])
 
 
 @pytest.mark.parametrize("projected", [0, 4])
@@ -40,7 +40,7 @@ def test_the_whole_model_gives_what_its_models_give_and_the_same_gradients(proje
     keep = keep[..., : config.encoder_width]
     together = whole(x, LENGTHS, speakers, keep=keep, rows=rows())
     sum(field.square().sum() for field in together).backward()
-    hand_out(whole, parts)
+    scatter_gradients(whole, parts)
     first = 0
     for run, (model, part, count) in enumerate(zip(single, parts, DIALOGUES, strict=True)):
         own = slice(first, first := first + count)

@@ -19,7 +19,7 @@ from replicate.corpus.synthetic import NOTE
 from replicate.errors import BadTable, CannotWrite
 from replicate.experiment.campaign import Campaign
 from replicate.experiment.collect import tables
-from replicate.model.seed_layers import Rows
+from replicate.model.seed_layers import SeedBatch
 from replicate.report import figures
 from replicate.report.figures import classes, confusion, curves, embedding, parts, spec, terms
 from replicate.results.statistics import summarise
@@ -310,7 +310,7 @@ def test_the_embeddings_are_those_that_the_stored_predictions_came_from(finished
     found = torch.from_numpy(embedding._embeddings(shown, stored)).float()
     assert found.shape[1] == 700
     with torch.no_grad():
-        again = stored.model().clf(found, Rows.one(1, len(found), found.device))
+        again = stored.model().clf(found, SeedBatch.one(1, len(found), found.device))
     assert again.numpy() == pytest.approx(stored.log_prob("test", context), abs=1e-5)
 
 

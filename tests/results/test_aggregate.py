@@ -6,9 +6,8 @@ from replicate.config.tables import Row, Table
 from replicate.results import aggregate
 from replicate.results.aggregate import Cell, TableResult, compared
 from replicate.results.statistics import holm, summarise
-from tests.small_runs import ARM, TEACHER, of
-
 from tests import planted
+from tests.small_runs import ARM, TEACHER, of
 
 HUBERT = replace(ARM, name="hubert", audio="hubert")
 

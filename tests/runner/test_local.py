@@ -120,14 +120,14 @@ def test_a_student_comes_after_its_teacher_and_says_who_it_was(undisturbed, corp
 
 def test_a_student_learns_from_the_teacher_of_its_own_seed(undisturbed, corpus, store, monkeypatch):
     asked = []
-    original = work.train_together
+    original = work.train_seed_group
 
-    def train(specs, corpus, device, on_epoch, taught):
+    def train(specs, corpus, device, on_epoch, teacher_outputs):
         (spec,) = specs
-        asked.append((spec.arm.name, spec.seed, [said.train.embedding.clone() for said in taught[0]]))
-        return original(specs, corpus, device, on_epoch, taught)
+        asked.append((spec.arm.name, spec.seed, [said.train.embedding.clone() for said in teacher_outputs[0]]))
+        return original(specs, corpus, device, on_epoch, teacher_outputs)
 
-    monkeypatch.setattr(work, "train_together", train)
+    monkeypatch.setattr(work, "train_seed_group", train)
     run(store, corpus, FAMILY)
     for name, seed, embeddings in asked:
         if name in ("teacher", "speech"):
@@ -136,15 +136,15 @@ def test_a_student_learns_from_the_teacher_of_its_own_seed(undisturbed, corpus, 
         teacher = of(TEACHER, seed)
         (task,) = listed([teacher], corpus)
         stored = undisturbed.get(task.key)
-        expected = work.teach(stored.model(), stored.scaling(), teacher, corpus).train.embedding
+        expected = work.compute_teacher_outputs(stored.model(), stored.scaling(), teacher, corpus).train.embedding
         assert torch.equal(embeddings[0], expected)
     assert len(asked) == 8
 
 
 def test_embeddings_are_computed_once_for_all_students_of_a_teacher(store, corpus, monkeypatch):
     computed = []
-    original = work.teach
-    monkeypatch.setattr(work, "teach", lambda *a: computed.append(a[2].seed) or original(*a))
+    original = work.compute_teacher_outputs
+    monkeypatch.setattr(work, "compute_teacher_outputs", lambda *a: computed.append(a[2].seed) or original(*a))
     run(store, corpus, FAMILY)
     assert computed == [24, 25]
     # Another student that comes later finds them.
@@ -154,7 +154,7 @@ def test_embeddings_are_computed_once_for_all_students_of_a_teacher(store, corpu
 
 
 def test_nobody_computes_embeddings_for_arms_alone(store, corpus, monkeypatch):
-    monkeypatch.setattr(work, "teach", lambda *a: pytest.fail("no student asked"))
+    monkeypatch.setattr(work, "compute_teacher_outputs", lambda *a: pytest.fail("no student asked"))
     run(store, corpus, [of(TEACHER), SPEC])
     assert not (store.root / EMBEDDINGS).exists()
 
@@ -247,7 +247,7 @@ class Holder:
 
 
 @pytest.fixture
-def held(store, monkeypatch):
+def waits_for_teacher(store, monkeypatch):
     """Hold the lock of a key elsewhere; what is waited for is looked at often."""
     monkeypatch.setattr(local, "_PATIENCE", 0.02)
     holders = []
@@ -261,10 +261,10 @@ def held(store, monkeypatch):
         holder.kill()
 
 
-def test_a_run_that_another_process_trains_is_left_to_it(undisturbed, store, corpus, held):
+def test_a_run_that_another_process_trains_is_left_to_it(undisturbed, store, corpus, waits_for_teacher):
     """Seed 24 is held elsewhere; 25 is trained meanwhile, then 24 is there."""
     first, second = listed(seeds(24, 25), corpus)
-    other = held(first.key)
+    other = waits_for_teacher(first.key)
     news: list[Progress] = []
 
     def listen(progress):
@@ -277,9 +277,9 @@ def test_a_run_that_another_process_trains_is_left_to_it(undisturbed, store, cor
     assert heard(news) == [(25, "speech", 1), (25, "speech", 2), (25, "speech", None), (24, "speech", None)]
 
 
-def test_a_run_whose_process_died_is_trained_here(store, corpus, held):
+def test_a_run_whose_process_died_is_trained_here(store, corpus, waits_for_teacher):
     first, second = listed(seeds(24, 25), corpus)
-    other = held(first.key)
+    other = waits_for_teacher(first.key)
     news: list[Progress] = []
 
     def listen(progress):
@@ -291,11 +291,11 @@ def test_a_run_whose_process_died_is_trained_here(store, corpus, held):
     assert heard(news) == [(seed, "speech", epoch) for seed in (25, 24) for epoch in (1, 2, None)]
 
 
-def test_students_wait_for_a_teacher_that_another_process_trains(undisturbed, store, corpus, held):
+def test_students_wait_for_a_teacher_that_another_process_trains(undisturbed, store, corpus, waits_for_teacher):
     specs = [of(STUDENT), SPEC]
     teacher, student, alone = listed(specs, corpus)
     assert (teacher.key, alone.spec) == (student.teachers[0], SPEC)
-    other = held(teacher.key)
+    other = waits_for_teacher(teacher.key)
     news: list[Progress] = []
 
     def listen(progress):

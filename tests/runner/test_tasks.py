@@ -99,7 +99,7 @@ def test_no_student_is_ever_before_its_teacher(wanted):
         assert key == task.key and seen.issuperset(task.teachers)
         assert len(task.teachers) == len(task.spec.arm.teachers)
         seen.add(key)
-    needed = {(each.name, seed) for arm, seed in wanted for each in arm.lineage}
+    needed = {(each.name, seed) for arm, seed in wanted for each in arm.with_teachers}
     assert sorted((task.spec.arm.name, task.spec.seed) for task in tasks.values()) == sorted(needed)
 
 
@@ -144,7 +144,7 @@ def test_a_task_says_what_it_is():
 
 
 def test_tasks_of_a_stack_are_one_unit():
-    stacked = [replace(of(arm, seed), together=(24, 25)) for seed in (24, 25) for arm in (STUDENT, SPEC.arm)]
+    stacked = [replace(of(arm, seed), seed_group=(24, 25)) for seed in (24, 25) for arm in (STUDENT, SPEC.arm)]
     tasks = listed(*stacked, of(OTHER)).values()
     assert [[task.name for task in unit] for unit in units(tasks)] == [
         ["teacher, seed 24", "teacher, seed 25"],
@@ -159,7 +159,7 @@ def test_tasks_of_a_stack_are_one_unit():
 @given(st.integers(1, 9), st.booleans())
 def test_shares_hold_every_task_once_and_what_hangs_together(parts, stacked):
     specs = [of(arm, seed) for seed in (24, 25, 26) for arm in (STUDENT, OTHER, SPEC.arm)]
-    tasks = list(listed(*(replace(spec, together=(24, 25, 26) if stacked else ()) for spec in specs)).values())
+    tasks = list(listed(*(replace(spec, seed_group=(24, 25, 26) if stacked else ()) for spec in specs)).values())
     corpora = {CORPUS.hash: CORPUS}
     shares = [share(tasks, corpora, part, parts) for part in range(1, parts + 1)]
     assert sorted(task.key for one in shares for task in one) == sorted(task.key for task in tasks)

@@ -16,8 +16,8 @@ from tests.small_runs import ARM, SPEC, STUDENT, listed, of
 SEEDS = (24, 25, 26)
 
 
-def stack(arm=STUDENT, seeds=SEEDS, together=SEEDS):
-    return [replace(of(arm, seed), together=together) for seed in seeds]
+def stack(arm=STUDENT, seeds=SEEDS, seed_group=SEEDS):
+    return [replace(of(arm, seed), seed_group=seed_group) for seed in seeds]
 
 
 def run(store, corpus, specs, jobs=1, listen=lambda progress: None):
@@ -42,7 +42,7 @@ def test_every_run_of_a_stack_is_told_and_stored(whole, corpus):
     assert heard == [(name, seed, epoch) for name in ("teacher", "student") for epoch in (1, 2, None) for seed in SEEDS]
     for task in listed(stack(), corpus):
         record = store.get(task.key).record
-        assert (record["together"], record["seed"]) == (list(SEEDS), task.spec.seed)
+        assert (record["seed_group"], record["seed"]) == (list(SEEDS), task.spec.seed)
         assert record["teacher_runs"] == list(task.teachers)
 
 
@@ -54,9 +54,9 @@ def test_students_under_two_protocols_share_a_teacher_that_both_leave_as_it_is(s
 
 
 def test_a_stack_gives_what_its_runs_give_alone(whole, corpus, store):
-    run(store, corpus, [replace(spec, together=()) for spec in stack()])
+    run(store, corpus, [replace(spec, seed_group=()) for spec in stack()])
     for ours, alone in zip(
-        listed(stack(), corpus), listed([replace(spec, together=()) for spec in stack()], corpus), strict=True
+        listed(stack(), corpus), listed([replace(spec, seed_group=()) for spec in stack()], corpus), strict=True
     ):
         assert ours.key != alone.key
         one, other = whole[0].get(ours.key), store.get(alone.key)
@@ -81,7 +81,7 @@ def test_a_stack_of_which_runs_are_missing_is_trained_whole_to_the_same_bits(who
 
 
 def test_whoever_is_in_a_stack_decides_its_keys(corpus):
-    keys = {task.key for together in (SEEDS, SEEDS[:2], ()) for task in listed(stack(ARM, (24,), together), corpus)}
+    keys = {task.key for seed_group in (SEEDS, SEEDS[:2], ()) for task in listed(stack(ARM, (24,), seed_group), corpus)}
     assert len(keys) == 3
 
 
@@ -89,7 +89,7 @@ def test_a_stack_is_locked_as_one(whole, corpus, store):
     first, *_, last = listed(stack(ARM), corpus)
     with Store(store.root).lock(first.key, wait=False) as ours:
         assert ours
-        assert not worker.finish((last,), corpus, store, "cpu", lambda progress: None)
+        assert not worker.train_unit((last,), corpus, store, "cpu", lambda progress: None)
 
 
 def test_a_lost_teacher_is_named(corpus, store):

@@ -13,7 +13,7 @@ from replicate.store import store as store_module
 from replicate.store.store import CHECKPOINT, EMBEDDINGS, PREDICTIONS, RECORD
 from replicate.training.config import Arm
 from tests.planted import put
-from tests.small_runs import SPEC, seeds, taught
+from tests.small_runs import SPEC, seeds, teacher_outputs
 
 KEY = "0123456789abcdef0123"
 
@@ -86,7 +86,7 @@ def test_a_record_in_another_form_is_no_crash(store, corpus, change):
 def test_a_store_that_is_not_there_or_empty_has_no_entries(store):
     assert inventory.entries(store) == inventory.keys(store) == inventory.embedded(store) == []
     store.root.mkdir()
-    assert inventory.entries(store) == inventory.leftovers(store) == inventory.strangers(store) == []
+    assert inventory.entries(store) == inventory.partial_files(store) == inventory.unknown_folders(store) == []
 
 
 def test_a_unique_beginning_finds_a_run(store):
@@ -107,7 +107,7 @@ def test_a_folder_of_another_name_is_no_run(store):
     for name in ("notes", KEY[:-1], KEY.upper(), KEY + "0"):
         (store.root / name).mkdir(parents=True)
     assert inventory.keys(store) == inventory.entries(store) == []
-    assert inventory.strangers(store) == sorted(["notes", KEY[:-1], KEY.upper(), KEY + "0"])
+    assert inventory.unknown_folders(store) == sorted(["notes", KEY[:-1], KEY.upper(), KEY + "0"])
     with pytest.raises(UnknownRun):
         inventory.find(store, "notes")
 
@@ -118,14 +118,14 @@ def test_teachers_are_followed_through_the_store(store, corpus):
     specs = [replace(SPEC, arm=arm) for arm in (first, second, replace(SPEC.arm, teacher=second))]
     keys = [put(store, spec, corpus) for spec in specs]
 
-    def lineage():
+    def with_teachers():
         return inventory.teachers(store, store.record(keys[2]))
 
-    assert lineage() == [(keys[1], "second", True), (keys[0], "first", True)]
+    assert with_teachers() == [(keys[1], "second", True), (keys[0], "first", True)]
     shutil.rmtree(store.root / keys[0])
-    assert lineage() == [(keys[1], "second", True), (keys[0], "first", False)]
+    assert with_teachers() == [(keys[1], "second", True), (keys[0], "first", False)]
     shutil.rmtree(store.root / keys[1])
-    assert lineage() == [(keys[1], "second", False), ("", "first", False)]
+    assert with_teachers() == [(keys[1], "second", False), ("", "first", False)]
     assert inventory.teachers(store, {"arm": {"teacher": None}, "teacher_runs": []}) == []
 
 
@@ -139,7 +139,7 @@ def test_damage_names_the_file(store, corpus):
 
 def test_embeddings_are_hashed(store):
     assert not store.embeddings_intact(KEY)
-    store.taught(KEY, lambda: taught(torch.ones(2, 3)))
+    store.teacher_outputs(KEY, lambda: teacher_outputs(torch.ones(2, 3)))
     assert inventory.embedded(store) == [KEY] and store.embeddings_intact(KEY)
     path = store.root / EMBEDDINGS / f"{KEY}.safetensors"
     content = bytearray(path.read_bytes())
@@ -156,10 +156,10 @@ def test_what_killed_processes_left_is_found_and_nothing_else(store):
     file.touch()
     for other in (store.root / ".locks", embeddings / ".bashrc", embeddings / f"{KEY}.safetensors"):
         other.mkdir()
-    assert inventory.leftovers(store) == sorted([folder, file])
-    assert inventory.leftovers(store, stale=True) == []
+    assert inventory.partial_files(store) == sorted([folder, file])
+    assert inventory.partial_files(store, stale=True) == []
     os.utime(file, (time.time() - 3700,) * 2)
-    assert inventory.leftovers(store, stale=True) == [file]
+    assert inventory.partial_files(store, stale=True) == [file]
 
 
 def test_a_size_is_that_of_all_files_and_of_no_link(tmp_path):

@@ -110,8 +110,8 @@ def test_the_form_of_the_triplet_decides_the_key_of_students_alone(corpus):
 @pytest.mark.parametrize("field", names(Masking))
 def test_masks_decide_the_key_of_masked_arms_and_of_their_students_alone(corpus, field):
     masking = replace(Masking(), **{field: other(getattr(Masking(), field))})
-    taught = replace(SPEC, arm=replace(SPEC.arm, teacher=MASKED.arm))
-    for spec, decides in ((MASKED, True), (taught, True), (SPEC, False), (STUDENT, False), (HUBERT, False)):
+    teacher_outputs = replace(SPEC, arm=replace(SPEC.arm, teacher=MASKED.arm))
+    for spec, decides in ((MASKED, True), (teacher_outputs, True), (SPEC, False), (STUDENT, False), (HUBERT, False)):
         assert (key(turned(spec, masking=masking), corpus) != key(spec, corpus)) is decides
 
 

@@ -11,7 +11,7 @@ from replicate.store import prune
 from replicate.store.prune import Removal
 from replicate.store.store import CHECKPOINT, EMBEDDINGS, LOCKS, RECORD
 from tests.planted import put
-from tests.small_runs import SPEC, seeds, taught
+from tests.small_runs import SPEC, seeds, teacher_outputs
 
 KEY = "0123456789abcdef0123"
 
@@ -35,7 +35,7 @@ def carry_out(store, **how):
 
 
 def embed(store, key):
-    store.taught(key, lambda: taught(torch.ones(2, 3)))
+    store.teacher_outputs(key, lambda: teacher_outputs(torch.ones(2, 3)))
     return store.root / EMBEDDINGS / f"{key}.safetensors"
 
 

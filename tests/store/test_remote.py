@@ -3,7 +3,7 @@ import pytest
 from replicate.errors import CannotWrite, CorruptRun
 from replicate.store.keys import run_key
 from replicate.store.record import CHECKPOINT, RECORD
-from replicate.store.remote import Mirror
+from replicate.store.remote import RemoteStore
 from tests.small_runs import SPEC
 
 
@@ -22,25 +22,25 @@ def key(corpus):
 @pytest.fixture
 def sent(tmp_path, address, corpus, result, key):
     """A store that has sent its run to the address."""
-    store = Mirror(tmp_path / "one", address)
+    store = RemoteStore(tmp_path / "one", address)
     store.probe()
     store.put(key, SPEC, corpus, "cpu", result)
     return store
 
 
 def test_what_one_machine_finishes_another_finds(tmp_path, address, sent, key):
-    other = Mirror(tmp_path / "other", address)
+    other = RemoteStore(tmp_path / "other", address)
     assert other.missing([key, "0" * 20]) == ["0" * 20]
     for path in (sent.root / key).iterdir():
         assert (other.root / key / path.name).read_bytes() == path.read_bytes()
-    assert Mirror(tmp_path / "third", address).get(key).record == sent.get(key).record
+    assert RemoteStore(tmp_path / "third", address).get(key).record == sent.get(key).record
 
 
 def test_a_run_without_a_record_is_not_there_yet(tmp_path, sent, key):
     if "memory" in sent.address:
         pytest.skip("only files can be taken away by hand")
     (tmp_path / "there" / key / RECORD).unlink()
-    other = Mirror(tmp_path / "other", sent.address)
+    other = RemoteStore(tmp_path / "other", sent.address)
     assert other.get(key) is None and other.missing([key]) == [key] and not other.root.exists()
 
 
@@ -49,20 +49,20 @@ def test_a_run_that_was_damaged_on_the_way_is_named(tmp_path, sent, key):
         pytest.skip("only files can be damaged by hand")
     (tmp_path / "there" / key / CHECKPOINT).write_bytes(b"")
     with pytest.raises(CorruptRun, match=key):
-        Mirror(tmp_path / "other", sent.address).get(key)
+        RemoteStore(tmp_path / "other", sent.address).get(key)
 
 
 def test_a_run_that_is_damaged_there_can_be_repaired(tmp_path, sent, key, corpus, result):
     if "memory" in sent.address:
         pytest.skip("only files can be damaged by hand")
     (tmp_path / "there" / key / CHECKPOINT).write_bytes(b"")
-    other = Mirror(tmp_path / "other", sent.address)
+    other = RemoteStore(tmp_path / "other", sent.address)
     assert other.missing([key], repair=True) == [key] and other.get(key) is None
     other.put(key, SPEC, corpus, "cpu", result)
-    assert Mirror(tmp_path / "third", sent.address).get(key) is not None
+    assert RemoteStore(tmp_path / "third", sent.address).get(key) is not None
 
 
 @pytest.mark.parametrize("address", ["nonsense://bucket/runs", "/proc/no/such/place"])
 def test_an_address_that_cannot_be_used_is_named(tmp_path, address):
     with pytest.raises(CannotWrite, match=address):
-        Mirror(tmp_path / "one", address).probe()
+        RemoteStore(tmp_path / "one", address).probe()

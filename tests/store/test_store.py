@@ -17,11 +17,11 @@ from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD
 from replicate.store.store import EMBEDDINGS, Store
 from replicate.training.config import Hubert
 from replicate.training.data import scales, tensors
-from replicate.training.distillation.base import Taught
+from replicate.training.distillation.base import TeacherOutputs
 from replicate.training.loop import predict, train
 from replicate.training.metrics import weighted_f1
-from replicate.training.released_order import arranged
-from tests.small_runs import SPEC, STUDENT, taught
+from replicate.training.released_order import apply_feature_order
+from tests.small_runs import SPEC, STUDENT, teacher_outputs
 
 
 def test_what_is_put_is_what_is_got(store, stored, corpus, result):
@@ -176,7 +176,7 @@ def test_missing_names_what_is_not_there_and_what_is_damaged(store, stored):
 def test_a_run_that_is_removed_takes_its_embeddings_along(store, stored):
     other = "0" * 20
     for key in (stored.name, other):
-        store.taught(key, lambda: taught(torch.ones(2, 2)))
+        store.teacher_outputs(key, lambda: teacher_outputs(torch.ones(2, 2)))
     store.remove(stored.name)
     assert store.get(stored.name) is None and store.keys() == []
     assert [path.stem for path in (store.root / EMBEDDINGS).iterdir()] == [other]
@@ -187,31 +187,35 @@ def test_a_run_that_is_removed_takes_its_embeddings_along(store, stored):
 def test_embeddings_are_computed_once(store):
     def compute():
         asked.append(1)
-        return taught(torch.arange(6.0).view(2, 3))
+        return teacher_outputs(torch.arange(6.0).view(2, 3))
 
     asked: list[int] = []
     store.root.mkdir()
     for _ in range(3):
-        found = store.taught("teacher", compute)
+        found = store.teacher_outputs("teacher", compute)
         assert found.train.embedding.tolist() == [[0, 1, 2], [3, 4, 5]]
         assert found.train.log_prob.tolist() == [[-1, 0, 1], [2, 3, 4]]
         assert (found.dev.embedding.tolist(), found.dev.log_prob.tolist()) == ([[1, 2, 3]], [[-2, -1, 0]])
     assert len(asked) == 1 and store.embeddings_intact("teacher")
     assert (
-        store.taught("another", lambda: taught(torch.zeros(1, 1))).train.embedding.tolist() == [[0]] and len(asked) == 1
+        store.teacher_outputs("another", lambda: teacher_outputs(torch.zeros(1, 1))).train.embedding.tolist() == [[0]]
+        and len(asked) == 1
     )
 
 
 @pytest.mark.parametrize("place", [0, 0.5, 0.999])
 def test_damaged_embeddings_are_computed_again(store, place):
     store.root.mkdir()
-    store.taught("teacher", lambda: taught(torch.ones(2, 3)))
+    store.teacher_outputs("teacher", lambda: teacher_outputs(torch.ones(2, 3)))
     path = store.root / EMBEDDINGS / "teacher.safetensors"
     content = bytearray(path.read_bytes())
     content[int(place * len(content))] ^= 1
     path.write_bytes(content)
     assert not store.embeddings_intact("teacher")
-    assert store.taught("teacher", lambda: taught(torch.ones(2, 3) * 2)).train.embedding.tolist() == [[2] * 3] * 2
+    assert (
+        store.teacher_outputs("teacher", lambda: teacher_outputs(torch.ones(2, 3) * 2)).train.embedding.tolist()
+        == [[2] * 3] * 2
+    )
     assert store.embeddings_intact("teacher")
 
 
@@ -219,12 +223,12 @@ def test_several_students_at_once_wait_for_one_computation(store):
     def compute():
         asked.append(1)
         time.sleep(0.2)
-        return taught(torch.ones(2, 1))
+        return teacher_outputs(torch.ones(2, 1))
 
     asked: list[int] = []
     store.root.mkdir()
-    found: list[Taught] = []
-    threads = [threading.Thread(target=lambda: found.append(store.taught("t", compute))) for _ in range(4)]
+    found: list[TeacherOutputs] = []
+    threads = [threading.Thread(target=lambda: found.append(store.teacher_outputs("t", compute))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -235,7 +239,7 @@ def test_several_students_at_once_wait_for_one_computation(store):
 def test_embeddings_that_could_not_be_computed_leave_nothing(store):
     store.root.mkdir()
     with pytest.raises(KeyboardInterrupt):
-        store.taught("teacher", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        store.teacher_outputs("teacher", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
     assert not list(store.root.glob(f"{EMBEDDINGS}/*")) and not store.embeddings_intact("teacher")
 
 
@@ -283,7 +287,7 @@ def test_predictions_stand_beside_the_labels_they_were_judged_by(store, corpus):
     result = train(spec, source)
     store.put("run", spec, source, "cpu", result)
     run = store.get("run")
-    moved = arranged(source, spec.arm, protocol)
+    moved = apply_feature_order(source, spec.arm, protocol)
     assert [d.labels.tolist() for d in moved.dialogues] != [d.labels.tolist() for d in source.dialogues]
     for split in SPLITS:
         assert run.labels(split).tolist() == np.concatenate([d.labels for d in moved.split(split)]).tolist()

@@ -14,7 +14,7 @@ from torch import Tensor
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.model.cogmen import COGMEN
 from replicate.training.config import Arm, Budget, Protocol, RunSpec
-from replicate.training.distillation.base import Said, Taught, origin
+from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs, origin
 from replicate.training.loop import RunResult, embed, train
 
 A = Arm("speech", "A", ("A",), "A")
@@ -74,22 +74,22 @@ def run(
     seed: int = 24,
     protocol: Protocol | None = None,
     teacher: Tensor | None = None,
-    taught: Sequence[Taught] = (),
+    teacher_outputs: Sequence[TeacherOutputs] = (),
     **budget: Any,
 ) -> RunResult:
     """Train for two epochs in batches of 3, unless told; ``teacher`` are embeddings, for methods that take no more."""
     on = on or corpus()
-    taught = taught if teacher is None else [speaking(teacher, on, protocol, arm.teacher or TEACHER)]
-    return train(spec_of(arm, seed, protocol, **budget), on, taught=taught)
+    teacher_outputs = teacher_outputs if teacher is None else [speaking(teacher, on, protocol, arm.teacher or TEACHER)]
+    return train(spec_of(arm, seed, protocol, **budget), on, teacher_outputs=teacher_outputs)
 
 
-def speaking(embedding: Tensor, on: Corpus, protocol: Protocol | None = None, arm: Arm = TEACHER) -> Taught:
+def speaking(embedding: Tensor, on: Corpus, protocol: Protocol | None = None, arm: Arm = TEACHER) -> TeacherOutputs:
     """A teacher with these embeddings of the training split, which finds every class as probable."""
     sizes = [sum(map(len, on.split(split))) for split in ("train", "dev")]
     classes = len(on.labels)
     even = [torch.full((size, classes), -math.log(classes)) for size in sizes]
-    dev = Said(torch.zeros(sizes[1], embedding.shape[1]), even[1])
-    return Taught(Said(embedding, even[0]), dev, origin(on, arm, protocol or PAPER))
+    dev = UtteranceOutputs(torch.zeros(sizes[1], embedding.shape[1]), even[1])
+    return TeacherOutputs(UtteranceOutputs(embedding, even[0]), dev, origin(on, arm, protocol or PAPER))
 
 
 def trained(result: RunResult) -> COGMEN:

@@ -7,7 +7,7 @@ from sklearn.decomposition import PCA
 
 from replicate.training.config import HUBERT, Hubert, Protocol
 from replicate.training.data import scales
-from replicate.training.loop import train, train_together
+from replicate.training.loop import train, train_seed_group
 from replicate.training.pca_projection import components
 
 from .conftest import AV, A, changed, corpus, run, spec_of, with_hubert
@@ -115,8 +115,8 @@ def test_they_stay_through_training_and_all_else_starts_as_with_a_random_project
 def test_a_run_alone_and_in_a_stack_project_alike():
     source = with_hubert(corpus((5, 3, 4, 1, 6, 2, 9)))
     specs = [spec_of(BOTH, seed, PCA_READING) for seed in (24, 25)]
-    together, alone = train_together(specs, source), [train(spec, source) for spec in specs]
-    for one, other in zip(together, alone, strict=True):
+    seed_group, alone = train_seed_group(specs, source), [train(spec, source) for spec in specs]
+    for one, other in zip(seed_group, alone, strict=True):
         assert torch.equal(one.weights["projection.weight"], other.weights["projection.weight"])
 
 

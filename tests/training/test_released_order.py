@@ -12,7 +12,7 @@ from replicate.rng import seeded
 from replicate.training import trainer
 from replicate.training.config import Hubert, Masking, Protocol
 from replicate.training.loop import embed
-from replicate.training.released_order import arranged
+from replicate.training.released_order import apply_feature_order
 
 from .conftest import AV, MASK, PAPER, STUDENT, TEACHER, A, changed, corpus, run, spec_of, trained, with_hubert
 
@@ -37,7 +37,7 @@ def literal(speakers=("M", "F")):
 
 
 def test_the_release_lists_all_of_f_then_all_of_m():
-    (dialogue,) = arranged(literal(), HEARD, RELEASE).dialogues
+    (dialogue,) = apply_feature_order(literal(), HEARD, RELEASE).dialogues
     assert dialogue.features["hubert"][:, 0].tolist() == [21, 22, 24, 20, 23]
     assert dialogue.labels.tolist() == [1, 2, 1, 0, 3]
     # These keep the order of time, and with it lose their utterances.
@@ -50,7 +50,7 @@ def test_the_release_lists_all_of_f_then_all_of_m():
 def test_any_layer_is_put_in_the_order_of_the_release():
     other = "hubert-second-to-last"
     source = changed(literal(), "train", lambda d: {"features": d.features | {other: d.features["hubert"] + 10}})
-    (dialogue,) = arranged(source, replace(HEARD, audio=other), RELEASE).dialogues
+    (dialogue,) = apply_feature_order(source, replace(HEARD, audio=other), RELEASE).dialogues
     assert dialogue.features[other][:, 0].tolist() == [31, 32, 34, 30, 33]
     # What the arm does not hear stays.
     assert dialogue.features["hubert"][:, 0].tolist() == [20, 21, 22, 23, 24]
@@ -71,26 +71,26 @@ def test_the_second_to_last_layer_goes_the_way_of_the_last(projection):
 
 def test_with_three_speakers_the_last_comes_first():
     source = changed(literal(("M", "F", "X")), "train", lambda d: {"speakers": np.array([2, 0, 1, 2, 0])})
-    (dialogue,) = arranged(source, HEARD, RELEASE).dialogues
+    (dialogue,) = apply_feature_order(source, HEARD, RELEASE).dialogues
     assert dialogue.features["hubert"][:, 0].tolist() == [20, 23, 22, 21, 24]
 
 
 def test_a_speaker_alone_keeps_the_order():
     source = changed(literal(), "train", lambda d: {"speakers": np.ones(5, np.int64)})
-    assert arranged(source, HEARD, RELEASE).hash == source.hash
+    assert apply_feature_order(source, HEARD, RELEASE).hash == source.hash
 
 
 def test_the_corpus_itself_stays():
     source = literal()
     before = source.hash
-    assert arranged(source, HEARD, RELEASE).hash != before
+    assert apply_feature_order(source, HEARD, RELEASE).hash != before
     assert Corpus(source.name, source.labels, source.dialogues).hash == before
 
 
 @pytest.mark.parametrize(("arm", "protocol"), [(HEARD, PAPER), (BOTH, PAPER), (A, RELEASE), (AV, RELEASE)])
 def test_the_order_of_time_and_arms_without_hubert_are_as_they_are(arm, protocol):
     source = literal()
-    assert arranged(source, arm, protocol) is source
+    assert apply_feature_order(source, arm, protocol) is source
 
 
 def test_the_order_moves_hubert_arms_alone():
@@ -105,7 +105,7 @@ def test_a_student_is_paired_with_its_teacher_in_the_same_order(monkeypatch):
     source = with_hubert(corpus())
     teacher, student = replace(TEACHER, audio="hubert"), replace(STUDENT, audio="hubert")
     student = replace(student, teacher=teacher)
-    labels = np.concatenate([d.labels for d in arranged(source, student, RELEASE).split("train")])
+    labels = np.concatenate([d.labels for d in apply_feature_order(source, student, RELEASE).split("train")])
     result = run(teacher, source, protocol=RELEASE)
     asked = []
 

@@ -9,7 +9,7 @@ import torch
 from replicate.errors import Diverged
 from replicate.training import loop as training
 from replicate.training.config import Masking, Protocol
-from replicate.training.loop import train, train_together
+from replicate.training.loop import train, train_seed_group
 
 from .conftest import AV, MASK, PAPER, STUDENT, TEACHER, A, corpus, embeddings, speaking, spec_of, with_hubert
 
@@ -35,14 +35,14 @@ def both(arm, on=None, protocol=None, teacher=None, **budget):
     """Runs together, and each alone."""
     on = on or corpus((5, 3, 4, 1, 6, 2, 9))
     specs = [spec_of(arm, seed, protocol, **budget) for seed in SEEDS]
-    taught = [] if teacher is None else [speaking(teacher, on, protocol)]
-    together = train_together(specs, on, taught=[taught] * len(specs))
-    return together, [train(spec, on, taught=taught) for spec in specs]
+    teacher_outputs = [] if teacher is None else [speaking(teacher, on, protocol)]
+    seed_group = train_seed_group(specs, on, teacher_outputs=[teacher_outputs] * len(specs))
+    return seed_group, [train(spec, on, teacher_outputs=teacher_outputs) for spec in specs]
 
 
-def assert_alike(together, alone, tolerance=1e-7):
-    assert len(together) == len(alone)
-    for ours, theirs in zip(together, alone, strict=True):
+def assert_alike(seed_group, alone, tolerance=1e-7):
+    assert len(seed_group) == len(alone)
+    for ours, theirs in zip(seed_group, alone, strict=True):
         for one, other in zip(ours.curve, theirs.curve, strict=True):
             assert one.train_loss == pytest.approx(other.train_loss, abs=tolerance)
             assert one.dev_loss == pytest.approx(other.dev_loss, abs=tolerance)
@@ -53,10 +53,10 @@ def assert_alike(together, alone, tolerance=1e-7):
 
 @pytest.mark.parametrize("arm", [A, AV, MASK], ids=lambda arm: arm.name)
 def test_runs_together_give_what_they_give_alone(arm):
-    together, alone = both(arm, learning_rate=1e-4)
-    assert_alike(together, alone, 1e-4)
+    seed_group, alone = both(arm, learning_rate=1e-4)
+    assert_alike(seed_group, alone, 1e-4)
     # And they are three runs: no two alike.
-    assert len({run.curve[0].train_loss for run in together}) == 3
+    assert len({run.curve[0].train_loss for run in seed_group}) == 3
 
 
 def test_dropout_and_masks_of_every_kind(double):
@@ -84,45 +84,45 @@ def test_runs_with_fewer_batches_wait_for_the_others(double):
     """A batch of one utterance joins the one before, in some orders and not in others."""
     on = corpus((1, 1, 1, 5, 2))
     specs = [spec_of(seed=seed, batch=1, epochs=1) for seed in range(24, 30)]
-    together = train_together(specs, on)
-    assert_alike(together, [train(spec, on) for spec in specs])
+    seed_group = train_seed_group(specs, on)
+    assert_alike(seed_group, [train(spec, on) for spec in specs])
 
 
 def test_learning_rates_fall_run_by_run():
     def fallen(runs):
         return [[epoch.learning_rate for epoch in run.curve] for run in runs]
 
-    together, alone = both(A, epochs=16, learning_rate=3e-2, on=corpus((4, 3)), feed_forward=4)
-    assert fallen(together) == fallen(alone)
+    seed_group, alone = both(A, epochs=16, learning_rate=3e-2, on=corpus((4, 3)), feed_forward=4)
+    assert fallen(seed_group) == fallen(alone)
     assert len({tuple(rates) for rates in fallen(alone)}) > 1
 
 
 def test_every_epoch_of_every_run_is_told():
     told = []
     specs = [spec_of(seed=seed) for seed in SEEDS]
-    train_together(specs, corpus(), on_epoch=lambda spec, epoch: told.append((spec.seed, epoch.epoch)))
+    train_seed_group(specs, corpus(), on_epoch=lambda spec, epoch: told.append((spec.seed, epoch.epoch)))
     assert told == [(seed, epoch) for epoch in (1, 2) for seed in SEEDS]
 
 
 def test_the_same_bits_again():
     specs = [spec_of(MASK, seed) for seed in SEEDS]
-    for one, other in zip(train_together(specs, corpus()), train_together(specs, corpus()), strict=True):
+    for one, other in zip(train_seed_group(specs, corpus()), train_seed_group(specs, corpus()), strict=True):
         assert all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
 
 
 def test_a_run_out_of_hand_is_named():
     specs = [spec_of(seed=seed, learning_rate=1e30, epochs=4) for seed in SEEDS]
     with pytest.raises(Diverged, match="speech, seed 24"):
-        train_together(specs, corpus())
+        train_seed_group(specs, corpus())
 
 
 def test_only_seeds_may_differ():
     with pytest.raises(ValueError, match="seeds alone"):
-        train_together([spec_of(A), spec_of(AV)], corpus())
+        train_seed_group([spec_of(A), spec_of(AV)], corpus())
 
 
 @pytest.mark.gpu
 def test_runs_together_give_what_they_give_alone_on_a_gpu():
     specs = [spec_of(MASK, seed, learning_rate=1e-4) for seed in SEEDS]
     on = corpus((5, 3, 4, 1, 6, 2, 9))
-    assert_alike(train_together(specs, on, "cuda"), [train(spec, on, "cuda") for spec in specs], 1e-4)
+    assert_alike(train_seed_group(specs, on, "cuda"), [train(spec, on, "cuda") for spec in specs], 1e-4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from replicate.model.seed_layers import Rows
+from replicate.model.seed_layers import SeedBatch
 
 
 class Extractor(nn.Module):
@@ -25,7 +25,7 @@ class Extractor(nn.Module):
         """
         raise NotImplementedError
 
-    def packed(self, x: Tensor, lengths: Tensor, rows: Rows) -> Tensor:
+    def packed(self, x: Tensor, lengths: Tensor, rows: SeedBatch) -> Tensor:
         """Node features of packed utterances: what ``forward`` gives where padding takes no part.
 
         Shapes:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from replicate.model.seed_layers import Part, Rows, drop, layer_norm, linear
+from replicate.model.seed_layers import Part, SeedBatch, drop, layer_norm, linear
 
 # Dialogues of a run that share a block of attention on CPUs: few dialogues of like length hold little padding.
 DIALOGUES = 8
@@ -57,7 +57,7 @@ def causal_mask(length: int, memory: int, device: torch.device) -> Tensor:
     return torch.zeros(length, length, device=device).masked_fill((ago < 0) | (ago >= memory), -torch.inf)
 
 
-def blocks(lengths: Tensor, rows: Rows, memory: int | None = None) -> Blocks:
+def blocks(lengths: Tensor, rows: SeedBatch, memory: int | None = None) -> Blocks:
     """Dialogues of the given lengths (B,), run after run, in blocks, the longest first; on a GPU in a single one.
 
     ``memory`` is that of a causal layer, None where every utterance hears all of its dialogue.
@@ -96,7 +96,7 @@ def blocks(lengths: Tensor, rows: Rows, memory: int | None = None) -> Blocks:
     return Blocks(found, order)
 
 
-def encode(layer: nn.TransformerEncoderLayer, x: Tensor, given: Blocks, rows: Rows) -> Tensor:
+def encode(layer: nn.TransformerEncoderLayer, x: Tensor, given: Blocks, rows: SeedBatch) -> Tensor:
     """What the post-norm layer gives for rows x (M, width), each utterance attending to its own dialogue."""
     mixed = _attend(layer.self_attn, x, given)
     x = layer_norm(layer.norm1, x + drop(mixed, layer.dropout1, rows.parts))

@@ -14,7 +14,7 @@ from replicate.model.context.base import Extractor
 from replicate.model.context.packed import blocks, causal_mask, encode
 from replicate.model.context.recurrent import Recurrent
 from replicate.model.context.s4d import StateSpace
-from replicate.model.seed_layers import Rows, linear
+from replicate.model.seed_layers import SeedBatch, linear
 
 if TYPE_CHECKING:
     from replicate.model.config import ModelConfig
@@ -80,7 +80,7 @@ class ContextExtractor(Extractor):
         absent = None if self.attend_padding else torch.zeros_like(x[..., 0]).masked_fill(~present, -torch.inf)
         return self.transformer_out(self.transformer_encoder(x, src_key_padding_mask=absent))
 
-    def packed(self, x: Tensor, lengths: Tensor, rows: Rows) -> Tensor:
+    def packed(self, x: Tensor, lengths: Tensor, rows: SeedBatch) -> Tensor:
         """See ``Extractor``; takes less time than ``forward``."""
         given = blocks(lengths, rows, self.memory)
         for layer in self.transformer_encoder.layers:

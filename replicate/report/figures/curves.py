@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from replicate.plotting import NORMAL, Frame, sheet, wrapped
 from replicate.report.figures.parts import Part
-from replicate.store.record import StoredRun
+from replicate.store.record import Run
 
 READING = (
     "Line: mean over the seeds; band: smallest to largest; circles: the epoch chosen for each seed, by dev weighted "
@@ -22,7 +22,7 @@ READING = (
 ROWS = (("train_loss", "train loss", False), ("dev_loss", "dev loss", True), ("dev_f1", "dev weighted F1", True))
 
 
-def values(runs: Sequence[StoredRun], key: str) -> NDArray[np.float64]:
+def values(runs: Sequence[Run], key: str) -> NDArray[np.float64]:
     """One line of the learning curves: (seeds, epochs)."""
     return np.array([[epoch[key] for epoch in run.record["curve"]] for run in runs])
 

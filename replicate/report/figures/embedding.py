@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from replicate.plotting import COLOURS, MARKERS, NORMAL, Frame, sheet, short, wrapped
 from replicate.report.figures.parts import Part
-from replicate.store.record import StoredRun
+from replicate.store.record import Run
 from replicate.training.loop import embed
 
 READING = (
@@ -76,7 +76,7 @@ def draw(parts: Sequence[Part], frame: Frame) -> Figure:
     return figure
 
 
-def _embeddings(part: Part, run: StoredRun) -> NDArray[np.float64]:
+def _embeddings(part: Part, run: Run) -> NDArray[np.float64]:
     """(N, d) on test, of the run of the first seed."""
     campaign, table = part.campaign, part.result.table
     spec = campaign.spec(table, part.row, campaign.seeds[0])

@@ -10,7 +10,7 @@ from replicate.experiment.campaign import Campaign
 from replicate.report.figures.spec import Drawing
 from replicate.report.text import PUBLISHED_ON
 from replicate.results.aggregate import Cell, TableResult
-from replicate.store.record import StoredRun
+from replicate.store.record import Run
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Part:
         """The cell as the table has it."""
         return self.result.rows[self.row.name][self.context]
 
-    def runs(self) -> list[StoredRun]:
+    def runs(self) -> list[Run]:
         """Its runs, seed by seed."""
         return self.campaign.runs(self.result.table, self.row)
 

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from replicate.plotting import COLOURS, MARKERS, NORMAL, Frame, sheet, wrapped
 from replicate.report.figures.parts import Part
-from replicate.store.record import StoredRun
+from replicate.store.record import Run
 
 READING = "Line: mean over the seeds; band: smallest to largest."
 COLUMNS = 2
 
 
-def values(runs: Sequence[StoredRun], prefix: str) -> dict[str, NDArray[np.float64]]:
+def values(runs: Sequence[Run], prefix: str) -> dict[str, NDArray[np.float64]]:
     """What is logged under names that begin so, by the rest of the name: (seeds, epochs), NaN where it was not."""
     curves = [[epoch["terms"] for epoch in run.record["curve"]] for run in runs]
     names = dict.fromkeys(name for curve in curves for epoch in curve for name in epoch if name.startswith(prefix))

@@ -1,1 +1,1 @@
-"""Distillation: methods by which a student learns from teachers, behind one interface (``terms.Teaching``)."""
+"""Distillation: methods by which a student learns from teachers (``base.DistillationMethod``)."""

@@ -15,7 +15,7 @@ from replicate.corpus.types import Corpus
 from replicate.training.config import Arm, Protocol, reading
 
 
-class Said(NamedTuple):
+class UtteranceOutputs(NamedTuple):
     """What a model says of N utterances.
 
     Shapes:
@@ -25,25 +25,25 @@ class Said(NamedTuple):
     embedding: Tensor
     log_prob: Tensor
 
-    def to(self, device: torch.device) -> Said:
+    def to(self, device: torch.device) -> UtteranceOutputs:
         """The same on another device."""
-        return Said(self.embedding.to(device), self.log_prob.to(device))
+        return UtteranceOutputs(self.embedding.to(device), self.log_prob.to(device))
 
 
-class Taught(NamedTuple):
+class TeacherOutputs(NamedTuple):
     """What a frozen teacher says of the utterances of training and of dev, packed in the corpus's order.
 
     Attributes:
         origin: of the corpus and the reading that it was trained on, see ``origin``.
     """
 
-    train: Said
-    dev: Said
+    train: UtteranceOutputs
+    dev: UtteranceOutputs
     origin: str
 
-    def to(self, device: torch.device) -> Taught:
+    def to(self, device: torch.device) -> TeacherOutputs:
         """The same on another device."""
-        return Taught(self.train.to(device), self.dev.to(device), self.origin)
+        return TeacherOutputs(self.train.to(device), self.dev.to(device), self.origin)
 
 
 def origin(corpus: Corpus, teacher: Arm, protocol: Protocol) -> str:
@@ -52,14 +52,14 @@ def origin(corpus: Corpus, teacher: Arm, protocol: Protocol) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-class Terms(NamedTuple):
+class MethodLosses(NamedTuple):
     """Losses of a batch by name, and what is only logged; scalars, the losses without their weights."""
 
     losses: dict[str, Tensor]
     notes: dict[str, Tensor]
 
 
-class Teaching(nn.Module):
+class DistillationMethod(nn.Module):
     """A method of distillation: what it learns for itself is trained with the student, and used in training alone.
 
     Attributes:
@@ -73,7 +73,7 @@ class Teaching(nn.Module):
         self.nll_weight = nll_weight
 
     @abstractmethod
-    def forward(self, student: Said, teachers: Sequence[Said], labels: Tensor) -> Terms:
+    def forward(self, student: UtteranceOutputs, teachers: Sequence[UtteranceOutputs], labels: Tensor) -> MethodLosses:
         """The losses of a batch of utterances; teachers say what they say of the same utterances.
 
         Shapes:

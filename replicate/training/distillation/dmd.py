@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from replicate.model.decoupler import Decoupled, Decoupler
 from replicate.rng import generator, seeded
-from replicate.training.distillation.base import Said, Teaching, Terms
+from replicate.training.distillation.base import DistillationMethod, MethodLosses, UtteranceOutputs
 from replicate.training.distillation.dmd_graph import Distilled, GraphDistillation, attracted, prior, repelled
 from replicate.training.distillation.triplet import draw_negatives, draw_positives
 from replicate.training.distillation_config import Dmd, DmdOnline
@@ -51,7 +51,7 @@ class Node(nn.Module):
         return Branch(rebuilt, self.similar(parts.shared), shared, private, *logits)
 
 
-class DmdTeaching(Teaching):
+class DmdDistillation(DistillationMethod):
     """DMD with edges into the student; online between the student and the model that learns beside it, both ways.
 
     Args:
@@ -85,7 +85,7 @@ class DmdTeaching(Teaching):
             self.homo = GraphDistillation(*common, given.homo_size) if given.homo else None
             self.hetero = GraphDistillation(*common, given.hetero_size, features) if given.hetero else None
 
-    def forward(self, student: Said, teachers: Sequence[Said], labels: Tensor) -> Terms:
+    def forward(self, student: UtteranceOutputs, teachers: Sequence[UtteranceOutputs], labels: Tensor) -> MethodLosses:
         """All losses but that of the student's own logits."""
         own, *others = decouplers = [self._student[0], *self.teachers]
         parts = [own(student.embedding)]
@@ -108,7 +108,7 @@ class DmdTeaching(Teaching):
         if self.hetero is not None:
             found = self.hetero([b.private_logits for b in branches], [b.private for b in branches])
             losses["hetero"], notes = found.loss, notes | self._notes("hetero", found)
-        return Terms(losses, notes)
+        return MethodLosses(losses, notes)
 
     def _notes(self, graph: str, found: Distilled) -> dict[str, Tensor]:
         """Mean weights of a graph's edges, and of what its loss is made up."""

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from replicate.training import distillation_config as methods
-from replicate.training.distillation.base import Said, Teaching, Terms
+from replicate.training.distillation.base import DistillationMethod, MethodLosses, UtteranceOutputs
 
 
 def softened_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
@@ -23,14 +23,14 @@ def softened_divergence(student: Tensor, teacher: Tensor, temperature: float) ->
     return F.kl_div(ours, theirs, reduction="none", log_target=True).sum(-1) * temperature**2
 
 
-class LogitsTeaching(Teaching):
+class LogitsDistillation(DistillationMethod):
     """Softened logits of the first teacher."""
 
     def __init__(self, given: methods.Logits) -> None:
         super().__init__({"logits": given.logits_weight}, given.nll_weight)
         self.temperature = given.temperature
 
-    def forward(self, student: Said, teachers: Sequence[Said], labels: Tensor) -> Terms:
+    def forward(self, student: UtteranceOutputs, teachers: Sequence[UtteranceOutputs], labels: Tensor) -> MethodLosses:
         """Mean over utterances of the softened divergence."""
         loss = softened_divergence(student.log_prob, teachers[0].log_prob, self.temperature).mean()
-        return Terms({"logits": loss}, {})
+        return MethodLosses({"logits": loss}, {})

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from replicate.model.cogmen import COGMEN, Output
 from replicate.training.config import RunSpec
 from replicate.training.data import Batch
-from replicate.training.distillation.base import Said, Taught, Teaching
-from replicate.training.distillation.dmd import DmdTeaching
+from replicate.training.distillation.base import DistillationMethod, TeacherOutputs, UtteranceOutputs
+from replicate.training.distillation.dmd import DmdDistillation
 from replicate.training.distillation.hallucination import guess_loss
-from replicate.training.distillation.logits import LogitsTeaching
-from replicate.training.distillation.pkdot import TransportTeaching
+from replicate.training.distillation.logits import LogitsDistillation
+from replicate.training.distillation.pkdot import TransportDistillation
 from replicate.training.distillation.teacher_alignment import align
-from replicate.training.distillation.triplet import TripletTeaching
+from replicate.training.distillation.triplet import TripletDistillation
 from replicate.training.distillation_config import Dmd, Logits, MtPkdot, Triplet
 
 
@@ -37,14 +37,14 @@ class Distillation(nn.Module):
         self,
         spec: RunSpec,
         model: COGMEN,
-        taught: Sequence[Taught],
+        teacher_outputs: Sequence[TeacherOutputs],
         labels: tuple[Tensor, Tensor],
         beside: COGMEN | None = None,
     ) -> None:
         super().__init__()
         method = spec.arm.method
         assert method is not None
-        said = [teacher.train for teacher in taught]
+        said = [teacher.train for teacher in teacher_outputs]
         self.guess, self.bf16 = "", spec.precision == "bf16"
         self._model = [model]  # no part of this module
         if isinstance(method, MtPkdot) and spec.arm.guesses is not None:
@@ -54,7 +54,7 @@ class Distillation(nn.Module):
             self.register_buffer("target", target, persistent=False)
         self.stage: dict[str, float] = {}
         if isinstance(method, MtPkdot) and method.select != "joint_only":
-            said, self.stage = align(taught, labels, method.alignment, spec.seed)
+            said, self.stage = align(teacher_outputs, labels, method.alignment, spec.seed)
         for place, (embedding, log_prob) in enumerate(said):
             self.register_buffer(f"embedding_{place}", embedding, persistent=False)
             self.register_buffer(f"log_prob_{place}", log_prob, persistent=False)
@@ -79,15 +79,15 @@ class Distillation(nn.Module):
             is for the model that learns beside the student.
         """
         teachers = [
-            Said(self.get_buffer(f"embedding_{place}")[rows], self.get_buffer(f"log_prob_{place}")[rows])
+            UtteranceOutputs(self.get_buffer(f"embedding_{place}")[rows], self.get_buffer(f"log_prob_{place}")[rows])
             for place in range(self.frozen)
         ]
         if self.beside is not None:
             assert batch is not None and batch.beside is not None
             with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self.bf16):
                 seen = self.beside(batch.beside, batch.lengths, batch.speakers)
-            teachers.append(Said(seen.graph.to(output.graph.dtype), seen.log_prob))
-        losses, notes = self.teaching(Said(output.graph, output.log_prob), teachers, labels)
+            teachers.append(UtteranceOutputs(seen.graph.to(output.graph.dtype), seen.log_prob))
+        losses, notes = self.teaching(UtteranceOutputs(output.graph, output.log_prob), teachers, labels)
         guesser = self._model[0].hallucinator
         if self.guess and guesser is not None:
             guessed = guesser(output.graph.detach())
@@ -125,19 +125,21 @@ class Distillation(nn.Module):
         return weight * torch.exp(-self.variances[name]) if name in self.variances else weight
 
 
-def _teaching(spec: RunSpec, model: COGMEN, said: Sequence[Said], beside: COGMEN | None) -> Teaching:
+def _teaching(
+    spec: RunSpec, model: COGMEN, said: Sequence[UtteranceOutputs], beside: COGMEN | None
+) -> DistillationMethod:
     """The method of the student's arm."""
     arm, method, config = spec.arm, spec.arm.method, model.config
     names = [teacher.name for teacher in arm.teachers]
     if isinstance(method, Triplet):
         width, target = config.hidden * config.gnn_heads, said[0].embedding.shape[1]
-        return TripletTeaching(method, spec.protocol.triplet, width, target, config.classes, spec.seed)
+        return TripletDistillation(method, spec.protocol.triplet, width, target, config.classes, spec.seed)
     if isinstance(method, Logits):
-        return LogitsTeaching(method)
+        return LogitsDistillation(method)
     if isinstance(method, MtPkdot):
-        return TransportTeaching(method, names, spec.seed)
+        return TransportDistillation(method, names, spec.seed)
     assert isinstance(method, Dmd) and model.decoupler is not None
     widths = [each.embedding.shape[1] for each in said]
     if beside is not None:
         widths, names = [beside.config.hidden * beside.config.gnn_heads], ["the one that sees"]
-    return DmdTeaching(method, model.decoupler, widths, names, config.classes, spec.seed)
+    return DmdDistillation(method, model.decoupler, widths, names, config.classes, spec.seed)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from replicate.rng import generator
-from replicate.training.distillation.base import Said, Teaching, Terms
+from replicate.training.distillation.base import DistillationMethod, MethodLosses, UtteranceOutputs
 from replicate.training.distillation_config import LEAST, MtPkdot
 
 
@@ -66,7 +66,7 @@ def structure_loss(student: Tensor, teacher: Tensor, given: MtPkdot) -> tuple[Te
     return cost, torch.linalg.vector_norm(theirs.mean(0) - ours.mean(0))
 
 
-class TransportTeaching(Teaching):
+class TransportDistillation(DistillationMethod):
     """MT-PKDOT, and PKDOT with ``select = "joint_only"``. Teachers are aligned: their embeddings have one width.
 
     Args:
@@ -79,21 +79,21 @@ class TransportTeaching(Teaching):
         self.given, self.names = given, names
         self.draws = generator(seed, "transport")
 
-    def forward(self, student: Said, teachers: Sequence[Said], labels: Tensor) -> Terms:
+    def forward(self, student: UtteranceOutputs, teachers: Sequence[UtteranceOutputs], labels: Tensor) -> MethodLosses:
         """Transport and centroid; too small a batch has neither."""
         teacher, chosen = self.choose(teachers, labels)
         notes = {f"chosen {name}": share for name, share in zip(self.names, chosen, strict=True)}
         n = len(labels)
         rows = torch.randperm(n, generator=self.draws)[: self.given.utterances].to(labels.device)
         if len(rows) < LEAST:
-            return Terms({}, notes | {"without transport": torch.ones(())})
+            return MethodLosses({}, notes | {"without transport": torch.ones(())})
         cost, centroid = structure_loss(student.embedding[rows], teacher[rows], self.given)
         notes |= {"without transport": torch.zeros(())}
         # The released code would stop with an error where a batch is no larger than the anchors are many.
         notes |= {"fewer anchors": torch.tensor(float(len(rows) <= self.given.anchor_count))}
-        return Terms({"transport": cost, "centroid": centroid}, notes)
+        return MethodLosses({"transport": cost, "centroid": centroid}, notes)
 
-    def choose(self, teachers: Sequence[Said], labels: Tensor) -> tuple[Tensor, Tensor]:
+    def choose(self, teachers: Sequence[UtteranceOutputs], labels: Tensor) -> tuple[Tensor, Tensor]:
         """The embeddings (N, d) that the student learns from, and which share of them is each teacher's."""
         loss = torch.stack([F.nll_loss(said.log_prob, labels, reduction="none") for said in teachers])
         select = self.given.select

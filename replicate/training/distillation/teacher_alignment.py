@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from replicate.rng import generator, seeded
-from replicate.training.distillation.base import Said, Taught
+from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs
 from replicate.training.distillation_config import Alignment
 from replicate.training.metrics import weighted_f1
 
@@ -23,10 +23,10 @@ class Adapter(nn.Module):
         self.down, self.up = nn.Linear(width, min(rank, width, joint)), nn.Linear(min(rank, width, joint), joint)
         self.head = nn.Linear(joint, classes)
 
-    def forward(self, embedding: Tensor) -> Said:
+    def forward(self, embedding: Tensor) -> UtteranceOutputs:
         """What the adapted teacher says."""
         moved = self.up(self.down(embedding))
-        return Said(moved, self.head(moved).log_softmax(-1))
+        return UtteranceOutputs(moved, self.head(moved).log_softmax(-1))
 
 
 class MovingJoint(nn.Module):
@@ -38,13 +38,13 @@ class MovingJoint(nn.Module):
         nn.init.eye_(self.move.weight)
         nn.init.zeros_(self.move.bias)
 
-    def forward(self, embedding: Tensor) -> Said:
+    def forward(self, embedding: Tensor) -> UtteranceOutputs:
         """What the moved joint teacher says."""
         moved = self.move(embedding)
-        return Said(moved, self.head(moved).log_softmax(-1))
+        return UtteranceOutputs(moved, self.head(moved).log_softmax(-1))
 
 
-def alignment_loss(joint: Said, others: Sequence[Said], labels: Tensor, detach: bool) -> Tensor:
+def alignment_loss(joint: UtteranceOutputs, others: Sequence[UtteranceOutputs], labels: Tensor, detach: bool) -> Tensor:
     """½ Σ (1 - cosine to the joint embedding) + ½ (cross-entropy of the heads, their mean; where the joint one moves,
     plus its own)."""
     target = joint.embedding.detach() if detach else joint.embedding
@@ -56,8 +56,8 @@ def alignment_loss(joint: Said, others: Sequence[Said], labels: Tensor, detach: 
 
 
 def align(
-    taught: Sequence[Taught], labels: tuple[Tensor, Tensor], given: Alignment, seed: int
-) -> tuple[list[Said], dict[str, float]]:
+    teacher_outputs: Sequence[TeacherOutputs], labels: tuple[Tensor, Tensor], given: Alignment, seed: int
+) -> tuple[list[UtteranceOutputs], dict[str, float]]:
     """What the teachers say of the training split once they are aligned, and what is to be logged of how they were.
 
     The first is the joint one.
@@ -68,7 +68,7 @@ def align(
     Shapes:
         labels: of training and of dev, (N,) and (M,) int64.
     """
-    joint, others = taught[0], taught[1:]
+    joint, others = teacher_outputs[0], teacher_outputs[1:]
     if not others:
         return [joint.train], {}
     width, classes = joint.train.embedding.shape[1], joint.train.log_prob.shape[1]
@@ -82,9 +82,9 @@ def align(
         groups.append({"params": list(moving.parameters()), "lr": given.joint_learning_rate})
     optimizer = torch.optim.Adam(groups, fused=True)
 
-    def say(split: str, rows: Tensor | slice) -> list[Said]:
-        said = [getattr(teacher, split) for teacher in taught]
-        first = Said(*(field[rows] for field in said[0]))
+    def say(split: str, rows: Tensor | slice) -> list[UtteranceOutputs]:
+        said = [getattr(teacher, split) for teacher in teacher_outputs]
+        first = UtteranceOutputs(*(field[rows] for field in said[0]))
         moved = [adapter(t.embedding[rows]) for adapter, t in zip(adapters, said[1:], strict=True)]
         return [moving(first.embedding) if moving else first, *moved]
 

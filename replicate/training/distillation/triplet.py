@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from replicate.rng import generator, seeded
 from replicate.training import distillation_config as methods
 from replicate.training.config import Triplet
-from replicate.training.distillation.base import Said, Teaching, Terms
+from replicate.training.distillation.base import DistillationMethod, MethodLosses, UtteranceOutputs
 
 MARGIN = 1.0
 
@@ -65,7 +65,7 @@ def triplet_loss(student: Tensor, teacher: Tensor, negative: Tensor, form: Tripl
     return loss.mean() if form == "one" else loss.sum()
 
 
-class TripletTeaching(Teaching):
+class TripletDistillation(DistillationMethod):
     """The paper's method.
 
     Args:
@@ -80,8 +80,8 @@ class TripletTeaching(Teaching):
         with seeded(seed, "adapter"):
             self.adapter = nn.Linear(width, target, bias=False) if width < target else nn.Identity()
 
-    def forward(self, student: Said, teachers: Sequence[Said], labels: Tensor) -> Terms:
+    def forward(self, student: UtteranceOutputs, teachers: Sequence[UtteranceOutputs], labels: Tensor) -> MethodLosses:
         """The triplet loss to the first teacher."""
         negative = draw_negatives(labels, self.classes, self.form, self.draws)
         loss = triplet_loss(self.adapter(student.embedding), teachers[0].embedding, negative, self.form)
-        return Terms({"triplet": loss}, {"anchors without a negative": (negative < 0).all(1).float().mean()})
+        return MethodLosses({"triplet": loss}, {"anchors without a negative": (negative < 0).all(1).float().mean()})

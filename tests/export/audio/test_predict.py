@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from export.audio.predict import _columns, listen
+from export.audio.predict import _columns, predict_audio
 from export.predictor import BadInput, Predictor
 from replicate import errors
 from replicate.cli import main
@@ -106,9 +106,9 @@ def test_speakers_that_the_model_does_not_know_have_to_be_named(heard, replicate
 def test_who_speaks_matters_to_the_model_by_the_name_that_it_knows(heard):
     predictor = Predictor(heard.root / "COGMEN-A")
     source = read(heard.root / "CALL.wav", segments=heard.root / "CALL.rttm")
-    one = listen(predictor, source, {"SPEAKER_00": "agent", "SPEAKER_01": "customer"})
-    other = listen(predictor, source, {"SPEAKER_00": "customer", "SPEAKER_01": "agent"})
-    alone = listen(predictor, source, {"SPEAKER_00": "agent", "SPEAKER_01": "agent"})
+    one = predict_audio(predictor, source, {"SPEAKER_00": "agent", "SPEAKER_01": "customer"})
+    other = predict_audio(predictor, source, {"SPEAKER_00": "customer", "SPEAKER_01": "agent"})
+    alone = predict_audio(predictor, source, {"SPEAKER_00": "agent", "SPEAKER_01": "agent"})
     assert [turn.speaker for turn in one.turns[:2]] == ["SPEAKER_00", "SPEAKER_01"]
     probabilities = [np.array([turn.probability for turn in found.turns]) for found in (one, other, alone)]
     assert all(np.allclose(p.sum(1), 1, atol=1e-5) for p in probabilities)
@@ -226,11 +226,11 @@ def test_a_bundle_says_what_it_hears(heard):
         assert predictor.width == width
         assert words in (heard.root / arm / "README.md").read_text()
         record = json.loads(next((heard.root / arm / "run").glob("*/run.json")).read_text())
-        assert predictor.about["recipe"] == record["corpus"]["recipes"][predictor.heard]
+        assert predictor.about["recipe"] == record["corpus"]["recipes"][predictor.audio_stream]
 
 
 def test_a_dialogue_that_is_too_long_is_named(heard, monkeypatch):
     monkeypatch.setattr("export.predictor.LONGEST", 3)
     source = read(heard.root / "CALL.wav", segments=heard.root / "CALL.rttm")
     with pytest.raises(BadInput, match="dialogue CALL has 8 utterances, more than 3"):
-        listen(Predictor(heard.root / "COGMEN-A"), source, {"SPEAKER_00": "agent", "SPEAKER_01": "customer"})
+        predict_audio(Predictor(heard.root / "COGMEN-A"), source, {"SPEAKER_00": "agent", "SPEAKER_01": "customer"})

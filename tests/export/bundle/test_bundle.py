@@ -13,7 +13,7 @@ from export.onnx import quantise, save
 from export.onnx.deployed_model import SpeechModel
 from export.onnx.session import session
 from export.validate import dialogue as check
-from export.validate.dialogue import climb
+from export.validate.dialogue import run_checks
 from replicate import errors
 from replicate.corpus.synthetic import generate
 from replicate.files import sha256
@@ -47,7 +47,7 @@ def test_a_bundle_is_whole_and_says_what_it_is(smoke_bundle, smoke_results):
         assert json.loads(about["corpus"])["hash"] == run.record["corpus"]["hash"]
         assert len(json.loads(about["standardisation"])["audio"]["mean"]) == 12
         assert "code" in json.loads(about["versions"])
-    assert all(rung.holds for rung in smoke_bundle.rungs)
+    assert all(check.holds for check in smoke_bundle.checks)
 
 
 def test_the_card_says_how_well_it_does_and_under_which_licence(smoke_bundle):
@@ -59,9 +59,9 @@ def test_the_card_says_how_well_it_does_and_under_which_licence(smoke_bundle):
 @pytest.mark.parametrize("arm", ["COGMEN-AV", "COGMEN-Mask", "COGMEN-Mask-deep"])
 def test_a_model_trained_on_video_takes_audio_alone(runs, corpus, arm, tmp_path):
     save.write(runs[arm], corpus.speakers, tmp_path / "model.onnx")
-    rungs = climb(tmp_path / "model.onnx", runs[arm], corpus)
-    assert [rung for rung in rungs if rung.holds is not True] == []
-    found = {rung.name: rung.found for rung in rungs}
+    checks = run_checks(tmp_path / "model.onnx", runs[arm], corpus)
+    assert [check for check in checks if check.holds is not True] == []
+    found = {check.name: check.found for check in checks}
     assert "as in the table" in found["test F1"] and "28 cases" in found["onnxruntime against torch_geometric"]
 
 
@@ -92,7 +92,7 @@ def test_an_earlier_bundle_is_replaced_and_nothing_else(smoke_results, corpus, t
     choice = choose(smoke_results)
     (copied / "model.onnx").write_text("an old one")
     bundle.write(choice, corpus, copied)
-    assert all(rung.holds for rung in bundle.check(copied, corpus))
+    assert all(check.holds for check in bundle.check(copied, corpus))
     assert [path.name for path in tmp_path.iterdir()] == ["copied"]
     mine = tmp_path / "mine"
     mine.mkdir()
@@ -131,8 +131,8 @@ def test_a_file_that_says_other_things_than_its_run_is_named(copied, corpus, nam
     onnx.helper.set_model_props(model, about | {key: json.dumps(value)})
     onnx.save(model, copied / name)
     sign(copied)
-    failed = [rung for rung in bundle.check(copied, corpus) if rung.holds is False]
-    assert [rung.name for rung in failed] == ["metadata" if name == "model.onnx" else "int8 metadata"]
+    failed = [check for check in bundle.check(copied, corpus) if check.holds is False]
+    assert [check.name for check in failed] == ["metadata" if name == "model.onnx" else "int8 metadata"]
     assert key in failed[0].found
 
 
@@ -142,7 +142,7 @@ def test_another_models_file_is_named_with_and_without_the_corpus(copied, corpus
     (copied / "other.onnx").unlink()
     sign(copied)
     for known in (corpus, None):
-        found = {rung.name: rung for rung in bundle.check(copied, known)}
+        found = {check.name: check for check in bundle.check(copied, known)}
         assert found["int8 metadata"].holds is False and found["int8 against fp32"].holds is False
     assert found["int8 dev F1"].holds is None and "--data" in found["int8 dev F1"].found
 
@@ -191,23 +191,23 @@ def test_the_released_reading_is_held_to_the_model_without_padding(runs, corpus,
     run = runs["COGMEN-A"]
     record = dict(run.record, protocol=run.record["protocol"] | {"attend_padding": True})
     save.write(run, corpus.speakers, tmp_path / "model.onnx")
-    found = {r.name: r for r in climb(tmp_path / "model.onnx", replace(run, record=record), corpus)}
+    found = {r.name: r for r in run_checks(tmp_path / "model.onnx", replace(run, record=record), corpus)}
     assert found["test F1"].holds and "without padding" in found["test F1"].found
 
 
 def test_a_rung_that_cannot_be_tried_says_what_it_needs(runs, corpus, tmp_path):
     save.write(runs["COGMEN-A"], corpus.speakers, tmp_path / "model.onnx")
-    last = climb(tmp_path / "model.onnx", runs["COGMEN-A"], None)[-1]
+    last = run_checks(tmp_path / "model.onnx", runs["COGMEN-A"], None)[-1]
     assert last.holds is None and "needs the corpus synthetic-tiny" in last.found
 
 
 def test_weights_in_another_file_and_another_run_are_named(runs, corpus, tmp_path):
     save.write(runs["COGMEN-A"], corpus.speakers, tmp_path / "model.onnx")
     onnx.save(onnx.load(tmp_path / "model.onnx"), tmp_path / "two.onnx", save_as_external_data=True, location="two.bin")
-    found = {r.name: r for r in climb(tmp_path / "two.onnx", runs["COGMEN-Mask"], None)}
+    found = {r.name: r for r in run_checks(tmp_path / "two.onnx", runs["COGMEN-Mask"], None)}
     assert found["one file"].holds is False and found["metadata"].holds is False
     (tmp_path / "none.onnx").write_bytes(b"none")
-    assert climb(tmp_path / "none.onnx", runs["COGMEN-A"], None)[-1].name == "onnxruntime"
+    assert run_checks(tmp_path / "none.onnx", runs["COGMEN-A"], None)[-1].name == "onnxruntime"
 
 
 def test_the_gate_looks_at_the_banded_form_too(runs, corpus, tmp_path, monkeypatch):
@@ -217,7 +217,7 @@ def test_the_gate_looks_at_the_banded_form_too(runs, corpus, tmp_path, monkeypat
 
     save.write(runs["COGMEN-A"], corpus.speakers, tmp_path / "model.onnx")
     monkeypatch.setattr(check, "SpeechModel", Wrong)
-    found = {r.name: r.holds for r in climb(tmp_path / "model.onnx", runs["COGMEN-A"], corpus)}
+    found = {r.name: r.holds for r in run_checks(tmp_path / "model.onnx", runs["COGMEN-A"], corpus)}
     assert [name for name, holds in found.items() if not holds] == ["banded form against torch_geometric"]
 
 

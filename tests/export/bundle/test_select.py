@@ -13,9 +13,9 @@ from replicate.experiment.manifest import newest_results
 class FakeRun:
     """A run whose dev predictions get the given number of eight utterances right, and of test the opposite."""
 
-    def __init__(self, key, arm, seed, right, contexts=("A",), heard="audio"):
+    def __init__(self, key, arm, seed, right, contexts=("A",), audio_stream="audio"):
         self.record = {"arm": {"name": arm, "contexts": list(contexts)}, "seed": seed, "key": key}
-        self.right, self.heard = right, heard
+        self.right, self.audio_stream = right, audio_stream
 
     def labels(self, split):
         return [0, 1] * 4
@@ -57,10 +57,12 @@ def test_the_best_mean_on_dev_wins_then_its_best_seed(results):
 
 def test_hubert_is_taken_where_it_is_asked_for_or_alone(results, monkeypatch):
     store = select.Store(results)
-    store.get("a1").heard = store.get("a2").heard = store.get("b1").heard = store.get("b2").heard = "hubert"
+    store.get("a1").audio_stream = store.get("a2").audio_stream = store.get("b1").audio_stream = store.get(
+        "b2"
+    ).audio_stream = "hubert"
     assert choose(results).run.record["arm"]["name"] == "better"
-    assert choose(results, "even").run.heard == "hubert"
-    store.get("c1").heard = store.get("c2").heard = "hubert"
+    assert choose(results, "even").run.audio_stream == "hubert"
+    store.get("c1").audio_stream = store.get("c2").audio_stream = "hubert"
     store.get("c2").right = 8
     assert choose(results).run.record["arm"]["name"] == "better"
 

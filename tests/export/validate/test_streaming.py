@@ -61,10 +61,10 @@ def as_objects(lines):
 def test_a_causal_bundle_holds_a_stream_that_climbed_its_rungs(causal_bundle):
     assert (causal_bundle.folder / STREAM).is_file()
     assert STREAM in json.loads((causal_bundle.folder / "checksums.json").read_text())
-    found = {rung.name: rung for rung in causal_bundle.rungs}
-    assert all(rung.holds for rung in causal_bundle.rungs)
+    found = {check.name: check for check in causal_bundle.checks}
+    assert all(check.holds for check in causal_bundle.checks)
     assert "24 cases" in found["stream against whole dialogues"].found
-    again = {rung.name for rung in bundle.check(causal_bundle.folder, None)}
+    again = {check.name for check in bundle.check(causal_bundle.folder, None)}
     assert {name for name in found if name.startswith("stream")} <= again and len(again) > 8
 
 
@@ -109,7 +109,7 @@ def test_a_stream_says_what_the_whole_dialogue_gets(causal):
         found = stream.feed(features, speaker)
         assert np.allclose(found.probability[0], whole.probability[i], atol=1e-5)
         assert (found.id, found.first, found.emotions) == ("d", i + 1, [whole.emotions[i]])
-    assert stream.heard == 80
+    assert stream.audio_stream == 80
 
 
 @pytest.mark.parametrize(

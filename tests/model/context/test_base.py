@@ -9,7 +9,7 @@ from replicate.model.config import ModelConfig
 from replicate.model.context.recurrent import Recurrent
 from replicate.model.context.s4d import StateSpace
 from replicate.model.context.transformer import ContextExtractor, make
-from replicate.model.seed_layers import Rows
+from replicate.model.seed_layers import SeedBatch
 from replicate.rng import generator, seeded
 
 from ..conftest import batch, small_model
@@ -42,7 +42,7 @@ def dialogues(lengths, seed=0):
 
 
 def one(lengths):
-    return Rows.one(len(lengths), sum(lengths), torch.device("cpu"))
+    return SeedBatch.one(len(lengths), sum(lengths), torch.device("cpu"))
 
 
 def test_a_configuration_chooses():
@@ -168,7 +168,7 @@ def test_a_causal_configuration_that_is_none_is_refused(wrong):
 
 @pytest.mark.parametrize("kind", KINDS[1:])
 def test_runs_of_other_extractors_train_alone(kind):
-    rows = Rows.several(torch.tensor([2, 3]), [1, 1])
+    rows = SeedBatch.several(torch.tensor([2, 3]), [1, 1])
     with pytest.raises(ValueError, match="one run at a time"):
         extractor(kind).packed(torch.zeros(6, 6), torch.tensor([2, 3]), rows)
 
@@ -178,7 +178,7 @@ def test_causal_transformers_train_as_a_stack():
 
     models = [small_model(seed, causal=True, past=0, memory=3) for seed in range(2)]
     given = batch([5, 2, 4, 7])
-    rows = Rows.several(given.lengths, [2, 2])
+    rows = SeedBatch.several(given.lengths, [2, 2])
     with torch.no_grad():
         together = stack([small_model(seed, causal=True, past=0, memory=3) for seed in range(2)]).eval()(
             given.x, given.lengths, given.speakers, rows=rows

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from replicate.model.context.packed import DIALOGUES, blocks
 from replicate.model.context.transformer import ContextExtractor
-from replicate.model.seed_layers import Rows
+from replicate.model.seed_layers import SeedBatch
 from replicate.rng import generator, seeded
 
 CPU = torch.device("cpu")
@@ -16,7 +16,7 @@ def extractor(dropout=0.0):
 
 
 def one(lengths):
-    return Rows.one(len(lengths), int(sum(lengths)), CPU)
+    return SeedBatch.one(len(lengths), int(sum(lengths)), CPU)
 
 
 @settings(max_examples=25, deadline=None)
@@ -41,7 +41,7 @@ several = st.lists(st.lists(st.integers(1, 9), max_size=2 * DIALOGUES + 1), min_
 def test_every_utterance_lies_in_one_block(runs):
     lengths = torch.tensor([length for run in runs for length in run])
     draws = [generator(seed, "dropout") for seed in range(len(runs))]
-    rows = one(lengths) if len(runs) == 1 else Rows.several(lengths, [len(run) for run in runs], draws)
+    rows = one(lengths) if len(runs) == 1 else SeedBatch.several(lengths, [len(run) for run in runs], draws)
     found, order = blocks(lengths, rows)
     listed = torch.cat([block.row.flatten()[block.place] for block in found])
     real = torch.arange(sum(map(sum, runs))) if rows.place is None else rows.place
@@ -55,7 +55,7 @@ def test_every_utterance_lies_in_one_block(runs):
 @given(several.filter(any))
 def test_a_run_draws_for_its_dialogues_what_it_draws_alone(runs):
     lengths = torch.tensor([length for run in runs for length in run])
-    rows = Rows.several(lengths, [len(run) for run in runs], [generator(seed, "x") for seed in range(len(runs))])
+    rows = SeedBatch.several(lengths, [len(run) for run in runs], [generator(seed, "x") for seed in range(len(runs))])
     together = [
         [(draws, factors[index].shape) for index, draws in block.parts]
         for block in blocks(lengths, rows).blocks

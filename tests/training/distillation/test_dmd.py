@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from replicate.model.decoupler import Decoupler
 from replicate.rng import generator
-from replicate.training.distillation.base import Said
-from replicate.training.distillation.dmd import DmdTeaching, margin_loss, orthogonality
+from replicate.training.distillation.base import UtteranceOutputs
+from replicate.training.distillation.dmd import DmdDistillation, margin_loss, orthogonality
 from replicate.training.distillation.triplet import draw_positives
 from replicate.training.distillation_config import Dmd, DmdOnline
 
@@ -22,11 +22,11 @@ def teaching(given_=None, widths=WIDTHS, names=NAMES):
     torch.manual_seed(1)
     given_ = given_ or Dmd(space=8)
     student = Decoupler(6, given_.space)
-    return DmdTeaching(given_, student, widths, names, 3, 24), student
+    return DmdDistillation(given_, student, widths, names, 3, 24), student
 
 
 def said(width, n=12, seed=0):
-    return Said(normal(n, width, seed=seed).requires_grad_(), normal(n, 3, seed=seed + 9).log_softmax(1))
+    return UtteranceOutputs(normal(n, width, seed=seed).requires_grad_(), normal(n, 3, seed=seed + 9).log_softmax(1))
 
 
 def test_parts_that_are_the_same_cost_one_and_opposite_ones_nothing():
@@ -86,18 +86,18 @@ def test_weights_are_those_of_the_released_code():
 def test_graphs_move_the_student_and_no_teacher():
     """What is to be learned from stays: the graphs' losses have no gradient in the teachers' own branches."""
     made, student = teaching()
-    taught = [said(w, seed=w) for w in WIDTHS]
-    losses, _ = made(said(6), taught, torch.arange(12) % 3)
+    teacher_outputs = [said(w, seed=w) for w in WIDTHS]
+    losses, _ = made(said(6), teacher_outputs, torch.arange(12) % 3)
     (losses["homo"] + losses["hetero"]).backward()
     moved = {name for name, p in made.named_parameters() if p.grad is not None and p.grad.abs().max() > 0}
     assert not [name for name in moved if name.startswith(("teachers.", "nodes.1", "nodes.2", "nodes.3"))]
     assert any(name.startswith("nodes.0") for name in moved) and any("weigh" in name for name in moved)
     assert student.project.weight.grad.abs().max() > 0
-    assert all(teacher.embedding.grad is None for teacher in taught)
+    assert all(teacher.embedding.grad is None for teacher in teacher_outputs)
     # Whatever else is learned leaves what is written down as it was.
-    before = [teacher.embedding.detach().clone() for teacher in taught]
-    sum(made(said(6), taught, torch.arange(12) % 3).losses.values()).backward()
-    assert all(torch.equal(teacher.embedding, kept) for teacher, kept in zip(taught, before, strict=True))
+    before = [teacher.embedding.detach().clone() for teacher in teacher_outputs]
+    sum(made(said(6), teacher_outputs, torch.arange(12) % 3).losses.values()).backward()
+    assert all(torch.equal(teacher.embedding, kept) for teacher, kept in zip(teacher_outputs, before, strict=True))
 
 
 @pytest.mark.parametrize("given_", [Dmd(space=8), DmdOnline(space=8)])

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from replicate.training.distillation.base import Said
-from replicate.training.distillation.logits import LogitsTeaching, softened_divergence
+from replicate.training.distillation.base import UtteranceOutputs
+from replicate.training.distillation.logits import LogitsDistillation, softened_divergence
 from replicate.training.distillation_config import Logits
 
 
@@ -32,9 +32,9 @@ def test_the_size_of_the_gradient_hardly_depends_on_a_high_temperature():
 
 
 def test_the_first_teacher_is_learned_from_and_gets_no_gradient():
-    student = Said(torch.zeros(2, 3), torch.zeros(2, 2, requires_grad=True))
-    first, second = (Said(torch.zeros(2, 3), torch.tensor([[i, 0.0]] * 2)) for i in (2.0, -7.0))
-    teaching = LogitsTeaching(Logits(logits_weight=0.5))
+    student = UtteranceOutputs(torch.zeros(2, 3), torch.zeros(2, 2, requires_grad=True))
+    first, second = (UtteranceOutputs(torch.zeros(2, 3), torch.tensor([[i, 0.0]] * 2)) for i in (2.0, -7.0))
+    teaching = LogitsDistillation(Logits(logits_weight=0.5))
     losses, notes = teaching(student, [first, second], torch.tensor([0, 1]))
     assert teaching.weights == {"logits": 0.5} and not notes
     assert torch.equal(losses["logits"], teaching(student, [first], torch.tensor([0, 1])).losses["logits"])

@@ -12,10 +12,10 @@ from replicate.model.cogmen import COGMEN, Output
 from replicate.model.config import ModelConfig
 from replicate.training import loop as run_module
 from replicate.training.config import Arm, Protocol
-from replicate.training.distillation.base import Said, Taught, origin
+from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs, origin
 from replicate.training.distillation.loss import Distillation
 from replicate.training.distillation_config import Alignment, Dmd, DmdOnline, Logits, MtPkdot, Pkdot, Triplet
-from replicate.training.loop import teach, train, train_together
+from replicate.training.loop import compute_teacher_outputs, train, train_seed_group
 
 from ..conftest import PAPER, STUDENT, TEACHER, A, changed, corpus, louder, run, spec_of, trained
 
@@ -46,17 +46,17 @@ def arm_of(name, **settings):
 
 
 @pytest.fixture(scope="module")
-def taught():
+def teacher_outputs():
     """What each teacher says."""
     found = {}
     for arm in (TEACHER, SPEECH, SIGHT):
         result = run(arm)
-        found[arm.name] = teach(trained(result), result.scaling, spec_of(arm), corpus())
+        found[arm.name] = compute_teacher_outputs(trained(result), result.scaling, spec_of(arm), corpus())
     return found
 
 
-def learn(arm, taught, on=None, **budget):
-    return run(arm, on, taught=[taught[teacher.name] for teacher in arm.teachers], **budget)
+def learn(arm, teacher_outputs, on=None, **budget):
+    return run(arm, on, teacher_outputs=[teacher_outputs[teacher.name] for teacher in arm.teachers], **budget)
 
 
 def model():
@@ -71,9 +71,9 @@ def output(n=5):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_every_method_trains_and_says_the_same_again(taught, name):
+def test_every_method_trains_and_says_the_same_again(teacher_outputs, name):
     arm = arm_of(name)
-    result, again, alone = (learn(each, taught) for each in (arm, arm, replace(STUDENT, teacher=None)))
+    result, again, alone = (learn(each, teacher_outputs) for each in (arm, arm, replace(STUDENT, teacher=None)))
     assert all(np.isfinite(x).all() for x in result.log_prob.values())
     assert all(torch.equal(result.weights[key], again.weights[key]) for key in result.weights)
     assert not np.array_equal(result.log_prob["test", "A"], alone.log_prob["test", "A"])
@@ -85,28 +85,28 @@ def test_every_method_trains_and_says_the_same_again(taught, name):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_what_is_stored_needs_no_teacher(taught, name):
-    result = learn(arm_of(name), taught)
+def test_what_is_stored_needs_no_teacher(teacher_outputs, name):
+    result = learn(arm_of(name), teacher_outputs)
     assert result.weights.keys() == COGMEN(result.model).state_dict().keys()
     assert list(result.scaling) == ["audio"]
     assert trained(result)(torch.zeros(1, 2, 4), torch.tensor([2]), torch.zeros(1, 2, dtype=torch.int64)).log_prob.shape
 
 
-def test_the_loss_is_the_sum_of_what_is_logged(taught):
-    result = learn(arm_of("mtpkdot"), taught, batch=100)
+def test_the_loss_is_the_sum_of_what_is_logged(teacher_outputs):
+    result = learn(arm_of("mtpkdot"), teacher_outputs, batch=100)
     weights = {"transport": 0.2, "centroid": 0.2, "nll": 0.8}
     for epoch in result.curve:
         assert epoch.train_loss == pytest.approx(sum(epoch.terms[name] * w for name, w in weights.items()), rel=1e-5)
 
 
-def test_teachers_that_are_chosen_are_counted(taught):
-    for epoch in learn(arm_of("mtpkdot"), taught).curve:
+def test_teachers_that_are_chosen_are_counted(teacher_outputs):
+    for epoch in learn(arm_of("mtpkdot"), teacher_outputs).curve:
         shares = [epoch.terms[f"chosen {name}"] for name in ("teacher", "sight", "speech teacher")]
         assert sum(shares) == pytest.approx(1) and all(share in (0, 0.5, 1) for share in shares)
 
 
-def test_batches_too_small_for_transport_are_counted_and_train_on(taught):
-    result = learn(arm_of("pkdot"), taught, on=None, batch=1)
+def test_batches_too_small_for_transport_are_counted_and_train_on(teacher_outputs):
+    result = learn(arm_of("pkdot"), teacher_outputs, on=None, batch=1)
     assert 0 < result.curve[0].terms["without transport"] <= 1
 
 
@@ -115,13 +115,15 @@ def test_one_class_alone_gives_numbers():
     found = {}
     for arm in (TEACHER, SPEECH, SIGHT):
         result = run(arm, source)
-        found[arm.name] = teach(trained(result), result.scaling, spec_of(arm), source)
+        found[arm.name] = compute_teacher_outputs(trained(result), result.scaling, spec_of(arm), source)
     for name in METHODS:
         assert all(np.isfinite(x).all() for x in learn(arm_of(name), found, source, epochs=1).log_prob.values()), name
 
 
-def test_learned_weights_begin_as_the_fixed_ones_and_move(taught):
-    fixed, learned = (learn(arm_of("triplet", weights=kind), taught, epochs=4) for kind in ("fixed", "learned"))
+def test_learned_weights_begin_as_the_fixed_ones_and_move(teacher_outputs):
+    fixed, learned = (
+        learn(arm_of("triplet", weights=kind), teacher_outputs, epochs=4) for kind in ("fixed", "learned")
+    )
     assert fixed.curve[0].terms["nll"] == pytest.approx(learned.curve[0].terms["nll"], rel=1e-2)
     moved = [epoch.terms["weight of triplet"] for epoch in learned.curve]
     assert "weight of triplet" not in fixed.curve[0].terms
@@ -133,9 +135,9 @@ def test_learned_weights_begin_as_the_fixed_ones_and_move(taught):
 def test_a_small_loss_comes_to_weigh_much():
     """One that stays at 0.1 is best divided by a variance of 0.2."""
     labels = torch.zeros(4, dtype=torch.int64)
-    said = Said(torch.zeros(4, 4), torch.zeros(4, 4))
+    said = UtteranceOutputs(torch.zeros(4, 4), torch.zeros(4, 4))
     spec = spec_of(replace(STUDENT, distillation=Triplet(triplet_weight=0.0, weights="learned")))
-    made = Distillation(spec, model(), [Taught(said, said, "")], (labels, labels))
+    made = Distillation(spec, model(), [TeacherOutputs(said, said, "")], (labels, labels))
     optimizer = torch.optim.Adam(made.variances.values(), lr=spec.arm.method.weights_rate)
     even = Output(said.embedding, said.embedding, torch.full((4, 4), -0.1))
     for _ in range(600):
@@ -147,9 +149,9 @@ def test_a_small_loss_comes_to_weigh_much():
 
 def test_learned_weights_by_hand():
     labels, rows = torch.tensor([0, 1, 1, 3, 0]), torch.arange(5)
-    said = Said(torch.randn(5, 4), torch.zeros(5, 4))
+    said = UtteranceOutputs(torch.randn(5, 4), torch.zeros(5, 4))
     arm = replace(STUDENT, distillation=Triplet(triplet_weight=0.0, nll_weight=2.0, weights="learned"))
-    made = Distillation(spec_of(arm), model(), [Taught(said, said, "")], (labels, labels))
+    made = Distillation(spec_of(arm), model(), [TeacherOutputs(said, said, "")], (labels, labels))
     assert list(made.variances) == ["nll"]  # a loss that has no weight cannot learn one
     nll = float(F.nll_loss(output().log_prob, labels))
     assert float(made(output(), labels, rows)) == pytest.approx(2 * nll)
@@ -157,20 +159,20 @@ def test_learned_weights_by_hand():
     assert float(made(output(), labels, rows)) == pytest.approx(2 * float(torch.exp(torch.tensor(-0.7))) * nll + 0.35)
 
 
-def test_a_teacher_of_another_corpus_or_protocol_is_refused(taught):
+def test_a_teacher_of_another_corpus_or_protocol_is_refused(teacher_outputs):
     message = "student: its teacher teacher was trained on another corpus than made-up, or under another protocol"
     # Of another size, of the same size, and with labels in another order.
     louder_one = changed(corpus(), "train", louder)
     for other in (corpus(lengths=(5, 3, 4)), louder_one, changed(corpus(), "dev", lambda d: {"labels": 1 - d.labels})):
         with pytest.raises(WrongTeacher, match=message):
-            learn(STUDENT, taught, other)
+            learn(STUDENT, teacher_outputs, other)
     with pytest.raises(WrongTeacher, match="than released"):
-        learn(STUDENT, taught, protocol=Protocol("released", attend_padding=True))
-    learn(STUDENT, taught, protocol=replace(PAPER, name="another name"), epochs=1)
+        learn(STUDENT, teacher_outputs, protocol=Protocol("released", attend_padding=True))
+    learn(STUDENT, teacher_outputs, protocol=replace(PAPER, name="another name"), epochs=1)
 
 
 @pytest.mark.parametrize("name", ["pkdot", "mtpkdot", "dmd", "dmd-online"])
-def test_padding_has_no_part(taught, name, monkeypatch):
+def test_padding_has_no_part(teacher_outputs, name, monkeypatch):
     """Nor has what stands there, of the student's features and of those that the model beside it sees."""
 
     def dirty(*arguments):
@@ -179,20 +181,20 @@ def test_padding_has_no_part(taught, name, monkeypatch):
         beside = None if batch.beside is None else batch.beside + 50.0 * absent
         return replace(batch, x=batch.x + 50.0 * absent, beside=beside)
 
-    clean = learn(arm_of(name), taught, epochs=1)
+    clean = learn(arm_of(name), teacher_outputs, epochs=1)
     original = run_module.tensors
     monkeypatch.setattr(run_module, "tensors", dirty)
-    other = learn(arm_of(name), taught, epochs=1)
+    other = learn(arm_of(name), teacher_outputs, epochs=1)
     assert all(torch.equal(clean.weights[key], other.weights[key]) for key in clean.weights)
 
 
 @pytest.mark.parametrize("name", ["logits", "pkdot", "mtpkdot", "sample"])
-def test_seeds_together_give_what_they_give_alone(taught, name):
+def test_seeds_together_give_what_they_give_alone(teacher_outputs, name):
     arm = arm_of(name)
     specs = [spec_of(arm, seed, epochs=1, learning_rate=1e-4) for seed in (24, 25)]
-    said = [taught[teacher.name] for teacher in arm.teachers]
-    for ours, spec in zip(train_together(specs, corpus(), taught=[said, said]), specs, strict=True):
-        alone = train(spec, corpus(), taught=said)
+    said = [teacher_outputs[teacher.name] for teacher in arm.teachers]
+    for ours, spec in zip(train_seed_group(specs, corpus(), teacher_outputs=[said, said]), specs, strict=True):
+        alone = train(spec, corpus(), teacher_outputs=said)
         assert ours.curve[0].terms.keys() == alone.curve[0].terms.keys()
         for key, value in alone.curve[0].terms.items():
             assert ours.curve[0].terms[key] == pytest.approx(value, abs=1e-3), key
@@ -200,10 +202,10 @@ def test_seeds_together_give_what_they_give_alone(taught, name):
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", METHODS)
-def test_every_method_trains_on_a_gpu(taught, name):
+def test_every_method_trains_on_a_gpu(teacher_outputs, name):
     arm = arm_of(name)
-    said = [taught[teacher.name] for teacher in arm.teachers]
-    one, two = (train(spec_of(arm), corpus(), "cuda", taught=said) for _ in range(2))
+    said = [teacher_outputs[teacher.name] for teacher in arm.teachers]
+    one, two = (train(spec_of(arm), corpus(), "cuda", teacher_outputs=said) for _ in range(2))
     assert all(torch.equal(one.weights[key], two.weights[key]) for key in one.weights)
 
 
@@ -215,7 +217,7 @@ def test_a_model_beside_needs_its_stream():
         train(spec_of(arm_of("dmd-online")), deaf)
 
 
-def test_a_student_never_sees_what_its_teachers_see(taught):
+def test_a_student_never_sees_what_its_teachers_see(teacher_outputs):
     """Whatever the method, the picture of an utterance changes nothing once the teachers have spoken."""
     blind = corpus()
     blind = replace(
@@ -224,25 +226,26 @@ def test_a_student_never_sees_what_its_teachers_see(taught):
             replace(d, features=d.features | {"visual": 0 * d.features["visual"]}) for d in blind.dialogues
         ),
     )
-    spoken = {name: said._replace(origin=origin(blind, TEACHER, PAPER)) for name, said in taught.items()}
+    spoken = {name: said._replace(origin=origin(blind, TEACHER, PAPER)) for name, said in teacher_outputs.items()}
     for name in ("triplet", "mtpkdot", "dmd"):
-        one, two = (learn(arm_of(name), *what, epochs=1) for what in ((taught, corpus()), (spoken, blind)))
+        one, two = (learn(arm_of(name), *what, epochs=1) for what in ((teacher_outputs, corpus()), (spoken, blind)))
         assert all(torch.equal(one.weights[key], two.weights[key]) for key in one.weights), name
 
 
-def test_guesses_come_near_what_is_guessed_and_leave_the_student_alone(taught):
-    result = learn(arm_of("guess"), taught, epochs=12, learning_rate=3e-3)
+def test_guesses_come_near_what_is_guessed_and_leave_the_student_alone(teacher_outputs):
+    result = learn(arm_of("guess"), teacher_outputs, epochs=12, learning_rate=3e-3)
     errors = [epoch.terms["hallucination"] for epoch in result.curve]
     assert errors[-1] < 0.8 * errors[0]
     assert result.model.hallucinated == 300 and result.weights["clf.lin1.weight"].shape == (100, 500)
     # Guesses that are to be something else change nothing but the guesser and what reads it.
-    other = dict(taught) | {
-        "sight": Taught(
-            *(said._replace(embedding=-said.embedding) for said in taught["sight"][:2]), taught["sight"].origin
+    other = dict(teacher_outputs) | {
+        "sight": TeacherOutputs(
+            *(said._replace(embedding=-said.embedding) for said in teacher_outputs["sight"][:2]),
+            teacher_outputs["sight"].origin,
         )
     }
     short = arm_of("guess", select="joint_only")
-    one, two = (learn(short, each, epochs=1, batch=100) for each in (taught, other))
+    one, two = (learn(short, each, epochs=1, batch=100) for each in (teacher_outputs, other))
     same = {name for name in one.weights if torch.equal(one.weights[name], two.weights[name])}
     assert {name.split(".")[0] for name in one.weights.keys() - same} == {"hallucinator"}
 

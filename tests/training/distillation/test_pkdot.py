@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replicate.training.distillation.base import Said
+from replicate.training.distillation.base import UtteranceOutputs
 from replicate.training.distillation.pkdot import (
-    TransportTeaching,
+    TransportDistillation,
     anchors,
     similarities,
     structure_loss,
@@ -27,7 +27,7 @@ def normal(*shape, seed=0):
 
 
 def said(n=40, width=6, seed=0, classes=3):
-    return Said(normal(n, width, seed=seed), normal(n, classes, seed=seed + 100).log_softmax(1))
+    return UtteranceOutputs(normal(n, width, seed=seed), normal(n, classes, seed=seed + 100).log_softmax(1))
 
 
 @pytest.mark.parametrize("which", ANCHORS)
@@ -143,7 +143,8 @@ def logits_for(labels, classes, right):
 def three(labels, chances):
     """Teachers whose embeddings are 0, 1, 2 everywhere."""
     return [
-        Said(torch.full((len(labels), 4), float(i)), logits_for(labels, 3, chance)) for i, chance in enumerate(chances)
+        UtteranceOutputs(torch.full((len(labels), 4), float(i)), logits_for(labels, 3, chance))
+        for i, chance in enumerate(chances)
     ]
 
 
@@ -151,24 +152,24 @@ def three(labels, chances):
 def test_the_teacher_with_the_least_cross_entropy_on_the_batch_is_taken(best):
     labels = [0, 1, 2, 1]
     teachers = three(labels, [[0.5] * 4 if i == best else [0.4] * 4 for i in range(3)])
-    embedding, share = TransportTeaching(MtPkdot(), NAMES, 24).choose(teachers, torch.tensor(labels))
+    embedding, share = TransportDistillation(MtPkdot(), NAMES, 24).choose(teachers, torch.tensor(labels))
     assert (embedding == best).all() and share.tolist() == [float(i == best) for i in range(3)]
 
 
 def test_or_for_every_utterance():
     labels = [0, 1, 2, 1]
     teachers = three(labels, [[0.5, 0.1, 0.1, 0.5], [0.1, 0.5, 0.1, 0.1], [0.1, 0.1, 0.5, 0.1]])
-    embedding, share = TransportTeaching(MtPkdot(select="sample"), NAMES, 24).choose(teachers, torch.tensor(labels))
+    embedding, share = TransportDistillation(MtPkdot(select="sample"), NAMES, 24).choose(teachers, torch.tensor(labels))
     assert embedding[:, 0].tolist() == [0, 1, 2, 0] and share.tolist() == [0.5, 0.25, 0.25]
 
 
 def test_or_any_or_the_joint_one_always():
     labels = [0, 1, 2, 1]
     teachers = three(labels, [[0.1] * 4, [0.5] * 4, [0.5] * 4])
-    teaching = TransportTeaching(MtPkdot(select="uniform"), NAMES, 24)
+    teaching = TransportDistillation(MtPkdot(select="uniform"), NAMES, 24)
     taken = [float(teaching.choose(teachers, torch.tensor(labels))[0][0, 0]) for _ in range(300)]
     assert all(70 < taken.count(i) < 130 for i in range(3))
-    teaching = TransportTeaching(MtPkdot(select="joint_only"), NAMES, 24)
+    teaching = TransportDistillation(MtPkdot(select="joint_only"), NAMES, 24)
     assert (teaching.choose(teachers, torch.tensor(labels))[0] == 0).all()
 
 
@@ -177,14 +178,14 @@ def test_pkdot_is_mtpkdot_with_the_joint_teacher_alone():
     teachers = [said(seed=i) for i in range(3)]
     twin = replace(MtPkdot(), select="joint_only", transport_weight=0.6, centroid_weight=0.0, nll_weight=1.0)
     found = []
-    for given_, taught in ((Pkdot(), teachers[:1]), (twin, teachers)):
-        teaching = TransportTeaching(given_, NAMES[: len(taught)], 24)
-        found.append((teaching(said(seed=9), taught, labels).losses, teaching.weights, teaching.nll_weight))
+    for given_, teacher_outputs in ((Pkdot(), teachers[:1]), (twin, teachers)):
+        teaching = TransportDistillation(given_, NAMES[: len(teacher_outputs)], 24)
+        found.append((teaching(said(seed=9), teacher_outputs, labels).losses, teaching.weights, teaching.nll_weight))
     assert found[0] == found[1]
 
 
 def test_a_batch_that_is_too_small_has_no_transport_and_says_so():
-    teaching = TransportTeaching(MtPkdot(), NAMES, 24)
+    teaching = TransportDistillation(MtPkdot(), NAMES, 24)
     for n, skipped in ((LEAST - 1, 1), (LEAST, 0)):
         losses, notes = teaching(said(n), [said(n, seed=i) for i in range(3)], torch.zeros(n, dtype=torch.int64))
         assert float(notes["without transport"]) == skipped and bool(losses) != bool(skipped)
@@ -194,8 +195,8 @@ def test_a_batch_that_is_too_small_has_no_transport_and_says_so():
 def test_a_large_batch_is_drawn_from():
     given_ = MtPkdot(utterances=16)
     whole = said(200)
-    rows = TransportTeaching(given_, NAMES[:1], 24)(whole, [said(200, seed=1)], torch.zeros(200, dtype=torch.int64))
-    every = TransportTeaching(replace(given_, utterances=200), NAMES[:1], 24)(
+    rows = TransportDistillation(given_, NAMES[:1], 24)(whole, [said(200, seed=1)], torch.zeros(200, dtype=torch.int64))
+    every = TransportDistillation(replace(given_, utterances=200), NAMES[:1], 24)(
         whole, [said(200, seed=1)], torch.zeros(200, dtype=torch.int64)
     )
     assert float(rows.losses["transport"]) != float(every.losses["transport"])

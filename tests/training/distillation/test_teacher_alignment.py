@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from replicate.training.distillation import teacher_alignment
-from replicate.training.distillation.base import Said, Taught
+from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs
 from replicate.training.distillation.teacher_alignment import align, alignment_loss
 from replicate.training.distillation_config import Alignment
 
@@ -18,8 +18,8 @@ def teacher(width, seed, noise=0.3):
     said = []
     for labels in LABELS:
         embedding = centre[labels] + noise * torch.randn(len(labels), width, generator=draws)
-        said.append(Said(embedding, (-torch.cdist(embedding, centre)).log_softmax(1)))
-    return Taught(*said, "somewhere")
+        said.append(UtteranceOutputs(embedding, (-torch.cdist(embedding, centre)).log_softmax(1)))
+    return TeacherOutputs(*said, "somewhere")
 
 
 JOINT, VIDEO, SPEECH = teacher(10, 0), teacher(6, 1), teacher(12, 2)
@@ -70,8 +70,8 @@ def test_a_joint_teacher_alone_needs_no_alignment():
 def test_the_loss_by_hand():
     even = torch.full((2, 2), 0.5).log()
     joint, other = (
-        Said(torch.tensor([[1.0, 0.0], [0.0, 2.0]]), even),
-        Said(torch.tensor([[3.0, 0.0], [1.0, 0.0]]), even),
+        UtteranceOutputs(torch.tensor([[1.0, 0.0], [0.0, 2.0]]), even),
+        UtteranceOutputs(torch.tensor([[3.0, 0.0], [1.0, 0.0]]), even),
     )
     labels = torch.tensor([0, 1])
     nll = float(torch.log(torch.tensor(2.0)))

@@ -14,7 +14,7 @@ from replicate.model.config import ModelConfig
 from replicate.rng import generator
 from replicate.training import trainer
 from replicate.training.config import Protocol
-from replicate.training.distillation.base import Said, Taught
+from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs
 from replicate.training.distillation.loss import Distillation
 from replicate.training.distillation.triplet import draw_negatives, triplet_loss
 from replicate.training.distillation_config import Triplet
@@ -171,10 +171,10 @@ def output(n=5, width=4, classes=4):
 
 def made_of(spec, teacher):
     """The loss of a student whose embeddings have 4 numbers."""
-    said = Said(teacher, torch.zeros(len(teacher), 4))
+    said = UtteranceOutputs(teacher, torch.zeros(len(teacher), 4))
     labels = torch.zeros(len(teacher), dtype=torch.int64)
     model = COGMEN(ModelConfig(width=4, hidden=4, gnn_heads=1))
-    return Distillation(spec, model, [Taught(said, said, "")], (labels, labels))
+    return Distillation(spec, model, [TeacherOutputs(said, said, "")], (labels, labels))
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -263,9 +263,9 @@ def plain(result):
 
 def test_a_student_learns_something_else_than_alone(teacher):
     alone = run(replace(STUDENT, teacher=None))
-    taught, n_way = run(STUDENT, teacher=teacher), run(STUDENT, teacher=teacher, protocol=N_WAY)
+    teacher_outputs, n_way = run(STUDENT, teacher=teacher), run(STUDENT, teacher=teacher, protocol=N_WAY)
     other = run(STUDENT, teacher=teacher + 1)
-    results = [plain(result) for result in (alone, taught, n_way, other)]
+    results = [plain(result) for result in (alone, teacher_outputs, n_way, other)]
     assert all(results[i] != results[k] for i in range(4) for k in range(i))
     assert plain(run(STUDENT, teacher=teacher)) == results[1]
 
@@ -332,4 +332,4 @@ def test_a_student_needs_its_teacher_and_nobody_else_one(teacher):
         train(spec_of(STUDENT), corpus())
     for arm in (A, AV):
         with pytest.raises(ValueError, match=arm.name):
-            train(spec_of(arm), corpus(), taught=[speaking(teacher, corpus())])
+            train(spec_of(arm), corpus(), teacher_outputs=[speaking(teacher, corpus())])
