@@ -83,8 +83,8 @@ class UnknownTable(ReplicateError):
     exit_code = 20
 
 
-class BadTable(ReplicateError):
-    """A TOML file under ``tables/`` has an unknown key, arm or context, or lacks one."""
+class InvalidDefinition(ReplicateError):
+    """An arm, a table, a protocol or a claim has an unknown key or an impossible value, or lacks one."""
 
     exit_code = 21
 
@@ -237,6 +237,12 @@ class OtherFeatures(ReplicateError):
     """A model was trained on features of another kind, or on such that came without a way to extract them."""
 
     exit_code = 48
+
+
+class BadPlugin(ReplicateError):
+    """A user's own module, or an installed plugin, cannot be imported or takes a name that another one has."""
+
+    exit_code = 49
 
 
 class BadShare(ReplicateError):

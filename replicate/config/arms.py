@@ -7,7 +7,7 @@ from typing import Any
 
 from replicate.config import toml
 from replicate.config.toml import build, choices, known, merged, section
-from replicate.errors import BadTable
+from replicate.errors import InvalidDefinition
 from replicate.training.config import AUDIO, CONTEXTS, Arm, Protocol
 from replicate.training.distillation_config import LEAST, METHODS, Dmd, DmdOnline, Method, MtPkdot, Triplet
 
@@ -16,7 +16,7 @@ def arms() -> dict[str, Arm]:
     """All arms of ``arms.toml`` by name.
 
     Raises:
-        BadTable: naming file, section and key; teachers or likenesses that run in a circle.
+        InvalidDefinition: naming file, section and key; teachers or likenesses that run in a circle.
     """
     sections = toml.read("arms")
     found: dict[str, Arm] = {}
@@ -39,7 +39,7 @@ def protocol(name: str) -> Protocol:
     """A reading of the paper, such as ``paper`` or ``paper+hubert.projection=none,masking.unit=batch``.
 
     Raises:
-        BadTable: unknown, a knob that there is not, or a section that is not well-formed.
+        InvalidDefinition: unknown, a knob that there is not, or a section that is not well-formed.
     """
     base, _, listed = name.partition("+")
     knobs = tuple(filter(None, listed.split(",")))
@@ -88,9 +88,9 @@ def _nested(key: str, value: str, content: dict[str, Any], where: str) -> dict[s
         if isinstance(present, int | float):
             return {head: type(present)(value)}
     except (KeyError, ValueError):
-        raise BadTable(f"{where}: {value!r} is no value for {key}, which is {present!r} otherwise") from None
+        raise InvalidDefinition(f"{where}: {value!r} is no value for {key}, which is {present!r} otherwise") from None
     if isinstance(present, dict):
-        raise BadTable(f"{where}: {key} is a group: {choices(key, [f'{key}.{inner}' for inner in present])}")
+        raise InvalidDefinition(f"{where}: {key} is a group: {choices(key, [f'{key}.{inner}' for inner in present])}")
     return {head: value}
 
 
@@ -99,25 +99,27 @@ def _protocol(content: dict[str, Any], where: str, name: str) -> Protocol:
     masking = found.masking
     chances = (masking.none, masking.audio, masking.visual, masking.random)
     if not (min(chances) >= 0 and abs(sum(chances) - 1) <= 1e-9):  # so that NaN fails
-        raise BadTable(f"{where}: masking.none, audio, visual and random must be 0 or more, and sum to 1")
+        raise InvalidDefinition(f"{where}: masking.none, audio, visual and random must be 0 or more, and sum to 1")
     if masking.none + masking.random == 0:
-        raise BadTable(f"{where}: masking.none and masking.random are both 0, which leaves uni-modal masking nothing")
+        raise InvalidDefinition(
+            f"{where}: masking.none and masking.random are both 0, which leaves uni-modal masking nothing"
+        )
     if not 0 <= masking.start <= 1 or masking.length < 1:
-        raise BadTable(f"{where}: masking.start must be a probability, and masking.length 1 at least")
+        raise InvalidDefinition(f"{where}: masking.start must be a probability, and masking.length 1 at least")
     return found
 
 
 def _resolve(name: str, sections: dict[str, Any], found: dict[str, Arm], above: tuple[str, ...]) -> Arm:
     """The arm of that name, after the arms it is taught by."""
     if name in above:
-        raise BadTable(f"arms.toml [{name}]: teachers run in a circle: {' <- '.join([*above, name])}")
+        raise InvalidDefinition(f"arms.toml [{name}]: teachers run in a circle: {' <- '.join([*above, name])}")
     if name not in found:
         where = f"arms.toml [{name}]"
         content = _inherited(name, sections, ())
         joint, others = content.pop("teacher", None), content.pop("unimodal_teachers", [])
         for key, listed in (("teacher", joint), *(("unimodal_teachers", each) for each in _list(others, where))):
             if listed is not None and not isinstance(listed, str):
-                raise BadTable(f"{where}, key {key!r}: {listed!r} is no name of an arm")
+                raise InvalidDefinition(f"{where}, key {key!r}: {listed!r} is no name of an arm")
         teachers = [
             None if each is None else _resolve(known(each, sections, where, "arm"), sections, found, (*above, name))
             for each in (joint, *others)
@@ -132,7 +134,7 @@ def _resolve(name: str, sections: dict[str, Any], found: dict[str, Arm], above: 
 
 def _list(value: Any, where: str) -> list[Any]:
     if not isinstance(value, list):
-        raise BadTable(f"{where}, key 'unimodal_teachers': it needs a list of arms")
+        raise InvalidDefinition(f"{where}, key 'unimodal_teachers': it needs a list of arms")
     return value
 
 
@@ -147,13 +149,13 @@ def _inherited(name: str, sections: dict[str, Any], above: tuple[str, ...]) -> d
     """The section of an arm over those it is like."""
     where = f"arms.toml [{name}]"
     if name in above:
-        raise BadTable(f"{where}: likenesses run in a circle: {' <- '.join([*above, name])}")
+        raise InvalidDefinition(f"{where}: likenesses run in a circle: {' <- '.join([*above, name])}")
     content = section(sections[name], where)
     base = content.pop("like", None)
     if base is None:
         return content
     if not isinstance(base, str):
-        raise BadTable(f"{where}, key 'like': {base!r} is no name of an arm")
+        raise InvalidDefinition(f"{where}, key 'like': {base!r} is no name of an arm")
     return _inherited(known(base, sections, where, "arm"), sections, (*above, name)) | content
 
 
@@ -162,22 +164,22 @@ def _checked(arm: Arm, where: str) -> Arm:
         known(context, CONTEXTS, where, "context")
     for context in arm.contexts:
         if not set(CONTEXTS[context]) <= set(CONTEXTS[arm.train]):
-            raise BadTable(f"{where}: context {context} needs a stream that {arm.train} lacks")
+            raise InvalidDefinition(f"{where}: context {context} needs a stream that {arm.train} lacks")
     if arm.select not in arm.contexts:
-        raise BadTable(f"{where}: select = {arm.select!r} is none of its contexts")
+        raise InvalidDefinition(f"{where}: select = {arm.select!r} is none of its contexts")
     if min(arm.context_layers, arm.gnn_heads) < 1 or min(arm.window) < 0 or not 0 <= arm.dropout < 1:
-        raise BadTable(f"{where}: layers and heads from 1, window from 0, dropout from 0 to below 1")
+        raise InvalidDefinition(f"{where}: layers and heads from 1, window from 0, dropout from 0 to below 1")
     known(arm.audio, AUDIO, where, "audio stream")
     if arm.causal and arm.window[0] != 0:
-        raise BadTable(
+        raise InvalidDefinition(
             f"{where}: causal = true with window = {list(arm.window)} would hear {arm.window[0]} utterances ahead: the "
             "first number is how far back an utterance is heard, so write 0 there"
         )
     if arm.memory < 1:
-        raise BadTable(f"{where}: memory = {arm.memory}, but an utterance hears itself: 1 at least")
+        raise InvalidDefinition(f"{where}: memory = {arm.memory}, but an utterance hears itself: 1 at least")
     for teacher in arm.teachers:
         if arm.audio != teacher.audio:
-            raise BadTable(f"{where}: it hears {arm.audio!r} and its teacher {teacher.name} {teacher.audio!r}")
+            raise InvalidDefinition(f"{where}: it hears {arm.audio!r} and its teacher {teacher.name} {teacher.audio!r}")
     if arm.distillation is not None or arm.teachers:
         _check_method(arm, arm.distillation or Triplet(), where)
     return arm
@@ -188,19 +190,25 @@ def _check_method(arm: Arm, method: Method, where: str) -> None:
     where = f"{where}, distillation {method.method!r}"
     online, several = isinstance(method, DmdOnline), isinstance(method, MtPkdot | Dmd)
     if online and arm.teachers:
-        raise BadTable(f"{where}: its teacher learns beside it, so that it takes no teacher: leave out teacher")
+        raise InvalidDefinition(
+            f"{where}: its teacher learns beside it, so that it takes no teacher: leave out teacher"
+        )
     if not online and arm.teacher is None:
-        raise BadTable(f"{where}: it needs a teacher")
+        raise InvalidDefinition(f"{where}: it needs a teacher")
     if arm.unimodal_teachers and not several:
-        raise BadTable(f"{where}: it learns from one teacher: leave out unimodal_teachers")
+        raise InvalidDefinition(f"{where}: it learns from one teacher: leave out unimodal_teachers")
     if isinstance(method, MtPkdot) and method.utterances < LEAST:
-        raise BadTable(f"{where}: utterances = {method.utterances}, but transport needs {LEAST} at least")
+        raise InvalidDefinition(f"{where}: utterances = {method.utterances}, but transport needs {LEAST} at least")
     if isinstance(method, MtPkdot) and method.hallucinate != "off" and arm.guesses is None:
-        raise BadTable(f"{where}: hallucinate needs a teacher that only sees, one with train = 'V', among its teachers")
+        raise InvalidDefinition(
+            f"{where}: hallucinate needs a teacher that only sees, one with train = 'V', among its teachers"
+        )
     if online and arm.train != "A":
-        raise BadTable(f"{where}: the student hears and the one beside it sees: train must be 'A', not {arm.train!r}")
+        raise InvalidDefinition(
+            f"{where}: the student hears and the one beside it sees: train must be 'A', not {arm.train!r}"
+        )
     if isinstance(method, Triplet) and arm.teacher and arm.gnn_heads > arm.teacher.gnn_heads:
-        raise BadTable(
+        raise InvalidDefinition(
             f"{where}: gnn_heads = {arm.gnn_heads} makes the student's embedding wider than that of its teacher "
             f"{arm.teacher.name}, which has {arm.teacher.gnn_heads}"
         )
@@ -210,6 +218,8 @@ def _check_method(arm: Arm, method: Method, where: str) -> None:
         if type(value) in (int, float):
             may_be_zero = name.endswith("weight") or name == "margin"
             if not (0 <= value < 1e9 if may_be_zero else 0 < value < 1e9):  # so that NaN fails
-                raise BadTable(f"{where}: {name} = {value} must be {'0 or more' if may_be_zero else 'above 0'}")
+                raise InvalidDefinition(
+                    f"{where}: {name} = {value} must be {'0 or more' if may_be_zero else 'above 0'}"
+                )
     if not any(value for name, value in content.items() if name.endswith("weight")):
-        raise BadTable(f"{where}: its weights must not all be 0")
+        raise InvalidDefinition(f"{where}: its weights must not all be 0")

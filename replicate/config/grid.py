@@ -12,7 +12,7 @@ import torch
 from replicate.config import toml
 from replicate.config.arms import arms, changed, protocol
 from replicate.config.toml import known, merged, section
-from replicate.errors import BadTable
+from replicate.errors import InvalidDefinition
 from replicate.rng import generator
 from replicate.training.config import Arm, Masking, Protocol
 
@@ -45,7 +45,7 @@ def arm_with_grid(name: str) -> Arm:
     """The arm of that name.
 
     Raises:
-        BadTable: no arm, or none with a section in ``sweep.toml``.
+        InvalidDefinition: no arm, or none with a section in ``sweep.toml``.
     """
     found = arms()
     known(name, toml.read("sweep"), "sweep.toml", "arm")
@@ -58,7 +58,7 @@ def trials(arm: Arm, reading: Protocol, count: int) -> tuple[tuple[Trial, ...], 
     Points are drawn without replacement, the same ones every time, and more of them begin with the fewer; 0 takes all.
 
     Raises:
-        BadTable: the arm has no grid, or one of the grid's points makes no arm or no protocol.
+        InvalidDefinition: the arm has no grid, or one of the grid's points makes no arm or no protocol.
     """
     points = _points(arm, reading)
     total = len(points)
@@ -74,7 +74,7 @@ def _points(arm: Arm, reading: Protocol) -> list[Trial]:
     options = [_options(key, values, arm, where) for key, values in content.items()]
     for first, second in itertools.combinations(options, 2):
         for knob in set().union(*first) & set().union(*second):
-            raise BadTable(f"{where}: {knob} is listed by two keys")
+            raise InvalidDefinition(f"{where}: {knob} is listed by two keys")
     stands = {key: getattr(arm, key) for key in _OF_ARM}
     stands |= {key: getattr(arm.method, key.partition(".")[2]) for key in _of_method(arm)}
     stands |= {key: getattr(reading.masking, key.partition(".")[2]) for key in _OF_MASKING}
@@ -99,12 +99,12 @@ def _points(arm: Arm, reading: Protocol) -> list[Trial]:
 def _options(key: str, values: Any, arm: Arm, where: str) -> list[dict[str, Any]]:
     """What one key of a grid lists, each as values by knob."""
     if key.startswith("distillation.") and arm.method is None:
-        raise BadTable(f"{where}, key {key!r}: the arm has no teacher")
+        raise InvalidDefinition(f"{where}, key {key!r}: the arm has no teacher")
     known(key, (*_OF_ARM, *_of_method(arm), "masking", *_OF_MASKING), where, "key")
     if not isinstance(values, list) or not values:
-        raise BadTable(f"{where}, key {key!r}: it needs a list of values")
+        raise InvalidDefinition(f"{where}, key {key!r}: it needs a list of values")
     if key.startswith("masking") and not any(each.masked for each in arm.with_teachers):
-        raise BadTable(f"{where}, key {key!r}: the arm is not masked")
+        raise InvalidDefinition(f"{where}, key {key!r}: the arm is not masked")
     if key == "masking":
         options = [{f"masking.{k}": v for k, v in section(each, f"{where}, masking").items()} for each in values]
     else:
@@ -113,7 +113,7 @@ def _options(key: str, values: Any, arm: Arm, where: str) -> list[dict[str, Any]
         if key == "masking":
             known(knob, _OF_MASKING, where, "knob")
         if not isinstance(value, int | float | str):
-            raise BadTable(f"{where}, key {key!r}: {value!r} is no single value")
+            raise InvalidDefinition(f"{where}, key {key!r}: {value!r} is no single value")
     return options
 
 
@@ -139,8 +139,8 @@ def _protocol(reading: Protocol, change: Change, where: str) -> Protocol:
     """The protocol with some knobs turned, named as ``--protocol`` takes it."""
     try:
         return protocol(f"{reading.name}{',' if '+' in reading.name else '+'}{_joined(change)}")
-    except BadTable as error:
-        raise BadTable(f"{where}: {error}") from error
+    except InvalidDefinition as error:
+        raise InvalidDefinition(f"{where}: {error}") from error
 
 
 def _joined(change: Change) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from replicate.config import toml
 from replicate.config.arms import arms, protocol, turned
 from replicate.config.toml import build, choices, folder, known, read, section, sections
-from replicate.errors import BadSeeds, BadTable, UnknownTable
+from replicate.errors import BadSeeds, InvalidDefinition, UnknownTable
 from replicate.training.config import CONTEXTS, Arm, Budget, Protocol
 
 __all__ = [
@@ -109,7 +109,7 @@ def profile(name: str) -> Profile:
     """The profile of that name.
 
     Raises:
-        BadTable: unknown, or its section is not well-formed.
+        InvalidDefinition: unknown, or its section is not well-formed.
     """
     profiles = read("profiles")
     where = f"profiles.toml [{known(name, profiles, 'profiles.toml', 'profile')}]"
@@ -117,12 +117,12 @@ def profile(name: str) -> Profile:
     own = {key: content.pop(key) for key in ("corpus", "seeds") if key in content}
     found = build(Profile, own, where, name=name, budget=build(Budget, content, where))
     if not found.seeds or len(set(found.seeds)) < len(found.seeds):
-        raise BadTable(f"{where}: seeds are none, or repeat")
+        raise InvalidDefinition(f"{where}: seeds are none, or repeat")
     budget = found.budget
     if min(budget.epochs, budget.batch, budget.feed_forward) < 1 or min(found.seeds) < 0:
-        raise BadTable(f"{where}: epochs, batch and feed_forward must be 1 at least, seeds 0 at least")
+        raise InvalidDefinition(f"{where}: epochs, batch and feed_forward must be 1 at least, seeds 0 at least")
     if not 0 < budget.learning_rate < math.inf or not 0 <= budget.weight_decay < math.inf:
-        raise BadTable(f"{where}: learning_rate must be above 0, weight_decay 0 at least")
+        raise InvalidDefinition(f"{where}: learning_rate must be above 0, weight_decay 0 at least")
     return found
 
 
@@ -136,7 +136,8 @@ def table(name: str) -> Table:
     """The table of that name, checked against the arms.
 
     Raises:
-        UnknownTable: no such file. BadTable: an unknown key, arm, context, row or knob, a missing published cell.
+        UnknownTable: no such file. InvalidDefinition: an unknown key, arm, context, row or setting, a missing
+            published cell.
     """
     if name not in table_names():
         raise UnknownTable(f"no table {name!r}: {choices(name, table_names())}")
@@ -149,7 +150,7 @@ def table(name: str) -> Table:
         rows.append(_row(each, contexts, found_arms, f"{where}, row {number}", [row.name for row in rows]))
     found = build(Table, content, where, name=name, rows=tuple(rows))
     if not rows:
-        raise BadTable(f"{where}: a table needs [[rows]]")
+        raise InvalidDefinition(f"{where}: a table needs [[rows]]")
     for context in found.contexts:
         known(context, CONTEXTS, where, "context")
     for number, row in enumerate(rows, 1):
@@ -165,7 +166,7 @@ def table(name: str) -> Table:
     for row in rows:
         _check_reading(row, found, f"{where}, row {row.name!r}")
     if found.other and not any(row.turn for row in rows):
-        raise BadTable(f"{where}: other is for rows with turn, and there is none")
+        raise InvalidDefinition(f"{where}: other is for rows with turn, and there is none")
     return found
 
 
@@ -204,11 +205,11 @@ def _row(content: dict[str, object], contexts: object, found: dict[str, Arm], wh
     """One row; its contexts are those it is shown in."""
     name = content.pop("arm", None)
     if name is None:
-        raise BadTable(f"{where}: key 'arm' is missing")
+        raise InvalidDefinition(f"{where}: key 'arm' is missing")
     arm = found[known(str(name), found, where, "arm")]
     row = build(Row, content, where, arm=arm)
     if row.name in above:
-        raise BadTable(f"{where}: there is a row {row.name!r} above already")
+        raise InvalidDefinition(f"{where}: there is a row {row.name!r} above already")
     for context in (*row.contexts, *row.published, *row.published_std):
         known(context, arm.contexts, where, "context of the arm")
     if not row.contexts and isinstance(contexts, list):
@@ -218,28 +219,28 @@ def _row(content: dict[str, object], contexts: object, found: dict[str, Arm], wh
 
 def _check_reading(row: Row, table: Table, where: str) -> None:
     if row.turn and not (table.protocol and table.other):
-        raise BadTable(f"{where}: turn needs the table's protocol and other")
+        raise InvalidDefinition(f"{where}: turn needs the table's protocol and other")
     if row.knobs and not table.protocol:
-        raise BadTable(f"{where}: knobs need the table's protocol")
+        raise InvalidDefinition(f"{where}: knobs need the table's protocol")
     if table.protocol:
         table.reading(row, protocol(table.protocol))
 
 
 def _check_published(row: Row, table: Table, where: str) -> None:
     if not row.contexts or len(set(row.contexts)) < len(row.contexts):
-        raise BadTable(f"{where}: its contexts are none, or repeat")
+        raise InvalidDefinition(f"{where}: its contexts are none, or repeat")
     for context in row.published_std:
         known(context, row.published, where, "context with a published value")
     for context in (*row.contexts, *row.published):
         known(context, table.contexts, where, "context of the table")
     for value in (*row.published.values(), *row.published_std.values()):
         if not 0 <= value <= 1:
-            raise BadTable(f"{where}: published {value} is no F1 between 0 and 1")
+            raise InvalidDefinition(f"{where}: published {value} is no F1 between 0 and 1")
     if not table.in_paper:
         return
     for context in row.contexts:
         if context not in row.published:
-            raise BadTable(
+            raise InvalidDefinition(
                 f"{where}: the published value for {context} is missing; state it, leave the context out of the "
                 "row's contexts, or say in_paper = false"
             )

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from replicate.errors import BadTable
+from replicate.errors import InvalidDefinition
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -32,26 +32,26 @@ def read(name: str) -> dict[str, Any]:
     """Content of one file.
 
     Raises:
-        BadTable: it is not there, or no TOML.
+        InvalidDefinition: it is not there, or no TOML.
     """
     path = folder() / f"{name}.toml"
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BadTable(f"cannot read {path}: {error}; restore it from the repository") from error
+        raise InvalidDefinition(f"cannot read {path}: {error}; restore it from the repository") from error
 
 
 def section(value: Any, where: str) -> dict[str, Any]:
     """A copy of a TOML section."""
     if not isinstance(value, dict):
-        raise BadTable(f"{where}: {value!r} is no section with keys")
+        raise InvalidDefinition(f"{where}: {value!r} is no section with keys")
     return dict(value)
 
 
 def sections(value: Any, where: str) -> list[dict[str, Any]]:
     """Copies of the sections of an array."""
     if not isinstance(value, list):
-        raise BadTable(f"{where}: it is written as [[...]] sections")
+        raise InvalidDefinition(f"{where}: it is written as [[...]] sections")
     return [section(item, f"{where} {number}") for number, item in enumerate(value, 1)]
 
 
@@ -59,7 +59,7 @@ def known(name: str, names: Iterable[str], where: str, what: str) -> str:
     """``name``, if it is one of ``names``."""
     names = list(names)
     if name not in names:
-        raise BadTable(f"{where}: unknown {what} {name!r}: {choices(name, names)}")
+        raise InvalidDefinition(f"{where}: unknown {what} {name!r}: {choices(name, names)}")
     return name
 
 
@@ -91,15 +91,17 @@ def build(cls: type[T], content: Any, where: str, **given: Any) -> T:
     """
     values = section(content, where)
     for key in given.keys() & values.keys():
-        raise BadTable(f"{where}: key {key!r} is not set here")
+        raise InvalidDefinition(f"{where}: key {key!r} is not set here")
     hints = _hints(cls)  # type: ignore[arg-type]
     all_fields = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
     for key in values:
         if key not in all_fields:
-            raise BadTable(f"{where}: unknown key {key!r}: {choices(key, [k for k in all_fields if k != 'name'])}")
+            raise InvalidDefinition(
+                f"{where}: unknown key {key!r}: {choices(key, [k for k in all_fields if k != 'name'])}"
+            )
     for key, f in all_fields.items():
         if key not in values | given and f.default is MISSING and f.default_factory is MISSING:
-            raise BadTable(f"{where}: key {key!r} is missing")
+            raise InvalidDefinition(f"{where}: key {key!r} is missing")
     typed = {key: _typed(value, hints[key], f"{where}, key {key!r}") for key, value in values.items()}
     return cls(**typed, **given)
 
@@ -113,16 +115,16 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
         return _typed(value, args[0], where)
     if origin is tuple and isinstance(value, list | tuple):
         if args[-1] is not Ellipsis and len(value) != len(args):
-            raise BadTable(f"{where}: {len(args)} values needed, {len(value)} given")
+            raise InvalidDefinition(f"{where}: {len(args)} values needed, {len(value)} given")
         return tuple(_typed(item, args[0], where) for item in value)
     if origin is dict and isinstance(value, dict):
         return {key: _typed(item, args[1], where) for key, item in value.items()}
     if args and origin not in (tuple, dict):
         if value in args:
             return value
-        raise BadTable(f"{where}: {value!r} is none of {', '.join(map(repr, args))}")
+        raise InvalidDefinition(f"{where}: {value!r} is none of {', '.join(map(repr, args))}")
     if hasattr(hint, "__dataclass_fields__") and isinstance(value, dict):
         return build(hint, value, where)
     if origin is None and type(value) is hint:
         return value
-    raise BadTable(f"{where}: {value!r} is not of the kind needed")
+    raise InvalidDefinition(f"{where}: {value!r} is not of the kind needed")

@@ -80,7 +80,7 @@ class Campaign:
         """Resolve what the user typed. Without ``stacked`` seeds train as one program on GPUs, and alone on CPUs.
 
         Raises:
-            UnknownTable, BadTable, BadSeeds, MissingDevice, MissingStream, and every error of ``corpus.load``.
+            UnknownTable, InvalidDefinition, BadSeeds, MissingDevice, MissingStream, and every error of ``corpus.load``.
         """
         found = tuple(definitions.table(name) for name in tables)
         budget = definitions.profile(profile)

@@ -64,8 +64,8 @@ class Sweep:
         """Resolve what the user typed; nothing is trained.
 
         Raises:
-            BadTable: the arm has no grid, or one that makes no sense. MissingStream: the corpus lacks what the arm or
-                its teacher hears or sees.
+            InvalidDefinition: the arm has no grid, or one with impossible values. MissingStream: the corpus lacks a
+                stream of the arm or of its teacher.
         """
         arm = arm_with_grid(name)
         require(campaign.corpus, arm.needs)

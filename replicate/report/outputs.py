@@ -20,7 +20,7 @@ def check() -> None:
     """Read what is needed after training alone, so that a mistake in it shows before.
 
     Raises:
-        BadTable: in ``claims.toml`` or ``figures.toml``.
+        InvalidDefinition: in ``claims.toml`` or ``figures.toml``.
     """
     judging.load()
     figures.spec.load()

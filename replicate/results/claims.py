@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from replicate.config import tables, toml
 from replicate.config.toml import build, known, section, sections
-from replicate.errors import BadTable
+from replicate.errors import InvalidDefinition
 from replicate.results.aggregate import Cell, TableResult
 from replicate.results.statistics import Summary, permutation_p, summarise
 
@@ -104,13 +104,13 @@ def load() -> tuple[Rule, tuple[Claim, ...]]:
     """The rule and the claims, checked against the tables.
 
     Raises:
-        BadTable: an unknown key, table, row or context.
+        InvalidDefinition: an unknown key, table, row or context.
     """
     content = toml.read("claims")
     where = "claims.toml"
     rule = build(Rule, section(content.pop("rule", None), f"{where} [rule]"), f"{where} [rule]")
     if not 0 < rule.level < 1:
-        raise BadTable(f"{where} [rule]: level must be between 0 and 1")
+        raise InvalidDefinition(f"{where} [rule]: level must be between 0 and 1")
     claims = []
     for number, each in enumerate(sections(content.pop("claims", []), f"{where}, claims"), 1):
         place = f"{where}, claim {number}"
@@ -119,15 +119,15 @@ def load() -> tuple[Rule, tuple[Claim, ...]]:
             for i, one in enumerate(sections(each.pop("statements", []), f"{place}, statements"), 1)
         )
         if not statements:
-            raise BadTable(f"{place}: a claim needs [[claims.statements]]")
+            raise InvalidDefinition(f"{place}: a claim needs [[claims.statements]]")
         for statement in statements:
             for cell, _ in statement.cells:
                 _check_cell(cell, place)
         claims.append(build(Claim, each, place, statements=statements))
         if claims[-1].number in (other.number for other in claims[:-1]):
-            raise BadTable(f"{place}: there is a claim number {claims[-1].number} above already")
+            raise InvalidDefinition(f"{place}: there is a claim number {claims[-1].number} above already")
     for key in content:
-        raise BadTable(f"{where}: unknown key {key!r}: there are rule and claims")
+        raise InvalidDefinition(f"{where}: unknown key {key!r}: there are rule and claims")
     return rule, tuple(claims)
 
 

@@ -103,7 +103,7 @@ def test_a_mistake_in_the_claims_shows_before_training(replicate, tmp_path, monk
     path = tmp_path / "tables" / "claims.toml"
     path.write_text(path.read_text().replace("number = 4", "number = 3"))
     status, _, stderr = replicate("run", "table3", "--profile", "smoke", "--jobs", 1, "--out", tmp_path / "out")
-    assert status == errors.BadTable.exit_code and "claim 4: there is a claim number 3" in stderr
+    assert status == errors.InvalidDefinition.exit_code and "claim 4: there is a claim number 3" in stderr
     assert not (tmp_path / "out").exists()
 
 

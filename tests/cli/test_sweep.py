@@ -182,9 +182,9 @@ def test_seeds_default_to_the_first_two_of_the_profile(replicate, arguments, tmp
 @pytest.mark.parametrize(
     ("grid", "arm", "kind", "named"),
     [
-        (GRIDS, "COGMEN-Musk", errors.BadTable, "did you mean COGMEN-Mask"),
-        ("[Student-A]\ngnn_heads = [9]", "Student-A", errors.BadTable, "Teacher-AV, which has 7"),
-        ("[COGMEN-A]\nepochs = [9]", "COGMEN-A", errors.BadTable, "unknown key 'epochs'"),
+        (GRIDS, "COGMEN-Musk", errors.InvalidDefinition, "did you mean COGMEN-Mask"),
+        ("[Student-A]\ngnn_heads = [9]", "Student-A", errors.InvalidDefinition, "Teacher-AV, which has 7"),
+        ("[COGMEN-A]\nepochs = [9]", "COGMEN-A", errors.InvalidDefinition, "unknown key 'epochs'"),
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_trained(replicate, arguments, tmp_path, grid, arm, kind, named):

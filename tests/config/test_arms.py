@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from replicate.config.arms import arms, changed, protocol, turned
-from replicate.errors import BadTable
+from replicate.errors import InvalidDefinition
 from replicate.training.config import Arm, Hubert, Masking, Protocol
 from replicate.training.distillation_config import Alignment, Dmd, DmdOnline, MtPkdot, Pkdot, Triplet
 
@@ -26,7 +26,7 @@ def refused(written):
     """The message with which an ``arms.toml`` is refused."""
 
     def message(content):
-        with pytest.raises(BadTable) as raised:
+        with pytest.raises(InvalidDefinition) as raised:
             written(content)
         text = str(raised.value)
         assert text.startswith("arms.toml [") and "\n" not in text
@@ -215,7 +215,7 @@ def test_an_arm_can_be_changed_and_is_checked_again():
         ({"teacher": "COGMEN-AV"}, "'teacher'"),
         ({"name": "x"}, "'name'"),
     ]:
-        with pytest.raises(BadTable, match="here") as raised:
+        with pytest.raises(InvalidDefinition, match="here") as raised:
             changed(student, change, "here")
         assert named in str(raised.value)
 
@@ -291,7 +291,7 @@ def test_readings_and_single_knobs(name, expected):
     ],
 )
 def test_a_bad_knob_is_named(name, named):
-    with pytest.raises(BadTable) as raised:
+    with pytest.raises(InvalidDefinition) as raised:
         protocol(name)
     message = str(raised.value)
     assert "\n" not in message and all(part in message for part in named), message
@@ -324,7 +324,7 @@ def test_turned_takes_knobs_from_the_other_reading():
     ],
 )
 def test_a_knob_that_cannot_be_turned_is_named(knobs, named):
-    with pytest.raises(BadTable) as raised:
+    with pytest.raises(InvalidDefinition) as raised:
         turned("paper", "released", knobs, (), "here")
     assert all(part in str(raised.value) for part in named), str(raised.value)
 
@@ -352,6 +352,6 @@ def test_knobs_are_set_as_in_the_name_of_a_protocol():
     ],
 )
 def test_a_knob_that_cannot_be_set_is_named(knob, named):
-    with pytest.raises(BadTable, match=r"^here") as raised:
+    with pytest.raises(InvalidDefinition, match=r"^here") as raised:
         turned("paper", "", (), (knob,), "here")
     assert all(part in str(raised.value) for part in named), str(raised.value)

@@ -5,7 +5,7 @@ import torch
 
 from replicate.config import grid, toml
 from replicate.config.arms import arms, protocol
-from replicate.errors import BadTable
+from replicate.errors import InvalidDefinition
 from replicate.rng import generator
 from replicate.store.keys import run_key
 from replicate.training.config import Budget, Masking, RunSpec
@@ -143,7 +143,7 @@ def test_a_value_that_is_listed_twice_is_one_point(write):
 )
 def test_a_mistake_in_a_grid_is_named(write, arm, content, named):
     write(f"[{arm}]\n{content}\n")
-    with pytest.raises(BadTable) as error:
+    with pytest.raises(InvalidDefinition) as error:
         trials(arm, 0)
     assert f"sweep.toml [{arm}]" in str(error.value) and named in str(error.value)
 
@@ -152,13 +152,13 @@ def test_a_point_that_is_not_drawn_is_checked_too(write):
     write("[COGMEN-A]\ndropout = [0.2, 0.3, 0.4, 1.5]\n")
     drawn = torch.randperm(4, generator=generator(0, "sweep")).tolist()[0]
     assert drawn != 3
-    with pytest.raises(BadTable, match="dropout"):
+    with pytest.raises(InvalidDefinition, match="dropout"):
         trials("COGMEN-A", 1)
 
 
 def test_an_arm_without_a_grid_is_named(write):
-    with pytest.raises(BadTable, match="did you mean COGMEN-Mask"):
+    with pytest.raises(InvalidDefinition, match="did you mean COGMEN-Mask"):
         grid.arm_with_grid("COGMEN-Masked")
     write("[Cogmen]\ndropout = [0.1]\n")
-    with pytest.raises(BadTable, match="unknown arm 'Cogmen'"):
+    with pytest.raises(InvalidDefinition, match="unknown arm 'Cogmen'"):
         grid.arm_with_grid("Cogmen")

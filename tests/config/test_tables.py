@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from replicate.config import tables as definitions
-from replicate.errors import BadSeeds, BadTable, UnknownTable
+from replicate.errors import BadSeeds, InvalidDefinition, UnknownTable
 from replicate.training.config import Arm, Budget, Hubert, Masking
 from replicate.training.distillation_config import Dmd, MtPkdot
 
@@ -340,7 +340,7 @@ BAD = [
 @pytest.mark.parametrize(("file", "old", "new", "named"), BAD, ids=[f"{b[0]}: {b[2] or 'no ' + b[1]}" for b in BAD])
 def test_a_mistake_in_a_file_is_named(edit, file, old, new, named):
     edit(file, old, new)
-    with pytest.raises(BadTable) as raised:
+    with pytest.raises(InvalidDefinition) as raised:
         definitions.table("table2")
         definitions.table("protocol")
         definitions.profile("smoke")
@@ -373,7 +373,7 @@ def test_a_row_is_shown_in_the_contexts_of_both_arm_and_table_unless_it_says_les
 
 def test_a_file_that_is_gone_is_named(tables_folder):
     (tables_folder / "arms.toml").unlink()
-    with pytest.raises(BadTable, match=r"arms\.toml"):
+    with pytest.raises(InvalidDefinition, match=r"arms\.toml"):
         definitions.arms()
 
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 import pytest
 
 from replicate.corpus.archive import write
-from replicate.errors import BadTable, CorruptRun, MissingStream
+from replicate.errors import CorruptRun, InvalidDefinition, MissingStream
 from replicate.experiment.campaign import Campaign
 from replicate.experiment.sweep import Sweep
 from replicate.runner import local
@@ -147,5 +147,5 @@ def test_a_corpus_without_a_stream_of_the_teacher_is_refused(tmp_path):
 
 
 def test_an_unknown_arm_is_named(tmp_path):
-    with pytest.raises(BadTable, match=r"sweep.toml: unknown arm 'Student-B': did you mean Student-A"):
+    with pytest.raises(InvalidDefinition, match=r"sweep.toml: unknown arm 'Student-B': did you mean Student-A"):
         prepare(tmp_path, arm="Student-B")

@@ -16,7 +16,7 @@ from sklearn.metrics import confusion_matrix
 from replicate import plotting as canvas
 from replicate.config import toml
 from replicate.corpus.synthetic import NOTE
-from replicate.errors import BadTable, CannotWrite
+from replicate.errors import CannotWrite, InvalidDefinition
 from replicate.experiment.campaign import Campaign
 from replicate.experiment.collect import tables
 from replicate.model.seed_layers import SeedBatch
@@ -371,7 +371,7 @@ def test_the_shipped_file():
 )
 def test_what_is_wrong_in_the_file_is_named(figures_toml, text, message):
     figures_toml(text)
-    with pytest.raises(BadTable, match=message):
+    with pytest.raises(InvalidDefinition, match=message):
         spec.load()
 
 

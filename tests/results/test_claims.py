@@ -3,7 +3,7 @@ import math
 import pytest
 
 from replicate.config import tables as definitions
-from replicate.errors import BadTable, UnknownTable
+from replicate.errors import InvalidDefinition, UnknownTable
 from replicate.results import claims
 from replicate.results.aggregate import Cell, TableResult
 from replicate.results.claims import Statement, judge, load
@@ -275,7 +275,7 @@ BAD = [
 @pytest.mark.parametrize(("content", "named"), BAD)
 def test_a_mistake_is_named(written, content, named):
     written(content)
-    with pytest.raises(BadTable) as raised:
+    with pytest.raises(InvalidDefinition) as raised:
         load()
     message = str(raised.value)
     assert message.startswith("claims.toml") and "\n" not in message
@@ -296,14 +296,14 @@ def test_a_mistake_is_named(written, content, named):
 )
 def test_a_mistake_in_the_rule_is_named(tables_folder, old, new, named):
     (tables_folder / "claims.toml").write_text((RULE + CLAIM + statement()).replace(old, new, 1))
-    with pytest.raises(BadTable) as raised:
+    with pytest.raises(InvalidDefinition) as raised:
         load()
     assert all(part in str(raised.value) for part in named), str(raised.value)
 
 
 def test_a_table_that_is_broken_breaks_its_claims(edit):
     edit("table2", "published = { A = 0.636 }", "")
-    with pytest.raises((BadTable, UnknownTable), match="table2"):
+    with pytest.raises((InvalidDefinition, UnknownTable), match="table2"):
         load()
 
 

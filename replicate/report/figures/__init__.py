@@ -37,7 +37,7 @@ def write(campaign: Campaign, results: list[TableResult]) -> list[Figure]:
     same runs give the same bytes.
 
     Raises:
-        BadTable: in ``figures.toml``. CorruptRun: a run is missing. DiskFull, CannotWrite: naming the file.
+        InvalidDefinition: in ``figures.toml``. CorruptRun: a run is missing. DiskFull, CannotWrite: naming the file.
     """
     by_name = {result.table.name: result for result in results}
     wanted = [(drawing, parts.find(drawing, campaign, by_name)) for drawing in spec.load()]

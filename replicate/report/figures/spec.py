@@ -12,7 +12,7 @@ from replicate.config import tables as definitions
 from replicate.config import toml
 from replicate.config.tables import Row, Table
 from replicate.config.toml import build, known, section, sections
-from replicate.errors import BadTable
+from replicate.errors import InvalidDefinition
 
 Kind = Literal["confusion", "curves", "classes", "embedding", "terms"]
 
@@ -62,21 +62,21 @@ def load() -> tuple[Drawing, ...]:
     """All figures in the order of the file, checked against the tables.
 
     Raises:
-        BadTable: naming file, section and key; an unknown key, kind, table, row or context.
+        InvalidDefinition: naming file, section and key; an unknown key, kind, table, row or context.
     """
     table = functools.cache(definitions.table)  # several panels name the same
     found = []
     for name, value in toml.read("figures").items():
         where = f"figures.toml [{name}]"
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
-            raise BadTable(f"{where}: names become file names: small letters, digits and hyphens")
+            raise InvalidDefinition(f"{where}: names become file names: small letters, digits and hyphens")
         content = section(value, where)
         panels = tuple(
             build(Panel, one, f"{where}, panel {number}")
             for number, one in enumerate(sections(content.pop("panels", []), f"{where}, panels"), 1)
         )
         if not panels:
-            raise BadTable(f"{where}: a figure needs panels")
+            raise InvalidDefinition(f"{where}: a figure needs panels")
         drawing = build(Drawing, content, where, name=name, panels=panels)
         _check(drawing, [_row(panel, table, f"{where}, panel {i}") for i, panel in enumerate(panels, 1)], where)
         found.append(drawing)
@@ -95,11 +95,13 @@ def _check(drawing: Drawing, rows: list[Row], where: str) -> None:
         context = panel.split()[2]
         # Dev values are measured in that context alone; another one would be printed beside the wrong numbers.
         if drawing.kind == "curves" and context != row.arm.select:
-            raise BadTable(f"{where}, panel {number}: context {context}, but the epoch is chosen at {row.arm.select}")
+            raise InvalidDefinition(
+                f"{where}, panel {number}: context {context}, but the epoch is chosen at {row.arm.select}"
+            )
         if (drawing.kind == "terms") != bool(panel.terms):
-            raise BadTable(f"{where}, panel {number}: terms is for figures of the kind 'terms', which need it")
+            raise InvalidDefinition(f"{where}, panel {number}: terms is for figures of the kind 'terms', which need it")
         if drawing.kind == "terms" and row.arm.method is None:
-            raise BadTable(f"{where}, panel {number}: {row.arm.name} learns by no method of distillation")
+            raise InvalidDefinition(f"{where}, panel {number}: {row.arm.name} learns by no method of distillation")
         # Embeddings are as wide as there are heads; axes of one width are none of another.
         if drawing.kind == "embedding" and row.arm.gnn_heads != rows[0].arm.gnn_heads:
-            raise BadTable(f"{where}, panel {number}: its embedding is not as wide as that of panel 1")
+            raise InvalidDefinition(f"{where}, panel {number}: its embedding is not as wide as that of panel 1")

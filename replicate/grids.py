@@ -1,0 +1,30 @@
+"""Tables of texts, in a terminal and as Markdown: the one place that lays out columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def terminal(titles: Sequence[str], lines: Sequence[Sequence[str]], left: int = 1, title: str = "") -> Table:
+    """A table for ``rich``: the first ``left`` columns are words and may wrap, the others are numbers and may not."""
+    from rich import box
+    from rich.table import Table
+
+    grid = Table(title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    for i, (header, *cells) in enumerate(zip(titles, *lines, strict=True)):
+        width = None if i < left else max(map(len, cells), default=0)
+        grid.add_column(header, justify="left" if i < left else "right", min_width=width)
+    for line in lines:
+        grid.add_row(*line)
+    return grid
+
+
+def markdown(titles: Sequence[str], lines: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Lines of a Markdown table whose first ``left`` columns are words and the others numbers."""
+    escaped = [[cell.replace("|", r"\|") for cell in line] for line in lines]
+    rule = "|" + "---|" * left + "---:|" * (len(titles) - left)
+    return [f"| {' | '.join(titles)} |", rule, *(f"| {' | '.join(line)} |" for line in escaped)]

@@ -1,0 +1,12 @@
+"""The nearest of several names, for messages about one that does not exist."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+
+def choices(name: str, names: Sequence[str]) -> str:
+    """``did you mean X? there are X, Y, Z``; without a near name only the second half."""
+    near = difflib.get_close_matches(name, names, 1)
+    return (f"did you mean {near[0]}? " if near else "") + f"there are {', '.join(names)}"
