@@ -1,254 +1,219 @@
-"""Everything that can go wrong for a user: one class per kind, each with its own exit code.
+"""Errors that a user can cause or repair: one class per kind, printed as ``error (unknown corpus): message``.
 
-A message is one line that says what is wrong, where, and what to do. The command line prints it without a
-traceback and leaves with ``exit_code``. 1 and 2 stay free: Python and Click use them.
+A message is one line: what is wrong, where (file and key), and what to do. The command line prints it without a
+traceback and exits with 1, or with 3 where a check that was requested failed; 2 is a usage error, 130 an interrupt.
 """
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+INTERRUPTED_EXIT_CODE = 130
 
 
 class ReplicateError(Exception):
     """Base of all errors that a user can cause or repair."""
 
+    exit_code: ClassVar[int] = 1
+    kind: ClassVar[str] = "error"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.kind = " ".join(re.findall(r"[A-Z][a-z0-9]*", cls.__name__)).lower()
+
+
+class CheckFailed(ReplicateError):
+    """Base of the errors for checks and claims that were requested and do not hold."""
+
     exit_code = 3
 
 
-class UnknownCorpus(ReplicateError):
-    """The corpus asked for has no such name, or its files are not there."""
+# Checks and claims
 
-    exit_code = 10
+
+class ParityFailed(CheckFailed):
+    """The model differs from recorded outputs of the original code by more than the tolerance."""
+
+
+class ExportFailed(CheckFailed):
+    """The exported model does not compute what the trained model computes, or its files were changed."""
+
+
+class DamagedRuns(CheckFailed):
+    """Runs in a store are not as they were written."""
+
+
+class ClaimFailed(CheckFailed):
+    """A claim of the paper is not reproduced."""
+
+
+# Corpora
+
+
+class UnknownCorpus(ReplicateError):
+    """There is no corpus of this name, or its files are missing."""
 
 
 class NotThisFormat(ReplicateError):
-    """A file is not what its name or place says it is."""
-
-    exit_code = 11
+    """The content of a file is not what its name promises."""
 
 
 class UnsafePickle(ReplicateError):
-    """A pickle names something that reading features never needs; nothing of it was executed."""
-
-    exit_code = 12
+    """A pickle refers to a class or function that loading features never needs; nothing was executed."""
 
 
 class NonFinite(ReplicateError):
-    """Features hold NaN or infinity."""
-
-    exit_code = 13
+    """Features contain NaN or infinity."""
 
 
 class WrongWidth(ReplicateError):
-    """A feature stream has not the number of columns it must have."""
-
-    exit_code = 14
+    """A feature stream has the wrong number of columns."""
 
 
 class OutOfRange(ReplicateError):
-    """A label or a speaker is not one of the corpus's."""
-
-    exit_code = 15
+    """A label or speaker index is outside the corpus's list."""
 
 
 class EmptyDialogue(ReplicateError):
-    """A dialogue, or a whole corpus or split, holds nothing."""
-
-    exit_code = 16
+    """A dialogue, split or corpus has no utterances."""
 
 
 class BadName(ReplicateError):
-    """A name in a corpus is empty, too long, repeated, or holds characters that cannot be printed."""
-
-    exit_code = 34
+    """A name in a corpus is empty, too long, repeated, or has characters that cannot be printed."""
 
 
 class LengthMismatch(ReplicateError):
-    """Streams, speakers and labels of one dialogue disagree about its number of utterances."""
-
-    exit_code = 17
+    """Streams, speakers and labels of one dialogue have different numbers of utterances."""
 
 
 class SplitOverlap(ReplicateError):
-    """A dialogue appears twice, or in two splits."""
-
-    exit_code = 18
+    """A dialogue occurs twice, or in two splits."""
 
 
 class MissingStream(ReplicateError):
-    """The corpus lacks a feature stream, a split, or classes, without which the arm cannot be trained."""
-
-    exit_code = 19
-
-
-class UnknownTable(ReplicateError):
-    """No table of that name exists."""
-
-    exit_code = 20
-
-
-class InvalidDefinition(ReplicateError):
-    """An arm, a table, a protocol or a claim has an unknown key or an impossible value, or lacks one."""
-
-    exit_code = 21
-
-
-class BadSeeds(ReplicateError):
-    """Seeds that are no numbers, repeat, or are none."""
-
-    exit_code = 22
+    """The corpus lacks a feature stream, split or class that the arm needs for training."""
 
 
 class DownloadFailed(ReplicateError):
-    """A file could not be fetched."""
-
-    exit_code = 23
+    """A file could not be downloaded."""
 
 
 class HashMismatch(ReplicateError):
-    """A fetched file is not the one that was published."""
-
-    exit_code = 24
-
-
-class DiskFull(ReplicateError):
-    """No room is left where a result has to be written."""
-
-    exit_code = 25
-
-
-class CannotWrite(ReplicateError):
-    """A place cannot be written to or read from."""
-
-    exit_code = 26
-
-
-class CorruptRun(ReplicateError):
-    """A stored run is not what was written."""
-
-    exit_code = 27
-
-
-class WorkerDied(ReplicateError):
-    """A parallel worker was killed from outside, most often for want of memory."""
-
-    exit_code = 28
-
-
-class Diverged(ReplicateError):
-    """The training loss became NaN or infinite."""
-
-    exit_code = 29
-
-
-class ParityFailed(ReplicateError):
-    """Two implementations that must agree do not."""
-
-    exit_code = 30
-
-
-class NothingToExport(ReplicateError):
-    """No finished speech-only run, or no exported model, where one was looked for."""
-
-    exit_code = 31
-
-
-class ExportFailed(ReplicateError):
-    """The exported model does not compute what the trained one does."""
-
-    exit_code = 32
-
-
-class MissingDevice(ReplicateError):
-    """The device asked for is not on this machine."""
-
-    exit_code = 33
-
-
-class UnknownRun(ReplicateError):
-    """No run in the store has the key that was asked for, or several begin like it."""
-
-    exit_code = 35
-
-
-class BadBundle(ReplicateError):
-    """An exported bundle is not as it was written, or the folder is none."""
-
-    exit_code = 36
-
-
-class BadInput(ReplicateError):
-    """Features to predict from that the model cannot take."""
-
-    exit_code = 37
-
-
-class MissingEngine(ReplicateError):
-    """What trains on a cluster is not installed, or the cluster does not answer."""
-
-    exit_code = 38
-
-
-class WrongTeacher(ReplicateError):
-    """A student's teacher was trained on another corpus, or under another reading of the paper."""
-
-    exit_code = 40
-
-
-class MissingExtra(ReplicateError):
-    """What the command needs is an optional part of the package that is not installed."""
-
-    exit_code = 41
-
-
-class BadAudio(ReplicateError):
-    """A recording is missing, cannot be read, or holds nothing to extract features from."""
-
-    exit_code = 42
-
-
-class BadSource(ReplicateError):
-    """A list of utterances or segments is broken, or does not fit its recordings."""
-
-    exit_code = 43
+    """A downloaded file differs from the published one."""
 
 
 class OtherCounts(ReplicateError):
-    """A copy of the IEMOCAP release has not the known number of dialogues or utterances."""
-
-    exit_code = 44
-
-
-class BadModel(ReplicateError):
-    """A speech model is none, cannot be fetched, or lacks the layer that was asked for."""
-
-    exit_code = 45
+    """A copy of the IEMOCAP release has an unexpected number of dialogues or utterances."""
 
 
 class NoMatch(ReplicateError):
-    """Two corpora do not hold the same utterances."""
-
-    exit_code = 46
+    """Two corpora do not have the same utterances."""
 
 
-class TooLittleMemory(ReplicateError):
-    """The memory of the processor or the GPU does not suffice for what is computed at once."""
-
-    exit_code = 47
+# Definitions and options
 
 
-class OtherFeatures(ReplicateError):
-    """A model was trained on features of another kind, or on such that came without a way to extract them."""
-
-    exit_code = 48
+class UnknownTable(ReplicateError):
+    """There is no table of this name."""
 
 
-class BadPlugin(ReplicateError):
-    """A user's own module, or an installed plugin, cannot be imported or takes a name that another one has."""
+class InvalidDefinition(ReplicateError):
+    """An arm, table, protocol or claim has an unknown key, an impossible value, or lacks a key."""
 
-    exit_code = 49
+
+class BadSeeds(ReplicateError):
+    """Seeds are not numbers, are repeated, or there are none."""
 
 
 class BadShare(ReplicateError):
     """A share of the task list is not written K/N with K from 1 to N."""
 
-    exit_code = 39
+
+class BadPlugin(ReplicateError):
+    """A plugin cannot be imported, or registers a name that is already registered."""
 
 
-INTERRUPTED_EXIT_CODE = 130
+class MissingDevice(ReplicateError):
+    """The requested device is not on this machine."""
+
+
+class MissingExtra(ReplicateError):
+    """The command needs an optional part of the package that is not installed."""
+
+
+class MissingEngine(ReplicateError):
+    """Ray is not installed, or the cluster does not answer."""
+
+
+# Training and storage
+
+
+class DiskFull(ReplicateError):
+    """No space is left where a result must be written."""
+
+
+class CannotWrite(ReplicateError):
+    """A file or folder cannot be written or read."""
+
+
+class CorruptRun(ReplicateError):
+    """A saved run is missing, or is not as it was written."""
+
+
+class UnknownRun(ReplicateError):
+    """No run in the store has this key, or several keys begin with it."""
+
+
+class WrongTeacher(ReplicateError):
+    """A student's teacher was trained on another corpus or with another protocol."""
+
+
+class WorkerDied(ReplicateError):
+    """A worker process was killed from outside, usually because memory ran out."""
+
+
+class Diverged(ReplicateError):
+    """The training loss became NaN or infinite."""
+
+
+class TooLittleMemory(ReplicateError):
+    """The memory of the CPU or GPU is too small for one batch of the computation."""
+
+
+# Export and prediction
+
+
+class NothingToExport(ReplicateError):
+    """There is no complete speech-only run, or no exported model, in this folder."""
+
+
+class NotExportable(ReplicateError):
+    """This model cannot be written as ONNX, or not in the requested form."""
+
+
+class BadBundle(ReplicateError):
+    """A folder is not an exported bundle, or its files were changed."""
+
+
+class BadInput(ReplicateError):
+    """The model cannot take these features."""
+
+
+class OtherFeatures(ReplicateError):
+    """The model was trained on features that cannot be extracted from recordings here."""
+
+
+# Recordings
+
+
+class BadAudio(ReplicateError):
+    """A recording is missing, cannot be decoded, or is too short or silent."""
+
+
+class BadSource(ReplicateError):
+    """A list of utterances or segments is malformed, or does not fit its recordings."""
+
+
+class BadModel(ReplicateError):
+    """A pretrained speech model cannot be loaded or downloaded, or lacks the requested layer."""

@@ -45,20 +45,20 @@ def test_an_exception_leaves_the_old_file_and_no_temporary(old, error):
 
 
 @pytest.mark.parametrize(
-    ("number", "kind", "code"),
+    ("number", "kind"),
     [
-        (errno.ENOSPC, DiskFull, 25),
-        (errno.EDQUOT, DiskFull, 25),
-        (errno.EACCES, CannotWrite, 26),
-        (errno.EIO, CannotWrite, 26),
+        (errno.ENOSPC, DiskFull),
+        (errno.EDQUOT, DiskFull),
+        (errno.EACCES, CannotWrite),
+        (errno.EIO, CannotWrite),
     ],
 )
 @pytest.mark.parametrize("make", [atomic_path, atomic_folder])
-def test_an_error_of_the_disk_is_named_and_leaves_nothing(tmp_path, make, number, kind, code):
+def test_an_error_of_the_disk_is_named_and_leaves_nothing(tmp_path, make, number, kind):
     target = tmp_path / "deep" / "target"
     with pytest.raises(kind) as raised, make(target):
         raise OSError(number, "reason")
-    assert raised.value.exit_code == code and str(target) in str(raised.value) and "\n" not in str(raised.value)
+    assert str(target) in str(raised.value) and "\n" not in str(raised.value)
     assert left(tmp_path / "deep") == {}
 
 

@@ -13,7 +13,7 @@ from export.onnx.deployed_model import SpeechModel
 from export.onnx.dialogue_graph import build
 from export.predictor import FORMAT
 from replicate.corpus.provenance import Recipe
-from replicate.errors import ExportFailed
+from replicate.errors import NotExportable
 from replicate.model.config import ModelConfig
 from replicate.rng import deterministic
 from replicate.store.keys import code_version
@@ -24,11 +24,11 @@ def write(run: Run, speakers: tuple[str, ...], path: Path) -> None:
     """Write a run for speech alone to ``path``, unchecked; ``speakers`` are the names behind their numbers.
 
     Raises:
-        ExportFailed: its context extractor is no transformer.
+        NotExportable: its context extractor is not a transformer.
     """
     kind = run.record["model"].get("context", "transformer")  # runs of older versions do not say
     if kind != "transformer":
-        raise ExportFailed(
+        raise NotExportable(
             f"run {run.record['key']} ({run.record['arm']['name']}) has the context extractor {kind}, and only "
             "transformers are exported: choose another arm with --arm"
         )

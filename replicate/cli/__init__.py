@@ -40,7 +40,7 @@ for command in (run, report, export, predict, benchmark, bench_training, runs, s
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; a user's mistake is one line on stderr and an exit code of its own kind."""
+    """Run the command line and exit; an error of the user is one line on stderr that begins with its kind."""
     signal.signal(signal.SIGTERM, _as_interrupt)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -53,20 +53,23 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         status = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("error: interrupted; what was finished is kept, the same command goes on from there", err=True)
+        click.echo("error (interrupted): completed runs are kept; the same command continues from there", err=True)
         status = INTERRUPTED_EXIT_CODE
     except ReplicateError as error:
-        click.echo(f"error: {' '.join(str(error).split())}", err=True)
-        status = error.exit_code
+        status = _fail(error)
     except BrokenPipeError:
-        # The reader of our output (head, less) has gone; nothing is left to say.
+        # The program that reads our output (head, less) has ended.
         sys.stderr.close()
         status = 0
     except OSError as error:
-        found = from_os_error(error, Path(error.filename or "the output"))
-        click.echo(f"error: {found}", err=True)
-        status = found.exit_code
+        status = _fail(from_os_error(error, Path(error.filename or "the output")))
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(error: ReplicateError) -> int:
+    """Print an error as one line and return its exit code."""
+    click.echo(f"error ({error.kind}): {' '.join(str(error).split())}", err=True)
+    return error.exit_code
 
 
 def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -118,7 +118,7 @@ def verify(chosen: tuple[str, ...], folder: Path) -> None:
     A damaged run is an error. Damaged embeddings of a teacher are none, for they are computed again when they are
     needed; what killed processes left, and folders that are no runs, are only remarked.
     """
-    from replicate.errors import CorruptRun
+    from replicate.errors import DamagedRuns
     from replicate.store import inventory
     from replicate.store.store import Store
 
@@ -137,7 +137,7 @@ def verify(chosen: tuple[str, ...], folder: Path) -> None:
     for remark in () if chosen else _remarks(store):
         click.echo(remark, err=True)
     if damaged:
-        raise CorruptRun(
+        raise DamagedRuns(
             f"{damaged} of {_count(len(keys), 'run')} in {folder} damaged: train them again with --repair, or "
             "remove them with `replicate runs prune --damaged`"
         )

@@ -103,7 +103,7 @@ def test_a_mistake_in_the_claims_shows_before_training(replicate, tmp_path, monk
     path = tmp_path / "tables" / "claims.toml"
     path.write_text(path.read_text().replace("number = 4", "number = 3"))
     status, _, stderr = replicate("run", "table3", "--profile", "smoke", "--jobs", 1, "--out", tmp_path / "out")
-    assert status == errors.InvalidDefinition.exit_code and "claim 4: there is a claim number 3" in stderr
+    assert status == 1 and "error (invalid definition)" in stderr and "claim 4: there is a claim number 3" in stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -154,7 +154,7 @@ def test_damaged_runs_are_named_and_trained_again_when_told_to(replicate, smoke_
     for key in keys:
         (out / "runs" / key / "predictions.npz").write_bytes(b"")
     status, stdout, stderr = replicate(*command)
-    assert status == errors.CorruptRun.exit_code and stdout == ""
+    assert status == 1 and "error (corrupt run)" in stderr and stdout == ""
     assert all(key in stderr for key in keys) and "--repair" in stderr and stderr.count("\n") == 1
     status, stdout, _ = replicate(*command, "--dry-run", "--repair")
     assert status == 0 and stdout.splitlines() == ["COGMEN-A, seed 24", "COGMEN-AV, seed 24"]
@@ -171,7 +171,7 @@ def test_a_folder_that_cannot_be_written_is_named(replicate, tmp_path):
     status, _, stderr = replicate(
         "run", "table2", "--profile", "smoke", "--seeds", "24,", "--jobs", 1, "--out", tmp_path / "file"
     )
-    assert status == errors.CannotWrite.exit_code and "file" in stderr and stderr.count("error:") == 1
+    assert status == 1 and "error (cannot write)" in stderr and "file" in stderr and stderr.count("error") == 1
 
 
 @pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
@@ -188,7 +188,7 @@ def test_ctrl_c_keeps_what_is_finished_and_nothing_half(tmp_path, jobs):
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == errors.INTERRUPTED_EXIT_CODE
     assert stdout == "" and "Traceback" not in stderr
-    assert stderr.splitlines()[-1].startswith("error: interrupted")
+    assert stderr.splitlines()[-1].startswith("error (interrupted): ")
     folders = [folder for folder in (out / "runs").glob("[!.]*") if folder.name != "embeddings"]
     assert folders and all((folder / "run.json").is_file() for folder in folders)
     assert not list((out / "runs").glob(".partial-*"))
@@ -281,7 +281,7 @@ def test_a_full_disk_under_the_output_is_an_error_of_its_own():
         done = subprocess.run(
             [sys.executable, "-m", "replicate", "data", "list"], stdout=full, stderr=subprocess.PIPE, text=True
         )
-    assert done.returncode == errors.DiskFull.exit_code and "Traceback" not in done.stderr
+    assert done.returncode == 1 and "error (disk full)" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_shares_of_the_task_list_make_a_table_together(replicate, smoke_out, tmp_path):
@@ -300,7 +300,7 @@ def test_shares_of_the_task_list_make_a_table_together(replicate, smoke_out, tmp
 @pytest.mark.parametrize("part", ["0/2", "3/2", "1", "a/b", "-1/2"])
 def test_a_share_that_is_none_is_an_error(replicate, tmp_path, part):
     done = replicate("run", "table2", "--profile", "smoke", "--out", str(tmp_path), f"--task={part}")
-    assert done.status == errors.BadShare.exit_code and "K/N" in done.stderr
+    assert done.status == 1 and "error (bad share)" in done.stderr and "K/N" in done.stderr
 
 
 @pytest.mark.slow
@@ -343,7 +343,7 @@ def test_an_address_needs_its_engine(replicate, tmp_path):
 def test_ray_that_is_not_installed_is_named(replicate, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     done = replicate("run", "table2", "--profile", "smoke", "--out", str(tmp_path), "--engine", "ray")
-    assert done.status == errors.MissingEngine.exit_code and "[ray]" in done.stderr
+    assert done.status == 1 and "error (missing engine)" in done.stderr and "[ray]" in done.stderr
 
 
 @pytest.mark.slow

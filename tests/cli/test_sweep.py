@@ -190,8 +190,8 @@ def test_seeds_default_to_the_first_two_of_the_profile(replicate, arguments, tmp
 def test_a_mistake_is_one_line_and_nothing_is_trained(replicate, arguments, tmp_path, grid, arm, kind, named):
     (tmp_path / "tables" / "sweep.toml").write_text(grid)
     status, stdout, stderr = replicate("sweep", arm, *arguments)
-    assert (status, stdout, stderr.count("\n")) == (kind.exit_code, "", 1)
-    assert stderr.startswith("error: sweep.toml") and named in stderr
+    assert (status, stdout, stderr.count("\n")) == (1, "", 1)
+    assert stderr.startswith(f"error ({kind.kind}): sweep.toml") and named in stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -199,7 +199,7 @@ def test_damaged_runs_are_trained_again_when_asked(replicate, planted, arguments
     key = planted.key(planted.trials[3], 25)
     (planted.campaign.store.root / key / RECORD).write_text("{")
     status, stdout, stderr = replicate("sweep", "COGMEN-Mask", *arguments)
-    assert (status, stdout) == (errors.CorruptRun.exit_code, "") and key in stderr and "--repair" in stderr
+    assert (status, stdout) == (1, "") and "error (corrupt run)" in stderr and key in stderr and "--repair" in stderr
     status, _, stderr = replicate("sweep", "COGMEN-Mask", *arguments, "--repair")
     assert status == 0 and "8 runs, 7 finished, 1 to train" in stderr
     assert planted.campaign.store.get(key) is not None

@@ -12,7 +12,6 @@ from export.benchmark.flops import alone, flops, profile
 from export.benchmark.timing import Place, Shape, Timing, shapes
 from export.onnx.deployed_model import SpeechModel
 from export.validate.dialogue import example
-from replicate import errors
 
 
 @pytest.fixture
@@ -143,20 +142,20 @@ def test_onnxruntime_needs_far_less_memory_than_pytorch(smoke_bundle):
 def test_without_a_bundle_the_next_command_is_named(replicate, smoke_results, tmp_path):
     shutil.copy(smoke_results / "manifest.json", tmp_path / "manifest.json")
     status, _, stderr = replicate("benchmark", "--results", tmp_path)
-    assert status == errors.NothingToExport.exit_code and "replicate export onnx" in stderr
+    assert status == 1 and "error (nothing to export)" in stderr and "replicate export onnx" in stderr
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_any_timing(replicate, copied):
     (copied.parent / "file").write_text("")
     status, stdout, stderr = replicate("benchmark", copied, "--out", copied.parent / "file")
-    assert status == errors.CannotWrite.exit_code and stdout == "" and "file" in stderr
+    assert status == 1 and "error (cannot write)" in stderr and stdout == "" and "file" in stderr
 
 
 def test_a_bundle_that_was_changed_is_not_timed(replicate, copied):
     with (copied / "model.onnx").open("ab") as file:
         file.write(b"x")
     status, stdout, stderr = replicate("benchmark", copied)
-    assert status == errors.BadBundle.exit_code and stdout == "" and "model.onnx" in stderr
+    assert status == 1 and "error (bad bundle)" in stderr and stdout == "" and "model.onnx" in stderr
 
 
 @pytest.mark.slow
@@ -199,7 +198,7 @@ def test_a_device_that_is_asked_for_must_be_there(replicate, copied):
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     status, stdout, stderr = replicate("benchmark", copied, "--device", "cuda", "--calls", 1)
-    assert status == errors.MissingDevice.exit_code and stdout == "" and "no CUDA device" in stderr
+    assert status == 1 and "error (missing device)" in stderr and stdout == "" and "no CUDA device" in stderr
 
 
 def test_a_gpu_without_its_provider_is_refused_when_asked_for_and_said_when_not(replicate, copied, monkeypatch):
@@ -210,7 +209,7 @@ def test_a_gpu_without_its_provider_is_refused_when_asked_for_and_said_when_not(
         pytest.skip("onnxruntime has its CUDA provider")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     status, stdout, stderr = replicate("benchmark", copied, "--device", "cuda", "--calls", 1)
-    assert status == errors.MissingDevice.exit_code and stdout == "" and "onnxruntime-gpu" in stderr
+    assert status == 1 and "error (missing device)" in stderr and stdout == "" and "onnxruntime-gpu" in stderr
     assert engines.available(copied, "cuda")[base.FP32] == lacks
 
 

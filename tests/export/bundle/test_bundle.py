@@ -159,7 +159,7 @@ def test_a_file_from_elsewhere_fails_its_checks_and_is_no_crash(replicate, copie
     (copied / name).write_bytes(content)
     sign(copied)
     status, _, stderr = replicate("export", "check", copied)
-    assert status == errors.ExportFailed.exit_code and "FAILED" in stderr and "Traceback" not in stderr
+    assert status == 3 and "error (export failed)" in stderr and "FAILED" in stderr and "Traceback" not in stderr
 
 
 def test_a_quantised_model_that_loses_too_much_is_not_written(smoke_bundle, corpus, tmp_path, monkeypatch):
@@ -229,7 +229,7 @@ def test_export_and_check_from_the_command_line(replicate, smoke_results, tmp_pa
     assert status == 0 and "ok        checksums" in stderr and "ok        int8" in stderr
     (tmp_path / "b" / "README.md").write_text("changed")
     status, _, stderr = replicate("export", "check", tmp_path / "b")
-    assert status == errors.BadBundle.exit_code and "README.md" in stderr
+    assert status == 1 and "error (bad bundle)" in stderr and "README.md" in stderr
 
 
 def test_an_arm_can_be_asked_for_on_the_command_line(replicate, smoke_results, tmp_path):
@@ -243,4 +243,4 @@ def test_an_arm_can_be_asked_for_on_the_command_line(replicate, smoke_results, t
 
 def test_a_bundle_is_checked_against_its_own_corpus_alone(replicate, copied):
     status, _, stderr = replicate("export", "check", copied, "--data", "synthetic-small")
-    assert status == errors.BadBundle.exit_code and "hash differs" in stderr
+    assert status == 1 and "error (bad bundle)" in stderr and "hash differs" in stderr
