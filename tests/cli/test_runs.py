@@ -225,8 +225,8 @@ def test_verify_prints_a_line_per_damaged_run(replicate, store, keys):
     assert set(lines) == {str(store.root / keys[0]), str(store.root / keys[2])}
     assert f"{PREDICTIONS} has changed" in lines[str(store.root / keys[0])]
     assert stderr == (
-        f"error (damaged runs): 2 of 4 runs in {store.root} damaged: train them again with --repair, or remove them with `replicate "
-        "runs prune --damaged`\n"
+        f"error (damaged runs): 2 of 4 runs in {store.root} damaged: train them again with --repair, or remove "
+        "them with `replicate runs prune --damaged`\n"
     )
     assert replicate("runs", "verify", keys[1], "--store", store.root)[:2] == (0, "")
     assert replicate("runs", "verify", keys[2], "--store", store.root).status == 3
