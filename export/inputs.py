@@ -18,7 +18,7 @@ def read(path: Path, predictor: Predictor) -> list[DialogueFeatures]:
     """
     from export.predictor import BadInput, DialogueFeatures, read_csv
     from replicate.corpus import load
-    from replicate.corpus.provenance import said, same
+    from replicate.corpus.provenance import describe, same
     from replicate.errors import OtherFeatures
 
     if not path.is_file():
@@ -34,8 +34,8 @@ def read(path: Path, predictor: Predictor) -> list[DialogueFeatures]:
     made, trained = corpus.recipes.get(audio_stream), predictor.about.get("recipe")
     if made and trained and not same(made, trained):
         raise OtherFeatures(
-            f"the model was trained on {said(trained)}, and {path} holds {said(made)}: extract its features again, as "
-            "`replicate data info` shows it for the training corpus"
+            f"the model was trained on {describe(trained)}, and {path} holds {describe(made)}: extract its features "
+            "again, as `replicate data info` shows it for the training corpus"
         )
     return [
         DialogueFeatures(d.id, [corpus.speakers[i] for i in d.speakers], d.features[audio_stream])

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from replicate.cli import main
+from tests.golden_files import golden, pytest_addoption  # noqa: F401  (found by pytest here)
 
 if TYPE_CHECKING:
     from export.bundle.bundle import Bundle

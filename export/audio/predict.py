@@ -16,11 +16,11 @@ import numpy as np
 
 from export.audio.timeline import Timeline, Turn
 from export.predictor import BadInput, DialogueFeatures, Predictor
-from replicate.corpus.provenance import Recipe, other_versions, said
+from replicate.corpus.provenance import Recipe, changed_versions, describe
 from replicate.errors import BadModel, EmptyDialogue, OtherFeatures
-from replicate.features import partial
+from replicate.features import resume
 from replicate.features.extract import Extractor, Vectors, extract, from_recipe
-from replicate.features.source import Source, Utterance, measured, refuse
+from replicate.features.source import Source, Utterance, measure, refuse
 
 Seconds = Mapping[Utterance, float]
 Progress = Callable[[float], AbstractContextManager[Callable[[float], None]]]
@@ -51,8 +51,8 @@ def predict_audio(
     """
     recipe = recipe_of(predictor)
     if model and recipe.get("extractor") != "hubert":
-        raise BadInput(f"the model hears {said(recipe)}, not HuBERT: leave --model out")
-    source, seconds = measured(source)
+        raise BadInput(f"the model hears {describe(recipe)}, not HuBERT: leave --model out")
+    source, seconds = measure(source)
     if not drop:
         refuse(source.problems)
     names = _names(source, speakers or {}, predictor.speakers)
@@ -74,7 +74,7 @@ def predict_audio(
 
 def forget(keep: Path) -> None:
     """Remove what ``predict_audio`` kept; once its timeline is written, nobody needs it."""
-    partial.place(keep).unlink(missing_ok=True)
+    resume.vectors_path(keep).unlink(missing_ok=True)
 
 
 def recipe_of(predictor: Predictor) -> Recipe:
@@ -144,8 +144,8 @@ def _turns(
 
 
 def _notes(source: Source, recipe: Recipe) -> Iterator[str]:
-    yield from source.doubts
-    others = other_versions(recipe)
+    yield from source.warnings
+    others = changed_versions(recipe)
     if others:
         yield f"the features of its training were made with other versions ({'; '.join(others)}): they may differ a bit"
     if any(utterance.at is None for utterance in source.utterances):

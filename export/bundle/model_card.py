@@ -14,7 +14,7 @@ from export.onnx.streaming_graph import state_size
 from export.predictor import INT8, LONGEST, MODEL, STREAM
 from export.validate.dialogue import Check
 from replicate.corpus import CATALOGUE
-from replicate.corpus.provenance import Recipe, said
+from replicate.corpus.provenance import Recipe, describe
 from replicate.corpus.types import Corpus
 from replicate.model.config import ModelConfig
 from replicate.results.statistics import summarise
@@ -64,8 +64,8 @@ def _use(corpus: Corpus, stream: str, recipe: Recipe | None) -> str:
 def _listening(recipe: Recipe) -> str:
     """How to predict from recordings, where it is known how the features were extracted from some."""
     return (
-        f"\n\nFrom recordings, with the package that made this and its extra `[audio]`; features are {said(recipe)}:"
-        "\n\n"
+        "\n\nFrom recordings, with the package that made this and its extra `[audio]`; features are "
+        f"{describe(recipe)}:\n\n"
         "```bash\nreplicate predict . --audio CALL.wav --segments CALL.rttm --out timeline\n```"
     )
 
@@ -139,7 +139,7 @@ def _limits(corpus: Corpus, run: Run) -> str:
         "For research on emotion in conversation. Not for decisions about people: what a voice shows is not what a "
         "person feels, and a prediction is a guess with the error rate above.",
         f"Features must come from the extractor that made those of {corpus.name}"
-        f"{f', {said(recipe)}' if recipe else ''}; others give numbers without meaning.",
+        f"{f', {describe(recipe)}' if recipe else ''}; others give numbers without meaning.",
         f"A dialogue has one to {LONGEST} utterances{', in a stream any number' if causal else ''}. The model looks "
         f"{looks}.",
         "Speakers, languages and rooms that the corpus does not hold were never tested.",

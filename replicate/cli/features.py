@@ -123,18 +123,18 @@ def _run(
     from dataclasses import replace
 
     from replicate.corpus import archive
-    from replicate.features import partial
+    from replicate.features import resume
     from replicate.features.extract import extract, to_corpus
     from replicate.features.read import read
-    from replicate.features.source import measured, refuse
+    from replicate.features.source import measure, refuse
     from replicate.report import progress
 
     options.check_new(out, force, "--out")
-    source, seconds = measured(read(path, classes=int(classes), **reading))
+    source, seconds = measure(read(path, classes=int(classes), **reading))
     if not drop:
         refuse(source.problems)
-    for doubt in source.doubts:
-        click.echo(f"note: {doubt}", err=True)
+    for warning in source.warnings:
+        click.echo(f"note: {warning}", err=True)
     extractor = make()
     with progress.steady(extractor.stream, sum(seconds), console.status()) as advance:
         found = extract(source, seconds, extractor, out, advance)
@@ -151,6 +151,6 @@ def _run(
 
         corpus = selected(corpus, select)
     archive.write(corpus, out)
-    partial.place(out).unlink(missing_ok=True)
+    resume.vectors_path(out).unlink(missing_ok=True)
     click.echo(f"{out}: {len(corpus.dialogues)} dialogues, {len(found.vectors)} utterances, hash {corpus.hash}")
     console.suggest("data", "info", str(out))

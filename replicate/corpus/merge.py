@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from replicate.corpus.provenance import said
+from replicate.corpus.provenance import describe
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.errors import NoMatch
 
@@ -90,7 +90,7 @@ def _fit(recipe: Mapping[str, Any], name: str) -> None:
     if made is None or name not in EXTRACTORS:
         return
     if made != EXTRACTORS[name] or (name == SECOND and recipe.get("layer") == "last"):
-        raise NoMatch(f"the stream was made with {said(recipe)}, and is no {name!r}: choose another name with --as")
+        raise NoMatch(f"the stream was made with {describe(recipe)}, and is no {name!r}: choose another name with --as")
 
 
 def _joined(one: Dialogue, chosen: Sequence[int], attached: dict[str, NDArray[np.float32]]) -> Dialogue:

@@ -1,4 +1,4 @@
-"""How a stream was extracted from recordings, as corpora and exported models remember it."""
+"""Recipes: how a feature stream was extracted from recordings, as corpus files and exported models record it."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ Recipe = Mapping[str, Any]
 
 
 def same(one: Recipe, other: Recipe) -> bool:
-    """Whether two recipes give the same features, but for what versions of the extractors round otherwise."""
+    """Return whether two recipes give the same features, up to rounding between versions of the extractors."""
     return _decisive(one) == _decisive(other)
 
 
-def said(recipe: Recipe) -> str:
-    """A recipe in a few words."""
+def describe(recipe: Recipe) -> str:
+    """Return a recipe in a few words: extractor, model or feature set, layer or number of columns."""
     if recipe.get("extractor") == "opensmile":
         return f"openSMILE {recipe.get('set')} ({len(recipe.get('columns', ()))} columns)"
     return f"HuBERT {recipe.get('model')}, layer {recipe.get('layer')}"
 
 
-def other_versions(recipe: Recipe) -> list[str]:
-    """``name 1.0, here 2.0`` of every package that has another version here than where the features were made."""
+def changed_versions(recipe: Recipe) -> list[str]:
+    """Return ``name 1.0, here 2.0`` for every package whose installed version differs from the recipe's."""
     found = []
     for name, then in dict(recipe.get("versions", {})).items():
         try:
@@ -35,6 +35,6 @@ def other_versions(recipe: Recipe) -> list[str]:
 
 
 def _decisive(recipe: Recipe) -> dict[str, Any]:
-    # A model is known by its parameters, wherever it lies.
+    # A model is identified by the hash of its parameters; its path may differ between machines.
     left_out = {"versions"} | ({"model"} if "parameters" in recipe else set())
     return {key: value for key, value in recipe.items() if key not in left_out}

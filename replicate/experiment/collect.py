@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 from replicate.config import tables as definitions
 from replicate.config.tables import Row, Table
-from replicate.corpus.provenance import said
+from replicate.corpus.provenance import describe
 from replicate.experiment.campaign import Campaign
 from replicate.results import aggregate
 from replicate.results.aggregate import Cell, Cost, TableResult
@@ -58,7 +58,7 @@ def _notes(campaign: Campaign, table: Table, needs: Collection[str]) -> tuple[st
         *(["Trained with products in bfloat16 (--precision bf16)."] if campaign.precision == "bf16" else []),
         *([f"{dropped} of {all_of_it} dialogues are left out (--keep-dropped)"] if dropped else []),
         *corpus.notes,
-        *(f"stream {name}: {said(corpus.recipes[name])}" for name in seen if name in corpus.recipes),
+        *(f"stream {name}: {describe(corpus.recipes[name])}" for name in seen if name in corpus.recipes),
     )
 
 

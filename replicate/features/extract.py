@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from replicate.corpus.provenance import Recipe
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.errors import BadAudio, EmptyDialogue, ReplicateError
-from replicate.features import audio, partial
+from replicate.features import audio, resume
 from replicate.features.source import Source, Utterance
 
 Vectors = dict[Utterance, NDArray[np.float32]]
@@ -61,10 +61,10 @@ def extract(
     """
     vectors: Vectors = {}
     problems: list[ReplicateError] = []
-    with partial.opened(out) as store:
+    with resume.open_vectors(out) as store:
         left: list[tuple[float, Utterance]] = []
         for utterance, length in zip(source.utterances, seconds, strict=True):
-            vector = store.get(partial.key(utterance, extractor.recipe))
+            vector = store.get(resume.key(utterance, extractor.recipe))
             if vector is None:
                 left.append((length, utterance))
             else:
@@ -83,7 +83,7 @@ def extract(
             for utterance in [one for one, vector in found.items() if not np.isfinite(vector).all()]:
                 problems.append(BadAudio(f"utterance {utterance.name}: its features are no numbers; listen to it"))
                 del found[utterance]
-            store.put({partial.key(utterance, extractor.recipe): vector for utterance, vector in found.items()})
+            store.put({resume.key(utterance, extractor.recipe): vector for utterance, vector in found.items()})
             vectors |= found
             advance(sum(length for length, _ in batch))
     return Extracted(vectors, tuple(problems))

@@ -30,11 +30,11 @@ def read(path: Path, segments: Path, allow_overlap: bool = False) -> Source:
     Raises:
         BadSource: the list cannot be read, or holds nothing.
     """
-    doubts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     if segments.suffix.lower() == ".rttm":
         found, of = _rttm(segments, path.stem)
         if of != path.stem:
-            doubts = (f"{segments} is of a recording called {of}, not {path.stem}: check that the two belong together",)
+            warnings = (f"{segments} is of a recording called {of}, not {path.stem}: check that it is the right one",)
     else:
         found = list(_csv(segments))
     listed = sorted(found)
@@ -68,7 +68,7 @@ def read(path: Path, segments: Path, allow_overlap: bool = False) -> Source:
         )
         for i, one in enumerate(kept, 1)
     )
-    return Source(path.stem, utterances, (UNLABELLED,), (NO_LABELS, NO_SPLIT), tuple(problems), doubts)
+    return Source(path.stem, utterances, (UNLABELLED,), (NO_LABELS, NO_SPLIT), tuple(problems), warnings)
 
 
 def _csv(path: Path) -> Iterator[_Segment]:

@@ -43,7 +43,7 @@ class Source:
         labels: class names in the order of their numbers.
         notes: what every table on the corpus will print.
         problems: what had to be left out, and why.
-        doubts: what may be wrong with the source, though nothing was left out for it.
+        warnings: what may be wrong with the source, though nothing was left out for it.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Source:
     labels: tuple[str, ...]
     notes: tuple[str, ...] = ()
     problems: tuple[ReplicateError, ...] = ()
-    doubts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def speakers(self) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ class Source:
         return SPEAKERS if set(names) <= set(SPEAKERS) else names
 
 
-def measured(source: Source) -> tuple[Source, tuple[float, ...]]:
+def measure(source: Source) -> tuple[Source, tuple[float, ...]]:
     """The utterances whose recordings are there and long enough, and how many seconds each has.
 
     The others become problems; recordings of less than 16 kHz a doubt.
@@ -92,10 +92,10 @@ def measured(source: Source) -> tuple[Source, tuple[float, ...]]:
         kept.append(utterance)
         seconds.append(min(stop, head.seconds) - utterance.start)
         low += head.rate < audio.RATE
-    doubts = source.doubts
+    warnings = source.warnings
     if low:
-        doubts += (f"{low} utterances were recorded below 16 kHz: what is said of them rests on no high tones",)
-    found = replace(source, utterances=tuple(kept), problems=tuple(dict.fromkeys(problems)), doubts=doubts)
+        warnings += (f"{low} utterances were recorded below 16 kHz: what is said of them rests on no high tones",)
+    found = replace(source, utterances=tuple(kept), problems=tuple(dict.fromkeys(problems)), warnings=warnings)
     return found, tuple(seconds)
 
 

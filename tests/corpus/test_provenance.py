@@ -20,13 +20,13 @@ def test_a_model_is_known_by_its_parameters_and_a_set_by_its_columns() -> None:
 
 
 def test_a_recipe_in_a_few_words() -> None:
-    assert provenance.said(SMILE) == "openSMILE eGeMAPSv02 (2 columns)"
-    assert provenance.said(HUBERT) == "HuBERT here, layer last"
+    assert provenance.describe(SMILE) == "openSMILE eGeMAPSv02 (2 columns)"
+    assert provenance.describe(HUBERT) == "HuBERT here, layer last"
 
 
 def test_other_versions_are_named() -> None:
-    assert provenance.other_versions(SMILE) == []
-    assert provenance.other_versions(SMILE | {"versions": {"opensmile": "0.1"}}) == [
+    assert provenance.changed_versions(SMILE) == []
+    assert provenance.changed_versions(SMILE | {"versions": {"opensmile": "0.1"}}) == [
         f"opensmile 0.1, here {opensmile.__version__}"
     ]
-    assert provenance.other_versions(HUBERT) == ["nowhere 1, here none"]
+    assert provenance.changed_versions(HUBERT) == ["nowhere 1, here none"]

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from replicate.corpus import archive
 from replicate.errors import BadAudio, BadModel, CannotWrite, EmptyDialogue, NotThisFormat
 from replicate.features import folder as folders
-from replicate.features import partial
+from replicate.features import resume
 from replicate.features.extract import extract, from_recipe, to_corpus
 from replicate.features.hubert import Choice, Hubert
 from replicate.features.smile import Smile
-from replicate.features.source import measured
+from replicate.features.source import measure
 from tests.recordings import tone, write_wav
 
 
@@ -39,7 +39,7 @@ class Lengths:
 
 
 def run(folder: Path, extractor: Any, out: Path) -> Any:
-    source, seconds = measured(folders.read(folder))
+    source, seconds = measure(folders.read(folder))
     return source, extract(source, seconds, extractor, out)
 
 
@@ -69,7 +69,7 @@ def test_an_interrupted_extraction_goes_on(folder: Path, tmp_path: Path) -> None
     assert second.seen == [4800, 4000, 3200]
     assert sorted(vector[0] for vector in found.vectors.values()) == [3200, 4000, 4800, 5600, 6400]
     done: list[float] = []
-    source, seconds = measured(folders.read(folder))
+    source, seconds = measure(folders.read(folder))
     extract(source, seconds, Lengths(fails=0), out, done.append)  # all is there
     assert sum(done) == pytest.approx(sum(seconds))
 
@@ -114,7 +114,7 @@ def test_vectors_that_are_no_numbers_are_named_and_not_kept(folder: Path, tmp_pa
 
 def test_a_file_in_the_way_is_named(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.npz"
-    partial.place(out).write_text("something else, and long enough to be no empty database" * 20)
+    resume.vectors_path(out).write_text("something else, and long enough to be no empty database" * 20)
     with pytest.raises(CannotWrite, match=r"out\.npz\.partial cannot hold what was extracted"):
         run(folder, Lengths(), out)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from replicate.errors import BadAudio, BadSource
-from replicate.features.source import Source, Utterance, class_names, measured, refuse, rows
+from replicate.features.source import Source, Utterance, class_names, measure, refuse, rows
 from tests.recordings import tone, write_wav
 
 
@@ -24,11 +24,11 @@ def test_recordings_are_measured_and_what_is_wrong_is_left_out(tmp_path: Path) -
         utterance(tmp_path / "absent.wav", "e"),
         utterance(tmp_path / "absent.wav", "f"),
     )
-    found, seconds = measured(Source("s", given, ("unlabelled",)))
+    found, seconds = measure(Source("s", given, ("unlabelled",)))
     assert [one.name for one in found.utterances] == ["a", "b", "c"]
     assert found.utterances[2].stop == 0.25
     assert seconds == pytest.approx((0.5, 0.15, 0.2))
-    assert found.doubts == ("1 utterances were recorded below 16 kHz: what is said of them rests on no high tones",)
+    assert found.warnings == ("1 utterances were recorded below 16 kHz: what is said of them rests on no high tones",)
     assert [type(problem) for problem in found.problems] == [BadSource, BadAudio]
     assert "utterance d ends at 0.4 s, but" in str(found.problems[0])
 

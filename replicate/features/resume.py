@@ -1,4 +1,7 @@
-"""What was extracted so far, beside the file it will become: an interrupted extraction goes on from there."""
+"""Feature vectors that are saved while an extraction runs, so that an interrupted one resumes where it stopped.
+
+They are kept in an SQLite file next to the corpus file that the extraction will write.
+"""
 
 from __future__ import annotations
 
@@ -17,43 +20,43 @@ from replicate.errors import CannotWrite, DiskFull
 from replicate.features.source import Utterance
 
 
-class Partial:
-    """Vectors by key, in an SQLite file; what ``put`` was given is safe from then on."""
+class SavedVectors:
+    """Vectors by key; each ``put`` is on disk when it returns."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         connection.execute("CREATE TABLE IF NOT EXISTS vectors (key TEXT PRIMARY KEY, vector BLOB NOT NULL)")
 
     def get(self, key: str) -> NDArray[np.float32] | None:
-        """The vector of a key, (d,) float32, or None."""
+        """Return the vector of a key, (d,) float32, or None if there is none."""
         found = self._connection.execute("SELECT vector FROM vectors WHERE key = ?", (key,)).fetchone()
         return None if found is None else np.frombuffer(found[0], np.float32)
 
     def put(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
-        """Keep vectors, all or none of them."""
+        """Save vectors by their keys, all of them or none."""
         with self._connection:
             rows = [(key, vector.astype(np.float32).tobytes()) for key, vector in vectors.items()]
             self._connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
 
 
-def place(out: Path) -> Path:
-    """Where the vectors of an unfinished ``out`` are."""
+def vectors_path(out: Path) -> Path:
+    """Path of the vectors that an extraction to ``out`` has saved."""
     return out.with_name(f"{out.name}.partial")
 
 
 @contextmanager
-def opened(out: Path) -> Iterator[Partial]:
-    """The unfinished vectors of ``out``, none at first.
+def open_vectors(out: Path) -> Iterator[SavedVectors]:
+    """Open the vectors that an earlier extraction to ``out`` saved; there are none at first.
 
     Raises:
-        CannotWrite, DiskFull: the file beside ``out`` is none of ours, or cannot be written.
+        CannotWrite, DiskFull: the file next to ``out`` was not written by this module, or cannot be written.
     """
-    path = place(out)
+    path = vectors_path(out)
     connection = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path)
-        yield Partial(connection)
+        yield SavedVectors(connection)
     except sqlite3.Error as error:
         if "full" in str(error):
             raise DiskFull(f"no room left on the disk while writing {path}: free some space, then go on") from error
@@ -66,7 +69,7 @@ def opened(out: Path) -> Iterator[Partial]:
 
 
 def key(utterance: Utterance, recipe: Mapping[str, Any]) -> str:
-    """What decides a vector: the extractor, the file as it is now, and which part of it."""
+    """Hash of everything that decides a vector: the extractor's settings, the recording's state, start and stop."""
     stat = utterance.path.stat()
-    parts = [str(utterance.path.resolve()), stat.st_size, stat.st_mtime_ns, utterance.start, utterance.stop, recipe]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    decides = [str(utterance.path.resolve()), stat.st_size, stat.st_mtime_ns, utterance.start, utterance.stop, recipe]
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
