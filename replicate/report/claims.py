@@ -1,43 +1,71 @@
-"""The verdict on the paper's claims, in the terminal and as files."""
+"""The outcome of the paper's claims, in the terminal and as files."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
-from rich.table import Table as RichTable
 
+from replicate import grids
 from replicate.files import write_text
-from replicate.report import text
-from replicate.report.tables import markdown_grid
+from replicate.report import data_files, text
+from replicate.report.sections import measured_on
+from replicate.report.types import Column, Grid
 from replicate.results.aggregate import TableResult
 from replicate.results.claims import JudgedClaim, JudgedStatement, Rule, Statement
 from replicate.results.statistics import smallest_p
 
-HEADER = ["claim", "outcome", "first", "", "second", "measured [95 % interval]", "p", "paper", "statement"]
+FILES = ("claims.md", "claims.json")
+
+_STATEMENT_COLUMNS = (
+    Column("first", "name"),
+    Column("relation", "name"),
+    Column("second", "name"),
+    Column("measured [95 % interval]", "measured"),
+    Column("p"),
+    Column("paper", "paper"),
+    Column("statement", "verdict"),
+)
 
 
-def lines(judged: list[JudgedClaim]) -> list[list[str]]:
-    """One list of texts per statement, in the order of ``HEADER``; the claim stands in its first line."""
-    found = []
+def title(claim: JudgedClaim) -> str:
+    """Return number and text of a claim."""
+    return f"{claim.claim.number}. {claim.claim.text}"
+
+
+def outcome(claim: JudgedClaim) -> str:
+    """Return the outcome of a claim in words."""
+    return claim.outcome or "not all of its cells are measured"
+
+
+def statements(claim: JudgedClaim) -> Grid:
+    """Return the statements of one claim, one per line."""
+    return Grid(_STATEMENT_COLUMNS, [_line(each) for each in claim.statements])
+
+
+def grid(judged: list[JudgedClaim]) -> Grid:
+    """Return the statements of all claims, one per line; title and outcome of a claim are in its first line."""
+    lines = []
     for claim in judged:
-        head = [f"{claim.claim.number}. {claim.claim.text}", claim.outcome or "not all of its cells are measured"]
-        for i, each in enumerate(claim.statements):
-            found.append([*(head if i == 0 else ["", ""]), *_statement(each)])
-    return found
+        head = [title(claim), outcome(claim)]
+        lines += [[*(["", ""] if i else head), *line] for i, line in enumerate(statements(claim).lines)]
+    return Grid((Column("claim", "name"), Column("outcome", "name"), *_STATEMENT_COLUMNS), lines)
 
 
-def _statement(each: JudgedStatement) -> list[str]:
-    what = "gains over" if each.statement.measure == "unevenness" else each.statement.relation
+def _line(each: JudgedStatement) -> list[str]:
+    relation = "gains over" if each.statement.measure == "unevenness" else each.statement.relation
     sign = "<" if each.statement.relation == "hardly above" else ">"
-    measured = "–" if each.difference is None else text.signed(each.difference)
-    published = "–" if each.published is None else f"{each.published:+.3f}"
-    relation = f"{what} ({sign} {each.margin:g})"
     first, second = _sides(each.statement)
-    return [first, relation, second, measured, text.p_value(each.p), published, _state(each)]
+    return [
+        first,
+        f"{relation} ({sign} {each.margin:g})",
+        second,
+        text.MISSING if each.difference is None else text.signed(each.difference),
+        text.p_value(each.p),
+        text.MISSING if each.published is None else f"{each.published:+.3f}",
+        _state(each),
+    ]
 
 
 def _state(each: JudgedStatement) -> str:
@@ -47,7 +75,7 @@ def _state(each: JudgedStatement) -> str:
 
 
 def _sides(statement: Statement) -> tuple[str, str]:
-    """What stands left and right of the relation."""
+    """The texts left and right of the relation: a cell, or the difference of two cells."""
     first, second = statement.first, statement.second
     return (
         f"{first} - {statement.first_minus}" if statement.first_minus else first,
@@ -56,7 +84,7 @@ def _sides(statement: Statement) -> tuple[str, str]:
 
 
 def conditions(rule: Rule, result: TableResult) -> list[str]:
-    """How claims are judged, on what."""
+    """Return the rule and what was measured; ``result`` is any table of the results folder."""
     n = len(result.seeds)
     lines = [
         f"Rule (tables/claims.toml): {rule.test}; a statement holds at p <= {rule.level:g}, fails where the opposite "
@@ -67,32 +95,37 @@ def conditions(rule: Rule, result: TableResult) -> list[str]:
             f"With {text.count(n)} no p can be at or below {rule.level:g}: nothing can be decided. Use more seeds."
         )
     return lines + [
-        f"Measured on {result.corpus} ({result.corpus_hash[:12]}), protocol {result.protocol}, profile "
-        f"{result.profile}, n = {text.count(n)}; the paper's differences are of its published means on "
+        f"{measured_on(result)}, n = {text.count(n)}; the paper's differences are of its published means on "
         f"{text.PUBLISHED_ON}.",
-        *(note[0].upper() + note[1:] + "." for note in result.notes),
+        *text.sentences(result.notes),
     ]
 
 
+def heading(result: TableResult) -> str:
+    """Return the title above all claims."""
+    return f"The paper's claims on {result.corpus}"
+
+
 def markdown(rule: Rule, judged: list[JudgedClaim], result: TableResult) -> str:
-    """All claims as GitHub Markdown; ``result`` is one of the tables, for the conditions."""
-    grid = markdown_grid(HEADER, lines(judged), left=5)
-    title = f"**The paper's claims on {result.corpus}**"
-    return "\n".join([title, "", *grid, "", *(f"{line}  " for line in conditions(rule, result))]) + "\n"
+    """Return all claims as GitHub Markdown; ``result`` is any table of the results folder."""
+    found = grid(judged)
+    lines = [f"**{heading(result)}**", "", *grids.markdown(found.titles, found.lines, found.left), ""]
+    return "\n".join([*lines, *(f"{line}  " for line in conditions(rule, result))]) + "\n"
 
 
 def write(rule: Rule, judged: list[JudgedClaim], result: TableResult, folder: Path) -> None:
-    """``claims.md`` and ``claims.json`` in ``folder``; without a claim, those of an earlier command go."""
+    """Write ``claims.md`` and ``claims.json``; without a claim, remove those of an earlier command.
+
+    Raises:
+        DiskFull, CannotWrite: naming the file.
+    """
     if not judged:
-        for name in ("claims.md", "claims.json"):
+        for name in FILES:
             (folder / name).unlink(missing_ok=True)
         return
     write_text(folder / "claims.md", markdown(rule, judged, result))
     content = {
-        "corpus": {"name": result.corpus, "hash": result.corpus_hash, "notes": list(result.notes)},
-        "profile": result.profile,
-        "protocol": result.protocol,
-        "seeds": list(result.seeds),
+        **data_files.origin(result),
         "rule": asdict(rule),
         "claims": [
             {
@@ -104,19 +137,12 @@ def write(rule: Rule, judged: list[JudgedClaim], result: TableResult, folder: Pa
             for claim in judged
         ],
     }
-    write_text(folder / "claims.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    write_text(folder / "claims.json", data_files.as_json(content))
 
 
 def show(rule: Rule, judged: list[JudgedClaim], result: TableResult, console: Console) -> None:
     """Print the outcome of every claim; the numbers are in ``claims.md``."""
-    grid = RichTable(
-        title=f"The paper's claims on {result.corpus}", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
-    )
-    for title in ("claim", "outcome"):
-        grid.add_column(title)
-    for line in lines(judged):
-        if line[0]:
-            grid.add_row(line[0], line[1])
-    console.print(grid, crop=False)
+    lines = [[title(claim), outcome(claim)] for claim in judged]
+    console.print(grids.terminal(("claim", "outcome"), lines, left=2, title=heading(result)), crop=False)
     for sentence in conditions(rule, result):
         console.print(sentence, style="dim", highlight=False)

@@ -1,4 +1,4 @@
-"""A finished table as LaTeX: a document that compiles alone, with a tabular that can be copied into a paper."""
+"""A table as LaTeX: a document that compiles on its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 import textwrap
 import unicodedata
 
-from replicate.report import text
+from replicate.report.sections import sections
+from replicate.report.types import Grid
 from replicate.results.aggregate import TableResult
 
 # Marks set before escaping: here a line may break, and here TeX would join two characters into another one.
@@ -56,29 +57,12 @@ _PREAMBLE = r"""\documentclass[a4paper]{article}
 
 
 def document(result: TableResult) -> str:
-    """The table, its comparisons and its conditions (booktabs)."""
-    contexts = len(result.table.contexts)
-    titles = text.header(result)
-    # A wider gap sets off what belongs to one context.
-    columns = "lr" + (r"@{\hspace{2em}}" + "r" * ((len(titles) - 2) // contexts)) * contexts
-    parts = [
-        f"\\textbf{{\\large {_sentence(text.heading(result))}}}",
-        _tabular(columns, titles, text.body(result)),
-        _small(text.conditions(result)),
-    ]
-    if result.comparisons:
-        parts += [
-            "\\textbf{Differences}",
-            _tabular("llrrr", text.COMPARISON_HEADER, text.comparisons(result)),
-            _small([text.comparison_conditions(result)]),
-        ]
-    if result.costs:
-        parts += [
-            "\\textbf{Training costs}",
-            _tabular("lrrr", text.cost_header(result), text.costs(result)),
-            _small([text.COST_CONDITIONS]),
-        ]
-    return _comment(text.heading(result)) + _PREAMBLE + "\n\n".join(parts) + "\n\\end{document}\n"
+    """Return a document that compiles on its own and shows all sections of the table with their notes."""
+    first, *others = sections(result)
+    pieces = [f"\\textbf{{\\large {_sentence(first.title)}}}", _shrunk(_tabular(first.grid)), _small(first.notes)]
+    for section in others:
+        pieces += [f"\\textbf{{{section.title}}}", _shrunk(_tabular(section.grid)), _small(section.notes)]
+    return _comment(first.title) + _PREAMBLE + "\n\n".join(pieces) + "\n\\end{document}\n"
 
 
 def escape(words: str) -> str:
@@ -137,13 +121,19 @@ def _title(words: str, column: list[str], side: str) -> str:
     return f"\\begin{{tabular}}[b]{{@{{}}{side}@{{}}}}{stacked}\\end{{tabular}}"
 
 
-def _tabular(columns: str, titles: list[str], body: list[list[str]]) -> str:
-    """The grid, shrunk where it is wider than the page."""
-    sides = re.sub(r"@\{.*?\}\}", "", columns)
-    head = [_title(*each) for each in zip(titles, map(list, zip(*body, strict=True)), sides, strict=True)]
-    lines = [" & ".join(line) + r" \\" for line in (head, *([_cell(cell) for cell in line] for line in body))]
-    inside = "\n".join([r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"])
-    return (
-        "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n"
-        f"\\begin{{tabular}}{{{columns}}}\n{inside}\n\\end{{tabular}}}}"
+def _tabular(grid: Grid) -> str:
+    """The grid as a booktabs tabular."""
+    sides = ["l" if column.kind == "name" else "r" for column in grid.columns]
+    columns = "".join(
+        (r"@{\hspace{2em}}" if column.starts_group else "") + side
+        for column, side in zip(grid.columns, sides, strict=True)
     )
+    head = [_title(*each) for each in zip(grid.titles, map(list, zip(*grid.lines, strict=True)), sides, strict=True)]
+    lines = [" & ".join(line) + r" \\" for line in (head, *([_cell(cell) for cell in line] for line in grid.lines))]
+    inside = "\n".join([r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"])
+    return f"\\begin{{tabular}}{{{columns}}}\n{inside}\n\\end{{tabular}}"
+
+
+def _shrunk(tabular: str) -> str:
+    """The tabular, scaled down where it is wider than the page."""
+    return "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n" + tabular + "}"

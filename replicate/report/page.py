@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from replicate.files import write_text
-from replicate.report import claims, text
+from replicate.report import claims, sections, text
+from replicate.report.types import Grid
 from replicate.results.aggregate import TableResult
 from replicate.results.claims import JudgedClaim
 
@@ -21,19 +21,6 @@ if TYPE_CHECKING:
 _TEMPLATE = "page.html.j2"
 # A drawing of many thousand points is larger as SVG than as PNG, and the page carries every figure inside.
 _LARGEST_SVG = 300_000
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table as texts.
-
-    Attributes:
-        kinds: for every column what it holds, as classes of the style sheet.
-    """
-
-    titles: list[str]
-    kinds: list[str]
-    lines: list[list[str]]
 
 
 def write(outputs: Outputs, figures: Sequence[Figure], manifest: Mapping[str, Any]) -> Path:
@@ -77,8 +64,8 @@ def html(outputs: Outputs, figures: Sequence[Figure], manifest: Mapping[str, Any
 
 def _banner(results: Sequence[TableResult], notes: Sequence[str]) -> tuple[str, list[str]] | None:
     """What must be known before any number is read: title and sentences; None where there is nothing to say."""
-    sentences = [note[0].upper() + note[1:] + "." for note in notes]
-    if any(cell.verdict for result in results for row in result.rows.values() for cell in row.values()):
+    sentences = text.sentences(notes)
+    if any(map(sections.has_verdicts, results)):
         return ("About this corpus", sentences) if sentences else None
     if any(result.table.in_paper for result in results):
         sentences.append(
@@ -95,53 +82,36 @@ def _counts(judged: Sequence[JudgedClaim]) -> list[tuple[str, int]]:
     return [(word, found[word]) for word in (*always, "incomplete") if word in always or found[word]]
 
 
-def _claims(judged: list[JudgedClaim]) -> list[dict[str, Any]]:
-    """Every claim with the lines of its statements, as ``claims.lines`` writes them."""
-    lines = iter(claims.lines(judged))
-    found = []
-    for claim in judged:
-        own = [next(lines) for _ in claim.statements]
-        # One title is empty in the terminal, where a statement reads on across the columns.
-        grid = Grid(
-            [title or "relation" for title in claims.HEADER[2:]],
-            ["name", "name", "name", "measured", "", "paper", "verdict"],
-            [line[2:] for line in own],
-        )
-        found.append(
-            {
-                "number": claim.claim.number,
-                "text": own[0][0].removeprefix(f"{claim.claim.number}. "),
-                "words": own[0][1],
-                "outcome": claim.outcome or "incomplete",
-                "grid": grid,
-            }
-        )
-    return found
+def _claims(judged: Sequence[JudgedClaim]) -> list[dict[str, Any]]:
+    """Every claim with the table of its statements."""
+    return [
+        {
+            "number": claim.claim.number,
+            "text": claim.claim.text,
+            "words": claims.outcome(claim),
+            "outcome": claim.outcome or "incomplete",
+            "grid": _grid(claims.statements(claim)),
+        }
+        for claim in judged
+    ]
 
 
 def _table(result: TableResult) -> dict[str, Any]:
-    titles = text.header(result)
-    width = (len(titles) - 2) // len(result.table.contexts)
-    kinds = ["name", ""] + [_kind(title) + (" group" if i % width == 0 else "") for i, title in enumerate(titles[2:])]
-    compared = Grid(text.COMPARISON_HEADER, ["name", "name", "measured", "", ""], text.comparisons(result))
+    """The sections of a table: the scores are shown, the others can be opened."""
+    first, *others = sections.sections(result)
     return {
         "name": result.table.name,
-        "heading": text.heading(result),
-        "grid": Grid(titles, kinds, text.body(result)),
-        "conditions": text.conditions(result),
-        "compared": compared if result.comparisons else None,
-        "compared_conditions": text.comparison_conditions(result),
-        "costs": Grid(text.cost_header(result), ["name", "measured", "", ""], text.costs(result))
-        if result.costs
-        else None,
-        "cost_conditions": text.COST_CONDITIONS,
+        "heading": first.title,
+        "grid": _grid(first.grid),
+        "notes": first.notes,
+        "others": [{"title": each.title, "grid": _grid(each.grid), "notes": each.notes} for each in others],
     }
 
 
-def _kind(title: str) -> str:
-    if title == "verdict":
-        return "verdict"
-    return "paper" if title.startswith(f"{text.PUBLISHED_ON}, paper") else "measured"
+def _grid(grid: Grid) -> dict[str, Any]:
+    """Titles, lines, and the style-sheet classes of every column."""
+    classes = [f"{column.kind} group" if column.starts_group else column.kind for column in grid.columns]
+    return {"titles": grid.titles, "classes": classes, "lines": grid.lines}
 
 
 def _embedded(figure: Figure) -> str | None:

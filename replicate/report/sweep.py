@@ -1,49 +1,40 @@
-"""A finished sweep in the terminal and as files: all trials on dev, two of them on test."""
+"""The result of a sweep in the terminal and as files: all trials on dev, two of them on test."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table as RichTable
 
+from replicate import grids
 from replicate.config.grid import Trial
 from replicate.experiment.sweep import Scores, Sweep, SweepResult
 from replicate.files import write_text
-from replicate.report import text
-from replicate.report.tables import markdown_grid
-from replicate.results.aggregate import Cell
+from replicate.report import data_files, text
+from replicate.report.types import Column, Grid
 from replicate.store.keys import versions
 
 
 def show(sweep: Sweep, result: SweepResult, console: Console) -> None:
-    """Print trials, the test line and the conditions."""
-    dev = RichTable(title=_heading(sweep), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    _fill(dev, _dev(sweep, result), words=2)
-    test = RichTable(title="Test", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    _fill(test, _test(sweep, result), words=1)
-    console.print(dev, crop=False)
-    console.print(test, crop=False)
+    """Print the trials on dev, the selected trial and the arm itself on test, and the conditions."""
+    for title, grid in ((_heading(sweep), _dev(sweep, result)), ("Test", _test(sweep, result))):
+        console.print(grids.terminal(grid.titles, grid.lines, grid.left, title), crop=False)
     for sentence in conditions(sweep, result):
         console.print(sentence, style="dim", highlight=False)
 
 
 def write(sweep: Sweep, result: SweepResult, folder: Path) -> list[Path]:
-    """``sweep-<arm>.md``, ``.csv`` and ``.json`` in ``folder``; returns their paths.
+    """Write ``sweep-<arm>.md``, ``.csv`` and ``.json`` to ``folder`` and return their paths.
 
     Raises:
         DiskFull, CannotWrite: naming the file.
     """
     contents = {
         "md": _markdown(sweep, result),
-        "csv": _comma_separated(sweep, result),
-        "json": _as_json(sweep, result, folder),
+        "csv": _csv(sweep, result),
+        "json": _json(sweep, result, folder),
     }
     paths = []
     for suffix, content in contents.items():
@@ -53,7 +44,7 @@ def write(sweep: Sweep, result: SweepResult, folder: Path) -> list[Path]:
 
 
 def conditions(sweep: Sweep, result: SweepResult) -> list[str]:
-    """Under which conditions the numbers came about; the first line names the corpus."""
+    """Return the notes below the tables; the first one names corpus, protocol, profile and seeds."""
     campaign, tried = sweep.campaign, len(sweep.trials) - 1
     seeds = ", ".join(map(str, campaign.seeds))
     drawn = "all" if tried == sweep.points else f"{tried} of {sweep.points}"
@@ -70,28 +61,36 @@ def conditions(sweep: Sweep, result: SweepResult) -> list[str]:
         lines.append(f"The teacher {sweep.arm.teacher.name} is as it stands in every trial.")
     if result.winner.number == 0:
         lines.append("No trial is better on dev than the arm as it stands.")
-    return lines + [note[0].upper() + note[1:] + "." for note in campaign.corpus.notes]
+    return lines + text.sentences(campaign.corpus.notes)
 
 
 def _heading(sweep: Sweep) -> str:
     return f"sweep of {sweep.arm.name} on {sweep.campaign.corpus.name}: trials by dev F1"
 
 
-def _dev(sweep: Sweep, result: SweepResult) -> list[list[str]]:
-    """Titles, then a line per trial, best first."""
-    lines = [["trial", "what differs", f"dev F1, {sweep.arm.select} inference", "n"]]
-    for trial, scores in result.ranked:
-        lines.append([str(trial.number), trial.words, _measured(scores), str(scores.summary.n)])
-    return lines
+def _dev(sweep: Sweep, result: SweepResult) -> Grid:
+    """One line per trial, best first."""
+    columns = (
+        Column("trial", "name"),
+        Column("what differs", "name"),
+        Column(f"dev F1, {sweep.arm.select} inference", "measured"),
+        Column("n"),
+    )
+    lines = [
+        [str(trial.number), trial.words, text.mean_and_deviation(scores.summary), str(scores.summary.n)]
+        for trial, scores in result.ranked
+    ]
+    return Grid(columns, lines)
 
 
-def _test(sweep: Sweep, result: SweepResult) -> list[list[str]]:
-    """Titles, then the selected trial and the arm as it stands."""
-    lines = [["trial", *(f"test F1, {context} inference" for context in sweep.arm.contexts)]]
-    for trial in _on_test(sweep, result):
-        cells = [_measured(scores) for scores in result.test[trial.number].values()]
-        lines.append([_role(trial, result), *cells])
-    return lines
+def _test(sweep: Sweep, result: SweepResult) -> Grid:
+    """The selected trial and the arm as it stands."""
+    columns = [Column(f"test F1, {context} inference", "measured") for context in sweep.arm.contexts]
+    lines = [
+        [_role(trial, result), *(text.mean_and_deviation(each.summary) for each in result.test[trial.number].values())]
+        for trial in _on_test(sweep, result)
+    ]
+    return Grid((Column("trial", "name"), *columns), lines)
 
 
 def _on_test(sweep: Sweep, result: SweepResult) -> list[Trial]:
@@ -104,35 +103,17 @@ def _role(trial: Trial, result: SweepResult) -> str:
     return "0, as it stands" + (", selected" if result.winner.number == 0 else "")
 
 
-def _measured(scores: Scores) -> str:
-    return text.measured(Cell(scores.summary, scores.values, (), None, None, None))
-
-
-def _fill(grid: RichTable, lines: list[list[str]], words: int) -> None:
-    """Columns and rows; texts may break in a narrow terminal, numbers may not."""
-    for i, (title, *cells) in enumerate(zip(*lines, strict=True)):
-        number = i >= words
-        width = max(map(len, cells)) if number else None
-        grid.add_column(title, justify="right" if number else "left", min_width=width)
-    for line in lines[1:]:
-        grid.add_row(*line)
-
-
 def _markdown(sweep: Sweep, result: SweepResult) -> str:
     dev, test = _dev(sweep, result), _test(sweep, result)
-    lines = [f"**{_heading(sweep)}**", "", *markdown_grid(dev[0], dev[1:], left=2), ""]
-    lines += [*markdown_grid(test[0], test[1:]), ""]
+    lines = [f"**{_heading(sweep)}**", "", *grids.markdown(dev.titles, dev.lines, dev.left), ""]
+    lines += [*grids.markdown(test.titles, test.lines, test.left), ""]
     return "\n".join([*lines, *(f"{line}  " for line in conditions(sweep, result))]) + "\n"
 
 
-def _comma_separated(sweep: Sweep, result: SweepResult) -> str:
-    """A line per trial on dev, then the test lines, in full precision."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
-        ["sweep", "rank", "trial", "change", "split", "context", "mean", "std", "n"]
-        + ["corpus", "protocol", "profile", "seeds", "values"]
-    )
+def _csv(sweep: Sweep, result: SweepResult) -> str:
+    """One line per trial on dev, then the lines on test, in full precision."""
+    header = ["sweep", "rank", "trial", "change", "split", "context", "mean", "std", "n"]
+    header += ["corpus", "protocol", "profile", "seeds", "values"]
     campaign = sweep.campaign
     seeds = " ".join(map(str, campaign.seeds))
     where = [campaign.corpus.name, campaign.protocol.name, campaign.profile.name, seeds]
@@ -140,16 +121,15 @@ def _comma_separated(sweep: Sweep, result: SweepResult) -> str:
     rows = [(trial, "dev", sweep.arm.select, scores) for trial, scores in result.ranked]
     for trial in _on_test(sweep, result):
         rows += [(trial, "test", context, scores) for context, scores in result.test[trial.number].items()]
-    for trial, split, context, scores in rows:
-        summary = scores.summary
-        writer.writerow(
-            [sweep.arm.name, ranks[trial.number], trial.number, trial.words, split, context]
-            + [summary.mean, summary.std, summary.n, *where, " ".join(map(repr, scores.values))]
-        )
-    return out.getvalue()
+    lines = [
+        [sweep.arm.name, ranks[trial.number], trial.number, trial.words, split, context]
+        + [scores.summary.mean, scores.summary.std, scores.summary.n, *where, " ".join(map(repr, scores.values))]
+        for trial, split, context, scores in rows
+    ]
+    return data_files.as_csv(header, lines)
 
 
-def _as_json(sweep: Sweep, result: SweepResult, folder: Path) -> str:
+def _json(sweep: Sweep, result: SweepResult, folder: Path) -> str:
     campaign = sweep.campaign
     corpus = campaign.corpus
     content = {
@@ -179,7 +159,7 @@ def _as_json(sweep: Sweep, result: SweepResult, folder: Path) -> str:
         "store": os.path.relpath(campaign.store.root, folder),
         "versions": versions(),
     }
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    return data_files.as_json(content)
 
 
 def _by_context(result: SweepResult, trial: Trial) -> dict[str, Any]:

@@ -38,7 +38,7 @@ RESULT = made(seeds=(24, 25, 26, 27, 28))
 MARKDOWN = """\
 **The paper's claims on synthetic-tiny**
 
-| claim | outcome | first |  | second | measured [95 % interval] | p | paper | statement |
+| claim | outcome | first | relation | second | measured [95 % interval] | p | paper | statement |
 |---|---|---|---|---|---:|---:|---:|---:|
 | 1. The student comes close \\| to its teacher | reproduced | table1/student/A | hardly above (< 0.0625) | \
 table1/teacher/AV | -0.250 [-0.375, -0.125] | 0.031 | -0.010 | holds |

@@ -10,7 +10,7 @@ import pytest
 
 from replicate.config.tables import Beside
 from replicate.errors import CannotWrite
-from replicate.report import claims, page, text
+from replicate.report import claims, page, sections
 
 from . import builders
 from .builders import NASTY, SYNTHETIC, claim, drawn, manifest, outputs, result, table
@@ -98,11 +98,11 @@ def test_every_cell_of_every_table_stands_where_the_other_files_have_it(tmp_path
     found = written(tmp_path, results)
     for each in results:
         measured, compared = found.grids(f"table-{each.table.name}")
-        assert measured == [text.header(each), *text.body(each)]
-        assert compared == [text.COMPARISON_HEADER, *text.comparisons(each)]
-        assert [words for _, words in found.all("li", f"table-{each.table.name}")] == text.conditions(each)
-        assert text.comparison_conditions(each) in found.words
-    # One literal, so that the test does not rest on text.py alone.
+        assert measured == [sections.scores(each).titles, *sections.scores(each).lines]
+        assert compared == [sections.differences(each).titles, *sections.differences(each).lines]
+        assert [words for _, words in found.all("li", f"table-{each.table.name}")] == sections.conditions(each)
+        assert sections.difference_conditions(each) in found.words
+    # One literal, so that the test does not rest on sections.py alone.
     assert found.grids("table-table2")[0][1][:4] == ["COGMEN-A", "2", "0.125 ± 0.250", "0.625"]
     assert (verdict or "no verdict") in found.words
 
@@ -122,12 +122,10 @@ def test_a_table_beside_and_rows_that_need_a_stream(tmp_path):
 def test_numbers_of_a_claim_and_its_outcome_in_words(tmp_path):
     found = written(tmp_path, judged=CLAIMS)
     states = {2: ["holds", "holds"], 5: ["holds", "fails"], 7: ["open"], 9: ["not measured"]}
-    lines = iter(claims.lines(list(CLAIMS)))
     for each in CLAIMS:
         (grid,) = found.grids(f"claim-{each.claim.number}")
         assert [line[-1] for line in grid[1:]] == states[each.claim.number]
-        assert grid[1:] == [next(lines)[2:] for _ in each.statements]
-        assert all(title for title in grid[0])
+        assert grid == [claims.statements(each).titles, *claims.statements(each).lines]
     titles = [words for attributes, words in found.all("h3") if attributes.get("id", "").startswith("claim-")]
     assert titles == [
         "2. second ✓ reproduced",

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from replicate.report import page, text
+from replicate.report import page, sections
 
 from .builders import NASTY, claim, drawn, manifest, outputs, result, table
 
@@ -83,7 +83,7 @@ def probe(path, folder):
 def test_a_reader_finds_every_number(path, tmp_path):
     dom = browse(tmp_path, path.as_uri(), "--dump-dom")
     made = result(table(rows=("COGMEN-A", NASTY)))
-    for line in text.body(made):
+    for line in sections.scores(made).lines:
         for cell in line[1:]:
             assert f">{cell}</td>" in dom
     assert "No replication of the published scores" in dom and "<script" not in dom

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from replicate.errors import CannotWrite
-from replicate.report import latex, tables
+from replicate.report import data_files, latex, tables
 from replicate.results.aggregate import Comparison, Cost
 from replicate.results.statistics import Summary
 
@@ -47,7 +47,7 @@ def test_markdown():
 
 
 def test_csv():
-    assert tables.comma_separated(made()) == CSV
+    assert data_files.table_csv(made()) == CSV
 
 
 def test_json():
@@ -64,7 +64,7 @@ def test_json():
             "verdict": None,
         }
 
-    text = tables.as_json(made())
+    text = data_files.table_json(made())
     assert json.loads(text) == {
         "table": "table2",
         "corpus": {
@@ -94,17 +94,17 @@ def test_json():
 def test_verdicts_stand_beside_where_there_are_any():
     markdown = tables.markdown(judged())
     assert JUDGED in markdown and "No verdict" not in markdown
-    assert [line["verdict"] for line in csv.DictReader(io.StringIO(tables.comma_separated(judged())))] == [
+    assert [line["verdict"] for line in csv.DictReader(io.StringIO(data_files.table_csv(judged())))] == [
         "inside",
         "",
         "outside",
     ]
-    assert json.loads(tables.as_json(judged()))["rows"][1]["cells"]["AV"]["verdict"] == "outside"
+    assert json.loads(data_files.table_json(judged()))["rows"][1]["cells"]["AV"]["verdict"] == "outside"
 
 
 def test_one_seed_has_no_spread_anywhere():
     result = one_seed()
-    found = json.loads(tables.as_json(result))["rows"][0]["cells"]["A"]
+    found = json.loads(data_files.table_json(result))["rows"][0]["cells"]["A"]
     assert found == {
         "mean": 0.5,
         "std": None,
@@ -117,16 +117,16 @@ def test_one_seed_has_no_spread_anywhere():
         "verdict": "untestable",
     }
     assert "| COGMEN-A | 1 | 0.500 (1 seed) | 0.636 | untestable | – | – | – |" in tables.markdown(result)
-    (line,) = csv.DictReader(io.StringIO(tables.comma_separated(result)))
+    (line,) = csv.DictReader(io.StringIO(data_files.table_csv(result)))
     assert (line["std"], line["ci95_low"], line["ci95_high"], line["n"]) == ("", "", "", "1")
 
 
 def test_full_precision_survives_csv_and_json():
     value = 0.1 + 0.2
     result = single("COGMEN-A", cell(value, None, None))
-    (line,) = csv.DictReader(io.StringIO(tables.comma_separated(result)))
+    (line,) = csv.DictReader(io.StringIO(data_files.table_csv(result)))
     assert float(line["mean"]) == float(line["values"]) == value
-    assert json.loads(tables.as_json(result))["rows"][0]["cells"]["A"]["mean"] == value
+    assert json.loads(data_files.table_json(result))["rows"][0]["cells"]["A"]["mean"] == value
 
 
 def test_a_bar_in_a_name_does_not_break_the_markdown():
@@ -209,8 +209,8 @@ def test_what_training_costs_is_shown_where_the_table_says_so():
     costs = {"COGMEN-A": Cost(2.0, 0.0), "Masked, ours": Cost(5.0, 12.0)}
     shown = replace(plain, table=replace(plain.table, cost="COGMEN-A"), costs=costs)
     assert COSTS in tables.markdown(shown) and "seconds" not in tables.markdown(plain)
-    assert json.loads(tables.as_json(shown))["costs"]["Masked, ours"] == {"own": 5.0, "teachers": 12.0}
-    assert "costs" not in json.loads(tables.as_json(plain))
+    assert json.loads(data_files.table_json(shown))["costs"]["Masked, ours"] == {"own": 5.0, "teachers": 12.0}
+    assert "costs" not in json.loads(data_files.table_json(plain))
     out = io.StringIO()
     tables.show(shown, Console(file=out, width=200))
     assert "in runs of COGMEN-A" in out.getvalue() and "2.50" in out.getvalue()
@@ -235,7 +235,7 @@ def test_no_number_of_a_comparison_is_cut_in_a_narrow_terminal(width):
 
 
 def test_json_of_everything_that_a_table_may_hold():
-    content = json.loads(tables.as_json(everything()))
+    content = json.loads(data_files.table_json(everything()))
     assert content["comparisons"] == [
         {
             "first": "COGMEN-A/A",
@@ -271,12 +271,12 @@ def test_every_stream_that_a_row_lacks_is_named_and_how_to_get_it():
     assert "hubert --layer second-to-last RECORDINGS" in markdown
     assert "--stream hubert --as hubert-second-to-last --out both.npz`" in markdown
     assert "Rows that need the visual stream: the corpus has no video features.  \n" in markdown
-    assert json.loads(tables.as_json(result))["rows"][1]["needs"] == ["hubert-second-to-last", "visual"]
+    assert json.loads(data_files.table_json(result))["rows"][1]["needs"] == ["hubert-second-to-last", "visual"]
     assert "features opensmile RECORDINGS" in tables.markdown(replace(result, needs={"HuBERT": ("audio",)}))
 
 
 def test_a_row_that_could_not_be_trained_has_its_published_values_in_the_csv():
-    line, *lacking = csv.DictReader(io.StringIO(tables.comma_separated(everything())))
+    line, *lacking = csv.DictReader(io.StringIO(data_files.table_csv(everything())))
     assert (line["table"], line["row"], line["context"]) == ("table3", "COGMEN-A", "A")
     assert [(each["row"], each["context"], each["mean"], each["n"]) for each in lacking] == [
         ("HuBERT", "A", "", "0"),
@@ -289,7 +289,7 @@ def test_one_seed_is_compared_without_a_test_or_an_interval():
     result = made(seeds=(24,), comparisons=(comparison,))
     markdown = tables.markdown(result)
     assert "| a/A | b/A | +0.125 | – | – |" in markdown and "no p can be below" not in markdown
-    found = json.loads(tables.as_json(result))["comparisons"][0]
+    found = json.loads(data_files.table_json(result))["comparisons"][0]
     assert (found["ci95"], found["n"], found["p"], found["p_holm"]) == (None, 1, None, None)
 
 

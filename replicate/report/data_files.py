@@ -1,0 +1,110 @@
+"""Files for other programs: numbers in full precision as CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from replicate.report.sections import shown
+from replicate.results.aggregate import Cell, TableResult
+
+
+def as_csv(header: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
+    """Return lines as comma-separated text; None becomes an empty field."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(lines)
+    return out.getvalue()
+
+
+def as_json(content: Mapping[str, Any]) -> str:
+    """Return an indented JSON object in which letters of all scripts stay readable."""
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def origin(result: TableResult) -> dict[str, Any]:
+    """Return what every JSON file of a results folder says about the origin of its numbers."""
+    return {
+        "corpus": {"name": result.corpus, "hash": result.corpus_hash, "notes": list(result.notes)},
+        "profile": result.profile,
+        "protocol": result.protocol,
+        "seeds": list(result.seeds),
+    }
+
+
+def table_csv(result: TableResult) -> str:
+    """Return one line per cell, with the values of the single seeds in the last column, separated by spaces."""
+    header = ["table", "row", "context", "mean", "std", "n", "ci95_low", "ci95_high", "published", "published_std"]
+    header += ["verdict", "corpus", "protocol", "profile", "seeds", "values"]
+    where = [result.corpus, result.protocol, result.profile, " ".join(map(str, result.seeds))]
+    lines = []
+    for row in result.table.rows:
+        for context, cell in shown(result, row).items():
+            low, high = cell.summary.ci95 or (None, None)
+            lines.append(
+                [result.table.name, row.name, context]
+                + [_number(cell.summary.mean), cell.summary.std, cell.summary.n, low, high]
+                + [cell.published, cell.published_std, cell.verdict]
+                + [*where, " ".join(map(repr, cell.values))]
+            )
+    return as_csv(header, lines)
+
+
+def table_json(result: TableResult) -> str:
+    """Return everything that is known about a table."""
+    content = {
+        "table": result.table.name,
+        **origin(result),
+        "rows": [
+            {
+                "row": row.name,
+                "cells": _cells(shown(result, row)),
+                **({"needs": list(result.needs[row.name])} if row.name in result.needs else {}),
+                **({"beside": _cells(result.beside[row.name])} if row.name in result.beside else {}),
+            }
+            for row in result.table.rows
+        ],
+        "comparisons": [
+            {
+                "first": each.first,
+                "second": each.second,
+                "difference": each.difference.mean,
+                "ci95": each.difference.ci95,
+                "n": each.difference.n,
+                "p": each.p,
+                "p_holm": each.p_holm,
+            }
+            for each in result.comparisons
+        ],
+        **({"costs": {name: asdict(cost) for name, cost in result.costs.items()}} if result.costs else {}),
+    }
+    return as_json(content)
+
+
+def _cells(cells: Mapping[str, Cell]) -> dict[str, Any]:
+    return {context: _cell(cell) for context, cell in cells.items()}
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    return {
+        "mean": _number(cell.summary.mean),
+        "std": cell.summary.std,
+        "n": cell.summary.n,
+        "values": list(cell.values),
+        "ci95": cell.summary.ci95,
+        "by_class": cell.by_class,
+        "published": cell.published,
+        "published_std": cell.published_std,
+        "verdict": cell.verdict,
+    }
+
+
+def _number(mean: float) -> float | None:
+    """None for a cell that was not measured: JSON has no NaN."""
+    return None if math.isnan(mean) else mean

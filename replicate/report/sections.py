@@ -1,0 +1,162 @@
+"""The sections of one table's report: measured and published scores, paired differences, training costs.
+
+This is the one place that decides which columns, lines and notes a table has. Terminal, Markdown, LaTeX and HTML only
+lay them out.
+"""
+
+from __future__ import annotations
+
+from replicate.config.tables import Row
+from replicate.report import text
+from replicate.report.types import Column, Grid, Section
+from replicate.results.aggregate import Cell, TableResult
+from replicate.results.statistics import Summary, smallest_p
+
+
+def sections(result: TableResult) -> list[Section]:
+    """Return the scores, and after them the differences and the training costs of tables that have them."""
+    found = [Section(heading(result), scores(result), conditions(result))]
+    if result.comparisons:
+        found.append(Section("Differences", differences(result), [difference_conditions(result)]))
+    if result.costs:
+        found.append(Section("Training costs", costs(result), [COST_CONDITIONS]))
+    return found
+
+
+def heading(result: TableResult) -> str:
+    """Return name of the table, corpus and title."""
+    return f"{result.table.name} on {result.corpus}: {result.table.title}"
+
+
+def measured_on(result: TableResult) -> str:
+    """Return corpus with hash, protocol and profile, in words."""
+    corpus = f"{result.corpus} ({result.corpus_hash[:12]})"
+    return f"Measured on {corpus}, protocol {result.protocol}, profile {result.profile}"
+
+
+def conditions(result: TableResult) -> list[str]:
+    """Return the notes below the scores; the first one names corpus, protocol, profile and seeds."""
+    seeds = ", ".join(map(str, result.seeds))
+    lines = [
+        f"{measured_on(result)}; weighted F1 on test, mean ± sample deviation over n = {text.count(len(result.seeds))} "
+        f"({seeds}); epoch chosen on dev.",
+    ]
+    cells = [cell for row in result.rows.values() for cell in row.values()]
+    if result.table.in_paper:
+        lines.append(f"Published: {result.table.source}, measured on {text.PUBLISHED_ON}.")
+    else:
+        lines.append("This table is not in the paper.")
+    if any(cell.published is not None for cell in cells) and not has_verdicts(result):
+        lines.append("No verdict: this is not the corpus of the published numbers, they are for orientation only.")
+    lines += map(text.remedy, dict.fromkeys(stream for lacking in result.needs.values() for stream in lacking))
+    return lines + text.sentences((*result.table.notes, *result.notes))
+
+
+def has_verdicts(result: TableResult) -> bool:
+    """Whether some cell is compared with a number that was published for this corpus."""
+    return any(cell.verdict for row in result.rows.values() for cell in row.values())
+
+
+def scores(result: TableResult) -> Grid:
+    """Return row name and n, then per context: measured, published, verdict, and the companion table's two columns.
+
+    Columns that would be empty in all rows are left out.
+    """
+    columns = [Column("model", "name"), Column("n")]
+    for context in result.table.contexts:
+        columns.append(Column(f"{context} inference", "measured", starts_group=True))
+        if result.table.in_paper:
+            columns.append(Column(f"{text.PUBLISHED_ON}, paper", "paper"))
+        if has_verdicts(result):
+            columns.append(Column("verdict", "verdict"))
+        if result.table.beside is not None:
+            title = result.table.beside.title
+            columns.append(Column(f"{context}, {title}", "measured"))
+            columns.append(Column(f"{text.PUBLISHED_ON}, paper, {title}", "paper"))
+    return Grid(tuple(columns), [_score_line(result, row) for row in result.table.rows])
+
+
+def _score_line(result: TableResult, row: Row) -> list[str]:
+    lacking = result.needs.get(row.name)
+    line = [row.name, text.MISSING if lacking else str(len(result.seeds))]
+    for context in result.table.contexts:
+        cell = result.rows[row.name].get(context)
+        line.append(text.needs(lacking) if lacking and context in row.contexts else text.measured(cell))
+        if result.table.in_paper:
+            # Published values stay visible where nothing could be measured.
+            line.append(text.published(shown(result, row).get(context)))
+        if has_verdicts(result):
+            line.append((cell and cell.verdict) or text.MISSING)
+        if result.table.beside is not None:
+            other = result.beside.get(row.name, {}).get(context)
+            line += [text.measured(other), text.published(other)]
+    return line
+
+
+def shown(result: TableResult, row: Row) -> dict[str, Cell]:
+    """Return the cells of a row by context; if its arm could not be trained, they hold the published values alone."""
+    measured = result.rows[row.name]
+    return {
+        context: measured.get(context) or _unmeasured(row.published.get(context), row.published_std.get(context))
+        for context in row.contexts
+    }
+
+
+def _unmeasured(value: float | None, std: float | None) -> Cell:
+    return Cell(Summary(float("nan"), None, 0, None), (), (), value, std, None)
+
+
+def differences(result: TableResult) -> Grid:
+    """Return the comparisons that the table asks for, one per line."""
+    columns = (
+        Column("first", "name"),
+        Column("second", "name"),
+        Column("difference [95 % interval]", "measured"),
+        Column("p"),
+        Column("p (Holm)"),
+    )
+    return Grid(
+        columns,
+        [
+            [each.first, each.second, text.signed(each.difference), text.p_value(each.p), text.p_value(each.p_holm)]
+            for each in result.comparisons
+        ],
+    )
+
+
+def difference_conditions(result: TableResult) -> str:
+    """Return how differences, intervals and p values were computed."""
+    n = len(result.seeds)
+    floor = "" if n < 2 else f"; with {n} seeds no p can be below {2 * smallest_p(n):.3g}"
+    return (
+        "Differences are paired over seeds: mean, 95 % bootstrap interval, two-sided paired permutation test, Holm "
+        f"correction for the number of comparisons in this table, {len(result.comparisons)}{floor}."
+    )
+
+
+def costs(result: TableResult) -> Grid:
+    """Return how long each row took to train, one row per line."""
+    base = result.costs.get(result.table.cost)
+    columns = (
+        Column("model", "name"),
+        Column("seconds a run", "measured"),
+        Column(f"in runs of {result.table.cost}"),
+        Column("seconds of its teachers"),
+    )
+    lines = [
+        [
+            name,
+            f"{cost.own:.1f}",
+            text.MISSING if base is None else f"{cost.own / base.own:.2f}",
+            f"{cost.teachers:.1f}" if cost.teachers else text.MISSING,
+        ]
+        for name, cost in result.costs.items()
+    ]
+    return Grid(columns, lines)
+
+
+COST_CONDITIONS = (
+    "Training costs are medians over seeds of a run's own time, in a process of its own while others may train beside "
+    "it; ratios are worth more than seconds, and nothing where some seeds trained as one program and others alone. "
+    "Teachers are trained once for all students of a seed."
+)
