@@ -9,14 +9,16 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-def terminal(titles: Sequence[str], lines: Sequence[Sequence[str]], left: int = 1, title: str = "") -> Table:
-    """A table for ``rich``: the first ``left`` columns are words and may wrap, the others are numbers and may not."""
+def terminal(
+    titles: Sequence[str], lines: Sequence[Sequence[str]], left: int = 1, title: str = "", wrap: bool = True
+) -> Table:
+    """Return a table for ``rich``: the first ``left`` columns are words and may ``wrap``, numbers never do."""
     from rich import box
     from rich.table import Table
 
     grid = Table(title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for i, (header, *cells) in enumerate(zip(titles, *lines, strict=True)):
-        width = None if i < left else max(map(len, cells), default=0)
+        width = None if wrap and i < left else max(map(len, cells), default=0)
         grid.add_column(header, justify="left" if i < left else "right", min_width=width)
     for line in lines:
         grid.add_row(*line)

@@ -42,6 +42,7 @@ def _table(campaign: Campaign, table: Table) -> TableResult:
         needs,
         aggregate.compared(table, rows),
         _costs(campaign, table, needs) if table.cost else {},
+        corpus.labels,
     )
 
 

@@ -87,6 +87,35 @@ def table_json(result: TableResult) -> str:
     return as_json(content)
 
 
+def scores_csv(results: Iterable[TableResult]) -> str:
+    """Return one line per score of one seed: weighted F1, then F1 of every class (``f1:<class>``)."""
+    lines = []
+    for result in results:
+        for row, cells in result.rows.items():
+            for context, cell in cells.items():
+                for seed, value, by_class in zip(result.seeds, cell.values, cell.by_class, strict=True):
+                    metrics = {"weighted_f1": value}
+                    metrics |= {f"f1:{name}": f1 for name, f1 in zip(result.labels, by_class, strict=True)}
+                    # The field for the fold is empty: there is a single split.
+                    where = [result.table.name, row, context, seed, None]
+                    lines += [[*where, metric, number] for metric, number in metrics.items()]
+    return as_csv(["table", "row", "context", "seed", "fold", "metric", "value"], lines)
+
+
+def comparisons_csv(results: Iterable[TableResult]) -> str:
+    """Return one line per comparison: the difference of two cells ("row/context"), its 95 % interval and p values."""
+    lines = []
+    for result in results:
+        for each in result.comparisons:
+            low, high = each.difference.ci95 or (None, None)
+            numbers = [each.difference.mean, low, high, each.difference.n, each.p, each.p_holm]
+            lines.append([result.table.name, each.first, each.second, *numbers])
+    return as_csv(
+        ["table", "first", "second", "difference", "ci95_low", "ci95_high", "n", "p", "p_holm"],
+        lines,
+    )
+
+
 def _cells(cells: Mapping[str, Cell]) -> dict[str, Any]:
     return {context: _cell(cell) for context, cell in cells.items()}
 

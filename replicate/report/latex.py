@@ -1,4 +1,4 @@
-"""A table as LaTeX: a document that compiles on its own."""
+"""A table as LaTeX: a document that compiles on its own, and its scores as a fragment for ``\\input`` in a paper."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import textwrap
 import unicodedata
 
-from replicate.report.sections import sections
+from replicate.report.sections import conditions, heading, scores, sections
 from replicate.report.types import Grid
 from replicate.results.aggregate import TableResult
 
@@ -65,6 +65,15 @@ def document(result: TableResult) -> str:
     return _comment(first.title) + _PREAMBLE + "\n\n".join(pieces) + "\n\\end{document}\n"
 
 
+def fragment(result: TableResult) -> str:
+    """Return the scores as a bare tabular, without preamble, caption or notes."""
+    return (
+        _comment(heading(result), conditions(result)[0], r"For \input in a paper: it needs \usepackage{booktabs}.")
+        + _tabular(scores(result))
+        + "\n"
+    )
+
+
 def escape(words: str) -> str:
     """Plain text as LaTeX; a letter that the fonts lack loses its accent, or becomes a question mark."""
     apart = re.sub(r"(?<=[-,'`!?])(?=[-,'`])", _APART, unicodedata.normalize("NFC", words))
@@ -86,10 +95,9 @@ def _plain(c: str) -> bool:
     return c.isascii() and c.isprintable()
 
 
-def _comment(words: str) -> str:
-    """The words as they are: what follows may lack letters of them."""
-    printable = "".join(c if c.isprintable() else "?" for c in words)
-    return f"% {printable}\n% For a paper: copy a tabular, and load booktabs.\n"
+def _comment(*lines: str) -> str:
+    """Comment lines; they keep all letters, also those that the fonts lack."""
+    return "".join(f"% {''.join(c if c.isprintable() else '?' for c in line)}\n" for line in lines)
 
 
 def _sentence(words: str) -> str:

@@ -40,8 +40,7 @@ def write(campaign: Campaign, seconds: float | None) -> Outputs:
     rule, judged = judging.judge({result.table.name: result for result in results})
     folder = campaign.folder
     _sweep(folder, {result.table.name for result in results})
-    for result in results:
-        tables.write(result, folder)
+    tables.write_all(results, folder)
     claims.write(rule, judged, results[0], folder)
     conditions = read(folder) if seconds is None else manifest.write(campaign, results, seconds)
     outputs = Outputs(folder, results, rule, judged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -12,17 +13,30 @@ from replicate.report import data_files, latex
 from replicate.report.sections import sections
 from replicate.results.aggregate import TableResult
 
-SUFFIXES = ("md", "tex", "csv", "json")
+SUFFIXES = ("md", "tex", "tabular.tex", "csv", "json")
 
 
 def show(result: TableResult, console: Console) -> None:
     """Print all sections of a table; the notes on the scores come last."""
     first, *others = sections(result)
-    console.print(grids.terminal(first.grid.titles, first.grid.lines, first.grid.left, first.title), crop=False)
+    scores = grids.terminal(first.grid.titles, first.grid.lines, first.grid.left, first.title, wrap=False)
+    console.print(scores, crop=False)
     for section in others:
         console.print(grids.terminal(section.grid.titles, section.grid.lines, section.grid.left), crop=False)
         _notes(section.notes, console)
     _notes(first.notes, console)
+
+
+def write_all(results: Sequence[TableResult], folder: Path) -> None:
+    """Write every table, and the numbers of all of them in long form: ``scores.csv`` and ``comparisons.csv``.
+
+    Raises:
+        DiskFull, CannotWrite: naming the file.
+    """
+    for result in results:
+        write(result, folder)
+    write_text(folder / "scores.csv", data_files.scores_csv(results))
+    write_text(folder / "comparisons.csv", data_files.comparisons_csv(results))
 
 
 def _notes(notes: list[str], console: Console) -> None:
@@ -39,6 +53,7 @@ def write(result: TableResult, folder: Path) -> list[Path]:
     contents = {
         "md": markdown(result),
         "tex": latex.document(result),
+        "tabular.tex": latex.fragment(result),
         "csv": data_files.table_csv(result),
         "json": data_files.table_json(result),
     }

@@ -67,6 +67,7 @@ class TableResult:
         beside: cells of another table's rows of the same name.
         needs: rows that could not be trained, and the streams that the corpus lacks for them.
         costs: by row name, where the table shows them.
+        labels: class names, in the order of ``Cell.by_class``.
     """
 
     table: Table
@@ -81,6 +82,7 @@ class TableResult:
     needs: Mapping[str, tuple[str, ...]]
     comparisons: tuple[Comparison, ...]
     costs: Mapping[str, Cost] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
 
     def cell(self, name: str) -> Cell | None:
         """The cell "row/context", None where its row could not be trained."""

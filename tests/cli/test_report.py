@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shlex
 import shutil
@@ -61,3 +62,19 @@ def test_open_shows_the_page(results, monkeypatch):
     monkeypatch.setattr("click.launch", shown.append)
     assert invoke("--results", results, "--open").exit_code == 0
     assert shown == [str(results / "index.html")]
+
+
+def test_scores_in_long_form_are_those_of_the_table(smoke_results):
+    with (smoke_results / "scores.csv").open(encoding="utf-8") as file:
+        scores = list(csv.DictReader(file))
+    assert {line["metric"] for line in scores} == {"weighted_f1", "f1:angry", "f1:happy", "f1:neutral", "f1:sad"}
+    table = json.loads((smoke_results / "table2.json").read_text(encoding="utf-8"))
+    for row in table["rows"]:
+        for context, cell in row["cells"].items():
+            where = ("table2", row["row"], context, "weighted_f1")
+            found = [e for e in scores if (e["table"], e["row"], e["context"], e["metric"]) == where]
+            assert [int(line["seed"]) for line in found] == table["seeds"]
+            assert [float(line["value"]) for line in found] == cell["values"]
+    with (smoke_results / "comparisons.csv").open(encoding="utf-8") as file:
+        compared = [(line["first"], line["second"], float(line["difference"])) for line in csv.DictReader(file)]
+    assert compared == [(each["first"], each["second"], each["difference"]) for each in table["comparisons"]]

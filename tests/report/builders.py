@@ -69,6 +69,7 @@ def result(of: Table | None = None, verdict: str | None = None, **fields: Any) -
         "beside": {},
         "needs": {},
         "comparisons": compared,
+        "labels": ("angry", "happy"),
     }
     return TableResult(of, **(known | fields))
 

@@ -51,6 +51,7 @@ def made(**replaced: Any) -> TableResult:
         "beside": {},
         "needs": {},
         "comparisons": (),
+        "labels": ("angry", "happy"),
     }
     return TableResult(**fields | replaced)
 

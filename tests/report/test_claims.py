@@ -1,5 +1,4 @@
 import io
-import json
 
 import pytest
 from rich.console import Console
@@ -35,32 +34,9 @@ JUDGED = [
 
 RESULT = made(seeds=(24, 25, 26, 27, 28))
 
-MARKDOWN = """\
-**The paper's claims on synthetic-tiny**
 
-| claim | outcome | first | relation | second | measured [95 % interval] | p | paper | statement |
-|---|---|---|---|---|---:|---:|---:|---:|
-| 1. The student comes close \\| to its teacher | reproduced | table1/student/A | hardly above (< 0.0625) | \
-table1/teacher/AV | -0.250 [-0.375, -0.125] | 0.031 | -0.010 | holds |
-| 3. COGMEN-AV falls far below | contradicted | table2/COGMEN-A/A | far above (> 0.125) | table2/COGMEN-AV/A | \
-+0.000 [-0.125, +0.125] | 1.000 | +0.210 | fails |
-|  |  | table2/COGMEN-Mask/A | gains over (< 0.25) | table2/COGMEN-A/A | +0.125 [+0.000, +0.250] | 0.062 | – | open |
-| 6. On no emotion much more | undecided | table2/COGMEN-Mask/A | gains over (< 0.25) | table2/COGMEN-A/A | \
-+0.125 [+0.000, +0.250] | 0.062 | – | open |
-| 7. A better student | not all of its cells are measured | table1/student/A | hardly above (< 0.0625) | \
-table1/teacher/AV | -0.250 [-0.375, -0.125] | 0.031 | -0.010 | holds |
-|  |  | table2/COGMEN-A/A | far above (> 0.125) | table2/COGMEN-AV/A | – | – | – | not measured |
-
-Rule (tables/claims.toml): one-sided paired permutation test over seeds; a statement holds at p <= 0.05, fails where \
-the opposite does, and is open otherwise. A claim is reproduced if all its statements hold, contradicted if one \
-fails.  \n\
-Measured on synthetic-tiny (0123456789ab), protocol paper, profile smoke, n = 5 seeds; the paper's differences are of \
-its published means on IEMOCAP-4.  \n\
-Synthetic corpus: generated – no replication.  \n"""
-
-
-def test_markdown():
-    assert claims.markdown(RULE, JUDGED, RESULT) == MARKDOWN
+def test_markdown(golden):
+    golden(claims.markdown(RULE, JUDGED, RESULT), "claims.md")
 
 
 @pytest.mark.parametrize(("n", "told"), [(1, True), (4, True), (5, False)])
@@ -75,49 +51,12 @@ def test_one_seed_has_neither_interval_nor_p():
     assert "| table1/teacher/AV | +0.250 | – | – |" in claims.markdown(RULE, judged, made(seeds=(24,)))
 
 
-def test_files(tmp_path):
+def test_files(tmp_path, golden):
     claims.write(RULE, JUDGED, RESULT, tmp_path / "new")
     folder = tmp_path / "new"
     assert sorted(path.name for path in folder.iterdir()) == ["claims.json", "claims.md"]
-    assert (folder / "claims.md").read_text(encoding="utf-8") == MARKDOWN
-    content = json.loads((folder / "claims.json").read_text(encoding="utf-8"))
-    assert list(content) == ["corpus", "profile", "protocol", "seeds", "rule", "claims"]
-    assert content["corpus"] == {
-        "name": "synthetic-tiny",
-        "hash": "0123456789abcdef" * 4,
-        "notes": ["synthetic corpus: generated – no replication"],
-    }
-    assert (content["profile"], content["protocol"], content["seeds"]) == ("smoke", "paper", [24, 25, 26, 27, 28])
-    assert content["rule"] == {
-        "test": RULE.test,
-        "level": 0.05,
-        "margins": {"above": 0.0, "far": 0.125, "hardly": 0.0625},
-    }
-    assert [(each["number"], each["outcome"]) for each in content["claims"]] == [
-        (1, "reproduced"),
-        (3, "contradicted"),
-        (6, "undecided"),
-        (7, None),
-    ]
-    assert content["claims"][1]["text"] == "COGMEN-AV falls far below"
-    assert content["claims"][1]["statements"][0] == {
-        "statement": {
-            "first": "table2/COGMEN-A/A",
-            "relation": "far above",
-            "second": "table2/COGMEN-AV/A",
-            "margin": None,
-            "measure": "difference",
-            "first_minus": "",
-            "second_minus": "",
-        },
-        "margin": 0.125,
-        "difference": {"mean": 0.0, "std": 0.125, "n": 5, "ci95": [-0.125, 0.125]},
-        "p": 1.0,
-        "p_opposite": 0.03125,
-        "holds": False,
-        "published": 0.21,
-    }
-    assert content["claims"][3]["statements"][1]["difference"] is None
+    assert (folder / "claims.md").read_text(encoding="utf-8") == claims.markdown(RULE, JUDGED, RESULT)
+    golden((folder / "claims.json").read_text(encoding="utf-8"), "claims.json")
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):

@@ -57,50 +57,24 @@ def test_no_character_gets_through_unescaped():
     assert all((c.isascii() and c.isprintable()) or c in latex._LETTERS for c in left)
 
 
-def test_the_document_of_a_table():
-    lines = latex.document(result()).splitlines()
-    assert lines[0] == "% table2 on synthetic-tiny: Masked training"
-    assert lines[lines.index(r"\begin{document}") :] == [
-        r"\begin{document}",
-        r"\raggedright",
-        r"\textbf{\large table2 on synthetic-tiny: Masked training}",
-        "",
-        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-        r"\begin{tabular}{lr@{\hspace{2em}}rr@{\hspace{2em}}rr}",
-        r"\toprule",
-        r"model & n & A inference & \begin{tabular}[b]{@{}r@{}}IEMOCAP-4, \\ paper\end{tabular} & AV inference & "
-        r"\begin{tabular}[b]{@{}r@{}}IEMOCAP-4, \\ paper\end{tabular} \\",
-        r"\midrule",
-        r"COGMEN-A & 2 & 0.125 $\pm$ 0.250 & 0.625 & 0.625 $\pm$ 0.250 & 0.750 \\",
-        r"COGMEN-Mask & 2 & 0.188 $\pm$ 0.250 & 0.625 & 0.688 $\pm$ 0.250 & 0.750 \\",
-        r"\bottomrule",
-        r"\end{tabular}}",
-        "",
-        r"{\footnotesize",
-        r"Measured on synthetic-tiny (0123456789ab), protocol paper, profile smoke; weighted F1 on test, mean $\pm$ "
-        r"sample deviation over n = 2 seeds (24, 25); epoch chosen on dev.\\",
-        r"Published: arXiv 2401.03000, Table 2, measured on IEMOCAP-4.\\",
-        r"No verdict: this is not the corpus of the published numbers, they are for orientation only.\\",
-        r"Synthetic corpus: generated, its scores are no replication of the published ones.\par}",
-        "",
-        r"\textbf{Differences}",
-        "",
-        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-        r"\begin{tabular}{llrrr}",
-        r"\toprule",
-        r"first & second & \begin{tabular}[b]{@{}r@{}}difference [95 \% \\ interval]\end{tabular} & p & "
-        r"\begin{tabular}[b]{@{}r@{}}p \\ (Holm)\end{tabular} \\",
-        r"\midrule",
-        # Negative numbers have a minus sign, names keep their hyphens.
-        r"COGMEN-A/A & COGMEN-Mask/A & $-$0.062 [$-$0.125, +0.500] & 0.500 & 0.750 \\",
-        r"\bottomrule",
-        r"\end{tabular}}",
-        "",
-        r"{\footnotesize",
-        "Differences are paired over seeds: mean, 95 \\% bootstrap interval, two-sided paired permutation test, Holm "
-        "correction for the number of comparisons in this table, 1; with 2 seeds no p can be below 0.5.\\par}",
-        r"\end{document}",
-    ]
+def test_the_document_of_a_table(golden):
+    """Among other things: negative numbers have a minus sign, names keep their hyphens."""
+    golden(latex.document(result()), "table2.tex")
+
+
+def test_the_fragment_of_a_table(golden):
+    golden(latex.fragment(result()), "table2.tabular.tex")
+
+
+@pytest.mark.parametrize("made", [result(), result(table(rows=("[4, 7] heads", NASTY)), verdict="inside")])
+def test_document_and_fragment_hold_the_same_scores(made):
+    comments, body = re.fullmatch(
+        r"((?:%.*\n)+)(\\begin{tabular}.*\\end{tabular}\n)", latex.fragment(made), re.S
+    ).groups()
+    assert body.rstrip("\n") in latex.document(made)
+    assert r"\usepackage{booktabs}" in comments and "Measured on synthetic-tiny" in comments
+    # Nothing but the tabular: no preamble, no caption, nothing that needs another package.
+    assert not re.search(r"\\(documentclass|usepackage|caption|resizebox|footnotesize)", body)
 
 
 def test_a_name_that_begins_like_an_option_is_none():
@@ -112,13 +86,17 @@ def test_a_title_without_comparisons_and_in_letters_that_tex_lacks_stays_readabl
     document = latex.document(result(corpus="голос", comparisons=()))
     assert document.startswith("% table2 on голос: Masked training\n") and "????? " in document
     assert "Differences" not in document
-    # A corpus cannot end the comment.
-    assert latex._comment("a\nb\u2028c").splitlines()[0] == "% a?b?c"
 
 
-def compiled(result_, folder):
+def test_a_corpus_cannot_end_a_comment():
+    fragment = latex.fragment(result(corpus="a\nb\u2028c"))
+    assert fragment.splitlines()[0] == "% table2 on a?b?c: Masked training"
+    assert all(line.startswith("%") for line in fragment[: fragment.index("\\begin{tabular}")].splitlines())
+
+
+def compiled(document, folder):
     """Log and number of pages."""
-    (folder / "table.tex").write_text(latex.document(result_), encoding="utf-8")
+    (folder / "table.tex").write_text(document, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
     done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60)
     log = (folder / "table.log").read_text(encoding="latin-1")
@@ -131,7 +109,7 @@ def compiled(result_, folder):
 @pytest.mark.parametrize("name", tables.table_names())
 def test_every_table_compiles_alone_and_fits_a_page(tmp_path, name):
     # With verdicts it is as wide as it can be.
-    log, pages = compiled(result(tables.table(name), verdict="untestable"), tmp_path)
+    log, pages = compiled(latex.document(result(tables.table(name), verdict="untestable")), tmp_path)
     assert pages == 1 and "Overfull" not in log and "Missing character" not in log
 
 
@@ -140,5 +118,17 @@ def test_any_name_compiles(tmp_path):
     """Special characters, every letter that is said to be known, a name of the greatest length, an option."""
     letters = " ".join(sorted(latex._LETTERS))
     rows = (NASTY, letters, "[4, 7]", "*", "".join(map(chr, range(32, 127))))
-    log, _ = compiled(result(table(rows=rows), corpus="x" * 100, notes=(NASTY, letters, "[n]", "n" * 300)), tmp_path)
+    made = result(table(rows=rows), corpus="x" * 100, notes=(NASTY, letters, "[n]", "n" * 300))
+    log, _ = compiled(latex.document(made), tmp_path)
     assert "Overfull" not in log and "Missing character" not in log
+
+
+@needs_tex
+def test_the_fragment_compiles_inside_another_document(tmp_path):
+    (tmp_path / "table2.tabular.tex").write_text(
+        latex.fragment(result(table(rows=(NASTY, "[4, 7]")))), encoding="utf-8"
+    )
+    lines = [r"\documentclass{article}", r"\usepackage{booktabs}", r"\begin{document}", r"\begin{table}"]
+    lines += [r"\input{table2.tabular.tex}", r"\end{table}", r"\end{document}"]
+    _, pages = compiled("\n".join(lines), tmp_path)
+    assert pages == 1
