@@ -1,4 +1,4 @@
-"""The ``replicate`` command. Commands import what costs time inside themselves, so that --help is quick."""
+"""The ``replicate`` command. Commands import slow modules inside themselves, so that --help is quick."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from types import FrameType
 import click
 
 from replicate import __version__
+from replicate.cli import console, options
 from replicate.cli.bench import bench_training
 from replicate.cli.benchmark import benchmark
 from replicate.cli.check import check
@@ -32,11 +33,14 @@ def cli() -> None:
     """Replicate "Bridging Modalities" (arXiv 2401.03000): train with audio and video, deploy with audio alone.
 
     Start with:  replicate run table2
+
+    Exit codes: 1 error, 2 wrong usage, 3 a requested check or claim failed, 130 interrupted.
     """
 
 
 for command in (run, report, export, predict, benchmark, bench_training, runs, sweep, data, features, check):
     cli.add_command(command)
+options.add_logging(cli)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -45,15 +49,27 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an ASCII terminal gets a question mark for ±, no traceback
+    console.set_level(console.NORMAL)
     try:
-        status = cli.main(arguments, prog_name="replicate", standalone_mode=False)
+        status = _exit_code(arguments)
+    finally:
+        console.close_log_file()
+    sys.exit(status)
+
+
+def _exit_code(arguments: list[str] | None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        # The arguments are the context's object, so that a log file begins with them.
+        arguments = sys.argv[1:] if arguments is None else arguments
+        status = cli.main(arguments, prog_name="replicate", standalone_mode=False, obj=arguments)
     except click.exceptions.Exit as exit_:
         status = exit_.exit_code
     except click.ClickException as error:
         error.show()
         status = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("error (interrupted): completed runs are kept; the same command continues from there", err=True)
+        console.log.error("error (interrupted): completed runs are kept; the same command continues from there")
         status = INTERRUPTED_EXIT_CODE
     except ReplicateError as error:
         status = _fail(error)
@@ -63,12 +79,12 @@ def main(arguments: list[str] | None = None) -> None:
         status = 0
     except OSError as error:
         status = _fail(from_os_error(error, Path(error.filename or "the output")))
-    sys.exit(status if isinstance(status, int) else 0)
+    return status if isinstance(status, int) else 0
 
 
 def _fail(error: ReplicateError) -> int:
     """Print an error as one line and return its exit code."""
-    click.echo(f"error ({error.kind}): {' '.join(str(error).split())}", err=True)
+    console.log.error("error (%s): %s", error.kind, " ".join(str(error).split()))
     return error.exit_code
 
 

@@ -1,36 +1,130 @@
-"""What commands print with: results on stdout, everything else on stderr, names never read as markup."""
+"""What commands print with: results go to stdout, status lines to stderr and to the log file.
+
+Status lines are records of the standard loggers ``replicate`` and ``export``, so that ``-q``, ``-v`` and ``--log-file``
+hold for all of them. Names of corpora and files are never interpreted as markup or control characters.
+"""
 
 from __future__ import annotations
 
+import logging
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from replicate.files import from_os_error
+
 if TYPE_CHECKING:
     from rich.console import Console
 
+log = logging.getLogger("replicate")
+_LOGGERS = (log, logging.getLogger("export"))
+# Least level that reaches stderr: errors with -q, status lines by default, details with -v.
+QUIET, NORMAL, VERBOSE = logging.ERROR, logging.INFO, logging.DEBUG
+
+
+class _Stderr(logging.Handler):
+    """Print records as plain lines on the stderr of the moment, which tests and progress bars replace."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(printable(record.getMessage()), err=True)
+
+
+class _LogFile(logging.FileHandler):
+    """Append records with time and level to a file."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        super().__init__(path, encoding="utf-8")
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (name of the logging module)
+        """Stop logging to the file, for example when its disk is full; the command itself continues."""
+        close_log_file()
+        log.warning(f"warning: cannot write the log file {self.baseFilename}; it ends here")
+
+
+_stderr = _Stderr(NORMAL)
+_files: list[_LogFile] = []
+for _logger in _LOGGERS:
+    _logger.setLevel(logging.DEBUG)
+    _logger.addHandler(_stderr)
+
+
+def set_level(level: int) -> None:
+    """Set the least level that reaches stderr."""
+    _stderr.setLevel(level)
+
+
+def level() -> int:
+    """Return the least level that reaches stderr."""
+    return _stderr.level
+
+
+def open_log_file(path: Path) -> None:
+    """Append all further records to ``path``, whatever reaches stderr.
+
+    Raises:
+        CannotWrite, DiskFull: the file cannot be opened.
+    """
+    try:
+        handler = _LogFile(path)
+    except OSError as error:
+        raise from_os_error(error, path) from error
+    _files.append(handler)
+    for logger in _LOGGERS:
+        logger.addHandler(handler)
+
+
+def close_log_file() -> None:
+    """Close the log file, if there is one."""
+    while _files:
+        handler = _files.pop()
+        for logger in _LOGGERS:
+            logger.removeHandler(handler)
+        handler.close()
+
 
 def results() -> Console:
-    """For results, on stdout."""
+    """Return a console for results, on stdout."""
     return _console(stderr=False)
 
 
 def status() -> Console:
-    """For progress and remarks, on stderr."""
+    """Return a console for spinners and progress bars, on stderr; silent with -q. Lines go through ``note``."""
     return _console(stderr=True)
 
 
+def note(message: str) -> None:
+    """Print a status line on stderr and write it to the log file."""
+    log.info("%s", message)
+
+
+def detail(message: str) -> None:
+    """Write a line to the log file, and with -v print it on stderr."""
+    log.debug("%s", message)
+
+
 def suggest(*command: object) -> None:
-    """Say on stderr which command comes next, quoted so that it can be pasted."""
-    click.echo(f"Next: replicate {shlex.join(map(str, command))}", err=True)
+    """Name the command to run next, quoted so that it can be pasted."""
+    note(f"Next: replicate {shlex.join(map(str, command))}")
+
+
+def printable(text: str) -> str:
+    """Replace characters that could control a terminal, such as those in a file's name."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _console(stderr: bool) -> Console:
     from rich.console import Console
 
     # A corpus or a folder may be called "[red]x"; that is its name, not a colour.
-    console = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    quiet = stderr and level() > NORMAL
+    console = Console(stderr=stderr, markup=False, emoji=False, highlight=False, quiet=quiet)
     if not console.is_terminal:
         console.width = 1000  # a file has no edge to cut cells at
     return console

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from replicate import __version__
+from replicate.cli import console
 from replicate.errors import CannotWrite, MissingExtra
 
 out_file = click.option(
@@ -21,7 +24,7 @@ force = click.option("--force", is_flag=True, help="Replace the file of --out wh
 
 
 def check_new(out: Path, force: bool, hint: str) -> None:
-    """Refuse a corpus file of another suffix, or one that exists, unless ``force``."""
+    """Refuse an output path that does not end in .npz, or that exists, unless ``force``."""
     if out.suffix != ".npz":
         raise click.BadParameter("it must end in .npz", param_hint=hint)
     if out.exists() and not force:
@@ -33,26 +36,29 @@ results = click.option(
     type=click.Path(path_type=Path),
     default=Path("results"),
     show_default=True,
-    help="Results folder; of several finished ones below it, the newest.",
+    help="Results folder, or a folder above several: then the newest of them.",
 )
 
 _TRAINING = (
     click.option("--data", metavar="NAME|PATH", help="Corpus by name or file (default: the profile's)."),
-    click.option("--data-dir", type=click.Path(path_type=Path), help="Folder that holds the files of a named corpus."),
+    click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of a named corpus."),
     click.option(
         "--profile",
         default="quick",
         show_default=True,
-        help="How much work: smoke (seconds), quick (minutes), paper (full size).",
+        help="Size of the experiment: smoke (seconds), quick (minutes), paper (full size).",
     ),
     click.option(
         "--protocol",
         default="paper",
         show_default=True,
-        help="paper: the text's reading; released: the released code's. Single knobs can be changed: "
-        "paper+hubert.projection=none,masking.unit=batch (all in tables/protocols.toml).",
+        help="paper: settings of the text; released: settings of the released code. Single settings can be "
+        "overridden: paper+hubert.projection=none,masking.unit=batch (all are in tables/protocols.toml).",
     ),
     click.option("--seeds", help="Seeds such as 24,25,26, or a count such as 5 (default: the profile's)."),
+    click.option(
+        "--seed", "single", type=click.IntRange(0), multiple=True, help="A seed; repeat the option for several."
+    ),
     click.option(
         "--device",
         type=click.Choice(["auto", "cpu", "cuda"]),
@@ -63,20 +69,20 @@ _TRAINING = (
     click.option(
         "--jobs",
         type=click.IntRange(1),
-        help="Runs at a time, one thread each (default: one per core, 1 on a GPU). Same numbers with any.",
+        help="Runs trained at a time, one thread each (default: one per core, 1 on a GPU). Does not change numbers.",
     ),
     click.option(
         "--precision",
         type=click.Choice(["float32", "bf16"]),
         default="float32",
         show_default=True,
-        help="Of products in training; bf16 is for GPUs, and for processors with instructions for it.",
+        help="Number format of matrix products in training; bf16 needs a GPU or CPU with bf16 instructions.",
     ),
     click.option(
         "--stack/--no-stack",
         "stacked",
         default=None,
-        help="All seeds of an arm as one program (default: on a GPU). Same numbers up to rounding.",
+        help="Train all seeds of an arm as one program (default: on a GPU). Same numbers up to rounding.",
     ),
     click.option(
         "--engine",
@@ -93,48 +99,106 @@ _TRAINING = (
         type=click.FloatRange(0, 1, min_open=True),
         default=1.0,
         show_default=True,
-        help="Part of a GPU that a program on the cluster takes.",
+        help="Share of a GPU that a worker on the cluster takes.",
     ),
     click.option(
         "--store",
         "shared",
         metavar="ADDRESS",
-        help="Where finished runs lie for other machines, too: a shared folder, s3://bucket/runs, anything of fsspec.",
+        help="Where completed runs are kept: a folder, or an fsspec address such as s3://bucket/runs, which is cached "
+        "below --out (default: runs/ below --out).",
     ),
     click.option(
         "--out",
         type=click.Path(path_type=Path),
         default=Path("results"),
         show_default=True,
-        help="Folder for results; finished runs in it are not repeated.",
+        help="Folder for tables, figures and other outputs.",
     ),
-    click.option(
-        "--repair", is_flag=True, help="Train damaged runs again; without it they are named and nothing is done."
-    ),
-    click.option("--dry-run", is_flag=True, help="Say what would be trained, and train nothing."),
+    click.option("--repair", is_flag=True, help="Train damaged runs again; without it they are an error."),
+    click.option("--dry-run", is_flag=True, help="Print what would be trained, and train nothing."),
 )
 
 
 def training(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of every command that trains, from --data to --dry-run.
+    """Add the options of every command that trains, from --data to --dry-run.
 
-    All but --repair and --dry-run are arguments of ``Campaign.prepare``; where to train comes as one, ``cluster``.
+    All but --repair and --dry-run become arguments of ``Campaign.prepare``: --engine, --address and --gpu-share as one,
+    ``cluster``, and --seed as ``seeds``.
     """
 
     @functools.wraps(command)
-    def with_cluster(*args: Any, engine: str, address: str | None, gpu_share: float, **others: Any) -> Any:
+    def with_cluster(
+        *args: Any,
+        engine: str,
+        address: str | None,
+        gpu_share: float,
+        seeds: str | None,
+        single: tuple[int, ...],
+        **others: Any,
+    ) -> Any:
+        if single and seeds is not None:
+            raise click.UsageError("--seed and --seeds exclude each other")
+        if single:
+            seeds = ",".join(map(str, single)) + ","  # the comma makes it a list, not a count
         if engine == "local" and address is not None:
-            raise click.UsageError("--address is of a Ray cluster: add --engine ray")
+            raise click.UsageError("--address needs --engine ray")
         cluster = None
         if engine == "ray":
             from replicate.runner.ray import Cluster
 
             cluster = Cluster(address, gpu_share)
-        return command(*args, cluster=cluster, **others)
+        return command(*args, cluster=cluster, seeds=seeds, **others)
 
     for option in reversed(_TRAINING):
         with_cluster = option(with_cluster)
     return with_cluster
+
+
+def _set_level(_context: click.Context, parameter: click.Parameter, given: bool) -> None:
+    if given:
+        level = console.VERBOSE if parameter.name == "verbose" else console.QUIET
+        if console.level() not in (console.NORMAL, level):
+            raise click.UsageError("--verbose and --quiet exclude each other")
+        console.set_level(level)
+
+
+def _open_log_file(context: click.Context, _parameter: click.Parameter, path: Path | None) -> None:
+    if path is not None:
+        console.open_log_file(path)
+        console.detail(f"version {__version__}: replicate {shlex.join(context.find_root().obj or ())}")
+
+
+def add_logging(command: click.Command) -> None:
+    """Add --verbose, --quiet and --log-file to a command and to all commands below it."""
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            add_logging(each)
+    else:
+        command.params += [
+            click.Option(
+                ["-v", "--verbose"],
+                is_flag=True,
+                expose_value=False,
+                callback=_set_level,
+                help="Also print details on stderr.",
+            ),
+            click.Option(
+                ["-q", "--quiet"],
+                is_flag=True,
+                expose_value=False,
+                callback=_set_level,
+                help="Print results and errors only.",
+            ),
+            click.Option(
+                ["--log-file"],
+                type=click.Path(path_type=Path, dir_okay=False),
+                metavar="FILE",
+                expose_value=False,
+                callback=_open_log_file,
+                help="Append status lines, details and errors to FILE, with times.",
+            ),
+        ]
 
 
 _RECORDINGS = (
@@ -147,29 +211,27 @@ _RECORDINGS = (
     click.option(
         "--segments",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="Who speaks when in one long recording: CSV with start, end, speaker in seconds, or RTTM.",
+        help="Segments of one long recording: CSV with start and end in seconds and speaker, or RTTM.",
     ),
-    click.option(
-        "--allow-overlap", is_flag=True, help="Keep segments that overlap; both then hold the voices of both."
-    ),
+    click.option("--allow-overlap", is_flag=True, help="Keep overlapping segments; each then contains both voices."),
     click.option("--drop", is_flag=True, help="Leave out utterances that cannot be extracted, and name them."),
 )
 
 
 def recordings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how to read recordings, all but ``drop`` arguments of ``replicate.features.read.read``."""
+    """Add the options for recordings; all but ``drop`` become arguments of ``replicate.features.read.read``."""
     for option in reversed(_RECORDINGS):
         command = option(command)
     return command
 
 
 def require_audio() -> None:
-    """Refuse where the extra that reads recordings is not installed."""
+    """Refuse if the optional packages for recordings are not installed."""
     from importlib.util import find_spec
 
     missing = [name for name in ("opensmile", "soundfile", "soxr", "transformers") if find_spec(name) is None]
     if missing:
         raise MissingExtra(
-            f"{', '.join(missing)} not installed: features from recordings need the extra, "
-            "pip install 'bridging-modalities[audio]'"
+            f"{', '.join(missing)} not installed, which features from recordings need: run `make setup`, or "
+            "`pip install -e '.[audio]'` in a checkout"
         )

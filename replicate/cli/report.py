@@ -1,4 +1,4 @@
-"""``replicate report``: everything about a finished folder written again, without training."""
+"""``replicate report``: write all outputs of a results folder again, without training."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from replicate.cli import console, options
 @options.results
 @click.option("--open", "open_", is_flag=True, help="Show the page in the browser.")
 def report(results: Path, open_: bool) -> None:
-    """Write tables, claims, figures and the page again from stored runs.
+    """Write tables, claims, figures and the page again from completed runs.
 
-    Nothing is trained. The page is one file, index.html, which needs no network and can be passed on alone.
+    Nothing is trained. The page, index.html, is one file that needs no network.
     """
     from replicate.errors import CorruptRun
     from replicate.experiment.manifest import newest_results
@@ -23,21 +23,19 @@ def report(results: Path, open_: bool) -> None:
     from replicate.report import outputs
 
     folder = newest_results(results)
-    err = console.status()
     campaign = from_manifest(folder)
-    gone = campaign.missing()
-    if gone:
+    missing = campaign.missing()
+    if missing:
         raise CorruptRun(
-            f"{len(gone)} of {len(campaign.tasks)} runs of {folder} are not in {campaign.store.root}, or another "
-            "version of the code or of torch trained them: train them with "
-            f"`{campaign.command()}`"
+            f"{len(missing)} of {len(campaign.tasks)} runs of {folder} are not in {campaign.store.root}, or another "
+            f"version of the code or of torch trained them: train them with `{campaign.command()}`"
         )
-    with err.status("writing"):
+    with console.status().status("writing"):
         written = outputs.write(campaign, None)
     page = written.folder / "index.html"
     click.echo(page)
     names = ", ".join(result.table.name for result in written.results)
-    err.print(f"From {len(campaign.tasks)} stored runs: {names}", soft_wrap=True)
+    console.note(f"From {len(campaign.tasks)} completed runs: {names}")
     if open_:
         click.launch(str(page))
     console.suggest("export", "onnx", "--results", written.folder)

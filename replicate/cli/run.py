@@ -11,6 +11,7 @@ from replicate.cli import console, options
 
 if TYPE_CHECKING:
     from replicate.experiment.campaign import Campaign
+    from replicate.runner.tasks import Task
 
 
 @click.command()
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     "--trace",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Only profile an epoch of the first run into FILE.",
+    help="Train nothing; write a profiler trace of one epoch of the first run to FILE.",
 )
 @click.option(
-    "--task", "part", metavar="K/N", help="Only train share K of N of the runs, such as 3/16; for job arrays."
+    "--task", "share", metavar="K/N", help="Train only share K of N of the runs, such as 3/16; for job arrays."
 )
 def run(
     tables: tuple[str, ...],
@@ -32,64 +33,70 @@ def run(
     repair: bool,
     dry_run: bool,
     trace: Path | None,
-    part: str | None,
+    share: str | None,
     **how: Any,
 ) -> None:
     """Train and print tables.
 
-    Each TABLE is a name such as table2, or all: those of the paper, and protocol. Runs that are finished are not
-    repeated.
+    Each TABLE is a name such as table2, or all: the tables of the paper and protocol. Completed runs are not repeated.
     """
     from replicate.experiment.campaign import Campaign
     from replicate.report import outputs, progress
 
-    names = _asked(tables)
+    names = _table_names(tables)
     campaign = Campaign.prepare(names, keep_dropped=keep_dropped, **how)
     if trace is not None:
         _trace(campaign, trace)
         return
     outputs.check()
-    err_console = console.status()
-    chosen = None if part is None else campaign.share(part)
-    todo = campaign.missing(repair, remove=not dry_run)
-    if chosen is not None:
-        todo = [task for task in todo if task.key in chosen]
-    err_console.print(campaign.describe(len(todo)), soft_wrap=True)
-    if chosen is not None:
-        err_console.print(f"share {part}: {len(chosen)} runs, {len(todo)} of them to train", soft_wrap=True)
-    for line in campaign.remarks():
-        err_console.print(line, soft_wrap=True)
+    todo = _to_train(campaign, share, repair, dry_run)
     if dry_run:
         for task in todo:
             console.results().print(task.name)
         return
-    with progress.training(todo, campaign.corpus, err_console) as listen:
-        seconds = campaign.train(todo, listen)
-    if chosen is not None:
-        err_console.print(f"Share {part} is finished; once all are: {campaign.command()}", soft_wrap=True)
+    err_console = console.status()
+    with progress.training(todo, campaign.corpus, err_console) as callback:
+        seconds = campaign.train(todo, callback)
+    if share is not None:
+        console.note(f"Share {share} is complete; once all shares are: {campaign.command()}")
         return
     with err_console.status("writing tables, claims and figures"):
         written = outputs.write(campaign, seconds)
     outputs.show(written, names, console.results())
-    err_console.print(f"Written to {written.folder}/; in a browser: {written.folder}/index.html", soft_wrap=True)
+    console.note(f"Written to {written.folder}/; in a browser: {written.folder}/index.html")
     console.suggest("export", "onnx", "--results", written.folder)
 
 
-def _asked(tables: tuple[str, ...]) -> list[str]:
-    """Each table once; ``all`` stands for those that are not extra."""
+def _table_names(tables: tuple[str, ...]) -> list[str]:
+    """Return each table's name once; ``all`` stands for those that are not extra."""
     from replicate.config import tables as definitions
 
     every = [name for name in definitions.table_names() if not definitions.table(name).extra] if "all" in tables else []
     return list(dict.fromkeys([*every, *(name for name in tables if name != "all")]))
 
 
+def _to_train(campaign: Campaign, share: str | None, repair: bool, dry_run: bool) -> list[Task]:
+    """Return the runs that this command has to train, and print what they are for."""
+    chosen = None if share is None else campaign.share(share)
+    todo = campaign.missing(repair, remove=not dry_run)
+    if chosen is not None:
+        todo = [task for task in todo if task.key in chosen]
+    console.note(campaign.describe(len(todo)))
+    console.detail(f"corpus hash {campaign.corpus.hash}, device {campaign.device}, {campaign.jobs} jobs")
+    console.detail(f"completed runs are in {campaign.store.root}")
+    if chosen is not None:
+        console.note(f"share {share}: {len(chosen)} runs, {len(todo)} of them to train")
+    for line in campaign.remarks():
+        console.note(line)
+    return todo
+
+
 def _trace(campaign: Campaign, target: Path) -> None:
-    """Profile an epoch of the first run, which is never a student."""
+    """Write a profiler trace of the first run, which is never a student."""
     from replicate.benchmark import trace
 
     task = next(iter(campaign.tasks.values()))
-    err = console.status()
-    with err.status(f"tracing {task.name}"):
+    with console.status().status(f"tracing {task.name}"):
         seconds = trace.write(task.spec, campaign.corpus_of(campaign.tables[0]), campaign.device, target)
-    err.print(f"{task.name}: one epoch, {seconds:.2f} s while traced", soft_wrap=True)
-    err.print(f"Written to {target}: open it at https://ui.perfetto.dev or chrome://tracing", soft_wrap=True)
+    console.note(f"{task.name}: one epoch, {seconds:.2f} s while traced")
+    console.note(f"Written to {target}: open it at https://ui.perfetto.dev or chrome://tracing")

@@ -1,4 +1,4 @@
-"""``replicate sweep``: select on dev what the paper leaves open."""
+"""``replicate sweep``: select hyper-parameters on dev that the paper leaves open."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from replicate.cli import console, options
     type=click.IntRange(0),
     default=8,
     show_default=True,
-    help="Points to draw from the grid, beside the arm as it stands; more begin with the same ones, 0 takes all.",
+    help="Points to draw from the grid, in addition to the unchanged arm; a larger number begins with the same "
+    "points, 0 takes all.",
 )
 def sweep(arm: str, trials: int, repair: bool, dry_run: bool, **how: Any) -> None:
     """Select hyper-parameters and masks of an ARM on dev.
 
-    What is tried is in tables/sweep.toml, for the choices that the paper leaves open. Trials are ranked by mean dev F1
-    over seeds, by default the first two of the profile. Test is looked at once, for the selected trial and the arm as
-    it stands.
+    The grid is tables/sweep.toml; it covers the choices that the paper leaves open. Trials are ranked by mean dev F1
+    over seeds, by default the first two of the profile. The test split is evaluated once, for the selected trial and
+    the unchanged arm.
     """
     from dataclasses import replace
 
@@ -37,20 +38,19 @@ def sweep(arm: str, trials: int, repair: bool, dry_run: bool, **how: Any) -> Non
     if how["seeds"] is None:
         campaign = replace(campaign, seeds=campaign.profile.seeds[:DEFAULT_SEEDS])
     prepared = Sweep.prepare(arm, trials, campaign)
-    err_console = console.status()
     todo = prepared.missing(repair, remove=not dry_run)
-    err_console.print(prepared.describe(len(todo)), soft_wrap=True)
+    console.note(prepared.describe(len(todo)))
     for line in campaign.remarks():
-        err_console.print(line, soft_wrap=True)
+        console.note(line)
     if dry_run:
         for trial in prepared.trials:
             click.echo(f"{trial.number}  {trial.words}")
         return
-    with progress.training(todo, campaign.corpus, err_console) as listen:
-        prepared.train(todo, listen)
+    with progress.training(todo, campaign.corpus, console.status()) as callback:
+        prepared.train(todo, callback)
     result = prepared.result()
     report.write(prepared, result, campaign.folder)
     report.show(prepared, result, console.results())
-    err_console.print(f"Written to {campaign.folder}/", soft_wrap=True)
+    console.note(f"Written to {campaign.folder}/")
     best, _ = result.ranked[0]
     console.suggest("runs", "show", prepared.key(best, campaign.seeds[0]), "--store", campaign.store.root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from rich.progress import Progress as RichProgress
 from replicate.corpus.types import Corpus
 from replicate.runner.tasks import Task, cost
 from replicate.runner.worker import Progress, ProgressCallback
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -33,6 +36,7 @@ def training(tasks: Sequence[Task], corpus: Corpus, console: Console) -> Iterato
                     finished += 1
                     bar.advance(task, left.pop(progress.task.key, 0))
                     bar.update(task, description=f"{finished}/{len(tasks)} runs")
+                    log.debug("run %d/%d complete: %s", finished, len(tasks), progress.task.name)
                 else:
                     bar.advance(task, by_epoch[progress.task.key])
                     left[progress.task.key] -= by_epoch[progress.task.key]
@@ -50,11 +54,8 @@ def training(tasks: Sequence[Task], corpus: Corpus, console: Console) -> Iterato
         finished += 1
         total -= left.pop(progress.task.key, 0)
         remaining = (time.monotonic() - began) * (total - done) / max(done, 1)
-        console.print(
-            f"run {finished}/{len(tasks)} finished: {progress.task.name}; about {_minutes(remaining)} left",
-            highlight=False,
-            soft_wrap=True,
-        )
+        time_left = _minutes(remaining)
+        log.info("run %d/%d complete: %s; about %s left", finished, len(tasks), progress.task.name, time_left)
 
     yield tell
 
@@ -76,8 +77,7 @@ def steady(what: str, total: float, console: Console) -> Iterator[Callable[[floa
         if tenths > told:
             told = tenths
             remaining = (time.monotonic() - began) * (total - done) / max(done, 1e-9)
-            text = f"{what}: {10 * tenths} % done; about {_minutes(max(remaining, 0))} left"
-            console.print(text, highlight=False, soft_wrap=True)
+            log.info("%s: %d %% done; about %s left", what, 10 * tenths, _minutes(max(remaining, 0)))
 
     yield tell
 

@@ -55,7 +55,9 @@ def run_all(
         from ray.util.queue import Queue
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
     except ImportError as error:
-        raise MissingEngine("Ray is not installed: pip install 'bridging-modalities[ray]'") from error
+        raise MissingEngine(
+            "Ray is not installed: run `make setup`, or `pip install -e '.[ray]'` in a checkout"
+        ) from error
     try:
         if cluster.address is not None and ":" in cluster.address.removeprefix("ray://"):
             # Ray itself waits for minutes where nobody listens.

@@ -197,7 +197,7 @@ def test_without_the_extra(
     monkeypatch.setitem(sys.modules, package, None)
     status, _, stderr = replicate("features", "hubert", folder, "--out", "out.npz")
     assert status == 1
-    assert f"error (missing extra): {package} not installed" in stderr and "bridging-modalities[audio]" in stderr
+    assert f"error (missing extra): {package} not installed" in stderr and "pip install -e '.[audio]'" in stderr
 
 
 @pytest.mark.parametrize("command", ["opensmile", "hubert"])

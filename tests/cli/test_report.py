@@ -39,7 +39,7 @@ def test_outputs_are_written_again_from_stored_runs(results, monkeypatch):
     assert {name for name in after if after[name] != before[name]} <= {"manifest.json", "index.html"}
     assert json.loads(after["manifest.json"])["wall_seconds"] == manifest["wall_seconds"]
     lines = done.stderr.splitlines()
-    assert lines[0] == f"From {len(manifest['runs'])} stored runs: table2"
+    assert lines[0] == f"From {len(manifest['runs'])} completed runs: table2"
     assert shlex.split(lines[-1]) == ["Next:", "replicate", "export", "onnx", "--results", str(results)]
 
 

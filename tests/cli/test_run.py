@@ -162,7 +162,7 @@ def test_damaged_runs_are_named_and_trained_again_when_told_to(replicate, smoke_
     status, _, stderr = replicate(*command, "--repair")
     assert status == 0 and "12 runs, 10 finished, 2 to train" in stderr
     told = [line.split(";")[0] for line in stderr.splitlines() if line.startswith("run ")]
-    assert told == ["run 1/2 finished: COGMEN-A, seed 24", "run 2/2 finished: COGMEN-AV, seed 24"]
+    assert told == ["run 1/2 complete: COGMEN-A, seed 24", "run 2/2 complete: COGMEN-AV, seed 24"]
     assert (out / "synthetic-tiny" / "smoke-paper" / "table2.json").read_bytes() == table
 
 
@@ -291,7 +291,7 @@ def test_shares_of_the_task_list_make_a_table_together(replicate, smoke_out, tmp
         done = replicate("run", "table2", *out, "--task", part)
         assert done.status == 0, done.stderr
         trained.append(len(list((tmp_path / "runs").glob("[!.]*/run.json"))))
-        assert f"Share {part} is finished; once all are: replicate run table2" in done.stderr
+        assert f"Share {part} is complete; once all shares are: replicate run table2" in done.stderr
         assert not list(tmp_path.glob("*/*/table2.md"))
     assert 0 < trained[0] < trained[1] == 6
     assert "6 runs, 6 finished, 0 to train" in replicate("run", "table2", *out).stderr
@@ -353,3 +353,12 @@ def test_all_that_make_tables_trains_runs_to_its_end(replicate, tmp_path):
     assert status == 0
     for title in (*(f"table{i} on" for i in range(1, 6)), "protocol on", "The paper's claims on"):
         assert title in stdout
+
+
+def test_seeds_are_given_one_by_one_or_as_a_list(replicate, tmp_path):
+    command = ["run", "table3", "--profile", "smoke", "--dry-run", "--out", tmp_path / "out"]
+    assert replicate(*command, "--seed", 31).stdout == replicate(*command, "--seeds", "31,").stdout
+    assert replicate(*command, "--seed", 31, "--seed", 7).stdout == replicate(*command, "--seeds", "31,7").stdout
+    both = replicate(*command, "--seed", 31, "--seeds", "31,")
+    assert both.status == 2 and "--seed and --seeds exclude each other" in both.stderr
+    assert "error (bad seeds)" in replicate(*command, "--seed", 31, "--seed", 31).stderr

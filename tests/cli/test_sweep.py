@@ -144,7 +144,7 @@ def test_notes_of_the_corpus_are_told(replicate, arguments, tmp_path):
 def test_students_are_trained_after_their_teachers_and_nothing_twice(replicate, arguments, tmp_path):
     status, stdout, stderr = replicate("sweep", "Student-A", *arguments, "--seeds", "24,")
     assert status == 0
-    trained = [line.partition("finished: ")[2].partition(",")[0] for line in stderr.splitlines()[1:-2]]
+    trained = [line.partition("complete: ")[2].partition(",")[0] for line in stderr.splitlines()[1:-2]]
     assert trained == ["Teacher-AV", "Student-A", "Student-A-3-heads"]
     assert "The teacher Teacher-AV is as it stands in every trial.\n" in stdout
     store = Store(tmp_path / "out" / "runs")

@@ -1,4 +1,5 @@
 import io
+import logging
 import re
 from dataclasses import replace
 
@@ -20,47 +21,51 @@ SPECS = [SPEECH, replace(SPEECH, seed=25), replace(SPEECH, arm=Arm("both", "AV",
 TASKS = [Task(f"run{i}", spec, CORPUS.hash, None) for i, spec in enumerate(SPECS)]
 
 
-def told(tasks, console, elsewhere=()):
-    """Tell of every epoch and of every finished run; other processes train those of ``elsewhere``."""
-    with progress.training(tasks, CORPUS, console) as listen:
+@pytest.fixture
+def log(caplog):
+    """What is logged; without a terminal these are the lines on stderr."""
+    caplog.set_level(logging.INFO, "replicate")
+    return caplog
+
+
+def report(tasks, console=None, elsewhere=()):
+    """Report every epoch and every completed run; other processes train those of ``elsewhere``."""
+    with progress.training(tasks, CORPUS, console or Console(file=io.StringIO())) as callback:
         for task in tasks:
             for number in range(1, task.spec.budget.epochs + 1):
                 if task not in elsewhere:
-                    listen(Progress(task, Epoch(number, 1.0, 1.0, 0.5, 1e-3)))
-            listen(Progress(task, None))
+                    callback(Progress(task, Epoch(number, 1.0, 1.0, 0.5, 1e-3)))
+            callback(Progress(task, None))
 
 
-def test_elsewhere_a_line_per_finished_run(monkeypatch):
+def test_without_a_terminal_each_completed_run_is_a_line(log, monkeypatch):
     clock = iter([100.0, 102.0, 700.0, 900.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
-    out = io.StringIO()
-    told(TASKS, Console(file=out, width=20))
+    report(TASKS)
     # All three cost the same here (the corpus has no video): after 1 of 3 in 2 s 4 s are left, after 2 in 600 s 300 s.
-    assert out.getvalue().splitlines() == [
-        "run 1/3 finished: speech, seed 24; about 4 s left",
-        "run 2/3 finished: speech, seed 25; about 5 min left",
-        "run 3/3 finished: both, seed 24; about 0 s left",
+    assert log.messages == [
+        "run 1/3 complete: speech, seed 24; about 4 s left",
+        "run 2/3 complete: speech, seed 25; about 5 min left",
+        "run 3/3 complete: both, seed 24; about 0 s left",
     ]
 
 
-def test_what_another_process_trained_is_no_work_that_is_left(monkeypatch):
+def test_runs_of_another_process_do_not_count_as_time_left(log, monkeypatch):
     clock = iter([100.0, 102.0, 104.0, 110.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
-    out = io.StringIO()
-    told(TASKS, Console(file=out), elsewhere=TASKS[1:2])
+    report(TASKS, elsewhere=TASKS[1:2])
     # After the first in 2 s two are left, after the second, which took nothing here, one: of 2 s per run in 4 s, 4 s.
-    assert [line.rpartition("; ")[2] for line in out.getvalue().splitlines()] == [
+    assert [line.rpartition("; ")[2] for line in log.messages] == [
         "about 4 s left",
         "about 4 s left",
         "about 0 s left",
     ]
 
 
-def test_all_from_elsewhere_is_told_as_finished(monkeypatch):
-    out = io.StringIO()
-    told(TASKS, Console(file=out), elsewhere=TASKS)
-    assert [line.split(";")[0] for line in out.getvalue().splitlines()] == [
-        f"run {i}/3 finished: {task.name}" for i, task in enumerate(TASKS, 1)
+def test_runs_of_another_process_are_reported(log):
+    report(TASKS, elsewhere=TASKS)
+    assert [line.split(";")[0] for line in log.messages] == [
+        f"run {i}/3 complete: {task.name}" for i, task in enumerate(TASKS, 1)
     ]
 
 
@@ -81,21 +86,21 @@ def test_what_is_wider_or_deeper_costs_more():
         assert width_of(layer, **widths) == width_of(speech, **widths) < width_of(layer, "none", **widths)
 
 
-def test_in_a_terminal_a_bar_that_goes_away():
+def test_in_a_terminal_training_is_a_bar_that_is_removed_at_its_end():
     out = io.StringIO()
-    told(TASKS[:2], Console(file=out, width=100, force_terminal=True))
+    report(TASKS[:2], Console(file=out, width=100, force_terminal=True))
     text = out.getvalue()
-    assert "finished:" not in text and "runs" in text
+    assert "complete:" not in text and "runs" in text
     assert (
         re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "\n").splitlines()[-1].strip() == ""
         or "\x1b[2K" in text
     )
 
 
-def test_nothing_to_train_says_nothing():
+def test_nothing_to_train_prints_nothing(log):
     out = io.StringIO()
-    told([], Console(file=out))
-    assert out.getvalue() == ""
+    report([], Console(file=out))
+    assert out.getvalue() == "" and log.messages == []
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -107,22 +112,21 @@ def test_an_interrupt_passes_through(terminal):
         raise KeyboardInterrupt
 
 
-def test_steady_work_elsewhere_is_a_line_every_tenth(monkeypatch):
+def test_without_a_terminal_every_tenth_is_a_line(log, monkeypatch):
     clock = iter([100.0, 103.0, 400.0, 700.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
-    out = io.StringIO()
-    with progress.steady("audio", 20.0, Console(file=out, width=20)) as advance:
+    with progress.steady("audio", 20.0, Console(file=io.StringIO())) as advance:
         for part in (1.0, 4.0, 0.5, 4.5, 10.0):
             advance(part)
     # A quarter in 3 s leaves 9 s, a half in 300 s as much again.
-    assert out.getvalue().splitlines() == [
+    assert log.messages == [
         "audio: 20 % done; about 9 s left",
         "audio: 50 % done; about 5 min left",
         "audio: 100 % done; about 0 s left",
     ]
 
 
-def test_steady_work_in_a_terminal_is_a_bar():
+def test_in_a_terminal_steady_progress_is_a_bar():
     out = io.StringIO()
     with progress.steady("audio", 2.0, Console(file=out, force_terminal=True, width=100)) as advance:
         advance(1.0)
