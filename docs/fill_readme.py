@@ -7,7 +7,7 @@ of ``GENERATED``.
 import re
 from pathlib import Path
 
-from replicate.corpus import CATALOGUE
+from replicate.corpus import catalogue
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"<!-- begin (\S+) -->\n.*?<!-- end -->", re.DOTALL)
@@ -16,7 +16,7 @@ BLOCK = re.compile(r"<!-- begin (\S+) -->\n.*?<!-- end -->", re.DOTALL)
 def corpora() -> str:
     """The named corpora as a Markdown table."""
     lines = ["| name | what | where from |", "|---|---|---|"]
-    for name, entry in CATALOGUE.items():
+    for name, entry in catalogue().items():
         source = f"`replicate data fetch {name}`" if entry.files else "built in"
         lines.append(f"| `{name}` | {entry.what} | {source} |")
     return "\n".join(lines) + "\n"

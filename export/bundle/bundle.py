@@ -19,7 +19,7 @@ from export.onnx.quantise import Quantised
 from export.predictor import CHECKSUMS, INT8, MODEL, STREAM
 from export.validate.dialogue import Check, Wrong, attempt, nearly_the_same, run_checks, same_metadata
 from export.validate.streaming import climb_stream
-from replicate.corpus import CATALOGUE, is_here
+from replicate.corpus import catalogue, is_here
 from replicate.corpus.types import Corpus
 from replicate.errors import BadBundle, CannotWrite, ExportFailed
 from replicate.files import atomic_folder, from_os_error, sha256
@@ -93,7 +93,7 @@ def corpus_for(run: Run, data: str | None = None, data_dir: Path | None = None) 
         BadBundle: ``data`` is another corpus than the run's.
     """
     name = data or run.record["corpus"]["name"]
-    if data is None and (name not in CATALOGUE or not is_here(name, data_dir)):
+    if data is None and (name not in catalogue() or not is_here(name, data_dir)):
         return None
     corpus = corpus_of(run, name, data_dir)
     if corpus is None and (data or data_dir):

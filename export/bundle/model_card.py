@@ -13,7 +13,7 @@ from export.onnx.session import as_function, on_corpus, session
 from export.onnx.streaming_graph import state_size
 from export.predictor import INT8, LONGEST, MODEL, STREAM
 from export.validate.dialogue import Check
-from replicate.corpus import CATALOGUE
+from replicate.corpus import catalogue
 from replicate.corpus.provenance import Recipe, describe
 from replicate.corpus.types import Corpus
 from replicate.model.config import ModelConfig
@@ -150,7 +150,8 @@ def _limits(corpus: Corpus, run: Run) -> str:
 
 
 def _licence(name: str) -> str:
-    return CATALOGUE[name].licence if name in CATALOGUE else "a file of its user's, whose licence its user knows."
+    named = catalogue().get(name)
+    return named.licence if named else "a file of its user's, whose licence its user knows."
 
 
 def _test(run: Run) -> float:

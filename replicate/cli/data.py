@@ -29,14 +29,15 @@ def data() -> None:
 @data.command("list")
 def list_() -> None:
     """Name every known corpus and say whether it is on this machine."""
-    from replicate.corpus import CATALOGUE, is_here
+    from replicate.corpus import catalogue, is_here
 
+    corpora = catalogue()
     rows = [
         (name, entry.what, "generated" if not entry.files else "yes" if is_here(name) else "no")
-        for name, entry in CATALOGUE.items()
+        for name, entry in corpora.items()
     ]
     _table(("corpus", "what it is", "here"), rows)
-    missing = [name for name, _, here in rows if here == "no"]
+    missing = [name for name, _, here in rows if here == "no" and not corpora[name].on_request]
     console.suggest("data", "fetch", missing[0]) if missing else console.suggest("data", "info", rows[0][0])
 
 
@@ -45,12 +46,12 @@ def list_() -> None:
 @DATA_DIR
 def info(corpus: str, data_dir: Path | None) -> None:
     """Describe a corpus: sizes, classes, streams, speakers, content hash, licence."""
-    from replicate.corpus import CATALOGUE, SPLITS, load
+    from replicate.corpus import SPLITS, catalogue, load
 
     found = load(corpus, data_dir)
     _print(f"corpus: {found.name}", f"hash: {found.hash}", f"scaled before training: {_yes(found.standardise)}")
     _print(f"published IEMOCAP-4 release: {_yes(found.published)}", *(f"note: {note}" for note in found.notes))
-    entry = CATALOGUE.get(corpus)
+    entry = catalogue().get(corpus)
     if entry:
         _print(f"source: {entry.source}", f"licence: {entry.licence}")
     for stream, recipe in found.recipes.items():
@@ -85,14 +86,15 @@ def fetch(name: str, folder: Path | None, base_url: str | None) -> None:
     """Download the published files of corpus NAME, going on where a former try stopped."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 
-    from replicate.corpus import CATALOGUE, data_folder
+    from replicate.corpus import catalogue, data_folder
     from replicate.corpus.fetch import BASE_URL
     from replicate.corpus.fetch import fetch as fetch_files
 
     target = folder or data_folder(name)
     err = console.status()
-    if name in CATALOGUE:
-        click.echo(CATALOGUE[name].licence, err=True)
+    corpora = catalogue()
+    if name in corpora:
+        click.echo(corpora[name].licence, err=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with Progress(*columns, console=err, disable=not err.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import requests
 
-from replicate.corpus.catalogue import CATALOGUE, Entry, Published
+from replicate.corpus.loading import catalogue
+from replicate.corpus.readers.base import NamedCorpus, PublishedFile
 from replicate.errors import DownloadFailed, HashMismatch, UnknownCorpus
 from replicate.files import from_os_error
+from replicate.suggest import choices
 
 BASE_URL = "https://raw.githubusercontent.com"
 TIMEOUT = (10, 60)  # seconds to connect, and between two blocks
@@ -50,20 +52,20 @@ def fetch(
         HashMismatch: what came is not the published file; it was removed.
         DiskFull, CannotWrite: ``folder`` cannot be written.
     """
-    entry = CATALOGUE.get(name)
-    if entry is None or not entry.files:
-        names = ", ".join(key for key, value in CATALOGUE.items() if value.files)
-        raise UnknownCorpus(f"nothing to fetch for corpus {name!r}: choose one of {names}")
-    return [_fetch_one(file, entry, folder, base_url.rstrip("/"), progress) for file in entry.files]
+    corpora = {name: corpus for name, corpus in catalogue().items() if corpus.files}
+    if name not in corpora:
+        raise UnknownCorpus(f"nothing to fetch for corpus {name!r}: {choices(name, list(corpora))}")
+    corpus = corpora[name]
+    return [_fetch_one(file, corpus, folder, base_url.rstrip("/"), progress) for file in corpus.files]
 
 
-def _fetch_one(file: Published, entry: Entry, folder: Path, base_url: str, progress: Progress) -> Path:
+def _fetch_one(file: PublishedFile, corpus: NamedCorpus, folder: Path, base_url: str, progress: Progress) -> Path:
     target = folder / file.local
     if target.is_file() and git_blob_id(target) == file.blob:
         progress(file.local, target.stat().st_size, target.stat().st_size)
         return target
     part = target.with_name(f"{target.name}.part")
-    url = f"{base_url}/{entry.repository}/{file.path}"
+    url = f"{base_url}/{corpus.repository}/{file.path}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         # A former try may have been stopped between the last byte and the new name.

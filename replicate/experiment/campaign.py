@@ -13,7 +13,7 @@ from pathlib import Path
 from replicate.config import requirements
 from replicate.config import tables as definitions
 from replicate.config.tables import Profile, Row, Table
-from replicate.corpus import CATALOGUE, load
+from replicate.corpus import catalogue, load
 from replicate.corpus.types import Corpus
 from replicate.errors import BadShare
 from replicate.experiment.manifest import peek
@@ -91,7 +91,7 @@ class Campaign:
         # Remembered for those who load the same corpus later (export, report), from wherever they start.
         name = budget.corpus if data is None else data
         folder = None if data_dir is None else str(data_dir.resolve())
-        source = (name if name in CATALOGUE else str(Path(name).resolve()), folder)
+        source = (name if name in catalogue() else str(Path(name).resolve()), folder)
         corpus = load(name, data_dir)
         require(corpus, ())  # first what all tables need
         found, left_out = requirements.parted(found, corpus)

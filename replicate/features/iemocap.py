@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from replicate.corpus.cogmen import LABELS, RELEASE_DIALOGUES, SPEAKERS
+from replicate.corpus.readers.cogmen import LABELS, RELEASE_DIALOGUES, SPEAKERS
 from replicate.corpus.types import Split
 from replicate.errors import BadAudio, BadSource, OtherCounts, ReplicateError
 from replicate.features.source import Source, Utterance

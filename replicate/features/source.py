@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from replicate.corpus.cogmen import SPEAKERS
+from replicate.corpus.readers.cogmen import SPEAKERS
 from replicate.corpus.types import Split
 from replicate.errors import BadSource, ReplicateError
 from replicate.features import audio

@@ -8,9 +8,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from replicate.cli.data import data
-from replicate.corpus import CATALOGUE, archive, load
+from replicate.corpus import archive, catalogue, load
+from replicate.corpus.readers.base import NamedCorpus, PublishedFile
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.errors import CannotWrite, DownloadFailed, NoMatch, ReplicateError, UnknownCorpus
+from tests.corpus_readers import register_corpus
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +55,7 @@ def test_list_names_every_corpus_and_cuts_nothing() -> None:
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0].split() == ["corpus", "what", "it", "is", "here"]
-    for line, (name, entry) in zip(lines[1:], CATALOGUE.items(), strict=True):
+    for line, (name, entry) in zip(lines[1:], catalogue().items(), strict=True):
         here = "no" if entry.files else "generated"
         assert line.split() == [name, *entry.what.split(), here]
     assert result.stderr == "Next: replicate data fetch mosi\n"
@@ -102,7 +104,7 @@ def test_info_tells_how_streams_were_extracted(small: Path) -> None:
 def test_info_of_a_named_corpus_tells_its_licence() -> None:
     result = call("info", "synthetic-tiny")
     assert result.exit_code == 0
-    assert f"licence: {CATALOGUE['synthetic-tiny'].licence}\n" in result.stdout
+    assert f"licence: {catalogue()['synthetic-tiny'].licence}\n" in result.stdout
     assert "note: synthetic corpus" in result.stdout
 
 
@@ -136,11 +138,9 @@ def test_convert_wants_our_suffix(small: Path, tmp_path: Path) -> None:
 
 
 def test_fetch_of_what_is_there_prints_the_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from replicate.corpus.catalogue import Entry, Published
-
     # The empty file's git blob id.
-    file = Published("a/b.csv", "b.csv", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391")
-    monkeypatch.setitem(CATALOGUE, "made-up", Entry("", "Ask first.", "", "o/r/c", (file,)))
+    file = PublishedFile("a/b.csv", "b.csv", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391")
+    register_corpus(monkeypatch, "made-up", NamedCorpus("", "Ask first.", "", "o/r/c", (file,)))
     (tmp_path / "b.csv").touch()
     result = call("fetch", "made-up", "--to", tmp_path)
     assert result.exit_code == 0

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from replicate.corpus import catalogue
 from replicate.corpus import fetch as module
-from replicate.corpus.catalogue import CATALOGUE, Entry, Published
 from replicate.corpus.fetch import fetch, git_blob_id
+from replicate.corpus.readers.base import NamedCorpus, PublishedFile
 from replicate.errors import CannotWrite, DiskFull, DownloadFailed, HashMismatch, UnknownCorpus
+from tests.corpus_readers import register_corpus
 
 ONE, TWO = bytes(range(256)) * 200, b"second"
 
@@ -73,10 +75,10 @@ def server() -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def entry(monkeypatch: pytest.MonkeyPatch) -> None:
     files = (
-        Published("data/one.bin", "one.bin", blob(ONE)),
-        Published("data/sub/two.bin", "sub/two.bin", blob(TWO)),
+        PublishedFile("data/one.bin", "one.bin", blob(ONE)),
+        PublishedFile("data/sub/two.bin", "sub/two.bin", blob(TWO)),
     )
-    monkeypatch.setitem(CATALOGUE, "made-up", Entry("", "", "", "o/r/abc", files))
+    register_corpus(monkeypatch, "made-up", NamedCorpus("", "", "", "o/r/abc", files))
     monkeypatch.setattr(module, "TIMEOUT", (1, 1))
 
 
@@ -87,7 +89,7 @@ def test_git_blob_id_is_that_of_git(tmp_path: Path) -> None:
 
 
 def test_the_catalogue_names_the_published_files(shared_data: Path) -> None:
-    files = CATALOGUE["mosi"].files
+    files = catalogue()["mosi"].files
     assert len(files) == 9
     for file in files:
         assert git_blob_id(shared_data / "mosi" / file.local) == file.blob
@@ -190,5 +192,5 @@ def test_a_folder_that_cannot_be_made(server: Server, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["synthetic", "absent"])
 def test_nothing_to_fetch(name: str, tmp_path: Path) -> None:
-    with pytest.raises(UnknownCorpus, match="mosi, iemocap4, iemocap6"):
+    with pytest.raises(UnknownCorpus, match="there are made-up, mosi, iemocap4, iemocap6"):
         fetch(name, tmp_path)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from replicate.corpus import cogmen
+from replicate.corpus.readers import cogmen
 from replicate.errors import BadAudio, BadSource, OtherCounts
 from replicate.features import iemocap
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from replicate.corpus import mosi
+from replicate.corpus.readers import mosi
 from replicate.corpus.types import SPLITS
 from replicate.errors import (
     LengthMismatch,
@@ -20,8 +20,7 @@ from replicate.errors import (
     UnknownCorpus,
     WrongWidth,
 )
-
-from .conftest import assert_refused
+from tests.corpus.conftest import assert_refused
 
 COLUMNS = {"audio": 73, "video": 100, "text": 100}
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from replicate.corpus import cogmen, unpickle
+from replicate.corpus import unpickle
+from replicate.corpus.readers import cogmen
 from replicate.corpus.types import SPLITS
 from replicate.errors import (
     EmptyDialogue,
@@ -21,8 +22,7 @@ from replicate.errors import (
     UnsafePickle,
     WrongWidth,
 )
-
-from .conftest import assert_refused
+from tests.corpus.conftest import assert_refused
 
 IDS, SPEAKER, LABEL, TEXT, AUDIO, VISUAL, SENTENCE, TRAIN, TEST = range(9)
 

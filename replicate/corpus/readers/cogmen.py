@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from replicate.corpus import unpickle
+from replicate.corpus.readers.base import NamedCorpus, Reader, published, register
 from replicate.corpus.types import SPLITS, Corpus, Dialogue, Split, naming_file
 from replicate.errors import LengthMismatch, NotThisFormat, OutOfRange, WrongWidth
 
@@ -28,6 +29,61 @@ RELEASE_WIDTHS = {"audio": 100, "visual": 512, "text": 100}
 
 _TUPLE = ("utterance ids", "speaker", "label", "text", "audio", "visual", "sentence")
 _SBERT = "sbert_sentence_embeddings"
+_SOURCE = "features of Joshi et al., COGMEN, NAACL 2022"
+_LICENCE = (
+    "IEMOCAP is licensed by the University of Southern California: request access at "
+    "https://sail.usc.edu/iemocap and do not pass its features on."
+)
+_REPOSITORY = "Exploration-Lab/COGMEN/8c00c9bfec349f833293032da268a3c0a2f3e637"
+# Raw features before preprocessed ones: they are what the paper's code starts from.
+_FOUR = {
+    "IEMOCAP_features_4.pkl": "9c9bef7c5a1cc024610f09d90047c4d94b1756ab",
+    "data_iemocap_4.pkl": "3d1b93d4e59c7f607545a6b400f06955062ea46d",
+}
+_SIX = {
+    "IEMOCAP_features.pkl": "48a47d73b4b10c805ac7819fd9bcc61444119c65",
+    "data_iemocap.pkl": "024bba8fd61a2a660789e418326371d12e99a3b9",
+}
+
+
+@register("cogmen")
+class CogmenReader(Reader):
+    """One pickle of the release; each of the two formats alone is the whole corpus."""
+
+    format = "a .pkl of the COGMEN release, or a folder with one"
+    priority = -2
+    corpora: ClassVar = {
+        "iemocap4": NamedCorpus(
+            "IEMOCAP, the paper's corpus: 151 dialogues, 4,490 utterances, 4 classes",
+            _LICENCE,
+            _SOURCE,
+            _REPOSITORY,
+            published("data/iemocap_4", _FOUR),
+            any_file=True,
+            on_request=True,
+        ),
+        "iemocap6": NamedCorpus(
+            "IEMOCAP with six classes",
+            _LICENCE,
+            _SOURCE,
+            _REPOSITORY,
+            published("data/iemocap", _SIX),
+            any_file=True,
+            on_request=True,
+        ),
+    }
+
+    def accepts(self, path: Path) -> bool:
+        """Recognise a file by its suffix, and a folder by the published names of files."""
+        return path.suffix == ".pkl" if path.is_file() else any((path / name).is_file() for name in (*_FOUR, *_SIX))
+
+    def read(self, path: Path) -> Corpus:
+        """Return the corpus in a file or folder, see the function ``read``."""
+        return read(path if path.is_file() else next(p for name in (*_FOUR, *_SIX) if (p := path / name).is_file()))
+
+    def load(self, name: str, folder: Path) -> Corpus:
+        """Return the corpus with four or with six classes from a folder that may hold both."""
+        return read(next(p for file in self.corpora[name].files if (p := folder / file.local).is_file()), name)
 
 
 @dataclass(frozen=True)

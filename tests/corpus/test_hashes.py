@@ -1,0 +1,30 @@
+"""The content of the known corpora: run keys contain these hashes, so a change makes every saved run stale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from replicate.corpus import load
+
+HASHES = {
+    "synthetic-tiny": "36747d033b96b3062a0504f3342252fe98e8bfe2b4fbe470b1e444100288de81",
+    "synthetic-small": "122d99e82a66d712bbd05b5249dd7ebfcd6a89d96a081ebfd4f199708e954626",
+    "synthetic": "c58e9247eedfd5107a46c192db67e022592d65b7c628130d55be03fd3e9a3d11",
+}
+FILES = {
+    "mosi": "d220eabb2a24e4ffaea186f5d159bfc43b1b01c151177b06e14e7fd3e4e75c98",
+    "iemocap4_format": "92324512f75ef26f8f63fdd0f10c11c3d0034a4bcc01ec9f4c6c46899d9e58ac",
+    "iemocap4_format/data_iemocap_4.pkl": "f5a986626c45088b834847a52fb24932e51ec28b9841869e6dd5b8f3c66e6217",
+}
+
+
+@pytest.mark.parametrize("name", HASHES)
+def test_generated_corpora_are_the_same_in_every_version(name: str) -> None:
+    assert load(name).hash == HASHES[name]
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_published_corpora_are_the_same_in_every_version(path: str, shared_data: Path) -> None:
+    assert load(shared_data / path).hash == FILES[path]
