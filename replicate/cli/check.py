@@ -50,7 +50,7 @@ def _word(found: Comparison) -> str:
     if not found.passed:
         return "FAILED"
     if not found.judged:
-        return "not judged: rounding, see the README"
+        return "not judged: rounding, see docs/protocol-and-parity.md"
     return (
         "ok"
         if found.difference < TOLERANCE

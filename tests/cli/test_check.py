@@ -28,7 +28,7 @@ def test_parity_prints_every_comparison_and_leaves_with_zero(replicate):
         (1e-4, 6e-4, True, "ok: under 6e-04, 4 times what rounding moves"),
         (1e-6, 6e-4, True, "ok"),
         (1e-3, 6e-4, True, "FAILED"),
-        (1.0, 1e-5, False, "not judged: rounding, see the README"),
+        (1.0, 1e-5, False, "not judged: rounding, see docs/protocol-and-parity.md"),
     ],
 )
 def test_rounding_is_named_where_it_is_the_excuse(replicate, monkeypatch, difference, tolerance, judged, word):

@@ -20,11 +20,11 @@ def test_with_your_own_iemocap_licence(perform, tmp_path, monkeypatch):
     monkeypatch.setattr(iemocap, "COUNTS", (20,) * 6)
     monkeypatch.setattr(iemocap, "RELEASE_DIALOGUES", 20)
     save_hubert(tmp_path / "hubert", "layer")
-    said = perform("iemocap.md", HUBERT="hubert", PROFILE=QUICKLY)
+    printed = perform("iemocap.md", HUBERT="hubert", PROFILE=QUICKLY)
     assert load("iemocap.npz").widths == {"audio": 100, "visual": 512, "text": 100} | dict.fromkeys(
         ("hubert", "hubert-second-to-last"), 16
     )
-    tables = next(text for command, text in said.items() if command.startswith("run table4"))
+    tables = next(text for command, text in printed.items() if command.startswith("run table4"))
     assert "needs" not in tables
     for name in ("table4", "table5", "hubert"):
         assert f"{name} on iemocap4: " in tables
