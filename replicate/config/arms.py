@@ -1,4 +1,4 @@
-"""Arms and protocols, read from ``tables/arms.toml`` and ``tables/protocols.toml``."""
+"""Arms, read from ``arms.toml``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from replicate.config import toml
-from replicate.config.toml import build, choices, known, merged, section
+from replicate.config.toml import build, known, merged, section
 from replicate.errors import InvalidDefinition
-from replicate.training.config import AUDIO, CONTEXTS, Arm, Protocol
+from replicate.training.config import AUDIO, CONTEXTS, Arm
 from replicate.training.distillation_config import LEAST, METHODS, Dmd, DmdOnline, Method, MtPkdot, Triplet
 
 
@@ -33,80 +33,6 @@ def changed(arm: Arm, change: dict[str, Any], where: str) -> Arm:
     method = content.pop("distillation")
     made = None if method is None else _method(method, where)
     return _checked(build(Arm, content, where, **fixed, distillation=made), where)
-
-
-def protocol(name: str) -> Protocol:
-    """A reading of the paper, such as ``paper`` or ``paper+hubert.projection=none,masking.unit=batch``.
-
-    Raises:
-        InvalidDefinition: unknown, a knob that there is not, or a section that is not well-formed.
-    """
-    base, _, listed = name.partition("+")
-    knobs = tuple(filter(None, listed.split(",")))
-    where = f"protocol {name!r}" if knobs else f"protocols.toml [{base}]"
-    return _protocol(_with_knobs(_reading(base), knobs, where), where, name)
-
-
-def turned(base: str, other: str, turn: tuple[str, ...], knobs: tuple[str, ...], where: str) -> Protocol:
-    """The reading ``base`` with the knobs ``turn`` as in the reading ``other``, and ``knobs`` set; named after all.
-
-    ``knobs`` are written as after the plus in the name of a ``protocol``.
-    """
-    content = _reading(base)
-    for knob in turn:
-        value: Any = _reading(other)
-        for part in knob.split("."):
-            value = section(value, where)[known(part, value, where, "knob")]
-        for part in reversed(knob.split(".")):
-            value = {part: value}
-        content = merged(content, value)
-    name = base + (f", {other} {' and '.join(turn)}" if turn else "") + (f"+{','.join(knobs)}" if knobs else "")
-    return _protocol(_with_knobs(content, knobs, where), where, name)
-
-
-def _with_knobs(content: dict[str, Any], knobs: tuple[str, ...], where: str) -> dict[str, Any]:
-    for knob in knobs:
-        key, _, value = knob.partition("=")
-        content = merged(content, _nested(key.strip(), value.strip(), content, where))
-    return content
-
-
-def _reading(name: str) -> dict[str, Any]:
-    sections = toml.read("protocols")
-    return section(sections[known(name, sections, "protocols.toml", "protocol")], f"protocols.toml [{name}]")
-
-
-def _nested(key: str, value: str, content: dict[str, Any], where: str) -> dict[str, Any]:
-    """``{"masking": {"unit": "batch"}}`` of ``masking.unit`` and ``batch``, the value typed as the present one."""
-    head, _, rest = key.partition(".")
-    present = content[known(head, content, where, "knob")]
-    if rest:
-        return {head: _nested(rest, value, section(present, f"{where}, knob {head!r}"), where)}
-    try:
-        if isinstance(present, bool):
-            return {head: {"true": True, "false": False}[value]}
-        if isinstance(present, int | float):
-            return {head: type(present)(value)}
-    except (KeyError, ValueError):
-        raise InvalidDefinition(f"{where}: {value!r} is no value for {key}, which is {present!r} otherwise") from None
-    if isinstance(present, dict):
-        raise InvalidDefinition(f"{where}: {key} is a group: {choices(key, [f'{key}.{inner}' for inner in present])}")
-    return {head: value}
-
-
-def _protocol(content: dict[str, Any], where: str, name: str) -> Protocol:
-    found = build(Protocol, content, where, name=name)
-    masking = found.masking
-    chances = (masking.none, masking.audio, masking.visual, masking.random)
-    if not (min(chances) >= 0 and abs(sum(chances) - 1) <= 1e-9):  # so that NaN fails
-        raise InvalidDefinition(f"{where}: masking.none, audio, visual and random must be 0 or more, and sum to 1")
-    if masking.none + masking.random == 0:
-        raise InvalidDefinition(
-            f"{where}: masking.none and masking.random are both 0, which leaves uni-modal masking nothing"
-        )
-    if not 0 <= masking.start <= 1 or masking.length < 1:
-        raise InvalidDefinition(f"{where}: masking.start must be a probability, and masking.length 1 at least")
-    return found
 
 
 def _resolve(name: str, sections: dict[str, Any], found: dict[str, Arm], above: tuple[str, ...]) -> Arm:

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from replicate.config import toml
-from replicate.config.arms import arms, changed, protocol
+from replicate.config.arms import arms, changed
+from replicate.config.protocols import protocol
 from replicate.config.toml import known, merged, section
 from replicate.errors import InvalidDefinition
 from replicate.rng import generator
@@ -52,7 +53,7 @@ def arm_with_grid(name: str) -> Arm:
     return found[known(name, found, "sweep.toml", "arm")]
 
 
-def trials(arm: Arm, reading: Protocol, count: int) -> tuple[tuple[Trial, ...], int]:
+def trials(arm: Arm, asked: Protocol, count: int) -> tuple[tuple[Trial, ...], int]:
     """The arm as it stands, ``count`` other points of its grid in ``sweep.toml``, and how many there are.
 
     Points are drawn without replacement, the same ones every time, and more of them begin with the fewer; 0 takes all.
@@ -60,44 +61,44 @@ def trials(arm: Arm, reading: Protocol, count: int) -> tuple[tuple[Trial, ...], 
     Raises:
         InvalidDefinition: the arm has no grid, or one of the grid's points makes no arm or no protocol.
     """
-    points = _points(arm, reading)
+    points = _points(arm, asked)
     total = len(points)
     order = torch.randperm(total, generator=generator(0, "sweep")).tolist()
     chosen = [points[i] for i in (order[:count] if count else range(total))]
-    return tuple(replace(point, number=i) for i, point in enumerate([Trial(0, {}, arm, reading), *chosen])), total
+    return tuple(replace(point, number=i) for i, point in enumerate([Trial(0, {}, arm, asked), *chosen])), total
 
 
-def _points(arm: Arm, reading: Protocol) -> list[Trial]:
+def _points(arm: Arm, asked: Protocol) -> list[Trial]:
     """Every point of the arm's grid once, without the arm as it stands; all of them checked, numbered 0."""
     where = f"sweep.toml [{arm.name}]"
     content = section(toml.read("sweep")[arm.name], where)
     options = [_options(key, values, arm, where) for key, values in content.items()]
     for first, second in itertools.combinations(options, 2):
-        for knob in set().union(*first) & set().union(*second):
-            raise InvalidDefinition(f"{where}: {knob} is listed by two keys")
+        for each in set().union(*first) & set().union(*second):
+            raise InvalidDefinition(f"{where}: {each} is listed by two keys")
     stands = {key: getattr(arm, key) for key in _OF_ARM}
     stands |= {key: getattr(arm.method, key.partition(".")[2]) for key in _of_method(arm)}
-    stands |= {key: getattr(reading.masking, key.partition(".")[2]) for key in _OF_MASKING}
+    stands |= {key: getattr(asked.masking, key.partition(".")[2]) for key in _OF_MASKING}
     # A grid has far more points than arms and protocols: each is made and checked once.
     named = list(arms().values())
     made: dict[Change, Arm] = {(): arm}
-    read: dict[Change, Protocol] = {(): reading}
+    protocols: dict[Change, Protocol] = {(): asked}
     found: dict[Change, Trial] = {}
     for combination in itertools.product(*options):
         values = {key: value for each in combination for key, value in each.items() if value != stands[key]}
         of_arm = tuple((key, value) for key, value in values.items() if key not in _OF_MASKING)
-        knobs = tuple((key, value) for key, value in values.items() if key in _OF_MASKING)
+        settings = tuple((key, value) for key, value in values.items() if key in _OF_MASKING)
         if of_arm not in made:
             made[of_arm] = _arm(arm, of_arm, named, where)
-        if knobs not in read:
-            read[knobs] = _protocol(reading, knobs, where)
+        if settings not in protocols:
+            protocols[settings] = _protocol(asked, settings, where)
         if values:
-            found[of_arm + knobs] = Trial(0, values, made[of_arm], read[knobs])
+            found[of_arm + settings] = Trial(0, values, made[of_arm], protocols[settings])
     return list(found.values())
 
 
 def _options(key: str, values: Any, arm: Arm, where: str) -> list[dict[str, Any]]:
-    """What one key of a grid lists, each as values by knob."""
+    """What one key of a grid lists, each as values by setting."""
     if key.startswith("distillation.") and arm.method is None:
         raise InvalidDefinition(f"{where}, key {key!r}: the arm has no teacher")
     known(key, (*_OF_ARM, *_of_method(arm), "masking", *_OF_MASKING), where, "key")
@@ -109,9 +110,9 @@ def _options(key: str, values: Any, arm: Arm, where: str) -> list[dict[str, Any]
         options = [{f"masking.{k}": v for k, v in section(each, f"{where}, masking").items()} for each in values]
     else:
         options = [{key: value} for value in values]
-    for knob, value in itertools.chain.from_iterable(option.items() for option in options):
+    for name, value in itertools.chain.from_iterable(option.items() for option in options):
         if key == "masking":
-            known(knob, _OF_MASKING, where, "knob")
+            known(name, _OF_MASKING, where, "setting")
         if not isinstance(value, int | float | str):
             raise InvalidDefinition(f"{where}, key {key!r}: {value!r} is no single value")
     return options
@@ -127,18 +128,18 @@ def _arm(arm: Arm, change: Change, named: list[Arm], where: str) -> Arm:
     """The arm with some values changed, named by what was."""
     nested: dict[str, Any] = {}
     for key, value in change:
-        group, _, knob = key.rpartition(".")
-        nested = merged(nested, {group: {knob: value}} if group else {knob: value})
+        group, _, name = key.rpartition(".")
+        nested = merged(nested, {group: {name: value}} if group else {name: value})
     other = changed(arm, nested, where)
     # One that has a name in arms.toml goes by it: the store's records call a run the same, whoever trained it.
     same = (each for each in named if replace(each, name=arm.name, distillation=each.method) == other)
     return next(same, replace(other, name=f"{arm.name}+{_joined(change)}"))
 
 
-def _protocol(reading: Protocol, change: Change, where: str) -> Protocol:
-    """The protocol with some knobs turned, named as ``--protocol`` takes it."""
+def _protocol(asked: Protocol, change: Change, where: str) -> Protocol:
+    """The protocol with some settings changed, named as ``--protocol`` takes it."""
     try:
-        return protocol(f"{reading.name}{',' if '+' in reading.name else '+'}{_joined(change)}")
+        return protocol(f"{asked.name}{',' if '+' in asked.name else '+'}{_joined(change)}")
     except InvalidDefinition as error:
         raise InvalidDefinition(f"{where}: {error}") from error
 

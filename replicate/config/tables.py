@@ -6,17 +6,18 @@ import math
 from dataclasses import dataclass, field, replace
 
 from replicate.config import toml
-from replicate.config.arms import arms, protocol, turned
+from replicate.config.arms import arms
+from replicate.config.protocols import mixed_protocol, protocol
 from replicate.config.toml import build, choices, folder, known, read, section, sections
 from replicate.errors import BadSeeds, InvalidDefinition, UnknownTable
 from replicate.training.config import CONTEXTS, Arm, Budget, Protocol
 
 __all__ = [
-    "Beside",
+    "Companion",
     "Profile",
     "Row",
     "Table",
-    "beside",
+    "companion_table",
     "folder",
     "parse_seeds",
     "profile",
@@ -37,8 +38,8 @@ class Row:
         arm: what is trained.
         contexts: in which it is shown; all of the arm's that the table has, if none are given.
         published, published_std: weighted F1 by context, and its deviation where the paper gives one.
-        turn: knobs of the protocol that the row takes from the table's ``other`` reading.
-        knobs: knobs of the protocol that the row sets, as in ``hubert.projection=none``.
+        from_other: settings that the row takes from the table's ``other`` protocol, such as ``masking.unit``.
+        overrides: settings of the protocol that the row sets, such as ``hubert.projection=none``.
     """
 
     name: str
@@ -46,13 +47,13 @@ class Row:
     contexts: tuple[str, ...] = ()
     published: dict[str, float] = field(default_factory=dict)
     published_std: dict[str, float] = field(default_factory=dict)
-    turn: tuple[str, ...] = ()
-    knobs: tuple[str, ...] = ()
+    from_other: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Beside:
-    """Another table whose rows of the same name are printed beside."""
+class Companion:
+    """Another table; its rows of the same name are printed in columns next to this one's."""
 
     table: str
     title: str
@@ -65,8 +66,8 @@ class Table:
     Attributes:
         leave_out: dialogues that are not used, where a corpus has them.
         compare: pairs of cells, "row/context", whose difference is tested.
-        protocol, other: a reading that holds whatever the user asks for, which rows may set knobs of, and the one that
-            they may turn to.
+        protocol: the protocol of all rows, whatever ``--protocol`` says; rows may override settings of it.
+        other: a second protocol, from which rows may take settings.
         in_paper: whether every cell must have a published value.
         cost: the row whose time to train that of all others is counted in; empty where it is not shown.
         extra: whether ``replicate run all``, the paper's tables and ``protocol``, leaves it out.
@@ -80,7 +81,7 @@ class Table:
     rows: tuple[Row, ...]
     leave_out: tuple[str, ...] = ()
     compare: tuple[tuple[str, str], ...] = ()
-    beside: Beside | None = None
+    companion: Companion | None = None
     protocol: str = ""
     other: str = ""
     in_paper: bool = True
@@ -88,11 +89,13 @@ class Table:
     extra: bool = False
     notes: tuple[str, ...] = ()
 
-    def reading(self, row: Row, asked: Protocol) -> Protocol:
-        """The protocol of one row where the user asked for ``asked``."""
+    def protocol_of(self, row: Row, asked: Protocol) -> Protocol:
+        """The protocol of one row: ``asked``, the user's choice, unless the table sets its own."""
         if not self.protocol:
             return asked
-        return turned(self.protocol, self.other, row.turn, row.knobs, f"{self.name}.toml, row {row.name!r}")
+        return mixed_protocol(
+            self.protocol, self.other, row.from_other, row.overrides, f"{self.name}.toml, row {row.name!r}"
+        )
 
 
 @dataclass(frozen=True)
@@ -159,21 +162,23 @@ def table(name: str) -> Table:
     for pair in found.compare:
         for cell in pair:
             known(cell, cells, f"{where}, compare", "cell")
-    if found.beside is not None:
-        known(found.beside.table, [other for other in table_names() if other != name], f"{where}, beside", "table")
+    if found.companion is not None:
+        known(
+            found.companion.table, [other for other in table_names() if other != name], f"{where}, companion", "table"
+        )
     if found.cost:
         known(found.cost, [row.name for row in rows], f"{where}, cost", "row")
     for row in rows:
-        _check_reading(row, found, f"{where}, row {row.name!r}")
-    if found.other and not any(row.turn for row in rows):
-        raise InvalidDefinition(f"{where}: other is for rows with turn, and there is none")
+        _check_protocol(row, found, f"{where}, row {row.name!r}")
+    if found.other and not any(row.from_other for row in rows):
+        raise InvalidDefinition(f"{where}: other is for rows with from_other, and there is none")
     return found
 
 
-def beside(found: Table) -> Table:
-    """The rows of the table beside that have a namesake, in the contexts of both."""
-    assert found.beside is not None
-    other = table(found.beside.table)
+def companion_table(found: Table) -> Table:
+    """The companion table: only rows that ``found`` has as well, in the contexts that both have."""
+    assert found.companion is not None
+    other = table(found.companion.table)
     names = {row.name: row for row in found.rows}
     rows = (
         replace(row, contexts=tuple(c for c in names[row.name].contexts if c in row.arm.contexts))
@@ -217,13 +222,13 @@ def _row(content: dict[str, object], contexts: object, found: dict[str, Arm], wh
     return row
 
 
-def _check_reading(row: Row, table: Table, where: str) -> None:
-    if row.turn and not (table.protocol and table.other):
-        raise InvalidDefinition(f"{where}: turn needs the table's protocol and other")
-    if row.knobs and not table.protocol:
-        raise InvalidDefinition(f"{where}: knobs need the table's protocol")
+def _check_protocol(row: Row, table: Table, where: str) -> None:
+    if row.from_other and not (table.protocol and table.other):
+        raise InvalidDefinition(f"{where}: from_other needs the table's protocol and other")
+    if row.overrides and not table.protocol:
+        raise InvalidDefinition(f"{where}: overrides need the table's protocol")
     if table.protocol:
-        table.reading(row, protocol(table.protocol))
+        table.protocol_of(row, protocol(table.protocol))
 
 
 def _check_published(row: Row, table: Table, where: str) -> None:

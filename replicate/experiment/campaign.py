@@ -153,7 +153,7 @@ class Campaign:
 
     def spec(self, table: Table, row: Row, seed: int) -> RunSpec:
         """One run of one row."""
-        return self.run_of(row.arm, table.reading(row, self.protocol), seed)
+        return self.run_of(row.arm, table.protocol_of(row, self.protocol), seed)
 
     def run_of(self, arm: Arm, protocol: Protocol, seed: int) -> RunSpec:
         """One run of an arm under a reading; where padding takes part, or the arm is not stackable, it is alone."""
@@ -181,7 +181,7 @@ class Campaign:
     @cached_property
     def _all_tables(self) -> tuple[Table, ...]:
         """The tables and, of those printed beside them, the rows that are."""
-        return self.tables + tuple(definitions.beside(table) for table in self.tables if table.beside is not None)
+        return self.tables + tuple(definitions.companion_table(table) for table in self.tables if table.companion is not None)
 
     def deployable(self) -> list[str]:
         """Keys of the runs that can be exported: transformers tested on audio alone.

@@ -26,8 +26,8 @@ def _table(campaign: Campaign, table: Table) -> TableResult:
     corpus = campaign.corpus_of(table)
     rows, needs = aggregate.cells(table.rows, corpus, _fetch(campaign, table))
     others: dict[str, dict[str, Cell]] = {}
-    if table.beside is not None:
-        other = definitions.beside(table)
+    if table.companion is not None:
+        other = definitions.companion_table(table)
         others, _ = aggregate.cells(other.rows, campaign.corpus_of(other), _fetch(campaign, other))
     return TableResult(
         table,
@@ -69,7 +69,7 @@ def _costs(campaign: Campaign, table: Table, needs: Collection[str]) -> dict[str
     found = {}
     for row in table.rows:
         if row.name not in needs:
-            reading = table.reading(row, campaign.protocol)
+            reading = table.protocol_of(row, campaign.protocol)
             with_teachers = dict.fromkeys(row.arm.with_teachers[1:])
             teachers = [
                 [campaign.stored(campaign.run_of(arm, reading, seed), corpus) for seed in campaign.seeds]

@@ -66,7 +66,7 @@ def table_json(result: TableResult) -> str:
                 "row": row.name,
                 "cells": _cells(shown(result, row)),
                 **({"needs": list(result.needs[row.name])} if row.name in result.needs else {}),
-                **({"beside": _cells(result.beside[row.name])} if row.name in result.beside else {}),
+                **({"companion": _cells(result.companion[row.name])} if row.name in result.companion else {}),
             }
             for row in result.table.rows
         ],

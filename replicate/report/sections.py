@@ -69,8 +69,8 @@ def scores(result: TableResult) -> Grid:
             columns.append(Column(f"{text.PUBLISHED_ON}, paper", "paper"))
         if has_verdicts(result):
             columns.append(Column("verdict", "verdict"))
-        if result.table.beside is not None:
-            title = result.table.beside.title
+        if result.table.companion is not None:
+            title = result.table.companion.title
             columns.append(Column(f"{context}, {title}", "measured"))
             columns.append(Column(f"{text.PUBLISHED_ON}, paper, {title}", "paper"))
     return Grid(tuple(columns), [_score_line(result, row) for row in result.table.rows])
@@ -87,8 +87,8 @@ def _score_line(result: TableResult, row: Row) -> list[str]:
             line.append(text.published(shown(result, row).get(context)))
         if has_verdicts(result):
             line.append((cell and cell.verdict) or text.MISSING)
-        if result.table.beside is not None:
-            other = result.beside.get(row.name, {}).get(context)
+        if result.table.companion is not None:
+            other = result.companion.get(row.name, {}).get(context)
             line += [text.measured(other), text.published(other)]
     return line
 

@@ -64,7 +64,7 @@ class TableResult:
     """What is printed and written; cells by row name and context.
 
     Attributes:
-        beside: cells of another table's rows of the same name.
+        companion: cells of another table's rows of the same name.
         needs: rows that could not be trained, and the streams that the corpus lacks for them.
         costs: by row name, where the table shows them.
         labels: class names, in the order of ``Cell.by_class``.
@@ -78,7 +78,7 @@ class TableResult:
     protocol: str
     seeds: tuple[int, ...]
     rows: Mapping[str, Mapping[str, Cell]]
-    beside: Mapping[str, Mapping[str, Cell]]
+    companion: Mapping[str, Mapping[str, Cell]]
     needs: Mapping[str, tuple[str, ...]]
     comparisons: tuple[Comparison, ...]
     costs: Mapping[str, Cost] = field(default_factory=dict)

@@ -50,7 +50,7 @@ def test_the_kind_of_an_error_is_the_words_of_its_class_name():
         (["run", "table2", "--data", "mosi", "--data-dir", "nowhere"], errors.UnknownCorpus, "nowhere"),
         (["run", "table2", "--profile", "huge"], errors.InvalidDefinition, "quick"),
         (["run", "table2", "--protocol", "mine"], errors.InvalidDefinition, "released"),
-        (["run", "table2", "--protocol", "paper+masking.unit=turn"], errors.InvalidDefinition, "'dialogue'"),
+        (["run", "table2", "--protocol", "paper+masking.unit=speaker"], errors.InvalidDefinition, "'dialogue'"),
         (["run", "table2", "--protocol", "paper+maskin.unit=batch"], errors.InvalidDefinition, "did you mean masking?"),
         (["check", "parity", "nowhere.npz"], errors.NotThisFormat, "nowhere.npz"),
         (["export", "onnx", "--results", "nowhere"], errors.NothingToExport, "nowhere"),

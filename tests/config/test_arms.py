@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from replicate.config.arms import arms, changed, protocol, turned
+from replicate.config.arms import arms, changed
+from replicate.config.protocols import mixed_protocol, protocol
 from replicate.errors import InvalidDefinition
 from replicate.training.config import Arm, Hubert, Masking, Protocol
 from replicate.training.distillation_config import Alignment, Dmd, DmdOnline, MtPkdot, Pkdot, Triplet
@@ -255,7 +256,7 @@ def test_an_arm_can_be_changed_and_is_checked_again():
         ),
     ],
 )
-def test_readings_and_single_knobs(name, expected):
+def test_protocols_and_single_settings(name, expected):
     found = protocol(name)
     assert found == expected
     assert type(found.masking.start) is float and type(found.masking.length) is int
@@ -267,14 +268,14 @@ def test_readings_and_single_knobs(name, expected):
         ("mine", ["protocols.toml", "unknown protocol 'mine'", "released"]),
         ("", ["unknown protocol ''"]),
         ("papers", ["did you mean paper?"]),
-        ("paper+padding=true", ["unknown knob 'padding'", "attend_padding"]),
+        ("paper+padding=true", ["unknown setting 'padding'", "attend_padding"]),
         ("paper+attend_padding", ["attend_padding", "''"]),
         ("paper+attend_padding=yes", ["'yes'", "attend_padding", "False"]),
         ("paper+attend_padding=True", ["'True'", "attend_padding"]),
         ("paper+masking=none", ["masking is a group", "masking.unit"]),
         ("paper+masking.none.x=1", ["masking.none"]),
-        ("paper+masking.units=batch", ["unknown knob 'units'", "did you mean unit?"]),
-        ("paper+masking.unit=turn", ["'turn'", "'utterance'", "'dialogue'", "'batch'"]),
+        ("paper+masking.units=batch", ["unknown setting 'units'", "did you mean unit?"]),
+        ("paper+masking.unit=speaker", ["'speaker'", "'utterance'", "'dialogue'", "'batch'"]),
         ("paper+masking.start=often", ["'often'", "start", "0.2"]),
         ("paper+masking.start=1.5", ["masking.start"]),
         ("paper+masking.start=nan", ["masking.start"]),
@@ -283,75 +284,78 @@ def test_readings_and_single_knobs(name, expected):
         ("paper+masking.none=0.2", ["sum to 1"]),
         ("paper+masking.none=nan", ["sum to 1"]),
         ("paper+masking.none=-0.1,masking.audio=0.5", ["0 or more"]),
-        ("paper+masking.none=0,masking.random=0,masking.audio=0.7", ["uni-modal masking nothing"]),
+        ("paper+masking.none=0,masking.random=0,masking.audio=0.7", ["uni-modal masking"]),
         ("paper+triplet=two", ["'two'", "'one'", "'n-way'"]),
         ("paper+hubert.projection=PCA", ["'PCA' is none of 'learned', 'random', 'none', 'pca'"]),
         ("paper+hubert.order=", ["''", "'release'"]),
-        ("paper+name=x", ["unknown knob 'name'"]),
+        ("paper+name=x", ["unknown setting 'name'"]),
     ],
 )
-def test_a_bad_knob_is_named(name, named):
+def test_a_bad_setting_is_named(name, named):
     with pytest.raises(InvalidDefinition) as raised:
         protocol(name)
     message = str(raised.value)
     assert "\n" not in message and all(part in message for part in named), message
 
 
-def test_turned_takes_knobs_from_the_other_reading():
+def test_a_mixed_protocol_takes_settings_from_the_other_one():
     paper, released = protocol("paper"), protocol("released")
-    assert turned("paper", "released", (), (), "here") == paper
-    found = turned("paper", "released", ("masking.unit",), (), "here")
+    assert mixed_protocol("paper", "released", (), (), "here") == paper
+    found = mixed_protocol("paper", "released", ("masking.unit",), (), "here")
     assert found == replace(
         paper, name="paper, released masking.unit", masking=replace(paper.masking, unit=released.masking.unit)
     )
-    found = turned("paper", "released", ("attend_padding", "masking"), (), "here")
+    found = mixed_protocol("paper", "released", ("attend_padding", "masking"), (), "here")
     assert found.name == "paper, released attend_padding and masking"
     assert replace(found, name="paper") == replace(paper, attend_padding=True, masking=released.masking)
-    found = turned("released", "paper", ("hubert.order", "triplet"), (), "here")
+    found = mixed_protocol("released", "paper", ("hubert.order", "triplet"), (), "here")
     assert replace(found, name="released") == replace(released, triplet="one", hubert=Hubert("random", "time"))
-    whole = turned("paper", "released", ("attend_padding", "triplet", "masking", "hubert"), (), "here")
+    whole = mixed_protocol("paper", "released", ("attend_padding", "triplet", "masking", "hubert"), (), "here")
     assert replace(whole, name="released") == released
 
 
 @pytest.mark.parametrize(
-    ("knobs", "named"),
+    ("from_other", "named"),
     [
-        (("padding",), ["here", "unknown knob 'padding'", "attend_padding"]),
+        (("padding",), ["here", "unknown setting 'padding'", "attend_padding"]),
         (("masking.units",), ["here", "'units'"]),
         (("masking.unit.x",), ["here"]),
-        (("",), ["here", "unknown knob ''"]),
+        (("",), ["here", "unknown setting ''"]),
         (("masking.none",), ["here", "sum to 1"]),
     ],
 )
-def test_a_knob_that_cannot_be_turned_is_named(knobs, named):
+def test_a_setting_that_the_other_protocol_lacks_is_named(from_other, named):
     with pytest.raises(InvalidDefinition) as raised:
-        turned("paper", "released", knobs, (), "here")
+        mixed_protocol("paper", "released", from_other, (), "here")
     assert all(part in str(raised.value) for part in named), str(raised.value)
 
 
-def test_knobs_are_set_as_in_the_name_of_a_protocol():
-    for knobs in (("hubert.projection=none",), ("hubert.projection = pca", "hubert.order=release", "masking.start=1")):
-        assert turned("paper", "", (), knobs, "here") == protocol(f"paper+{','.join(knobs)}")
+def test_overrides_are_written_as_in_the_name_of_a_protocol():
+    for overrides in (
+        ("hubert.projection=none",),
+        ("hubert.projection = pca", "hubert.order=release", "masking.start=1"),
+    ):
+        assert mixed_protocol("paper", "", (), overrides, "here") == protocol(f"paper+{','.join(overrides)}")
     # They come last.
-    found = turned("paper", "released", ("hubert",), ("hubert.order=time",), "here")
+    found = mixed_protocol("paper", "released", ("hubert",), ("hubert.order=time",), "here")
     assert found == replace(
         protocol("paper"), name="paper, released hubert+hubert.order=time", hubert=Hubert("random", "time")
     )
 
 
 @pytest.mark.parametrize(
-    ("knob", "named"),
+    ("override", "named"),
     [
         ("hubert.projection=fixed", ["'fixed' is none of", "'pca'"]),
-        ("hubert.projections=none", ["unknown knob 'projections'"]),
+        ("hubert.projections=none", ["unknown setting 'projections'"]),
         ("hubert=none", ["hubert is a group", "hubert.projection"]),
         ("hubert.order", ["''", "'release'"]),
-        ("", ["unknown knob ''"]),
+        ("", ["unknown setting ''"]),
         ("masking.none=0.2", ["sum to 1"]),
         ("hubert.order=release,triplet=n-way", ["'release,triplet=n-way'"]),
     ],
 )
-def test_a_knob_that_cannot_be_set_is_named(knob, named):
+def test_an_override_that_cannot_be_made_is_named(override, named):
     with pytest.raises(InvalidDefinition, match=r"^here") as raised:
-        turned("paper", "", (), (knob,), "here")
+        mixed_protocol("paper", "", (), (override,), "here")
     assert all(part in str(raised.value) for part in named), str(raised.value)

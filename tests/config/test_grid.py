@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from replicate.config import grid, toml
-from replicate.config.arms import arms, protocol
+from replicate.config.arms import arms
+from replicate.config.protocols import protocol
 from replicate.errors import InvalidDefinition
 from replicate.rng import generator
 from replicate.store.keys import run_key
@@ -25,16 +26,16 @@ def write(tables_folder):
     return lambda content: (tables_folder / "sweep.toml").write_text(content)
 
 
-def trials(name, count, reading="paper"):
-    return grid.trials(arms()[name], protocol(reading), count)
+def trials(name, count, name_of_protocol="paper"):
+    return grid.trials(arms()[name], protocol(name_of_protocol), count)
 
 
-@pytest.mark.parametrize("reading", ["paper", "released"])
+@pytest.mark.parametrize("name_of_protocol", ["paper", "released"])
 @pytest.mark.parametrize("name", list(toml.read("sweep")))
-def test_every_grid_of_the_repository_is_sound(name, reading, corpus):
+def test_every_grid_of_the_repository_is_sound(name, name_of_protocol, corpus):
     arm = grid.arm_with_grid(name)
-    found, points = grid.trials(arm, protocol(reading), 0)
-    # The arm as it stands is a point of each, under the paper's reading and under the released one.
+    found, points = grid.trials(arm, protocol(name_of_protocol), 0)
+    # The arm as it stands is a point of each, under either protocol.
     size = 1
     for values in toml.read("sweep")[name].values():
         size *= len(values)
@@ -133,7 +134,7 @@ def test_a_value_that_is_listed_twice_is_one_point(write):
         ("COGMEN-A", "'masking.length' = [3]", "not masked"),
         ("COGMEN-Mask", "masking = [{ none = 0.5 }]", "sum to 1"),
         ("COGMEN-Mask", "masking = [0.5]", "no section"),
-        ("COGMEN-Mask", "masking = [{ size = 3 }]", "unknown knob 'masking.size'"),
+        ("COGMEN-Mask", "masking = [{ size = 3 }]", "unknown setting 'masking.size'"),
         ("COGMEN-Mask", "'masking.size' = [3]", "unknown key 'masking.size'"),
         ("COGMEN-Mask", "'masking.length' = [1.5]", "masking.length"),
         ("COGMEN-Mask", "masking = [{ length = 2 }]\n'masking.length' = [3]", "masking.length is listed by two keys"),

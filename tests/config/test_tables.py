@@ -179,50 +179,50 @@ def test_values_of_the_paper_and_of_the_released_code():
     assert definitions.profile("paper").seeds[0] == 24
 
 
-def test_a_row_of_the_protocol_table_has_a_reading_of_its_own():
+def test_a_row_of_the_protocol_table_has_a_protocol_of_its_own():
     table, asked = definitions.table("protocol"), definitions.protocol("released")
     paper = definitions.protocol("paper")
-    readings = {row.name: table.reading(row, asked) for row in table.rows}
-    assert {name for name, reading in readings.items() if reading == paper} == {
+    protocols = {row.name: table.protocol_of(row, asked) for row in table.rows}
+    assert {name for name, each in protocols.items() if each == paper} == {
         *("masked: text", "student: text", "HuBERT-A: text", "HuBERT-AV: text")
     }
-    assert readings["student: n-way triplet"] == replace(paper, name="paper, released triplet", triplet="n-way")
-    hidden = readings["masked: released scenarios"].masking
+    assert protocols["student: n-way triplet"] == replace(paper, name="paper, released triplet", triplet="n-way")
+    hidden = protocols["masked: released scenarios"].masking
     assert (hidden.unit, hidden.none, hidden.random) == ("utterance", 0.0, 0.4)
-    everything = readings["masked: released, all three"]
+    everything = protocols["masked: released, all three"]
     assert (everything.attend_padding, everything.masking) == (True, asked.masking)
-    assert len({replace(reading, name="") for reading in readings.values()}) == 8
+    assert len({replace(each, name="") for each in protocols.values()}) == 8
 
 
-def test_a_row_may_set_knobs_of_its_own(edit):
-    edit("protocol", 'turn = ["masking.unit"]', 'knobs = ["masking.unit=batch", "masking.length=2"]')
+def test_a_row_may_override_settings(edit):
+    edit("protocol", 'from_other = ["masking.unit"]', 'overrides = ["masking.unit=batch", "masking.length=2"]')
     table, asked = definitions.table("protocol"), definitions.protocol("released")
-    reading = table.reading(table.rows[1], asked)
-    assert reading == definitions.protocol("paper+masking.unit=batch,masking.length=2")
+    found = table.protocol_of(table.rows[1], asked)
+    assert found == definitions.protocol("paper+masking.unit=batch,masking.length=2")
 
 
 def test_rows_of_the_hubert_table_are_what_they_are_called():
     table, asked = definitions.table("hubert"), definitions.protocol("released")
     for row in table.rows:
-        hubert = table.reading(row, asked).hubert
+        hubert = table.protocol_of(row, asked).hubert
         if row.arm.name.startswith("HuBERT-A"):
             layer = "second-to-last" if row.arm.audio == "hubert-second-to-last" else "last"
             assert row.name == f"{hubert.projection}, {hubert.order}, {layer}"
         elif row.arm.name == "HuBERT-Mask":
             assert (row.name, hubert.order, row.arm.audio) == (f"Mask: {hubert.projection}", "time", "hubert")
-        assert replace(table.reading(row, asked), name="paper", hubert=Hubert()) == definitions.protocol("paper")
+        assert replace(table.protocol_of(row, asked), name="paper", hubert=Hubert()) == definitions.protocol("paper")
     assert len({row.name for row in table.rows}) == 2 + 4 * 2 * 2 + 4
 
 
 def test_a_protocol_alone_holds_for_all_rows(edit):
     edit("table2", "title", 'protocol = "released"\ntitle')
     table, released = definitions.table("table2"), definitions.protocol("released")
-    assert {table.reading(row, definitions.protocol("paper")) for row in table.rows} == {released}
+    assert {table.protocol_of(row, definitions.protocol("paper")) for row in table.rows} == {released}
 
 
-def test_other_tables_take_the_reading_that_was_asked_for():
+def test_other_tables_take_the_protocol_that_was_asked_for():
     table, asked = definitions.table("table2"), definitions.protocol("paper+triplet=n-way")
-    assert {table.reading(row, asked) for row in table.rows} == {asked}
+    assert {table.protocol_of(row, asked) for row in table.rows} == {asked}
 
 
 BAD = [
@@ -249,7 +249,12 @@ BAD = [
     ("table2", "{ A = 0.426, AV = 0.645 }", "{ A = 0.426 }", ["table2.toml", "row 2 (COGMEN-AV)", "AV is missing"]),
     ("table2", "{ A = 0.636 }", "{ A = 0.636 }\npublished_std = { A = 2 }", ["table2.toml", "row 1", "2.0"]),
     ("table2", "{ A = 0.636 }", "{ A = 0.636 }\npublished_std = { AV = 0.1 }", ["table2.toml", "row 1", "'AV'"]),
-    ("table2", "{ A = 0.636 }", '{ A = 0.636 }\nturn = ["triplet"]', ["table2.toml", "'COGMEN-A'", "turn", "protocol"]),
+    (
+        "table2",
+        "{ A = 0.636 }",
+        '{ A = 0.636 }\nfrom_other = ["triplet"]',
+        ["table2.toml", "'COGMEN-A'", "from_other", "protocol"],
+    ),
     ("table2", 'contexts = ["A", "AV"]', 'contexts = ["A"]', ["table2.toml", "row 2", "'AV'", "context of the table"]),
     (
         "table2",
@@ -262,28 +267,43 @@ BAD = [
     (
         "table2",
         "title",
-        'beside = { table = "table9", title = "x" }\ntitle',
-        ["table2.toml, beside", "'table9'", "table1"],
+        'companion = { table = "table9", title = "x" }\ntitle',
+        ["table2.toml, companion", "'table9'", "table1"],
     ),
-    ("table2", "title", 'beside = { table = "table2", title = "x" }\ntitle', ["table2.toml, beside", "'table2'"]),
-    ("table2", "title", 'beside = { table = "table3" }\ntitle', ["table2.toml", "'beside'", "'title'", "missing"]),
-    ("table2", "title", 'beside = "table3"\ntitle', ["table2.toml", "'beside'"]),
-    ("table2", "title", 'other = "paper"\ntitle', ["table2.toml", "other is for rows with turn"]),
+    ("table2", "title", 'companion = { table = "table2", title = "x" }\ntitle', ["table2.toml, companion", "'table2'"]),
+    (
+        "table2",
+        "title",
+        'companion = { table = "table3" }\ntitle',
+        ["table2.toml", "'companion'", "'title'", "missing"],
+    ),
+    ("table2", "title", 'companion = "table3"\ntitle', ["table2.toml", "'companion'"]),
+    ("table2", "title", 'other = "paper"\ntitle', ["table2.toml", "other is for rows with from_other"]),
     ("table2", "title", 'protocol = "papr"\ntitle', ["unknown protocol 'papr'", "paper"]),
-    ("protocol", 'other = "released"', "", ["protocol.toml, row 'masked: one draw per batch'", "turn", "other"]),
+    ("protocol", 'other = "released"', "", ["protocol.toml, row 'masked: one draw per batch'", "from_other", "other"]),
     ("protocol", 'other = "released"', 'other = "relased"', ["unknown protocol 'relased'", "released"]),
-    ("table2", "{ A = 0.636 }", '{ A = 0.636 }\nknobs = ["triplet=n-way"]', ["row 'COGMEN-A'", "knobs", "protocol"]),
+    (
+        "table2",
+        "{ A = 0.636 }",
+        '{ A = 0.636 }\noverrides = ["triplet=n-way"]',
+        ["row 'COGMEN-A'", "overrides", "protocol"],
+    ),
     (
         "protocol",
-        'turn = ["masking.unit"]',
-        'knobs = ["masking.unit=turn"]',
-        ["protocol.toml, row 'masked: one draw per batch'", "'turn'", "'dialogue'"],
+        'from_other = ["masking.unit"]',
+        'overrides = ["masking.unit=speaker"]',
+        ["protocol.toml, row 'masked: one draw per batch'", "'speaker'", "'dialogue'"],
     ),
-    ("protocol", 'turn = ["masking.unit"]', 'knobs = "masking.unit=batch"', ["protocol.toml", "row 2", "'knobs'"]),
+    (
+        "protocol",
+        'from_other = ["masking.unit"]',
+        'overrides = "masking.unit=batch"',
+        ["protocol.toml", "row 2", "'overrides'"],
+    ),
     ("table2", "title", 'in_paper = "no"\ntitle', ["table2.toml", "'in_paper'"]),
     ("protocol", '["masking.unit"]', '["masking.units"]', ["protocol.toml, row 'masked: one draw", "'units'", "unit"]),
     ("protocol", '["masking.none", "masking.random"]', '["masking.none"]', ["protocol.toml, row", "sum to 1"]),
-    ("protocol", '["masking.unit"]', '"masking.unit"', ["protocol.toml", "row 2", "'turn'"]),
+    ("protocol", '["masking.unit"]', '"masking.unit"', ["protocol.toml", "row 2", "'from_other'"]),
     ("table2", "{ A = 0.636 }", "{ V = 0.636 }", ["table2.toml", "row 1", "'V'"]),
     ("table2", "{ A = 0.636 }", "{ AV = 0.636 }", ["table2.toml", "row 1", "'AV'"]),
     ("table2", "{ A = 0.636 }", '{ A = "0.636" }', ["table2.toml", "row 1", "'published'"]),
@@ -316,7 +336,7 @@ BAD = [
     ("arms", "[COGMEN-A]", "odd = 3\n[COGMEN-A]", ["arms.toml", "odd"]),
     ("protocols", "random = 0.3", "random = 0.4", ["protocols.toml", "[paper]", "sum to 1"]),
     ("protocols", "none = 0.1\naudio = 0.3", "none = -0.1\naudio = 0.5", ["protocols.toml", "[paper]", "masking.none"]),
-    ("protocols", 'unit = "utterance"', 'unit = "turn"', ["protocols.toml", "'unit'", "'turn'", "'dialogue'"]),
+    ("protocols", 'unit = "utterance"', 'unit = "speaker"', ["protocols.toml", "'unit'", "'speaker'", "'dialogue'"]),
     ("protocols", "length = 1", "length = 1.0", ["protocols.toml", "'length'"]),
     ("protocols", "attend_padding", "attend_pading", ["protocols.toml", "[paper]", "'attend_pading'"]),
     ("protocols", "[paper.masking]", "[paper.maskings]", ["protocols.toml", "[paper]", "'maskings'"]),

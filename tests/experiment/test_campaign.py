@@ -57,7 +57,7 @@ def test_cells_are_the_f1_of_the_stored_predictions(finished):
         "COGMEN-A + Mask": ["A"],
         "COGMEN-Mask, more context layers": ["A", "AV"],
     }
-    assert (result.needs, result.beside) == ({}, {})
+    assert (result.needs, result.companion) == ({}, {})
     truth = np.concatenate([d.labels for d in finished.corpus.split("test")])
     rows = {row.name: row.arm.name for row in finished.tables[0].rows}
     tasks = {task.name: task for task in finished.tasks.values()}
@@ -312,7 +312,7 @@ def test_a_table_of_which_nothing_can_be_trained_is_refused(tmp_path, deaf, tabl
         prepare(tmp_path / "out", ("table9",), data=deaf)
     assert not (tmp_path / "out").exists()
     assert prepare(tmp_path / "out", ("table9",)).missing()
-    # Beside tables that can be trained it is left out, and said to be.
+    # Companion tables that can be trained it is left out, and said to be.
     campaign = prepare(tmp_path / "out", ("table9", "table2"), data=deaf, seeds="24,")
     assert [table.name for table in campaign.tables] == ["table2"]
     assert campaign.remarks() == ["table9: left out, its rows need the hubert stream"]
@@ -364,7 +364,7 @@ def test_rows_that_see_or_whose_teachers_do_are_left_on_a_corpus_without_video(t
     plant(campaign)
     three, distillation = tables(campaign)
     assert three.needs == {"COGMEN-AV": ("visual",), "COGMEN-Mask": ("visual",)}
-    assert list(three.beside["COGMEN-A"]) == ["A"] and three.beside["COGMEN-AV"] == {}
+    assert list(three.companion["COGMEN-A"]) == ["A"] and three.companion["COGMEN-AV"] == {}
     assert distillation.needs["triplet"] == distillation.needs["DMD online"] == ("visual",)
     assert list(distillation.costs) == ["no teacher"] and distillation.comparisons == ()
     assert campaign.deployable() == list(campaign.tasks)
@@ -379,28 +379,28 @@ def test_rows_of_the_same_name_stand_beside(tmp_path):
     ]
     plant(campaign, lambda spec: 0 if spec.arm.window == (5, 5) else 4)
     (result,) = tables(campaign)
-    assert {name: list(cells) for name, cells in result.beside.items()} == {
+    assert {name: list(cells) for name, cells in result.companion.items()} == {
         "COGMEN-A": ["A"],
         "COGMEN-AV": ["A", "AV"],
         "COGMEN-Mask": ["A", "AV"],
         "COGMEN-A + Mask": ["A"],
     }
-    assert all(cell.values == (1.0,) for cells in result.beside.values() for cell in cells.values())
+    assert all(cell.values == (1.0,) for cells in result.companion.values() for cell in cells.values())
     assert all(cell.values[0] < 1 for cells in result.rows.values() for cell in cells.values())
-    assert result.beside["COGMEN-AV"]["A"].published == 0.426 and result.rows["COGMEN-AV"]["A"].published == 0.286
+    assert result.companion["COGMEN-AV"]["A"].published == 0.426 and result.rows["COGMEN-AV"]["A"].published == 0.286
 
 
 def test_what_stands_beside_has_the_contexts_of_its_namesake(tmp_path, tables_folder):
     (tables_folder / "table9.toml").write_text(
         'title = "Nine"\nsource = "nowhere"\ncontexts = ["A", "AV"]\nin_paper = false\n'
-        'beside = { table = "table2", title = "full graph" }\n'
+        'companion = { table = "table2", title = "full graph" }\n'
         '[[rows]]\nname = "COGMEN-AV"\narm = "COGMEN-AV-disjoint"\ncontexts = ["A"]\n'
         '[[rows]]\nname = "not in table 2"\narm = "COGMEN-A-disjoint"\n'
     )
     campaign = prepare(tmp_path, ("table9",), seeds="24,")
     plant(campaign)
     (result,) = tables(campaign)
-    assert {name: list(cells) for name, cells in result.beside.items()} == {"COGMEN-AV": ["A"]}
+    assert {name: list(cells) for name, cells in result.companion.items()} == {"COGMEN-AV": ["A"]}
 
 
 def test_what_stands_beside_is_trained_once(tmp_path):

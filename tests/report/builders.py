@@ -66,7 +66,7 @@ def result(of: Table | None = None, verdict: str | None = None, **fields: Any) -
         "protocol": "paper",
         "seeds": (24, 25),
         "rows": rows,
-        "beside": {},
+        "companion": {},
         "needs": {},
         "comparisons": compared,
         "labels": ("angry", "happy"),

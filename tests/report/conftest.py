@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from replicate.config.tables import Beside, Row, Table
+from replicate.config.tables import Companion, Row, Table
 from replicate.results.aggregate import Cell, Comparison, TableResult
 from replicate.results.statistics import Summary
 from replicate.training.config import Arm
@@ -48,7 +48,7 @@ def made(**replaced: Any) -> TableResult:
             "COGMEN-A": {"A": cell(0.5, 0.25, 0.636)},
             "Masked, ours": {"A": cell(0.625, 0.0625, None), "AV": cell(0.75, 0.125, 0.687)},
         },
-        "beside": {},
+        "companion": {},
         "needs": {},
         "comparisons": (),
         "labels": ("angry", "happy"),
@@ -88,7 +88,7 @@ def everything() -> TableResult:
             Row("COGMEN-A", SPEECH, ("A",), {"A": 0.5}, {"A": 0.0625}),
             Row("HuBERT", MASK, ("A", "AV"), {"A": 0.25, "AV": 0.375}, {"AV": 0.125}),
         ),
-        beside=Beside("table2", "full graph"),
+        companion=Companion("table2", "full graph"),
         notes=("pairs share a teacher",),
     )
     comparisons = (
@@ -98,7 +98,7 @@ def everything() -> TableResult:
     return made(
         table=table,
         rows={"COGMEN-A": {"A": cell(0.5, 0.25, 0.5, None, 0.0625)}, "HuBERT": {}},
-        beside={"COGMEN-A": {"A": cell(0.75, 0.125, 0.625, None, 0.03125)}},
+        companion={"COGMEN-A": {"A": cell(0.75, 0.125, 0.625, None, 0.03125)}},
         needs={"HuBERT": ("hubert",)},
         comparisons=comparisons,
     )

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from replicate.config.tables import Beside
+from replicate.config.tables import Companion
 from replicate.errors import CannotWrite
 from replicate.report import claims, page, sections
 
@@ -108,11 +108,11 @@ def test_every_cell_of_every_table_stands_where_the_other_files_have_it(tmp_path
 
 
 def test_a_table_beside_and_rows_that_need_a_stream(tmp_path):
-    beside = table(rows=("COGMEN-A", "HuBERT"), beside=Beside("table3", "full graph"))
+    both = table(rows=("COGMEN-A", "HuBERT"), companion=Companion("table3", "full graph"))
     other = {"COGMEN-A": {"A": builders.cell(0.25, 0.5)}}
     rows = {"COGMEN-A": {"A": builders.cell(0.5, 0.625)}, "HuBERT": {}}
     (grid,) = written(
-        tmp_path, [result(beside, rows=rows, beside=other, needs={"HuBERT": ("hubert",)}, comparisons=())]
+        tmp_path, [result(both, rows=rows, companion=other, needs={"HuBERT": ("hubert",)}, comparisons=())]
     ).grids("table-table2")
     assert grid[0][2:6] == ["A inference", "IEMOCAP-4, paper", "A, full graph", "IEMOCAP-4, paper, full graph"]
     assert grid[1][2:6] == ["0.500 ± 0.250", "0.625", "0.250 ± 0.250", "0.500"]

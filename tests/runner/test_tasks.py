@@ -111,7 +111,7 @@ def test_the_whole_paper_is_trained_once():
     def tasks(*chosen):
         return graph(
             [
-                (replace(SPEC, arm=row.arm, protocol=table.reading(row, protocol)), CORPUS)
+                (replace(SPEC, arm=row.arm, protocol=table.protocol_of(row, protocol)), CORPUS)
                 for table in chosen
                 for row in table.rows
             ],

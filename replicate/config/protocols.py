@@ -1,0 +1,95 @@
+"""Protocols, read from ``protocols.toml``, and single settings of them that a user or a table's row overrides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from replicate.config import toml
+from replicate.config.toml import build, choices, known, merged, section
+from replicate.errors import InvalidDefinition
+from replicate.training.config import Protocol
+
+
+def protocol(name: str) -> Protocol:
+    """The protocol of that name, such as ``paper`` or ``paper+hubert.projection=none,masking.unit=batch``.
+
+    Raises:
+        InvalidDefinition: unknown protocol or setting, or an impossible value.
+    """
+    base, _, listed = name.partition("+")
+    overrides = tuple(filter(None, listed.split(",")))
+    where = f"protocol {name!r}" if overrides else f"protocols.toml [{base}]"
+    return _build(_override(_content(base), overrides, where), where, name)
+
+
+def mixed_protocol(
+    base: str, other: str, from_other: tuple[str, ...], overrides: tuple[str, ...], where: str
+) -> Protocol:
+    """The protocol ``base`` with the settings ``from_other`` as in the protocol ``other``, then ``overrides``.
+
+    Args:
+        from_other: dotted keys, such as ``masking.unit``.
+        overrides: as after the plus sign in the name of a ``protocol``, such as ``hubert.projection=none``.
+        where: file and row, for messages.
+
+    Raises:
+        InvalidDefinition: unknown protocol or setting, or an impossible value.
+    """
+    content = _content(base)
+    for key in from_other:
+        value: Any = _content(other)
+        for part in key.split("."):
+            value = section(value, where)[known(part, value, where, "setting")]
+        for part in reversed(key.split(".")):
+            value = {part: value}
+        content = merged(content, value)
+    name = base + (f", {other} {' and '.join(from_other)}" if from_other else "")
+    name += f"+{','.join(overrides)}" if overrides else ""
+    return _build(_override(content, overrides, where), where, name)
+
+
+def _override(content: dict[str, Any], overrides: tuple[str, ...], where: str) -> dict[str, Any]:
+    for override in overrides:
+        key, _, value = override.partition("=")
+        content = merged(content, _nested(key.strip(), value.strip(), content, where))
+    return content
+
+
+def _content(name: str) -> dict[str, Any]:
+    sections = toml.read("protocols")
+    return section(sections[known(name, sections, "protocols.toml", "protocol")], f"protocols.toml [{name}]")
+
+
+def _nested(key: str, value: str, content: dict[str, Any], where: str) -> dict[str, Any]:
+    """``{"masking": {"unit": "batch"}}`` for ``masking.unit`` and ``batch``, with the type of the present value."""
+    head, _, rest = key.partition(".")
+    present = content[known(head, content, where, "setting")]
+    if rest:
+        return {head: _nested(rest, value, section(present, f"{where}, setting {head!r}"), where)}
+    try:
+        if isinstance(present, bool):
+            return {head: {"true": True, "false": False}[value]}
+        if isinstance(present, int | float):
+            return {head: type(present)(value)}
+    except (KeyError, ValueError):
+        raise InvalidDefinition(
+            f"{where}: {value!r} is not a value for {key}, which is {present!r} by default"
+        ) from None
+    if isinstance(present, dict):
+        raise InvalidDefinition(f"{where}: {key} is a group: {choices(key, [f'{key}.{inner}' for inner in present])}")
+    return {head: value}
+
+
+def _build(content: dict[str, Any], where: str, name: str) -> Protocol:
+    found = build(Protocol, content, where, name=name)
+    masking = found.masking
+    chances = (masking.none, masking.audio, masking.visual, masking.random)
+    if not (min(chances) >= 0 and abs(sum(chances) - 1) <= 1e-9):  # so that NaN fails
+        raise InvalidDefinition(f"{where}: masking.none, audio, visual and random must be 0 or more, and sum to 1")
+    if masking.none + masking.random == 0:
+        raise InvalidDefinition(
+            f"{where}: masking.none and masking.random are both 0, so that uni-modal masking has no scenario left"
+        )
+    if not 0 <= masking.start <= 1 or masking.length < 1:
+        raise InvalidDefinition(f"{where}: masking.start must be a probability, and masking.length 1 at least")
+    return found
