@@ -180,8 +180,10 @@ class Campaign:
 
     @cached_property
     def _all_tables(self) -> tuple[Table, ...]:
-        """The tables and, of those printed beside them, the rows that are."""
-        return self.tables + tuple(definitions.companion_table(table) for table in self.tables if table.companion is not None)
+        """The tables and their companion tables."""
+        return self.tables + tuple(
+            definitions.companion_table(table) for table in self.tables if table.companion is not None
+        )
 
     def deployable(self) -> list[str]:
         """Keys of the runs that can be exported: transformers tested on audio alone.

@@ -8,12 +8,13 @@ from pathlib import Path
 from rich.console import Console
 
 from replicate import grids
+from replicate.config.claims import Rule, Statement
 from replicate.files import write_text
 from replicate.report import data_files, text
 from replicate.report.sections import measured_on
 from replicate.report.types import Column, Grid
 from replicate.results.aggregate import TableResult
-from replicate.results.claims import JudgedClaim, JudgedStatement, Rule, Statement
+from replicate.results.claims import JudgedClaim, JudgedStatement
 from replicate.results.statistics import smallest_p
 
 FILES = ("claims.md", "claims.json")

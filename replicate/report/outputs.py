@@ -6,6 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from replicate.config import claims as claim_definitions
+from replicate.config import figures as figure_definitions
 from replicate.config import tables as definitions
 from replicate.experiment import collect
 from replicate.experiment.campaign import Campaign
@@ -22,8 +24,8 @@ def check() -> None:
     Raises:
         InvalidDefinition: in ``claims.toml`` or ``figures.toml``.
     """
-    judging.load()
-    figures.spec.load()
+    claim_definitions.load()
+    figure_definitions.load()
 
 
 def write(campaign: Campaign, seconds: float | None) -> Outputs:

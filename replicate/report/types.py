@@ -7,8 +7,9 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
+from replicate.config.claims import Rule
 from replicate.results.aggregate import TableResult
-from replicate.results.claims import JudgedClaim, Rule
+from replicate.results.claims import JudgedClaim
 
 Kind = Literal["name", "number", "measured", "paper", "verdict"]
 

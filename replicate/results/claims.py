@@ -3,71 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from replicate.config import tables, toml
-from replicate.config.toml import build, known, section, sections
-from replicate.errors import InvalidDefinition
+from replicate.config.claims import Claim, Rule, Statement, load
 from replicate.results.aggregate import Cell, TableResult
 from replicate.results.statistics import Summary, permutation_p, summarise
 
-Relation = Literal["above", "far above", "hardly above"]
-Measure = Literal["difference", "unevenness"]
 Outcome = Literal["reproduced", "contradicted", "undecided"]
-
-
-@dataclass(frozen=True)
-class Margins:
-    """What the relations mean by default, in weighted F1."""
-
-    above: float
-    far: float
-    hardly: float
-
-    def of(self, relation: Relation) -> float:
-        """The margin of a relation."""
-        return {"above": self.above, "far above": self.far, "hardly above": self.hardly}[relation]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """How claims are judged."""
-
-    test: str
-    level: float
-    margins: Margins
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One comparison of two cells, "table/row/context", or of two differences: first - first_minus and so on."""
-
-    first: str
-    relation: Relation
-    second: str
-    margin: float | None = None
-    measure: Measure = "difference"
-    first_minus: str = ""
-    second_minus: str = ""
-
-    @property
-    def cells(self) -> list[tuple[str, int]]:
-        """Every cell with the sign that it counts with in first - second."""
-        signed = [(self.first, 1), (self.second, -1), (self.first_minus, -1), (self.second_minus, 1)]
-        return [(name, sign) for name, sign in signed if name]
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One claim of the paper: all its statements."""
-
-    number: int
-    text: str
-    statements: tuple[Statement, ...] = field(default_factory=tuple)
 
 
 @dataclass(frozen=True)
@@ -98,37 +44,6 @@ class JudgedClaim:
     claim: Claim
     statements: tuple[JudgedStatement, ...]
     outcome: Outcome | None
-
-
-def load() -> tuple[Rule, tuple[Claim, ...]]:
-    """The rule and the claims, checked against the tables.
-
-    Raises:
-        InvalidDefinition: an unknown key, table, row or context.
-    """
-    content = toml.read("claims")
-    where = "claims.toml"
-    rule = build(Rule, section(content.pop("rule", None), f"{where} [rule]"), f"{where} [rule]")
-    if not 0 < rule.level < 1:
-        raise InvalidDefinition(f"{where} [rule]: level must be between 0 and 1")
-    claims = []
-    for number, each in enumerate(sections(content.pop("claims", []), f"{where}, claims"), 1):
-        place = f"{where}, claim {number}"
-        statements = tuple(
-            build(Statement, one, f"{place}, statement {i}")
-            for i, one in enumerate(sections(each.pop("statements", []), f"{place}, statements"), 1)
-        )
-        if not statements:
-            raise InvalidDefinition(f"{place}: a claim needs [[claims.statements]]")
-        for statement in statements:
-            for cell, _ in statement.cells:
-                _check_cell(cell, place)
-        claims.append(build(Claim, each, place, statements=statements))
-        if claims[-1].number in (other.number for other in claims[:-1]):
-            raise InvalidDefinition(f"{place}: there is a claim number {claims[-1].number} above already")
-    for key in content:
-        raise InvalidDefinition(f"{where}: unknown key {key!r}: there are rule and claims")
-    return rule, tuple(claims)
 
 
 def judge(results: Mapping[str, TableResult]) -> tuple[Rule, list[JudgedClaim]]:
@@ -184,9 +99,3 @@ def _published(statement: Statement, cells: Mapping[str, Cell]) -> float | None:
 def _cell(name: str, results: Mapping[str, TableResult]) -> Cell | None:
     table, _, cell = name.partition("/")
     return results[table].cell(cell) if table in results else None
-
-
-def _check_cell(name: str, where: str) -> None:
-    table, _, cell = name.partition("/")
-    found = tables.table(known(table, tables.table_names(), where, "table"))
-    known(cell, [f"{row.name}/{context}" for row in found.rows for context in row.contexts], where, f"cell of {table}")

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from replicate.config.claims import Claim, Margins, Rule, Statement
 from replicate.config.tables import Row, Table
 from replicate.report.types import Outputs
 from replicate.results.aggregate import Cell, Comparison, TableResult
-from replicate.results.claims import Claim, JudgedClaim, JudgedStatement, Margins, Rule, Statement
+from replicate.results.claims import JudgedClaim, JudgedStatement
 from replicate.results.statistics import Summary
 from replicate.training.config import Arm
 

@@ -3,9 +3,10 @@ import io
 import pytest
 from rich.console import Console
 
+from replicate.config.claims import Claim, Margins, Rule, Statement
 from replicate.errors import CannotWrite
 from replicate.report import claims
-from replicate.results.claims import Claim, JudgedClaim, JudgedStatement, Margins, Rule, Statement
+from replicate.results.claims import JudgedClaim, JudgedStatement
 from replicate.results.statistics import Summary
 
 from .conftest import made

@@ -14,6 +14,7 @@ from matplotlib.image import imread
 from sklearn.metrics import confusion_matrix
 
 from replicate import plotting as canvas
+from replicate.config import figures as definitions
 from replicate.config import toml
 from replicate.corpus.synthetic import NOTE
 from replicate.errors import CannotWrite, InvalidDefinition
@@ -21,7 +22,7 @@ from replicate.experiment.campaign import Campaign
 from replicate.experiment.collect import tables
 from replicate.model.seed_layers import SeedBatch
 from replicate.report import figures
-from replicate.report.figures import classes, confusion, curves, embedding, parts, spec, terms
+from replicate.report.figures import classes, confusion, curves, embedding, parts, terms
 from replicate.results.statistics import summarise
 
 NAMES = ("happy", "sad", "angry")
@@ -265,7 +266,7 @@ def test_a_row_that_lacks_a_stream_takes_its_figures_along(finished):
     # COGMEN-AV is in no figure that needs table2 alone.
     without = {"needs": {"COGMEN-AV": ("hubert",)}, "rows": {**result.rows, "COGMEN-AV": {}}}
     found = {"table2": replace(result, **without)}
-    names = [drawing.name for drawing in spec.load() if parts.find(drawing, finished, found)]
+    names = [drawing.name for drawing in definitions.load() if parts.find(drawing, finished, found)]
     assert names == ["figure4", "per-class-f1"]
 
 
@@ -326,7 +327,7 @@ def test_both_files_or_none(finished):
 
 
 def test_the_shipped_file():
-    found = {drawing.name: drawing for drawing in spec.load()}
+    found = {drawing.name: drawing for drawing in definitions.load()}
     assert list(found) == [
         *("figure3", "figure4", "figure5", "figure6", "learning-curves", "per-class-f1", "embedding"),
         *("chosen-teachers", "edges", "chosen-for-utterances", "free-edges"),
@@ -354,16 +355,19 @@ def test_the_shipped_file():
         (section().replace("cell =", "sell ="), r"\[one\], panel 1: unknown key 'sell': did you mean cell"),
         (section().replace("caption", "# caption"), r"figures\.toml \[one\]: key 'caption' is missing"),
         (section(name="'../one'"), r"figures\.toml \[\.\./one\]: names become file names"),
-        (section(kind="curves", cells=("table2/COGMEN-AV/A",)), r"panel 1: context A, but the epoch is chosen at AV"),
+        (section(kind="curves", cells=("table2/COGMEN-AV/A",)), r"panel 1: context A, but the epoch is selected at AV"),
         (
             section(kind="embedding", cells=("table2/COGMEN-A/A", "table1/fewer GNN heads: student [4, 3]/A")),
             r"panel 2: its embedding is not as wide",
         ),
-        (section(kind="terms"), r"panel 1: terms is for figures of the kind 'terms', which need it"),
-        (section().replace('title = "table2', 'terms = "x", title = "table2'), r"panel 1: terms is for figures"),
+        (section(kind="logged"), r"panel 1: prefix is for kind 'logged'"),
         (
-            section(kind="terms").replace('title = "table2', 'terms = "x", title = "table2'),
-            r"panel 1: COGMEN-A learns by no method",
+            section().replace('title = "table2', 'prefix = "x", title = "table2'),
+            r"panel 1: prefix is for kind 'logged'",
+        ),
+        (
+            section(kind="logged").replace('title = "table2', 'prefix = "x", title = "table2'),
+            r"panel 1: COGMEN-A has no distillation method",
         ),
         ("one = 1", r"figures\.toml \[one\]: 1 is no section"),
         ("[one", r"cannot read .*figures\.toml"),
@@ -372,7 +376,7 @@ def test_the_shipped_file():
 def test_what_is_wrong_in_the_file_is_named(figures_toml, text, message):
     figures_toml(text)
     with pytest.raises(InvalidDefinition, match=message):
-        spec.load()
+        definitions.load()
 
 
 def test_who_draws_nothing_does_not_wait_for_matplotlib():

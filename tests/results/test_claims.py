@@ -3,10 +3,10 @@ import math
 import pytest
 
 from replicate.config import tables as definitions
+from replicate.config.claims import Margins, Statement, load
 from replicate.errors import InvalidDefinition, UnknownTable
-from replicate.results import claims
 from replicate.results.aggregate import Cell, TableResult
-from replicate.results.claims import Statement, judge, load
+from replicate.results.claims import judge
 from replicate.results.statistics import smallest_p, summarise
 
 RULE = """
@@ -308,6 +308,6 @@ def test_a_table_that_is_broken_breaks_its_claims(edit):
 
 
 def test_margins_by_relation():
-    margins = claims.Margins(0.0, 0.1, 0.05)
+    margins = Margins(0.0, 0.1, 0.05)
     assert [margins.of(name) for name in ("above", "far above", "hardly above")] == [0.0, 0.1, 0.05]
     assert math.isclose(smallest_p(10), 1 / 1024)

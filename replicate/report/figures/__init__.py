@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from replicate.config import figures as definitions
 from replicate.experiment.campaign import Campaign
 from replicate.files import atomic_path
-from replicate.report.figures import parts, spec
+from replicate.report.figures import parts
 from replicate.results.aggregate import TableResult
 
 
@@ -40,15 +41,15 @@ def write(campaign: Campaign, results: list[TableResult]) -> list[Figure]:
         InvalidDefinition: in ``figures.toml``. CorruptRun: a run is missing. DiskFull, CannotWrite: naming the file.
     """
     by_name = {result.table.name: result for result in results}
-    wanted = [(drawing, parts.find(drawing, campaign, by_name)) for drawing in spec.load()]
+    wanted = [(drawing, parts.find(drawing, campaign, by_name)) for drawing in definitions.load()]
     return [_write(drawing, found, campaign.folder / "figures") for drawing, found in wanted if found is not None]
 
 
-def _write(drawing: spec.Drawing, found: list[parts.Part], folder: Path) -> Figure:
+def _write(drawing: definitions.Drawing, found: list[parts.Part], folder: Path) -> Figure:
     from replicate import plotting as canvas
     from replicate.report.figures import classes, confusion, curves, embedding, terms
 
-    kinds = {"confusion": confusion, "curves": curves, "classes": classes, "embedding": embedding, "terms": terms}
+    kinds = {"confusion": confusion, "curves": curves, "classes": classes, "embedding": embedding, "logged": terms}
     kind = kinds[drawing.kind]
     title = f"{drawing.title} ({found[0].result.corpus})"
     footer = f"{kind.READING} {parts.conditions(found, first_seed=drawing.kind == 'embedding')}"

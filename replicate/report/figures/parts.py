@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from replicate.config.figures import Drawing
 from replicate.config.tables import Row
 from replicate.experiment.campaign import Campaign
-from replicate.report.figures.spec import Drawing
 from replicate.report.text import PUBLISHED_ON
 from replicate.results.aggregate import Cell, TableResult
 from replicate.store.record import Run
@@ -47,7 +47,7 @@ def find(drawing: Drawing, campaign: Campaign, results: Mapping[str, TableResult
         if table not in results or name in results[table].needs:
             return None
         row = next(row for row in results[table].table.rows if row.name == name)
-        found.append(Part(panel.title, campaign, results[table], row, context, panel.terms))
+        found.append(Part(panel.title, campaign, results[table], row, context, panel.prefix))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Figures as data, read from ``tables/figures.toml``."""
+"""Figures, read from ``figures.toml``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from replicate.config.tables import Row, Table
 from replicate.config.toml import build, known, section, sections
 from replicate.errors import InvalidDefinition
 
-Kind = Literal["confusion", "curves", "classes", "embedding", "terms"]
+Kind = Literal["confusion", "curves", "classes", "embedding", "logged"]
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,15 @@ class Panel:
     """One cell, "table/row/context", under a title.
 
     Attributes:
-        terms: of the kind "terms", how the names begin of what is drawn.
+        prefix: in figures of the kind "logged", the names of the logged values that are drawn begin with it.
     """
 
     title: str
     cell: str
-    terms: str = ""
+    prefix: str = ""
 
     def split(self) -> tuple[str, str, str]:
-        """Names of the table, the row and the context; a row's name may hold slashes."""
+        """Names of the table, the row and the context; the name of a row may contain slashes."""
         table, _, rest = self.cell.partition("/")
         row, _, context = rest.rpartition("/")
         return table, row, context
@@ -38,11 +38,11 @@ class Panel:
 
 @dataclass(frozen=True)
 class Drawing:
-    """One figure that is to be drawn.
+    """One figure.
 
     Attributes:
-        name: of its files.
-        source: where the paper shows it, empty where it does not.
+        name: stem of its files.
+        source: where the paper shows it; empty if it does not.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Drawing:
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """Names of the tables it needs, each once."""
+        """Names of the tables that it is drawn from, each once."""
         return tuple(dict.fromkeys(panel.split()[0] for panel in self.panels))
 
 
@@ -93,15 +93,15 @@ def _row(panel: Panel, table: Callable[[str], Table], where: str) -> Row:
 def _check(drawing: Drawing, rows: list[Row], where: str) -> None:
     for number, (panel, row) in enumerate(zip(drawing.panels, rows, strict=True), 1):
         context = panel.split()[2]
-        # Dev values are measured in that context alone; another one would be printed beside the wrong numbers.
+        # Dev scores are measured in that context only.
         if drawing.kind == "curves" and context != row.arm.select:
             raise InvalidDefinition(
-                f"{where}, panel {number}: context {context}, but the epoch is chosen at {row.arm.select}"
+                f"{where}, panel {number}: context {context}, but the epoch is selected at {row.arm.select}"
             )
-        if (drawing.kind == "terms") != bool(panel.terms):
-            raise InvalidDefinition(f"{where}, panel {number}: terms is for figures of the kind 'terms', which need it")
-        if drawing.kind == "terms" and row.arm.method is None:
-            raise InvalidDefinition(f"{where}, panel {number}: {row.arm.name} learns by no method of distillation")
-        # Embeddings are as wide as there are heads; axes of one width are none of another.
+        if (drawing.kind == "logged") != bool(panel.prefix):
+            raise InvalidDefinition(f"{where}, panel {number}: prefix is for kind 'logged', which needs it")
+        if drawing.kind == "logged" and row.arm.method is None:
+            raise InvalidDefinition(f"{where}, panel {number}: {row.arm.name} has no distillation method")
+        # The width of embeddings is proportional to the heads; the panels share the axes of panel 1.
         if drawing.kind == "embedding" and row.arm.gnn_heads != rows[0].arm.gnn_heads:
             raise InvalidDefinition(f"{where}, panel {number}: its embedding is not as wide as that of panel 1")
