@@ -1,7 +1,9 @@
-"""Lay a table that was trained in several ways side by side: ``compare_paths.py TARGET LABEL=TABLE.json ...``.
+"""Compare a table that was trained in several ways: ``compare_paths.py TARGET LABEL=TABLE.json ...``.
 
-The first is what the others are compared with, seed by seed.
+Writes the Markdown of docs/results/training/{bf16,stack}.md. Every table is compared with the first one, seed by seed.
 """
+
+from __future__ import annotations
 
 import json
 import statistics
@@ -10,44 +12,50 @@ from pathlib import Path
 from typing import Any
 
 from replicate.files import write_text
+from replicate.grids import markdown
+
+Cells = dict[tuple[str, str], dict[str, Any]]
 
 
-def compared(ways: dict[str, dict[str, Any]]) -> str:
-    """The comparison of tables by label, as Markdown."""
-    cells = {
-        label: {(row["row"], name): cell for row in table["rows"] for name, cell in row["cells"].items()}
-        for label, table in ways.items()
+def compare(tables: dict[str, dict[str, Any]]) -> str:
+    """Return the comparison as Markdown; ``tables`` are contents of table JSON files by label."""
+    cells: dict[str, Cells] = {
+        label: {(row["row"], context): cell for row in table["rows"] for context, cell in row["cells"].items()}
+        for label, table in tables.items()
     }
-    first, *others = ways
-    table = ways[first]
-    seeds = ", ".join(map(str, table["seeds"]))
+    first, *others = tables
+    about = tables[first]
     lines = [
-        f"# {table['table']} trained in {len(ways)} ways",
-        "",
-        f"Weighted F1 on test, {table['corpus']['name']}, profile {table['profile']}, seeds {seeds}: mean ± deviation.",
-        "",
-        f"| model | inference | {' | '.join(ways)} |",
-        "|---|---|" + "---:|" * len(ways),
+        [*case, *(f"{cells[label][case]['mean']:.3f} ± {cells[label][case]['std']:.3f}" for label in tables)]
+        for case in cells[first]
     ]
-    for case in cells[first]:
-        shown = [f"{found[case]['mean']:.3f} ± {found[case]['std']:.3f}" for found in cells.values()]
-        lines.append(f"| {case[0]} | {case[1]} | {' | '.join(shown)} |")
-    lines.append("")
-    for label in others:
-        pairs = [(cells[label][case], cells[first][case]) for case in cells[first]]
-        mean = statistics.fmean(one["mean"] - other["mean"] for one, other in pairs)
-        apart = max(abs(one["mean"] - other["mean"]) / other["std"] for one, other in pairs)
-        same = sum(a == b for one, other in pairs for a, b in zip(one["values"], other["values"], strict=True))
-        of = sum(len(one["values"]) for one, _ in pairs)
-        lines.append(
-            f"- {label}: {mean:+.4f} on average; means at most {apart:.2f} deviations apart; {same} of {of} scores are "
-            "the same."
-        )
-    return "\n".join(lines) + "\n"
+    text = [
+        f"# {about['table']} trained in {len(tables)} ways",
+        "",
+        f"Weighted F1 on test, {about['corpus']['name']}, profile {about['profile']}, seeds "
+        f"{', '.join(map(str, about['seeds']))}: mean ± deviation.",
+        "",
+        *markdown(["model", "inference", *tables], lines, left=2),
+        "",
+        *(f"- {label}: {_differences(cells[label], cells[first])}" for label in others),
+    ]
+    return "\n".join(text) + "\n"
+
+
+def _differences(these: Cells, first: Cells) -> str:
+    """Summarise the differences between the cells of two tables, in F1 and in standard deviations of the first."""
+    pairs = [(these[case], first[case]) for case in first]
+    mean = statistics.fmean(one["mean"] - other["mean"] for one, other in pairs)
+    deviations = max(abs(one["mean"] - other["mean"]) / other["std"] for one, other in pairs)
+    same = [a == b for one, other in pairs for a, b in zip(one["values"], other["values"], strict=True)]
+    return (
+        f"{mean:+.4f} on average; means at most {deviations:.2f} deviations apart; {sum(same)} of {len(same)} scores "
+        "are the same."
+    )
 
 
 if __name__ == "__main__":
     target, *given = sys.argv[1:]
-    split = (way.partition("=") for way in given)
-    found = {label: json.loads(Path(path).read_text(encoding="utf-8")) for label, _, path in split}
-    write_text(Path(target), compared(found))
+    labelled = [way.partition("=") for way in given]
+    found = {label: json.loads(Path(path).read_text(encoding="utf-8")) for label, _, path in labelled}
+    write_text(Path(target), compare(found))
