@@ -109,8 +109,8 @@ def test_a_mistake_in_the_claims_shows_before_training(replicate, tmp_path, monk
 
 def test_everything_that_is_written(smoke_results):
     names = {path.relative_to(smoke_results).as_posix() for path in smoke_results.rglob("*") if path.is_file()}
-    assert {*(f"table2.{suffix}" for suffix in ("md", "tex", "csv", "json")), "claims.md", "claims.json"} <= names
-    assert {"manifest.json", "index.html"} <= names
+    assert {*(f"table2.{suffix}" for suffix in ("md", "tex", "tabular.tex", "csv", "json"))} <= names
+    assert {"scores.csv", "comparisons.csv", "claims.md", "claims.json", "manifest.json", "index.html"} <= names
     assert {Path(name).suffix for name in names if name.startswith("figures/")} == {".png", ".svg"}
     assert not [name for name in names if Path(name).name.startswith(".")]
 

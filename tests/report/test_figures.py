@@ -22,7 +22,7 @@ from replicate.experiment.campaign import Campaign
 from replicate.experiment.collect import tables
 from replicate.model.seed_layers import SeedBatch
 from replicate.report import figures
-from replicate.report.figures import classes, confusion, curves, embedding, parts, terms
+from replicate.report.figures import classes, confusion, curves, embedding, logged, panels
 from replicate.results.statistics import summarise
 
 NAMES = ("happy", "sad", "angry")
@@ -83,12 +83,12 @@ def logging(*epochs):
 def test_what_a_method_logs_is_drawn_by_epoch():
     first = logging({"chosen eye": 0.5, "chosen ear": 0.5, "nll": 3.0}, {"chosen eye": 1.0, "chosen ear": 0.0})
     second = logging({"chosen eye": 0.0, "chosen ear": 1.0}, {"chosen eye": 1.0})
-    found = terms.values([first, second], "chosen ")
+    found = logged.values([first, second], "chosen ")
     assert list(found) == ["eye", "ear"] and found["eye"].tolist() == [[0.5, 1], [0, 1]]
     assert found["ear"][0].tolist() == [0.5, 0] and found["ear"][1][0] == 1 and np.isnan(found["ear"][1][1])
     each = part(first, second, title="Which")
-    each.terms = "chosen "
-    drawn = terms.draw([each, each, each], FRAME)
+    each.prefix = "chosen "
+    drawn = logged.draw([each, each, each], FRAME)
     axes = drawn.axes
     assert [axis.get_title() for axis in axes] == ["Which"] * 3 + [""]
     eye, ear = axes[0].lines
@@ -266,7 +266,7 @@ def test_a_row_that_lacks_a_stream_takes_its_figures_along(finished):
     # COGMEN-AV is in no figure that needs table2 alone.
     without = {"needs": {"COGMEN-AV": ("hubert",)}, "rows": {**result.rows, "COGMEN-AV": {}}}
     found = {"table2": replace(result, **without)}
-    names = [drawing.name for drawing in definitions.load() if parts.find(drawing, finished, found)]
+    names = [drawing.name for drawing in definitions.load() if panels.find(drawing, finished, found)]
     assert names == ["figure4", "per-class-f1"]
 
 
@@ -306,7 +306,7 @@ def test_curves_and_embeddings_of_stored_runs(finished, figures_toml, monkeypatc
 def test_the_embeddings_are_those_that_the_stored_predictions_came_from(finished, context):
     (result,) = tables(finished)
     row = next(row for row in result.table.rows if row.name == "COGMEN-AV")
-    shown = parts.Part("T", finished, result, row, context)
+    shown = panels.PanelRuns("T", finished, result, row, context)
     stored = shown.runs()[0]
     found = torch.from_numpy(embedding._embeddings(shown, stored)).float()
     assert found.shape[1] == 700

@@ -1,4 +1,4 @@
-"""F1 by class: several cells beside each other, class by class."""
+"""F1 of every class: several cells side by side."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from replicate.plotting import COLOURS, MARKERS, Frame, sheet, short
-from replicate.report.figures.parts import Part
+from replicate.report.figures.panels import PanelRuns
 
-READING = "F1 of every class on test. Large: mean over the seeds, bars: ± sample deviation; small: the single seeds."
+HOW_TO_READ = (
+    "F1 of every class on test. Large markers: mean over seeds, with bars of ± 1 sample deviation; small markers: "
+    "single seeds."
+)
 
 
-def draw(parts: Sequence[Part], frame: Frame) -> Figure:
-    """One group per class; in it mean, deviation and seeds of every cell."""
-    names = [short(name) for name in parts[0].classes]
-    room = 0.32 * len(parts) + 0.5  # inches of a class; its name fits
+def draw(panels: Sequence[PanelRuns], frame: Frame) -> Figure:
+    """Draw one group per class, with mean, deviation and seeds of every cell."""
+    names = [short(name) for name in panels[0].classes]
+    room = 0.32 * len(panels) + 0.5  # inches per class, enough for its name
     figure = sheet(frame, max(4.5, room * len(names) + 0.8), 2.9)
     axis = figure.subplots()
-    for number, part in enumerate(parts):
-        # Cells stand 0.6 / len(parts) apart, around the place of their class.
-        places = np.arange(len(names)) + (number - (len(parts) - 1) / 2) * 0.6 / len(parts)
-        scores = np.array(part.cell.by_class)
+    for number, panel in enumerate(panels):
+        # Cells are 0.6 / len(panels) apart, centred on their class.
+        places = np.arange(len(names)) + (number - (len(panels) - 1) / 2) * 0.6 / len(panels)
+        scores = np.array(panel.cell.by_class)
         seeds = len(scores)
         colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
         axis.errorbar(
@@ -34,11 +37,11 @@ def draw(parts: Sequence[Part], frame: Frame) -> Figure:
             markersize=5.5,
             capsize=2.5,
             linewidth=1,
-            label=part.title,
+            label=panel.title,
         )
         if seeds > 1:
-            beside = places[None, :] + 0.18 / len(parts) + np.linspace(0, 0.12, seeds)[:, None] / len(parts)
-            axis.plot(beside, scores, marker, color=colour, markersize=2.5, markerfacecolor="none", markeredgewidth=0.5)
+            right = places[None, :] + 0.18 / len(panels) + np.linspace(0, 0.12, seeds)[:, None] / len(panels)
+            axis.plot(right, scores, marker, color=colour, markersize=2.5, markerfacecolor="none", markeredgewidth=0.5)
     axis.set_xticks(range(len(names)), names)
     axis.set_xlim(-0.6, len(names) - 0.4)
     axis.set_ylim(-0.03, 1.03)

@@ -1,4 +1,4 @@
-"""Learning curves: losses and dev weighted F1 by epoch, arm beside arm."""
+"""Learning curves: losses and dev weighted F1 by epoch, one column per arm."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from replicate.plotting import NORMAL, Frame, sheet, wrapped
-from replicate.report.figures.parts import Part
+from replicate.report.figures.panels import PanelRuns
 from replicate.store.record import Run
 
-READING = (
-    "Line: mean over the seeds; band: smallest to largest; circles: the epoch chosen for each seed, by dev weighted "
-    "F1. Train loss has an axis of its own in each column: that of a student holds the triplet loss, too."
+HOW_TO_READ = (
+    "Line: mean over seeds; band: smallest to largest value; circles: the epoch chosen for each seed by dev weighted "
+    "F1. The train loss has its own axis in each column, because that of a student includes the distillation loss."
 )
-# What is drawn of an epoch's record, and whether arms share the axis: train losses are not comparable.
+# Key in an epoch's record, label, and whether arms share the axis: train losses are not comparable.
 ROWS = (("train_loss", "train loss", False), ("dev_loss", "dev loss", True), ("dev_f1", "dev weighted F1", True))
 
 
 def values(runs: Sequence[Run], key: str) -> NDArray[np.float64]:
-    """One line of the learning curves: (seeds, epochs)."""
+    """Return one value of every epoch of every run: (seeds, epochs)."""
     return np.array([[epoch[key] for epoch in run.record["curve"]] for run in runs])
 
 
-def draw(parts: Sequence[Part], frame: Frame) -> Figure:
-    """Arms in columns; train loss, dev loss and dev weighted F1 in rows."""
+def draw(panels: Sequence[PanelRuns], frame: Frame) -> Figure:
+    """Draw arms in columns; train loss, dev loss and dev weighted F1 in rows."""
     width = 1.75
-    figure = sheet(frame, len(parts) * width + 0.4, 4.6)
-    axes = figure.subplots(len(ROWS), len(parts), sharex=True, squeeze=False)
-    for column, part in enumerate(parts):
-        runs = part.runs()
+    figure = sheet(frame, len(panels) * width + 0.4, 4.6)
+    axes = figure.subplots(len(ROWS), len(panels), sharex=True, squeeze=False)
+    for column, panel in enumerate(panels):
+        runs = panel.runs()
         best = np.array([run.record["best_epoch"] for run in runs])
         for row, (key, label, shared) in enumerate(ROWS):
             axis = axes[row, column]
@@ -43,13 +43,13 @@ def draw(parts: Sequence[Part], frame: Frame) -> Figure:
                 axis.sharey(axes[row, 0])
                 axis.tick_params(labelleft=False)
             _curve(axis, values(runs, key), best)
-        axes[0, column].set_title(f"{wrapped(part.title, width, NORMAL)}\n(dev at {part.context} inference)")
+        axes[0, column].set_title(f"{wrapped(panel.title, width, NORMAL)}\n(dev at {panel.context} inference)")
         axes[-1, column].set_xlabel("epoch")
     return figure
 
 
 def _curve(axis: Axes, lines: NDArray[np.float64], best: NDArray[np.int64]) -> None:
-    """Mean and band of (seeds, epochs), and a circle at each seed's chosen epoch (counted from 1)."""
+    """Draw mean and band of (seeds, epochs), and a circle at the chosen epoch of each seed (counted from 1)."""
     epochs = np.arange(1, lines.shape[1] + 1)
     axis.fill_between(epochs, lines.min(0), lines.max(0), color="0.8", linewidth=0)
     axis.plot(epochs, lines.mean(0), color="black", linewidth=1, marker="." if len(epochs) == 1 else "")

@@ -1,4 +1,4 @@
-"""Embeddings in two dimensions: what a student's look like on the axes of its teacher's."""
+"""Embeddings in two dimensions: a student's embeddings on the principal axes of its teacher's."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from replicate.plotting import COLOURS, MARKERS, NORMAL, Frame, sheet, short, wrapped
-from replicate.report.figures.parts import Part
+from replicate.report.figures.panels import PanelRuns
 from replicate.store.record import Run
 from replicate.training.loop import embed
 
-READING = (
-    "Every mark is an utterance of test, placed by the two main components (PCA) of the first panel's embeddings; per "
-    "cent: how much of a panel's own variance lies along them."
+HOW_TO_READ = (
+    "Every mark is a test utterance, projected onto the first two principal components of the first panel's "
+    "embeddings; percentages: the share of a panel's own variance along each component."
 )
 
 
 @dataclass(frozen=True)
 class Projection:
-    """Two main axes of some embeddings.
+    """The first two principal axes of a set of embeddings.
 
     Shapes:
         centre: (d,); axes: (2, d), orthonormal.
@@ -36,52 +36,52 @@ class Projection:
 
     @classmethod
     def of(cls, embeddings: NDArray[np.float64]) -> Projection:
-        """Fitted on (N, d)."""
+        """Fit the axes to embeddings (N, d)."""
         from sklearn.decomposition import PCA
 
-        # An utterance alone spans nothing; it lies at the centre of any axes.
+        # A single utterance has no variance; it is at the centre of any axes.
         if len(embeddings) < 2:
             return cls(embeddings.mean(0), np.eye(2, embeddings.shape[1]))
-        # The full solver: the default draws at random where there are many rows.
+        # The full solver: the default one is randomised if there are many utterances.
         fitted = PCA(2, svd_solver="full").fit(embeddings)
         return cls(fitted.mean_, fitted.components_)
 
     def __call__(self, embeddings: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Places (N, 2) of (N, d) on the axes."""
+        """Return the coordinates (N, 2) of embeddings (N, d)."""
         return (embeddings - self.centre) @ self.axes.T
 
     def shares(self, embeddings: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Which share of the variance of (N, d) lies along each axis: (2,)."""
+        """Return the share of the variance of embeddings (N, d) along each axis: (2,)."""
         total = float(embeddings.var(0).sum())
         return self(embeddings).var(0) / total if total > 0 else np.zeros(2)
 
 
-def draw(parts: Sequence[Part], frame: Frame) -> Figure:
-    """Test embeddings of the first seed of every cell, in the same limits."""
-    runs = [part.runs()[0] for part in parts]
-    found = [_embeddings(part, run) for part, run in zip(parts, runs, strict=True)]
+def draw(panels: Sequence[PanelRuns], frame: Frame) -> Figure:
+    """Draw the test embeddings of the first seed of every cell, with the same limits."""
+    runs = [panel.runs()[0] for panel in panels]
+    found = [_embeddings(panel, run) for panel, run in zip(panels, runs, strict=True)]
     projection = Projection.of(found[0])
-    figure = sheet(frame, len(parts) * 2.9 + 1.2, 3.1)
-    axes = figure.subplots(1, len(parts), sharex=True, sharey=True, squeeze=False)[0]
-    for axis, part, run, embeddings in zip(axes, parts, runs, found, strict=True):
-        _scatter(axis, projection(embeddings), run.labels("test"), len(part.classes))
+    figure = sheet(frame, len(panels) * 2.9 + 1.2, 3.1)
+    axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    for axis, panel, run, embeddings in zip(axes, panels, runs, found, strict=True):
+        _scatter(axis, projection(embeddings), run.labels("test"), len(panel.classes))
         first, second = projection.shares(embeddings)
-        axis.set_title(wrapped(part.title, 2.9, NORMAL))
+        axis.set_title(wrapped(panel.title, 2.9, NORMAL))
         axis.set_xlabel(f"component 1 ({100 * first:.0f} % of the variance)")
         axis.set_ylabel(f"component 2 ({100 * second:.0f} % of the variance)")
-    marks = [Line2D([], [], label=short(name), **_mark(number, 0)) for number, name in enumerate(parts[0].classes)]
+    marks = [Line2D([], [], label=short(name), **_mark(number, 0)) for number, name in enumerate(panels[0].classes)]
     axes[-1].legend(
         handles=marks, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, handletextpad=0.1, borderaxespad=0
     )
     return figure
 
 
-def _embeddings(part: Part, run: Run) -> NDArray[np.float64]:
-    """(N, d) on test, of the run of the first seed."""
-    campaign, table = part.campaign, part.result.table
-    spec = campaign.spec(table, part.row, campaign.seeds[0])
+def _embeddings(panel: PanelRuns, run: Run) -> NDArray[np.float64]:
+    """Test embeddings (N, d) of one run."""
+    campaign, table = panel.campaign, panel.result.table
+    spec = campaign.spec(table, panel.row, campaign.seeds[0])
     corpus = campaign.corpus_of(table)
-    tensor = embed(run.model(), run.scaling(), spec, corpus, split="test", context=part.context)
+    tensor = embed(run.model(), run.scaling(), spec, corpus, split="test", context=panel.context)
     return tensor.double().numpy()
 
 
@@ -94,7 +94,7 @@ def _scatter(axis: Axes, places: NDArray[np.float64], labels: NDArray[np.int64],
 
 
 def _mark(number: int, among: int) -> dict[str, Any]:
-    """Hollow, and smaller among many, so that those below stay visible."""
+    """Marker style: hollow, and small if there are many, so that overlapping marks stay visible."""
     return {
         "linestyle": "",
         "marker": MARKERS[number % len(MARKERS)],

@@ -1,4 +1,4 @@
-"""Shares that a method of distillation logs, by epoch: which teacher is chosen, what edges weigh."""
+"""Values between 0 and 1 that a distillation method logs, by epoch: shares of chosen teachers, edge weights."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from replicate.plotting import COLOURS, MARKERS, NORMAL, Frame, sheet, wrapped
-from replicate.report.figures.parts import Part
+from replicate.report.figures.panels import PanelRuns
 from replicate.store.record import Run
 
-READING = "Line: mean over the seeds; band: smallest to largest."
+HOW_TO_READ = "Line: mean over seeds; band: smallest to largest value."
 COLUMNS = 2
 
 
 def values(runs: Sequence[Run], prefix: str) -> dict[str, NDArray[np.float64]]:
-    """What is logged under names that begin so, by the rest of the name: (seeds, epochs), NaN where it was not."""
+    """Return the logged values whose names begin with ``prefix``, by the rest of the name.
+
+    Shapes:
+        values: (seeds, epochs), NaN where an epoch has no value of that name.
+    """
     curves = [[epoch["terms"] for epoch in run.record["curve"]] for run in runs]
     names = dict.fromkeys(name for curve in curves for epoch in curve for name in epoch if name.startswith(prefix))
     return {
@@ -29,20 +33,20 @@ def values(runs: Sequence[Run], prefix: str) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def draw(parts: Sequence[Part], frame: Frame) -> Figure:
-    """Panels two in a row, with one legend for all."""
+def draw(panels: Sequence[PanelRuns], frame: Frame) -> Figure:
+    """Draw two panels per row, with one legend for all."""
     width, legend = 2.6, 1.9
-    rows = -(-len(parts) // COLUMNS)
-    figure = sheet(frame, min(len(parts), COLUMNS) * width + legend, rows * 2.1 + 0.3)
-    axes = figure.subplots(rows, min(len(parts), COLUMNS), sharex=True, sharey=True, squeeze=False)
-    found = [values(part.runs(), part.terms) for part in parts]
+    rows = -(-len(panels) // COLUMNS)
+    figure = sheet(frame, min(len(panels), COLUMNS) * width + legend, rows * 2.1 + 0.3)
+    axes = figure.subplots(rows, min(len(panels), COLUMNS), sharex=True, sharey=True, squeeze=False)
+    found = [values(panel.runs(), panel.prefix) for panel in panels]
     looks = {name: i for i, name in enumerate(dict.fromkeys(name for lines in found for name in lines))}
     handles: dict[str, Line2D] = {}
-    for axis, part, lines in zip(axes.flat, parts, found, strict=False):
+    for axis, panel, lines in zip(axes.flat, panels, found, strict=False):
         handles |= {name: _line(axis, line, looks[name]) for name, line in lines.items()}
         _finish(axis)
-        axis.set_title(wrapped(part.title, width, NORMAL))
-    for axis in axes.flat[len(parts) :]:
+        axis.set_title(wrapped(panel.title, width, NORMAL))
+    for axis in axes.flat[len(panels) :]:
         axis.set_axis_off()
     for axis in axes[-1]:
         axis.set_xlabel("epoch")
@@ -52,7 +56,7 @@ def draw(parts: Sequence[Part], frame: Frame) -> Figure:
 
 
 def _line(axis: Axes, line: NDArray[np.float64], look: int) -> Line2D:
-    """Mean and band of (seeds, epochs)."""
+    """Draw mean and band of (seeds, epochs)."""
     epochs = np.arange(1, line.shape[1] + 1)
     colour = COLOURS[look % len(COLOURS)]
     axis.fill_between(epochs, np.nanmin(line, 0), np.nanmax(line, 0), color=colour, alpha=0.15, linewidth=0)

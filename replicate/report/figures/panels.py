@@ -1,0 +1,73 @@
+"""The panels of a figure with the runs that they show, and the sentences on the conditions of these runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from replicate.config.figures import Drawing
+from replicate.config.tables import Row
+from replicate.experiment.campaign import Campaign
+from replicate.report import text
+from replicate.results.aggregate import Cell, TableResult
+from replicate.store.record import Run
+
+
+@dataclass(frozen=True)
+class PanelRuns:
+    """One panel and the runs of the cell that it shows.
+
+    Attributes:
+        prefix: for figures of the kind "logged", see ``replicate.config.figures.Panel``.
+    """
+
+    title: str
+    campaign: Campaign
+    result: TableResult
+    row: Row
+    context: str
+    prefix: str = ""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the corpus's order, which every figure keeps."""
+        return self.campaign.corpus.labels
+
+    @property
+    def cell(self) -> Cell:
+        """The table's cell."""
+        return self.result.rows[self.row.name][self.context]
+
+    def runs(self) -> list[Run]:
+        """Return the runs of the cell, seed by seed."""
+        return self.campaign.runs(self.result.table, self.row)
+
+
+def find(drawing: Drawing, campaign: Campaign, results: Mapping[str, TableResult]) -> list[PanelRuns] | None:
+    """Return the panels of a figure, or None if one of its tables is not there or a row could not be trained."""
+    found = []
+    for panel in drawing.panels:
+        table, name, context = panel.split()
+        if table not in results or not results[table].rows[name]:
+            return None
+        row = next(row for row in results[table].table.rows if row.name == name)
+        found.append(PanelRuns(panel.title, campaign, results[table], row, context, panel.prefix))
+    return found
+
+
+def conditions(panels: Sequence[PanelRuns], first_seed: bool) -> str:
+    """Return corpus, protocol, profile and seeds in words; ``first_seed``: the figure shows the first seed alone."""
+    results = [panel.result for panel in panels]
+    protocols = " and ".join(dict.fromkeys(result.protocol for result in results))
+    seeds = results[0].seeds
+    which = f"seed {seeds[0]} alone" if first_seed else f"n = {text.count(len(seeds))}"
+    notes = dict.fromkeys(note for result in results for note in result.notes)
+    measured = f"Measured on {results[0].corpus}, protocol {protocols}, profile {results[0].profile}, {which}."
+    return " ".join([measured, *text.sentences(notes)])
+
+
+def source(drawing: Drawing) -> str:
+    """Return where the paper shows the figure, and on which corpus."""
+    if not drawing.source:
+        return "This figure is not in the paper."
+    return f"Published: {drawing.source}, measured on {text.PUBLISHED_ON}."
