@@ -1,8 +1,8 @@
-"""From a trained run to a file that people deploy: pick it, write ONNX, check it, predict with it, time it.
+"""Export a trained run as a bundle of ONNX files, check it against PyTorch, predict with it and measure its speed.
 
-``export.Predictor`` needs numpy and onnxruntime alone.
+The names below need numpy and onnxruntime only, not PyTorch.
 """
 
 from export.predictor import BadBundle, BadInput, DialogueFeatures, Prediction, Predictor, Stream
 
-__all__ = ["BadBundle", "BadInput", "Prediction", "Predictor", "DialogueFeatures", "Stream"]
+__all__ = ["BadBundle", "BadInput", "DialogueFeatures", "Prediction", "Predictor", "Stream"]

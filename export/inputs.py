@@ -1,4 +1,4 @@
-"""Dialogues to predict from, read from a corpus file, a CSV or a pickle of the COGMEN release."""
+"""Load the dialogues to predict from a corpus file, a CSV or a pickle of the COGMEN release."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 def read(path: Path, predictor: Predictor) -> list[DialogueFeatures]:
-    """The dialogues of a file in any of the formats, with the stream that the model hears.
+    """Load the dialogues of a .csv, .npz or .pkl file, with the feature stream that is the model's input.
 
     Raises:
-        BadInput: it is none, or cannot be read. OtherFeatures: they were extracted in another way than the model's.
-        ReplicateError: see the corpus readers.
+        BadInput: the file has another format or cannot be read. OtherFeatures: its features were extracted in another
+            way than those that the model was trained on. ReplicateError: see the corpus readers.
     """
     from export.predictor import BadInput, DialogueFeatures, read_csv
     from replicate.corpus import load
@@ -26,18 +26,17 @@ def read(path: Path, predictor: Predictor) -> list[DialogueFeatures]:
     if path.suffix.lower() == ".csv":
         return read_csv(path)
     if path.suffix.lower() not in (".npz", ".pkl"):
-        raise BadInput(f"{path} is neither .csv nor .npz nor .pkl")
+        raise BadInput(f"{path} must be a .csv, .npz or .pkl file")
     corpus = load(path)
-    audio_stream = predictor.audio_stream
-    if audio_stream not in corpus.widths:
-        raise BadInput(f"{path} has no stream {audio_stream!r}, only {', '.join(corpus.widths)}")
-    made, trained = corpus.recipes.get(audio_stream), predictor.about.get("recipe")
+    stream = predictor.audio_stream
+    if stream not in corpus.widths:
+        raise BadInput(f"{path} has no stream {stream!r}, only {', '.join(corpus.widths)}")
+    made, trained = corpus.recipes.get(stream), predictor.metadata.get("recipe")
     if made and trained and not same(made, trained):
         raise OtherFeatures(
-            f"the model was trained on {describe(trained)}, and {path} holds {describe(made)}: extract its features "
-            "again, as `replicate data info` shows it for the training corpus"
+            f"the model was trained on {describe(trained)}, but {path} contains {describe(made)}: extract its features "
+            "again, as `replicate data info` shows for the training corpus"
         )
     return [
-        DialogueFeatures(d.id, [corpus.speakers[i] for i in d.speakers], d.features[audio_stream])
-        for d in corpus.dialogues
+        DialogueFeatures(d.id, [corpus.speakers[i] for i in d.speakers], d.features[stream]) for d in corpus.dialogues
     ]

@@ -1,7 +1,8 @@
-"""Emotions of utterances from speech features. Needs numpy and onnxruntime, nothing else.
+"""Predict the emotion of each utterance of a dialogue from its speech features, with numpy and onnxruntime alone.
 
-Every exported bundle holds this file as ``predict.py``, where it works alone: ``python predict.py FILE.csv``. Hence all
-of it is one module. A causal model's bundle also answers while people speak: ``python predict.py --stream``.
+Every exported bundle contains a copy of this file as ``predict.py``, so it imports nothing else of this package.
+``python predict.py FILE.csv`` predicts whole dialogues; ``python predict.py --stream`` (causal models only) predicts
+each utterance as soon as its line arrives.
 """
 
 import argparse
@@ -15,35 +16,54 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 MODEL, INT8, STREAM, CHECKSUMS = "model.onnx", "model.int8.onnx", "model.stream.onnx", "checksums.json"
-# What the file calls itself in its metadata.
-FORMAT = "bridging-modalities 1"
-# Every utterance attends to all others of its dialogue, so memory grows with the square of the length: 2,000
-# utterances need some 300 MB.
-LONGEST = 2000
-# Utterances, and pairs of utterances, that are computed together at most.
-ROWS, PAIRS = 4096, LONGEST**2
-# Dialogues that a stream of lines keeps at once, 200 to 600 kB each; the least recently heard one is forgotten.
-AT_ONCE = 1000
+# Name and version of the metadata in an exported file; a change of the metadata's keys takes a new number.
+FORMAT_NAME, FORMAT_VERSION = "bridging-modalities", 2
+# Every utterance attends to all others of its dialogue, so memory grows with the square of the length: about 300 MB for
+# 2,000 utterances.
+MAX_UTTERANCES = 2000
+# Largest batch: utterances including padding, and pairs of utterances that attend to each other.
+BATCH_UTTERANCES, BATCH_PAIRS = 4096, MAX_UTTERANCES**2
+# Dialogues that ``predict_lines`` keeps in memory, 200 to 600 kB each; the least recently used one is dropped.
+MAX_STREAMS = 1000
 
 
 class BadBundle(ValueError):
-    """A bundle is not as it was written, or none."""
+    """The folder is not an exported bundle, or its files were changed after the export."""
 
 
 class BadInput(ValueError):
-    """Features or speakers that the model cannot take."""
+    """The model cannot be run on these features or speakers."""
+
+
+class UtterancePrediction(TypedDict):
+    """One utterance of the JSON output; ``docs/prediction.schema.json`` describes it. CSV has the same columns.
+
+    ``utterance`` counts from 1 in each dialogue; ``start`` and ``end`` are seconds, None where no times are known.
+    """
+
+    dialogue: str
+    utterance: int
+    speaker: str
+    start: float | None
+    end: float | None
+    label: str
+    probabilities: dict[str, float]
 
 
 @dataclass(frozen=True)
 class DialogueFeatures:
-    """A dialogue to be predicted: features (n, width) in order of time, and who speaks each utterance."""
+    """The input for one dialogue: speech features and speakers of its utterances, in order of time.
+
+    Shapes:
+        features: (utterances, width), as the extractor returns them (not standardised).
+    """
 
     id: str
     speakers: Sequence[str]
@@ -52,37 +72,71 @@ class DialogueFeatures:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of a dialogue.
+    """The model's output for one dialogue.
 
     Shapes:
-        probability: (n, classes), in the order of ``labels``.
+        probabilities: (utterances, classes), columns in the order of ``labels``.
 
     Attributes:
-        first: number of the first of these utterances in the dialogue.
+        labels: name of each class.
+        first: number of the first utterance here; above 1 for an utterance of a stream.
     """
 
     id: str
     speakers: Sequence[str]
     labels: Sequence[str]
-    probability: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
     first: int = 1
 
     @property
     def emotions(self) -> list[str]:
-        """The most probable emotion of each utterance."""
-        return [self.labels[i] for i in self.probability.argmax(1)]
+        """The most probable label of each utterance."""
+        return [self.labels[i] for i in self.probabilities.argmax(1)]
+
+    def utterances(self) -> list[UtterancePrediction]:
+        """The utterances as the JSON and CSV outputs show them."""
+        rows = enumerate(zip(self.speakers, self.probabilities, strict=True), self.first)
+        return [utterance(self.id, number, speaker, self.labels, row) for number, (speaker, row) in rows]
+
+
+def utterance(
+    dialogue: str,
+    number: int,
+    speaker: str,
+    labels: Sequence[str],
+    probabilities: Sequence[float] | NDArray[np.float32],
+    times: tuple[float, float] | None = None,
+) -> UtterancePrediction:
+    """Build the output for one utterance: probabilities are rounded to 6 digits, times (start, end) to milliseconds."""
+    values = [float(value) for value in probabilities]
+    start, end = (None, None) if times is None else (round(times[0], 3), round(times[1], 3))
+    return {
+        "dialogue": dialogue,
+        "utterance": number,
+        "speaker": speaker,
+        "start": start,
+        "end": end,
+        "label": labels[values.index(max(values))],
+        "probabilities": {label: round(value, 6) for label, value in zip(labels, values, strict=True)},
+    }
 
 
 class Predictor:
-    """An exported model, checked against its bundle's checksums, on the CPU or any of onnxruntime's providers.
+    """An exported model, ready to predict: the bundle's checksums and the model's metadata are checked first.
 
     Args:
         bundle: the folder that ``replicate export onnx`` wrote.
-        int8: take the quantised model.
-        threads: that one call uses; 0 takes all cores.
+        int8: use the quantised model.
+        threads: number of CPU threads; 0 uses all cores.
+        providers: onnxruntime's execution providers, in order of preference.
+
+    Attributes:
+        labels: name of each class. speakers: the speaker names that the model accepts.
+        audio_stream: the feature stream of the corpus that is the model's input. width: number of its columns.
+        metadata: everything the model's file says about itself.
 
     Raises:
-        BadBundle: the folder is no bundle, or a file in it was changed.
+        BadBundle: the folder is not a bundle, or a file in it was changed. BadInput: a provider is not available.
     """
 
     def __init__(
@@ -96,130 +150,147 @@ class Predictor:
         verify(folder)
         path = folder / (INT8 if int8 else MODEL)
         if not path.is_file():
-            raise BadBundle(f"{folder} holds no {path.name}: its model card says why; use {MODEL}")
+            raise BadBundle(f"{folder} contains no {path.name} (its README.md says why): use {MODEL}")
         self._options = onnxruntime.SessionOptions()
         self._options.intra_op_num_threads = threads
         self._options.inter_op_num_threads = 1
         self._folder, self._providers = folder, providers
         self._streaming: onnxruntime.InferenceSession | None = None
         self.session = open_session(path, self._options, providers)
-        self.about = metadata(self.session, path)
-        self.labels: list[str] = self.about["labels"]
-        self.speakers: list[str] = self.about["speakers"]
-        self.audio_stream = _heard(self.about)
-        self.width: int = self.about["widths"][self.audio_stream]
-        # Eight bits are scaled by the largest number of a batch: alone, a dialogue depends on nobody else.
-        self._alone = int8
+        self.metadata = read_metadata(self.session, path)
+        self.labels: list[str] = self.metadata["labels"]
+        self.speakers: list[str] = self.metadata["speakers"]
+        self.audio_stream: str = self.metadata["audio_stream"]
+        self.width: int = self.metadata["widths"][self.audio_stream]
+        # Dynamic quantisation scales activations by the largest value of the whole batch. One dialogue at a time keeps
+        # a prediction independent of the other dialogues.
+        self._one_by_one = int8
 
     def __call__(self, features: NDArray[np.floating[Any]], speakers: Sequence[str]) -> Prediction:
-        """What the model says of one dialogue: features (n, width), and a speaker's name for each utterance."""
+        """Predict one dialogue from its features (utterances, width) and the speaker of each utterance.
+
+        Raises:
+            BadInput: see ``predict``.
+        """
         return self.predict([DialogueFeatures("dialogue", speakers, np.asarray(features))])[0]
 
     def predict(self, dialogues: Iterable[DialogueFeatures]) -> list[Prediction]:
-        """What the model says of each dialogue; who shares a batch changes nothing.
+        """Predict several dialogues in batches; the result for each is the same as if it were alone.
 
         Raises:
-            BadInput: naming the dialogue, and the utterance where it is one.
+            BadInput: the model cannot be run on a dialogue; names it, and the utterance where there is one to name.
         """
         given = list(dialogues)
-        numbers = [self._checked(dialogue) for dialogue in given]
+        speakers = [self.speaker_numbers(dialogue) for dialogue in given]
+        lengths = [len(numbers) for numbers in speakers]
         found: dict[int, NDArray[np.float32]] = {}
-        for batch in [[i] for i in range(len(given))] if self._alone else _batches([len(n) for n in numbers]):
-            longest = max(len(numbers[i]) for i in batch)
+        for batch in [[i] for i in range(len(given))] if self._one_by_one else _batches(lengths):
+            longest = max(lengths[i] for i in batch)
             audio = np.zeros((len(batch), longest, self.width), np.float32)
             speaker = np.zeros((len(batch), longest), np.int64)
             for row, i in enumerate(batch):
-                audio[row, : len(numbers[i])] = given[i].features
-                speaker[row, : len(numbers[i])] = numbers[i]
-            length = np.array([len(numbers[i]) for i in batch], np.int64)
-            (probability,) = self.session.run(None, {"audio": audio, "speaker": speaker, "length": length})
-            found |= {i: probability[row, : len(numbers[i])] for row, i in enumerate(batch)}
-        if not all(np.isfinite(probability).all() for probability in found.values()):
-            # Whoever shares a batch with it is spoilt, too: name the one that did it.
-            largest, name = max((float(np.abs(d.features).max()), d.id) for d in given)
-            raise BadInput(f"dialogue {name} has features as large as {largest:.0e}: the model overflows")
+                audio[row, : lengths[i]] = given[i].features
+                speaker[row, : lengths[i]] = speakers[i]
+            length = np.array([lengths[i] for i in batch], np.int64)
+            (output,) = self.session.run(None, {"audio": audio, "speaker": speaker, "length": length})
+            found |= {i: output[row, : lengths[i]] for row, i in enumerate(batch)}
+        if not all(np.isfinite(probabilities).all() for probabilities in found.values()):
+            # An overflow makes the whole batch NaN: name the dialogue with the largest feature.
+            raise _overflow(max(given, key=lambda dialogue: float(np.abs(dialogue.features).max())))
         return [Prediction(d.id, d.speakers, self.labels, found[i]) for i, d in enumerate(given)]
 
     def stream(self, id: str = "dialogue") -> "Stream":
-        """A dialogue that is answered utterance by utterance; it starts here.
+        """Start a dialogue that is predicted utterance by utterance.
 
         Raises:
-            BadBundle: the bundle's model needs the whole dialogue.
+            BadBundle: the bundle's model is not causal: it needs the whole dialogue.
         """
         if self._streaming is None:
             path = self._folder / STREAM
             if not path.is_file():
                 raise BadBundle(
-                    f"{self._folder} holds no {STREAM}, for its model needs the whole dialogue: export a causal arm, "
-                    "such as `replicate export onnx --arm COGMEN-A-causal`"
+                    f"{self._folder} contains no {STREAM}, because its model needs the whole dialogue: export a causal "
+                    "arm, such as `replicate export onnx --arm COGMEN-A-causal`"
                 )
             self._streaming = open_session(path, self._options, self._providers)
-            metadata(self._streaming, path, stream=True)
+            read_metadata(self._streaming, path, stream=True)
         return Stream(self, self._streaming, id)
 
-    def _checked(self, dialogue: DialogueFeatures, first: int = 1) -> NDArray[np.int64]:
-        """The speakers' numbers of a dialogue that the model can take; ``first`` is its first utterance's number."""
+    def speaker_numbers(self, dialogue: DialogueFeatures, first: int = 1) -> NDArray[np.int64]:
+        """Check a dialogue and return the model's number for the speaker of each utterance.
+
+        Args:
+            first: number of the first utterance, for messages.
+
+        Raises:
+            BadInput: the model cannot be run on the dialogue.
+        """
         where, features = f"dialogue {dialogue.id}", dialogue.features
         if features.ndim != 2 or len(features) == 0:
-            raise BadInput(
-                f"{where} holds no utterance (shape {features.shape} where (utterances, features) is needed)"
-            )
+            raise BadInput(f"{where} has no utterance: its shape is {features.shape}, not (utterances, features)")
         if features.shape[1] != self.width:
             raise BadInput(
-                f"{where} has {features.shape[1]} features where this model takes {self.width}: use the extractor that "
-                f"made the features of {self.about['corpus']['name']}"
+                f"{where} has {features.shape[1]} features, but this model takes {self.width}: use the extractor that "
+                f"made the features of {self.metadata['corpus']['name']}"
             )
-        if len(features) > LONGEST:
-            raise BadInput(f"{where} has {len(features)} utterances, more than {LONGEST}: cut it where topics change")
+        if len(features) > MAX_UTTERANCES:
+            raise BadInput(
+                f"{where} has {len(features)} utterances, more than {MAX_UTTERANCES}: split it where topics change"
+            )
         if len(dialogue.speakers) != len(features):
-            raise BadInput(f"{where}: {len(dialogue.speakers)} speakers for {len(features)} utterances")
+            raise BadInput(f"{where} has {len(dialogue.speakers)} speakers for {len(features)} utterances")
         with np.errstate(over="ignore"):
             bad = np.argwhere(~np.isfinite(features.astype(np.float32)))
         if bad.size:
-            raise BadInput(f"{where}, utterance {bad[0][0] + first}, feature {bad[0][1] + 1} is no finite number")
-        for i, name in enumerate(dialogue.speakers):
+            raise BadInput(f"{where}, utterance {bad[0][0] + first}: feature {bad[0][1] + 1} is not a finite number")
+        for number, name in enumerate(dialogue.speakers, first):
             if name not in self.speakers:
                 known = ", ".join(self.speakers)
-                raise BadInput(f"{where}, utterance {i + first}: speaker {str(name)[:40]!r} is none of {known}")
+                raise BadInput(f"{where}, utterance {number}: speaker {str(name)[:40]!r} is not one of {known}")
         return np.array([self.speakers.index(name) for name in dialogue.speakers], np.int64)
 
 
 class Stream:
-    """A dialogue while it is spoken; ``Predictor.stream`` begins one. What it remembers has a fixed size.
+    """A dialogue that is predicted utterance by utterance; create it with ``Predictor.stream``.
+
+    The memory it takes has a fixed size, whatever the dialogue's length.
 
     Attributes:
-        heard: utterances so far.
+        count: utterances predicted so far.
     """
 
     def __init__(self, predictor: Predictor, session: onnxruntime.InferenceSession, id: str) -> None:
-        self.id, self.audio_stream = id, 0
+        self.id, self.count = id, 0
         self._predictor, self._session = predictor, session
         self._state = np.zeros(session.get_inputs()[2].shape, np.float32)
 
     def feed(self, features: NDArray[np.floating[Any]], speaker: str) -> Prediction:
-        """What the model says of the next utterance: features (width,), and the speaker's name.
+        """Predict the next utterance from its features (width,) and its speaker.
 
         Raises:
-            BadInput: the model cannot take it; the dialogue stays as it was.
+            BadInput: the model cannot be run on it; the stream is unchanged and can go on.
         """
-        spoken = DialogueFeatures(self.id, [speaker], np.asarray(features)[None])
-        number = self._predictor._checked(spoken, self.audio_stream + 1)
-        audio = spoken.features.astype(np.float32)
-        given = {"audio": audio, "speaker": number, "state": self._state}
-        probability, state = self._session.run(None, given)
-        if not np.isfinite(probability).all():
-            largest = float(np.abs(audio).max())
-            raise BadInput(f"dialogue {self.id} has features as large as {largest:.0e}: the model overflows")
-        self._state, self.audio_stream = state, self.audio_stream + 1
-        return Prediction(self.id, [speaker], self._predictor.labels, probability, self.audio_stream)
+        given = DialogueFeatures(self.id, [speaker], np.asarray(features)[None])
+        number = self._predictor.speaker_numbers(given, self.count + 1)
+        audio = given.features.astype(np.float32)
+        probabilities, state = self._session.run(None, {"audio": audio, "speaker": number, "state": self._state})
+        if not np.isfinite(probabilities).all():
+            raise _overflow(given)
+        self._state, self.count = state, self.count + 1
+        return Prediction(self.id, [speaker], self._predictor.labels, probabilities, self.count)
+
+
+def _overflow(dialogue: DialogueFeatures) -> BadInput:
+    largest = float(np.abs(dialogue.features).max())
+    return BadInput(f"dialogue {dialogue.id} has features as large as {largest:.0e}, which overflow in the model")
 
 
 def _batches(lengths: list[int]) -> list[list[int]]:
-    """Places of dialogues that are computed together, of like length, so that little is padded."""
+    """Group dialogues of similar length, so that batches contain little padding; returns their positions."""
     batches: list[list[int]] = []
     for i in sorted(range(len(lengths)), key=lambda i: lengths[i]):
         n, size = lengths[i], len(batches[-1]) + 1 if batches else 0
-        if batches and size * n <= ROWS and size * n * n <= PAIRS:
+        if batches and size * n <= BATCH_UTTERANCES and size * n * n <= BATCH_PAIRS:
             batches[-1].append(i)
         else:
             batches.append([i])
@@ -227,23 +298,23 @@ def _batches(lengths: list[int]) -> list[list[int]]:
 
 
 def verify(folder: Path) -> None:
-    """Compare every file of a bundle with its checksum; ``checksums.json`` lists them.
+    """Compare every file of a bundle with its checksum in ``checksums.json``.
 
     Raises:
-        BadBundle: naming every file that was changed or is not there.
+        BadBundle: a file was changed or is missing (all are named), or the folder is not a bundle.
     """
     try:
         listed = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
         wrong = [name for name, digest in listed.items() if digest is None or _sha256(folder, name) != digest]
     except (OSError, ValueError, AttributeError, RecursionError) as error:
-        raise BadBundle(f"{folder} is no bundle of `replicate export onnx` ({error})") from error
+        raise BadBundle(f"{folder} is not a bundle of `replicate export onnx` ({error})") from error
     if wrong:
-        raise BadBundle(f"{folder} is not as it was exported: {', '.join(wrong)} changed or missing; export it again")
+        raise BadBundle(f"{folder} was changed after the export ({', '.join(wrong)} changed or missing): export again")
     if MODEL not in listed:
-        raise BadBundle(f"{folder} is no bundle of `replicate export onnx`: {CHECKSUMS} does not list {MODEL}")
+        raise BadBundle(f"{folder} is not a bundle of `replicate export onnx`: {CHECKSUMS} does not list {MODEL}")
     for name in (INT8, STREAM):
         if name not in listed and (folder / name).exists():
-            raise BadBundle(f"{folder} is not as it was exported: {CHECKSUMS} does not list {name}; export it again")
+            raise BadBundle(f"{folder} was changed after the export ({CHECKSUMS} does not list {name}): export again")
 
 
 def _sha256(folder: Path, name: str) -> str | None:
@@ -255,15 +326,15 @@ def _sha256(folder: Path, name: str) -> str | None:
 def open_session(
     path: Path, options: onnxruntime.SessionOptions, providers: Sequence[str]
 ) -> onnxruntime.InferenceSession:
-    """An onnxruntime session that runs on the providers asked for, and on no other.
+    """Open an ONNX file on the given providers, without onnxruntime's silent fallback to the CPU.
 
     Raises:
-        BadBundle: onnxruntime refuses the file. BadInput: a provider is not on this machine.
+        BadBundle: onnxruntime cannot load the file. BadInput: a provider is not available on this machine.
     """
     missing = set(providers) - set(onnxruntime.get_available_providers())
     if missing:
         here = ", ".join(onnxruntime.get_available_providers())
-        raise BadInput(f"onnxruntime has no {', '.join(sorted(missing))} here, only {here}")
+        raise BadInput(f"onnxruntime has no {', '.join(sorted(missing))} on this machine, only {here}")
     try:
         session = onnxruntime.InferenceSession(path, options, providers=list(providers))
     except Exception as error:  # onnxruntime's exceptions have no common base
@@ -273,51 +344,62 @@ def open_session(
     return session
 
 
-def metadata(session: onnxruntime.InferenceSession, path: Path, stream: bool = False) -> dict[str, Any]:
-    """What an exported file says of itself; ``stream`` demands one that answers utterance by utterance.
+def read_metadata(session: onnxruntime.InferenceSession, path: Path, stream: bool = False) -> dict[str, Any]:
+    """Read an exported file's metadata and compare them with its inputs and outputs.
+
+    Args:
+        stream: the file must be one that predicts utterance by utterance.
 
     Raises:
-        BadBundle: it was not exported by this package.
+        BadBundle: another version or another program exported the file.
     """
     found = session.get_modelmeta().custom_metadata_map
+    check_format(found.get("format", ""), path)
     try:
-        if found["format"] != FORMAT:
-            raise KeyError(f"format {found['format']!r}")
-        about = {key: value if key == "format" else json.loads(value) for key, value in found.items()}
-        _demand_shapes(session, about, stream)
+        metadata = {key: json.loads(value) for key, value in found.items() if key != "format"}
+        _check_shapes(session, metadata, stream)
     except (KeyError, ValueError, TypeError, RecursionError) as error:
-        raise BadBundle(f"{path} was not exported by this version of `replicate export onnx` ({error})") from error
-    return about
+        raise BadBundle(f"{path} was not exported by `replicate export onnx` ({error}): export again") from error
+    return metadata
 
 
-def _demand_shapes(session: onnxruntime.InferenceSession, about: dict[str, Any], stream: bool) -> None:
-    """Refuse a file whose inputs and output are not what it says of itself."""
+def check_format(found: str, path: Path) -> None:
+    """Compare the format that a file names in its metadata with the one that this version writes.
+
+    Raises:
+        BadBundle: they differ; says whether the file is older or newer.
+    """
+    name, _, version = found[:80].partition(" ")
+    if name != FORMAT_NAME or not version.isdecimal():
+        raise BadBundle(f"{path} was not exported by `replicate export onnx`")
+    if int(version) < FORMAT_VERSION:
+        raise BadBundle(f"{path} was exported by an older version of this package: export again")
+    if int(version) > FORMAT_VERSION:
+        raise BadBundle(f"{path} was exported by a newer version of this package: update it, or export again")
+
+
+def _check_shapes(session: onnxruntime.InferenceSession, metadata: dict[str, Any], stream: bool) -> None:
+    """Refuse a file whose inputs and outputs differ from its metadata."""
     for name in ("labels", "speakers"):
-        if not (isinstance(about[name], list) and about[name] and all(isinstance(x, str) for x in about[name])):
-            raise ValueError(f"its {name} are no names")
-    shapes = {value.name: len(value.shape) for value in session.get_inputs()}
-    outputs = session.get_outputs()
-    names = [value.name for value in outputs]
+        if not (isinstance(metadata[name], list) and metadata[name] and all(type(x) is str for x in metadata[name])):
+            raise ValueError(f"its {name} are not a list of names")
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    shapes, names = {value.name: len(value.shape) for value in inputs}, [value.name for value in outputs]
     expected = {"audio": 2, "speaker": 1, "state": 1} if stream else {"audio": 3, "speaker": 2, "length": 1}
     if shapes != expected or names != (["probability", "new_state"] if stream else ["probability"]):
-        raise ValueError(f"it takes {', '.join(shapes)} and gives {', '.join(names)}")
-    if stream and not session.get_inputs()[2].shape == outputs[1].shape == [about["state"]]:
-        raise ValueError("its state is of another size than it says")
-    ends = session.get_inputs()[0].shape[-1], outputs[0].shape[-1]
-    if ends != (about["widths"][_heard(about)], len(about["labels"])):
-        raise ValueError(f"it takes {ends[0]} features to {ends[1]} classes, and says otherwise")
-
-
-def _heard(about: dict[str, Any]) -> str:
-    """The stream that the model hears; older files, which do not say, hear this one."""
-    return str(about.get("heard", "audio"))
+        raise ValueError(f"its inputs are {', '.join(shapes)} and its outputs {', '.join(names)}")
+    if stream and not inputs[2].shape == outputs[1].shape == [metadata["state"]]:
+        raise ValueError("the size of its state differs from its metadata")
+    ends = inputs[0].shape[-1], outputs[0].shape[-1]
+    if ends != (metadata["widths"][metadata["audio_stream"]], len(metadata["labels"])):
+        raise ValueError(f"it maps {ends[0]} features to {ends[1]} classes, unlike its metadata")
 
 
 def read_csv(path: Path) -> list[DialogueFeatures]:
-    """Dialogues of a CSV file: a header, then a row per utterance: dialogue, speaker, features.
+    """Read dialogues from a CSV file: a header, then a row per utterance with dialogue, speaker and features.
 
     Raises:
-        BadInput: naming the line that is none.
+        BadInput: the file cannot be read, or a line is wrong; names it.
     """
     speakers: dict[str, list[str]] = {}
     rows: dict[str, list[NDArray[np.float32]]] = {}
@@ -329,13 +411,13 @@ def read_csv(path: Path) -> list[DialogueFeatures]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"cannot read {path} ({error})") from error
     if not rows:
-        raise BadInput(f"{path} holds no utterance below its header")
+        raise BadInput(f"{path} has no utterance below its header")
     return [DialogueFeatures(dialogue, speakers[dialogue], np.stack(rows[dialogue])) for dialogue in rows]
 
 
 @dataclass(frozen=True)
 class _Line:
-    """An utterance as a line gives it, and where that line stands."""
+    """One utterance of an input file; ``where`` is its file and line, for messages."""
 
     where: str
     dialogue: str
@@ -350,13 +432,13 @@ def _csv_lines(file: Iterable[str], name: str) -> Iterator[_Line]:
         raise BadInput(f"{name}, line 1: the header must be dialogue, speaker, then a name for each feature")
     twice = sorted(cell for cell, count in Counter(header[2:]).items() if count > 1 and cell)
     if twice:
-        raise BadInput(f"{name}, line 1: column {twice[0]!r} is there twice")
+        raise BadInput(f"{name}, line 1: column {twice[0]!r} appears twice")
     for cells in lines:
         if not cells:
             continue
         where = f"{name}, line {lines.line_num}"
         if len(cells) != len(header):
-            raise BadInput(f"{where}: {len(cells)} cells where the header has {len(header)}")
+            raise BadInput(f"{where}: {len(cells)} cells, but the header has {len(header)}")
         yield _Line(where, cells[0].strip(), cells[1].strip(), _numbers(cells[2:], where))
 
 
@@ -369,9 +451,9 @@ def _json_lines(file: Iterable[str], name: str) -> Iterator[_Line]:
             content = json.loads(line)
             dialogue, speaker, features = (content[key] for key in ("dialogue", "speaker", "features"))
             if not (isinstance(dialogue, str) and isinstance(speaker, str) and isinstance(features, list)):
-                raise TypeError("a name or the list of features is of another kind")
+                raise TypeError("dialogue and speaker must be strings, features a list")
             if not all(type(value) in (int, float) for value in features):
-                raise TypeError("a feature is no number")
+                raise TypeError("a feature is not a number")
             with np.errstate(over="ignore"):
                 numbers = np.array(features, np.float32)
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
@@ -382,9 +464,9 @@ def _json_lines(file: Iterable[str], name: str) -> Iterator[_Line]:
 
 def _numbers(cells: list[str], where: str) -> NDArray[np.float32]:
     try:
-        if any("_" in cell for cell in cells):  # Python reads 1_0 as ten
+        if any("_" in cell for cell in cells):  # Python parses 1_0 as 10
             raise ValueError(f"could not convert {next(cell for cell in cells if '_' in cell)!r}")
-        with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused as such
+        with np.errstate(over="ignore"):  # a value too large for float32 becomes infinite and is refused later
             return np.array([float(cell) for cell in cells], np.float32)
     except ValueError as error:
         raise BadInput(f"{where}: {error}") from error
@@ -393,10 +475,11 @@ def _numbers(cells: list[str], where: str) -> NDArray[np.float32]:
 def predict_files(
     predictor: Predictor, files: Iterable[Path], read: Callable[[Path], list[DialogueFeatures]] = read_csv
 ) -> list[Prediction]:
-    """Predictions for the dialogues of several files, in their order.
+    """Predict the dialogues of several files, in their order.
 
     Raises:
-        BadInput: naming the file; also where two files hold dialogues of one name, whose rows nobody could tell apart.
+        BadInput: names the file. Two files with a dialogue of the same name are refused: the output could not tell
+            them apart.
     """
     found: list[Prediction] = []
     where: dict[str, Path] = {}
@@ -407,99 +490,90 @@ def predict_files(
             raise BadInput(str(error) if str(path) in str(error) else f"{path}: {error}") from error
         for prediction in predictions:
             if prediction.id in where:
-                raise BadInput(f"dialogue {prediction.id} is in {where[prediction.id]} and in {path}: one at a time")
+                first = where[prediction.id]
+                raise BadInput(f"dialogue {prediction.id} is in both {first} and {path}: predict one file at a time")
         where |= {prediction.id: path for prediction in predictions}
         found += predictions
     return found
 
 
-def answers(predictor: Predictor, lines: Iterable[str], as_json: bool, name: str = "stdin") -> Iterator[str]:
-    """One answer for each utterance, as soon as its line is there: CSV below a header, or a JSON object a line.
+def predict_lines(predictor: Predictor, lines: Iterable[str], as_json: bool, name: str = "stdin") -> Iterator[str]:
+    """Predict each utterance as soon as its line is read; yields a line of output for each.
 
-    Dialogues may interleave, each keeps its state; of more than ``AT_ONCE`` the least recently heard starts anew.
+    Lines are CSV below a header, or JSON objects. Dialogues may be interleaved: each has its own stream, up to
+    ``MAX_STREAMS``; then the least recently used one is dropped and would start anew.
+
+    Args:
+        as_json: yield JSON objects instead of CSV.
+        name: of the input, for messages.
 
     Raises:
-        BadInput: naming the first line that is none; what was answered before stands. BadBundle: see ``stream``.
+        BadInput: a line is wrong; the output for the lines before it was already given. BadBundle: see ``stream``.
     """
-    dialogues: dict[str, Stream] = {}
-    predictor.stream()  # a bundle that cannot is refused before anybody speaks
+    streams: dict[str, Stream] = {}
+    predictor.stream()  # refuses the bundle of a model that is not causal, before the first line
     given = iter(lines)
     try:
         first = next(given, "")
         given = itertools.chain([first] if first else [], given)
         read = _json_lines if first.lstrip().startswith("{") else _csv_lines
         for count, line in enumerate(read(given, name) if first else ()):
-            spoken = dialogues.pop(line.dialogue, None) or predictor.stream(line.dialogue)
-            dialogues[line.dialogue] = spoken
-            if len(dialogues) > AT_ONCE:
-                del dialogues[next(iter(dialogues))]
+            stream = streams.pop(line.dialogue, None) or predictor.stream(line.dialogue)
+            streams[line.dialogue] = stream
+            if len(streams) > MAX_STREAMS:
+                del streams[next(iter(streams))]
             try:
-                prediction = spoken.feed(line.features, line.speaker)
+                found = stream.feed(line.features, line.speaker).utterances()
             except BadInput as error:
                 raise BadInput(f"{line.where}: {error}") from error
-            if as_json:
-                about = {"dialogue": prediction.id, "utterance": prediction.first} | _utterances(prediction)[0]
-                yield json.dumps(about, ensure_ascii=False) + "\n"
-            else:
-                yield as_csv([prediction], header=count == 0)
+            yield json.dumps(found[0], ensure_ascii=False) + "\n" if as_json else to_csv(found, header=count == 0)
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"cannot read {name} ({error})") from error
 
 
-def as_json(predictions: Sequence[Prediction]) -> str:
-    """Predictions as JSON: a list of dialogues with their utterances."""
-    content = [{"dialogue": p.id, "utterances": _utterances(p)} for p in predictions]
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+def to_json(utterances: Sequence[UtterancePrediction]) -> str:
+    """Write predictions as a JSON array with an object for each utterance."""
+    return json.dumps(utterances, indent=1, ensure_ascii=False) + "\n"
 
 
-def _utterances(p: Prediction) -> list[dict[str, Any]]:
-    return [
-        {
-            "speaker": speaker,
-            "emotion": emotion,
-            "probability": {label: round(float(v), 6) for label, v in zip(p.labels, row, strict=True)},
-        }
-        for speaker, emotion, row in zip(p.speakers, p.emotions, p.probability, strict=True)
-    ]
-
-
-def as_csv(predictions: Sequence[Prediction], header: bool = True) -> str:
-    """Predictions as CSV: a row per utterance, a column of probabilities per emotion."""
+def to_csv(utterances: Sequence[UtterancePrediction], header: bool = True) -> str:
+    """Write predictions as CSV: a row for each utterance, with a column of probabilities for each label."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    labels = predictions[0].labels if predictions else ()
     if header:
-        writer.writerow(["dialogue", "utterance", "speaker", "emotion", *labels])
-    for p in predictions:
-        for i, (speaker, emotion) in enumerate(zip(p.speakers, p.emotions, strict=True)):
-            writer.writerow([p.id, p.first + i, speaker, emotion, *(f"{v:.6f}" for v in p.probability[i])])
+        labels = list(utterances[0]["probabilities"]) if utterances else []
+        writer.writerow(["dialogue", "utterance", "speaker", "start", "end", "label", *labels])
+    for one in utterances:
+        times = ["" if time is None else f"{time:.3f}" for time in (one["start"], one["end"])]
+        values = [f"{value:.6f}" for value in one["probabilities"].values()]
+        writer.writerow([one["dialogue"], one["utterance"], one["speaker"], *times, one["label"], *values])
     return text.getvalue()
 
 
 def stdin_lines() -> Iterable[str]:
-    """Lines of stdin as they come, in UTF-8 as files are."""
+    """Lines of stdin as they arrive, decoded as UTF-8 on every system."""
     return io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", newline="")
 
 
 def main() -> None:
-    """Command line of the file in a bundle."""
-    parser = argparse.ArgumentParser(description="Emotion of every utterance, as CSV on stdout.")
+    """Run the command line of the copy in a bundle."""
+    parser = argparse.ArgumentParser(description="Predict the emotion of every utterance, as CSV on stdout.")
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE.csv", help="header: dialogue,speaker,FEATURES...")
     parser.add_argument("--json", action="store_true", help="JSON instead of CSV")
-    parser.add_argument("--int8", action="store_true", help="the quantised model")
-    parser.add_argument("--stream", action="store_true", help="answer each line of stdin at once, CSV or JSON objects")
+    parser.add_argument("--int8", action="store_true", help="use the quantised model")
+    parser.add_argument("--stream", action="store_true", help="predict each line of stdin at once, CSV or JSON objects")
     given = parser.parse_args()
     if bool(given.files) == given.stream or (given.stream and given.int8):
-        parser.error("either FILE.csv or --stream, and --int8 with files alone")
+        parser.error("give either FILE.csv or --stream; --int8 is for files only")
     try:
         predictor = Predictor(Path(__file__).parent, given.int8)
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         if given.stream:
-            for answer in answers(predictor, stdin_lines(), given.json):
-                print(answer, end="", flush=True)
+            for line in predict_lines(predictor, stdin_lines(), given.json):
+                print(line, end="", flush=True)
             return
-        predictions = predict_files(predictor, given.files)
-        sys.stdout.write(as_json(predictions) if given.json else as_csv(predictions))
+        found = [one for prediction in predict_files(predictor, given.files) for one in prediction.utterances()]
+        sys.stdout.write(to_json(found) if given.json else to_csv(found))
         sys.stdout.flush()
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")

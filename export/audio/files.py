@@ -1,4 +1,4 @@
-"""A timeline as a folder of files."""
+"""Write a timeline to a folder."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ from collections.abc import Callable
 from pathlib import Path
 
 from export.audio.plot import picture
-from export.audio.timeline import Timeline, as_csv, as_json, as_vtt
+from export.audio.timeline import Timeline, to_vtt
+from export.predictor import to_csv, to_json
 from replicate.files import atomic_path, write_text
 
 
-def write(timeline: Timeline, folder: Path, advance: Callable[[float], None] = lambda part: None) -> list[Path]:
-    """``timeline.csv`` and ``timeline.json`` of all dialogues; WebVTT and a picture (png, svg) of each by its name.
+def write(timeline: Timeline, folder: Path, advance: Callable[[float], None] = lambda count: None) -> list[Path]:
+    """Write ``timeline.csv`` and ``timeline.json``, and for each dialogue a .vtt, .png and .svg named after it.
 
-    ``advance`` is told of every dialogue that is done.
+    Args:
+        advance: called with 1 after each dialogue, to show progress.
 
     Raises:
         DiskFull, CannotWrite: a file cannot be written.
     """
+    utterances = timeline.utterances()
     written = [folder / "timeline.csv", folder / "timeline.json"]
-    write_text(written[0], as_csv(timeline))
-    write_text(written[1], as_json(timeline))
+    write_text(written[0], to_csv(utterances))
+    write_text(written[1], to_json(utterances))
     for stem, dialogue in zip(_stems(list(timeline.dialogues)), timeline.dialogues.values(), strict=True):
         written.append(folder / f"{stem}.vtt")
-        write_text(written[-1], as_vtt(dialogue))
+        write_text(written[-1], to_vtt(dialogue))
         for suffix, content in picture(dialogue).items():
             written.append(folder / f"{stem}.{suffix}")
             with atomic_path(written[-1]) as temporary:
@@ -34,7 +37,7 @@ def write(timeline: Timeline, folder: Path, advance: Callable[[float], None] = l
 
 
 def _stems(names: list[str]) -> list[str]:
-    """Names that every file system takes, no two the same, none of them ``timeline``."""
+    """Make names of dialogues into file names that every file system accepts, all different, none ``timeline``."""
     found: list[str] = []
     for name in names:
         stem = re.sub(r"[^\w.-]", "_", name).lstrip(".") or "_"

@@ -1,4 +1,4 @@
-"""A timeline as a picture: how probable each emotion is over time, a row for every speaker, in strips of minutes."""
+"""Draw a timeline: the probability of each emotion over time, one row for each speaker; long recordings in strips."""
 
 from __future__ import annotations
 
@@ -9,40 +9,43 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from export.audio.timeline import Timeline, Turn
+from export.audio.timeline import Segment, Timeline
 from replicate.plotting import COLOURS, Frame, render, sheet, short, style
 
-# Seconds of a strip, more or less, and how many strips a picture has at most: of longer recordings, strips are longer.
+# About how many seconds a strip shows, and the most strips of a picture: longer recordings have longer strips.
 STRIP, STRIPS = 300.0, 24
-# Inches of a row, of a second of speech, and of the narrowest and the widest sheet.
+# Inches: height of a row, width of a second of speech, smallest and largest width of the figure.
 ROW, SECOND, NARROW, WIDE = 0.95, 0.08, 6.5, 12.0
-# Seconds from which on an axis counts minutes.
+# Recordings longer than this many seconds have an axis in minutes.
 MINUTES = 120.0
-# Beyond the colours that are told apart, hatches tell the rest.
+# With more classes than distinguishable colours, colours repeat with a hatch.
 HATCHES = ("", "////", "....", "xxxx")
 
-Lane = tuple[str, list[Turn]]
+Lane = tuple[str, list[Segment]]
 
 
 def picture(timeline: Timeline) -> dict[str, bytes]:
-    """One dialogue as png and svg, by suffix: a stacked bar for each utterance, as wide as it lasts."""
-    with style(timeline.turns[0].dialogue):
+    """Draw one dialogue; returns the contents of the png and svg files by suffix.
+
+    Each utterance is a stacked bar from its start to its end.
+    """
+    with style(timeline.segments[0].dialogue):
         return render(draw(timeline))
 
 
 def draw(timeline: Timeline) -> Figure:
-    """The figure behind ``picture``; to be called within ``canvas.style``."""
-    turns = timeline.turns
-    end = max(turn.stop for turn in turns)
+    """Build the figure of ``picture``; call it within ``replicate.plotting.style``."""
+    segments = timeline.segments
+    end = max(segment.end for segment in segments)
     frame = Frame(
-        turns[0].dialogue,
-        "Height: how probable the model finds each emotion. Width: from start to end of an utterance. Who speaks twice "
-        "at a time has two rows.",
+        segments[0].dialogue,
+        "Height: probability of each emotion. Width: from start to end of an utterance. Overlapping utterances of one "
+        "speaker are in separate rows.",
     )
     many = min(STRIPS, max(1, round(end / STRIP)))
     strip = end if many == 1 else 10 * math.ceil(end / many / 10)
     rows = [
-        (start, *lane) for start in (number * strip for number in range(many)) for lane in lanes(turns, start, strip)
+        (start, *lane) for start in (number * strip for number in range(many)) for lane in lanes(segments, start, strip)
     ]
     figure = sheet(frame, min(WIDE, max(NARROW, strip * SECOND)), ROW * len(rows) + 0.7)
     axes = figure.subplots(len(rows), squeeze=False)[:, 0]
@@ -55,40 +58,42 @@ def draw(timeline: Timeline) -> Figure:
         if number + 1 < len(rows) and rows[number + 1][0] == start:
             axis.tick_params(labelbottom=False)
     axes[-1].set_xlabel("minutes and seconds" if end > MINUTES else "seconds")
-    # Empty bars, for the first strip need not hold every emotion's.
+    # Empty bars for the legend, since the first strip need not show every emotion.
     marks = [axes[0].bar([0], [0], label=label, **_look(number)) for number, label in enumerate(timeline.labels)]
     columns = min(6, len(timeline.labels))
     axes[0].legend(handles=marks, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False)
     return figure
 
 
-def lanes(turns: Sequence[Turn], start: float, strip: float) -> list[Lane]:
-    """The turns of a strip by speaker, in the order in which the dialogue hears them first, whoever speaks there.
+def lanes(segments: Sequence[Segment], start: float, strip: float) -> list[Lane]:
+    """Arrange the segments of a strip in rows, by speaker; overlapping segments of one speaker are in separate rows.
 
-    Those of one speaker that overlap are in rows of their own.
+    Speakers are in the order of their first segments in the whole dialogue.
     """
     found: list[Lane] = []
-    for speaker in dict.fromkeys(turn.speaker for turn in turns):
-        own: list[list[Turn]] = [[]]
-        for turn in sorted((turn for turn in turns if turn.speaker == speaker), key=lambda turn: turn.start):
-            if turn.start >= start + strip or turn.stop <= start:
+    for speaker in dict.fromkeys(segment.speaker for segment in segments):
+        own: list[list[Segment]] = [[]]
+        for segment in sorted(
+            (segment for segment in segments if segment.speaker == speaker), key=lambda segment: segment.start
+        ):
+            if segment.start >= start + strip or segment.end <= start:
                 continue
-            free = next((lane for lane in own if not lane or lane[-1].stop <= turn.start + 1e-6), None)
+            free = next((lane for lane in own if not lane or lane[-1].end <= segment.start + 1e-6), None)
             if free is None:
-                own.append([turn])
+                own.append([segment])
             else:
-                free.append(turn)
+                free.append(segment)
         found += [(speaker, lane) for lane in own]
     return found
 
 
-def _bars(axis: Axes, timeline: Timeline, turns: Sequence[Turn], strip: float) -> None:
-    bottom = [0.0] * len(turns)
-    # The edge of a bar that is a hair's breadth wide would hide it.
-    edges = [0.4 if turn.stop - turn.start > strip / 150 else 0.0 for turn in turns]
+def _bars(axis: Axes, timeline: Timeline, segments: Sequence[Segment], strip: float) -> None:
+    bottom = [0.0] * len(segments)
+    # A white edge would hide a very narrow bar.
+    edges = [0.4 if segment.end - segment.start > strip / 150 else 0.0 for segment in segments]
     for number in range(len(timeline.labels)):
-        height = [turn.probability[number] for turn in turns]
-        starts, widths = [turn.start for turn in turns], [turn.stop - turn.start for turn in turns]
+        height = [segment.probabilities[number] for segment in segments]
+        starts, widths = [segment.start for segment in segments], [segment.end - segment.start for segment in segments]
         axis.bar(starts, height, widths, bottom, align="edge", linewidth=edges, **_look(number))
         bottom = [low + more for low, more in zip(bottom, height, strict=True)]
 

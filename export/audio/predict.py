@@ -1,4 +1,4 @@
-"""From recordings to a timeline: features as in the bundle's training, and what its model makes of them.
+"""Predict from recordings: extract the features that the bundle's model was trained on, then predict each utterance.
 
 Needs the optional extra ``[audio]``.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from export.audio.timeline import Timeline, Turn
+from export.audio.timeline import Segment, Timeline
 from export.predictor import BadInput, DialogueFeatures, Predictor
 from replicate.corpus.provenance import Recipe, changed_versions, describe
 from replicate.errors import BadModel, EmptyDialogue, OtherFeatures
@@ -34,24 +34,27 @@ def predict_audio(
     model: str | None = None,
     device: str = "auto",
     keep: Path | None = None,
-    progress: Progress = lambda total: nullcontext(lambda part: None),
+    progress: Progress = lambda total: nullcontext(lambda seconds: None),
 ) -> Timeline:
-    """What the model hears in recordings, as ``replicate.features.read.read`` finds them.
+    """Predict the utterances of recordings, which ``replicate.features.read.read`` finds.
 
     Args:
-        speakers: name in the recordings -> name that the model knows; those that are the same need no entry.
-        drop: leave out utterances that cannot be heard, in place of refusing.
-        model: where the HuBERT model lies by now.
-        keep: what is extracted is safe beside this file until ``forget``; otherwise an interrupt loses it.
-        progress: given how many seconds there are, a context of a function that is told how many are done.
+        speakers: maps a speaker's name in the recordings to one that the model knows; equal names need no entry.
+        drop: leave out utterances whose features cannot be extracted, instead of refusing the recordings.
+        model: folder or name of the HuBERT model, if it is no longer where it was in training.
+        keep: extracted features are saved next to this file until ``forget`` is called, so that an interrupted call
+            can continue; None does not save them.
+        progress: called with the total seconds of speech; returns a context whose value is called with the seconds
+            that are done.
 
     Raises:
-        OtherFeatures: the model was trained on features that nobody can extract again. BadInput: speakers that it
-            does not know, or too many utterances. EmptyDialogue: nothing is left. ReplicateError: see ``extract``.
+        OtherFeatures: the model's features cannot be extracted from recordings. BadInput: the model does not know a
+            speaker, or there are too many utterances. EmptyDialogue: no utterance is left. ReplicateError: see
+            ``extract``.
     """
     recipe = recipe_of(predictor)
     if model and recipe.get("extractor") != "hubert":
-        raise BadInput(f"the model hears {describe(recipe)}, not HuBERT: leave --model out")
+        raise BadInput(f"the model's input is {describe(recipe)}, not HuBERT: remove --model")
     source, seconds = measure(source)
     if not drop:
         refuse(source.problems)
@@ -60,93 +63,97 @@ def predict_audio(
     columns = _columns(recipe, extractor)
     with tempfile.TemporaryDirectory() as folder, progress(sum(seconds)) as advance:
         place = keep or Path(folder) / "features"
-        audio_stream = extract(source, seconds, extractor, place, advance)
+        extracted = extract(source, seconds, extractor, place, advance)
     if not drop:
-        refuse(audio_stream.problems, "; what was extracted is kept" if keep else "")
-    vectors = {utterance: vector[columns] for utterance, vector in audio_stream.vectors.items()}
-    problems = (*source.problems, *audio_stream.problems)
+        refuse(extracted.problems, "; the features extracted so far are kept" if keep else "")
+    vectors = {utterance: vector[columns] for utterance, vector in extracted.vectors.items()}
+    problems = (*source.problems, *extracted.problems)
     if not vectors:
-        first = f", such as: {problems[0]}" if problems else ""
-        raise EmptyDialogue(f"no utterance of {source.name} is left to be heard{first}")
-    turns = _turns(predictor, source, dict(zip(source.utterances, seconds, strict=True)), vectors, names)
-    return Timeline(tuple(predictor.labels), tuple(turns), tuple(map(str, problems)), tuple(_notes(source, recipe)))
+        first = f"; the first was left out because: {problems[0]}" if problems else ""
+        raise EmptyDialogue(f"{source.name} has no utterance to predict{first}")
+    segments = _segments(predictor, source, dict(zip(source.utterances, seconds, strict=True)), vectors, names)
+    return Timeline(tuple(predictor.labels), tuple(segments), tuple(map(str, problems)), tuple(_notes(source, recipe)))
 
 
 def forget(keep: Path) -> None:
-    """Remove what ``predict_audio`` kept; once its timeline is written, nobody needs it."""
+    """Delete the features that ``predict_audio`` saved next to ``keep``; call it once the timeline is written."""
     resume.vectors_path(keep).unlink(missing_ok=True)
 
 
 def recipe_of(predictor: Predictor) -> Recipe:
-    """How the features of the bundle's training were extracted.
+    """Return how the features that the model was trained on were extracted.
 
     Raises:
-        OtherFeatures: nobody knows.
+        OtherFeatures: the training corpus came with features and without their recipe.
     """
-    found = predictor.about.get("recipe")
+    found = predictor.metadata.get("recipe")
     if not isinstance(found, dict):
         raise OtherFeatures(
-            f"the model was trained on features that came with the corpus {predictor.about['corpus']['name']}, and "
-            "nobody can extract them from recordings: export one that was trained on a file of `replicate features`"
+            f"the model was trained on features that came with the corpus {predictor.metadata['corpus']['name']}, and "
+            "how to extract them is not known: export a model that was trained on a file of `replicate features`"
         )
     return found
 
 
 def _names(source: Source, given: Mapping[str, str], known: Sequence[str]) -> dict[str, str]:
-    """The name that the model knows of every speaker."""
-    theirs = dict.fromkeys(utterance.speaker for utterance in source.utterances)
-    nobody = [name for name in given if name not in theirs]
-    if nobody:
-        raise BadInput(f"nobody is called {nobody[0]!r} in {source.name}, only {', '.join(theirs)}")
+    """Map every speaker of the source to a name that the model knows."""
+    found = dict.fromkeys(utterance.speaker for utterance in source.utterances)
+    absent = [name for name in given if name not in found]
+    if absent:
+        raise BadInput(f"--speaker {absent[0]!r}: {source.name} has no such speaker, only {', '.join(found)}")
     wrong = [name for name in given.values() if name not in known]
     if wrong:
-        raise BadInput(f"the model knows the speakers {', '.join(known)}, and nobody called {wrong[0]!r}")
-    strange = [name for name in theirs if given.get(name, name) not in known]
-    if strange:
+        raise BadInput(f"--speaker ...={wrong[0]!r}: the model only knows the speakers {', '.join(known)}")
+    unknown = [name for name in found if given.get(name, name) not in known]
+    if unknown:
         example = " ".join(
-            f"--speaker {shlex.quote(f'{name}={known[i % len(known)]}')}" for i, name in enumerate(strange[:3])
+            f"--speaker {shlex.quote(f'{name}={known[i % len(known)]}')}" for i, name in enumerate(unknown[:3])
         )
         raise BadInput(
-            f"the model knows the speakers {', '.join(known)}, not {', '.join(strange[:3])}: say who is who, such as "
-            f"{example}"
+            f"the model knows the speakers {', '.join(known)}, not {', '.join(unknown[:3])}: assign them, for example "
+            f"with {example}"
         )
-    return {name: given.get(name, name) for name in theirs}
+    return {name: given.get(name, name) for name in found}
 
 
 def _columns(recipe: Recipe, extractor: Extractor) -> list[int] | slice:
-    """Which of the extractor's columns the model takes; all where the recipe names none."""
+    """Positions of the model's columns among the extractor's; all of them if the recipe selects none."""
     if "columns" not in recipe:
         return slice(None)
-    there = {name: i for i, name in enumerate(extractor.recipe["columns"])}
-    lacking = [name for name in recipe["columns"] if name not in there]
-    if lacking:
+    positions = {name: i for i, name in enumerate(extractor.recipe["columns"])}
+    missing = [name for name in recipe["columns"] if name not in positions]
+    if missing:
         raise BadModel(
-            f"this openSMILE has no column {lacking[0]}, which the model takes: install the version of its training"
+            f"this version of openSMILE has no column {missing[0]}, which the model needs: install the version that "
+            "the model was trained with"
         )
-    return [there[name] for name in recipe["columns"]]
+    return [positions[name] for name in recipe["columns"]]
 
 
-def _turns(
+def _segments(
     predictor: Predictor, source: Source, seconds: Seconds, vectors: Vectors, names: Mapping[str, str]
-) -> Iterator[Turn]:
+) -> Iterator[Segment]:
     kept = [utterance for utterance in source.utterances if utterance in vectors]
     dialogues = [list(group) for _, group in groupby(kept, key=lambda utterance: utterance.dialogue)]
-    spoken = [
+    inputs = [
         DialogueFeatures(own[0].dialogue, [names[one.speaker] for one in own], np.stack([vectors[one] for one in own]))
         for own in dialogues
     ]
-    for own, prediction in zip(dialogues, predictor.predict(spoken), strict=True):
+    for own, prediction in zip(dialogues, predictor.predict(inputs), strict=True):
         end = 0.0
-        for one, probability in zip(own, prediction.probability, strict=True):
+        for number, (one, row) in enumerate(zip(own, prediction.probabilities, strict=True), 1):
             start = end if one.at is None else one.at
             end = start + seconds[one]
-            yield Turn(one.dialogue, one.name, one.speaker, start, end, tuple(probability.tolist()))
+            yield Segment(one.dialogue, number, one.speaker, start, end, tuple(row.tolist()))
 
 
 def _notes(source: Source, recipe: Recipe) -> Iterator[str]:
     yield from source.warnings
     others = changed_versions(recipe)
     if others:
-        yield f"the features of its training were made with other versions ({'; '.join(others)}): they may differ a bit"
+        yield (
+            f"other versions extracted the features that the model was trained on ({'; '.join(others)}): features may "
+            "differ slightly"
+        )
     if any(utterance.at is None for utterance in source.utterances):
-        yield "no times were given: utterances stand one after the other, without pauses"
+        yield "no start times were given: utterances are placed one after the other, without pauses"

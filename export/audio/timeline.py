@@ -1,107 +1,80 @@
-"""Who feels what when: the predictions of a recording, as people and other programs read them."""
+"""The predictions for recordings: which emotion each speaker shows from when to when, as CSV, JSON and WebVTT."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-DIGITS = 6
+from export.predictor import UtterancePrediction, utterance
 
 
 @dataclass(frozen=True)
-class Turn:
-    """One utterance: who spoke, from when to when in seconds of the dialogue, and how probable each emotion is."""
+class Segment:
+    """One utterance of a recording and its prediction.
+
+    Attributes:
+        number: of the utterance in its dialogue, from 1.
+        start, end: seconds from the beginning of the dialogue.
+        probabilities: one for each label of the timeline.
+    """
 
     dialogue: str
-    utterance: str
+    number: int
     speaker: str
     start: float
-    stop: float
-    probability: tuple[float, ...]
+    end: float
+    probabilities: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """The turns of one dialogue or several, dialogue after dialogue.
+    """The segments of one or more dialogues, in the dialogues' order.
 
     Attributes:
-        labels: emotions, in the order of a turn's probabilities.
-        left_out: what is wrong with the utterances that have no turn.
-        notes: what a reader has to know.
+        labels: name of each class, in the order of a segment's probabilities.
+        left_out: for each utterance that could not be predicted, the reason.
+        notes: warnings that apply to the whole result.
     """
 
     labels: tuple[str, ...]
-    turns: tuple[Turn, ...]
+    segments: tuple[Segment, ...]
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def emotion(self, turn: Turn) -> str:
-        """The most probable emotion."""
-        return self.labels[turn.probability.index(max(turn.probability))]
+    def emotion(self, segment: Segment) -> str:
+        """The most probable label; the first one of equals."""
+        return self.labels[segment.probabilities.index(max(segment.probabilities))]
 
     @property
     def dialogues(self) -> dict[str, Timeline]:
-        """One timeline per dialogue."""
+        """One timeline for each dialogue, by its name."""
         return {
-            name: replace(self, turns=tuple(turns))
-            for name, turns in groupby(self.turns, key=lambda turn: turn.dialogue)
+            name: replace(self, segments=tuple(segments))
+            for name, segments in groupby(self.segments, key=lambda segment: segment.dialogue)
         }
 
-
-def as_json(timeline: Timeline) -> str:
-    """A list of dialogues with their utterances, as ``export.predictor.as_json`` has it, and times."""
-    content = [
-        {
-            "dialogue": name,
-            "utterances": [
-                {
-                    "utterance": turn.utterance,
-                    "speaker": turn.speaker,
-                    "start": round(turn.start, 3),
-                    "end": round(turn.stop, 3),
-                    "emotion": timeline.emotion(turn),
-                    "probability": {
-                        label: round(value, DIGITS)
-                        for label, value in zip(timeline.labels, turn.probability, strict=True)
-                    },
-                }
-                for turn in dialogue.turns
-            ],
-        }
-        for name, dialogue in timeline.dialogues.items()
-    ]
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    def utterances(self) -> list[UtterancePrediction]:
+        """The segments as the JSON and CSV outputs show them; see ``export.predictor.to_json`` and ``to_csv``."""
+        return [
+            utterance(one.dialogue, one.number, one.speaker, self.labels, one.probabilities, (one.start, one.end))
+            for one in self.segments
+        ]
 
 
-def as_csv(timeline: Timeline) -> str:
-    """A row per utterance, a column of probabilities per emotion."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["dialogue", "utterance", "speaker", "start", "end", "emotion", *timeline.labels])
-    for turn in timeline.turns:
-        times = (f"{turn.start:.3f}", f"{turn.stop:.3f}")
-        values = (f"{value:.{DIGITS}f}" for value in turn.probability)
-        writer.writerow([turn.dialogue, turn.utterance, turn.speaker, *times, timeline.emotion(turn), *values])
-    return text.getvalue()
-
-
-def as_vtt(timeline: Timeline) -> str:
-    """One dialogue as WebVTT, to be shown over its recording: a cue per utterance, in order of their starts."""
+def to_vtt(timeline: Timeline) -> str:
+    """Write one dialogue as WebVTT subtitles for its recording: a cue for each utterance, sorted by start."""
     cues = ["WEBVTT"]
-    for turn in sorted(timeline.turns, key=lambda turn: turn.start):
-        said = f"{timeline.emotion(turn)} {max(turn.probability):.2f}"
-        # A cue ends after it starts, even where both round to the same millisecond.
-        start = round(turn.start * 1000)
-        stop = max(round(turn.stop * 1000), start + 1)
-        cues.append(f"{_clock(start)} --> {_clock(stop)}\n<v {_plain(turn.speaker)}>{_plain(said)}")
+    for segment in sorted(timeline.segments, key=lambda segment: segment.start):
+        text = f"{timeline.emotion(segment)} {max(segment.probabilities):.2f}"
+        # WebVTT requires an end after the start, even where both round to the same millisecond.
+        start = round(segment.start * 1000)
+        end = max(round(segment.end * 1000), start + 1)
+        cues.append(f"{_clock(start)} --> {_clock(end)}\n<v {_plain(segment.speaker)}>{_plain(text)}")
     return "\n\n".join(cues) + "\n"
 
 
 def clock(seconds: float) -> str:
-    """Hours, minutes, seconds and milliseconds, as WebVTT wants them."""
+    """Format a time as hours, minutes, seconds and milliseconds: ``00:01:02.500``."""
     return _clock(round(seconds * 1000))
 
 
@@ -111,6 +84,6 @@ def _clock(milliseconds: int) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text in one line, in which nothing is markup."""
+    """Escape WebVTT's markup and replace line breaks and other control characters."""
     text = "".join(letter if letter.isprintable() else " " for letter in text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -18,7 +18,7 @@ from export.onnx import quantise, save
 from export.onnx.quantise import Quantised
 from export.predictor import CHECKSUMS, INT8, MODEL, STREAM
 from export.validate.dialogue import Check, Wrong, attempt, nearly_the_same, run_checks, same_metadata
-from export.validate.streaming import climb_stream
+from export.validate.streaming import run_stream_checks
 from replicate.corpus import catalogue, is_here
 from replicate.corpus.types import Corpus
 from replicate.errors import BadBundle, CannotWrite, ExportFailed
@@ -55,7 +55,7 @@ def write(choice: Choice, corpus: Corpus, target: Path, listen: Callable[[str], 
         checks = run_checks(model, run, corpus)
         if save.streams(run):
             save.write_stream(run, corpus.speakers, folder / STREAM)
-            checks += climb_stream(folder / STREAM, model, run, corpus)
+            checks += run_stream_checks(folder / STREAM, model, run, corpus)
         require_passed(checks, target)
         listen("quantising")
         quantised = quantise.write(model, folder / INT8, corpus, run.audio_stream)
@@ -114,7 +114,7 @@ def check(folder: Path, corpus: Corpus | None) -> list[Check]:
     if (folder / INT8).is_file():
         checks += run_int8_checks(folder / INT8, folder / MODEL, run, corpus)
     if (folder / STREAM).is_file():
-        checks += climb_stream(folder / STREAM, folder / MODEL, run, corpus)
+        checks += run_stream_checks(folder / STREAM, folder / MODEL, run, corpus)
     return checks
 
 

@@ -11,7 +11,7 @@ from export.onnx import save
 from export.onnx.quantise import Quantised
 from export.onnx.session import as_function, on_corpus, session
 from export.onnx.streaming_graph import state_size
-from export.predictor import INT8, LONGEST, MODEL, STREAM
+from export.predictor import INT8, MAX_UTTERANCES, MODEL, STREAM
 from export.validate.dialogue import Check
 from replicate.corpus import catalogue
 from replicate.corpus.provenance import Recipe, describe
@@ -57,7 +57,7 @@ def _use(corpus: Corpus, stream: str, recipe: Recipe | None) -> str:
         f"`{MODEL}`. From Python:\n\n"
         "```python\nfrom predict import Predictor\n\n"
         f'prediction = Predictor(".")(features, speakers)  # (n, {width}) and n names\n'
-        "print(prediction.emotions, prediction.probability)\n```"
+        "print(prediction.emotions, prediction.probabilities)\n```"
     ) + (_listening(recipe) if recipe else "")
 
 
@@ -140,8 +140,8 @@ def _limits(corpus: Corpus, run: Run) -> str:
         "person feels, and a prediction is a guess with the error rate above.",
         f"Features must come from the extractor that made those of {corpus.name}"
         f"{f', {describe(recipe)}' if recipe else ''}; others give numbers without meaning.",
-        f"A dialogue has one to {LONGEST} utterances{', in a stream any number' if causal else ''}. The model looks "
-        f"{looks}.",
+        f"A dialogue has one to {MAX_UTTERANCES} utterances{', in a stream any number' if causal else ''}. The model "
+        f"looks {looks}.",
         "Speakers, languages and rooms that the corpus does not hold were never tested.",
     ]
     if corpus.name.startswith("synthetic"):

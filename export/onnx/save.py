@@ -1,4 +1,4 @@
-"""Writes a speech-only model as one ONNX file that says what it is."""
+"""Write a run's model for speech alone as one ONNX file, with metadata that describe it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import onnx
 from export.onnx import streaming_graph
 from export.onnx.deployed_model import SpeechModel
 from export.onnx.dialogue_graph import build
-from export.predictor import FORMAT
+from export.predictor import FORMAT_NAME, FORMAT_VERSION
 from replicate.corpus.provenance import Recipe
 from replicate.errors import NotExportable
 from replicate.model.config import ModelConfig
@@ -21,10 +21,13 @@ from replicate.store.record import Run
 
 
 def write(run: Run, speakers: tuple[str, ...], path: Path) -> None:
-    """Write a run for speech alone to ``path``, unchecked; ``speakers`` are the names behind their numbers.
+    """Write the model of a run that can be used on speech alone; ``export.validate`` checks the file.
+
+    Args:
+        speakers: the name of each speaker number.
 
     Raises:
-        NotExportable: its context extractor is not a transformer.
+        NotExportable: its context extractor cannot be exported.
     """
     kind = run.record["model"].get("context", "transformer")  # runs of older versions do not say
     if kind != "transformer":
@@ -34,51 +37,49 @@ def write(run: Run, speakers: tuple[str, ...], path: Path) -> None:
         )
     with deterministic():
         model = build(SpeechModel(run.model(), run.scaling()))
-    _save(model, about(run, speakers), path)
+    _save(model, metadata(run, speakers), path)
 
 
 def streams(run: Run) -> bool:
-    """Whether the run's model can answer utterance by utterance."""
+    """Whether the run's model is causal, so that it can predict utterance by utterance."""
     return bool(run.record["model"].get("causal"))
 
 
 def write_stream(run: Run, speakers: tuple[str, ...], path: Path) -> None:
-    """Write the form of a causal run that answers utterance by utterance, unchecked."""
+    """Write the model of a causal run as a graph that predicts utterance by utterance."""
     with deterministic():
         model = streaming_graph.build(SpeechModel(run.model(), run.scaling()))
-    _save(model, about_stream(run, speakers), path)
+    _save(model, stream_metadata(run, speakers), path)
 
 
-def _save(model: onnx.ModelProto, said: dict[str, Any], path: Path) -> None:
-    entries = {name: json.dumps(value) for name, value in said.items()}
-    onnx.helper.set_model_props(model, {"format": FORMAT} | entries)
+def _save(model: onnx.ModelProto, entries: dict[str, Any], path: Path) -> None:
+    texts = {name: json.dumps(value) for name, value in entries.items()}
+    onnx.helper.set_model_props(model, {"format": f"{FORMAT_NAME} {FORMAT_VERSION}"} | texts)
     onnx.save(model, path)
 
 
-def about_stream(run: Run, speakers: tuple[str, ...]) -> dict[str, Any]:
-    """What a streaming file says of itself: ``about``, how many utterances a layer attends to, the state's size."""
+def stream_metadata(run: Run, speakers: tuple[str, ...]) -> dict[str, Any]:
+    """Metadata of a streaming file: ``metadata``, how many utterances a layer attends to, and the state's size."""
     config = ModelConfig(**run.record["model"])
-    return about(run, speakers) | {"memory": config.memory, "state": streaming_graph.state_size(config)}
+    return metadata(run, speakers) | {"memory": config.memory, "state": streaming_graph.state_size(config)}
 
 
 def recipe(run: Run) -> Recipe | None:
-    """How the features that the run's model hears were extracted; None where the corpus came with its features."""
+    """How the features of the model's audio stream were extracted; None if the corpus came with its features."""
     return run.record["corpus"].get("recipes", {}).get(run.audio_stream)
 
 
-def about(run: Run, speakers: tuple[str, ...]) -> dict[str, Any]:
-    """What the file says of itself: all that a user needs to feed it, and to know where it comes from."""
+def metadata(run: Run, speakers: tuple[str, ...]) -> dict[str, Any]:
+    """Metadata of an exported file: what its inputs and outputs mean, and which run it comes from."""
     record, scaling = run.record, run.scaling()
-    corpus, audio_stream = record["corpus"], scaling[run.audio_stream]
+    corpus, scale = record["corpus"], scaling[run.audio_stream]
     return {
         "labels": corpus["labels"],
         "speakers": speakers,
         "streams": record["streams"],
-        "heard": run.audio_stream,
+        "audio_stream": run.audio_stream,
         "widths": {name: len(scale.mean) for name, scale in scaling.items()},
-        "standardisation": {
-            run.audio_stream: {"mean": audio_stream.mean.tolist(), "deviation": audio_stream.deviation.tolist()}
-        },
+        "standardisation": {run.audio_stream: {"mean": scale.mean.tolist(), "deviation": scale.deviation.tolist()}},
         "recipe": recipe(run),
         "window": [record["model"]["past"], record["model"]["future"]],
         "arm": record["arm"]["name"],

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from export.onnx import save
 from export.onnx.deployed_model import SpeechModel
 from export.onnx.session import Inputs, as_function, on_corpus, session, torch_outputs
-from export.predictor import FORMAT
+from export.predictor import FORMAT_NAME, FORMAT_VERSION
 from replicate.corpus.types import Corpus
 from replicate.rng import deterministic, generator
 from replicate.store.record import Run
@@ -141,10 +141,10 @@ def _axes(path: Path, width: int, run: Run) -> str:
     return ", ".join(found)
 
 
-def same_metadata(path: Path, run: Run, corpus: Corpus | None, about: About = save.about) -> str:
+def same_metadata(path: Path, run: Run, corpus: Corpus | None, about: About = save.metadata) -> str:
     """What the file says of itself is what the run says; without the corpus nobody knows its speakers' names."""
     stored = {entry.key: entry.value for entry in onnx.load(path, load_external_data=False).metadata_props}
-    if stored.pop("format", None) != FORMAT:
+    if stored.pop("format", None) != f"{FORMAT_NAME} {FORMAT_VERSION}":
         raise Wrong("it was not exported by this version")
     said = {name: json.loads(value) for name, value in stored.items()}
     speakers = corpus.speakers if corpus else tuple(said.get("speakers", ()))

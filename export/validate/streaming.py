@@ -29,12 +29,12 @@ from replicate.corpus.types import Corpus
 from replicate.store.record import Run
 
 
-def climb_stream(stream: Path, model: Path, run: Run, corpus: Corpus | None) -> list[Check]:
+def run_stream_checks(stream: Path, model: Path, run: Run, corpus: Corpus | None) -> list[Check]:
     """Every rung for a streaming file, beside the file for whole dialogues and the run that both were made of."""
     return [
         attempt("stream: onnx checker", lambda: checker(stream)),
         attempt("stream: one file", lambda: one_file(stream)),
-        attempt("stream: metadata", lambda: same_metadata(stream, run, corpus, save.about_stream)),
+        attempt("stream: metadata", lambda: same_metadata(stream, run, corpus, save.stream_metadata)),
         attempt("stream against whole dialogues", lambda: _same_answers(stream, model, run)),
     ]
 

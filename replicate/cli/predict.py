@@ -1,4 +1,4 @@
-"""``replicate predict``: emotions from features or from recordings, by an exported bundle."""
+"""``replicate predict``: emotions from features or from recordings, with an exported bundle."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from replicate.cli import console, options
 
 if TYPE_CHECKING:
     from export.audio.timeline import Timeline
-    from export.predictor import Prediction, Predictor
+    from export.predictor import Prediction, Predictor, UtterancePrediction
 
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...]")
-@click.option("--int8", is_flag=True, help="Take the quantised model: smaller and faster.")
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of tables.")
-@click.option("--csv", "as_csv", is_flag=True, help="CSV on stdout instead of tables.")
-@click.option("--vtt", "as_vtt", is_flag=True, help="WebVTT on stdout, for one dialogue of --audio.")
-@click.option("--stream", is_flag=True, help="Answer utterances from stdin one by one, in place of FILE.")
+@click.option("--int8", is_flag=True, help="Use the quantised model: smaller and faster.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables (docs/prediction.schema.json).")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead of tables.")
+@click.option("--vtt", "as_vtt", is_flag=True, help="Print WebVTT subtitles, for one dialogue of --audio.")
+@click.option("--stream", is_flag=True, help="Predict each line of stdin as it arrives, instead of FILE.")
 @click.option(
     "--audio",
     type=click.Path(path_type=Path),
     metavar="SOURCE",
-    help="Recordings in place of FILE: whatever `replicate features` takes.",
+    help="Predict from recordings instead of FILE: any SOURCE of `replicate features`.",
 )
 @options.recordings
 @click.option(
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     "speakers",
     multiple=True,
     metavar="NAME=KNOWN",
-    help="Who of the recordings is whom that the model knows, such as SPEAKER_00=F. As often as needed.",
+    help="Speaker NAME of the recordings is the model's speaker KNOWN, such as SPEAKER_00=F. Repeatable.",
 )
-@click.option("--model", help="Where the HuBERT model of the bundle's training lies by now.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where HuBERT computes.")
+@click.option("--model", help="The HuBERT model, if it is no longer where it was in training.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to run HuBERT.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the timelines of --audio: table, JSON, WebVTT and a picture of each dialogue.",
+    help="Folder for the timeline of --audio: CSV, JSON, and for each dialogue WebVTT and a figure.",
 )
 def predict(
     bundle: Path,
@@ -53,61 +53,63 @@ def predict(
     as_vtt: bool,
     stream: bool,
     audio: Path | None,
-    **listening: Any,
+    **recording: Any,
 ) -> None:
-    """Print the emotion of every utterance, and how probable the model finds it.
+    """Predict the emotion of every utterance, with the probability of each.
 
     BUNDLE is the folder that `replicate export onnx` wrote. FILE is a corpus (.npz), a pickle of the COGMEN release
-    (.pkl), or a CSV with a row per utterance: dialogue, speaker, features. Needs no PyTorch.
+    (.pkl), or a CSV with a row for each utterance: dialogue, speaker, features. PyTorch is not needed.
 
-    With --audio, features are extracted from recordings as those of the bundle's training were, and answers have times.
-    Needs the extra [audio].
+    With --audio, features are extracted from recordings in the same way as those that the model was trained on, and
+    each prediction has a start and an end. This needs the extra [audio].
 
-    With --stream, for bundles of causal arms, every line of stdin is answered at once, as CSV or with --json as an
-    object a line. Lines are such a CSV, or each an object {"dialogue": ..., "speaker": ..., "features": [...]}.
-    Dialogues may interleave; of more than a thousand, the least recently heard is forgotten. The first bad line ends
-    it.
+    With --stream, each line of stdin is predicted at once, as a line of CSV or, with --json, as an object. Lines are
+    such a CSV, or objects {"dialogue": ..., "speaker": ..., "features": [...]}. The bundle's arm must be causal.
+    Dialogues may be interleaved, at most 1,000 of them: then the least recently used one starts anew. The first wrong
+    line ends the stream.
     """
     if as_json + as_csv + as_vtt > 1:
         raise click.UsageError("--json, --csv and --vtt exclude each other")
     if stream and int8:
         raise click.UsageError("--stream and --int8 exclude each other")
     if bool(files) + stream + (audio is not None) != 1:
-        raise click.UsageError("Give FILE..., or --audio SOURCE, or --stream: one of them.")
-    _only_with_audio(audio, as_vtt, listening)
+        raise click.UsageError("Give one of FILE..., --audio SOURCE and --stream.")
+    _check_audio_options(audio, as_vtt, recording)
     if audio is not None:
         options.require_audio()
-    from export import predictor as onnx
+    from export import predictor as predictors
     from export.inputs import read
     from replicate import errors
 
     try:
-        predictor = onnx.Predictor(bundle, int8)
+        predictor = predictors.Predictor(bundle, int8)
         if stream:
-            for answer in onnx.answers(predictor, onnx.stdin_lines(), as_json):
-                click.echo(answer, nl=False)  # and flushes
+            for line in predictors.predict_lines(predictor, predictors.stdin_lines(), as_json):
+                click.echo(line, nl=False)  # click.echo flushes
             return
         if audio is not None:
-            _hear(predictor, audio, as_json, as_csv, as_vtt, **listening)
+            _predict_audio(predictor, audio, as_json, as_csv, as_vtt, **recording)
             return
-        found = onnx.predict_files(predictor, files, lambda path: read(path, predictor))
-    except onnx.BadBundle as error:
+        found = predictors.predict_files(predictor, files, lambda path: read(path, predictor))
+    except predictors.BadBundle as error:
         raise errors.BadBundle(str(error)) from error
-    except onnx.BadInput as error:
+    except predictors.BadInput as error:
         raise errors.BadInput(str(error)) from error
     if as_json or as_csv:
-        click.echo(onnx.as_json(found) if as_json else onnx.as_csv(found), nl=False)
+        _print([utterance for prediction in found for utterance in prediction.utterances()], as_json)
     else:
-        _show(found)
+        _print_tables(found)
 
 
-def _only_with_audio(audio: Path | None, as_vtt: bool, listening: dict[str, Any]) -> None:
-    given = [f"--{name.replace('_', '-')}" for name, value in listening.items() if value and value != "auto"]
+def _check_audio_options(audio: Path | None, as_vtt: bool, recording: dict[str, Any]) -> None:
+    """Refuse options of --audio without it."""
+    given = [f"--{name.replace('_', '-')}" for name, value in recording.items() if value and value != "auto"]
     if audio is None and (as_vtt or given):
-        raise click.UsageError(f"{'--vtt' if as_vtt else given[0].replace('speakers', 'speaker')} is of --audio SOURCE")
+        option = "--vtt" if as_vtt else given[0].replace("speakers", "speaker")
+        raise click.UsageError(f"{option} needs --audio SOURCE")
 
 
-def _hear(
+def _predict_audio(
     predictor: Predictor,
     audio: Path,
     as_json: bool,
@@ -118,86 +120,87 @@ def _hear(
     model: str | None,
     device: str,
     out: Path | None,
-    **reading: Any,
+    **segmentation: Any,
 ) -> None:
-    """Listen to recordings, print the timeline, and write it to ``out``."""
-    from export.audio import timeline as text
+    """Predict from recordings, print the timeline, and write it to ``out``."""
     from export.audio.predict import forget, predict_audio
+    from export.audio.timeline import to_vtt
     from replicate.features.read import read as read_source
     from replicate.report import progress
 
     pairs = [pair.rpartition("=")[::2] for pair in speakers]
     if not all(name and known for name, known in pairs) or len(dict(pairs)) < len(pairs):
-        raise click.BadParameter("it is written NAME=KNOWN, once for every NAME", param_hint="--speaker")
-    source = read_source(audio, classes=6 if len(predictor.labels) == 6 else 4, allow_other_counts=True, **reading)
+        raise click.BadParameter("write it as NAME=KNOWN, once for each NAME", param_hint="--speaker")
+    classes = 6 if len(predictor.labels) == 6 else 4
+    source = read_source(audio, classes=classes, allow_other_counts=True, **segmentation)
     dialogues = len({utterance.dialogue for utterance in source.utterances})
     if as_vtt and dialogues > 1:
-        raise click.UsageError(f"--vtt is of one dialogue, and here are {dialogues}: take --out DIR")
+        raise click.UsageError(f"--vtt is for one dialogue, but {audio} has {dialogues}: use --out DIR")
     keep = out / "timeline" if out else None
-    found = predict_audio(
-        predictor,
-        source,
-        dict(pairs),
-        drop,
-        model,
-        device,
-        keep,
-        lambda total: progress.steady("listening", total, console.status()),
-    )
+
+    def shown(total: float) -> Any:
+        return progress.steady("extracting features", total, console.status())
+
+    found = predict_audio(predictor, source, dict(pairs), drop, model, device, keep, shown)
     for problem in found.left_out:
         click.echo(f"left out: {problem}", err=True)
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
-    if as_json or as_csv or as_vtt:
-        click.echo(text.as_json(found) if as_json else text.as_csv(found) if as_csv else text.as_vtt(found), nl=False)
+    if as_vtt:
+        click.echo(to_vtt(found), nl=False)
+    elif as_json or as_csv:
+        _print(found.utterances(), as_json)
     else:
-        _show_timeline(found)
+        _print_timeline(found)
     if out and keep:
-        from export.audio.files import write
-
-        with progress.steady("drawing", len(found.dialogues), console.status()) as advance:
-            paths = write(found, out, advance)
+        _write_timeline(found, out)
         forget(keep)
-        click.echo(f"{out}: {', '.join(path.name for path in paths[:6])}{', ...' if len(paths) > 6 else ''}", err=True)
 
 
-def _show(predictions: list[Prediction]) -> None:
-    """A table per dialogue."""
+def _write_timeline(timeline: Timeline, out: Path) -> None:
+    from export.audio.files import write
+    from replicate.report import progress
+
+    with progress.steady("drawing", len(timeline.dialogues), console.status()) as advance:
+        paths = write(timeline, out, advance)
+    click.echo(f"{out}: {', '.join(path.name for path in paths[:6])}{', ...' if len(paths) > 6 else ''}", err=True)
+
+
+def _print(utterances: Sequence[UtterancePrediction], as_json: bool) -> None:
+    from export.predictor import to_csv, to_json
+
+    click.echo(to_json(utterances) if as_json else to_csv(utterances), nl=False)
+
+
+def _print_tables(predictions: Sequence[Prediction]) -> None:
+    """Print a table for each dialogue."""
+    from replicate.grids import terminal
+
     for prediction in predictions:
-        rows = [
-            (str(i + 1), speaker, emotion, *(f"{value:.3f}" for value in (row.max(), *row)))
-            for i, (speaker, emotion, row) in enumerate(
-                zip(prediction.speakers, prediction.emotions, prediction.probability, strict=True)
-            )
+        titles = ("utterance", "speaker", "emotion", "probability", *prediction.labels)
+        rows = zip(prediction.speakers, prediction.emotions, prediction.probabilities, strict=True)
+        lines = [
+            (str(number), speaker, emotion, *(f"{value:.3f}" for value in (row.max(), *row)))
+            for number, (speaker, emotion, row) in enumerate(rows, prediction.first)
         ]
-        _grid(prediction.id, ("utterance", "speaker", "emotion", "probability", *prediction.labels), rows)
+        console.results().print(terminal(titles, lines, left=3, title=prediction.id), crop=False)
 
 
-def _show_timeline(timeline: Timeline) -> None:
-    """A table per dialogue."""
+def _print_timeline(timeline: Timeline) -> None:
+    """Print a table for each dialogue."""
     from export.audio.timeline import clock
+    from replicate.grids import terminal
 
+    titles = ("start", "end", "speaker", "emotion", "probability", *timeline.labels)
     for name, dialogue in timeline.dialogues.items():
-        rows = [
+        lines = [
             (
-                clock(turn.start),
-                clock(turn.stop),
-                turn.speaker,
-                timeline.emotion(turn),
-                *(f"{value:.3f}" for value in (max(turn.probability), *turn.probability)),
+                clock(one.start),
+                clock(one.end),
+                one.speaker,
+                timeline.emotion(one),
+                *(f"{value:.3f}" for value in (max(one.probabilities), *one.probabilities)),
             )
-            for turn in dialogue.turns
+            for one in dialogue.segments
         ]
-        _grid(name, ("start", "end", "speaker", "emotion", "probability", *timeline.labels), rows)
-
-
-def _grid(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich import box
-    from rich.table import Table
-
-    grid = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for name in header:
-        grid.add_column(name, justify="left" if name in ("speaker", "emotion") else "right")
-    for row in rows:
-        grid.add_row(*row)
-    console.results().print(grid, crop=False)
+        console.results().print(terminal(titles, lines, left=4, title=name), crop=False)

@@ -29,4 +29,4 @@ def test_with_your_own_iemocap_licence(perform, tmp_path, monkeypatch):
     for name in ("table4", "table5", "hubert"):
         assert f"{name} on iemocap4: " in tables
     rows = Path("timeline.csv").read_text().splitlines()
-    assert len(rows) == 1 + 20 * 4 and rows[1].startswith("Ses01F_impro00,Ses01F_impro00_F000,F,0.500,")
+    assert len(rows) == 1 + 20 * 4 and rows[1].startswith("Ses01F_impro00,1,F,0.500,")

@@ -26,8 +26,8 @@ from tests.recordings import save_hubert, tone, write_call, write_conversations,
 WHO = ("--speaker", "SPEAKER_00=agent", "--speaker", "SPEAKER_01=customer")
 
 
-class Heard(NamedTuple):
-    """Where things are; do not write into it."""
+class Recordings(NamedTuple):
+    """The folder of recordings, corpora and bundles; do not write into it."""
 
     root: Path
 
@@ -43,9 +43,9 @@ def command(*arguments: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def heard(tmp_path_factory: pytest.TempPathFactory) -> Heard:
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Recordings:
     """Recordings, the corpus of both extractors' features, and a bundle of either."""
-    root = tmp_path_factory.mktemp("heard")
+    root = tmp_path_factory.mktemp("recordings")
     write_conversations(root / "recordings", dialogues=5, turns=4)
     write_call(root / "CALL.wav")
     save_hubert(root / "hubert", "layer")
@@ -57,163 +57,187 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> Heard:
     command("run", "table4", "--data", root / "both.npz", *training)
     for arm in ("COGMEN-A", "HuBERT-A"):
         command("export", "onnx", "--results", root / "results", "--arm", arm, "--out", root / arm)
-    return Heard(root)
+    return Recordings(root)
 
 
 @pytest.mark.parametrize("arm", ["COGMEN-A", "HuBERT-A"])
-def test_what_is_heard_is_what_the_features_of_the_training_give(heard, arm, replicate):
-    bundle = heard.root / arm
-    status, from_recordings, stderr = replicate("predict", bundle, "--audio", heard.root / "recordings", "--csv")
+def test_recordings_give_what_the_features_of_the_training_give(recordings, arm, replicate):
+    bundle = recordings.root / arm
+    status, from_recordings, stderr = replicate("predict", bundle, "--audio", recordings.root / "recordings", "--csv")
     assert status == 0 and "note:" not in stderr
-    _, from_features, _ = replicate("predict", bundle, heard.root / "both.npz", "--csv")
+    _, from_features, _ = replicate("predict", bundle, recordings.root / "both.npz", "--csv")
     ours, theirs = (list(csv.DictReader(io.StringIO(text))) for text in (from_recordings, from_features))
     assert [row["dialogue"] for row in ours] == [row["dialogue"] for row in theirs] and len(ours) == 20
     for mine, other in zip(ours, theirs, strict=True):
         assert mine["speaker"] == other["speaker"]
         assert float(mine["calm"]) == pytest.approx(float(other["calm"]), abs=1e-4)
-    table = list(csv.DictReader((heard.root / "recordings" / "table.csv").open()))
+    table = list(csv.DictReader((recordings.root / "recordings" / "table.csv").open()))
     assert [float(row["start"]) for row in ours] == [float(row["start"]) for row in table]
     assert all(float(row["end"]) > float(row["start"]) for row in ours)
 
 
-def test_a_call_becomes_a_table_and_files(heard, replicate, tmp_path):
-    status, stdout, stderr = replicate("predict", heard.root / "COGMEN-A", *heard.call, *WHO, "--out", tmp_path / "out")
+def test_a_call_becomes_a_table_and_files(recordings, replicate, prediction_schema, tmp_path):
+    status, stdout, stderr = replicate(
+        "predict", recordings.root / "COGMEN-A", *recordings.call, *WHO, "--out", tmp_path / "out"
+    )
     assert status == 0 and "00:00:00.000" in stdout and "SPEAKER_01" in stdout
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"timeline.csv", "timeline.json", "CALL.vtt", "CALL.png", "CALL.svg"}
     assert "CALL.vtt" in stderr
+    content = json.loads((tmp_path / "out" / "timeline.json").read_text())
+    prediction_schema.validate(content)
+    assert [one["utterance"] for one in content] == list(range(1, 9)) and content[0]["end"] > content[0]["start"]
     for option, name in (("--csv", "timeline.csv"), ("--json", "timeline.json"), ("--vtt", "CALL.vtt")):
         assert (
-            replicate("predict", heard.root / "COGMEN-A", *heard.call, *WHO, option).stdout
+            replicate("predict", recordings.root / "COGMEN-A", *recordings.call, *WHO, option).stdout
             == (tmp_path / "out" / name).read_text()
         )
 
 
-def test_speakers_that_the_model_does_not_know_have_to_be_named(heard, replicate):
-    bundle = heard.root / "COGMEN-A"
-    status, _, stderr = replicate("predict", bundle, *heard.call)
+def test_speakers_that_the_model_does_not_know_must_be_assigned(recordings, replicate):
+    bundle = recordings.root / "COGMEN-A"
+    status, _, stderr = replicate("predict", bundle, *recordings.call)
     assert status == 1 and "error (bad input)" in stderr
     assert "knows the speakers agent, customer, not SPEAKER_00, SPEAKER_01" in stderr
     assert "--speaker SPEAKER_00=agent --speaker SPEAKER_01=customer" in stderr
-    status, _, stderr = replicate("predict", bundle, *heard.call, *WHO, "--speaker", "Anna=agent")
-    assert status == 1 and "error (bad input)" in stderr and "nobody is called 'Anna' in CALL" in stderr
-    status, _, stderr = replicate("predict", bundle, *heard.call, "--speaker", "SPEAKER_00=boss")
-    assert status == 1 and "error (bad input)" in stderr and "nobody called 'boss'" in stderr
-    assert replicate("predict", bundle, *heard.call, "--speaker", "=agent").status == 2
-    assert replicate("predict", bundle, *heard.call, *WHO, "--speaker", "SPEAKER_00=customer").status == 2
+    status, _, stderr = replicate("predict", bundle, *recordings.call, *WHO, "--speaker", "Anna=agent")
+    assert (
+        status == 1
+        and "error (bad input)" in stderr
+        and "--speaker 'Anna': CALL has no such speaker, only SPEAKER_00, SPEAKER_01" in stderr
+    )
+    status, _, stderr = replicate("predict", bundle, *recordings.call, "--speaker", "SPEAKER_00=boss")
+    assert (
+        status == 1
+        and "error (bad input)" in stderr
+        and "--speaker ...='boss': the model only knows the speakers agent, customer" in stderr
+    )
+    assert replicate("predict", bundle, *recordings.call, "--speaker", "=agent").status == 2
+    assert replicate("predict", bundle, *recordings.call, *WHO, "--speaker", "SPEAKER_00=customer").status == 2
 
 
-def test_who_speaks_matters_to_the_model_by_the_name_that_it_knows(heard):
-    predictor = Predictor(heard.root / "COGMEN-A")
-    source = read(heard.root / "CALL.wav", segments=heard.root / "CALL.rttm")
+def test_predictions_depend_on_the_assigned_speakers(recordings):
+    predictor = Predictor(recordings.root / "COGMEN-A")
+    source = read(recordings.root / "CALL.wav", segments=recordings.root / "CALL.rttm")
     one = predict_audio(predictor, source, {"SPEAKER_00": "agent", "SPEAKER_01": "customer"})
     other = predict_audio(predictor, source, {"SPEAKER_00": "customer", "SPEAKER_01": "agent"})
     alone = predict_audio(predictor, source, {"SPEAKER_00": "agent", "SPEAKER_01": "agent"})
-    assert [turn.speaker for turn in one.turns[:2]] == ["SPEAKER_00", "SPEAKER_01"]
-    probabilities = [np.array([turn.probability for turn in found.turns]) for found in (one, other, alone)]
+    assert [segment.speaker for segment in one.segments[:2]] == ["SPEAKER_00", "SPEAKER_01"]
+    probabilities = [np.array([segment.probabilities for segment in found.segments]) for found in (one, other, alone)]
     assert all(np.allclose(p.sum(1), 1, atol=1e-5) for p in probabilities)
     assert np.abs(probabilities[0] - probabilities[1]).max() > 1e-6
     assert np.abs(probabilities[0] - probabilities[2]).max() > 1e-6
 
 
-def test_a_bundle_of_other_features_is_named(heard, smoke_bundle, replicate, tmp_path):
-    status, _, stderr = replicate("predict", smoke_bundle.folder, *heard.call)
+def test_a_bundle_for_other_features_is_named(recordings, smoke_bundle, replicate, tmp_path):
+    status, _, stderr = replicate("predict", smoke_bundle.folder, *recordings.call)
     assert status == 1 and "error (other features)" in stderr and "came with the corpus synthetic-tiny" in stderr
-    corpus = load(str(heard.root / "mine.npz"))
+    corpus = load(str(recordings.root / "mine.npz"))
     other = replace(corpus, recipes={"audio": corpus.recipes["audio"] | {"set": "IS09"}})
     archive.write(other, tmp_path / "other.npz")
-    status, _, stderr = replicate("predict", heard.root / "COGMEN-A", tmp_path / "other.npz")
+    status, _, stderr = replicate("predict", recordings.root / "COGMEN-A", tmp_path / "other.npz")
     assert status == 1 and "error (other features)" in stderr
-    assert "trained on openSMILE eGeMAPSv02 (88 columns)" in stderr and "holds openSMILE IS09" in stderr
-    status, _, stderr = replicate("predict", heard.root / "HuBERT-A", heard.root / "mine.npz")
+    assert "trained on openSMILE eGeMAPSv02 (88 columns)" in stderr and "contains openSMILE IS09" in stderr
+    status, _, stderr = replicate("predict", recordings.root / "HuBERT-A", recordings.root / "mine.npz")
     assert status == 1 and "error (bad input)" in stderr and "no stream 'hubert', only audio" in stderr
 
 
-def test_a_hubert_model_may_move_and_no_other_takes_its_place(heard, replicate, tmp_path):
-    shutil.copytree(heard.root / "HuBERT-A", tmp_path / "bundle")
-    (heard.root / "hubert").rename(tmp_path / "moved")
+def test_a_hubert_model_may_move_but_not_be_another(recordings, replicate, tmp_path):
+    shutil.copytree(recordings.root / "HuBERT-A", tmp_path / "bundle")
+    (recordings.root / "hubert").rename(tmp_path / "moved")
     try:
-        listening = ("predict", tmp_path / "bundle", *heard.call, *WHO, "--csv")
-        status, _, stderr = replicate(*listening)
-        assert status == 1 and "error (bad model)" in stderr and f"no folder {heard.root / 'hubert'}" in stderr
+        arguments = ("predict", tmp_path / "bundle", *recordings.call, *WHO, "--csv")
+        status, _, stderr = replicate(*arguments)
+        assert status == 1 and "error (bad model)" in stderr and f"no folder {recordings.root / 'hubert'}" in stderr
         assert "say with --model where it lies by now" in stderr
-        assert replicate(*listening, "--model", tmp_path / "moved").status == 0
+        assert replicate(*arguments, "--model", tmp_path / "moved").status == 0
         save_hubert(tmp_path / "strange", "group")
-        status, _, stderr = replicate(*listening, "--model", tmp_path / "strange")
+        status, _, stderr = replicate(*arguments, "--model", tmp_path / "strange")
         assert status == 1 and "error (bad model)" in stderr and "is not the model" in stderr
     finally:
-        (tmp_path / "moved").rename(heard.root / "hubert")
+        (tmp_path / "moved").rename(recordings.root / "hubert")
 
 
-def test_what_cannot_be_heard_is_named_and_what_was_heard_is_kept(heard, replicate, tmp_path):
+def test_an_utterance_without_features_is_named_and_the_other_features_are_kept(recordings, replicate, tmp_path):
     write_wav(tmp_path / "calls" / "good.wav", tone(0.4))
     write_wav(tmp_path / "calls" / "silent.wav", 0 * tone(0.4))
     (tmp_path / "calls" / "list.csv").write_text("dialogue,utterance,speaker\nd,silent,agent\nd,good,customer\n")
-    listening = ("predict", heard.root / "COGMEN-A", "--audio", tmp_path / "calls", "--out", tmp_path / "out", "--csv")
-    status, _, stderr = replicate(*listening)
+    arguments = (
+        "predict",
+        recordings.root / "COGMEN-A",
+        "--audio",
+        tmp_path / "calls",
+        "--out",
+        tmp_path / "out",
+        "--csv",
+    )
+    status, _, stderr = replicate(*arguments)
     assert status == 1 and "error (bad audio)" in stderr and "silent.wav is silent" in stderr and "--drop" in stderr
     assert (tmp_path / "out" / "timeline.partial").is_file()
-    status, stdout, stderr = replicate(*listening, "--drop")
+    status, stdout, stderr = replicate(*arguments, "--drop")
     assert status == 0 and "left out: utterance silent" in stderr and "without pauses" in stderr
-    assert [line.split(",")[1:5] for line in stdout.splitlines()[1:]] == [["good", "customer", "0.000", "0.400"]]
+    assert [line.split(",")[1:5] for line in stdout.splitlines()[1:]] == [["1", "customer", "0.000", "0.400"]]
     assert not (tmp_path / "out" / "timeline.partial").exists()
     (tmp_path / "calls" / "list.csv").write_text("dialogue,utterance,speaker\nd,silent,agent\n")
     (tmp_path / "calls" / "good.wav").unlink()
-    status, _, stderr = replicate(*listening, "--drop")
+    status, _, stderr = replicate(*arguments, "--drop")
     assert status == 1 and "error (empty dialogue)" in stderr
-    assert "no utterance of calls is left" in stderr and "silent.wav is silent" in stderr
+    assert "calls has no utterance to predict" in stderr and "silent.wav is silent" in stderr
 
 
-def test_what_was_heard_is_kept_until_it_is_written(heard, replicate, tmp_path):
+def test_features_are_kept_until_the_timeline_is_written(recordings, replicate, tmp_path):
     (tmp_path / "out" / "CALL.png").mkdir(parents=True)
-    listening = ("predict", heard.root / "COGMEN-A", *heard.call, *WHO, "--out", tmp_path / "out")
-    assert "error (cannot write)" in replicate(*listening).stderr
+    arguments = ("predict", recordings.root / "COGMEN-A", *recordings.call, *WHO, "--out", tmp_path / "out")
+    assert "error (cannot write)" in replicate(*arguments).stderr
     assert (tmp_path / "out" / "timeline.partial").is_file()
     (tmp_path / "out" / "CALL.png").rmdir()
-    assert replicate(*listening).status == 0
+    assert replicate(*arguments).status == 0
     assert not (tmp_path / "out" / "timeline.partial").exists()
 
 
-def test_what_is_doubtful_is_noted(heard, replicate, tmp_path):
-    samples, rate = soundfile.read(heard.root / "CALL.wav", dtype="float32")
+def test_doubts_about_the_recordings_are_noted(recordings, replicate, tmp_path):
+    samples, rate = soundfile.read(recordings.root / "CALL.wav", dtype="float32")
     write_wav(tmp_path / "PHONE.wav", samples[::3], rate // 3)
-    phone = ("--audio", tmp_path / "PHONE.wav", "--segments", heard.root / "CALL.rttm")
-    status, _, stderr = replicate("predict", heard.root / "COGMEN-A", *phone, *WHO, "--csv")
+    phone = ("--audio", tmp_path / "PHONE.wav", "--segments", recordings.root / "CALL.rttm")
+    status, _, stderr = replicate("predict", recordings.root / "COGMEN-A", *phone, *WHO, "--csv")
     assert status == 0 and "note: 8 utterances were recorded below 16 kHz" in stderr
     assert "CALL.rttm is of a recording called CALL, not PHONE" in stderr
 
 
-def test_opensmile_needs_no_model(heard, replicate):
-    status, _, stderr = replicate("predict", heard.root / "COGMEN-A", *heard.call, *WHO, "--model", "x/y")
-    assert status == 1 and "error (bad input)" in stderr
-    assert "hears openSMILE eGeMAPSv02 (88 columns), not HuBERT" in stderr
+def test_opensmile_needs_no_model(recordings, replicate):
+    status, _, stderr = replicate("predict", recordings.root / "COGMEN-A", *recordings.call, *WHO, "--model", "x/y")
+    assert (
+        status == 1
+        and "error (bad input)" in stderr
+        and "input is openSMILE eGeMAPSv02 (88 columns), not HuBERT" in stderr
+    )
 
 
 USAGE = [
-    (("--vtt", "x.csv"), "--vtt is of --audio SOURCE"),
-    (("x.csv", "--speaker", "a=b"), "--speaker is of --audio SOURCE"),
-    (("x.csv", "--allow-overlap"), "--allow-overlap is of --audio SOURCE"),
-    (("x.csv", "--out", "o"), "--out is of --audio SOURCE"),
-    (("x.csv", "--audio", "y.wav"), "one of them"),
-    (("--stream", "--audio", "y.wav"), "one of them"),
+    (("--vtt", "x.csv"), "--vtt needs --audio SOURCE"),
+    (("x.csv", "--speaker", "a=b"), "--speaker needs --audio SOURCE"),
+    (("x.csv", "--allow-overlap"), "--allow-overlap needs --audio SOURCE"),
+    (("x.csv", "--out", "o"), "--out needs --audio SOURCE"),
+    (("x.csv", "--audio", "y.wav"), "one of FILE"),
+    (("--stream", "--audio", "y.wav"), "one of FILE"),
     (("--audio", "y.wav", "--json", "--vtt"), "exclude each other"),
-    ((), "one of them"),
+    ((), "one of FILE"),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "words"), USAGE)
-def test_options_that_do_not_fit(arguments, words, heard, replicate):
-    status, _, stderr = replicate("predict", heard.root / "COGMEN-A", *arguments)
+def test_options_that_exclude_each_other(arguments, words, recordings, replicate):
+    status, _, stderr = replicate("predict", recordings.root / "COGMEN-A", *arguments)
     assert status == 2 and words in stderr
 
 
-def test_webvtt_is_of_one_dialogue(heard, replicate):
-    listening = ("predict", heard.root / "COGMEN-A", "--audio", heard.root / "recordings", "--vtt")
-    status, _, stderr = replicate(*listening)
-    assert status == 2 and "here are 5: take --out DIR" in stderr and "listening" not in stderr
+def test_webvtt_needs_a_single_dialogue(recordings, replicate):
+    arguments = ("predict", recordings.root / "COGMEN-A", "--audio", recordings.root / "recordings", "--vtt")
+    status, _, stderr = replicate(*arguments)
+    assert status == 2 and "has 5: use --out DIR" in stderr and "extracting" not in stderr
 
 
-def test_the_columns_that_were_selected_are_taken_by_name():
+def test_selected_columns_are_found_by_name():
     made = SimpleNamespace(recipe={"columns": ["a", "b", "c"]})
     assert _columns({"columns": ["c", "a"]}, made) == [2, 0]
     assert _columns({}, made) == slice(None)
@@ -221,17 +245,19 @@ def test_the_columns_that_were_selected_are_taken_by_name():
         _columns({"columns": ["a", "d"]}, made)
 
 
-def test_a_bundle_says_what_it_hears(heard):
+def test_a_bundle_describes_its_features(recordings):
     for arm, width, words in (("COGMEN-A", 88, "openSMILE eGeMAPSv02 (88 columns)"), ("HuBERT-A", 16, "layer last")):
-        predictor = Predictor(heard.root / arm)
+        predictor = Predictor(recordings.root / arm)
         assert predictor.width == width
-        assert words in (heard.root / arm / "README.md").read_text()
-        record = json.loads(next((heard.root / arm / "run").glob("*/run.json")).read_text())
-        assert predictor.about["recipe"] == record["corpus"]["recipes"][predictor.audio_stream]
+        assert words in (recordings.root / arm / "README.md").read_text()
+        record = json.loads(next((recordings.root / arm / "run").glob("*/run.json")).read_text())
+        assert predictor.metadata["recipe"] == record["corpus"]["recipes"][predictor.audio_stream]
 
 
-def test_a_dialogue_that_is_too_long_is_named(heard, monkeypatch):
-    monkeypatch.setattr("export.predictor.LONGEST", 3)
-    source = read(heard.root / "CALL.wav", segments=heard.root / "CALL.rttm")
+def test_a_dialogue_that_is_too_long_is_named(recordings, monkeypatch):
+    monkeypatch.setattr("export.predictor.MAX_UTTERANCES", 3)
+    source = read(recordings.root / "CALL.wav", segments=recordings.root / "CALL.rttm")
     with pytest.raises(BadInput, match="dialogue CALL has 8 utterances, more than 3"):
-        predict_audio(Predictor(heard.root / "COGMEN-A"), source, {"SPEAKER_00": "agent", "SPEAKER_01": "customer"})
+        predict_audio(
+            Predictor(recordings.root / "COGMEN-A"), source, {"SPEAKER_00": "agent", "SPEAKER_01": "customer"}
+        )

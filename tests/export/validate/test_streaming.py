@@ -15,13 +15,13 @@ from export import predictor
 from export.bundle import bundle
 from export.bundle.select import choose
 from export.onnx import save
-from export.predictor import BadBundle, BadInput, Predictor, answers, as_csv
-from export.validate.streaming import climb_stream
+from export.predictor import BadBundle, BadInput, Predictor, predict_lines, to_csv
+from export.validate.streaming import run_stream_checks
 from replicate import errors
 from replicate.corpus.synthetic import generate
 from replicate.files import sha256
 
-from ..test_predictor import WITHOUT_TORCH, spoken, write_csv
+from ..test_predictor import WITHOUT_TORCH, random_dialogue, write_csv
 
 STREAM = "model.stream.onnx"
 
@@ -39,12 +39,12 @@ def causal(causal_bundle):
 
 @pytest.fixture
 def stdin(monkeypatch):
-    """Set what stands on stdin."""
+    """Set the content of stdin."""
     return lambda text: monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
 
 
 def interleaved(*dialogues):
-    """Lines of dialogues of one length that take turns, below a header."""
+    """CSV lines of interleaved dialogues of one length, below a header."""
     lines = ["dialogue,speaker," + ",".join(f"f{i}" for i in range(12))]
     for i in range(len(dialogues[0].features)):
         for d in dialogues:
@@ -58,7 +58,7 @@ def as_objects(lines):
         yield json.dumps({"dialogue": dialogue, "speaker": speaker, "features": list(map(float, features))}) + "\n"
 
 
-def test_a_causal_bundle_holds_a_stream_that_climbed_its_rungs(causal_bundle):
+def test_a_causal_bundle_contains_a_checked_streaming_model(causal_bundle):
     assert (causal_bundle.folder / STREAM).is_file()
     assert STREAM in json.loads((causal_bundle.folder / "checksums.json").read_text())
     found = {check.name: check for check in causal_bundle.checks}
@@ -68,7 +68,7 @@ def test_a_causal_bundle_holds_a_stream_that_climbed_its_rungs(causal_bundle):
     assert {name for name in found if name.startswith("stream")} <= again and len(again) > 8
 
 
-def test_the_card_says_what_a_stream_remembers(causal_bundle, smoke_bundle):
+def test_the_card_describes_the_state_of_a_stream(causal_bundle, smoke_bundle):
     card = (causal_bundle.folder / "README.md").read_text()
     size = onnx.load(causal_bundle.folder / STREAM).graph.input[2].type.tensor_type.shape.dim[0].dim_value
     for words in ("last 64 utterances", f"state of {size} numbers", "predict.py --stream", "what was before it"):
@@ -77,17 +77,17 @@ def test_the_card_says_what_a_stream_remembers(causal_bundle, smoke_bundle):
     assert "Streaming" not in other and "what comes later included" in other
 
 
-def test_another_runs_stream_is_named(causal_bundle, causal_results, tmp_path):
+def test_the_streaming_model_of_another_run_is_named(causal_bundle, causal_results, tmp_path):
     other = choose(causal_results, "COGMEN-A-causal").run
     save.write_stream(other, ("M", "F"), tmp_path / STREAM)
     run = bundle.open_run(causal_bundle.folder)
-    found = {r.name: r for r in climb_stream(tmp_path / STREAM, causal_bundle.folder / "model.onnx", run, None)}
+    found = {r.name: r for r in run_stream_checks(tmp_path / STREAM, causal_bundle.folder / "model.onnx", run, None)}
     assert found["stream: metadata"].holds is False and "run" in found["stream: metadata"].found
     wrong = found["stream against whole dialogues"]
     assert wrong.holds is False and "length 1, speakers drawn" in wrong.found and found["stream: onnx checker"].holds
 
 
-def test_a_model_that_is_no_transformer_is_not_exported(replicate, causal_results, tmp_path):
+def test_only_transformers_are_exported(replicate, causal_results, tmp_path):
     manifest = json.loads((causal_results / "manifest.json").read_text())
     store = (causal_results / manifest["store"]).resolve()
     records = {key: json.loads((store / key / "run.json").read_text()) for key in manifest["runs"]}
@@ -103,48 +103,48 @@ def test_a_model_that_is_no_transformer_is_not_exported(replicate, causal_result
     assert not list(tmp_path.iterdir())
 
 
-def test_a_stream_says_what_the_whole_dialogue_gets(causal):
-    dialogue, stream = spoken(80), causal.stream("d")
+def test_a_stream_predicts_what_the_whole_dialogue_gives(causal):
+    dialogue, stream = random_dialogue(80), causal.stream("d")
     whole = causal.predict([dialogue])[0]
     for i, (features, speaker) in enumerate(zip(dialogue.features, dialogue.speakers, strict=True)):
         found = stream.feed(features, speaker)
-        assert np.allclose(found.probability[0], whole.probability[i], atol=1e-5)
+        assert np.allclose(found.probabilities[0], whole.probabilities[i], atol=1e-5)
         assert (found.id, found.first, found.emotions) == ("d", i + 1, [whole.emotions[i]])
-    assert stream.audio_stream == 80
+    assert stream.count == 80
 
 
 @pytest.mark.parametrize(
-    ("features", "speaker", "said"),
+    ("features", "speaker", "message"),
     [
-        (np.zeros(13), "M", "dialogue d has 13 features where this model takes 12"),
-        (np.zeros((1, 12)), "M", "holds no utterance"),
-        (np.full(12, np.nan), "M", "utterance 3, feature 1 is no finite number"),
-        (np.full(12, 1e300), "M", "utterance 3, feature 1 is no finite number"),
-        (np.zeros(12), "X", "utterance 3: speaker 'X' is none of M, F"),
+        (np.zeros(13), "M", "dialogue d has 13 features, but this model takes 12"),
+        (np.zeros((1, 12)), "M", "has no utterance"),
+        (np.full(12, np.nan), "M", "utterance 3: feature 1 is not a finite number"),
+        (np.full(12, 1e300), "M", "utterance 3: feature 1 is not a finite number"),
+        (np.zeros(12), "X", "utterance 3: speaker 'X' is not one of M, F"),
         (np.full(12, 1e30, "f4"), "M", r"as large as 1e\+30"),
     ],
 )
-def test_what_a_stream_cannot_take_is_named_and_forgotten(causal, features, speaker, said):
-    dialogue = spoken(3)
+def test_invalid_input_is_named_and_leaves_the_stream_unchanged(causal, features, speaker, message):
+    dialogue = random_dialogue(3)
     undisturbed, stream = causal.stream("d"), causal.stream("d")
     for i in range(2):
         undisturbed.feed(dialogue.features[i], dialogue.speakers[i])
         stream.feed(dialogue.features[i], dialogue.speakers[i])
-    with pytest.raises(BadInput, match=said):
+    with pytest.raises(BadInput, match=message):
         stream.feed(features, speaker)
     both = [each.feed(dialogue.features[2], dialogue.speakers[2]) for each in (undisturbed, stream)]
-    assert (both[0].probability == both[1].probability).all() and both[1].first == 3
+    assert (both[0].probabilities == both[1].probabilities).all() and both[1].first == 3
 
 
-def test_a_bundle_of_a_model_that_hears_the_future_has_no_stream(replicate, smoke_bundle, stdin):
-    with pytest.raises(BadBundle, match=r"holds no model\.stream\.onnx.*--arm COGMEN-A-causal"):
+def test_only_a_causal_bundle_has_a_stream(replicate, smoke_bundle, stdin):
+    with pytest.raises(BadBundle, match=r"contains no model\.stream\.onnx.*--arm COGMEN-A-causal"):
         Predictor(smoke_bundle.folder).stream()
     stdin("")
     done = replicate("predict", smoke_bundle.folder, "--stream")
     assert done.status == 1 and "error (bad bundle)" in done.stderr and "export a causal arm" in done.stderr
 
 
-def test_a_stream_that_was_changed_is_not_used(copied):
+def test_a_changed_streaming_model_is_refused(copied):
     listed = json.loads((copied / "checksums.json").read_text())
     unlisted = {name: digest for name, digest in listed.items() if name != STREAM}
     (copied / "checksums.json").write_text(json.dumps(unlisted))
@@ -158,46 +158,50 @@ def test_a_stream_that_was_changed_is_not_used(copied):
     with pytest.raises(BadBundle, match=f"{STREAM} changed"):
         Predictor(copied)
     whole = (copied / "model.onnx").read_bytes()
-    for content, said in (((copied / STREAM).read_bytes(), "another size"), (whole, "it takes audio")):
+    for content, message in (
+        ((copied / STREAM).read_bytes(), "the size of its state differs"),
+        (whole, "its inputs are audio"),
+    ):
         (copied / STREAM).write_bytes(content)
         (copied / "checksums.json").write_text(json.dumps(listed | {STREAM: sha256(copied / STREAM)}))
-        with pytest.raises(BadBundle, match=said):
+        with pytest.raises(BadBundle, match=message):
             Predictor(copied).stream()
 
 
-def test_interleaved_dialogues_each_keep_their_state_in_either_form_of_lines(causal):
-    given = [spoken(9, i, name) for i, name in enumerate("abc")]
-    expected = {(p.id, i): p.probability[i] for p in causal.predict(given) for i in range(9)}
+def test_interleaved_dialogues_have_separate_states_in_csv_and_json(causal, prediction_schema):
+    given = [random_dialogue(9, i, name) for i, name in enumerate("abc")]
+    expected = {(p.id, i): p.probabilities[i] for p in causal.predict(given) for i in range(9)}
     lines = interleaved(*given)
     for read in (lines, list(as_objects(lines))):
-        found = [json.loads(answer) for answer in answers(causal, read, as_json=True)]
+        found = [json.loads(answer) for answer in predict_lines(causal, read, as_json=True)]
         assert [(one["dialogue"], one["utterance"]) for one in found] == [(d, i) for i in range(1, 10) for d in "abc"]
         for one in found:
-            said = [one["probability"][label] for label in causal.labels]
-            assert np.allclose(said, expected[one["dialogue"], one["utterance"] - 1], atol=2e-6)
-            assert list(one) == ["dialogue", "utterance", "speaker", "emotion", "probability"]
+            message = [one["probabilities"][label] for label in causal.labels]
+            assert np.allclose(message, expected[one["dialogue"], one["utterance"] - 1], atol=2e-6)
+            prediction_schema.validate(one)
 
 
-def test_the_least_recently_heard_dialogue_is_forgotten(causal, monkeypatch):
-    monkeypatch.setattr(predictor, "AT_ONCE", 2)
-    lines = interleaved(*(spoken(1, 0, name) for name in ("a", "b", "a", "c", "a", "b")))
-    found = [json.loads(answer) for answer in answers(causal, lines, as_json=True)]
+def test_the_least_recently_used_dialogue_is_dropped(causal, monkeypatch):
+    monkeypatch.setattr(predictor, "MAX_STREAMS", 2)
+    lines = interleaved(*(random_dialogue(1, 0, name) for name in ("a", "b", "a", "c", "a", "b")))
+    found = [json.loads(answer) for answer in predict_lines(causal, lines, as_json=True)]
     assert [(one["dialogue"], one["utterance"]) for one in found] == [
         *(("a", 1), ("b", 1), ("a", 2), ("c", 1), ("a", 3), ("b", 1)),
     ]
 
 
-def test_the_command_prints_what_it_prints_for_files(replicate, causal_bundle, causal, tmp_path, stdin):
-    given = spoken(5, 1, "first")
+def test_a_stream_prints_the_same_as_a_file(replicate, causal_bundle, causal, tmp_path, stdin):
+    given = random_dialogue(5, 1, "first")
     write_csv(tmp_path / "x.csv", [given])
     stdin("\ufeff" + (tmp_path / "x.csv").read_text())
     done = replicate("predict", causal_bundle.folder, "--stream", "--csv")
     assert (done.status, done.stderr) == (0, "")
     rows, expected = (
-        [line.split(",") for line in text.splitlines()] for text in (done.stdout, as_csv(causal.predict([given])))
+        [line.split(",") for line in text.splitlines()]
+        for text in (done.stdout, to_csv(causal.predict([given])[0].utterances()))
     )
-    assert [row[:4] for row in rows] == [row[:4] for row in expected]
-    assert np.allclose(*(np.array(x[1:])[:, 4:].astype(float) for x in (rows, expected)), atol=2e-6)
+    assert [row[:6] for row in rows] == [row[:6] for row in expected]
+    assert np.allclose(*(np.array(x[1:])[:, 6:].astype(float) for x in (rows, expected)), atol=2e-6)
     stdin("")
     assert replicate("predict", causal_bundle.folder, "--stream") == (0, "", "")
 
@@ -206,53 +210,55 @@ OBJECT = '{"dialogue": "d", "speaker": "M", "features": [' + ", ".join(["0.5"] *
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("nonsense\n", "line 3 is not of the form"),
         ("[1, 2]\n", "line 3 is not of the form"),
         (OBJECT.replace('"speaker"', '"who"'), "not of the form.*'speaker'"),
-        (OBJECT.replace('"d"', "7"), "not of the form.*a name"),
-        (OBJECT.replace("[0.5", '["0.5"'), "a feature is no number"),
-        (OBJECT.replace("[0.5", "[true"), "a feature is no number"),
+        (OBJECT.replace('"d"', "7"), "not of the form.*must be strings"),
+        (OBJECT.replace("[0.5", '["0.5"'), "a feature is not a number"),
+        (OBJECT.replace("[0.5", "[true"), "a feature is not a number"),
         (OBJECT.replace("[0.5", "[1" + "0" * 400), "not of the form"),
-        (OBJECT.replace("[0.5", "[NaN"), "line 3: dialogue d, utterance 2, feature 1 is no finite number"),
+        (OBJECT.replace("[0.5", "[NaN"), "line 3: dialogue d, utterance 2: feature 1 is not a finite number"),
         (OBJECT.replace("[0.5, ", "["), "line 3: dialogue d has 11 features"),
         (OBJECT.replace('"M"', '"Z"'), "line 3: dialogue d, utterance 2: speaker 'Z'"),
     ],
 )
-def test_the_first_bad_line_ends_it_and_what_was_answered_stands(replicate, causal_bundle, stdin, line, said):
+def test_the_first_wrong_line_ends_the_stream_after_the_output_of_those_before(
+    replicate, causal_bundle, stdin, line, message
+):
     stdin(OBJECT + "\n" + line + OBJECT)
     done = replicate("predict", causal_bundle.folder, "--stream", "--json")
     assert done.status == 1 and "error (bad input)" in done.stderr and len(done.stdout.splitlines()) == 1
-    assert done.stderr.count("\n") == 1 and re.search(rf"^error \(bad input\): stdin, .*{said}", done.stderr)
+    assert done.stderr.count("\n") == 1 and re.search(rf"^error \(bad input\): stdin, .*{message}", done.stderr)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("speaker,dialogue,f1\n", "stdin, line 1: the header"),
-        ("dialogue,speaker,f1\na,M\n", "stdin, line 2: 2 cells where the header has 3"),
+        ("dialogue,speaker,f1\na,M\n", "stdin, line 2: 2 cells, but the header has 3"),
         ("dialogue,speaker,f1\na,M,x\n", "stdin, line 2: .*'x'"),
-        ("dialogue,speaker,f1\na,M,1\n", "stdin, line 2: dialogue a has 1 features where"),
+        ("dialogue,speaker,f1\na,M,1\n", "stdin, line 2: dialogue a has 1 features, but"),
     ],
 )
-def test_csv_that_is_none_is_named(causal, text, said):
-    with pytest.raises(BadInput, match=said):
-        list(answers(causal, io.StringIO(text), as_json=False))
+def test_invalid_csv_is_named(causal, text, message):
+    with pytest.raises(BadInput, match=message):
+        list(predict_lines(causal, io.StringIO(text), as_json=False))
 
 
-def test_bytes_that_are_no_text_are_named(causal):
+def test_bytes_that_are_not_utf_8_are_named(causal):
     with pytest.raises(BadInput, match="cannot read stdin"):
-        list(answers(causal, io.TextIOWrapper(io.BytesIO(b"dialogue,speaker,f1\n\xff"), "utf-8"), as_json=False))
+        list(predict_lines(causal, io.TextIOWrapper(io.BytesIO(b"dialogue,speaker,f1\n\xff"), "utf-8"), as_json=False))
 
 
-def test_lines_and_files_exclude_each_other(replicate, causal_bundle):
+def test_streams_and_files_exclude_each_other(replicate, causal_bundle):
     for arguments in (["x.csv", "--stream"], ["--stream", "--int8"], []):
         assert replicate("predict", causal_bundle.folder, *arguments).status == 2
 
 
 @pytest.mark.parametrize("script", [False, True], ids=["replicate", "predict.py"])
-def test_every_line_is_answered_before_the_next_is_written_and_torch_is_not_needed(causal_bundle, script):
+def test_each_line_is_predicted_before_the_next_arrives_and_without_torch(causal_bundle, script):
     folder = str(causal_bundle.folder)
     if script:
         code = WITHOUT_TORCH.replace("BLOCKED", '{"replicate", "export", "scipy", "click"}') + (
