@@ -18,7 +18,7 @@ from .conftest import DOCS, PAGES, ROOT, commands, every_block, text
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 # Pages, options and commands that are about to be written.
 PENDING = {"commands.md", "exit-codes.md", "extending.md", "python-api.md"}
-PENDING |= {"--config-dir", "--seed", "--log-file", "bundle", "store", "claims"}
+PENDING |= {"--config-dir", "bundle", "store", "claims"}
 
 
 def prose(page: str) -> str:
