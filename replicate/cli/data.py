@@ -1,4 +1,4 @@
-"""``replicate data``: which corpora there are, what is in them, how to get and convert them."""
+"""``replicate data``: list, describe, download, convert and merge corpora."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from replicate import grids
 from replicate.cli import console, options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from replicate.corpus import Corpus
+    from replicate.corpus.provenance import Recipe
 
 DATA_DIR = click.option(
     "--data-dir",
@@ -23,20 +25,20 @@ DATA_DIR = click.option(
 
 @click.group()
 def data() -> None:
-    """List, describe, fetch and convert corpora."""
+    """List, describe, download, convert and merge corpora."""
 
 
 @data.command("list")
 def list_() -> None:
-    """Name every known corpus and say whether it is on this machine."""
+    """List the corpora that have a name, and whether their files are on this machine."""
     from replicate.corpus import catalogue, is_here
 
     corpora = catalogue()
     rows = [
-        (name, entry.what, "generated" if not entry.files else "yes" if is_here(name) else "no")
-        for name, entry in corpora.items()
+        (name, corpus.what, "generated" if not corpus.files else "yes" if is_here(name) else "no")
+        for name, corpus in corpora.items()
     ]
-    _table(("corpus", "what it is", "here"), rows)
+    _print_table(("corpus", "description", "on this machine"), rows, left=3)
     missing = [name for name, _, here in rows if here == "no" and not corpora[name].on_request]
     console.suggest("data", "fetch", missing[0]) if missing else console.suggest("data", "info", rows[0][0])
 
@@ -51,24 +53,15 @@ def info(corpus: str, data_dir: Path | None) -> None:
     found = load(corpus, data_dir)
     _print(f"corpus: {found.name}", f"hash: {found.hash}", f"scaled before training: {_yes(found.standardise)}")
     _print(f"published IEMOCAP-4 release: {_yes(found.published)}", *(f"note: {note}" for note in found.notes))
-    entry = catalogue().get(corpus)
-    if entry:
-        _print(f"source: {entry.source}", f"licence: {entry.licence}")
-    for stream, recipe in found.recipes.items():
-        # Long lists, such as names of columns, are told by their length.
-        parts = (
-            f"{key} {f'({len(x)})' if isinstance(x, list) else x}"
-            for key, x in recipe.items()
-            if x and key != "versions"
-        )
-        _print(f"{stream} was extracted with: {', '.join(parts)}")
-    _print("")
-    _table(("split", "dialogues", "utterances", *found.labels, *found.speakers, "lengths"), _splits(found))
-    _print("")
-    _table(("stream", "columns"), [(name, str(width)) for name, width in found.widths.items()])
+    named = catalogue().get(corpus)
+    if named:
+        _print(f"source: {named.source}", f"licence: {named.licence}")
+    _print(*(f"{stream} was extracted with: {_settings(recipe)}" for stream, recipe in found.recipes.items()))
+    _print_table(("split", "dialogues", "utterances", *found.labels, *found.speakers, "lengths"), _splits(found))
+    _print_table(("stream", "columns"), [(name, str(width)) for name, width in found.widths.items()])
     if len(found.labels) > 1 and all(found.split(split) for split in SPLITS):
         tables = [name for name, stream in (("table2", "audio"), ("table4", "hubert")) if stream in found.widths]
-        console.suggest("run", *(tables or ["all"]), "--data", corpus, *_place(data_dir))
+        console.suggest("run", *(tables or ["all"]), "--data", corpus, *_data_dir(data_dir))
     else:
         console.suggest("predict", "BUNDLE", corpus)
 
@@ -79,11 +72,11 @@ def info(corpus: str, data_dir: Path | None) -> None:
     "--to",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where the files go. Default: $REPLICATE_DATA/NAME, or the user's cache.",
+    help="Folder to write the files to. Default: $REPLICATE_DATA/NAME, or the user's cache.",
 )
-@click.option("--base-url", help="A mirror with the layout of raw.githubusercontent.com, the default.")
+@click.option("--base-url", help="Another server with the layout of raw.githubusercontent.com, the default.")
 def fetch(name: str, folder: Path | None, base_url: str | None) -> None:
-    """Download the published files of corpus NAME, going on where a former try stopped."""
+    """Download the published files of corpus NAME, and verify them; an interrupted download is resumed."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 
     from replicate.corpus import catalogue, data_folder
@@ -94,7 +87,7 @@ def fetch(name: str, folder: Path | None, base_url: str | None) -> None:
     err = console.status()
     corpora = catalogue()
     if name in corpora:
-        click.echo(corpora[name].licence, err=True)
+        console.note(corpora[name].licence)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with Progress(*columns, console=err, disable=not err.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
@@ -106,16 +99,16 @@ def fetch(name: str, folder: Path | None, base_url: str | None) -> None:
 
         paths = fetch_files(name, target, base_url or BASE_URL, show)
     _print(*map(str, paths))
-    console.suggest("data", "info", name, *_place(folder))
+    console.suggest("data", "info", name, *_data_dir(folder))
 
 
 @data.command()
 @click.argument("source", metavar="NAME|PATH")
 @click.argument("out", metavar="OUT.npz", type=click.Path(path_type=Path, dir_okay=False))
 @DATA_DIR
-@click.option("--force", is_flag=True, help="Replace OUT.npz where it exists.")
+@click.option("--force", is_flag=True, help="Replace OUT.npz if it exists.")
 def convert(source: str, out: Path, data_dir: Path | None, force: bool) -> None:
-    """Write a corpus as one .npz file without pickles."""
+    """Write a corpus as one .npz file, a format without pickles."""
     from replicate.corpus import archive, load
 
     options.check_new(out, force, "OUT.npz")
@@ -128,35 +121,35 @@ def convert(source: str, out: Path, data_dir: Path | None, force: bool) -> None:
 @data.command()
 @click.argument("base", metavar="BASE")
 @click.argument("extra", metavar="EXTRA")
-@click.option("--stream", required=True, help="Feature stream of EXTRA to attach, such as hubert.")
-@click.option("--as", "name", metavar="NAME", help="What it is called in the new corpus. Default: as in EXTRA.")
+@click.option("--stream", required=True, help="Feature stream of EXTRA to add, such as hubert.")
+@click.option("--as", "name", metavar="NAME", help="Name of the stream in the new corpus. Default: its name in EXTRA.")
 @options.out_file
 @DATA_DIR
-@click.option("--drop", is_flag=True, help="Leave out utterances that only one of the two has, and name them.")
+@click.option("--drop", is_flag=True, help="Drop utterances that only one corpus has, and name them.")
 @options.force
 def merge(
     base: str, extra: str, stream: str, name: str | None, out: Path, data_dir: Path | None, drop: bool, force: bool
 ) -> None:
-    """Attach a feature stream of corpus EXTRA to corpus BASE, matched by the names of the utterances.
+    """Add a feature stream of corpus EXTRA to corpus BASE; utterances are matched by their names.
 
-    Order, splits, speakers and labels stay those of BASE, which --out may replace with --force. --data-dir is where
-    the files of BASE are.
+    Order, splits, speakers and labels are those of BASE. --data-dir is the folder with the files of BASE. --out may be
+    the file of BASE itself, with --force.
     """
     from replicate.corpus import archive, load
     from replicate.corpus.merge import attach
 
     options.check_new(out, force, "--out")
     merged = attach(load(base, data_dir), load(extra), stream, drop, name)
-    for what, names in (("without the stream, dropped", merged.without_stream), ("not in BASE", merged.unused)):
+    for reason, names in (("dropped, not in EXTRA", merged.without_stream), ("not used, not in BASE", merged.unused)):
         for utterance in names:
-            click.echo(f"{what}: {utterance}", err=True)
+            console.note(f"{reason}: {utterance}")
     archive.write(merged.corpus, out)
     _print(f"{out}: {len(merged.corpus.dialogues)} dialogues, hash {merged.corpus.hash}")
     console.suggest("data", "info", str(out))
 
 
 def _splits(corpus: Corpus) -> list[tuple[str, ...]]:
-    """A row per split: counts, shares of classes and speakers in percent, shortest, median, longest dialogue."""
+    """A row per split: counts, shares of classes and speakers in percent, shortest, longest and median dialogue."""
     import numpy as np
 
     from replicate.corpus import SPLITS
@@ -175,9 +168,15 @@ def _splits(corpus: Corpus) -> list[tuple[str, ...]]:
             for values, names in ((labels, corpus.labels), (speakers, corpus.speakers))
             for i in range(len(names))
         ]
-        spread = f"{min(lengths)} to {max(lengths)}, median {np.median(lengths):g}"
-        rows.append((split, str(len(dialogues)), str(len(labels)), *shares, spread))
+        range_ = f"{min(lengths)} to {max(lengths)}, median {np.median(lengths):g}"
+        rows.append((split, str(len(dialogues)), str(len(labels)), *shares, range_))
     return rows
+
+
+def _settings(recipe: Recipe) -> str:
+    """The settings of an extraction; long lists, such as names of columns, are shown by their length."""
+    shown = ((key, value) for key, value in recipe.items() if value and key != "versions")
+    return ", ".join(f"{key} {f'({len(value)})' if isinstance(value, list) else value}" for key, value in shown)
 
 
 def _yes(value: bool) -> str:
@@ -189,20 +188,9 @@ def _print(*lines: str) -> None:
         click.echo(line)
 
 
-def _place(folder: Path | None) -> list[str]:
+def _data_dir(folder: Path | None) -> list[str]:
     return ["--data-dir", str(folder)] if folder else []
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich import box
-    from rich.table import Table
-
-    out = console.results()
-    table = Table(box=box.SIMPLE_HEAD if out.is_terminal else None, pad_edge=False)
-    for title in header:
-        table.add_column(title, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    with out.capture() as captured:
-        out.print(table)
-    _print(*(line.rstrip() for line in captured.get().splitlines()))
+def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> None:
+    console.results().print(grids.terminal(titles, rows, left), crop=False)

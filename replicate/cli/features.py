@@ -1,4 +1,4 @@
-"""``replicate features``: feature streams from recordings."""
+"""``replicate features``: extract feature streams from recordings."""
 
 from __future__ import annotations
 
@@ -17,11 +17,9 @@ _EXTRACTION = (
     options.out_file,
     options.recordings,
     click.option(
-        "--classes", type=click.Choice(["4", "6"]), default="4", show_default=True, help="Classes of IEMOCAP to take."
+        "--classes", type=click.Choice(["4", "6"]), default="4", show_default=True, help="Emotion classes of IEMOCAP."
     ),
-    click.option(
-        "--allow-other-counts", is_flag=True, help="Go on with a copy of IEMOCAP that is not the whole release."
-    ),
+    click.option("--allow-other-counts", is_flag=True, help="Accept a copy of IEMOCAP that is not the whole release."),
     options.force,
 )
 
@@ -34,24 +32,24 @@ def _extraction(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group()
 def features() -> None:
-    """Extract features from recordings into a corpus file. Needs the extra [audio].
+    """Extract features from recordings into a corpus file; needs the optional packages [audio].
 
-    SOURCE is a folder of .wav and .flac with a CSV, one recording with --segments, or the root of the IEMOCAP
-    release. Recordings are mixed to one channel and resampled to 16 kHz. An extraction that was interrupted goes on
-    with the same command.
+    SOURCE is a folder of .wav and .flac files with a CSV, one recording with --segments, or the root of the IEMOCAP
+    release. Recordings are mixed to one channel and resampled to 16 kHz. To resume an interrupted extraction, run the
+    same command again.
     """
 
 
 @features.command("opensmile")
 @_extraction
-@click.option("--set", "feature_set", default="eGeMAPSv02", show_default=True, help="Standard set of openSMILE.")
+@click.option("--set", "feature_set", default="eGeMAPSv02", show_default=True, help="Feature set of openSMILE.")
 @click.option(
     "--select",
     type=click.IntRange(1),
-    help="Keep so many columns, those with the highest ANOVA F of the classes on the training split.",
+    help="Number of columns to keep: those with the highest ANOVA F of the classes on the training split.",
 )
 def opensmile_(source: Path, feature_set: str, select: int | None, **others: Any) -> None:
-    """Write openSMILE functionals of every utterance, as stream audio."""
+    """Extract openSMILE functionals of every utterance, as stream audio."""
     options.require_audio()
     from replicate.features import smile
 
@@ -63,25 +61,24 @@ def opensmile_(source: Path, feature_set: str, select: int | None, **others: Any
 @features.command("hubert")
 @_extraction
 @click.option(
-    "--model", help="Folder with a HuBERT model, or its name on the hub. [default: facebook/hubert-large-ls960-ft]"
+    "--model",
+    help="Folder with a HuBERT model, or its name on the hub. [default: facebook/hubert-large-ls960-ft]",
 )
 @click.option(
     "--layer",
     default="last",
     show_default=True,
-    help="last, second-to-last, a number (0 enters the first layer), or weighted: the sum of all.",
+    help="Hidden state: last, second-to-last, a number (0 is the input of layer 1), or weighted: the sum of all.",
 )
-@click.option("--layer-weights", metavar="W0,W1,...", help="Weights of --layer weighted. Default: all the same.")
+@click.option("--layer-weights", metavar="W0,W1,...", help="Weights for --layer weighted. Default: equal weights.")
 @click.option(
     "--chunk",
     type=click.FloatRange(10),
     default=30.0,
     show_default=True,
-    help="Seconds; longer utterances are computed in windows of this length that overlap by 4 s.",
+    help="Seconds; longer utterances are computed in windows of this length, which overlap by 4 s.",
 )
-@click.option(
-    "--batch", type=click.FloatRange(1), default=60.0, show_default=True, help="Seconds of speech computed together."
-)
+@click.option("--batch", type=click.FloatRange(1), default=60.0, show_default=True, help="Seconds of speech per batch.")
 @click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where to compute."
 )
@@ -95,13 +92,13 @@ def hubert_(
     device: str,
     **others: Any,
 ) -> None:
-    """Write a HuBERT model's hidden states, averaged over every utterance, as stream hubert."""
+    """Extract the hidden states of a HuBERT model, averaged over each utterance, as stream hubert."""
     if layer_weights is not None and layer != "weighted":
-        raise click.UsageError("--layer-weights is of --layer weighted")
+        raise click.UsageError("--layer-weights needs --layer weighted")
     try:
         weights = tuple(float(weight) for weight in (layer_weights or "").split(",") if weight)
     except ValueError as error:
-        raise click.BadParameter("give numbers with commas between them", param_hint="--layer-weights") from error
+        raise click.BadParameter("give numbers separated by commas", param_hint="--layer-weights") from error
     options.require_audio()
     from replicate.features.hubert import MODEL, Choice, Hubert
 
@@ -117,9 +114,9 @@ def _run(
     force: bool,
     classes: str,
     select: int | None = None,
-    **reading: Any,
+    **source_options: Any,
 ) -> None:
-    """Read the source, extract, and write the corpus."""
+    """Find the utterances of the source, extract their features, and write the corpus."""
     from dataclasses import replace
 
     from replicate.corpus import archive
@@ -130,21 +127,23 @@ def _run(
     from replicate.report import progress
 
     options.check_new(out, force, "--out")
-    source, seconds = measure(read(path, classes=int(classes), **reading))
+    source, seconds = measure(read(path, classes=int(classes), **source_options))
     if not drop:
         refuse(source.problems)
     for warning in source.warnings:
-        click.echo(f"note: {warning}", err=True)
+        console.note(f"warning: {warning}")
     extractor = make()
     with progress.steady(extractor.stream, sum(seconds), console.status()) as advance:
         found = extract(source, seconds, extractor, out, advance)
     if not drop:
-        refuse(found.problems, "; what was extracted is kept, the same command goes on from there")
+        refuse(found.problems, "; what was extracted is saved, run the same command again to resume")
     problems = (*source.problems, *found.problems)
     for problem in problems:
-        click.echo(f"left out: {problem}", err=True)
+        console.note(f"dropped: {problem}")
     if problems:
-        source = replace(source, notes=(*source.notes, f"{len(problems)} problems of the recordings left out"))
+        source = replace(
+            source, notes=(*source.notes, f"{len(problems)} utterances or recordings with problems dropped")
+        )
     corpus = to_corpus(source, found.vectors, extractor)
     if select is not None:
         from replicate.features.smile import selected

@@ -41,7 +41,7 @@ class SavedVectors:
 
 def vectors_path(out: Path) -> Path:
     """Path of the vectors that an extraction to ``out`` has saved."""
-    return out.with_name(f"{out.name}.partial")
+    return out.with_name(f"{out.name}.vectors")
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def call(*arguments: object) -> Result:
 
 
 def refused(*arguments: object) -> ReplicateError:
-    """The error that the main command turns into one line and an exit code."""
+    """The error that the main command prints as one line."""
     result = call(*arguments)
     assert isinstance(result.exception, ReplicateError), result.exception
     assert result.stdout == ""
@@ -53,69 +54,53 @@ def refused(*arguments: object) -> ReplicateError:
 def test_list_names_every_corpus_and_cuts_nothing() -> None:
     result = call("list")
     assert result.exit_code == 0
-    lines = result.stdout.splitlines()
-    assert lines[0].split() == ["corpus", "what", "it", "is", "here"]
-    for line, (name, entry) in zip(lines[1:], catalogue().items(), strict=True):
-        here = "no" if entry.files else "generated"
-        assert line.split() == [name, *entry.what.split(), here]
+    lines = [line.split() for line in result.stdout.splitlines() if line.strip() and "─" not in line]
+    assert lines[0] == ["corpus", "description", "on", "this", "machine"]
+    for line, (name, corpus) in zip(lines[1:], catalogue().items(), strict=True):
+        assert line == [name, *corpus.what.split(), "no" if corpus.files else "generated"]
     assert result.stderr == "Next: replicate data fetch mosi\n"
 
 
 def test_list_sees_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "data" / "iemocap6").mkdir(parents=True)
     (tmp_path / "data" / "iemocap6" / "IEMOCAP_features.pkl").touch()
-    here = {line.split()[0]: line.split()[-1] for line in call("list").stdout.splitlines()[1:]}
+    here = {line.split()[0]: line.split()[-1] for line in call("list").stdout.splitlines() if line.strip()}
     assert (here["iemocap6"], here["iemocap4"], here["mosi"]) == ("yes", "no", "no")
 
 
-def test_info_whole_output(small: Path) -> None:
+def test_info_whole_output(small: Path, golden: Callable[[str, str], None]) -> None:
     result = call("info", small)
     assert result.exit_code == 0
-    assert result.stdout == (
-        "corpus: small\n"
-        f"hash: {load(small).hash}\n"
-        "scaled before training: yes\n"
-        "published IEMOCAP-4 release: no\n"
-        "note: made up [for] this\n"
-        "\n"
-        "split  dialogues  utterances  no      yes     M       F       lengths\n"
-        "train  2          8           25.0 %  75.0 %  75.0 %  25.0 %  4 to 4, median 4\n"
-        "dev    0          0           -       -       -       -       -\n"
-        "test   1          4           25.0 %  75.0 %  75.0 %  25.0 %  4 to 4, median 4\n"
-        "\n"
-        "stream  columns\n"
-        "audio   3\n"
-        "visual  5\n"
-    )
-    assert result.stderr == f"Next: replicate predict BUNDLE {small}\n"  # nothing to choose an epoch on
+    golden("".join(f"{line.rstrip()}\n" for line in result.stdout.splitlines()), "data_info.txt")
+    assert result.stderr == f"Next: replicate predict BUNDLE {small}\n"  # no dev split to choose an epoch on
 
 
 def test_info_names_the_tables_that_a_corpus_is_for() -> None:
     assert call("info", "synthetic-tiny").stderr == "Next: replicate run table2 table4 --data synthetic-tiny\n"
 
 
-def test_info_tells_how_streams_were_extracted(small: Path) -> None:
+def test_info_names_the_settings_that_streams_were_extracted_with(small: Path) -> None:
     recipe = {"extractor": "opensmile", "set": "IS09", "columns": ["a", "b", "c"], "versions": {"soxr": "1"}}
     archive.write(replace(load(small), recipes={"audio": recipe}), small)
-    said = [line for line in call("info", small).stdout.splitlines() if "extracted" in line]
-    assert said == ["audio was extracted with: columns (3), extractor opensmile, set IS09"]
+    lines = [line for line in call("info", small).stdout.splitlines() if "extracted" in line]
+    assert lines == ["audio was extracted with: columns (3), extractor opensmile, set IS09"]
 
 
-def test_info_of_a_named_corpus_tells_its_licence() -> None:
+def test_info_of_a_named_corpus_names_its_licence() -> None:
     result = call("info", "synthetic-tiny")
     assert result.exit_code == 0
     assert f"licence: {catalogue()['synthetic-tiny'].licence}\n" in result.stdout
     assert "note: synthetic corpus" in result.stdout
 
 
-def test_info_of_what_is_not_there(tmp_path: Path) -> None:
+def test_info_of_missing_files(tmp_path: Path) -> None:
     error = refused("info", "iemocap4", "--data-dir", tmp_path)
     assert isinstance(error, UnknownCorpus)
     assert str(tmp_path) in str(error)
     assert "synthetic" in str(refused("info", "synthetik"))
 
 
-def test_convert_keeps_the_hash_and_replaces_only_when_told(small: Path, tmp_path: Path) -> None:
+def test_convert_keeps_the_hash_and_replaces_a_file_only_with_force(small: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "out.npz"
     result = call("convert", small, out)
     assert result.exit_code == 0
@@ -130,14 +115,14 @@ def test_convert_keeps_the_hash_and_replaces_only_when_told(small: Path, tmp_pat
     assert load(out).name == "synthetic-tiny"
 
 
-def test_convert_wants_our_suffix(small: Path, tmp_path: Path) -> None:
+def test_convert_needs_the_suffix_npz(small: Path, tmp_path: Path) -> None:
     result = call("convert", small, tmp_path / "out.pkl")
     assert result.exit_code == 2
     assert "must end in .npz" in result.stderr
     assert not (tmp_path / "out.pkl").exists()
 
 
-def test_fetch_of_what_is_there_prints_the_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetch_of_files_that_are_there_prints_their_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The empty file's git blob id.
     file = PublishedFile("a/b.csv", "b.csv", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391")
     register_corpus(monkeypatch, "made-up", NamedCorpus("", "Ask first.", "", "o/r/c", (file,)))
@@ -160,13 +145,13 @@ def test_fetch_of_an_unknown_name() -> None:
 
 
 def named(small: Path) -> Corpus:
-    """The corpus of a file, with names of utterances."""
+    """The corpus in a file, with names of utterances."""
     whole = load(small)
     dialogues = (replace(d, utterances=tuple(f"d{i}_{j}" for j in range(4))) for i, d in enumerate(whole.dialogues))
     return replace(whole, dialogues=tuple(dialogues))
 
 
-def test_merge_attaches_a_stream_and_names_what_it_drops(small: Path, tmp_path: Path) -> None:
+def test_merge_adds_a_stream_and_names_the_utterances_that_it_drops(small: Path, tmp_path: Path) -> None:
     base = named(small)
     archive.write(base, tmp_path / "base.npz")
     two = tuple(replace(d, features={"hubert": d.features["visual"]}) for d in base.dialogues[:2])
@@ -178,14 +163,14 @@ def test_merge_attaches_a_stream_and_names_what_it_drops(small: Path, tmp_path: 
     result = call(*merge, "--drop")
     assert result.exit_code == 0
     assert result.stdout == f"{out}: 2 dialogues, hash {load(out).hash}\n"
-    dropped = "".join(f"without the stream, dropped: d2/{name}\n" for name in base.dialogues[2].utterances)
+    dropped = "".join(f"dropped, not in EXTRA: d2/{name}\n" for name in base.dialogues[2].utterances)
     assert result.stderr == f"{dropped}Next: replicate data info {out}\n"
     assert load(out).widths == {"audio": 3, "visual": 5, "hubert": 5}
     assert isinstance(refused(*merge), CannotWrite)
     assert call(*merge, "--drop", "--force").exit_code == 0
 
 
-def test_merge_puts_a_second_stream_into_the_file_itself_under_another_name(small: Path, tmp_path: Path) -> None:
+def test_merge_adds_a_second_stream_to_the_same_file_under_another_name(small: Path, tmp_path: Path) -> None:
     base = named(small)
     path, extra = tmp_path / "base.npz", tmp_path / "extra.npz"
     archive.write(base, path)

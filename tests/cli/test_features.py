@@ -98,12 +98,12 @@ def test_what_is_wrong_is_named_and_dropped_when_told(folder: Path, replicate: R
     assert sorted(path.name for path in Path().iterdir()) == ["folder"]
     status, _, stderr = replicate(*command, "--drop")
     assert status == 0
-    dropped = [line for line in stderr.splitlines() if line.startswith("left out: ")]
+    dropped = [line for line in stderr.splitlines() if line.startswith("dropped: ")]
     for line, words in zip(dropped, ("no recording u1", "u3.wav cannot be read", "u4.wav is silent"), strict=True):
         assert words in line
     corpus = load("out.npz")
     assert [dialogue.utterances for dialogue in corpus.dialogues] == [("u0", "u2")]
-    assert "3 problems of the recordings left out" in corpus.notes
+    assert "3 utterances or recordings with problems dropped" in corpus.notes
 
 
 def test_what_was_extracted_before_a_failure_stays(
@@ -116,8 +116,8 @@ def test_what_was_extracted_before_a_failure_stays(
     command = ("features", "opensmile", folder, "--out", "out.npz")
     status, _, stderr = replicate(*command)
     assert status == 1 and "error (bad audio)" in stderr
-    assert "the same command goes on from there" in stderr.splitlines()[-1]
-    assert sorted(path.name for path in Path().iterdir()) == ["folder", "out.npz.partial"]
+    assert "run the same command again to resume" in stderr.splitlines()[-1]
+    assert sorted(path.name for path in Path().iterdir()) == ["folder", "out.npz.vectors"]
     (folder / "d1" / "u1.wav").write_bytes(sound)
     seen: list[int] = []
     whole = smile.Smile.__call__
@@ -166,8 +166,11 @@ def test_mistakes_are_one_line_with_a_code(
 USAGE = [
     (["opensmile", "folder", "--set", "IS08", "--out", "o.npz"], "choose one of eGeMAPSv02"),
     (["opensmile", "folder", "--out", "o.pkl"], "must end in .npz"),
-    (["hubert", "folder", "--layer-weights", "1,2", "--out", "o.npz"], "is of --layer weighted"),
-    (["hubert", "folder", "--layer", "weighted", "--layer-weights", "1,x", "--out", "o.npz"], "numbers with commas"),
+    (["hubert", "folder", "--layer-weights", "1,2", "--out", "o.npz"], "needs --layer weighted"),
+    (
+        ["hubert", "folder", "--layer", "weighted", "--layer-weights", "1,x", "--out", "o.npz"],
+        "numbers separated by commas",
+    ),
 ]
 
 

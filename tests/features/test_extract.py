@@ -115,7 +115,7 @@ def test_vectors_that_are_no_numbers_are_named_and_not_kept(folder: Path, tmp_pa
 def test_a_file_in_the_way_is_named(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.npz"
     resume.vectors_path(out).write_text("something else, and long enough to be no empty database" * 20)
-    with pytest.raises(CannotWrite, match=r"out\.npz\.partial cannot hold what was extracted"):
+    with pytest.raises(CannotWrite, match=r"out\.npz\.vectors cannot hold what was extracted"):
         run(folder, Lengths(), out)
 
 

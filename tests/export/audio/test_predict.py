@@ -173,11 +173,11 @@ def test_an_utterance_without_features_is_named_and_the_other_features_are_kept(
     )
     status, _, stderr = replicate(*arguments)
     assert status == 1 and "error (bad audio)" in stderr and "silent.wav is silent" in stderr and "--drop" in stderr
-    assert (tmp_path / "out" / "timeline.partial").is_file()
+    assert (tmp_path / "out" / "timeline.vectors").is_file()
     status, stdout, stderr = replicate(*arguments, "--drop")
     assert status == 0 and "left out: utterance silent" in stderr and "without pauses" in stderr
     assert [line.split(",")[1:5] for line in stdout.splitlines()[1:]] == [["1", "customer", "0.000", "0.400"]]
-    assert not (tmp_path / "out" / "timeline.partial").exists()
+    assert not (tmp_path / "out" / "timeline.vectors").exists()
     (tmp_path / "calls" / "list.csv").write_text("dialogue,utterance,speaker\nd,silent,agent\n")
     (tmp_path / "calls" / "good.wav").unlink()
     status, _, stderr = replicate(*arguments, "--drop")
@@ -189,10 +189,10 @@ def test_features_are_kept_until_the_timeline_is_written(recordings, replicate, 
     (tmp_path / "out" / "CALL.png").mkdir(parents=True)
     arguments = ("predict", recordings.root / "COGMEN-A", *recordings.call, *WHO, "--out", tmp_path / "out")
     assert "error (cannot write)" in replicate(*arguments).stderr
-    assert (tmp_path / "out" / "timeline.partial").is_file()
+    assert (tmp_path / "out" / "timeline.vectors").is_file()
     (tmp_path / "out" / "CALL.png").rmdir()
     assert replicate(*arguments).status == 0
-    assert not (tmp_path / "out" / "timeline.partial").exists()
+    assert not (tmp_path / "out" / "timeline.vectors").exists()
 
 
 def test_doubts_about_the_recordings_are_noted(recordings, replicate, tmp_path):
