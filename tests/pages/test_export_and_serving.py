@@ -8,6 +8,9 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
+
+from .conftest import DOCS, blocks
 
 
 def test_export_and_serving(perform, smoke_out, causal_results, tmp_path):
@@ -23,9 +26,17 @@ def test_export_and_serving(perform, smoke_out, causal_results, tmp_path):
     assert [len(text.split()) for code, text in outputs.items() if ".stream()" in code] == [4]
     assert [len(eval(text)) for code, text in outputs.items() if ".stream()" not in code] == [8, 8]
     with (tmp_path / "predictions.csv").open(newline="") as file:
-        assert len(list(csv.reader(file))) == 1 + 4
+        header, *rows = csv.reader(file)
+    assert header[:6] == ["dialogue", "utterance", "speaker", "start", "end", "label"] and len(rows) == 4
     answers = next(text for command, text in printed.items() if command == "predict live --stream --json")
     assert [json.loads(line)["dialogue"] for line in answers.splitlines()] == ["call"] * 4
+
+
+def test_the_example_of_a_prediction_follows_the_schema():
+    jsonschema = pytest.importorskip("jsonschema")
+    (example,) = blocks("export-and-serving.md", "json")
+    schema = json.loads((DOCS / "prediction.schema.json").read_text())
+    jsonschema.validate(json.loads(example), schema)
 
 
 def _write_utterances(folder: Path) -> None:
