@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,3 +30,18 @@ def markdown(titles: Sequence[str], lines: Sequence[Sequence[str]], left: int = 
     escaped = [[cell.replace("|", r"\|") for cell in line] for line in lines]
     rule = "|" + "---|" * left + "---:|" * (len(titles) - left)
     return [f"| {' | '.join(titles)} |", rule, *(f"| {' | '.join(line)} |" for line in escaped)]
+
+
+def columns(lines: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str]:
+    """Return lines of plain text whose columns are two spaces apart; the columns of ``right`` are right-aligned.
+
+    Nothing is cut or wrapped, whatever the width of the terminal.
+    """
+    numbers = set(right)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        pairs = enumerate(zip(cells, widths, strict=True))
+        return "  ".join(cell.rjust(w) if i in numbers else cell.ljust(w) for i, (cell, w) in pairs).rstrip()
+
+    return [line(cells) for cells in lines]

@@ -1,4 +1,4 @@
-"""Finished runs that nobody trained: their predictions are right but for as many utterances as a test wants."""
+"""Complete runs without training; a test chooses how many of their predictions are wrong."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from replicate.corpus.types import SPLITS, Corpus
 from replicate.store.keys import run_key
-from replicate.store.store import Store
+from replicate.store.store import CHECKPOINT, Store
 from replicate.training.config import RunSpec
 from replicate.training.data import Scale
 from replicate.training.loop import Epoch, RunResult, model_config
@@ -35,3 +35,9 @@ def put(store: Store, spec: RunSpec, corpus: Corpus, wrong: Mapping[str, int] | 
     key = run_key(spec, corpus, "cpu")
     store.put(key, spec, corpus, "cpu", result(spec, corpus, wrong or {}))
     return key
+
+
+def damage(store: Store, key: str, name: str = CHECKPOINT) -> None:
+    """Append a byte to one file of a run."""
+    with (store.root / key / name).open("ab") as file:
+        file.write(b"x")

@@ -11,10 +11,10 @@ from types import FrameType
 import click
 
 from replicate import __version__
+from replicate.cli import check as checks
 from replicate.cli import console, options
 from replicate.cli.bench import bench_training
 from replicate.cli.benchmark import benchmark
-from replicate.cli.check import check
 from replicate.cli.data import data
 from replicate.cli.export import export
 from replicate.cli.features import features
@@ -38,8 +38,12 @@ def cli() -> None:
     """
 
 
-for command in (run, report, export, predict, benchmark, bench_training, runs, sweep, data, features, check):
+for command in (run, report, export, predict, benchmark, bench_training, runs, sweep, data, features):
     cli.add_command(command)
+cli.add_command(checks.check)
+# Spellings of earlier versions.
+export.add_command(checks.alias(checks.bundle), "check")
+runs.add_command(checks.alias(checks.store), "verify")
 options.add_logging(cli)
 
 

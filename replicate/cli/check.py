@@ -1,19 +1,38 @@
-"""``replicate check``: hold the implementation against what is known."""
+"""``replicate check``: check the model, a bundle, a store or the paper's claims; exit with 3 where a check fails."""
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from replicate.cli import console, options
+
 if TYPE_CHECKING:
+    from export.validate.dialogue import Check
+    from replicate.store.store import Store
     from replicate.training.parity import Comparison
+
+# Seconds without output after which `check store` prints its progress.
+PATIENCE = 2.0
 
 
 @click.group()
 def check() -> None:
-    """Hold the implementation against recorded values."""
+    """Check the model, a bundle, a store or the paper's claims.
+
+    Exits with 3 where a check fails.
+    """
+
+
+def alias(command: click.Command) -> click.Command:
+    """Return a hidden copy of a command, for the name that earlier versions gave it."""
+    hidden = copy.copy(command)
+    hidden.hidden = True
+    return hidden
 
 
 @check.command()
@@ -21,8 +40,8 @@ def check() -> None:
 def parity(files: tuple[Path, ...]) -> None:
     """Compare both forms of the model with recorded outputs of the original code.
 
-    Prints the largest absolute difference per file, form, setting and output; leaves with 0 only if all are
-    under 1e-5. What training leaves at its end may differ as far as this machine's rounding explains.
+    Prints the largest absolute difference per file, form, setting and output. The check passes if all are below 1e-5.
+    The final state of a training run may differ by as much as this machine's rounding explains.
     """
     from replicate.errors import ParityFailed
     from replicate.training.parity import TOLERANCE, compare
@@ -31,9 +50,8 @@ def parity(files: tuple[Path, ...]) -> None:
     width = max(len(path.name) for path in files)
     for path in files:
         for found in compare(path):
-            word = _word(found)
             where = f"{found.file:<{width}}  {found.form:<9}  {found.setting:<19}"
-            click.echo(f"{where}  {found.output:<8}  {found.difference:.1e}  {word}")
+            click.echo(f"{where}  {found.output:<8}  {found.difference:.1e}  {_outcome(found)}")
             if not found.passed:
                 failed.append(f"{found.file} ({found.form}, {found.setting}, {found.output})")
     if failed:
@@ -41,18 +59,145 @@ def parity(files: tuple[Path, ...]) -> None:
             f"{len(failed)} differences of {TOLERANCE:g} or more, the first in {failed[0]}: do not trust numbers of "
             "this installation; compare your torch and torch-geometric with constraints.txt"
         )
-    click.echo(f"all under {TOLERANCE:g}, but for rounding where it says so", err=True)
+    console.note(f"all below {TOLERANCE:g}, except for rounding where marked")
 
 
-def _word(found: Comparison) -> str:
+def _outcome(found: Comparison) -> str:
     from replicate.training.parity import ROUNDING, TOLERANCE
 
     if not found.passed:
         return "FAILED"
     if not found.judged:
         return "not judged: rounding, see docs/protocol-and-parity.md"
-    return (
-        "ok"
-        if found.difference < TOLERANCE
-        else f"ok: under {found.tolerance:.0e}, {ROUNDING} times what rounding moves"
-    )
+    if found.difference < TOLERANCE:
+        return "ok"
+    return f"ok: below {found.tolerance:.0e}, {ROUNDING} times the effect of rounding"
+
+
+@check.command()
+@click.argument("bundle", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--data", metavar="NAME|PATH", help="The corpus of the bundle, where it is not found by its name.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of a named corpus.")
+def bundle(bundle: Path, data: str | None, data_dir: Path | None) -> None:
+    """Check an exported bundle, from its checksums to its F1 on test.
+
+    DIR is a folder that `replicate export onnx` wrote, on this or another machine.
+    """
+    from export.bundle import bundle as bundles
+    from export.predictor import CHECKSUMS
+    from replicate.errors import BadBundle, ExportFailed
+
+    try:
+        run = bundles.open_run(bundle)
+    except BadBundle as error:
+        if not (bundle / CHECKSUMS).is_file():
+            raise  # another folder, not a bundle that was changed
+        raise ExportFailed(str(error)) from error
+    with console.status().status("checking against PyTorch"):
+        checks = bundles.check(bundle, bundles.corpus_for(run, data, data_dir))
+    print_checks(checks)
+    bundles.require_passed(checks, bundle)
+
+
+def print_checks(checks: list[Check]) -> None:
+    """Print a status line per check of a bundle."""
+    words = {True: "ok", False: "FAILED", None: "not tried"}
+    for each in checks:
+        console.note(f"{words[each.holds]:<9} {each.name}: {each.found}")
+
+
+@check.command()
+@click.argument("chosen", nargs=-1, metavar="[KEY]...")
+@options.run_store
+def store(chosen: tuple[str, ...], folder: Path) -> None:
+    """Check the hashes of all files of every run in a store, or of the runs KEY..., and print a line per problem.
+
+    A damaged run fails the check. Damaged teacher embeddings do not: they are computed again when they are needed.
+    Incomplete files of killed processes and folders that are not runs are only listed.
+    """
+    from replicate.errors import DamagedRuns
+    from replicate.store import inventory
+    from replicate.store.store import Store
+
+    found = Store(options.existing_store(folder))
+    keys = list(dict.fromkeys(inventory.find(found, key) for key in chosen)) if chosen else inventory.keys(found)
+    damaged = 0
+    for key in _with_progress(keys):
+        problem = inventory.damage(found, key)
+        if problem is not None:
+            damaged += 1
+            click.echo(problem)
+    for key in inventory.embedded(found):
+        if (not chosen or key in keys) and not found.embeddings_intact(key):
+            click.echo(f"embeddings of {key} are damaged: they are computed again when a student needs them")
+    for remark in () if chosen else _remarks(found):
+        console.note(remark)
+    runs = console.count(len(keys), "run")
+    if damaged:
+        raise DamagedRuns(
+            f"{damaged} of {runs} in {folder} damaged: train them again with --repair, or remove them with "
+            "`replicate runs prune --damaged`"
+        )
+    console.note(f"{runs} in {folder}, none damaged")
+
+
+def _with_progress(keys: Sequence[str]) -> Iterator[str]:
+    """Yield the keys; when they take long, print the progress, less and less often."""
+    import time
+
+    began, patience = time.monotonic(), PATIENCE
+    for done, key in enumerate(keys):
+        if time.monotonic() - began > patience:
+            console.note(f"{done} of {len(keys)} runs checked")
+            patience = 2 * (time.monotonic() - began)
+        yield key
+
+
+def _remarks(store: Store) -> Iterator[str]:
+    """Describe what is in a store in addition to its runs."""
+    from replicate.store import inventory
+
+    for key in sorted(set(inventory.embedded(store)) - set(inventory.keys(store))):
+        yield f"embeddings of {key} belong to no run: `replicate runs prune` removes them"
+    for path in inventory.partial_files(store):
+        yield f"{path} is incomplete: `replicate runs prune` removes it once it is an hour old"
+    for name in inventory.unknown_folders(store):
+        yield f"{store.root / name} is not a run: it is left alone"
+
+
+@check.command()
+@click.argument("results", type=click.Path(path_type=Path), default=Path("results"), metavar="[RESULTS]")
+@click.option(
+    "--claim",
+    "numbers",
+    type=int,
+    multiple=True,
+    metavar="N",
+    help="Check claim number N only; may be repeated. Default: all claims whose cells are measured.",
+)
+def claims(results: Path, numbers: tuple[int, ...]) -> None:
+    """Check whether the paper's claims are reproduced, and print the outcome of each.
+
+    RESULTS is a results folder, or a folder above several: then the newest of them. Default: results.
+    """
+    from replicate import grids
+    from replicate.errors import ClaimFailed
+    from replicate.experiment.manifest import newest_results
+    from replicate.report import claims as report
+
+    folder = newest_results(results)
+    found = report.read(folder)
+    unknown = sorted(set(numbers) - {claim.number for claim in found})
+    if unknown:
+        known = ", ".join(str(claim.number) for claim in found)
+        raise click.BadParameter(f"there is no claim {unknown[0]}, only {known}", param_hint="--claim")
+    checked = [claim for claim in found if (claim.number in numbers if numbers else claim.outcome is not None)]
+    lines = [(f"{claim.number}. {claim.text}", claim.outcome or report.NOT_MEASURED) for claim in found]
+    shown = [line for claim, line in zip(found, lines, strict=True) if claim in checked or not numbers]
+    console.results().print(grids.terminal(("claim", "outcome"), shown, left=2), crop=False)
+    failed = [claim for claim in checked if claim.outcome != "reproduced"]
+    if failed:
+        numbered = ", ".join(f"{claim.number} ({claim.outcome or 'not measured'})" for claim in failed)
+        number = console.count(len(checked), "claim")
+        raise ClaimFailed(f"{len(failed)} of {number} in {folder} not reproduced: {numbered}")
+    console.note(f"{console.count(len(checked), 'claim')} in {folder} reproduced")

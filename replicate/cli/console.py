@@ -114,6 +114,11 @@ def suggest(*command: object) -> None:
     note(f"Next: replicate {shlex.join(map(str, command))}")
 
 
+def count(number: int, noun: str) -> str:
+    """Return ``1 run``, ``2 runs``."""
+    return f"{number} {noun}" + "s" * (number != 1)
+
+
 def printable(text: str) -> str:
     """Replace characters that could control a terminal, such as those in a file's name."""
     return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from replicate.cli import console, options
-
-if TYPE_CHECKING:
-    from export.validate.dialogue import Check
+from replicate.cli.check import print_checks
 
 
 @click.group()
@@ -55,31 +52,9 @@ def onnx(results: Path, arm: str | None, key: str | None, out: Path | None) -> N
         f"{record['corpus']['name']}",
         soft_wrap=True,
     )
-    _print_checks(written.checks)
+    print_checks(written.checks)
     err.print(f"{INT8}: {written.quantised.said}", soft_wrap=True)
     if save.recipe(choice.run):
         console.suggest("predict", target, "--audio", "SOURCE")
     else:
         console.suggest("benchmark", target)
-
-
-@export.command()
-@click.argument("bundle", type=click.Path(path_type=Path))
-@click.option("--data", metavar="NAME|PATH", help="The corpus, where it has no name or lies elsewhere.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder that holds the files of a named corpus.")
-def check(bundle: Path, data: str | None, data_dir: Path | None) -> None:
-    """Check a bundle from anywhere: every rung from checksums to the F1 on test."""
-    from export.bundle import bundle as bundles
-
-    run = bundles.open_run(bundle)
-    with console.status().status("checking against PyTorch"):
-        checks = bundles.check(bundle, bundles.corpus_for(run, data, data_dir))
-    _print_checks(checks)
-    bundles.require_passed(checks, bundle)
-
-
-def _print_checks(checks: list[Check]) -> None:
-    words = {True: "ok", False: "FAILED", None: "not tried"}
-    err = console.status()
-    for check in checks:
-        err.print(f"{words[check.holds]:<9} {check.name}: {check.found}", soft_wrap=True)

@@ -39,6 +39,23 @@ results = click.option(
     help="Results folder, or a folder above several: then the newest of them.",
 )
 
+run_store = click.option(
+    "--store",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path("results/runs"),
+    show_default=True,
+    help="Folder where completed runs are kept; `replicate run` keeps them in runs/ below --out.",
+)
+
+
+def existing_store(folder: Path) -> Path:
+    """Return the folder of a store that must exist; an empty store would hide a mistyped path."""
+    if not folder.is_dir():
+        raise click.UsageError(f"there is no store at {folder}: give the folder of the runs with --store")
+    return folder
+
+
 _TRAINING = (
     click.option("--data", metavar="NAME|PATH", help="Corpus by name or file (default: the profile's)."),
     click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of a named corpus."),
@@ -175,7 +192,9 @@ def add_logging(command: click.Command) -> None:
         for each in command.commands.values():
             add_logging(each)
     else:
-        command.params += [
+        # A new list: hidden aliases share theirs with the command.
+        command.params = [
+            *command.params,
             click.Option(
                 ["-v", "--verbose"],
                 is_flag=True,

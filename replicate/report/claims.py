@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from replicate import grids
 from replicate.config.claims import Rule, Statement
+from replicate.errors import NotThisFormat
 from replicate.files import write_text
 from replicate.report import data_files, text
 from replicate.report.sections import measured_on
 from replicate.report.types import Column, Grid
 from replicate.results.aggregate import TableResult
-from replicate.results.claims import JudgedClaim, JudgedStatement
+from replicate.results.claims import JudgedClaim, JudgedStatement, Outcome
 from replicate.results.statistics import smallest_p
 
 FILES = ("claims.md", "claims.json")
+NOT_MEASURED = "not all of its cells are measured"
 
 _STATEMENT_COLUMNS = (
     Column("first", "name"),
@@ -30,6 +33,31 @@ _STATEMENT_COLUMNS = (
 )
 
 
+@dataclass(frozen=True)
+class SavedClaim:
+    """A claim in ``claims.json``; ``outcome`` is None where not all of its cells are measured."""
+
+    number: int
+    text: str
+    outcome: Outcome | None
+
+
+def read(folder: Path) -> list[SavedClaim]:
+    """Return the claims that were saved in a results folder.
+
+    Raises:
+        NotThisFormat: ``claims.json`` is missing or malformed.
+    """
+    path = folder / "claims.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))["claims"]
+        return [SavedClaim(int(each["number"]), str(each["text"]), each["outcome"]) for each in content]
+    except FileNotFoundError as error:
+        raise NotThisFormat(f"no {path}: no claim is about a table in this folder; run table1 to table5") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NotThisFormat(f"cannot read {path} ({error!r}): write it again with `replicate report`") from error
+
+
 def title(claim: JudgedClaim) -> str:
     """Return number and text of a claim."""
     return f"{claim.claim.number}. {claim.claim.text}"
@@ -37,7 +65,7 @@ def title(claim: JudgedClaim) -> str:
 
 def outcome(claim: JudgedClaim) -> str:
     """Return the outcome of a claim in words."""
-    return claim.outcome or "not all of its cells are measured"
+    return claim.outcome or NOT_MEASURED
 
 
 def statements(claim: JudgedClaim) -> Grid:

@@ -2,7 +2,6 @@ import importlib
 import json
 import os
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,40 +11,21 @@ import torch
 from click.testing import CliRunner
 
 from replicate.store.keys import code_version
-from replicate.store.store import CHECKPOINT, EMBEDDINGS, LOCKS, PREDICTIONS, RECORD, Store
-from replicate.training.config import Arm
+from replicate.store.store import CHECKPOINT, LOCKS, PREDICTIONS, RECORD, Store
 from replicate.training.distillation_config import Logits
-from tests.planted import put, result
-from tests.small_runs import SPEC, seeds, small_corpus, teacher_outputs
+from tests.cli.conftest import STUDENT
+from tests.planted import damage, result
+from tests.small_runs import small_corpus
 
-TEACHER = replace(SPEC, arm=Arm("both", "AV", ("A", "AV"), "AV", context_layers=1, gnn_heads=2))
-STUDENT = replace(SPEC, arm=replace(SPEC.arm, name="student", teacher=TEACHER.arm))
 # replicate.cli.runs, as an attribute of its package, is the command and not the module.
 commands = importlib.import_module("replicate.cli.runs")
 STRANGER = "0123456789abcdef0123"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "out" / "runs")
-
-
-@pytest.fixture
-def keys(store: Store) -> list[str]:
-    """A speech run from two seeds, a teacher and its student."""
-    corpus = small_corpus()
-    return [put(store, spec, corpus, {"dev": 1}) for spec in (*seeds(24, 25), TEACHER, STUDENT)]
 
 
 def in_kb(path: Path) -> str:
     """The size of a folder of some kB, or of a smaller file."""
     number = sum(each.stat().st_size for each in ([path] if path.is_file() else path.iterdir()))
     return f"{number / 1000:.1f} kB" if number >= 1000 else f"{number} B"
-
-
-def damage(store: Store, key: str, name: str = CHECKPOINT) -> None:
-    with (store.root / key / name).open("ab") as file:
-        file.write(b"x")
 
 
 def manifest(store: Store, *named: str) -> None:
@@ -94,14 +74,14 @@ def test_list_names_a_damaged_run(replicate, store, keys):
     assert stdout.splitlines()[-1].split() == [keys[0], "damaged", "-", "-", "-", *size.split(), *["-"] * 5]
 
 
-def test_list_tells_other_versions(replicate, store, keys, monkeypatch):
+def test_list_marks_other_versions(replicate, store, keys, monkeypatch):
     monkeypatch.setattr(torch, "__version__", "0.0")
     _, stdout, _ = replicate("runs", "list", "--store", store.root)
     assert [line.split()[7] for line in stdout.splitlines()[1:]] == ["other"] * 4
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_store_without_runs_says_so(replicate, store, there):
+def test_an_empty_store_is_named(replicate, store, there):
     if there:
         store.root.mkdir(parents=True)
     assert replicate("runs", "list", "--store", store.root) == (
@@ -111,7 +91,7 @@ def test_a_store_without_runs_says_so(replicate, store, there):
     )
     assert replicate("runs", "list", "--store", store.root, "--json") == (0, "[]\n", "")
     if there:
-        assert replicate("runs", "verify", "--store", store.root) == (0, "", f"0 runs in {store.root}, none damaged\n")
+        assert replicate("check", "store", "--store", store.root) == (0, "", f"0 runs in {store.root}, none damaged\n")
         assert replicate("runs", "prune", "--store", store.root) == (0, "", f"nothing to remove in {store.root}\n")
     assert "error (unknown run)" in replicate("runs", "show", "a", "--store", store.root).stderr
     assert store.root.exists() is there
@@ -207,74 +187,6 @@ def test_show_of_no_run_of_several_and_of_a_damaged_one(replicate, store, keys):
     assert (status, stdout, stderr.count("\n")) == (1, "", 1) and stderr.startswith("error (corrupt run): ")
 
 
-def test_verify_of_a_sound_store(replicate, store, keys):
-    assert replicate("runs", "verify", "--store", store.root) == (0, "", f"4 runs in {store.root}, none damaged\n")
-    assert replicate("runs", "verify", keys[0][:9], keys[0], "--store", store.root) == (
-        0,
-        "",
-        f"1 run in {store.root}, none damaged\n",
-    )
-
-
-def test_verify_prints_a_line_per_damaged_run(replicate, store, keys):
-    damage(store, keys[0], PREDICTIONS)
-    (store.root / keys[2] / RECORD).unlink()
-    status, stdout, stderr = replicate("runs", "verify", "--store", store.root)
-    assert status == 3
-    lines = {line.split()[2]: line for line in stdout.splitlines()}
-    assert set(lines) == {str(store.root / keys[0]), str(store.root / keys[2])}
-    assert f"{PREDICTIONS} has changed" in lines[str(store.root / keys[0])]
-    assert stderr == (
-        f"error (damaged runs): 2 of 4 runs in {store.root} damaged: train them again with --repair, or remove "
-        "them with `replicate runs prune --damaged`\n"
-    )
-    assert replicate("runs", "verify", keys[1], "--store", store.root)[:2] == (0, "")
-    assert replicate("runs", "verify", keys[2], "--store", store.root).status == 3
-    assert "error (unknown run)" in replicate("runs", "verify", "xyz", "--store", store.root).stderr
-
-
-def test_verify_remarks_what_is_no_run(replicate, store, keys):
-    for key in (keys[2], STRANGER):
-        store.teacher_outputs(key, lambda: teacher_outputs(torch.ones(2, 3)))
-    cached, temporary = (
-        store.root / EMBEDDINGS / f"{dot}{STRANGER}.safetensors{x}" for dot, x in (("", ""), (".", ".x"))
-    )
-    temporary.touch()
-    (store.root / ".partial-0123-x").mkdir()
-    (store.root / "notes").mkdir()
-    later = "`replicate runs prune` removes it once it is an hour old"
-    expected = [
-        f"embeddings of {STRANGER} have no run: `replicate runs prune` removes them",
-        f"{store.root / '.partial-0123-x'} is half written: {later}",
-        f"{temporary} is half written: {later}",
-        f"{store.root / 'notes'} is no run: it is left alone",
-        f"4 runs in {store.root}, none damaged",
-    ]
-    status, stdout, stderr = replicate("runs", "verify", "--store", store.root)
-    assert (status, stdout, stderr.splitlines()) == (0, "", expected)
-    cached.write_bytes(cached.read_bytes()[:-1])
-    status, stdout, _ = replicate("runs", "verify", "--store", store.root)
-    assert status == 0
-    assert stdout == f"embeddings of {STRANGER} are damaged: they are computed again when a student needs them\n"
-    # Asked for single runs, it looks at nothing else.
-    assert replicate("runs", "verify", keys[2], "--store", store.root)[1:] == (
-        "",
-        f"1 run in {store.root}, none damaged\n",
-    )
-
-
-def test_verify_says_how_far_it_is_when_it_takes_long(replicate, store, keys, monkeypatch):
-    clock = iter([0.0, 0.5, 2.5, 2.5, 3.0, 6.0, 6.0])
-    monkeypatch.setattr(time, "monotonic", lambda: next(clock, 6.0))
-    status, _, stderr = replicate("runs", "verify", "--store", store.root)
-    assert status == 0
-    assert stderr.splitlines() == [
-        "1 of 4 runs verified",
-        "3 of 4 runs verified",
-        f"4 runs in {store.root}, none damaged",
-    ]
-
-
 def test_prune_lists_asks_and_removes(store, keys, monkeypatch):
     damage(store, keys[0])
     shown = f"{keys[0]}  {in_kb(store.root / keys[0])}  damaged\n"
@@ -292,7 +204,7 @@ def test_prune_lists_asks_and_removes(store, keys, monkeypatch):
     assert store.keys() == sorted(keys[1:])
 
 
-def test_prune_refuses_where_nobody_can_be_asked(replicate, store, keys):
+def test_prune_without_a_terminal_needs_yes(replicate, store, keys):
     damage(store, keys[0])
     status, stdout, stderr = replicate("runs", "prune", "--store", store.root, "--damaged")
     assert status == 2 and keys[0] in stdout
@@ -316,7 +228,7 @@ def test_prune_takes_other_versions_by_default_and_never_a_locked_run(replicate,
         assert ours and status == 0
     assert [line.split()[0] for line in stdout.splitlines()] == sorted(keys)
     assert all("of another version: torch 2." in line for line in stdout.splitlines())
-    assert f"{keys[1]} stays: a process is working on it\n" in stderr and "removed 3 runs and 0 other" in stderr
+    assert f"{keys[1]} is kept: a process has locked it\n" in stderr and "removed 3 runs and 0 other" in stderr
     assert store.keys() == [keys[1]]
 
 
@@ -336,7 +248,7 @@ def test_prune_unused_keeps_what_results_name(replicate, store, keys):
     with store.lock(STRANGER, wait=False):
         status, stdout, stderr = replicate("runs", "prune", "--store", store.root, "--unused", "--yes")
         assert (status, stdout) == (0, "")
-        assert stderr.startswith("a process works in this store: runs that no results name stay\n")
+        assert stderr.startswith("a process is using this store: runs that no results use are kept\n")
     status, _, stderr = replicate("runs", "prune", "--store", store.root, "--unused", "--yes")
     assert status == 0 and stderr.endswith("\n") and "removed 2 runs" in stderr
     assert store.keys() == sorted([keys[0], keys[2]])
@@ -357,7 +269,7 @@ def test_prune_unused_without_results_would_empty_the_store_and_is_refused(repli
     assert store.keys() == sorted(keys)
 
 
-def test_a_folder_that_is_no_store_loses_nothing(replicate, tmp_path):
+def test_prune_removes_nothing_from_a_folder_that_is_not_a_store(replicate, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "final.tex").write_text("")
     (tmp_path / ".partial-notes").write_text("")
@@ -374,7 +286,7 @@ def test_every_option_is_documented(command):
     assert all(parameter.help for parameter in parameters if parameter.param_type_name == "option")
 
 
-@pytest.mark.parametrize("command", [["verify"], ["prune", "--yes"]])
-def test_a_store_that_is_not_there_is_no_sound_store(replicate, tmp_path, command):
-    status, stdout, stderr = replicate("runs", *command, "--store", tmp_path / "mistyped")
+@pytest.mark.parametrize("command", [["check", "store"], ["runs", "prune", "--yes"]])
+def test_a_store_that_does_not_exist_is_not_an_empty_one(replicate, tmp_path, command):
+    status, stdout, stderr = replicate(*command, "--store", tmp_path / "mistyped")
     assert (status, stdout) == (2, "") and "no store at" in stderr and "mistyped" in stderr

@@ -229,7 +229,7 @@ def test_export_and_check_from_the_command_line(replicate, smoke_results, tmp_pa
     assert status == 0 and "ok        checksums" in stderr and "ok        int8" in stderr
     (tmp_path / "b" / "README.md").write_text("changed")
     status, _, stderr = replicate("export", "check", tmp_path / "b")
-    assert status == 1 and "error (bad bundle)" in stderr and "README.md" in stderr
+    assert status == 3 and "error (export failed)" in stderr and "README.md" in stderr
 
 
 def test_an_arm_can_be_asked_for_on_the_command_line(replicate, smoke_results, tmp_path):
