@@ -169,6 +169,18 @@ class WrongTeacher(ReplicateError):
     """A student's teacher was trained on another corpus or with another protocol."""
 
 
+class OtherFormat(ReplicateError):
+    """A run or a manifest is in a format that this version does not read; its file is left alone."""
+
+
+class OldFormat(OtherFormat):
+    """A run or a manifest was written by an older version."""
+
+
+class NewerFormat(OtherFormat):
+    """A run or a manifest was written by a newer version."""
+
+
 class WorkerDied(ReplicateError):
     """A worker process was killed from outside, usually because memory ran out."""
 

@@ -9,7 +9,8 @@ import torch
 
 from replicate.corpus.types import SPLITS, Corpus
 from replicate.store.keys import run_key
-from replicate.store.store import CHECKPOINT, Store
+from replicate.store.record import CHECKPOINT
+from replicate.store.store import Store
 from replicate.training.config import RunSpec
 from replicate.training.data import Scale
 from replicate.training.loop import Epoch, RunResult, model_config
@@ -33,7 +34,8 @@ def result(spec: RunSpec, corpus: Corpus, wrong: Mapping[str, int]) -> RunResult
 def put(store: Store, spec: RunSpec, corpus: Corpus, wrong: Mapping[str, int] | None = None) -> str:
     """Key of a planted run that is now in the store."""
     key = run_key(spec, corpus, "cpu")
-    store.put(key, spec, corpus, "cpu", result(spec, corpus, wrong or {}))
+    teachers = [run_key(teacher, corpus, "cpu") for teacher in spec.teachers]
+    store.put(key, spec, corpus, "cpu", result(spec, corpus, wrong or {}), teachers)
     return key
 
 

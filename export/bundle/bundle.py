@@ -23,7 +23,7 @@ from replicate.corpus import catalogue, is_here
 from replicate.corpus.types import Corpus
 from replicate.errors import BadBundle, CannotWrite, ExportFailed
 from replicate.files import atomic_folder, from_os_error, sha256
-from replicate.store.record import Run
+from replicate.store.run import Run
 from replicate.store.store import Store
 
 CARD, SCRIPT, RUN = "README.md", "predict.py", "run"
@@ -59,7 +59,7 @@ def write(choice: Choice, corpus: Corpus, target: Path, listen: Callable[[str], 
         require_passed(checks, target)
         listen("quantising")
         quantised = quantise.write(model, folder / INT8, corpus, run.audio_stream)
-        shutil.copytree(run.folder, folder / RUN / run.record["key"])
+        shutil.copytree(run.folder, folder / RUN / run.record.key)
         shutil.copyfile(predictor.__file__, folder / SCRIPT)
         (folder / CARD).write_text(model_card.text(choice, corpus, model, checks, quantised), encoding="utf-8")
         files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -92,7 +92,7 @@ def corpus_for(run: Run, data: str | None = None, data_dir: Path | None = None) 
     Raises:
         BadBundle: ``data`` is another corpus than the run's.
     """
-    name = data or run.record["corpus"]["name"]
+    name = data or run.record.corpus.name
     if data is None and (name not in catalogue() or not is_here(name, data_dir)):
         return None
     corpus = corpus_of(run, name, data_dir)
@@ -133,7 +133,7 @@ def run_int8_checks(int8: Path, model: Path, run: Run, corpus: Corpus | None) ->
         attempt("int8 against fp32", lambda: nearly_the_same(int8, model, run)),
     ]
     if corpus is None:
-        return [*checks, Check("int8 dev F1", None, f"needs the corpus {run.record['corpus']['name']}: --data FILE")]
+        return [*checks, Check("int8 dev F1", None, f"needs the corpus {run.record.corpus.name}: --data FILE")]
     return [*checks, attempt("int8 dev F1", dev_f1)]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from export.bundle.select import Choice
 from export.onnx import save
@@ -16,18 +15,18 @@ from export.validate.dialogue import Check
 from replicate.corpus import catalogue
 from replicate.corpus.provenance import Recipe, describe
 from replicate.corpus.types import Corpus
-from replicate.model.config import ModelConfig
 from replicate.results.statistics import summarise
-from replicate.store.record import Run
+from replicate.store.record import ArmRecord
+from replicate.store.run import Run
 from replicate.training.metrics import f1_by_class, weighted_f1
 
 
 def text(choice: Choice, corpus: Corpus, model: Path, checks: Sequence[Check], quantised: Quantised) -> str:
     """The card as Markdown; its scores are those of the file ``model``."""
     record = choice.run.record
-    arm, name = record["arm"]["name"], record["corpus"]["name"]
+    arm, name = record.arm.name, record.corpus.name
     parts = [
-        f"# {arm}, seed {record['seed']}: emotion from speech alone",
+        f"# {arm}, seed {record.seed}: emotion from speech alone",
         f"Predicts the emotion of every utterance of a dialogue ({', '.join(corpus.labels)}) from its audio features. "
         "Made by a replication of *Bridging Modalities* (arXiv 2401.03000).",
         "## Use",
@@ -72,7 +71,7 @@ def _listening(recipe: Recipe) -> str:
 
 def _streaming(run: Run) -> str:
     """How a causal model answers while people speak, and what it remembers."""
-    config = ModelConfig(**run.record["model"])
+    config = run.record.model
     size = state_size(config)
     return (
         f"The model is causal, and `{STREAM}` is the same model utterance by utterance: an answer rests on that "
@@ -91,23 +90,23 @@ def _training(choice: Choice, corpus: Corpus) -> str:
     record = choice.run.record
     best = f"the best arm that hears stream {choice.run.audio_stream}, and of it the best seed, on dev with that alone"
     reason = "as asked for" if choice.asked else best
-    streams = " and ".join(record["streams"])
+    streams = " and ".join(record.streams)
     lines = [
-        f"- corpus {corpus.name} ({record['corpus']['hash'][:12]}): "
+        f"- corpus {corpus.name} ({record.corpus.hash[:12]}): "
         + ", ".join(f"{len(corpus.split(s))} dialogues for {s}" for s in ("train", "dev", "test")),
-        f"- arm {record['arm']['name']}, trained on {streams}{_how(record['arm'])}",
-        f"- protocol {record['protocol']['name']}; seed {record['seed']}; epoch {record['best_epoch']} of "
-        f"{record['budget']['epochs']}, chosen on dev",
-        f"- run {record['key']}, {reason}",
+        f"- arm {record.arm.name}, trained on {streams}{_how(record.arm)}",
+        f"- protocol {record.protocol.name}; seed {record.seed}; epoch {record.best_epoch} of "
+        f"{record.budget.epochs}, chosen on dev",
+        f"- run {record.key}, {reason}",
     ]
     return "\n".join(lines + [f"- {note}" for note in corpus.notes])
 
 
-def _how(arm: dict[str, Any]) -> str:
+def _how(arm: ArmRecord) -> str:
     """What the training saw beyond labels and features."""
-    teacher = arm["teacher"]
-    said = ", parts of them masked" if arm["masked"] else ""
-    return said + (f", taught by {teacher['name']}, which saw {teacher['train']}" if teacher else "")
+    teacher = arm.teacher
+    said = ", parts of them masked" if arm.masked else ""
+    return said + (f", taught by {teacher.name}, which saw {teacher.train}" if teacher else "")
 
 
 def _results(choice: Choice, corpus: Corpus, model: Path) -> str:
@@ -117,7 +116,7 @@ def _results(choice: Choice, corpus: Corpus, model: Path) -> str:
     found = on_corpus(as_function(session(model)), corpus, choice.run.audio_stream, "test")
     rows = [f"| {label} | {f1:.3f} |" for label, f1 in zip(corpus.labels, f1_by_class(labels, found), strict=True)]
     note = "this file is one of the runs behind the mean."
-    if choice.run.record["protocol"]["attend_padding"]:
+    if choice.run.record.protocol.attend_padding:
         note = "the arm's mean is the tables', whose models attend to padding; this file never sees any."
     return "\n".join(
         [

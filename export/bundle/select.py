@@ -11,7 +11,8 @@ from replicate.corpus import Corpus, load
 from replicate.corpus.types import SPLITS
 from replicate.errors import NothingToExport, NotThisFormat
 from replicate.experiment.manifest import MANIFEST, read
-from replicate.store.store import Run, Store
+from replicate.store.run import Run
+from replicate.store.store import Store
 from replicate.training.metrics import weighted_f1
 
 
@@ -48,8 +49,7 @@ class Choice:
 
 def name_of(run: Run) -> str:
     """The arm's name."""
-    name: str = run.record["arm"]["name"]
-    return name
+    return run.record.arm.name
 
 
 def dev_f1(run: Run) -> float:
@@ -99,7 +99,7 @@ def choose(results: Path, arm: str | None = None, key: str | None = None) -> Cho
         raise NothingToExport(f"no model in {results} works on speech alone: run a table with A inference")
     ranked = dict(sorted(found.items(), key=lambda item: -mean(map(dev_f1, item[1]))))
     if key is not None:
-        asked = [run for runs in ranked.values() for run in runs if run.record["key"].startswith(key)]
+        asked = [run for runs in ranked.values() for run in runs if run.record.key.startswith(key)]
         if len(asked) != 1:
             raise NothingToExport(
                 f"{len(asked)} runs of {results} that work on speech alone have a key that begins with {key!r}: "
@@ -126,7 +126,7 @@ def corpus_of(run: Run, data: str | Path, data_dir: str | Path | None = None) ->
     left_out = [dialogue.id for dialogue in corpus.dialogues if dialogue.id not in known]
     if len(left_out) < len(corpus.dialogues):
         corpus = corpus.without(left_out)
-    return corpus if corpus.hash == run.record["corpus"]["hash"] else None
+    return corpus if corpus.hash == run.record.corpus.hash else None
 
 
 def corpus_of_results(results: Path, run: Run) -> Corpus:

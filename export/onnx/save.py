@@ -14,10 +14,9 @@ from export.onnx.dialogue_graph import build
 from export.predictor import FORMAT_NAME, FORMAT_VERSION
 from replicate.corpus.provenance import Recipe
 from replicate.errors import NotExportable
-from replicate.model.config import ModelConfig
 from replicate.rng import deterministic
 from replicate.store.keys import code_version
-from replicate.store.record import Run
+from replicate.store.run import Run
 
 
 def write(run: Run, speakers: tuple[str, ...], path: Path) -> None:
@@ -29,10 +28,10 @@ def write(run: Run, speakers: tuple[str, ...], path: Path) -> None:
     Raises:
         NotExportable: its context extractor cannot be exported.
     """
-    kind = run.record["model"].get("context", "transformer")  # runs of older versions do not say
+    kind = run.record.model.context
     if kind != "transformer":
         raise NotExportable(
-            f"run {run.record['key']} ({run.record['arm']['name']}) has the context extractor {kind}, and only "
+            f"run {run.record.key} ({run.record.arm.name}) has the context extractor {kind}, and only "
             "transformers are exported: choose another arm with --arm"
         )
     with deterministic():
@@ -42,7 +41,7 @@ def write(run: Run, speakers: tuple[str, ...], path: Path) -> None:
 
 def streams(run: Run) -> bool:
     """Whether the run's model is causal, so that it can predict utterance by utterance."""
-    return bool(run.record["model"].get("causal"))
+    return run.record.model.causal
 
 
 def write_stream(run: Run, speakers: tuple[str, ...], path: Path) -> None:
@@ -60,32 +59,32 @@ def _save(model: onnx.ModelProto, entries: dict[str, Any], path: Path) -> None:
 
 def stream_metadata(run: Run, speakers: tuple[str, ...]) -> dict[str, Any]:
     """Metadata of a streaming file: ``metadata``, how many utterances a layer attends to, and the state's size."""
-    config = ModelConfig(**run.record["model"])
+    config = run.record.model
     return metadata(run, speakers) | {"memory": config.memory, "state": streaming_graph.state_size(config)}
 
 
 def recipe(run: Run) -> Recipe | None:
     """How the features of the model's audio stream were extracted; None if the corpus came with its features."""
-    return run.record["corpus"].get("recipes", {}).get(run.audio_stream)
+    return run.record.corpus.recipes.get(run.audio_stream)
 
 
 def metadata(run: Run, speakers: tuple[str, ...]) -> dict[str, Any]:
     """Metadata of an exported file: what its inputs and outputs mean, and which run it comes from."""
     record, scaling = run.record, run.scaling()
-    corpus, scale = record["corpus"], scaling[run.audio_stream]
+    corpus, scale = record.corpus, scaling[run.audio_stream]
     return {
-        "labels": corpus["labels"],
+        "labels": corpus.labels,
         "speakers": speakers,
-        "streams": record["streams"],
+        "streams": record.streams,
         "audio_stream": run.audio_stream,
         "widths": {name: len(scale.mean) for name, scale in scaling.items()},
         "standardisation": {run.audio_stream: {"mean": scale.mean.tolist(), "deviation": scale.deviation.tolist()}},
         "recipe": recipe(run),
-        "window": [record["model"]["past"], record["model"]["future"]],
-        "arm": record["arm"]["name"],
-        "protocol": record["protocol"]["name"],
-        "seed": record["seed"],
-        "corpus": {"name": corpus["name"], "hash": corpus["hash"]},
-        "run": record["key"],
-        "versions": record["versions"] | {"exported with": code_version()},
+        "window": [record.model.past, record.model.future],
+        "arm": record.arm.name,
+        "protocol": record.protocol.name,
+        "seed": record.seed,
+        "corpus": {"name": corpus.name, "hash": corpus.hash},
+        "run": record.key,
+        "versions": record.versions | {"exported with": code_version()},
     }

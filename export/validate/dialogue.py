@@ -23,7 +23,7 @@ from export.onnx.session import Inputs, as_function, on_corpus, session, torch_o
 from export.predictor import FORMAT_NAME, FORMAT_VERSION
 from replicate.corpus.types import Corpus
 from replicate.rng import deterministic, generator
-from replicate.store.record import Run
+from replicate.store.run import Run
 from replicate.training.metrics import weighted_f1
 
 TOLERANCE, ALONE_TOLERANCE = 1e-4, 1e-5
@@ -72,7 +72,7 @@ def run_checks(path: Path, run: Run, corpus: Corpus | None) -> list[Check]:
         checks += _parity(runner, reference, banded)
         checks.append(attempt("alone and in a batch", lambda: _alone_or_not(runner, reference)))
         if corpus is None:
-            return [*checks, Check("test F1", None, f"needs the corpus {run.record['corpus']['name']}: --data FILE")]
+            return [*checks, Check("test F1", None, f"needs the corpus {run.record.corpus.name}: --data FILE")]
         return [*checks, attempt("test F1", lambda: _test_f1(runner, reference, run, corpus))]
 
 
@@ -130,7 +130,7 @@ def one_file(path: Path) -> str:
 
 def _axes(path: Path, width: int, run: Run) -> str:
     graph = onnx.load(path, load_external_data=False).graph
-    last = {"audio": [width], "probability": [len(run.record["corpus"]["labels"])]}
+    last = {"audio": [width], "probability": [len(run.record.corpus.labels)]}
     expected = {name: axes + last.get(name, []) for name, axes in AXES.items()}
     found = {
         value.name: [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
@@ -148,15 +148,15 @@ def same_metadata(path: Path, run: Run, corpus: Corpus | None, about: About = sa
         raise Wrong("it was not exported by this version")
     said = {name: json.loads(value) for name, value in stored.items()}
     speakers = corpus.speakers if corpus else tuple(said.get("speakers", ()))
-    if len(speakers) != run.record["model"]["speakers"]:
-        raise Wrong(f"it names {len(speakers)} speakers where the run knows {run.record['model']['speakers']}")
+    if len(speakers) != run.record.model.speakers:
+        raise Wrong(f"it names {len(speakers)} speakers where the run knows {run.record.model.speakers}")
     expected = json.loads(json.dumps(about(run, speakers)))
     for content in (said, expected):
         dict.pop(content.get("versions", {}), "exported with", None)
     wrong = sorted(name for name in {*said, *expected} if said.get(name) != expected.get(name))
     if wrong:
         raise Wrong(f"{', '.join(wrong)} differ from the run's")
-    return f"run {run.record['key']}"
+    return f"run {run.record.key}"
 
 
 def nearly_the_same(int8: Path, model: Path, run: Run) -> str:
@@ -242,7 +242,7 @@ def _test_f1(runner: onnxruntime.InferenceSession, reference: SpeechModel, run: 
     labels = run.labels("test")
     ours = weighted_f1(labels, on_corpus(as_function(runner), corpus, run.audio_stream, "test"))
     table = weighted_f1(labels, run.log_prob("test", "A"))
-    if run.record["protocol"]["attend_padding"]:
+    if run.record.protocol.attend_padding:
         expected = weighted_f1(
             labels, on_corpus(lambda i: torch_outputs(reference, i), corpus, run.audio_stream, "test")
         )

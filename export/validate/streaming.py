@@ -26,7 +26,7 @@ from export.validate.dialogue import (
     same_metadata,
 )
 from replicate.corpus.types import Corpus
-from replicate.store.record import Run
+from replicate.store.run import Run
 
 
 def run_stream_checks(stream: Path, model: Path, run: Run, corpus: Corpus | None) -> list[Check]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from replicate.cli import console, options
+
+if TYPE_CHECKING:
+    from replicate.store.record import RunRecord
 
 
 @click.command()
@@ -132,7 +135,7 @@ def _timed(folder: Path, cases: Any, places: Any, calls: int) -> Any:
         return timing.time_all(folder, cases, places, calls, tell)
 
 
-def _about(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
+def _about(folder: Path, record: RunRecord) -> dict[str, Any]:
     import os
     from importlib.metadata import version
 
@@ -144,16 +147,16 @@ def _about(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
 
     return {
         "bundle": str(folder),
-        "run": record["key"],
-        "arm": record["arm"]["name"],
-        "seed": record["seed"],
-        "corpus": record["corpus"]["name"],
+        "run": record.key,
+        "arm": record.arm.name,
+        "seed": record.seed,
+        "corpus": record.corpus.name,
         "flops": flops(folder / "model.onnx"),
         "profile": timing.profile(folder),
         "processor": processor(),
         "cores": os.cpu_count(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "trained with": record["versions"],
+        "trained with": record.versions,
         "versions": {name: version(name) for name in ("torch", "torch-geometric", "onnxruntime", "numpy")},
     }
 

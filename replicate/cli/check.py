@@ -159,8 +159,14 @@ def _remarks(store: Store) -> Iterator[str]:
 
     for key in sorted(set(inventory.embedded(store)) - set(inventory.keys(store))):
         yield f"embeddings of {key} belong to no run: `replicate runs prune` removes them"
-    for path in inventory.partial_files(store):
+    for path in inventory.incomplete_files(store):
         yield f"{path} is incomplete: `replicate runs prune` removes it once it is an hour old"
+    for key in inventory.keys(store):
+        other = inventory.of_other_format(store, key)
+        if other == inventory.OLD:
+            yield f"{store.root / key} is in an old format and not used: `replicate runs prune` removes it"
+        elif other is not None:
+            yield f"{store.root / key} is in a newer format: it is left alone"
     for name in inventory.unknown_folders(store):
         yield f"{store.root / name} is not a run: it is left alone"
 

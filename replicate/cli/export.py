@@ -48,8 +48,7 @@ def onnx(results: Path, arm: str | None, key: str | None, out: Path | None) -> N
         written = bundle.write(choice, corpus, target, status.update)
     click.echo(target)
     err.print(
-        f"{record['arm']['name']}, seed {record['seed']} (dev F1 {choice.dev_f1:.3f}), trained on "
-        f"{record['corpus']['name']}",
+        f"{record.arm.name}, seed {record.seed} (dev F1 {choice.dev_f1:.3f}), trained on {record.corpus.name}",
         soft_wrap=True,
     )
     print_checks(written.checks)

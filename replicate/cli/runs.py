@@ -67,7 +67,7 @@ def show(key: str, folder: Path, as_json: bool) -> None:
     """
     import json
 
-    from replicate.errors import CorruptRun, UnknownRun
+    from replicate.errors import UnknownRun
     from replicate.report import runs as report
     from replicate.store import inventory
     from replicate.store.store import Store
@@ -77,12 +77,9 @@ def show(key: str, folder: Path, as_json: bool) -> None:
     if run is None:
         raise UnknownRun(f"run {key} was removed from {folder} in the meantime: see `replicate runs list`")
     if as_json:
-        click.echo(json.dumps(run.record, indent=1, ensure_ascii=False))
+        click.echo(json.dumps(run.record.as_json(), indent=1, ensure_ascii=False))
         return
-    try:
-        blocks = report.facts(run, store), report.curve(run), report.dev_and_files(run)
-    except (KeyError, IndexError) as error:
-        raise CorruptRun(f"record of {run.folder} lacks {error}: another version wrote it; --json prints it") from error
+    blocks = report.facts(run, store), report.curve(run), report.dev_and_files(run)
     for block, right in zip(blocks, (0, 5, 0), strict=True):
         if block is not blocks[0]:
             click.echo()

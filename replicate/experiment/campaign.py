@@ -23,8 +23,8 @@ from replicate.runner.ray import Cluster
 from replicate.runner.tasks import Task, graph, share
 from replicate.runner.worker import ProgressCallback
 from replicate.store.keys import run_key
-from replicate.store.record import Run
 from replicate.store.remote import RemoteStore
+from replicate.store.run import Run
 from replicate.store.store import Store
 from replicate.training.config import Arm, Precision, Protocol, RunSpec
 from replicate.training.data import require
@@ -204,7 +204,7 @@ class Campaign:
 
     def seconds(self) -> list[float]:
         """How long each stored run took to train, whenever that was."""
-        return [run.record["seconds"] for run in map(self.store.get, self.tasks) if run is not None]
+        return [run.record.seconds for run in map(self.store.get, self.tasks) if run is not None]
 
     def missing(self, repair: bool = False, remove: bool = True) -> list[Task]:
         """The runs that are still to be trained; with ``repair``, damaged ones are removed and among them.

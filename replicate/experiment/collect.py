@@ -10,7 +10,7 @@ from replicate.corpus.provenance import describe
 from replicate.experiment.campaign import Campaign
 from replicate.results import aggregate
 from replicate.results.aggregate import Cell, Cost, TableResult
-from replicate.store.record import Run
+from replicate.store.run import Run
 
 
 def tables(campaign: Campaign) -> list[TableResult]:

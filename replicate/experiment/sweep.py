@@ -12,7 +12,7 @@ from replicate.results.statistics import Summary, summarise
 from replicate.runner.tasks import Task, graph
 from replicate.runner.worker import ProgressCallback
 from replicate.store.keys import run_key
-from replicate.store.record import Run
+from replicate.store.run import Run
 from replicate.training.config import Arm, RunSpec
 from replicate.training.data import require
 from replicate.training.metrics import weighted_f1

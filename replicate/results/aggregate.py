@@ -10,7 +10,7 @@ from replicate.config.requirements import lacking
 from replicate.config.tables import Row, Table
 from replicate.corpus.types import Corpus
 from replicate.results.statistics import Summary, holm, paired, permutation_p, summarise, verdict
-from replicate.store.record import Run
+from replicate.store.run import Run
 from replicate.training.metrics import f1_by_class, weighted_f1
 
 
@@ -138,4 +138,4 @@ def cost(runs: Sequence[Run], teachers: Sequence[Sequence[Run]]) -> Cost:
 
 
 def _seconds(runs: Sequence[Run]) -> float:
-    return median(run.record["seconds"] for run in runs)
+    return median(run.record.seconds for run in runs)

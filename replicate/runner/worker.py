@@ -55,7 +55,8 @@ def train_unit(unit: Unit, corpus: Corpus, store: Store, device: str, listen: Pr
             results = train_seed_group(specs, corpus, device, tell, teacher_outputs)
             for key, spec, result in zip(keys, specs, results, strict=True):
                 if store.get(key) is None:
-                    store.put(key, spec, corpus, device, result)
+                    teacher_runs = [run_key(each, corpus, device) for each in spec.teachers]
+                    store.put(key, spec, corpus, device, result, teacher_runs)
     for task in unit:
         listen(Progress(task, None))
     return True

@@ -1,36 +1,41 @@
-"""What a run store holds: its runs, what is damaged in it, what killed processes left."""
+"""What is in a run store: runs, damaged folders, and incomplete files of killed processes."""
 
 from __future__ import annotations
 
 import contextlib
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import filterfalse
 from pathlib import Path
-from typing import Any
 
-from replicate.errors import CorruptRun, UnknownRun
+from replicate.errors import CorruptRun, NewerFormat, OtherFormat, UnknownRun
 from replicate.store.keys import versions
+from replicate.store.record import ArmRecord, RunRecord
 from replicate.store.store import EMBEDDINGS, Store
 
-# A folder of any other name is no run: whoever gives a wrong --store must not lose what lies there.
+# A folder of any other name is not a run, so that a wrong --store never loses files.
 _KEY = re.compile(r"[0-9a-f]{20}")
-# As files.atomic_path names what it has not finished.
+# The names that files.atomic_path gives to files that it is still writing.
 _TEMPORARY = re.compile(r"\.[0-9a-f]{20}\.safetensors\..+")
-# Nobody writes one run or one file for so long.
+# Writing one run or one file never takes so long.
 _STALE_SECONDS = 3600
+# What a run is in whose record another version wrote.
+OLD, NEWER = "old format", "newer format"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One run of a store, without its test scores: whoever chooses among runs must not see them.
+    """One run of a store, without its test scores, so that runs are never chosen by them.
 
     Attributes:
-        dev_f1: of the chosen epoch, in the context that the arm is selected in.
+        dev_f1: weighted F1 on dev at the best epoch, in the arm's ``select`` context.
         size: bytes on disk.
         current: whether this version of the code, torch and torch_geometric trained it.
-        damaged: what is wrong with its record; of such a run only key and size are known. Other files are not read.
+        damaged: what is wrong with its record. The run's other files are not read.
+        other_format: ``OLD`` or ``NEWER``, where this version cannot read the record. Of such a run, and of a
+            damaged one, only key and size are known.
     """
 
     key: str
@@ -45,6 +50,7 @@ class Entry:
     seconds: float = 0.0
     current: bool = False
     damaged: str | None = None
+    other_format: str | None = None
 
 
 def keys(store: Store) -> list[str]:
@@ -53,13 +59,16 @@ def keys(store: Store) -> list[str]:
 
 
 def entries(store: Store) -> list[Entry]:
-    """All runs, by corpus, arm, protocol, epochs and seed; damaged ones last."""
-    found = [_entry(store, key) for key in keys(store)]
-    return sorted(found, key=lambda e: (e.damaged is not None, e.corpus, e.arm, e.protocol, e.epochs, e.seed, e.key))
+    """All runs, by corpus, arm, protocol, epochs and seed; unreadable ones last."""
+
+    def order(e: Entry) -> tuple[object, ...]:
+        return (e.damaged is not None, e.other_format or "", e.corpus, e.arm, e.protocol, e.epochs, e.seed, e.key)
+
+    return sorted((_entry(store, key) for key in keys(store)), key=order)
 
 
 def find(store: Store, prefix: str) -> str:
-    """The one key that begins with ``prefix``.
+    """The only key that begins with ``prefix``.
 
     Raises:
         UnknownRun: none does, or several do.
@@ -73,55 +82,73 @@ def find(store: Store, prefix: str) -> str:
     return found[0]
 
 
-def teachers(store: Store, record: dict[str, Any]) -> list[tuple[str, str, bool]]:
-    """Key and arm of a run's teachers, of the teachers' teachers and so on, and whether the store has their runs.
+@dataclass(frozen=True)
+class TeacherRun:
+    """A teacher of a run, direct or not.
 
-    A teacher of a teacher that has gone has an empty key.
+    Attributes:
+        key: empty for the teacher of a teacher whose own run is missing, and with it the key.
+        present: whether the store has the run.
     """
 
-    def followed(arm: dict[str, Any], keys: list[str]) -> list[tuple[str, str, bool]]:
-        found: list[tuple[str, str, bool]] = []
-        arms = [*filter(None, [arm["teacher"]]), *arm.get("unimodal_teachers", ())]
-        for teacher, key in zip(arms, [*keys, *[""] * len(arms)], strict=False):
-            here: dict[str, Any] = {}
-            with contextlib.suppress(CorruptRun):
-                here = store.record(key) if key else {}
-            found += [(key, teacher["name"], bool(here)), *followed(teacher, teacher_keys(here))]
+    key: str
+    arm: str
+    present: bool
+
+
+def teachers(store: Store, record: RunRecord) -> list[TeacherRun]:
+    """A run's teachers, the teachers' teachers and so on."""
+
+    def follow(arm: ArmRecord, keys: Sequence[str]) -> list[TeacherRun]:
+        found: list[TeacherRun] = []
+        for teacher, key in zip(arm.teachers, keys or [""] * len(arm.teachers), strict=True):
+            own = None
+            with contextlib.suppress(CorruptRun, OtherFormat):
+                own = store.record(key) if key else None
+            found.append(TeacherRun(key, teacher.name, own is not None))
+            found += follow(teacher, own.teacher_runs if own else ())
         return found
 
-    return followed(record["arm"], teacher_keys(record))
-
-
-def teacher_keys(record: dict[str, Any]) -> list[str]:
-    """Keys of a run's teachers, as its record has them."""
-    # Records of earlier versions know of one teacher.
-    return record.get("teacher_runs") or list(filter(None, [record.get("teacher_run")]))
+    return follow(record.arm, record.teacher_runs)
 
 
 def damage(store: Store, key: str) -> str | None:
-    """What is wrong with a run's files, hashed one by one; None where they are as written."""
+    """What is wrong with a run, every file hashed; None where nothing is, and for a run of another format."""
     try:
         store.get(key)
     except CorruptRun as error:
         return str(error)
+    except OtherFormat:
+        pass
+    return None
+
+
+def of_other_format(store: Store, key: str) -> str | None:
+    """``OLD`` or ``NEWER`` for a run whose record this version does not read, None for every other one."""
+    try:
+        store.record(key)
+    except OtherFormat as error:
+        return NEWER if isinstance(error, NewerFormat) else OLD
+    except CorruptRun:
+        return None
     return None
 
 
 def embedded(store: Store) -> list[str]:
-    """Keys of the teachers whose embeddings the store keeps, whether their runs are there or not."""
+    """Keys of the teachers whose outputs are in the store, with or without their runs."""
     names = [path.stem for path in inside(store, EMBEDDINGS).glob("*.safetensors")]
     return sorted(name for name in names if _KEY.fullmatch(name))
 
 
-def partial_files(store: Store, stale: bool = False) -> list[Path]:
-    """What killed processes left half written; with ``stale``, only what no living one can still be writing."""
+def incomplete_files(store: Store, stale: bool = False) -> list[Path]:
+    """Files and folders that killed processes left incomplete; with ``stale``, only those older than an hour."""
     found = [path for path in inside(store, EMBEDDINGS).glob(".*") if _TEMPORARY.fullmatch(path.name)]
     found += store.root.glob(".partial-*")
     return sorted(path for path in found if not stale or _age(path) > _STALE_SECONDS)
 
 
 def unknown_folders(store: Store) -> list[str]:
-    """Folders in the store that are no runs; nothing ever touches them."""
+    """Folders in the store that are not runs; they are never touched."""
     return list(filterfalse(_KEY.fullmatch, store.keys()))
 
 
@@ -133,11 +160,11 @@ def inside(store: Store, name: str) -> Path:
 
 def size(path: Path) -> int:
     """Bytes of a file, or of all files in a folder; links are not followed."""
-    parts = [path] if path.is_symlink() or not path.is_dir() else list(path.rglob("*"))
+    paths = [path] if path.is_symlink() or not path.is_dir() else list(path.rglob("*"))
     total = 0
-    for part in parts:
-        with contextlib.suppress(OSError):  # it went meanwhile
-            total += part.lstat().st_size if part.is_symlink() or part.is_file() else 0
+    for each in paths:
+        with contextlib.suppress(OSError):  # removed meanwhile
+            total += each.lstat().st_size if each.is_symlink() or each.is_file() else 0
     return total
 
 
@@ -145,27 +172,27 @@ def _entry(store: Store, key: str) -> Entry:
     bytes_ = size(store.root / key)
     try:
         record = store.record(key)
-        return Entry(
-            key,
-            bytes_,
-            record["arm"]["name"],
-            record["protocol"]["name"],
-            record["budget"]["epochs"],
-            record["seed"],
-            record["corpus"]["name"],
-            record["device"],
-            record["curve"][record["best_epoch"] - 1]["dev_f1"],
-            record["seconds"],
-            store.version_of(key) == versions(),
-        )
     except CorruptRun as error:
         return Entry(key, bytes_, damaged=str(error))
-    except (KeyError, IndexError, TypeError) as error:
-        return Entry(key, bytes_, damaged=f"its record lacks something: {error}")
+    except OtherFormat as error:
+        return Entry(key, bytes_, other_format=NEWER if isinstance(error, NewerFormat) else OLD)
+    return Entry(
+        key,
+        bytes_,
+        record.arm.name,
+        record.protocol.name,
+        record.budget.epochs,
+        record.seed,
+        record.corpus.name,
+        record.device,
+        record.best.dev_f1,
+        record.seconds,
+        store.version_of(key) == versions(),
+    )
 
 
 def _age(path: Path) -> float:
-    """Seconds since a file or folder changed; 0 where it has gone meanwhile."""
+    """Seconds since a file or folder changed; 0 where it was removed meanwhile."""
     try:
         return time.time() - path.lstat().st_mtime
     except OSError:

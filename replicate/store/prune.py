@@ -1,4 +1,4 @@
-"""What may go from a run store, and how it goes: under a lock, as a whole, never from outside the store."""
+"""What can be removed from a run store, and its removal: under a lock, as a whole, never outside the store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from replicate.store.inventory import damage, embedded, inside, keys, partial_files, size
+from replicate.store.inventory import NEWER, damage, embedded, incomplete_files, inside, keys, of_other_format, size
 from replicate.store.keys import versions
 from replicate.store.store import EMBEDDINGS, LOCKS, Store
 
@@ -19,26 +19,26 @@ _LOCK = re.compile(r"[0-9a-f]{20}(-embeddings)?")
 
 @dataclass(frozen=True)
 class Removal:
-    """One thing that may go, and why.
+    """A file or folder that can be removed, and why.
 
     Attributes:
-        path: below the store; of a run, its key.
+        path: relative to the store; of a run, its key.
         size: bytes.
     """
 
-    kind: Literal["run", "embeddings", "leftover", "lock"]
+    kind: Literal["run", "embeddings", "incomplete", "lock"]
     path: str
     why: str
     size: int
 
 
 def plan(store: Store, damaged: bool = False, named: Collection[str] | None = None) -> list[Removal]:
-    """What may go: runs of other versions, and what belongs to no run.
+    """What can be removed: runs of other versions and of the old format, and files that belong to no run.
 
     Args:
-        damaged: runs with a damaged file, too; every file is hashed.
-        named: runs that are used; where given, those that are not among them go, too. Not while a process works in
-            the store: they may be the first of what it trains.
+        damaged: also list runs with a damaged file; every file is hashed.
+        named: keys of the runs that results use; where given, all others are listed, too. Not while a process works in
+            the store, because they may be the first runs of the results that it trains for.
     """
     held = locked(store)
     going = []
@@ -48,22 +48,22 @@ def plan(store: Store, damaged: bool = False, named: Collection[str] | None = No
             going.append(Removal("run", key, why, size(store.root / key)))
     staying = set(keys(store)) - {removal.path for removal in going}
 
-    def add(kind: Literal["embeddings", "leftover", "lock"], path: Path, why: str) -> None:
+    def add(kind: Literal["embeddings", "incomplete", "lock"], path: Path, why: str) -> None:
         going.append(Removal(kind, str(path.relative_to(store.root)), why, size(path)))
 
     for key in embedded(store):
         if key not in staying:
             add("embeddings", store.root / EMBEDDINGS / f"{key}.safetensors", "embeddings without a run")
-    for path in partial_files(store, stale=True):
-        add("leftover", path, "left by a killed process")
+    for path in incomplete_files(store, stale=True):
+        add("incomplete", path, "incomplete, of a killed process")
     for path in _locks(store):
         if path.name not in held:
-            add("lock", path, "nobody holds it")
+            add("lock", path, "not held")
     return going
 
 
 def locked(store: Store) -> set[str]:
-    """Names of the locks that some process holds right now."""
+    """Names of the locks that processes hold right now."""
     held = set()
     for path in _locks(store):
         with store.lock(path.name, wait=False) as ours:
@@ -73,9 +73,9 @@ def locked(store: Store) -> set[str]:
 
 
 def remove(store: Store, removal: Removal) -> bool:
-    """Whether it went; what a process has locked stays."""
+    """Remove it and return whether it was removed; what a process has locked stays."""
     path = store.root / removal.path
-    if removal.kind == "leftover":
+    if removal.kind == "incomplete":
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
         return True
     key = path.stem if removal.kind == "embeddings" else path.name
@@ -87,14 +87,17 @@ def remove(store: Store, removal: Removal) -> bool:
             store.remove(key)
         else:
             path.unlink(missing_ok=True)
-        # Under its own lock: a process that waits for it notices that the file has gone, and makes a new one.
+        # Under its own lock: a process that waits for it notices that the file is missing, and makes a new one.
         for name in names:
             (inside(store, LOCKS) / name).unlink(missing_ok=True)
     return True
 
 
 def _why(store: Store, key: str, damaged: bool, named: Collection[str] | None) -> str | None:
-    """Why a run may go, None where it stays."""
+    """Why a run can be removed, None where it stays."""
+    other = of_other_format(store, key)
+    if other is not None:
+        return None if other == NEWER else other
     if damaged and damage(store, key) is not None:
         return "damaged"
     version = store.version_of(key)
@@ -102,7 +105,7 @@ def _why(store: Store, key: str, damaged: bool, named: Collection[str] | None) -
         differs = [f"{name} {value}" for name, value in version.items() if value != versions()[name]]
         return f"of another version: {', '.join(differs)}"
     if named is not None and key not in named:
-        return "no results name it"
+        return "not used by any results"
     return None
 
 

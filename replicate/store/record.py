@@ -1,82 +1,251 @@
-"""One finished run on disk: what its folder holds."""
+"""``run.json``: everything about a completed run but its weights and predictions, as typed dataclasses."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-
+import replicate
+from replicate.corpus.types import Corpus
 from replicate.errors import CorruptRun
-from replicate.model.cogmen import COGMEN
 from replicate.model.config import ModelConfig
-from replicate.training.data import Scale
+from replicate.records import check_format, convert, format_number
+from replicate.store.keys import versions
+from replicate.training.config import Arm, Budget, Protocol, RunSpec
+from replicate.training.loop import RunResult
+from replicate.training.trainer import Epoch
 
 CHECKPOINT, PREDICTIONS, RECORD = "checkpoint.safetensors", "predictions.npz", "run.json"
 
+# Increase it whenever a record of this version could not be read by the previous one. Records without a number are
+# older than 2.
+FORMAT = 2
+
 
 @dataclass(frozen=True)
-class Run:
-    """A finished run on disk.
+class ArmRecord:
+    """The arm of a run as it was trained; the attributes are those of ``Arm``.
 
     Attributes:
-        record: content of ``run.json``: spec, model, scores on dev, learning curve, versions, time.
+        distillation: of an arm with teachers, the method's name under "method", and its settings. Which settings there
+            are is the method's business, so that a record can be read where the method's plugin is not installed.
     """
 
-    folder: Path
-    record: dict[str, Any]
+    name: str
+    train: str
+    contexts: tuple[str, ...]
+    select: str
+    masked: bool
+    audio: str
+    teacher: ArmRecord | None
+    unimodal_teachers: tuple[ArmRecord, ...]
+    distillation: dict[str, Any] | None
+    context_layers: int
+    gnn_heads: int
+    window: tuple[int, int]
+    dropout: float
+    context: str
+    causal: bool
+    memory: int
+
+    @classmethod
+    def of(cls, arm: Arm) -> ArmRecord:
+        """The record of an arm and of its teachers."""
+        return cls(
+            arm.name,
+            arm.train,
+            arm.contexts,
+            arm.select,
+            arm.masked,
+            arm.audio,
+            None if arm.teacher is None else cls.of(arm.teacher),
+            tuple(map(cls.of, arm.unimodal_teachers)),
+            None if arm.method is None else asdict(arm.method),
+            arm.context_layers,
+            arm.gnn_heads,
+            arm.window,
+            arm.dropout,
+            arm.context,
+            arm.causal,
+            arm.memory,
+        )
 
     @property
-    def audio_stream(self) -> str:
-        """The stream that its model hears."""
-        name: str = self.record["arm"]["audio"]
-        return name
+    def teachers(self) -> tuple[ArmRecord, ...]:
+        """All arms that this one is distilled from, in the order of ``RunRecord.teacher_runs``."""
+        return (*([] if self.teacher is None else [self.teacher]), *self.unimodal_teachers)
 
-    def log_prob(self, split: str, context: str) -> NDArray[np.float32]:
-        """(N, classes), dialogue after dialogue in the corpus's order."""
-        return self._predictions(f"{split}/{context}")
 
-    def labels(self, split: str) -> NDArray[np.int64]:
-        """(N,), in the same order."""
-        return self._predictions(f"{split}/label")
+@dataclass(frozen=True)
+class ProtocolRecord:
+    """The protocol of a run; the attributes are those of ``Protocol``.
 
-    def dialogues(self, split: str) -> NDArray[np.str_]:
-        """(N,), the dialogue of each utterance, in the same order."""
-        return self._predictions(f"{split}/dialogue")
+    Attributes:
+        masking: settings of the masking strategy; which ones there are is the strategy's business.
+    """
 
-    def model(self) -> COGMEN:
-        """The trained model in eval mode."""
-        model = COGMEN(ModelConfig(**self.record["model"]))
-        model.load_state_dict(
-            {name: tensor for name, tensor in self._tensors().items() if not name.startswith("scale/")}
+    name: str
+    attend_padding: bool
+    triplet: str
+    masking: dict[str, Any]
+    hubert: dict[str, Any]
+
+    @classmethod
+    def of(cls, protocol: Protocol) -> ProtocolRecord:
+        """The record of a protocol."""
+        return cls(**asdict(protocol))
+
+
+@dataclass(frozen=True)
+class CorpusRecord:
+    """The corpus that a run was trained on.
+
+    Attributes:
+        hash: of everything in the corpus that decides a run's numbers.
+        recipes: how the run's streams were extracted from recordings, by stream, where that is known.
+    """
+
+    name: str
+    hash: str
+    labels: tuple[str, ...]
+    recipes: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The content of ``run.json``.
+
+    Attributes:
+        key: name of the run's folder.
+        seed_group: seeds of the runs that were trained with this one as one program; empty for a run alone.
+        teacher_runs: keys of the teachers' runs, in the order of ``ArmRecord.teachers``.
+        streams: the model's input streams, in order.
+        best_epoch: the epoch with the best dev F1, counted from 1, which the weights are from.
+        curve: one entry per epoch.
+        device: "cpu" or "cuda".
+        versions: of the code, torch and torch_geometric.
+        seconds: wall time of training; of a seed group, its share.
+        files: SHA-256 of the run's other files by name.
+        sha256: of the record itself without this key.
+    """
+
+    format: int
+    key: str
+    arm: ArmRecord
+    protocol: ProtocolRecord
+    budget: Budget
+    seed: int
+    precision: str
+    seed_group: tuple[int, ...]
+    teacher_runs: tuple[str, ...]
+    streams: tuple[str, ...]
+    model: ModelConfig
+    best_epoch: int
+    curve: tuple[Epoch, ...]
+    corpus: CorpusRecord
+    device: str
+    versions: dict[str, str]
+    seconds: float
+    files: dict[str, str]
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.best_epoch <= len(self.curve):
+            raise ValueError(f"best_epoch {self.best_epoch} is not an epoch of a curve of {len(self.curve)}")
+        if len(self.teacher_runs) != len(self.arm.teachers):
+            raise ValueError(f"teacher_runs has {len(self.teacher_runs)} keys for {len(self.arm.teachers)} teachers")
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch that the weights are from."""
+        return self.curve[self.best_epoch - 1]
+
+    @classmethod
+    def of(
+        cls,
+        key: str,
+        spec: RunSpec,
+        corpus: Corpus,
+        device: str,
+        result: RunResult,
+        teacher_runs: Sequence[str],
+        files: Mapping[str, str],
+    ) -> RunRecord:
+        """The record of a run that has just been trained, with its own hash."""
+        recipes = {name: dict(recipe) for name, recipe in corpus.recipes.items() if name in result.scaling}
+        record = cls(
+            FORMAT,
+            key,
+            ArmRecord.of(spec.arm),
+            ProtocolRecord.of(spec.protocol),
+            spec.budget,
+            spec.seed,
+            spec.precision,
+            spec.seed_group,
+            tuple(teacher_runs),
+            tuple(result.scaling),
+            result.model,
+            result.best_epoch,
+            result.curve,
+            CorpusRecord(corpus.name, corpus.hash, corpus.labels, recipes),
+            device,
+            {"replicate": replicate.__version__, **versions()},
+            round(result.seconds, 3),
+            dict(files),
+            "",
         )
-        return model.eval()
+        return replace(record, sha256=digest(record.as_json()))
 
-    def scaling(self) -> dict[str, Scale]:
-        """Standardisation of each stream, in the order of the model's input."""
-        stored = self._tensors()
-        return {
-            name: Scale(stored[f"scale/{name}/mean"].numpy(), stored[f"scale/{name}/deviation"].numpy())
-            for name in self.record["streams"]
-        }
+    @classmethod
+    def load(cls, folder: Path) -> RunRecord:
+        """Read the record of a run folder and check it against its own hash; no other file is read.
 
-    def _tensors(self) -> dict[str, torch.Tensor]:
+        Raises:
+            CorruptRun: it is missing, has changed since it was written, or a value has the wrong type.
+            OldFormat, NewerFormat: another version wrote it.
+        """
+        content = load_json(folder)
         try:
-            return load_file(self.folder / CHECKPOINT)
-        except (OSError, SafetensorError) as error:
-            raise corrupt(self.folder, f"{CHECKPOINT}: {error}") from error
+            # How a newer version hashes its records is unknown; older ones hashed as this one does.
+            if format_number(content) <= FORMAT and content.get("sha256") != digest(content):
+                raise ValueError(f"{RECORD} has changed since it was written")
+            check_format(content, FORMAT, f"run folder {folder}")
+            return convert(content, cls)
+        except ValueError as error:
+            raise corrupt(folder, str(error)) from error
 
-    def _predictions(self, key: str) -> NDArray[Any]:
-        try:
-            with np.load(self.folder / PREDICTIONS, allow_pickle=False) as arrays:
-                return arrays[key]
-        except (OSError, ValueError, KeyError) as error:
-            raise corrupt(self.folder, f"{PREDICTIONS}: {error}") from error
+    def save(self, folder: Path) -> None:
+        """Write the record into a run folder."""
+        (folder / RECORD).write_text(json.dumps(self.as_json(), indent=1) + "\n", encoding="utf-8")
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of ``run.json``."""
+        return asdict(self)
+
+
+def load_json(folder: Path) -> dict[str, Any]:
+    """The content of a run folder's ``run.json``, whatever its format.
+
+    Raises:
+        CorruptRun: it cannot be read, or is not a JSON object.
+    """
+    try:
+        content = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise corrupt(folder, f"{RECORD}: {error}") from error
+    if not isinstance(content, dict):
+        raise corrupt(folder, f"{RECORD}: expected a JSON object, got {type(content).__name__}")
+    return content
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """Hash of a record's content without its own hash."""
+    content = {name: value for name, value in content.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def corrupt(folder: Path, reason: str) -> CorruptRun:

@@ -1,9 +1,9 @@
-"""A store whose runs also lie at an address that several machines reach: a shared folder, S3, anything of fsspec."""
+"""A store whose runs are also at an address that several machines reach: S3, a web server, anything fsspec supports."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,18 @@ import fsspec
 from replicate.corpus.types import Corpus
 from replicate.errors import CannotWrite
 from replicate.files import atomic_folder
-from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD, Run
+from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD
+from replicate.store.run import Run
 from replicate.store.store import Store
 from replicate.training.config import RunSpec
 from replicate.training.loop import RunResult
 
 
 class RemoteStore(Store):
-    """Runs in a folder of this machine, fetched from the address when they are asked for, and sent there when finished.
+    """Runs at an address, with a folder of this machine as a cache: downloaded when needed, uploaded when complete.
 
-    A run is there once its record is, which is sent last. Nothing is locked there: two machines that train the same run
-    send the same.
+    The record is uploaded last, so that a run is at the address as a whole or not at all. There are no locks at the
+    address: two machines that train the same run upload the same files.
     """
 
     def __init__(self, root: Path, address: str) -> None:
@@ -30,10 +31,10 @@ class RemoteStore(Store):
         self.address = address.rstrip("/")
 
     def get(self, key: str) -> Run | None:
-        """The run of that key, fetched if it is not here; see ``Store.get``.
+        """The run of that key, downloaded if it is not in the cache; see ``Store.get``.
 
         Raises:
-            CorruptRun: what is here, or was fetched, is not what was written. CannotWrite: the address does not answer.
+            CorruptRun: a file has changed since it was written. CannotWrite: the address cannot be reached.
         """
         if not (self.root / key).is_dir():
             self._fetch(key)
@@ -49,7 +50,7 @@ class RemoteStore(Store):
         self._try(lambda files, base: (files.pipe_file(f"{base}/.probe", b"probe"), files.rm_file(f"{base}/.probe")))
 
     def missing(self, keys: Iterable[str], repair: bool = False, remove: bool = True) -> list[str]:
-        """The runs that are neither here nor at the address; see ``Store.missing``."""
+        """The runs that are neither in the cache nor at the address; see ``Store.missing``."""
         keys = list(keys)
         there = self._try(lambda files, base: {path.split("/")[-2] for path in files.glob(f"{base}/*/{RECORD}")})
         for key in keys:
@@ -58,13 +59,21 @@ class RemoteStore(Store):
         return super().missing(keys, repair, remove)
 
     def remove(self, key: str) -> None:
-        """Delete a run here and at the address, where a damaged one would be fetched from again."""
+        """Delete a run from the cache and from the address, from where a damaged one would be downloaded again."""
         super().remove(key)
         self._try(lambda files, base: files.exists(f"{base}/{key}") and files.rm(f"{base}/{key}", recursive=True))
 
-    def put(self, key: str, spec: RunSpec, corpus: Corpus, device: str, result: RunResult) -> None:
-        """Write a finished run here, all or nothing, then send it."""
-        super().put(key, spec, corpus, device, result)
+    def put(
+        self,
+        key: str,
+        spec: RunSpec,
+        corpus: Corpus,
+        device: str,
+        result: RunResult,
+        teacher_runs: Sequence[str] = (),
+    ) -> None:
+        """Write a completed run into the folder, all or nothing, then upload it."""
+        super().put(key, spec, corpus, device, result, teacher_runs)
 
         def send(files: Any, base: str) -> None:
             files.makedirs(f"{base}/{key}", exist_ok=True)

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-import replicate
 from replicate.corpus.types import SPLITS, Corpus
 from replicate.errors import CorruptRun
-from replicate.files import atomic_folder, atomic_path, from_os_error, sha256
-from replicate.store.keys import run_key, versions
-from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD, Run, corrupt
+from replicate.files import atomic_folder, from_os_error, sha256
+from replicate.store import embeddings
+from replicate.store.keys import versions
+from replicate.store.record import CHECKPOINT, PREDICTIONS, RunRecord, corrupt, load_json
+from replicate.store.run import Run
 from replicate.training.config import RunSpec
-from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs
+from replicate.training.distillation.base import TeacherOutputs
 from replicate.training.loop import RunResult
 from replicate.training.released_order import apply_feature_order
 
@@ -33,14 +30,14 @@ EMBEDDINGS, LOCKS = "embeddings", ".locks"
 
 
 class Store:
-    """Finished runs under one folder."""
+    """Completed runs in one folder of this machine."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._hashes: dict[tuple[str, int, int, int], str] = {}
 
     def probe(self) -> None:
-        """Make sure that runs can be written, before hours are spent on one.
+        """Make sure that runs can be written, before hours are spent on training one.
 
         Raises:
             DiskFull, CannotWrite: they cannot.
@@ -53,10 +50,10 @@ class Store:
             raise from_os_error(error, self.root) from error
 
     def get(self, key: str) -> Run | None:
-        """The run of that key with every file's hash checked, or None where it was never finished.
+        """The run of that key, every file checked against its hash, or None where the store lacks it.
 
         Raises:
-            CorruptRun: its folder is there, but not as it was written.
+            CorruptRun: a file is missing or has changed. OldFormat, NewerFormat: another version wrote the record.
         """
         folder = self.root / key
         if not folder.is_dir():
@@ -64,50 +61,47 @@ class Store:
         record = self.record(key)
         try:
             for name in (CHECKPOINT, PREDICTIONS):
-                if self._sha256(folder / name) != record["files"][name]:
+                if self._sha256(folder / name) != record.files.get(name):
                     raise corrupt(folder, f"{name} has changed since it was written")
-        except (OSError, KeyError, TypeError) as error:
+        except OSError as error:
             raise corrupt(folder, str(error)) from error
         return Run(folder, record)
 
     def need(self, key: str, name: str) -> Run:
-        """A run that must be there; ``name`` is what the reader knows it by.
+        """A run that must be in the store; ``name`` says in messages which run that is.
 
         Raises:
-            CorruptRun: it is damaged or not there.
+            CorruptRun: it is damaged or missing.
         """
         run = self.get(key)
         if run is None:
-            raise CorruptRun(f"the run of {name} has gone from {self.root}: run the same command again")
+            raise CorruptRun(f"the run of {name} is no longer in {self.root}: run the same command again")
         return run
 
     def _sha256(self, path: Path) -> str:
-        """Hash of a file, remembered for as long as nobody writes to it: checkpoints are large, and asked for often."""
+        """Hash of a file, cached until the file changes, because checkpoints are large and read often."""
         status = path.stat()
         state = (str(path), status.st_ino, status.st_size, status.st_mtime_ns)
         if state not in self._hashes:
             self._hashes[state] = sha256(path)
         return self._hashes[state]
 
-    def record(self, key: str) -> dict[str, Any]:
-        """Content of a run's ``run.json``, checked against its own hash; the run's other files are not read.
+    def record(self, key: str) -> RunRecord:
+        """The record of a run, checked against its own hash; the run's other files are not read.
 
         Raises:
-            CorruptRun: it is not there, or not as it was written.
+            CorruptRun: it is missing, has changed, or is the record of another key. OldFormat, NewerFormat: another
+            version wrote it.
         """
-        folder = self.root / key
-        try:
-            record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-            if record["sha256"] != _digest(record) or record["key"] != key:
-                raise corrupt(folder, f"{RECORD} has changed since it was written")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise corrupt(folder, str(error)) from error
+        record = RunRecord.load(self.root / key)
+        if record.key != key:
+            raise corrupt(self.root / key, f"it is the run {record.key}, copied under another name")
         return record
 
     def missing(self, keys: Iterable[str], repair: bool = False, remove: bool = True) -> list[str]:
-        """The runs that are still to be trained; with ``repair``, damaged ones are among them, and removed.
+        """The runs that the store lacks; with ``repair``, damaged ones are removed and listed, too.
 
-        Without ``remove`` nothing is, for those who only ask.
+        ``remove=False`` lists damaged runs without removing them, for a dry run.
 
         Raises:
             CorruptRun: naming every damaged folder, without ``repair``.
@@ -130,7 +124,7 @@ class Store:
         return absent
 
     def keys(self) -> list[str]:
-        """Keys of all run folders, complete or damaged, whatever version wrote them; sorted."""
+        """Keys of all run folders, complete or damaged, of any version; sorted."""
         folders = [path.name for path in self.root.glob("[!.]*") if path.is_dir()]
         return sorted(name for name in folders if name != EMBEDDINGS)
 
@@ -139,15 +133,15 @@ class Store:
         return sum(self.version_of(key) not in (None, versions()) for key in self.keys())
 
     def version_of(self, key: str) -> dict[str, str] | None:
-        """What a run was trained with, None where its record cannot be read."""
+        """Versions that a run was trained with, whatever its format; None where its record cannot be read."""
         try:
-            found = json.loads((self.root / key / RECORD).read_text(encoding="utf-8"))["versions"]
+            found = load_json(self.root / key)["versions"]
             return {name: str(found.get(name)) for name in versions()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (CorruptRun, KeyError, AttributeError):
             return None
 
     def remove(self, key: str) -> None:
-        """Delete a run and what was computed from it; moved aside first, so that it is there as a whole or gone."""
+        """Delete a run and its embeddings. The folder is renamed first, so that no half of it is ever in the store."""
         try:
             with tempfile.TemporaryDirectory(dir=self.root, prefix=".partial-") as aside:
                 with contextlib.suppress(FileNotFoundError):
@@ -159,7 +153,7 @@ class Store:
 
     @contextmanager
     def lock(self, key: str, wait: bool) -> Iterator[bool]:
-        """Whether this process alone now works on the key; with ``wait``, after as long as it takes.
+        """Whether this process alone now holds the lock of a key; ``wait`` waits until it does.
 
         The operating system frees the lock of a process that died.
         """
@@ -181,74 +175,49 @@ class Store:
             lock.release()
 
     def teacher_outputs(self, key: str, compute: Callable[[], TeacherOutputs]) -> TeacherOutputs:
-        """What a stored run says as a teacher, computed for the first student alone."""
+        """Outputs of a run as a teacher, computed for its first student and read from a file after that."""
         path = self.root / EMBEDDINGS / f"{key}.safetensors"
         with self.lock(f"{key}-embeddings", wait=True):
-            found = _read_taught(path)
+            found = embeddings.read(path)
             if found is None:
                 found = compute()
-                tensors = {
-                    f"{split}/{field}": getattr(getattr(found, split), field).cpu().contiguous()
-                    for split in ("train", "dev")
-                    for field in UtteranceOutputs._fields
-                }
-                with atomic_path(path) as temporary:
-                    # One entry: safetensors writes several in any order, and the same run is to give the same bytes.
-                    about = json.dumps([_tensor_hash(tensors, found.origin), found.origin])
-                    temporary.write_bytes(save(tensors, {"about": about}))
+                embeddings.write(path, found)
         return found
 
     def embeddings_intact(self, key: str) -> bool:
-        """Whether the embeddings of a run are stored as they were written; others are computed again when needed."""
-        return _read_taught(self.root / EMBEDDINGS / f"{key}.safetensors") is not None
+        """Whether a teacher's outputs are on disk as they were written; others are computed again when needed."""
+        return embeddings.read(self.root / EMBEDDINGS / f"{key}.safetensors") is not None
 
-    def put(self, key: str, spec: RunSpec, corpus: Corpus, device: str, result: RunResult) -> None:
-        """Write a finished run, all or nothing."""
+    def put(
+        self,
+        key: str,
+        spec: RunSpec,
+        corpus: Corpus,
+        device: str,
+        result: RunResult,
+        teacher_runs: Sequence[str] = (),
+    ) -> None:
+        """Write a completed run, all or nothing; ``teacher_runs`` are the keys of its teachers' runs, in their order.
+
+        Raises:
+            DiskFull, CannotWrite: naming the folder.
+        """
         with atomic_folder(self.root / key) as folder:
             scale = {
-                f"scale/{name}/{part}": torch.from_numpy(getattr(s, part))
+                f"scale/{name}/{field}": torch.from_numpy(getattr(s, field))
                 for name, s in result.scaling.items()
-                for part in ("mean", "deviation")
+                for field in ("mean", "deviation")
             }
             # Not save_file: a full disk must be an OSError, and safetensors has its own class for it.
             checkpoint = save({name: t.contiguous() for name, t in (result.weights | scale).items()})
             (folder / CHECKPOINT).write_bytes(checkpoint)
             np.savez_compressed(folder / PREDICTIONS, **_predictions(spec, corpus, result))  # type: ignore[arg-type]
-            record = _record(key, spec, corpus, device, result)
-            record["files"] = {name: sha256(folder / name) for name in (CHECKPOINT, PREDICTIONS)}
-            record["sha256"] = _digest(record)
-            (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-
-
-def _record(key: str, spec: RunSpec, corpus: Corpus, device: str, result: RunResult) -> dict[str, Any]:
-    return {
-        "key": key,
-        **asdict(spec),
-        "teacher_runs": [run_key(teacher, corpus, device) for teacher in spec.teachers],
-        "streams": list(result.scaling),
-        "model": asdict(result.model),
-        "best_epoch": result.best_epoch,
-        "curve": [asdict(epoch) for epoch in result.curve],
-        "corpus": {
-            "name": corpus.name,
-            "hash": corpus.hash,
-            "labels": list(corpus.labels),
-            "recipes": {name: recipe for name, recipe in corpus.recipes.items() if name in result.scaling},
-        },
-        "device": device,
-        "versions": {"replicate": replicate.__version__, **versions()},
-        "seconds": round(result.seconds, 3),
-    }
-
-
-def _digest(record: dict[str, Any]) -> str:
-    """Hash of a record without its own hash."""
-    content = {name: value for name, value in record.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+            files = {name: sha256(folder / name) for name in (CHECKPOINT, PREDICTIONS)}
+            RunRecord.of(key, spec, corpus, device, result, teacher_runs, files).save(folder)
 
 
 def _predictions(spec: RunSpec, corpus: Corpus, result: RunResult) -> dict[str, NDArray[Any]]:
-    """Log-probabilities per split and context beside who said what, so that any metric can be recomputed."""
+    """Log-probabilities per split and context, and dialogues, speakers and labels: enough for any metric."""
     arrays: dict[str, NDArray[Any]] = {f"{s}/{context}": v for (s, context), v in result.log_prob.items()}
     corpus = apply_feature_order(corpus, spec.arm, spec.protocol)
     for split in SPLITS:
@@ -257,27 +226,3 @@ def _predictions(spec: RunSpec, corpus: Corpus, result: RunResult) -> dict[str, 
         arrays[f"{split}/speaker"] = np.concatenate([d.speakers for d in dialogues])
         arrays[f"{split}/label"] = np.concatenate([d.labels for d in dialogues])
     return arrays
-
-
-def _read_taught(path: Path) -> TeacherOutputs | None:
-    """What is stored, None where it is not there or not what was written: it can be computed again."""
-    try:
-        with safe_open(path, "pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dict
-            digest, origin = json.loads((file.metadata() or {})["about"])
-            if digest != _tensor_hash(tensors, origin):
-                return None
-        train, dev = (
-            UtteranceOutputs(*(tensors[f"{split}/{field}"] for field in UtteranceOutputs._fields))
-            for split in ("train", "dev")
-        )
-        return TeacherOutputs(train, dev, origin)
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
-        return None
-
-
-def _tensor_hash(tensors: dict[str, torch.Tensor], origin: str) -> str:
-    digest = hashlib.sha256(origin.encode())
-    for name in sorted(tensors):
-        digest.update(name.encode() + tensors[name].numpy().tobytes())
-    return digest.hexdigest()

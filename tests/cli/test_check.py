@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from replicate.store.store import EMBEDDINGS, PREDICTIONS, RECORD
+from replicate.store.record import PREDICTIONS, RECORD
+from replicate.store.store import EMBEDDINGS
 from tests.planted import damage
 from tests.small_runs import teacher_outputs
 

@@ -11,7 +11,8 @@ import torch
 from click.testing import CliRunner
 
 from replicate.store.keys import code_version
-from replicate.store.store import CHECKPOINT, LOCKS, PREDICTIONS, RECORD, Store
+from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD
+from replicate.store.store import LOCKS, Store
 from replicate.training.distillation_config import Logits
 from tests.cli.conftest import STUDENT
 from tests.planted import damage, result
@@ -108,6 +109,7 @@ def test_show_whole_output(replicate, store, keys):
         "arm         student",
         "            train A, contexts A, select A, masked False, audio audio, context_layers 1, gnn_heads 2, "
         "window 5/5, dropout 0.1, context transformer, causal False, memory 64",
+        "method      triplet, nll_weight 1.0, weights fixed, weights_rate 0.01, triplet_weight 1.0",
         f"teacher     both, run {keys[2]}",
         "protocol    paper",
         "            attend_padding False, triplet one, masking.unit utterance, masking.none 0.1, masking.audio 0.3, "
@@ -149,10 +151,10 @@ def test_show_says_what_a_method_of_distillation_logged(replicate, store):
     corpus = small_corpus()
     planted = result(spec, corpus, {})
     curve = [replace(epoch, terms={"logits": epoch.epoch / 4, "nll": 0.5}) for epoch in planted.curve]
-    store.put("b" * 20, spec, corpus, "cpu", replace(planted, curve=tuple(curve)))
+    store.put("b" * 20, spec, corpus, "cpu", replace(planted, curve=tuple(curve)), [STRANGER])
     _, stdout, _ = replicate("runs", "show", "b" * 20, "--store", store.root)
-    said = "method logits, nll_weight 1.0, weights fixed, weights_rate 0.01, logits_weight 1.0, temperature 3.0"
-    assert f"learns by   {said}\n" in stdout
+    settings = "logits, nll_weight 1.0, weights fixed, weights_rate 0.01, logits_weight 1.0, temperature 3.0"
+    assert f"method      {settings}\n" in stdout
     assert "            best epoch: logits 0.5, nll 0.5\n" in stdout
 
 
@@ -237,7 +239,7 @@ def test_prune_counts_locks_on_one_line(replicate, store, keys):
         with store.lock(name, wait=False):
             pass
     status, stdout, stderr = replicate("runs", "prune", "--store", store.root, "--yes")
-    assert (status, stdout) == (0, "2 files in .locks  0 B  nobody holds it\n")
+    assert (status, stdout) == (0, "2 files in .locks  0 B  not held\n")
     assert stderr == "in all 0 runs and 2 other files, 0 B\nremoved 0 runs and 2 other files, 0 B\n"
     assert list((store.root / LOCKS).iterdir()) == []
     assert replicate("runs", "prune", "--store", store.root, "--yes")[2] == f"nothing to remove in {store.root}\n"

@@ -11,7 +11,8 @@ from replicate.config import toml
 from replicate.corpus.archive import write
 from replicate.experiment.campaign import Campaign
 from replicate.experiment.sweep import Sweep
-from replicate.store.store import RECORD, Store
+from replicate.store.record import RECORD
+from replicate.store.store import Store
 from replicate.training.config import RunSpec
 from tests.planted import put
 from tests.small_runs import small_corpus

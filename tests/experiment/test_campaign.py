@@ -37,7 +37,7 @@ def plant(campaign, wrong=lambda spec: 0):
     corpora = {campaign.corpus_of(table).hash: campaign.corpus_of(table) for table in campaign._all_tables}
     for task in campaign.tasks.values():
         result = planted.result(task.spec, corpora[task.corpus], {"test": wrong(task.spec)})
-        campaign.store.put(task.key, task.spec, corpora[task.corpus], "cpu", result)
+        campaign.store.put(task.key, task.spec, corpora[task.corpus], "cpu", result, task.teachers)
 
 
 @pytest.fixture
@@ -490,7 +490,7 @@ def test_a_run_that_went_after_training_is_named(tmp_path):
     plant(campaign)
     key = next(key for key, task in campaign.tasks.items() if task.name == "HuBERT-A, seed 25")
     campaign.store.remove(key)
-    with pytest.raises(CorruptRun, match=r"HuBERT-A, seed 25 has gone.*again"):
+    with pytest.raises(CorruptRun, match=r"HuBERT-A, seed 25 is no longer.*again"):
         tables(campaign)
 
 

@@ -8,7 +8,8 @@ from replicate.errors import CorruptRun, InvalidDefinition, MissingStream
 from replicate.experiment.campaign import Campaign
 from replicate.experiment.sweep import Sweep
 from replicate.runner import local
-from replicate.store.record import PREDICTIONS, Run
+from replicate.store.record import PREDICTIONS
+from replicate.store.run import Run
 from replicate.training.config import RunSpec
 from tests.planted import put
 from tests.small_runs import small_corpus
@@ -132,7 +133,7 @@ def test_a_damaged_run_is_named_or_trained_again(tmp_path):
     with pytest.raises(CorruptRun, match=key):
         sweep.missing()
     assert [task.key for task in sweep.missing(repair=True)] == [key]
-    with pytest.raises(CorruptRun, match=r"seed 25 has gone.*again"):
+    with pytest.raises(CorruptRun, match=r"seed 25 is no longer.*again"):
         sweep.result()
 
 

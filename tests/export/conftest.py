@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from replicate.store.record import Run
+from replicate.store.run import Run
 from replicate.store.store import Store
 
 
@@ -13,7 +13,7 @@ def runs(smoke_out) -> dict[str, Run]:
     """One complete run of each arm, by name."""
     store = Store(smoke_out / "runs")
     found = map(store.get, store.keys())
-    return {run.record["arm"]["name"]: run for run in found}
+    return {run.record.arm.name: run for run in found}
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ def scores(predicted, number=3):
 
 def run(labels, predicted, curve=(), best=1):
     """What a figure reads of a stored run."""
-    record = {"curve": list(curve), "best_epoch": best}
+    record = SimpleNamespace(curve=[SimpleNamespace(**epoch) for epoch in curve], best_epoch=best)
     return SimpleNamespace(
         labels=lambda split: np.array(labels), log_prob=lambda split, context: scores(predicted), record=record
     )
@@ -287,8 +287,8 @@ def test_curves_and_embeddings_of_stored_runs(finished, figures_toml, monkeypatc
     row = next(row for row in table.rows if row.name == "COGMEN-A")
     records = [stored.record for stored in finished.runs(table, row)]
     mean, best = drawn[0].axes[-1].lines
-    assert mean.get_ydata() == pytest.approx(np.mean([[e["dev_f1"] for e in r["curve"]] for r in records], 0))
-    assert best.get_xdata().tolist() == [record["best_epoch"] for record in records]
+    assert mean.get_ydata() == pytest.approx(np.mean([[e.dev_f1 for e in r.curve] for r in records], 0))
+    assert best.get_xdata().tolist() == [record.best_epoch for record in records]
     teacher, student = drawn[1].axes
     assert teacher.get_xlim() == student.get_xlim() and teacher.get_ylim() == student.get_ylim()
     truth = np.concatenate([dialogue.labels for dialogue in finished.corpus.split("test")])

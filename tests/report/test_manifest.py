@@ -38,7 +38,7 @@ def test_its_runs_are_found_from_where_it_lies(smoke_results):
     store = Store(smoke_results / content["store"])
     runs = [store.get(key) for key in content["runs"]]
     arms = ("COGMEN-A", "COGMEN-AV", "COGMEN-Mask", "Student-of-Mask", "COGMEN-A-masked", "COGMEN-Mask-deep")
-    assert sorted((run.record["arm"]["name"], run.record["seed"]) for run in runs) == sorted(
+    assert sorted((run.record.arm.name, run.record.seed) for run in runs) == sorted(
         (arm, seed) for arm in arms for seed in (24, 25)
     )
     assert content["deployable"] == content["runs"]
@@ -61,7 +61,7 @@ def test_the_command_in_it_repeats_it(smoke_results, smoke_out):
 def test_training_took_what_its_runs_took(smoke_results):
     content = json.loads((smoke_results / "manifest.json").read_text())
     store = Store(smoke_results / content["store"])
-    seconds = sum(store.record(key)["seconds"] for key in content["runs"])
+    seconds = sum(store.record(key).seconds for key in content["runs"])
     assert content["training_seconds"] == round(seconds, 1) > 0
     assert content["keep_dropped"] is False
 

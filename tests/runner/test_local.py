@@ -114,8 +114,8 @@ def test_the_listener_hears_every_epoch_and_every_finished_run(store, corpus):
 def test_a_student_comes_after_its_teacher_and_says_who_it_was(undisturbed, corpus):
     for task in listed(FAMILY, corpus):
         record = undisturbed.get(task.key).record
-        assert record["teacher_runs"] == list(task.teachers)
-        assert (record["arm"]["teacher"] or {}).get("name") == ("teacher" if task.teachers else None)
+        assert record.teacher_runs == task.teachers
+        assert [teacher.name for teacher in record.arm.teachers] == ["teacher"] * len(task.teachers)
 
 
 def test_a_student_learns_from_the_teacher_of_its_own_seed(undisturbed, corpus, store, monkeypatch):
@@ -170,7 +170,7 @@ def test_a_teacher_that_is_stored_already_is_used(undisturbed, corpus, store, mo
 
 
 def test_a_teacher_that_has_gone_is_named(store, corpus):
-    with pytest.raises(CorruptRun, match="teacher of student, seed 24 has gone"):
+    with pytest.raises(CorruptRun, match="teacher of student, seed 24 is no longer"):
         run_all(listed([of(STUDENT)], corpus)[1:], {corpus.hash: corpus}, store, "cpu", 1, quiet)
 
 
@@ -178,7 +178,7 @@ def test_every_task_is_trained_on_its_own_corpus(store, corpus):
     other = replace(corpus, standardise=False)
     tasks = listed([SPEC], corpus) + listed([SPEC], other)
     run_all(tasks, {corpus.hash: corpus, other.hash: other}, store, "cpu", 1, quiet)
-    assert [store.get(task.key).record["corpus"]["hash"] for task in tasks] == [corpus.hash, other.hash]
+    assert [store.get(task.key).record.corpus.hash for task in tasks] == [corpus.hash, other.hash]
 
 
 @pytest.mark.parametrize(("epoch", "finished"), [(1, 1), (2, 1), (None, 2)])

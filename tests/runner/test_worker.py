@@ -42,15 +42,15 @@ def test_every_run_of_a_stack_is_told_and_stored(whole, corpus):
     assert heard == [(name, seed, epoch) for name in ("teacher", "student") for epoch in (1, 2, None) for seed in SEEDS]
     for task in listed(stack(), corpus):
         record = store.get(task.key).record
-        assert (record["seed_group"], record["seed"]) == (list(SEEDS), task.spec.seed)
-        assert record["teacher_runs"] == list(task.teachers)
+        assert (record.seed_group, record.seed) == (SEEDS, task.spec.seed)
+        assert record.teacher_runs == task.teachers
 
 
 def test_students_under_two_protocols_share_a_teacher_that_both_leave_as_it_is(store, corpus):
     released = replace(of(STUDENT), protocol=Protocol("released", triplet="n-way"))
     run(store, corpus, [of(STUDENT), released])
     ours, theirs = (store.get(listed([spec], corpus)[-1].key) for spec in (of(STUDENT), released))
-    assert ours.record["teacher_runs"] == theirs.record["teacher_runs"] and ours.record["key"] != theirs.record["key"]
+    assert ours.record.teacher_runs == theirs.record.teacher_runs and ours.record.key != theirs.record.key
 
 
 def test_a_stack_gives_what_its_runs_give_alone(whole, corpus, store):
@@ -60,8 +60,8 @@ def test_a_stack_gives_what_its_runs_give_alone(whole, corpus, store):
     ):
         assert ours.key != alone.key
         one, other = whole[0].get(ours.key), store.get(alone.key)
-        for mine, theirs in zip(one.record["curve"], other.record["curve"], strict=True):
-            assert mine["train_loss"] == pytest.approx(theirs["train_loss"], abs=1e-3)
+        for mine, theirs in zip(one.record.curve, other.record.curve, strict=True):
+            assert mine.train_loss == pytest.approx(theirs.train_loss, abs=1e-3)
         assert np.abs(one.log_prob("test", "A") - other.log_prob("test", "A")).max() < 0.02
 
 
@@ -100,7 +100,7 @@ def test_a_lost_teacher_is_named(corpus, store):
 def test_precision_is_part_of_what_a_run_is(corpus, store):
     run(store, corpus, [SPEC, replace(SPEC, precision="bf16")])
     full, half = (store.get(task.key) for task in listed([SPEC, replace(SPEC, precision="bf16")], corpus))
-    assert full.folder != half.folder and half.record["precision"] == "bf16"
+    assert full.folder != half.folder and half.record.precision == "bf16"
     assert all(parameter.dtype.itemsize == 4 for parameter in half.model().parameters())
-    first, second = (run.record["curve"][0]["train_loss"] for run in (full, half))
+    first, second = (run.record.curve[0].train_loss for run in (full, half))
     assert first != second and first == pytest.approx(second, abs=0.02)

@@ -9,8 +9,9 @@ import torch
 
 from replicate.errors import UnknownRun
 from replicate.store import inventory
-from replicate.store import store as store_module
-from replicate.store.store import CHECKPOINT, EMBEDDINGS, PREDICTIONS, RECORD
+from replicate.store.inventory import NEWER, OLD, TeacherRun
+from replicate.store.record import CHECKPOINT, FORMAT, PREDICTIONS, RECORD, digest
+from replicate.store.store import EMBEDDINGS
 from replicate.training.config import Arm
 from tests.planted import put
 from tests.small_runs import SPEC, seeds, teacher_outputs
@@ -22,7 +23,7 @@ def rewrite(folder, change):
     """Change a record as a version of the code might write it, with the right hash."""
     record = json.loads((folder / RECORD).read_text())
     change(record)
-    record["sha256"] = store_module._digest(record)
+    record["sha256"] = digest(record)
     (folder / RECORD).write_text(json.dumps(record))
 
 
@@ -43,6 +44,7 @@ def test_an_entry_says_what_the_record_says(store, corpus):
         "seconds": 1.25,
         "current": True,
         "damaged": None,
+        "other_format": None,
     }
 
 
@@ -80,13 +82,14 @@ def test_a_damaged_record_is_an_entry_that_says_so(store, corpus, content):
 def test_a_record_in_another_form_is_no_crash(store, corpus, change):
     folder = store.root / put(store, SPEC, corpus)
     rewrite(folder, change)
-    assert "lacks something" in (inventory.entries(store)[0].damaged or "")
+    damage = inventory.entries(store)[0].damaged or ""
+    assert folder.name in damage and ("`$" in damage or "curve" in damage)
 
 
 def test_a_store_that_is_not_there_or_empty_has_no_entries(store):
     assert inventory.entries(store) == inventory.keys(store) == inventory.embedded(store) == []
     store.root.mkdir()
-    assert inventory.entries(store) == inventory.partial_files(store) == inventory.unknown_folders(store) == []
+    assert inventory.entries(store) == inventory.incomplete_files(store) == inventory.unknown_folders(store) == []
 
 
 def test_a_unique_beginning_finds_a_run(store):
@@ -121,12 +124,21 @@ def test_teachers_are_followed_through_the_store(store, corpus):
     def with_teachers():
         return inventory.teachers(store, store.record(keys[2]))
 
-    assert with_teachers() == [(keys[1], "second", True), (keys[0], "first", True)]
+    assert with_teachers() == [TeacherRun(keys[1], "second", True), TeacherRun(keys[0], "first", True)]
+    assert inventory.teachers(store, store.record(keys[0])) == []
     shutil.rmtree(store.root / keys[0])
-    assert with_teachers() == [(keys[1], "second", True), (keys[0], "first", False)]
+    assert with_teachers() == [TeacherRun(keys[1], "second", True), TeacherRun(keys[0], "first", False)]
     shutil.rmtree(store.root / keys[1])
-    assert with_teachers() == [(keys[1], "second", False), ("", "first", False)]
-    assert inventory.teachers(store, {"arm": {"teacher": None}, "teacher_runs": []}) == []
+    assert with_teachers() == [TeacherRun(keys[1], "second", False), TeacherRun("", "first", False)]
+
+
+@pytest.mark.parametrize(("number", "expected"), [(None, OLD), (1, OLD), (FORMAT + 1, NEWER)])
+def test_a_run_of_another_format_is_an_entry_that_names_it(store, corpus, number, expected):
+    folder = store.root / put(store, SPEC, corpus)
+    rewrite(folder, lambda record: record.pop("format") if number is None else record.update(format=number))
+    (entry,) = inventory.entries(store)
+    assert (entry.key, entry.other_format, entry.damaged, entry.current) == (folder.name, expected, None, False)
+    assert inventory.damage(store, folder.name) is None
 
 
 def test_damage_names_the_file(store, corpus):
@@ -156,10 +168,10 @@ def test_what_killed_processes_left_is_found_and_nothing_else(store):
     file.touch()
     for other in (store.root / ".locks", embeddings / ".bashrc", embeddings / f"{KEY}.safetensors"):
         other.mkdir()
-    assert inventory.partial_files(store) == sorted([folder, file])
-    assert inventory.partial_files(store, stale=True) == []
+    assert inventory.incomplete_files(store) == sorted([folder, file])
+    assert inventory.incomplete_files(store, stale=True) == []
     os.utime(file, (time.time() - 3700,) * 2)
-    assert inventory.partial_files(store, stale=True) == [file]
+    assert inventory.incomplete_files(store, stale=True) == [file]
 
 
 def test_a_size_is_that_of_all_files_and_of_no_link(tmp_path):

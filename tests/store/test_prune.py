@@ -9,7 +9,8 @@ from replicate.errors import NotThisFormat
 from replicate.experiment import manifest
 from replicate.store import prune
 from replicate.store.prune import Removal
-from replicate.store.store import CHECKPOINT, EMBEDDINGS, LOCKS, RECORD
+from replicate.store.record import CHECKPOINT, FORMAT, RECORD, digest
+from replicate.store.store import EMBEDDINGS, LOCKS
 from tests.planted import put
 from tests.small_runs import SPEC, seeds, teacher_outputs
 
@@ -76,10 +77,24 @@ def test_a_run_whose_record_cannot_be_read_is_damaged_and_of_no_version(store, k
     assert going(store, damaged=True) == [("run", key, "damaged")]
 
 
+def reformat(store, key, number):
+    path = store.root / key / RECORD
+    record = json.loads(path.read_text()) | {"format": number}
+    path.write_text(json.dumps(record | {"sha256": digest(record)}))
+
+
+def test_runs_of_the_old_format_are_removed_and_those_of_a_newer_one_stay(store, corpus):
+    old_key, newer = (put(store, spec, corpus) for spec in seeds(24, 25))
+    reformat(store, old_key, FORMAT - 1)
+    reformat(store, newer, FORMAT + 1)
+    assert going(store, damaged=True, named=set()) == [("run", old_key, "old format")]
+    assert carry_out(store) == [True] and store.keys() == [newer]
+
+
 def test_unused_runs_go_when_asked(store, corpus):
     used, unused = (put(store, spec, corpus) for spec in seeds(24, 25))
     assert going(store) == []
-    assert going(store, named={used, "of another store"}) == [("run", unused, "no results name it")]
+    assert going(store, named={used, "of another store"}) == [("run", unused, "not used by any results")]
     assert carry_out(store, named={used}) == [True]
     assert store.keys() == [used]
 
@@ -89,7 +104,7 @@ def test_unused_runs_stay_while_a_process_works_in_the_store(store, corpus, key)
         assert ours and prune.locked(store) == {KEY}
         assert going(store, named=set()) == []
     assert prune.locked(store) == set()
-    assert ("run", key, "no results name it") in going(store, named=set())
+    assert ("run", key, "not used by any results") in going(store, named=set())
 
 
 @pytest.mark.parametrize("lock", ["", "-embeddings"])
@@ -114,20 +129,20 @@ def test_embeddings_without_a_run_go_unless_they_are_being_written(store, key):
     assert store.embeddings_intact(key)
 
 
-def test_leftovers_go_after_an_hour(store, key):
+def test_incomplete_files_are_removed_after_an_hour(store, key):
     (store.root / ".partial-0123-x" / "deep").mkdir(parents=True)
     (store.root / ".partial-0123-y").mkdir()
     old(store.root / ".partial-0123-x")
-    assert going(store) == [("leftover", ".partial-0123-x", "left by a killed process")]
+    assert going(store) == [("incomplete", ".partial-0123-x", "incomplete, of a killed process")]
     assert carry_out(store) == [True]
     assert sorted(path.name for path in store.root.iterdir()) == [".partial-0123-y", key]
 
 
-def test_lock_files_go_when_nobody_holds_them(store):
+def test_lock_files_that_are_not_held_are_removed(store):
     with store.lock(KEY, wait=False):
         pass
     (store.root / LOCKS / "notes").touch()
-    assert going(store) == [("lock", f"{LOCKS}/{KEY}", "nobody holds it")]
+    assert going(store) == [("lock", f"{LOCKS}/{KEY}", "not held")]
     assert carry_out(store) == [True]
     assert [path.name for path in (store.root / LOCKS).iterdir()] == ["notes"]
     with store.lock(KEY, wait=False) as ours:
@@ -144,7 +159,7 @@ def test_folders_that_are_no_runs_are_never_touched(store, key, monkeypatch):
 
 
 def test_nothing_outside_the_store_is_removed(store, tmp_path):
-    """Links inside the store lead to a run, to a leftover, and to folders of embeddings and locks elsewhere."""
+    """Links inside the store lead to a run, to an incomplete file, and to folders of embeddings and locks elsewhere."""
     outside = tmp_path / "outside"
     outside.mkdir()
     names = ("kept", f"{KEY}.safetensors", f".{KEY}.safetensors.x.safetensors", KEY)
@@ -155,7 +170,7 @@ def test_nothing_outside_the_store_is_removed(store, tmp_path):
     for link in (KEY, ".partial-0123-x", EMBEDDINGS, LOCKS):
         (store.root / link).symlink_to(outside, target_is_directory=True)
         old(store.root / link)
-    assert [kind for kind, *_ in going(store, damaged=True, named=set())] == ["run", "leftover"]
+    assert [kind for kind, *_ in going(store, damaged=True, named=set())] == ["run", "incomplete"]
     assert carry_out(store, damaged=True, named=set()) == [True, True]
     assert sorted(path.name for path in store.root.iterdir()) == [LOCKS, EMBEDDINGS]
     assert set(names) <= {path.name for path in outside.iterdir()}

@@ -10,10 +10,9 @@ import pytest
 import torch
 
 from replicate.corpus.types import SPLITS
-from replicate.errors import CannotWrite, CorruptRun, DiskFull
-from replicate.store import store as store_module
+from replicate.errors import CannotWrite, CorruptRun, DiskFull, NewerFormat, OldFormat
 from replicate.store.keys import run_key, versions
-from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD
+from replicate.store.record import CHECKPOINT, FORMAT, PREDICTIONS, RECORD, CorpusRecord, RunRecord, digest
 from replicate.store.store import EMBEDDINGS, Store
 from replicate.training.config import Hubert
 from replicate.training.data import scales, tensors
@@ -31,10 +30,10 @@ def test_what_is_put_is_what_is_got(store, stored, corpus, result):
         assert np.array_equal(run.log_prob(split, "A"), result.log_prob[split, "A"])
         assert run.labels(split).tolist() == np.concatenate([d.labels for d in corpus.split(split)]).tolist()
     record = run.record
-    assert (record["best_epoch"], record["seed"], record["device"]) == (result.best_epoch, 24, "cpu")
-    assert record["curve"] == [asdict(epoch) for epoch in result.curve]
-    assert record["corpus"] == {"name": "small", "hash": corpus.hash, "labels": ["no", "yes"], "recipes": {}}
-    assert record["streams"] == ["audio"] and record["versions"]["torch"] == torch.__version__
+    assert (record.best_epoch, record.seed, record.device) == (result.best_epoch, 24, "cpu")
+    assert record.curve == result.curve and record.model == result.model and record.budget == SPEC.budget
+    assert record.corpus == CorpusRecord("small", corpus.hash, ("no", "yes"), {})
+    assert record.streams == ("audio",) and record.versions["torch"] == torch.__version__
 
 
 def test_the_stored_model_gives_the_stored_predictions(store, stored, corpus):
@@ -114,7 +113,7 @@ def test_a_run_that_could_not_be_written_leaves_nothing(store, corpus, result, m
 
 def test_putting_twice_keeps_the_first(store, stored, corpus, result):
     before = (stored / RECORD).read_bytes()
-    store.put(stored.name, SPEC, corpus, "cpu", replace(result, best_epoch=99))
+    store.put(stored.name, SPEC, corpus, "cpu", replace(result, best_epoch=3 - result.best_epoch))
     assert (stored / RECORD).read_bytes() == before and list(store.root.iterdir()) == [stored]
 
 
@@ -127,11 +126,11 @@ def test_runs_are_listed_whatever_state_they_are_in(store, stored):
     assert Store(store.root / "nowhere").keys() == []
 
 
-def rewrite(folder, **changes):
+def rewrite(folder, without=(), **changes):
     """Another record with a right hash."""
     record = json.loads((folder / RECORD).read_text()) | changes
-    del record["sha256"]
-    record["sha256"] = store_module._digest(record)
+    record = {name: value for name, value in record.items() if name not in without}
+    record["sha256"] = digest(record)
     (folder / RECORD).write_text(json.dumps(record))
 
 
@@ -153,10 +152,63 @@ def test_a_record_that_cannot_be_read_is_of_no_version(store, stored, content):
 def test_a_record_is_read_without_the_other_files(store, stored, result):
     (stored / CHECKPOINT).unlink()
     (stored / PREDICTIONS).unlink()
-    assert store.record(stored.name)["best_epoch"] == result.best_epoch
+    assert store.record(stored.name).best_epoch == result.best_epoch
     rewrite(stored, key="1" * 20)
-    with pytest.raises(CorruptRun, match=r"run\.json has changed"):
+    with pytest.raises(CorruptRun, match="copied under another name"):
         store.record(stored.name)
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"seed": "24"}, "seed"),
+        ({"seed": None}, "seed"),
+        ({"arm": 1}, "arm"),
+        ({"curve": []}, "curve"),
+        ({"curve": [3]}, r"curve\[0\]"),
+        ({"best_epoch": 99}, "best_epoch"),
+        ({"corpus": {"name": "x"}}, "hash"),
+        ({"model": {"width": 3, "causal": True}}, "model"),
+        ({"files": {"run.json": 3}}, "files"),
+        ({"teacher_runs": ["0" * 20]}, "teacher_runs"),
+    ],
+)
+def test_a_value_of_a_wrong_type_names_folder_and_key(store, stored, change, key):
+    rewrite(stored, **change)
+    with pytest.raises(CorruptRun, match=f"{stored.name}.*{key}"):
+        store.get(stored.name)
+
+
+def test_a_record_of_a_newer_format_is_named_and_never_removed(store, stored):
+    rewrite(stored, format=FORMAT + 1, arm="something new")
+    before = (stored / RECORD).read_bytes()
+    expected = rf"{stored} was written by a newer version: format {FORMAT + 1}, this version reads {FORMAT}"
+    for read in (store.get, store.record, lambda key: store.missing([key], repair=True)):
+        with pytest.raises(NewerFormat, match=expected):
+            read(stored.name)
+    assert (stored / RECORD).read_bytes() == before
+
+
+@pytest.mark.parametrize("number", [1, None])
+def test_a_record_of_the_old_format_is_named_and_left_alone(store, stored, number):
+    rewrite(stored, **({"format": number} if number else {}), without=() if number else ("format",))
+    with pytest.raises(OldFormat, match=f"{stored.name} was written by an older version"):
+        store.missing([stored.name], repair=True)
+    assert stored.is_dir()
+
+
+@pytest.mark.parametrize("number", ["2", True, 2.0, None])
+def test_a_format_that_is_no_number_is_damage(store, stored, number):
+    rewrite(stored, format=number)
+    with pytest.raises(CorruptRun, match=r"\$\.format"):
+        store.get(stored.name)
+
+
+def test_a_record_is_the_same_after_a_round_trip(store, stored, tmp_path):
+    record = RunRecord.load(stored)
+    record.save(tmp_path)
+    assert RunRecord.load(tmp_path) == record
+    assert (tmp_path / RECORD).read_bytes() == (stored / RECORD).read_bytes()
 
 
 def test_missing_names_what_is_not_there_and_what_is_damaged(store, stored):
@@ -267,11 +319,18 @@ def test_a_lock_that_cannot_be_made_is_named(tmp_path):
 
 def test_a_student_names_the_run_of_its_teacher(store, corpus, result):
     spec = replace(SPEC, arm=STUDENT)
-    store.put("student", spec, corpus, "cpu", result)
-    assert store.record("student")["teacher_runs"] == [run_key(spec.teachers[0], corpus, "cpu")]
-    assert store.record("student")["arm"]["teacher"]["name"] == "teacher"
+    teacher = run_key(spec.teachers[0], corpus, "cpu")
+    store.put("student", spec, corpus, "cpu", result, [teacher])
+    record = store.record("student")
+    assert record.teacher_runs == (teacher,) and [arm.name for arm in record.arm.teachers] == ["teacher"]
     store.put("alone", SPEC, corpus, "cpu", result)
-    assert store.record("alone")["teacher_runs"] == []
+    assert store.record("alone").teacher_runs == ()
+
+
+def test_a_student_without_the_keys_of_its_teachers_is_not_written(store, corpus, result):
+    with pytest.raises(ValueError, match="0 keys for 1 teachers"):
+        store.put("student", replace(SPEC, arm=STUDENT), corpus, "cpu", result)
+    assert store.keys() == []
 
 
 def test_predictions_stand_beside_the_labels_they_were_judged_by(store, corpus):

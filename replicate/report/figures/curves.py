@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from replicate.plotting import NORMAL, Frame, sheet, wrapped
 from replicate.report.figures.panels import PanelRuns
-from replicate.store.record import Run
+from replicate.store.run import Run
 
 HOW_TO_READ = (
     "Line: mean over seeds; band: smallest to largest value; circles: the epoch chosen for each seed by dev weighted "
@@ -24,7 +24,7 @@ ROWS = (("train_loss", "train loss", False), ("dev_loss", "dev loss", True), ("d
 
 def values(runs: Sequence[Run], key: str) -> NDArray[np.float64]:
     """Return one value of every epoch of every run: (seeds, epochs)."""
-    return np.array([[epoch[key] for epoch in run.record["curve"]] for run in runs])
+    return np.array([[getattr(epoch, key) for epoch in run.record.curve] for run in runs])
 
 
 def draw(panels: Sequence[PanelRuns], frame: Frame) -> Figure:
@@ -34,7 +34,7 @@ def draw(panels: Sequence[PanelRuns], frame: Frame) -> Figure:
     axes = figure.subplots(len(ROWS), len(panels), sharex=True, squeeze=False)
     for column, panel in enumerate(panels):
         runs = panel.runs()
-        best = np.array([run.record["best_epoch"] for run in runs])
+        best = np.array([run.record.best_epoch for run in runs])
         for row, (key, label, shared) in enumerate(ROWS):
             axis = axes[row, column]
             if column == 0:

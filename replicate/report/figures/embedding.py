@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from replicate.plotting import COLOURS, MARKERS, NORMAL, Frame, sheet, short, wrapped
 from replicate.report.figures.panels import PanelRuns
-from replicate.store.record import Run
+from replicate.store.run import Run
 from replicate.training.loop import embed
 
 HOW_TO_READ = (

@@ -10,7 +10,7 @@ from replicate.config.tables import Row
 from replicate.experiment.campaign import Campaign
 from replicate.report import text
 from replicate.results.aggregate import Cell, TableResult
-from replicate.store.record import Run
+from replicate.store.run import Run
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,9 @@ def test_operations_are_counted_from_the_weights(smoke_bundle):
     # with the key inside the query, classifier.
     from export.bundle.bundle import open_run
 
-    model = open_run(smoke_bundle.folder).record["model"]
-    width, hidden, heads, ff = model["width"], model["hidden"], model["gnn_heads"], model["feed_forward"]
-    context = model["context_layers"] * (4 * width**2 + 2 * width * ff) + width * hidden
+    model = open_run(smoke_bundle.folder).record.model
+    width, hidden, heads, ff = model.width, model.hidden, model.gnn_heads, model.feed_forward
+    context = model.context_layers * (4 * width**2 + 2 * width * ff) + width * hidden
     graph = 9 * hidden**2 + 3 * heads * hidden**2 + heads * hidden**2 + hidden * 4
     assert flops(smoke_bundle.folder / "model.onnx") == 2 * (context + graph)
 
@@ -44,7 +44,7 @@ def test_the_products_alone_and_the_profile_see_the_same_nodes(smoke_bundle):
     run = open_run(smoke_bundle.folder)
     model = smoke_bundle.folder / "model.onnx"
     results = alone(model, 7)()
-    layers = run.record["model"]["context_layers"]
+    layers = run.record.model.context_layers
     # Four products a layer; from encoder to nodes, relations and root; query, value, skip; two of the classifier.
     assert len(results) == 4 * layers + 1 + 2 + 3 + 2
     assert {result.shape[-2] for result in results} == {7} and all(np.isfinite(result).all() for result in results)

@@ -33,7 +33,7 @@ def copied(smoke_bundle, tmp_path):
 def test_a_bundle_is_whole_and_says_what_it_is(smoke_bundle, smoke_results):
     folder, run = smoke_bundle.folder, choose(smoke_results).run
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    key = run.record["key"]
+    key = run.record.key
     stored = {f"run/{key}/{name}" for name in ("run.json", "checkpoint.safetensors", "predictions.npz")}
     assert files == {"model.onnx", "model.int8.onnx", "README.md", "predict.py", "checksums.json"} | stored
     listed = json.loads((folder / "checksums.json").read_text())
@@ -44,7 +44,7 @@ def test_a_bundle_is_whole_and_says_what_it_is(smoke_bundle, smoke_results):
         assert json.loads(about["speakers"]) == ["M", "F"] and json.loads(about["widths"])["audio"] == 12
         assert json.loads(about["window"]) == [5, 5] and json.loads(about["seed"]) in (24, 25)
         assert json.loads(about["run"]) == key
-        assert json.loads(about["corpus"])["hash"] == run.record["corpus"]["hash"]
+        assert json.loads(about["corpus"])["hash"] == run.record.corpus.hash
         assert len(json.loads(about["standardisation"])["audio"]["mean"]) == 12
         assert "code" in json.loads(about["versions"])
     assert all(check.holds for check in smoke_bundle.checks)
@@ -189,7 +189,7 @@ def test_the_quantised_model_computes_nearly_the_same(smoke_bundle, corpus):
 
 def test_the_released_reading_is_held_to_the_model_without_padding(runs, corpus, tmp_path):
     run = runs["COGMEN-A"]
-    record = dict(run.record, protocol=run.record["protocol"] | {"attend_padding": True})
+    record = replace(run.record, protocol=replace(run.record.protocol, attend_padding=True))
     save.write(run, corpus.speakers, tmp_path / "model.onnx")
     found = {r.name: r for r in run_checks(tmp_path / "model.onnx", replace(run, record=record), corpus)}
     assert found["test F1"].holds and "without padding" in found["test F1"].found

@@ -1,5 +1,7 @@
 import json
 import os
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +16,7 @@ class FakeRun:
     """A run whose dev predictions get the given number of eight utterances right, and of test the opposite."""
 
     def __init__(self, key, arm, seed, right, contexts=("A",), audio_stream="audio"):
-        self.record = {"arm": {"name": arm, "contexts": list(contexts)}, "seed": seed, "key": key}
+        self.record = SimpleNamespace(arm=SimpleNamespace(name=arm, contexts=contexts), seed=seed, key=key)
         self.right, self.audio_stream = right, audio_stream
 
     def labels(self, split):
@@ -38,7 +40,7 @@ def results(tmp_path, monkeypatch):
     }
     manifest = {
         "runs": list(made),
-        "deployable": [key for key, run in made.items() if "A" in run.record["arm"]["contexts"]],
+        "deployable": [key for key, run in made.items() if "A" in run.record.arm.contexts],
         "store": "runs",
         "source": {"data": "synthetic-tiny", "data_dir": None},
     }
@@ -52,7 +54,7 @@ def results(tmp_path, monkeypatch):
 def test_the_best_mean_on_dev_wins_then_its_best_seed(results):
     choice = choose(results)
     assert list(choice.mean_dev_f1) == ["better", "even", "mixed"]
-    assert choice.run.record["seed"] == 25
+    assert choice.run.record.seed == 25
 
 
 def test_hubert_is_taken_where_it_is_asked_for_or_alone(results, monkeypatch):
@@ -60,11 +62,11 @@ def test_hubert_is_taken_where_it_is_asked_for_or_alone(results, monkeypatch):
     store.get("a1").audio_stream = store.get("a2").audio_stream = store.get("b1").audio_stream = store.get(
         "b2"
     ).audio_stream = "hubert"
-    assert choose(results).run.record["arm"]["name"] == "better"
+    assert choose(results).run.record.arm.name == "better"
     assert choose(results, "even").run.audio_stream == "hubert"
     store.get("c1").audio_stream = store.get("c2").audio_stream = "hubert"
     store.get("c2").right = 8
-    assert choose(results).run.record["arm"]["name"] == "better"
+    assert choose(results).run.record.arm.name == "better"
 
 
 def test_results_without_a_model_for_speech_alone_are_named(results):
@@ -112,8 +114,8 @@ def test_a_broken_manifest_is_named(tmp_path, content):
 
 
 def test_an_arm_or_a_run_can_be_asked_for(results):
-    assert choose(results, arm="mixed").run.record["key"] == "b1"
-    assert choose(results, key="a2").run.record["key"] == "a2"
+    assert choose(results, arm="mixed").run.record.key == "b1"
+    assert choose(results, key="a2").run.record.key == "a2"
     assert choose(results, arm="mixed").asked and not choose(results).asked
     with pytest.raises(errors.NothingToExport, match=r"'video'.*better, even, mixed"):
         choose(results, arm="video")
@@ -125,7 +127,7 @@ def test_an_arm_or_a_run_can_be_asked_for(results):
 def test_the_corpus_of_a_run_is_known_by_its_hash(smoke_results, tmp_path):
     run = choose(smoke_results).run
     corpus = corpus_of(run, "synthetic-tiny")
-    assert corpus is not None and corpus.hash == run.record["corpus"]["hash"]
+    assert corpus is not None and corpus.hash == run.record.corpus.hash
     assert corpus_of(run, "synthetic-small") is None
 
 
@@ -133,7 +135,7 @@ def test_dialogues_that_a_table_left_out_are_left_out_again(smoke_results):
     run = choose(smoke_results).run
     whole = generate("synthetic-tiny")
     kept = whole.without([whole.dialogues[0].id, whole.dialogues[-1].id])
-    reduced = dict(run.record, corpus=run.record["corpus"] | {"hash": kept.hash})
+    reduced = replace(run.record, corpus=replace(run.record.corpus, hash=kept.hash))
 
     class Reduced(type(run)):
         def dialogues(self, split):
