@@ -25,7 +25,7 @@ Change = tuple[tuple[str, Any], ...]
 
 @dataclass(frozen=True)
 class Trial:
-    """One point of the grid; trial 0 is the arm as it stands.
+    """One point of the grid; trial 0 is the unchanged arm.
 
     Attributes:
         change: values by key, of the arm and of the protocol ("masking.length"), that differ from trial 0.
@@ -39,7 +39,7 @@ class Trial:
     @property
     def words(self) -> str:
         """What differs, such as ``context_layers=4, masking.length=3``."""
-        return ", ".join(f"{key}={value}" for key, value in self.change.items()) or "as it stands"
+        return ", ".join(f"{key}={value}" for key, value in self.change.items()) or "unchanged"
 
 
 def arm_with_grid(name: str) -> Arm:
@@ -54,7 +54,7 @@ def arm_with_grid(name: str) -> Arm:
 
 
 def trials(arm: Arm, asked: Protocol, count: int) -> tuple[tuple[Trial, ...], int]:
-    """The arm as it stands, ``count`` other points of its grid in ``sweep.toml``, and how many there are.
+    """The unchanged arm, ``count`` other points of its grid in ``sweep.toml``, and how many there are.
 
     Points are drawn without replacement, the same ones every time, and more of them begin with the fewer; 0 takes all.
 
@@ -69,7 +69,7 @@ def trials(arm: Arm, asked: Protocol, count: int) -> tuple[tuple[Trial, ...], in
 
 
 def _points(arm: Arm, asked: Protocol) -> list[Trial]:
-    """Every point of the arm's grid once, without the arm as it stands; all of them checked, numbered 0."""
+    """Every point of the arm's grid once, without the unchanged arm; all of them checked, numbered 0."""
     where = f"sweep.toml [{arm.name}]"
     content = section(toml.read("sweep")[arm.name], where)
     options = [_options(key, values, arm, where) for key, values in content.items()]

@@ -1,4 +1,4 @@
-"""Selection, on dev alone, of what the paper leaves open: an arm's hyper-parameters and how masks are drawn."""
+"""Selection on dev of what the paper leaves open: hyper-parameters of an arm and of its masks."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Scores:
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What is printed and written.
+    """Scores of all trials on dev, and of two of them on test.
 
     Attributes:
-        ranked: trials and their scores on dev in the arm's ``select`` context, best first.
-        test: scores on test by trial number and context, of the first trial in ``ranked`` and of trial 0 alone.
+        ranked: trials with their dev scores in the arm's ``select`` context, best first.
+        test: scores on test by trial number and context, only for the first trial in ``ranked`` and trial 0.
     """
 
     ranked: tuple[tuple[Trial, Scores], ...]
@@ -42,7 +42,7 @@ class SweepResult:
 
     @property
     def winner(self) -> Trial:
-        """The trial with the best mean on dev; of equals the one with the smallest number."""
+        """The trial with the best mean on dev; of equal ones that with the smallest number."""
         return self.ranked[0][0]
 
 
@@ -51,7 +51,7 @@ class Sweep:
     """Trials of one arm on a campaign's corpus, profile, seeds and store.
 
     Attributes:
-        points: size of the grid, without the arm as it stands.
+        points: size of the grid, without the unchanged arm.
     """
 
     campaign: Campaign
@@ -61,11 +61,11 @@ class Sweep:
 
     @classmethod
     def prepare(cls, name: str, count: int, campaign: Campaign) -> Sweep:
-        """Resolve what the user typed; nothing is trained.
+        """Look up the arm and its grid, and check that the corpus has all streams; nothing is trained.
 
         Raises:
             InvalidDefinition: the arm has no grid, or one with impossible values. MissingStream: the corpus lacks a
-                stream of the arm or of its teacher.
+                stream of the arm or of one of its teachers.
         """
         arm = arm_with_grid(name)
         require(campaign.corpus, arm.needs)
@@ -73,12 +73,12 @@ class Sweep:
 
     @cached_property
     def tasks(self) -> dict[str, Task]:
-        """All runs by key, teachers before students; seed by seed."""
+        """All runs by key, seed by seed, with teachers before students."""
         specs = (self._spec(trial, seed) for seed in self.campaign.seeds for trial in self.trials)
         return graph(((spec, self.campaign.corpus) for spec in specs), self.campaign.device)
 
     def missing(self, repair: bool = False, remove: bool = True) -> list[Task]:
-        """The runs that are still to be trained; with ``repair``, damaged ones are removed and among them."""
+        """Return the runs that are not in the store; with ``repair``, damaged runs are removed and trained again."""
         return [self.tasks[key] for key in self.campaign.store.missing(self.tasks, repair, remove)]
 
     def train(self, todo: list[Task], listen: ProgressCallback) -> None:
@@ -90,20 +90,20 @@ class Sweep:
         campaign.engine(todo, corpora, listen)
 
     def describe(self, todo: int) -> str:
-        """One line on what is about to happen."""
+        """Return one line on the number of trials and runs and how they are trained."""
         campaign, total = self.campaign, len(self.tasks)
         return (
             f"sweep of {self.arm.name} on {campaign.corpus.name}: {len(self.trials) - 1} of {self.points} points of "
-            f"the grid and the arm as it stands, {total} runs, {total - todo} finished, {todo} to train "
+            f"the grid and the unchanged arm, {total} runs, {total - todo} completed, {todo} to train "
             f"({campaign.profile.budget.epochs} epochs each, {campaign.device}, "
             f"{campaign.where(todo)})"
         )
 
     def result(self) -> SweepResult:
-        """Trials ranked on dev; then, once, the selected one and the arm as it stands on test.
+        """Rank the trials on dev, then evaluate the selected trial and the unchanged arm on test.
 
         Raises:
-            CorruptRun: a run has gone or is damaged.
+            CorruptRun: a run is missing or damaged.
         """
         scored = [(trial, self._scores(trial, "dev", self.arm.select)) for trial in self.trials]
         ranked = sorted(scored, key=lambda pair: -pair[1].summary.mean)
@@ -115,7 +115,7 @@ class Sweep:
         return SweepResult(tuple(ranked), test)
 
     def key(self, trial: Trial, seed: int) -> str:
-        """Name of a run in the store."""
+        """Return the store key of the run of one trial and seed."""
         return run_key(self._spec(trial, seed), self.campaign.corpus, self.campaign.device)
 
     def _spec(self, trial: Trial, seed: int) -> RunSpec:

@@ -83,7 +83,8 @@ def grid(judged: list[JudgedClaim]) -> Grid:
 
 
 def _line(each: JudgedStatement) -> list[str]:
-    relation = "gains over" if each.statement.measure == "unevenness" else each.statement.relation
+    uneven = each.statement.measure == "unevenness"
+    relation = "largest minus mean class gain over" if uneven else each.statement.relation
     sign = "<" if each.statement.relation == "hardly above" else ">"
     first, second = _sides(each.statement)
     return [
@@ -116,16 +117,17 @@ def conditions(rule: Rule, result: TableResult) -> list[str]:
     """Return the rule and what was measured; ``result`` is any table of the results folder."""
     n = len(result.seeds)
     lines = [
-        f"Rule (tables/claims.toml): {rule.test}; a statement holds at p <= {rule.level:g}, fails where the opposite "
-        "does, and is open otherwise. A claim is reproduced if all its statements hold, contradicted if one fails.",
+        f"Rule (tables/claims.toml): {rule.test}; a statement holds at p <= {rule.level:g}, fails if the opposite "
+        "statement holds, and is open otherwise. A claim is reproduced if all its statements hold, contradicted if one "
+        "fails, and undecided otherwise.",
     ]
     if smallest_p(n) > rule.level:
         lines.append(
             f"With {text.count(n)} no p can be at or below {rule.level:g}: nothing can be decided. Use more seeds."
         )
     return lines + [
-        f"{measured_on(result)}, n = {text.count(n)}; the paper's differences are of its published means on "
-        f"{text.PUBLISHED_ON}.",
+        f"{measured_on(result)}, n = {text.count(n)}; the column 'paper' holds differences of the published "
+        f"means on {text.PUBLISHED_ON}.",
         *text.sentences(result.notes),
     ]
 

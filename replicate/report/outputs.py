@@ -1,4 +1,4 @@
-"""Everything that is written about a finished campaign."""
+"""Everything that is written to a results folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from replicate.results import claims as judging
 
 
 def check() -> None:
-    """Read what is needed after training alone, so that a mistake in it shows before.
+    """Read the definitions that are needed only after training, so that mistakes show before it.
 
     Raises:
         InvalidDefinition: in ``claims.toml`` or ``figures.toml``.
@@ -29,10 +29,10 @@ def check() -> None:
 
 
 def write(campaign: Campaign, seconds: float | None) -> Outputs:
-    """Tables, claims, figures, the page and the manifest of a campaign whose runs are all finished.
+    """Write tables, claims, figures, the page and the manifest of a campaign whose runs are all complete.
 
-    ``seconds`` is what this call trained for; with None the manifest that lies there stays, for it tells of the machine
-    that trained.
+    ``seconds`` is how long this command trained; with None the manifest stays as it is, because it describes the
+    machine that trained.
 
     Raises:
         CorruptRun: a run is missing. DiskFull, CannotWrite: naming the file.
@@ -41,28 +41,32 @@ def write(campaign: Campaign, seconds: float | None) -> Outputs:
     results = collect.tables(campaign)
     rule, judged = judging.judge({result.table.name: result for result in results})
     folder = campaign.folder
-    _sweep(folder, {result.table.name for result in results})
+    _remove_other_tables(folder, {result.table.name for result in results})
     tables.write_all(results, folder)
     claims.write(rule, judged, results[0], folder)
     conditions = read(folder) if seconds is None else manifest.write(campaign, results, seconds)
     outputs = Outputs(folder, results, rule, judged)
     drawn = figures.write(campaign, results)
-    for path in (folder / "figures").glob("*.*"):
-        if path.stem not in {figure.name for figure in drawn}:
-            path.unlink()
+    _remove_other_figures(folder, {figure.name for figure in drawn})
     page.write(outputs, drawn, conditions)
     return outputs
 
 
-def _sweep(folder: Path, names: set[str]) -> None:
-    """Remove tables of an earlier command under other conditions: what lies in a folder belongs together."""
+def _remove_other_tables(folder: Path, names: set[str]) -> None:
+    """Remove tables of an earlier command under other conditions: all files of a folder describe the same runs."""
     for name in set(definitions.table_names()) - names:
         for suffix in tables.SUFFIXES:
             (folder / f"{name}.{suffix}").unlink(missing_ok=True)
 
 
+def _remove_other_figures(folder: Path, names: set[str]) -> None:
+    for path in (folder / "figures").glob("*.*"):
+        if path.stem not in names:
+            path.unlink()
+
+
 def show(outputs: Outputs, names: list[str], console: Console) -> None:
-    """Print the named tables, and the outcome of the claims that rest on them."""
+    """Print the named tables and the outcome of all claims that could be judged."""
     for result in outputs.results:
         if result.table.name in names:
             tables.show(result, console)

@@ -1,4 +1,4 @@
-"""One HTML page with everything about a campaign; it needs no network, no script and no other file."""
+"""One HTML page with all results of a folder; it needs no network, no script and no other file."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from replicate.report.types import Outputs
 
 _TEMPLATE = "page.html.j2"
-# A drawing of many thousand points is larger as SVG than as PNG, and the page carries every figure inside.
+# Figures are embedded in the page. One with thousands of points is smaller as PNG than as SVG.
 _LARGEST_SVG = 300_000
 
 
 def write(outputs: Outputs, figures: Sequence[Figure], manifest: Mapping[str, Any]) -> Path:
-    """Write ``index.html`` beside the tables and return its path.
+    """Write ``index.html`` to the results folder and return its path.
 
     Raises:
-        DiskFull, CannotWrite: naming the file; a page that stood there before is untouched.
+        DiskFull, CannotWrite: naming the file; an earlier page is left as it was.
     """
     path = outputs.folder / "index.html"
     write_text(path, html(outputs, figures, manifest))
@@ -35,13 +35,13 @@ def write(outputs: Outputs, figures: Sequence[Figure], manifest: Mapping[str, An
 
 
 def html(outputs: Outputs, figures: Sequence[Figure], manifest: Mapping[str, Any]) -> str:
-    """The page as text."""
-    # Imported here, so that commands which write no page do not pay for it.
+    """Return the page."""
+    # Imported here because most commands write no page.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,  # corpora, rows and notes may bear any name
+        autoescape=True,  # names of corpora and rows, and notes, may contain HTML
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -63,27 +63,27 @@ def html(outputs: Outputs, figures: Sequence[Figure], manifest: Mapping[str, Any
 
 
 def _banner(results: Sequence[TableResult], notes: Sequence[str]) -> tuple[str, list[str]] | None:
-    """What must be known before any number is read: title and sentences; None where there is nothing to say."""
+    """Title and sentences of the warning at the top of the page; None if there is nothing to warn about."""
     sentences = text.sentences(notes)
     if any(map(sections.has_verdicts, results)):
         return ("About this corpus", sentences) if sentences else None
     if any(result.table.in_paper for result in results):
         sentences.append(
-            f"Published numbers are of {text.PUBLISHED_ON}, not of this corpus: they stand beside the measured ones "
-            "for orientation only, and no verdict is given against them."
+            f"Published numbers were measured on {text.PUBLISHED_ON}, not on this corpus: they are shown for "
+            "orientation only, without a verdict."
         )
     return ("No replication of the published scores", sentences) if sentences else None
 
 
 def _counts(judged: Sequence[JudgedClaim]) -> list[tuple[str, int]]:
-    """How many claims came out how, in words."""
+    """Number of claims by outcome."""
     found: Counter[str] = Counter(claim.outcome or "incomplete" for claim in judged)
     always = ("reproduced", "contradicted", "undecided")
     return [(word, found[word]) for word in (*always, "incomplete") if word in always or found[word]]
 
 
 def _claims(judged: Sequence[JudgedClaim]) -> list[dict[str, Any]]:
-    """Every claim with the table of its statements."""
+    """All claims, each with the table of its statements."""
     return [
         {
             "number": claim.claim.number,
@@ -97,7 +97,7 @@ def _claims(judged: Sequence[JudgedClaim]) -> list[dict[str, Any]]:
 
 
 def _table(result: TableResult) -> dict[str, Any]:
-    """The sections of a table: the scores are shown, the others can be opened."""
+    """The sections of a table: the page shows the scores, the reader can open the others."""
     first, *others = sections.sections(result)
     return {
         "name": result.table.name,
@@ -109,13 +109,13 @@ def _table(result: TableResult) -> dict[str, Any]:
 
 
 def _grid(grid: Grid) -> dict[str, Any]:
-    """Titles, lines, and the style-sheet classes of every column."""
+    """Titles, lines, and the CSS classes of every column."""
     classes = [f"{column.kind} group" if column.starts_group else column.kind for column in grid.columns]
     return {"titles": grid.titles, "classes": classes, "lines": grid.lines}
 
 
 def _embedded(figure: Figure) -> str | None:
-    """The drawing as a data URI, None where its files have gone."""
+    """The figure as a data URI, None if its files are missing."""
     if figure.svg.is_file() and figure.svg.stat().st_size <= _LARGEST_SVG:
         path, kind = figure.svg, "svg+xml"
     elif figure.png.is_file():
@@ -126,7 +126,7 @@ def _embedded(figure: Figure) -> str | None:
 
 
 def _conditions(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What decided the numbers, and on what machine they came about."""
+    """Settings and machine of the runs, by name."""
     machine = manifest["machine"]
     return [
         ("tables", ", ".join(manifest["tables"])),
@@ -137,8 +137,8 @@ def _conditions(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("seeds", ", ".join(map(str, manifest["seeds"]))),
         ("runs", str(len(manifest["runs"]))),
         ("device", f"{manifest['device']}, {manifest['jobs']} at a time"),
-        ("wall time", f"{_duration(manifest['wall_seconds'])} in the last call"),
-        ("training time", f"{_duration(manifest['training_seconds'])}, all runs added up"),
+        ("wall time", f"{_duration(manifest['wall_seconds'])} in the last command"),
+        ("training time", f"{_duration(manifest['training_seconds'])}, sum of all runs"),
         ("processor", f"{machine['processor'] or 'unknown'}, {machine['cores']} cores"),
         ("system", machine["system"]),
     ]

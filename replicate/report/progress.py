@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar with the time left in a terminal, a line per finished run elsewhere."""
+"""Progress on stderr: a bar with the time left in a terminal, otherwise log lines."""
 
 from __future__ import annotations
 
@@ -18,68 +18,93 @@ from replicate.runner.worker import Progress, ProgressCallback
 log = logging.getLogger(__name__)
 
 
+class _Remaining:
+    """What is left of the training of some runs, in units of ``replicate.runner.tasks.cost``.
+
+    A run that this process trains counts epoch by epoch, a run of another process only when it is complete.
+    """
+
+    def __init__(self, tasks: Sequence[Task], corpus: Corpus) -> None:
+        self.runs = len(tasks)
+        self.completed = 0
+        self._left = {task.key: cost(task, corpus) for task in tasks}
+        self._by_epoch = {task.key: self._left[task.key] / task.spec.budget.epochs for task in tasks}
+        self.total = sum(self._left.values())
+
+    def epoch(self, task: Task) -> float:
+        """Count one epoch and return its cost."""
+        self._left[task.key] -= self._by_epoch[task.key]
+        return self._by_epoch[task.key]
+
+    def run(self, task: Task) -> float:
+        """Count a completed run and return the cost of its epochs that were not counted."""
+        self.completed += 1
+        return self._left.pop(task.key, 0)
+
+
 @contextmanager
 def training(tasks: Sequence[Task], corpus: Corpus, console: Console) -> Iterator[ProgressCallback]:
-    """A listener for ``schedule.run_all`` that shows how far ``tasks`` are."""
-    # What this process trains counts by the epoch, what another one trained as a whole.
-    left = {task.key: cost(task, corpus) for task in tasks}
-    by_epoch = {task.key: left[task.key] / task.spec.budget.epochs for task in tasks}
-    total = sum(left.values())
-    finished = 0
-    if console.is_terminal:
-        with _bar(console) as bar:
-            task = bar.add_task(f"0/{len(tasks)} runs", total=total)
-
-            def show(progress: Progress) -> None:
-                nonlocal finished
-                if progress.epoch is None:
-                    finished += 1
-                    bar.advance(task, left.pop(progress.task.key, 0))
-                    bar.update(task, description=f"{finished}/{len(tasks)} runs")
-                    log.debug("run %d/%d complete: %s", finished, len(tasks), progress.task.name)
-                else:
-                    bar.advance(task, by_epoch[progress.task.key])
-                    left[progress.task.key] -= by_epoch[progress.task.key]
-
-            yield show
+    """Yield a callback for the runner that shows how far the training of ``tasks`` is."""
+    remaining = _Remaining(tasks, corpus)
+    if not console.is_terminal:
+        yield _log_runs(remaining)
         return
-    began, done = time.monotonic(), 0.0
+    with _bar(console) as bar:
+        shown = bar.add_task(f"0/{remaining.runs} runs", total=remaining.total)
 
-    def tell(progress: Progress) -> None:
-        nonlocal finished, done, total
+        def advance(progress: Progress) -> None:
+            if progress.epoch is not None:
+                bar.advance(shown, remaining.epoch(progress.task))
+                return
+            bar.advance(shown, remaining.run(progress.task))
+            bar.update(shown, description=f"{remaining.completed}/{remaining.runs} runs")
+            log.debug("run %d/%d complete: %s", remaining.completed, remaining.runs, progress.task.name)
+
+        yield advance
+
+
+def _log_runs(remaining: _Remaining) -> ProgressCallback:
+    """Log a line per completed run, with the time left."""
+    began, done, total = time.monotonic(), 0.0, remaining.total
+
+    def callback(progress: Progress) -> None:
+        nonlocal done, total
         if progress.epoch is not None:
-            done += by_epoch[progress.task.key]
-            left[progress.task.key] -= by_epoch[progress.task.key]
+            done += remaining.epoch(progress.task)
             return
-        finished += 1
-        total -= left.pop(progress.task.key, 0)
-        remaining = (time.monotonic() - began) * (total - done) / max(done, 1)
-        time_left = _minutes(remaining)
-        log.info("run %d/%d complete: %s; about %s left", finished, len(tasks), progress.task.name, time_left)
+        # Costs of other processes' runs say nothing about the speed of this one.
+        total -= remaining.run(progress.task)
+        seconds = (time.monotonic() - began) * (total - done) / max(done, 1)
+        name, left = progress.task.name, _minutes(seconds)
+        log.info("run %d/%d complete: %s; about %s left", remaining.completed, remaining.runs, name, left)
 
-    yield tell
+    return callback
 
 
 @contextmanager
 def steady(what: str, total: float, console: Console) -> Iterator[Callable[[float], None]]:
-    """A function that is told of every part of ``total`` that is done; elsewhere a line every tenth of it."""
-    if console.is_terminal:
-        with _bar(console) as bar:
-            task = bar.add_task(what, total=total)
-            yield lambda part: bar.advance(task, part)
+    """Yield a function to call with every amount of ``total`` that is done; without a terminal it logs each tenth."""
+    if not console.is_terminal:
+        yield _log_tenths(what, total)
         return
-    began, done, told = time.monotonic(), 0.0, 0
+    with _bar(console) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda amount: bar.advance(task, amount)
 
-    def tell(part: float) -> None:
-        nonlocal done, told
-        done += part
+
+def _log_tenths(what: str, total: float) -> Callable[[float], None]:
+    began, done, logged = time.monotonic(), 0.0, 0
+
+    def advance(amount: float) -> None:
+        nonlocal done, logged
+        done += amount
         tenths = int(10 * done / total + 1e-9) if total else 10
-        if tenths > told:
-            told = tenths
-            remaining = (time.monotonic() - began) * (total - done) / max(done, 1e-9)
-            log.info("%s: %d %% done; about %s left", what, 10 * tenths, _minutes(max(remaining, 0)))
+        if tenths > logged:
+            logged = tenths
+            seconds = (time.monotonic() - began) * (total - done) / max(done, 1e-9)
+            log.info("%s: %d %% done; about %s left", what, 10 * tenths, _minutes(max(seconds, 0)))
 
-    yield tell
+    return advance
 
 
 def _bar(console: Console) -> RichProgress:

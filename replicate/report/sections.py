@@ -47,7 +47,9 @@ def conditions(result: TableResult) -> list[str]:
     else:
         lines.append("This table is not in the paper.")
     if any(cell.published is not None for cell in cells) and not has_verdicts(result):
-        lines.append("No verdict: this is not the corpus of the published numbers, they are for orientation only.")
+        lines.append(
+            "No verdict: the published numbers were measured on another corpus and are shown for orientation only."
+        )
     lines += map(text.remedy, dict.fromkeys(stream for lacking in result.needs.values() for stream in lacking))
     return lines + text.sentences((*result.table.notes, *result.notes))
 
@@ -126,11 +128,11 @@ def differences(result: TableResult) -> Grid:
 
 def difference_conditions(result: TableResult) -> str:
     """Return how differences, intervals and p values were computed."""
-    n = len(result.seeds)
+    n, number = len(result.seeds), len(result.comparisons)
     floor = "" if n < 2 else f"; with {n} seeds no p can be below {2 * smallest_p(n):.3g}"
     return (
         "Differences are paired over seeds: mean, 95 % bootstrap interval, two-sided paired permutation test, Holm "
-        f"correction for the number of comparisons in this table, {len(result.comparisons)}{floor}."
+        f"correction for the {number} comparison{'s' if number > 1 else ''} of this table{floor}."
     )
 
 
@@ -139,9 +141,9 @@ def costs(result: TableResult) -> Grid:
     base = result.costs.get(result.table.cost)
     columns = (
         Column("model", "name"),
-        Column("seconds a run", "measured"),
-        Column(f"in runs of {result.table.cost}"),
-        Column("seconds of its teachers"),
+        Column("seconds per run", "measured"),
+        Column(f"relative to {result.table.cost}"),
+        Column("seconds for its teachers"),
     )
     lines = [
         [
@@ -156,7 +158,7 @@ def costs(result: TableResult) -> Grid:
 
 
 COST_CONDITIONS = (
-    "Training costs are medians over seeds of a run's own time, in a process of its own while others may train beside "
-    "it; ratios are worth more than seconds, and nothing where some seeds trained as one program and others alone. "
-    "Teachers are trained once for all students of a seed."
+    "Training costs are medians over seeds of the time that one run took. Other runs may have trained on the same "
+    "machine at the same time, so ratios are more reliable than seconds. Ratios are meaningless if some runs trained "
+    "all seeds as one program and others one seed at a time. Teachers are trained once for all students of a seed."
 )

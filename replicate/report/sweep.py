@@ -45,22 +45,22 @@ def write(sweep: Sweep, result: SweepResult, folder: Path) -> list[Path]:
 
 def conditions(sweep: Sweep, result: SweepResult) -> list[str]:
     """Return the notes below the tables; the first one names corpus, protocol, profile and seeds."""
-    campaign, tried = sweep.campaign, len(sweep.trials) - 1
+    campaign, count = sweep.campaign, len(sweep.trials) - 1
     seeds = ", ".join(map(str, campaign.seeds))
-    drawn = "all" if tried == sweep.points else f"{tried} of {sweep.points}"
+    drawn = "all" if count == sweep.points else f"{count} of {sweep.points}"
     lines = [
         f"Measured on {campaign.corpus.name} ({campaign.corpus.hash[:12]}), protocol {campaign.protocol.name}, "
-        f"profile {campaign.profile.name}; weighted F1, mean ± sample deviation over n = {len(campaign.seeds)} seeds "
-        f"({seeds}).",
-        f"Tried were {drawn} points of the grid in tables/sweep.toml and the arm as it stands; epochs and the trial "
-        f"are chosen on dev, {sweep.arm.select} inference.",
-        "The dev F1 of the selected trial is flattered by having been selected; test was looked at for it and for the "
-        "arm as it stands alone.",
+        f"profile {campaign.profile.name}; weighted F1, mean ± sample deviation over n = "
+        f"{text.count(len(campaign.seeds))} ({seeds}).",
+        f"Trials: {drawn} points of the grid in tables/sweep.toml, and the unchanged arm. Epochs and the trial are "
+        f"selected on dev, {sweep.arm.select} inference.",
+        "The dev F1 of the selected trial is biased upwards by the selection. The test split was evaluated only for "
+        "this trial and for the unchanged arm.",
     ]
     if sweep.arm.teacher is not None and all(trial.protocol == campaign.protocol for trial in sweep.trials):
-        lines.append(f"The teacher {sweep.arm.teacher.name} is as it stands in every trial.")
+        lines.append(f"The teacher {sweep.arm.teacher.name} is the same in every trial.")
     if result.winner.number == 0:
-        lines.append("No trial is better on dev than the arm as it stands.")
+        lines.append("No trial is better on dev than the unchanged arm.")
     return lines + text.sentences(campaign.corpus.notes)
 
 
@@ -84,7 +84,7 @@ def _dev(sweep: Sweep, result: SweepResult) -> Grid:
 
 
 def _test(sweep: Sweep, result: SweepResult) -> Grid:
-    """The selected trial and the arm as it stands."""
+    """One line for the selected trial and one for the unchanged arm."""
     columns = [Column(f"test F1, {context} inference", "measured") for context in sweep.arm.contexts]
     lines = [
         [_role(trial, result), *(text.mean_and_deviation(each.summary) for each in result.test[trial.number].values())]
@@ -100,7 +100,7 @@ def _on_test(sweep: Sweep, result: SweepResult) -> list[Trial]:
 def _role(trial: Trial, result: SweepResult) -> str:
     if trial.number:
         return f"{trial.number}, selected"
-    return "0, as it stands" + (", selected" if result.winner.number == 0 else "")
+    return "0, unchanged" + (", selected" if result.winner.number == 0 else "")
 
 
 def _markdown(sweep: Sweep, result: SweepResult) -> str:
@@ -154,7 +154,7 @@ def _json(sweep: Sweep, result: SweepResult, folder: Path) -> str:
             }
             for trial, scores in result.ranked
         ],
-        # `replicate runs prune --unused` keeps these.
+        # `replicate runs prune --unused` keeps the runs that are listed here.
         "runs": list(sweep.tasks),
         "store": os.path.relpath(campaign.store.root, folder),
         "versions": versions(),

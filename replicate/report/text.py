@@ -71,11 +71,11 @@ _FROM_RECORDINGS = {
 def remedy(stream: str) -> str:
     """Return how a user can add a missing stream to the corpus."""
     if stream not in _FROM_RECORDINGS:
-        return f"Rows that need the {stream} stream: the corpus has no video features."
+        return f"Some rows need the {stream} stream: the corpus has no video features."
     extract, attach = _FROM_RECORDINGS[stream]
     absent = "no public release has it; " if stream in HUBERT else ""
     return (
-        f"Rows that need the {stream} stream: {absent}extract it from recordings (`replicate features {extract} "
+        f"Some rows need the {stream} stream: {absent}extract it from recordings (`replicate features {extract} "
         f"RECORDINGS --out extra.npz`), attach it (`replicate data merge CORPUS extra.npz --stream {attach} --out "
         "both.npz`), and run on that file."
     )

@@ -1,4 +1,4 @@
-"""The paper's claims, judged by the rule of ``tables/claims.toml``."""
+"""The outcome of the paper's claims by the rule of ``tables/claims.toml``."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Outcome = Literal["reproduced", "contradicted", "undecided"]
 
 @dataclass(frozen=True)
 class JudgedStatement:
-    """A statement with the numbers it rests on.
+    """A statement with the numbers that decide it.
 
     Attributes:
-        margin: what the measured difference is compared with.
-        difference: of the two cells, over seeds; None where one of them could not be trained or is not asked for.
-        p: of the test that the statement holds. p_opposite: of the test that it fails.
-        holds: True, False, or None where it is open.
-        published: the paper's own difference, None where it gives none.
+        margin: the number that the measured difference is compared with, in weighted F1.
+        difference: first cell minus second cell, over seeds; None if a cell was not measured.
+        p: p value for the statement. p_opposite: p value for its opposite. Both are None with one seed.
+        holds: True, False, or None if neither test is significant.
+        published: difference of the published values; None if the paper gives none.
     """
 
     statement: Statement
@@ -39,7 +39,7 @@ class JudgedStatement:
 
 @dataclass(frozen=True)
 class JudgedClaim:
-    """A claim with its outcome; ``outcome`` is None where not all of its cells are there."""
+    """A claim with its outcome; None if some cells were not measured and no measured statement fails."""
 
     claim: Claim
     statements: tuple[JudgedStatement, ...]
@@ -47,7 +47,10 @@ class JudgedClaim:
 
 
 def judge(results: Mapping[str, TableResult]) -> tuple[Rule, list[JudgedClaim]]:
-    """All claims, judged on tables by name; none where no statement of any can be looked at."""
+    """Return the rule and all judged claims; ``results`` are tables by name.
+
+    The list is empty if not a single statement could be tested, because its cells were not measured.
+    """
     rule, claims = load()
     judged = []
     for claim in claims:
@@ -90,7 +93,7 @@ def _measured(statement: Statement, cells: Mapping[str, Cell]) -> NDArray[np.flo
 
 
 def _published(statement: Statement, cells: Mapping[str, Cell]) -> float | None:
-    """The paper's own difference; nothing was published by class in numbers."""
+    """The difference of the published values; the paper publishes no numbers by class."""
     published = {name: cell.published for name, cell in cells.items()}
     values = [sign * value for name, sign in statement.cells if (value := published.get(name)) is not None]
     return sum(values) if len(values) == len(statement.cells) and statement.measure == "difference" else None

@@ -1,4 +1,4 @@
-"""Spread of a cell over its seeds, differences between cells, and what both say of a published number."""
+"""Statistics over seeds: means with intervals, paired tests, and the verdict on a published number."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RESAMPLES = 9_999
 
 @dataclass(frozen=True)
 class Summary:
-    """Mean and spread of n values.
+    """Mean and deviation of n values.
 
     Attributes:
         std: sample deviation (ddof 1); None with one value, never 0.
@@ -32,11 +32,11 @@ class Summary:
 
 
 def summarise(values: Values) -> Summary:
-    """Mean, deviation and interval of at least one value."""
+    """Return mean, deviation and interval of one or more values."""
     array = np.asarray(values, np.float64)
     if len(array) < 2:
         return Summary(float(array.mean()), None, len(array), None)
-    if np.ptp(array) == 0:  # nothing to resample, and scipy warns
+    if np.ptp(array) == 0:  # scipy warns about resampling equal values
         return Summary(float(array[0]), 0.0, len(array), (float(array[0]), float(array[0])))
     from scipy.stats import bootstrap
 
@@ -54,10 +54,10 @@ def summarise(values: Values) -> Summary:
 
 
 def permutation_p(differences: Values, alternative: Alternative = "two-sided") -> float | None:
-    """p of a paired permutation test on the mean of differences: each may have had the other sign.
+    """Return p of a paired permutation test on the mean of ``differences``, which flips their signs.
 
-    Exact up to 13 pairs (2^n sign patterns), else by 9,999 drawn with a fixed seed. None with one pair: its smallest
-    p is 1/2, which says nothing.
+    The test is exact up to 13 pairs (2^n sign patterns); with more it draws 9,999 patterns with a fixed seed. None with
+    fewer than two pairs: one pair cannot give a p below 1/2.
     """
     array = np.asarray(differences, np.float64)
     if len(array) < 2:
@@ -77,12 +77,12 @@ def permutation_p(differences: Values, alternative: Alternative = "two-sided") -
 
 
 def smallest_p(pairs: int) -> float:
-    """The smallest one-sided p that ``permutation_p`` can give for so many pairs; the two-sided one is twice it."""
+    """Return the smallest one-sided p that ``permutation_p`` can give; the smallest two-sided p is twice as large."""
     return max(0.5**pairs, 1 / (RESAMPLES + 1))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """p values corrected for their number (Holm 1979); None stays None and does not count."""
+    """Return p values corrected for their number (Holm 1979); None stays None and does not count."""
     order = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
     adjusted: list[float | None] = [None] * len(p_values)
     highest = 0.0
@@ -93,14 +93,15 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def paired(first: Sequence[float], second: Sequence[float]) -> NDArray[np.float64]:
-    """first - second, seed by seed."""
+    """Return first - second, seed by seed."""
     return np.asarray(first, np.float64) - np.asarray(second, np.float64)
 
 
 def verdict(summary: Summary, published: float | None, comparable: bool) -> str | None:
-    """``inside`` or ``outside`` mean ± 2 std, ``untestable`` with one seed; higher than published is no pass.
+    """Return whether the published value is ``inside`` or ``outside`` mean ± 2 std; ``untestable`` with one seed.
 
-    None where nothing was published, or where it was published for another corpus than the one measured on.
+    A mean far above the published value is ``outside``, too. None if nothing was published, or if it was published for
+    another corpus (``comparable`` is False).
     """
     if published is None or not comparable:
         return None

@@ -73,22 +73,22 @@ def test_whole_output(replicate: Callable, planted: Sweep, arguments, tmp_path):
         "sweep of COGMEN-Mask on small: trials by dev F1",
         "trial what differs dev F1, A inference n",
         f"2 {words[2]} {dev[0]} 2",
-        f"0 as it stands {dev[1]} 2",
+        f"0 unchanged {dev[1]} 2",
         f"1 {words[1]} {dev[2]} 2",
         f"3 {words[3]} {dev[3]} 2",
         "Test",
         "trial test F1, A inference test F1, AV inference",
         f"2, selected {' '.join(test[2].split())}",
-        f"0, as it stands {' '.join(test[0].split())}",
+        f"0, unchanged {' '.join(test[0].split())}",
         f"Measured on small ({corpus}), protocol paper, profile smoke; weighted F1, mean ± sample deviation over n = 2 "
         "seeds (24, 25).",
-        "Tried were all points of the grid in tables/sweep.toml and the arm as it stands; epochs and the trial are "
-        "chosen on dev, A inference.",
-        "The dev F1 of the selected trial is flattered by having been selected; test was looked at for it and for the "
-        "arm as it stands alone.",
+        "Trials: all points of the grid in tables/sweep.toml, and the unchanged arm. Epochs and the trial are selected "
+        "on dev, A inference.",
+        "The dev F1 of the selected trial is biased upwards by the selection. The test split was evaluated only for "
+        "this trial and for the unchanged arm.",
     ]
     assert stderr.splitlines() == [
-        "sweep of COGMEN-Mask on small: 3 of 3 points of the grid and the arm as it stands, 8 runs, 8 finished, 0 to "
+        "sweep of COGMEN-Mask on small: 3 of 3 points of the grid and the unchanged arm, 8 runs, 8 completed, 0 to "
         "train (2 epochs each, cpu, 1 at a time)",
         f"Written to {out / 'small' / 'smoke-paper'}/",
         f"Next: replicate runs show {planted.key(result.winner, 24)} --store {out / 'runs'}",
@@ -147,12 +147,12 @@ def test_students_are_trained_after_their_teachers_and_nothing_twice(replicate, 
     assert status == 0
     trained = [line.partition("complete: ")[2].partition(",")[0] for line in stderr.splitlines()[1:-2]]
     assert trained == ["Teacher-AV", "Student-A", "Student-A-3-heads"]
-    assert "The teacher Teacher-AV is as it stands in every trial.\n" in stdout
+    assert "The teacher Teacher-AV is the same in every trial.\n" in stdout
     store = Store(tmp_path / "out" / "runs")
     keys = store.keys()
     before = [(store.root / key / RECORD).stat().st_mtime_ns for key in keys]
     status, again, stderr = replicate("sweep", "Student-A", *arguments, "--seeds", "24,")
-    assert (status, again) == (0, stdout) and "3 runs, 3 finished, 0 to train" in stderr
+    assert (status, again) == (0, stdout) and "3 runs, 3 completed, 0 to train" in stderr
     assert store.keys() == keys and [(store.root / key / RECORD).stat().st_mtime_ns for key in keys] == before
     # What it trained is used: no manifest names it, but the sweep's own file does.
     assert replicate("runs", "prune", "--store", store.root, "--unused", "--yes")[0] == 0
@@ -163,10 +163,10 @@ def test_dry_run_lists_trials_and_writes_nothing(replicate, arguments, tmp_path)
     status, stdout, stderr = replicate("sweep", "COGMEN-Mask", *arguments, "--trials", 0, "--dry-run")
     assert (status, stdout.splitlines()) == (
         0,
-        ["0  as it stands", "1  masking.length=3", "2  context_layers=4", "3  context_layers=4, masking.length=3"],
+        ["0  unchanged", "1  masking.length=3", "2  context_layers=4", "3  context_layers=4, masking.length=3"],
     )
     assert stderr == (
-        "sweep of COGMEN-Mask on small: 3 of 3 points of the grid and the arm as it stands, 8 runs, 0 finished, 8 to "
+        "sweep of COGMEN-Mask on small: 3 of 3 points of the grid and the unchanged arm, 8 runs, 0 completed, 8 to "
         "train (2 epochs each, cpu, 1 at a time)\n"
     )
     assert not (tmp_path / "out").exists()
@@ -202,7 +202,7 @@ def test_damaged_runs_are_trained_again_when_asked(replicate, planted, arguments
     status, stdout, stderr = replicate("sweep", "COGMEN-Mask", *arguments)
     assert (status, stdout) == (1, "") and "error (corrupt run)" in stderr and key in stderr and "--repair" in stderr
     status, _, stderr = replicate("sweep", "COGMEN-Mask", *arguments, "--repair")
-    assert status == 0 and "8 runs, 7 finished, 1 to train" in stderr
+    assert status == 0 and "8 runs, 7 completed, 1 to train" in stderr
     assert planted.campaign.store.get(key) is not None
 
 

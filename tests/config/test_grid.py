@@ -35,7 +35,7 @@ def trials(name, count, name_of_protocol="paper"):
 def test_every_grid_of_the_repository_is_sound(name, name_of_protocol, corpus):
     arm = grid.arm_with_grid(name)
     found, points = grid.trials(arm, protocol(name_of_protocol), 0)
-    # The arm as it stands is a point of each, under either protocol.
+    # The arm unchanged is a point of each, under either protocol.
     size = 1
     for values in toml.read("sweep")[name].values():
         size *= len(values)
@@ -48,9 +48,9 @@ def test_every_grid_of_the_repository_is_sound(name, name_of_protocol, corpus):
 
 def test_trial_zero_is_the_arm_as_it_stands():
     (stands, *others), _ = trials("COGMEN-Mask", 5)
-    assert (stands.number, stands.change, stands.words) == (0, {}, "as it stands")
+    assert (stands.number, stands.change, stands.words) == (0, {}, "unchanged")
     assert (stands.arm, stands.protocol) == (arms()["COGMEN-Mask"], protocol("paper"))
-    assert all(trial.change and trial.words != "as it stands" for trial in others)
+    assert all(trial.change and trial.words != "unchanged" for trial in others)
 
 
 def test_the_same_points_are_drawn_every_time_and_none_twice():
@@ -113,7 +113,7 @@ def test_an_arm_with_a_name_keeps_it(write):
 def test_a_value_that_is_listed_twice_is_one_point(write):
     write("[COGMEN-A]\ndropout = [0.1, 0.3, 0.3, 0.5]\n")
     found, points = trials("COGMEN-A", 0)
-    assert points == 2 and [trial.words for trial in found] == ["as it stands", "dropout=0.3", "dropout=0.5"]
+    assert points == 2 and [trial.words for trial in found] == ["unchanged", "dropout=0.3", "dropout=0.5"]
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_the_best_on_dev_is_selected_however_bad_it_is_on_test(tmp_path):
     assert result.test[2]["AV"].summary.mean == 0 and result.test[0]["A"].summary.mean == 1
 
 
-def test_test_is_read_for_the_selected_trial_and_the_arm_as_it_stands_alone(tmp_path, monkeypatch):
+def test_test_is_evaluated_for_the_selected_trial_and_the_unchanged_arm_only(tmp_path, monkeypatch):
     sweep = prepare(tmp_path)
     plant(sweep, {0: (2, 0), 1: (3, 0), 2: (1, 2), 3: (0, 3)})
     read = []
@@ -69,7 +69,7 @@ def test_test_is_read_for_the_selected_trial_and_the_arm_as_it_stands_alone(tmp_
     assert set(splits[: splits.index("test")]) == {"dev"} and "dev" not in splits[splits.index("test") :]
 
 
-def test_of_equals_the_arm_as_it_stands_is_selected(tmp_path):
+def test_of_equal_trials_the_unchanged_arm_is_selected(tmp_path):
     sweep = prepare(tmp_path)
     plant(sweep, dict.fromkeys(range(4), (1, 1)))
     result = sweep.result()
@@ -116,7 +116,7 @@ def test_what_is_finished_is_not_trained_again(tmp_path, monkeypatch):
     assert [(task.spec.arm.name, task.spec.seed) for task in todo] == [
         (trial.arm.name, seed) for seed in (24, 25) for trial in more.trials[3:]
     ]
-    assert "4 of 1079 points of the grid and the arm as it stands, 10 runs, 6 finished, 4 to train" in more.describe(4)
+    assert "4 of 1079 points of the grid and the unchanged arm, 10 runs, 6 completed, 4 to train" in more.describe(4)
     given = []
     monkeypatch.setattr(local, "run_all", lambda tasks, *rest: given.append((tasks, *rest)))
     more.train(todo, print)

@@ -104,7 +104,7 @@ def test_every_cell_of_every_table_stands_where_the_other_files_have_it(tmp_path
         assert sections.difference_conditions(each) in found.words
     # One literal, so that the test does not rest on sections.py alone.
     assert found.grids("table-table2")[0][1][:4] == ["COGMEN-A", "2", "0.125 ± 0.250", "0.625"]
-    assert (verdict or "no verdict") in found.words
+    assert (verdict or "without a verdict") in found.words
 
 
 def test_a_table_beside_and_rows_that_need_a_stream(tmp_path):
@@ -210,7 +210,7 @@ def test_names_are_names_whatever_they_hold(tmp_path):
 def test_the_banner_of_a_synthetic_corpus(tmp_path):
     ((_, words),) = written(tmp_path).all("aside")
     assert words.startswith("No replication of the published scores")
-    assert SYNTHETIC[1:] in words and "Published numbers are of IEMOCAP-4, not of this corpus" in words
+    assert SYNTHETIC[1:] in words and "Published numbers were measured on IEMOCAP-4, not on this corpus" in words
 
 
 def test_the_banner_of_other_corpora(tmp_path):
@@ -219,7 +219,7 @@ def test_the_banner_of_other_corpora(tmp_path):
     ((_, words),) = written(tmp_path, [result(verdict="inside", corpus="iemocap4", notes=("a fact",))]).all("aside")
     assert words == "About this corpus A fact."
     ((_, words),) = written(tmp_path, [result(corpus="mosi", notes=())]).all("aside")
-    assert words.startswith("No replication of the published scores Published numbers are of IEMOCAP-4")
+    assert words.startswith("No replication of the published scores Published numbers were measured on IEMOCAP-4")
     # Nothing of the paper stands on this page, so there is nothing to warn of.
     assert not written(tmp_path, [result(table("protocol", in_paper=False), **own)]).all("aside")
 
@@ -247,7 +247,7 @@ def test_a_figure_whose_files_have_gone_keeps_its_caption(tmp_path):
     figure.svg.unlink()
     figure.png.unlink()
     found = written(tmp_path, figures=[figure])
-    assert not found.all("img") and "are not there" in found.all("figure")[0][1] and "What it shows." in found.words
+    assert not found.all("img") and "are missing" in found.all("figure")[0][1] and "What it shows." in found.words
 
 
 def test_conditions_of_the_run(tmp_path):
@@ -263,8 +263,8 @@ def test_conditions_of_the_run(tmp_path):
         "seeds": "24, 25",
         "runs": "3",
         "device": "cpu, 2 at a time",
-        "wall time": "12.3 s in the last call",
-        "training time": "2 h 03 min, all runs added up",
+        "wall time": "12.3 s in the last command",
+        "training time": "2 h 03 min, sum of all runs",
         "processor": "Processor 2, 8 cores",
         "system": "System 1",
         "replicate": "0.1.0",
