@@ -12,7 +12,7 @@ import click
 
 from replicate import __version__
 from replicate.cli import check as checks
-from replicate.cli import console, options
+from replicate.cli import console, environment, options
 from replicate.cli.bench import bench_training
 from replicate.cli.benchmark import benchmark
 from replicate.cli.data import data
@@ -54,6 +54,9 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an ASCII terminal gets a question mark for ±, no traceback
     console.set_level(console.NORMAL)
+    found = environment.warning()
+    if found is not None:
+        console.log.warning(found)
     try:
         status = _exit_code(arguments)
     finally:

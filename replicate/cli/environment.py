@@ -1,0 +1,45 @@
+"""Detection of other distributions that install packages of the same names, ``replicate`` or ``export``.
+
+On the package index these two names belong to other projects. Installed into one environment, each overwrites the files
+of the other, and uninstalling one removes them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+OURS = "bridging_modalities"
+PACKAGES = ("replicate", "export")
+
+
+def warning(places: Iterable[str] | None = None) -> str | None:
+    """Return one line that names another distribution with a package of ours, None if there is none.
+
+    ``places`` are the folders to search for installed distributions, by default those of ``sys.path``.
+    """
+    for place in dict.fromkeys(sys.path if places is None else places):
+        for name, package in _owners(Path(place)):
+            if name.partition("-")[0].lower() != OURS:
+                return (
+                    f"warning: {' '.join(name.rsplit('-', 1))} also installs a package {package}, and overwrites this "
+                    "project's: install this project into an environment of its own (make setup)"
+                )
+    return None
+
+
+def _owners(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield "name-version" of each distribution in a folder that owns one of our packages, and the package."""
+    # Lists of files are searched as bytes: importlib.metadata.packages_distributions() takes as long as all of --help.
+    for metadata in sorted([*folder.glob("*.dist-info"), *folder.glob("*.egg-info")]):
+        try:
+            listed = (
+                b"\n" + (metadata / ("RECORD" if metadata.suffix == ".dist-info" else "top_level.txt")).read_bytes()
+            )
+        except OSError:
+            continue
+        ends = b"/" if metadata.suffix == ".dist-info" else b"\n"
+        for package in PACKAGES:
+            if b"\n" + package.encode() + ends in listed:
+                yield metadata.stem, package

@@ -1,0 +1,76 @@
+"""The built wheel: it works when it is installed, and the command warns of another owner of its packages' names."""
+
+import os
+import site
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CLEAN = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
+def run(*command: object, **options: object) -> subprocess.CompletedProcess:
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=120, **options)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This project's wheel, built offline."""
+    pytest.importorskip("hatchling", reason="hatchling builds the wheel; make setup installs it")
+    folder = tmp_path_factory.mktemp("wheel")
+    done = run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, ROOT)
+    assert done.returncode == 0, done.stderr
+    (found,) = folder.glob("*.whl")
+    return found
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> Path:
+    """A wheel of another project that is called replicate, as on the package index."""
+    path = tmp_path / "replicate-1.0.7-py3-none-any.whl"
+    info = "replicate-1.0.7.dist-info"
+    files = {
+        "replicate/__init__.py": "",
+        "replicate/client.py": "",
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: replicate\nVersion: 1.0.7\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (files | {f"{info}/RECORD": record}).items():
+            archive.writestr(name, content)
+    return path
+
+
+def install(folder: Path, *wheels: Path) -> Path:
+    """Return the command in a new environment with these wheels; their dependencies are those of this environment."""
+    venv.create(folder, with_pip=False)
+    python = folder / "bin" / "python"
+    (packages,) = folder.glob("lib/*/site-packages")
+    (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()) + "\n")
+    for each in wheels:
+        done = run(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", each, env=CLEAN)
+        assert done.returncode == 0, done.stderr
+    return folder / "bin" / "replicate"
+
+
+@pytest.mark.slow
+def test_an_environment_of_its_own_has_no_warning_and_all_definitions(wheel, tmp_path):
+    command = install(tmp_path / "env", wheel)
+    done = run(command, "--version", env=CLEAN, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("replicate, version ")
+    done = run(command, "run", "table2", "--profile", "smoke", "--dry-run", env=CLEAN, cwd=tmp_path)
+    assert done.returncode == 0 and "COGMEN-Mask, seed 24" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_command_warns_of_another_project_called_replicate(wheel, stand_in, tmp_path):
+    done = run(install(tmp_path / "env", stand_in, wheel), "--version", env=CLEAN, cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout.startswith("replicate, version ")
+    assert done.stderr.startswith("warning: replicate 1.0.7 also installs a package replicate")
+    assert done.stderr.count("\n") == 1 and "an environment of its own" in done.stderr
