@@ -1,4 +1,4 @@
-"""Our own file format: one ``.npz`` without pickles, the utterances of all dialogues one after the other."""
+"""The corpus file format: one ``.npz`` without pickles, with the utterances of all dialogues one after the other."""
 
 from __future__ import annotations
 
@@ -31,15 +31,16 @@ _KEYS = {
     "speaker": ("iu", 1),
     "label": ("iu", 1),
 }
-# What a file need not have, and stands for none: names of the utterances, and how the streams were extracted.
+# Optional keys: names of the utterances, and how the streams were extracted.
 _OPTIONAL = {"utterance": ("U", 1), "recipes": ("U", 0)}
+_KINDS = {"U": "text", "b": "true or false", "iu": "integers", "f": "floats"}
 
 
 def write(corpus: Corpus, path: Path) -> None:
-    """Write ``corpus`` to ``path``, all or nothing; the same corpus gives the same bytes.
+    """Write a corpus to ``path`` atomically; the same corpus gives the same bytes.
 
     Raises:
-        DiskFull, CannotWrite: ``path`` cannot be written, or a name cannot be stored.
+        DiskFull, CannotWrite: ``path`` cannot be written, or numpy cannot represent a name.
     """
     dialogues = corpus.dialogues
     arrays: dict[str, Any] = {
@@ -66,10 +67,10 @@ def write(corpus: Corpus, path: Path) -> None:
 
 
 def read(path: Path) -> Corpus:
-    """The corpus in a file made by ``write``; never marked as published, since anybody can write such a file.
+    """Read a corpus file; the corpus is never marked as published, since anybody can write such a file.
 
     Raises:
-        NotThisFormat, LengthMismatch: the file is not in this format, or its parts disagree.
+        NotThisFormat, LengthMismatch: the file is not in this format, or its arrays contradict each other.
         EmptyDialogue, NonFinite, OutOfRange, SplitOverlap, WrongWidth: naming file and dialogue.
     """
     arrays = _arrays(path)
@@ -81,7 +82,7 @@ def read(path: Path) -> Corpus:
         )
     if (lengths < 0).any():
         raise NotThisFormat(f"{path}: dialogue {ids[int(lengths.argmin())]} has a negative length: convert it again")
-    n = sum(lengths.tolist())  # of Python's integers, which do not wrap around
+    n = sum(lengths.tolist())  # Python's integers do not wrap around
     streams = [key for key in arrays if key.startswith(_STREAM)]
     names = arrays["utterance"].tolist() if "utterance" in arrays else []
     for key in ("speaker", "label", *(["utterance"] if names else []), *streams):
@@ -124,13 +125,13 @@ def _recipes(arrays: dict[str, NDArray[Any]], path: Path) -> dict[str, dict[str,
 def _text(values: Sequence[str]) -> NDArray[np.str_]:
     array = np.array(values, dtype=np.str_)
     if array.tolist() != list(values):
-        # numpy drops zero characters at the end
-        raise CannotWrite("cannot store a name that ends in a zero character: rename it")
+        # numpy drops zero characters at the end of strings
+        raise CannotWrite("cannot write a name that ends in a zero character: rename it")
     return array
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """All arrays of the file, their kinds checked, streams as float32."""
+    """Read all arrays of a file, check their types, and convert streams to float32."""
     try:
         file = path.open("rb")
     except OSError as error:
@@ -138,14 +139,14 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with file, np.load(file, allow_pickle=False) as archive:
             arrays: dict[str, NDArray[Any]] = {key: archive[key] for key in archive.files}
-    except Exception as error:  # zip, zlib, tokenizer and numpy each raise their own on a broken file
+    except Exception as error:  # zip, zlib, tokenizer and numpy each raise their own on a damaged file
         raise NotThisFormat(
-            f"{path} is no corpus archive, or is cut short ({type(error).__name__}): make one with "
+            f"{path} is not a corpus file, or is truncated ({type(error).__name__}): make one with "
             "`replicate data convert`"
         ) from error
     if "format" not in arrays or str(arrays["format"]) != FORMAT:
         raise NotThisFormat(f"{path} is an .npz, but not marked as '{FORMAT}': make one with `replicate data convert`")
-    arrays.setdefault("notes", np.array([], np.str_))  # by hand one rarely has any
+    arrays.setdefault("notes", np.array([], np.str_))  # files made by hand rarely have any
     streams = {key: ("f", 2) for key in arrays if key.startswith(_STREAM)}
     kinds = {**_KEYS, **{key: kind for key, kind in _OPTIONAL.items() if key in arrays}, **streams}
     if not streams:
@@ -155,8 +156,8 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
             raise NotThisFormat(f"{path}: '{key}' is missing: add it, or convert the source again")
         if arrays[key].dtype.kind not in kind or arrays[key].ndim != dimensions:
             raise NotThisFormat(
-                f"{path}: '{key}' is {arrays[key].dtype} of shape {arrays[key].shape}, which it cannot be: "
-                "convert it again"
+                f"{path}: '{key}' is {arrays[key].dtype} of shape {arrays[key].shape}, not "
+                f"{_KINDS[kind]} with {dimensions} dimensions: convert it again"
             )
-    with np.errstate(over="ignore"):  # becomes an infinity, which the corpus reports
+    with np.errstate(over="ignore"):  # becomes an infinity, which Corpus refuses
         return {key: array.astype(np.float32) if key.startswith(_STREAM) else array for key, array in arrays.items()}

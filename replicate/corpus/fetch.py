@@ -1,6 +1,6 @@
-"""Download of the published feature files, verified by git blob id and resumed where a former try stopped.
+"""Download published feature files, verify them by git blob id, and resume interrupted downloads.
 
-Pooch's own downloaders know neither git blob ids nor resuming, so this goes to ``requests`` directly.
+Pooch supports neither git blob ids nor resuming, so this uses ``requests`` directly.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from replicate.suggest import choices
 
 BASE_URL = "https://raw.githubusercontent.com"
 TIMEOUT = (10, 60)  # seconds to connect, and between two blocks
-_BLOCK = 1 << 14  # what is lost when a connection breaks: urllib3 drops a block that is cut short
+_BLOCK = 1 << 14  # urllib3 drops a truncated block, so this is what a broken connection loses
 
-# (file, bytes so far, bytes in all or None where the server does not say)
+# (file, bytes so far, bytes in total or None if the server does not say)
 Progress = Callable[[str, int, int | None], None]
 
 
 def git_blob_id(path: Path) -> str:
-    """Git's name for a file's content: SHA-1 of ``b"blob <size>\\0"`` and the bytes.
+    """Return git's id of a file's content: SHA-1 of ``b"blob <size>\\0"`` and the bytes.
 
     Raises:
         CannotWrite: the file cannot be read.
@@ -44,12 +44,12 @@ def git_blob_id(path: Path) -> str:
 def fetch(
     name: str, folder: Path, base_url: str = BASE_URL, progress: Progress = lambda file, done, total: None
 ) -> list[Path]:
-    """The published files of corpus ``name`` in ``folder``; what is there and right is kept.
+    """Download the published files of corpus ``name`` into ``folder``; files that are there and correct are kept.
 
     Raises:
-        UnknownCorpus: there is nothing to fetch under that name.
-        DownloadFailed: the network failed; what came is kept as ``.part`` and the next call goes on from there.
-        HashMismatch: what came is not the published file; it was removed.
+        UnknownCorpus: no corpus of that name has files to download.
+        DownloadFailed: the network failed; what arrived is kept as ``.part`` and the next call resumes there.
+        HashMismatch: what arrived is not the published file; it was removed.
         DiskFull, CannotWrite: ``folder`` cannot be written.
     """
     corpora = {name: corpus for name, corpus in catalogue().items() if corpus.files}
@@ -68,14 +68,14 @@ def _fetch_one(file: PublishedFile, corpus: NamedCorpus, folder: Path, base_url:
     url = f"{base_url}/{corpus.repository}/{file.path}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # A former try may have been stopped between the last byte and the new name.
+        # An earlier call may have been interrupted between the last byte and the renaming.
         if not (part.is_file() and git_blob_id(part) == file.blob):
             try:
                 _download(url, part, lambda done, total: progress(file.local, done, total))
             except requests.RequestException as error:  # an OSError too, hence converted first
                 raise DownloadFailed(
-                    f"cannot download {url} ({_reason(error)}): run the same command again to go on from where "
-                    f"it stopped, or download it by hand and put it at {target}"
+                    f"cannot download {url} ({_reason(error)}): run the same command again to resume, "
+                    f"or download it by hand to {target}"
                 ) from error
             found = git_blob_id(part)
             if found != file.blob:
@@ -91,14 +91,14 @@ def _fetch_one(file: PublishedFile, corpus: NamedCorpus, folder: Path, base_url:
 
 
 def _download(url: str, part: Path, progress: Callable[[int, int | None], None]) -> None:
-    """Bytes of ``url`` in ``part``, after those that are there already."""
+    """Append to ``part`` the bytes of ``url`` that it lacks."""
     start = part.stat().st_size if part.is_file() else 0
     # Compressed transfers cannot be resumed byte by byte.
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
-        if response.status_code == 416:  # the part is longer than the file: it belongs to something else
+        if response.status_code == 416:  # the part is longer than the file, so it is of another file
             part.unlink()
-            raise requests.ConnectionError("the part from a former try did not fit and was removed")
+            raise requests.ConnectionError("the incomplete file of an earlier download did not fit and was removed")
         response.raise_for_status()
         resumed = response.status_code == 206 and response.headers.get("Content-Range", "").startswith(
             f"bytes {start}-"
@@ -117,9 +117,9 @@ def _download(url: str, part: Path, progress: Callable[[int, int | None], None])
 
 def _reason(error: requests.RequestException) -> str:
     if error.response is not None:
-        return f"the server answers {error.response.status_code} {error.response.reason}"
+        return f"the server answered {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.Timeout):
         return "no answer in time"
-    # requests wraps what it got from below; only its own words fit on a line
+    # requests wraps exceptions of other libraries; only its own messages fit on a line
     own = bool(error.args) and isinstance(error.args[0], str)
     return str(error).splitlines()[0] if own else "the connection failed"

@@ -1,4 +1,4 @@
-"""Feature streams of one corpus put beside those of another, by the names of dialogues and utterances."""
+"""Add a feature stream of one corpus to another; utterances are matched by their names."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from replicate.corpus.types import Corpus, Dialogue
 from replicate.errors import NoMatch
 
 SECOND = "hubert-second-to-last"
-# Streams that tables know, and what may have made them where recordings did.
+# Streams that tables use, and the extractor that each must come from if it was extracted from recordings.
 EXTRACTORS = {"audio": "opensmile", "visual": None, "hubert": "hubert", SECOND: "hubert"}
 
 
 class Merged(NamedTuple):
-    """A corpus with one more stream, and which utterances it had to do without.
+    """A corpus with one more stream, and the utterances that were dropped.
 
     Attributes:
-        without_stream: utterances of the base, as ``dialogue/utterance``, that the other corpus lacks: dropped.
+        without_stream: dropped utterances of the base, as ``dialogue/utterance``, which the other corpus lacks.
         unused: utterances of the other corpus that the base lacks.
     """
 
@@ -32,27 +32,27 @@ class Merged(NamedTuple):
 
 
 def attach(base: Corpus, extra: Corpus, stream: str, drop: bool = False, name: str | None = None) -> Merged:
-    """``base`` with the stream of ``extra``; order, splits, speakers and labels are those of ``base``.
+    """Return ``base`` with a stream of ``extra``; order, splits, speakers and labels are those of ``base``.
 
     Args:
-        name: what the stream is called in the result, if not as in ``extra``.
-        drop: leave out utterances that only one of the two has, in place of refusing.
+        name: name of the stream in the result; by default its name in ``extra``.
+        drop: drop utterances that only one of the two has, instead of raising NoMatch.
 
     Raises:
-        NoMatch: a corpus has no names of utterances, the stream is there already or missing, the two hold other
-            utterances, or disagree on who speaks or which class it is. BadName: ``name`` cannot be one.
+        NoMatch: a corpus has no names of utterances, the stream exists already or is missing, or the two differ in
+            utterances, speakers or labels. BadName: ``name`` is not a valid name of a stream.
     """
     if stream not in extra.widths:
         raise NoMatch(
-            f"corpus {extra.name} has no stream {stream!r}, only {', '.join(extra.widths)}: choose with --stream"
+            f"corpus {extra.name} has no stream {stream!r}: choose one of {', '.join(extra.widths)} with --stream"
         )
     name = stream if name is None else name
     if name in base.widths:
         raise NoMatch(
-            f"corpus {base.name} has a stream {name!r} already: attach this one under another name with --as, or merge "
-            "into a corpus without it"
+            f"corpus {base.name} already has a stream {name!r}: choose another name with --as, or merge into a corpus "
+            "without it"
         )
-    _fit(extra.recipes.get(stream, {}), name)
+    _require_extractor(extra.recipes.get(stream, {}), name)
     for corpus in (base, extra):
         _require_names(corpus)
     others = {dialogue.id: dialogue for dialogue in extra.dialogues}
@@ -62,7 +62,7 @@ def attach(base: Corpus, extra: Corpus, stream: str, drop: bool = False, name: s
     if (lost or unused) and not drop:
         raise NoMatch(
             f"{len(lost)} utterances of {base.name} are not in {extra.name}{first(lost)}, and {len(unused)} of "
-            f"{extra.name} not in {base.name}{first(unused)}: extract the same ones, or leave them out with --drop"
+            f"{extra.name} not in {base.name}{first(unused)}: extract the same ones, or drop these with --drop"
         )
     dialogues = []
     for dialogue in base.dialogues:
@@ -78,23 +78,26 @@ def attach(base: Corpus, extra: Corpus, stream: str, drop: bool = False, name: s
     if lost:
         notes += (f"{len(lost)} utterances dropped that have no {name} features{first(lost)}",)
     recipes = base.recipes | ({name: extra.recipes[stream]} if stream in extra.recipes else {})
-    # Only the whole release counts as published.
+    # Only the complete release counts as published.
     published = base.published and not lost
     made = replace(base, dialogues=tuple(dialogues), notes=notes, recipes=recipes, published=published)
     return Merged(made, lost, unused)
 
 
-def _fit(recipe: Mapping[str, Any], name: str) -> None:
-    """Refuse a name under which tables would take a stream for another one, where it is known how it was made."""
+def _require_extractor(recipe: Mapping[str, Any], name: str) -> None:
+    """Refuse a name that tables use for the stream of another extractor or layer."""
     made = recipe.get("extractor")
     if made is None or name not in EXTRACTORS:
         return
     if made != EXTRACTORS[name] or (name == SECOND and recipe.get("layer") == "last"):
-        raise NoMatch(f"the stream was made with {describe(recipe)}, and is no {name!r}: choose another name with --as")
+        raise NoMatch(
+            f"the stream was extracted with {describe(recipe)}, not what tables expect as {name!r}: choose another "
+            "name with --as"
+        )
 
 
 def _joined(one: Dialogue, chosen: Sequence[int], attached: dict[str, NDArray[np.float32]]) -> Dialogue:
-    """The chosen utterances of ``one``, and what is attached to them."""
+    """Return the chosen utterances of a dialogue with additional streams."""
     return replace(
         one,
         speakers=one.speakers[chosen],
@@ -105,7 +108,7 @@ def _joined(one: Dialogue, chosen: Sequence[int], attached: dict[str, NDArray[np
 
 
 def _keys(corpus: Corpus) -> dict[tuple[str, str], int]:
-    """(dialogue, utterance) -> its row in the dialogue, in order."""
+    """(dialogue, utterance) -> row in the dialogue, in order."""
     return {(dialogue.id, name): i for dialogue in corpus.dialogues for i, name in enumerate(dialogue.utterances)}
 
 
@@ -113,26 +116,26 @@ def _require_names(corpus: Corpus) -> None:
     unnamed = next((dialogue.id for dialogue in corpus.dialogues if not dialogue.utterances), None)
     if unnamed is not None:
         raise NoMatch(
-            f"corpus {corpus.name}, dialogue {unnamed}: its utterances have no names to match by; take "
-            "IEMOCAP_features*.pkl of the release (data_iemocap*.pkl lacks them), or a file of `replicate features`"
+            f"corpus {corpus.name}, dialogue {unnamed}: its utterances have no names to match by; use "
+            "IEMOCAP_features*.pkl of the release (data_iemocap*.pkl has no names), or a file of `replicate features`"
         )
 
 
 def _agree(base: Corpus, extra: Corpus, one: Dialogue, other: Dialogue, rows: Sequence[tuple[int, int]]) -> None:
-    """Who speaks, and which class it is, must be the same where both corpora use the same names."""
+    """Refuse different speakers or labels of the same utterance, if both corpora use the same names for them."""
     for what, names, others, mine, theirs in (
         ("speaker", base.speakers, extra.speakers, one.speakers, other.speakers),
         ("label", base.labels, extra.labels, one.labels, other.labels),
     ):
         for i, j in rows:
-            said, instead = names[mine[i]], others[theirs[j]]
-            if set(others) <= set(names) and said != instead:
+            ours, other_value = names[mine[i]], others[theirs[j]]
+            if set(others) <= set(names) and ours != other_value:
                 raise NoMatch(
-                    f"dialogue {one.id}, utterance {one.utterances[i]}: {what} {said} in {base.name}, {instead} in "
-                    f"{extra.name}: they are not the same recordings, or one of them is wrong"
+                    f"dialogue {one.id}, utterance {one.utterances[i]}: {what} {ours} in {base.name}, {other_value} "
+                    f"in {extra.name}: they are not the same recordings, or one corpus is wrong"
                 )
 
 
 def first(names: Sequence[str], shown: int = 3) -> str:
-    """`` (a, b, c, ...)``, or nothing of nothing."""
+    """Return the first names as `` (a, b, c, ...)``, or an empty text if there are none."""
     return f" ({', '.join(names[:shown])}{', ...' if len(names) > shown else ''})" if names else ""

@@ -1,11 +1,14 @@
-"""The embedded default corpus: generated, in the shape of IEMOCAP-4. Not in the paper; its numbers are its own.
+"""The built-in default corpus: generated features in the shape of IEMOCAP-4. Not in the paper.
 
-What it imitates: class shares, lengths and sessions of the release; emotion that persists in a speaker and answers
-the other's; audio and visual features that see the same state, each with little of its own; faces that show emotion
-in ways of their own, and voices and faces of the test session that nobody has trained on. In dev and test no pitch is
-found in some utterances, and no face in others: values that training never lacked, except where it masked them.
-Its constants were chosen so that a model of both streams collapses on audio alone, and masking repairs it and helps
-where features fail: it cannot be evidence for that.
+It imitates the class shares, lengths and sessions of the release; emotions that persist in a speaker and respond to the
+other speaker's; audio and visual features of the same hidden state; speaker-specific facial expressions; and test
+speakers that are not in training. In dev and test, pitch is missing (zero) in some utterances and the face in others,
+as never happens in training except by masking.
+
+The constants were chosen so that a model trained on both streams fails on audio alone, and masking helps when features
+are missing. The corpus can therefore show that the software works, but is no evidence for these claims.
+
+Names of random streams (``_draws(name, "...")``) are part of the seed: changing one changes every number.
 """
 
 from __future__ import annotations
@@ -22,9 +25,9 @@ from replicate.errors import UnknownCorpus
 LABELS = ("happy", "sad", "neutral", "angry")
 NOTE = "synthetic corpus: generated features, no recording; its scores are no replication of the published ones"
 
-# Each turn, a speaker keeps the emotion of their last turn, gives the reply to the other's, or starts a new one.
+# Probabilities that a speaker keeps their last emotion, or responds to the other's; otherwise a new one is drawn.
 PERSIST, ANSWER = 0.7, 0.2
-# What is answered to happy, sad, neutral, angry: something to be learned, and learned best where states are clear.
+# Response to happy, sad, neutral, angry: dependence between speakers that a model of the dialogue can learn.
 REPLY = (3, 0, 1, 2)
 
 
@@ -37,7 +40,7 @@ class Preset:
         class_counts: utterances per class, in the order of ``LABELS``.
         longest: utterances of the longest dialogue.
         widths: columns per stream.
-        dev: share of the dialogues before the last session that choose the epoch, the first ones.
+        dev: share of the dialogues before the last session that are dev; they are the first ones.
     """
 
     sessions: tuple[int, ...]
@@ -52,39 +55,39 @@ PRESETS: dict[str, Preset] = {
     "synthetic": Preset(
         (30, 30, 30, 30, 31), (595, 1084, 1708, 1103), 76, {"audio": 100, "visual": 512, "hubert": 1024}
     ),
-    # A tenth would be six dialogues here: too few to choose an epoch by.
+    # 10 % would be 6 dialogues here, too few for choosing an epoch.
     "synthetic-small": Preset(
         (14, 14, 14, 14, 14), (212, 386, 609, 393), 50, {"audio": 30, "visual": 100, "hubert": 256}, dev=0.2
     ),
     "synthetic-tiny": Preset((6, 6, 6, 6, 6), (24, 43, 69, 44), 12, {"audio": 12, "visual": 16, "hubert": 24}),
 }
 
-# Strength of the class signal (distance of class means in units of the noise) and of what is each speaker's own.
+# Strength of the class signal (distance of class means in units of the noise) and of each speaker's offset.
 FACTORS = 6
 SIGNAL = {"shared": 1.2, "audio": 0.95, "visual": 0.1}
 SPEAKER_SHIFT = 0.2
-# How far a person's own way to show an emotion lies from the common one, in the visual factors.
+# Distance of a person's own way to show an emotion from the common one, in the visual factors.
 PERSONAL = {"shared": 0.0, "audio": 0.0, "visual": 1.1}
 NOISE = {"audio": 0.5, "visual": 1.0, "hubert": 1.0}
-# Visual features of networks are activations: never negative, and stronger the more a face moves. No video (zeros)
-# is therefore nothing that a model trained on both ever saw, and nearest to a face at rest.
+# Visual features of networks are activations: never negative, and stronger the more a face moves. So a missing video
+# (zeros) is an input that does not occur in training, and is closest to a face at rest.
 ACTIVATION = 2.0
 EXPRESSION = np.array([0.47, 0.23, 0.0, 0.56])
 MOTION_NOISE = 0.2
-# The last columns of audio track the pitch: positive, higher in aroused voices, zero where none is found.
+# The last columns of audio are the pitch: positive, higher in aroused voices, zero if none is found.
 PITCHES = 4
 PITCH = 3.0 + np.array([0.47, -0.25, 0.0, 0.56])
 PITCH_NOISE, TRACK_NOISE = 0.3, 0.2
-# Shares of the utterances of dev and test in which no pitch, or no face, is found. In dev, too: epochs that are chosen
-# where nothing fails are chosen at random for where it does.
+# Shares of the utterances of dev and test without a pitch, or without a face. In dev, too: otherwise the choice of the
+# epoch would ignore such utterances.
 LOST = {"pitch": 0.55, "face": 0.2}
 
 
 def generate(name: str) -> Corpus:
-    """A synthetic corpus, always the same for the same name, on every machine.
+    """Generate a synthetic corpus: the same for the same name on every machine.
 
     Raises:
-        UnknownCorpus: no preset of that name.
+        UnknownCorpus: there is no preset of that name.
     """
     if name not in PRESETS:
         raise UnknownCorpus(f"no synthetic corpus {name!r}: choose one of {', '.join(PRESETS)}")
@@ -114,14 +117,14 @@ def _draws(name: str, purpose: str) -> Generator:
 
 
 def _splits(session: NDArray[np.int64], share: float) -> list[Split]:
-    """Last session test; of the others the first are dev, 10 % of them in the release."""
+    """The last session is test; the first dialogues of the others are dev, 10 % in the release."""
     training = int((session < session.max()).sum())
     dev = max(1, int(training * share))
     return ["dev" if i < dev else "train" if i < training else "test" for i in range(len(session))]
 
 
 def _lengths(preset: Preset, draws: Generator) -> list[int]:
-    """Skewed to the right, one dialogue as long as the longest, summing to the class counts."""
+    """Lengths of dialogues: skewed to the right, one as long as ``longest``, with the class counts as their sum."""
     total, count = sum(preset.class_counts), sum(preset.sessions)
     lengths = draws.lognormal(0.0, 0.42, count)
     lengths = np.clip(np.round(lengths * total / lengths.sum()), 2, preset.longest).astype(int)
@@ -135,17 +138,17 @@ def _lengths(preset: Preset, draws: Generator) -> list[int]:
 
 
 def _speakers(n: int, draws: Generator) -> NDArray[np.int64]:
-    """Turns: the other speaker comes next with probability 0.7."""
+    """Speakers in order of time: the next utterance is the other speaker's with probability 0.7."""
     return ((draws.random(n) < 0.7).cumsum() % 2).astype(np.int64)
 
 
 def _labels(speakers: list[NDArray[np.int64]], preset: Preset, draws: Generator) -> list[NDArray[np.int64]]:
-    """Emotions drawn from an urn that holds exactly the class counts, dialogues in random order."""
+    """Emotions drawn without replacement from the class counts, dialogue by dialogue in random order."""
     left = np.array(preset.class_counts)
     labels: list[NDArray[np.int64]] = [np.empty(0, np.int64)] * len(speakers)
     for i in draws.permutation(len(speakers)):
         last: dict[int, int] = {}
-        turns = []
+        drawn = []
         for speaker in speakers[i].tolist():
             chance = draws.random()
             wish = last.get(speaker) if chance < PERSIST else None
@@ -155,8 +158,8 @@ def _labels(speakers: list[NDArray[np.int64]], preset: Preset, draws: Generator)
                 wish = int(draws.choice(len(left), p=left / left.sum()))
             left[wish] -= 1
             last[speaker] = wish
-            turns.append(wish)
-        labels[i] = np.array(turns, np.int64)
+            drawn.append(wish)
+        labels[i] = np.array(drawn, np.int64)
     return labels
 
 
@@ -168,49 +171,49 @@ def _streams(
     labels: list[NDArray[np.int64]],
     splits: list[Split],
 ) -> dict[str, NDArray[np.float32]]:
-    """Features from hidden factors: shared, audio's own, visual's own. ``hubert`` knows what audio knows."""
+    """Features from hidden factors: shared ones, and those of audio and visual; hubert has the factors of audio."""
     label = np.concatenate(labels)
     person = np.concatenate([2 * session[i] + speaker for i, speaker in enumerate(speakers)])
     factors = {}
-    for part, signal in SIGNAL.items():
-        draws = _draws(name, f"factors {part}")
+    for kind, signal in SIGNAL.items():
+        draws = _draws(name, f"factors {kind}")
         means = np.linalg.qr(draws.standard_normal((FACTORS, len(LABELS))))[0].T * signal * np.sqrt(2)
         shift = draws.standard_normal((person.max() + 1, FACTORS)) * SPEAKER_SHIFT
         own = (
-            _draws(name, f"personal {part}").standard_normal((person.max() + 1, len(LABELS), FACTORS)) * PERSONAL[part]
+            _draws(name, f"personal {kind}").standard_normal((person.max() + 1, len(LABELS), FACTORS)) * PERSONAL[kind]
         )
-        factors[part] = means[label] + own[person, label] + shift[person] + draws.standard_normal((len(label), FACTORS))
-    heard = np.concatenate([factors["shared"], factors["audio"]], axis=1)
-    seen = np.concatenate([factors["shared"], factors["visual"]], axis=1)
-    activation = _observe(name, "visual", seen, preset)
+        factors[kind] = means[label] + own[person, label] + shift[person] + draws.standard_normal((len(label), FACTORS))
+    of_audio = np.concatenate([factors["shared"], factors["audio"]], axis=1)
+    of_visual = np.concatenate([factors["shared"], factors["visual"]], axis=1)
+    activation = _observe(name, "visual", of_visual, preset)
     motion = EXPRESSION[label] + _draws(name, "motion").standard_normal(len(label)) * MOTION_NOISE
     activation = np.maximum(activation + (ACTIVATION + motion)[:, None], 0)
-    audio = _observe(name, "audio", heard, preset)
+    audio = _observe(name, "audio", of_audio, preset)
     audio[:, -PITCHES:] = _pitch(label, _draws(name, "pitch"))
-    unseen = np.repeat([split != "train" for split in splits], [len(turns) for turns in labels])
+    unseen = np.repeat([split != "train" for split in splits], [len(own) for own in labels])
     lost = {what: unseen & (_draws(name, f"lost {what}").random(len(label)) < share) for what, share in LOST.items()}
     audio[lost["pitch"], -PITCHES:] = 0
     activation[lost["face"]] = 0
     return {
         "audio": _rounded(audio),
         "visual": _rounded(activation),
-        "hubert": _rounded(_observe(name, "hubert", heard, preset)),
+        "hubert": _rounded(_observe(name, "hubert", of_audio, preset)),
     }
 
 
 def _pitch(label: NDArray[np.int64], draws: Generator) -> NDArray[np.float64]:
-    """(N, PITCHES), a voice's pitch as several trackers see it."""
+    """(N, PITCHES): the pitch of each utterance as measured by several trackers."""
     voice = PITCH[label] + draws.standard_normal(len(label)) * PITCH_NOISE
     return voice[:, None] + draws.standard_normal((len(label), PITCHES)) * TRACK_NOISE
 
 
 def _observe(name: str, stream: str, factors: NDArray[np.float64], preset: Preset) -> NDArray[np.float64]:
-    """Columns that each mix all factors, with noise."""
+    """(N, width): columns that are noisy random mixtures of all factors."""
     draws, width = _draws(name, stream), preset.widths[stream]
     mix = draws.standard_normal((factors.shape[1], width)) / np.sqrt(factors.shape[1])
     return np.tanh(factors @ mix) + draws.standard_normal((len(factors), width)) * NOISE[stream]
 
 
 def _rounded(columns: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Four decimals, so that no machine's arithmetic shows."""
+    """Round to 4 decimals, so that differences in arithmetic between machines disappear."""
     return np.round(columns, 4).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What a corpus is: dialogues of utterances with feature streams, speakers, labels and a split."""
+"""The types of a corpus: dialogues of utterances with feature streams, speakers, labels and a split."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
 @dataclass(frozen=True)
 class Dialogue:
-    """One conversation, its utterances in order of time.
+    """One conversation: its utterances in order of time.
 
     Shapes:
         speakers: (n,) int64, index into ``Corpus.speakers``.
@@ -39,7 +39,7 @@ class Dialogue:
         features: stream name -> (n, d) float32, as released, not standardised.
 
     Attributes:
-        utterances: a name per utterance, no two of a dialogue the same; empty where the source has none.
+        utterances: name of each utterance, unique in the dialogue; empty if the source has no names.
     """
 
     id: str
@@ -56,18 +56,18 @@ class Dialogue:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Dialogues that share labels, speakers and streams; checked when made.
+    """Dialogues that share labels, speakers and streams; checked when it is created.
 
     Attributes:
-        name: what tables print.
+        name: name in tables.
         labels: class names, in the order of their numbers.
-        dialogues: in the order of their source, which decides the dev split.
+        dialogues: in the order of the source, which decides the dev split.
         speakers: speaker names, in the order of their numbers.
-        standardise: whether training scales the features by the training split's mean and deviation.
-        published: true only for the full IEMOCAP-4 release, the one corpus on which the paper's numbers stand, with
-            or without further streams beside its own.
-        notes: sentences that every table on this corpus prints.
-        recipes: stream -> how it was extracted from recordings, as JSON can hold it; only of streams that were.
+        standardise: whether training scales the features by mean and standard deviation of the training split.
+        published: true only for the full IEMOCAP-4 release, with or without additional streams: the paper's numbers
+            were measured on it.
+        notes: sentences that are printed below every table on this corpus.
+        recipes: stream -> settings of its extraction from recordings, JSON values only; see ``provenance``.
 
     Raises:
         BadName, EmptyDialogue, LengthMismatch, NonFinite, OutOfRange, SplitOverlap, WrongWidth: naming the dialogue.
@@ -108,28 +108,28 @@ class Corpus:
         return {name: array.shape[1] if array.ndim == 2 else -1 for name, array in self.dialogues[0].features.items()}
 
     def without(self, ids: Collection[str]) -> Corpus:
-        """The corpus without the dialogues of these ids; itself, if it has none of them."""
+        """Return the corpus without the dialogues with these ids, or the same object if there are none."""
         kept = tuple(dialogue for dialogue in self.dialogues if dialogue.id not in ids)
         return self if len(kept) == len(self.dialogues) else replace(self, dialogues=kept)
 
     def split(self, name: Split) -> list[Dialogue]:
-        """The dialogues of one split, in order."""
+        """Return the dialogues of one split, in order."""
         return [dialogue for dialogue in self.dialogues if dialogue.split == name]
 
     @cached_property
     def hash(self) -> str:
-        """Hex SHA-256 of everything that can move a number: order, splits, speakers, labels, features, scaling.
+        """Hex SHA-256 of everything that decides numbers: order, splits, speakers, labels, features, scaling.
 
-        Names of utterances and recipes can not.
+        Names of utterances, recipes and notes are left out.
         """
         digest = hashlib.sha256()
-        for part in _hashed_parts(self):
-            digest.update(len(part).to_bytes(8, "little"))
-            digest.update(part)
+        for piece in _hashed_bytes(self):
+            digest.update(len(piece).to_bytes(8, "little"))
+            digest.update(piece)
         return digest.hexdigest()
 
 
-def _hashed_parts(corpus: Corpus) -> Iterator[bytes]:
+def _hashed_bytes(corpus: Corpus) -> Iterator[bytes]:
     yield repr((corpus.labels, corpus.speakers, corpus.standardise)).encode()
     for dialogue in corpus.dialogues:
         yield repr((dialogue.id, dialogue.split)).encode()
@@ -142,12 +142,12 @@ def _hashed_parts(corpus: Corpus) -> Iterator[bytes]:
 
 
 def _check_names(what: str, names: tuple[str, ...], where: str) -> None:
-    """Names end up in tables, paths and terminals."""
+    """Refuse names that tables, paths or terminals cannot show."""
     for name in names:
         if not name.strip() or len(name) > 100 or not name.isprintable():
             raise BadName(f"{where}: {what} name {name[:40]!r} is empty, longer than 100 characters, or unprintable")
     if not names or len(set(names)) < len(names):
-        raise BadName(f"{where}: {what} names are none, or repeat: {', '.join(names)[:100]}")
+        raise BadName(f"{where}: {what} names are missing or repeated: {', '.join(names)[:100]}")
 
 
 def _check_dialogue(dialogue: Dialogue, corpus: Corpus, widths: dict[str, int]) -> None:
@@ -193,14 +193,14 @@ def _check_stream(array: NDArray[np.float32], where: str, n: int, width: int) ->
     if bad.size:
         row, column = bad[0]
         raise NonFinite(
-            f"{where}, utterance {row}, column {column}: {array[row, column]} is no number to train on; "
+            f"{where}, utterance {row}, column {column}: {array[row, column]} is not a finite number; "
             "repair the extraction or drop the utterance"
         )
 
 
 @contextmanager
 def naming_file(path: Path) -> Iterator[None]:
-    """Put ``path`` in front of what a corpus made in the block has to complain about."""
+    """Put ``path`` in front of the message of every error that is raised in the block."""
     try:
         yield
     except ReplicateError as error:

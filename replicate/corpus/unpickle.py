@@ -1,9 +1,9 @@
-"""Pickles read as data: numbers, text, containers, arrays and one class; everything else is refused by name.
+"""A safe unpickler: it loads numbers, text, containers, arrays and one class, and refuses every other name.
 
-A pickle is a program that names functions and calls them. Here no name leads to the function it means: arrays
-and dtypes go through checked stand-ins, since numpy itself trusts the memory layout that a pickle claims.
-The base is the interpreter's own unpickler written in Python: in the one written in C a cached extension code
-never passes ``find_class``, and setting a state could change the stand-ins themselves.
+A pickle is a program that imports functions and calls them. Here every allowed name maps to a checked replacement and
+never to the function itself; numpy's own functions are replaced too, since they trust the memory layout that a pickle
+claims. The base class is Python's unpickler written in Python: the one written in C skips ``find_class`` for cached
+extension codes, and its BUILD opcode could modify the replacements.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from numpy.typing import NDArray
 from replicate.errors import NotThisFormat, ReplicateError, UnsafePickle
 from replicate.files import from_os_error
 
-# Numbers, text and objects; no structured types, no dates. Byte order comes with the dtype's state.
+# Numbers, text and objects; no structured types, no dates. The byte order is in the dtype's state.
 _NUMBERS = re.compile(r"[<>|=]?([biufc](?:1|2|4|8|16)|[SU][1-9]\d{0,6})")
 _OBJECTS = re.compile(r"[<>|=]?O[48]?")
 
 
 class Sample:
-    """One dialogue of COGMEN's preprocessed features, as a bag of fields without behaviour."""
+    """One dialogue of COGMEN's preprocessed features: a class with fields and no methods."""
 
     __slots__ = ("fields",)
     fields: dict[str, Any]
 
     def __new__(cls) -> Sample:
-        """Empty until the pickle's state is set; takes no argument."""
+        """Create an empty Sample; the pickle sets its fields later."""
         sample = super().__new__(cls)
         sample.fields = {}
         return sample
 
 
 class _Dtype:
-    """Stand-in for ``numpy.dtype`` while its state is not known yet."""
+    """Replacement for ``numpy.dtype`` whose byte order is set later."""
 
     __slots__ = ("dtype",)
 
@@ -58,12 +58,12 @@ def _dtype(spec: str, align: object = False, copy: object = False) -> _Dtype:
         return _Dtype(np.dtype(object))
     found = _NUMBERS.fullmatch(spec) if isinstance(spec, str) else None
     if not found:
-        raise ValueError(f"dtype {str(spec)[:40]!r} is none of numbers, text and objects")
+        raise ValueError(f"dtype {str(spec)[:40]!r} is not numbers, text or objects")
     return _Dtype(np.dtype(found[1]))
 
 
 def _reconstruct(kind: object, shape: object, code: object) -> NDArray[Any]:
-    """The empty array that its state fills later; shape and code only say that it is empty."""
+    """Return an empty array, which ``_fill`` fills later; shape and code of the pickle only describe an empty array."""
     if kind is not _NDARRAY:
         raise ValueError("an array of a class other than ndarray")
     return np.empty(0, np.int8)
@@ -77,27 +77,27 @@ def _scalar(dtype: _Dtype, raw: bytes | str) -> Any:
 
 
 def _frombuffer(buffer: bytes, dtype: _Dtype, shape: Any, order: str, axes: object = None) -> NDArray[Any]:
-    """Arrays of protocol 5."""
+    """Return an array as protocol 5 pickles it."""
     if not isinstance(dtype, _Dtype) or dtype.dtype.hasobject or axes is not None:
         raise ValueError("an array whose memory is not described by dtype, shape and order")
     return np.frombuffer(bytes(_bytes(buffer)), dtype.dtype).reshape(_shape(shape), order=_order(order))
 
 
 def _latin1(text: str, encoding: str) -> bytes:
-    """The one use that protocol 2 makes of ``_codecs.encode``: bytes written as text."""
+    """Replacement for ``_codecs.encode``, which protocol 2 uses for bytes written as text, and for nothing else."""
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
         raise ValueError("bytes in an encoding other than latin1")
     return text.encode("latin1")
 
 
 def _no_bytes() -> bytes:
-    """How protocol 2 writes empty bytes."""
+    """Replacement for ``bytes``, which protocol 2 calls without arguments for empty bytes."""
     return b""
 
 
 def _bytes(raw: object) -> bytes | bytearray:
     if isinstance(raw, str):
-        return raw.encode("latin1")  # what Python 2 called str
+        return raw.encode("latin1")  # a str of Python 2
     if not isinstance(raw, (bytes, bytearray)):
         raise ValueError("an array without bytes")
     return raw
@@ -105,7 +105,7 @@ def _bytes(raw: object) -> bytes | bytearray:
 
 def _shape(shape: object) -> tuple[int, ...]:
     if not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
-        raise ValueError("an array whose shape is no tuple of sizes")
+        raise ValueError("an array whose shape is not a tuple of sizes")
     return shape
 
 
@@ -116,11 +116,11 @@ def _order(order: object) -> Any:
 
 
 def _fill(array: NDArray[Any], state: object) -> None:
-    """``ndarray.__setstate__`` once shape, dtype and amount of data are known to agree."""
+    """Call ``ndarray.__setstate__`` after checking that shape, dtype and amount of data agree."""
     if not isinstance(state, tuple) or len(state) != 5 or not isinstance(state[2], _Dtype):
         raise ValueError("an array whose state is not version, shape, dtype, order and data")
-    _, shape, stand_in, fortran, raw = state
-    shape, dtype = _shape(shape), stand_in.dtype
+    _, shape, replacement, fortran, raw = state
+    shape, dtype = _shape(shape), replacement.dtype
     if dtype.hasobject:
         if not isinstance(raw, list) or len(raw) != math.prod(shape):
             raise ValueError("an array of objects whose list does not fill its shape")
@@ -132,22 +132,22 @@ def _fill(array: NDArray[Any], state: object) -> None:
     array.__setstate__((1, shape, dtype, bool(fortran), data))  # type: ignore[arg-type]
 
 
-def _set_order(stand_in: _Dtype, state: object) -> None:
-    """Of a dtype's state only the byte order counts; its flags could turn bytes into pointers."""
+def _set_order(dtype: _Dtype, state: object) -> None:
+    """Set a dtype's byte order; other flags of the state are ignored, since they could make bytes into pointers."""
     if not isinstance(state, tuple) or len(state) < 2 or state[1] not in ("<", ">", "|", "="):
-        raise ValueError("a dtype whose state names no byte order")
-    stand_in.dtype = stand_in.dtype.newbyteorder(state[1])
+        raise ValueError("a dtype whose state has no byte order")
+    dtype.dtype = dtype.dtype.newbyteorder(state[1])
 
 
 def _set_fields(sample: Sample, state: object) -> None:
     if not isinstance(state, dict) or not all(type(key) is str for key in state):
-        raise ValueError("a Sample whose state is no dictionary of named fields")
+        raise ValueError("a Sample whose state is not a dictionary of named fields")
     if any(key.startswith("__") for key in state):
         raise ValueError("a Sample with a field that starts with two underscores")
     sample.fields = dict(state)
 
 
-_ADMITTED: dict[tuple[str, str], Any] = {
+_ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): _NDARRAY,
     ("numpy", "dtype"): _dtype,
     ("cogmen.Sample", "Sample"): Sample,
@@ -155,56 +155,56 @@ _ADMITTED: dict[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): OrderedDict,
 }
 for _module in ("numpy.core", "numpy._core"):
-    _ADMITTED[f"{_module}.multiarray", "_reconstruct"] = _reconstruct
-    _ADMITTED[f"{_module}.multiarray", "scalar"] = _scalar
-    _ADMITTED[f"{_module}.numeric", "_frombuffer"] = _frombuffer
+    _ALLOWED[f"{_module}.multiarray", "_reconstruct"] = _reconstruct
+    _ALLOWED[f"{_module}.multiarray", "scalar"] = _scalar
+    _ALLOWED[f"{_module}.numeric", "_frombuffer"] = _frombuffer
 for _module in ("builtins", "__builtin__"):
-    _ADMITTED[_module, "bytes"] = _no_bytes
-    _ADMITTED[_module, "set"] = set
-    _ADMITTED[_module, "frozenset"] = frozenset
+    _ALLOWED[_module, "bytes"] = _no_bytes
+    _ALLOWED[_module, "set"] = set
+    _ALLOWED[_module, "frozenset"] = frozenset
 
 
 class _Unpickler(pickle._Unpickler):
-    """Knows the admitted names only, and sets state only on what those names make."""
+    """Resolves the allowed names only, and sets the state only of objects that they create."""
 
     dispatch: ClassVar = dict(pickle._Unpickler.dispatch)
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
-        # Python 2 wrote arrays and text alike as byte strings; latin1 keeps every byte.
+        # Python 2 wrote both arrays and text as byte strings; latin1 keeps every byte.
         super().__init__(file, encoding="latin1")
         self._path = path
 
     def _refuse(self, what: str) -> UnsafePickle:
         return UnsafePickle(
-            f"{self._path} names {what}, which reading features never needs; nothing of it was executed: "
-            "use the published file, not this one"
+            f"{self._path} names {what}, which files of features never contain; nothing of it was executed: "
+            "use the published file"
         )
 
     def find_class(self, module_name: str, global_name: str) -> Any:
-        """The stand-in for an admitted name.
+        """Return the replacement for an allowed name.
 
         Raises:
             UnsafePickle: any other name.
-        ValueError: no name at all; the file is no pickle.
+            ValueError: not a valid name, so the file is not a pickle.
         """
         try:
-            return _ADMITTED[module_name, global_name]
+            return _ALLOWED[module_name, global_name]
         except KeyError:
             name = f"{module_name}.{global_name}"
             if not all(part.isidentifier() for part in name.split(".")):
-                raise ValueError(f"{name[:40]!r} can be no name") from None  # other files look like this
+                raise ValueError(f"{name[:40]!r} is not a valid name") from None  # as in files that are not pickles
             raise self._refuse(name[:120]) from None
 
     def persistent_load(self, pid: Any) -> Any:
-        """Refused: features refer to nothing outside their file."""
+        """Refuse references to objects outside the file."""
         raise self._refuse("an object outside itself (persistent id)")
 
     def get_extension(self, code: int) -> None:
-        """Refused: a registered code may stand for any function."""
+        """Refuse extension codes, since any function can be registered under one."""
         raise self._refuse(f"extension code {code}")
 
     def load_build(self) -> None:
-        """Set the state of an array, a dtype or a Sample; of nothing else."""
+        """Set the state of an array, a dtype or a Sample, and refuse it for other objects."""
         stack: list[Any] = self.stack  # type: ignore[attr-defined]
         state = stack.pop()
         target = stack[-1]
@@ -215,34 +215,34 @@ class _Unpickler(pickle._Unpickler):
         }
         setter = setters.get(type(target))
         if setter is None:
-            raise ValueError("it sets the state of something that has none")
+            raise ValueError("it sets the state of an object that has none")
         setter(target, state)
 
     dispatch[pickle.BUILD[0]] = load_build  # type: ignore[assignment]
 
 
 def load(path: Path) -> Any:
-    """The content of a pickle: containers, numbers, text, ``numpy.ndarray`` and ``Sample``.
+    """Return the content of a pickle: containers, numbers, text, ``numpy.ndarray`` and ``Sample``.
 
     Raises:
         UnsafePickle: it names anything else; nothing of it was executed.
-        NotThisFormat: it is no pickle, or a broken one.
+        NotThisFormat: it is not a pickle, or a damaged one.
         CannotWrite: it cannot be opened.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise from_os_error(error, path) from error
-    if content.startswith(b"PK"):  # would pass for a persistent id
-        raise NotThisFormat(f"{path} is a zip file (.npz, or saved by torch), no pickle of features: check its name")
+    if content.startswith(b"PK"):  # would be taken for a persistent id
+        raise NotThisFormat(f"{path} is a zip file (.npz, or saved by torch), not a pickle of features: check its name")
     try:
-        # From memory, where a claimed length of terabytes reserves nothing.
+        # From memory, where a wrong length of terabytes allocates nothing.
         return _Unpickler(io.BytesIO(content), path).load()
     except ReplicateError:
         raise
-    except Exception as error:  # any exception can come out of a broken pickle, says Python's documentation
+    except Exception as error:  # a damaged pickle can raise any exception, according to Python's documentation
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:160]
         raise NotThisFormat(
-            f"{path} is no pickle of features, or is cut short ({reason}): compare its size with the "
-            "published file and fetch it again"
+            f"{path} is not a pickle of features, or is truncated ({reason}): compare its size with the "
+            "published file, or fetch it again"
         ) from error

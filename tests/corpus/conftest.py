@@ -1,4 +1,4 @@
-"""What the tests of readers share: the folder of real files, and small corpora made up on the spot."""
+"""Fixtures for tests of corpora: the folder of real files, and small corpora."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from replicate.errors import ReplicateError
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder ``shared/data`` beside the checkout, or below ``$REPLICATE_SHARED``."""
+    """The folder ``shared/data`` next to the checkout, or below ``$REPLICATE_SHARED``."""
     shared = Path(os.environ.get("REPLICATE_SHARED") or Path(__file__).parents[3] / "shared")
     if not (shared / "data").is_dir():
         pytest.skip(f"{shared / 'data'} is not there: set REPLICATE_SHARED to run the tests on real files")
@@ -25,7 +25,7 @@ def shared_data() -> Path:
 
 
 def assert_refused(read: Callable[[], Any], error: type[ReplicateError], words: str, path: Path) -> None:
-    """``read`` raises just this error, in one line that names the file and says ``words``."""
+    """Check that ``read`` raises this error, in one line that contains the path and ``words``."""
     with pytest.raises(ReplicateError) as caught:
         read()
     assert type(caught.value) is error
@@ -35,7 +35,7 @@ def assert_refused(read: Callable[[], Any], error: type[ReplicateError], words: 
 
 
 def dialogue(id_: str = "d1", n: int = 2, split: Any = "train", **replace: Any) -> Dialogue:
-    """A valid dialogue with streams audio (n, 2) and text (n, 1), some field of it replaced."""
+    """A valid dialogue with streams audio (n, 2) and text (n, 1), and with some fields replaced."""
     fields: dict[str, Any] = {
         "speakers": np.arange(n) % 2,
         "labels": np.arange(n) % 2,
@@ -48,7 +48,7 @@ def dialogue(id_: str = "d1", n: int = 2, split: Any = "train", **replace: Any) 
 
 
 def corpus(*dialogues: Dialogue, **replace: Any) -> Corpus:
-    """A corpus of two classes around the dialogues."""
+    """A corpus of the dialogues with two classes."""
     return Corpus(**{"name": "made-up", "labels": ("no", "yes"), "dialogues": dialogues, **replace})
 
 
@@ -57,21 +57,21 @@ FIELDS = ("ids", "speaker", "label", "text", "audio", "visual", "sentence")
 
 @pytest.fixture
 def nine() -> list[Any]:
-    """The nine parts of the raw features: 11 training dialogues t0..t10, 2 test dialogues e0, e1, of 3 each."""
+    """The 9 raw fields: training dialogues t0..t10, test dialogues e0 and e1, of 3 utterances each."""
     rng = np.random.default_rng(0)
     train, test = [f"t{i}" for i in range(11)], ["e0", "e1"]
-    parts: list[Any] = [{} for _ in FIELDS]
+    fields: list[Any] = [{} for _ in FIELDS]
     for id_ in (*train, *test):
         vectors = [[rng.standard_normal(width).astype(np.float32) for _ in range(3)] for width in (100, 100, 512)]
         entry = ([f"{id_}_{i}" for i in range(3)], ["M", "F", "M"], [0, 3, 2], *vectors, ["a", "b", "c"])
-        for part, value in zip(parts, entry, strict=True):
-            part[id_] = value
-    return [*parts, train, test]
+        for field, value in zip(fields, entry, strict=True):
+            field[id_] = value
+    return [*fields, train, test]
 
 
 @pytest.fixture
 def pickled(tmp_path: Path) -> Callable[..., Path]:
-    """Write any object as a pickle, protocol 2 unless told, and give its path."""
+    """Write an object as a pickle and return its path."""
 
     def write(content: Any, name: str = "features.pkl", protocol: int = 2) -> Path:
         path = tmp_path / name

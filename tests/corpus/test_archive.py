@@ -145,7 +145,7 @@ BAD: dict[str, tuple[type[ReplicateError], str, Callable[[dict[str, Any]], Any]]
     "integer features": (NotThisFormat, "'stream/audio' is int64", put(stream__audio=[[1, 2]] * 5)),
     "flat features": (NotThisFormat, "of shape (5,)", put(stream__audio=[1.0] * 5)),
     "ids of numbers": (NotThisFormat, "'dialogue' is int64", put(dialogue=[1, 2])),
-    "objects": (NotThisFormat, "no corpus archive", put(dialogue=np.array(["a", None], object))),
+    "objects": (NotThisFormat, "not a corpus file", put(dialogue=np.array(["a", None], object))),
     "negative length": (NotThisFormat, "dialogue a has a negative length", put(length=[-1, 6])),
     "lengths too long": (LengthMismatch, "5 rows of 'speaker' for 6 utterances", put(length=[3, 3])),
     "lengths that wrap around": (LengthMismatch, "rows of 'speaker'", put(length=[2**63 - 1, 2**63 - 1])),
@@ -162,7 +162,7 @@ BAD: dict[str, tuple[type[ReplicateError], str, Callable[[dict[str, Any]], Any]]
     "names missing": (LengthMismatch, "4 rows of 'utterance' for 5", put(utterance=["a", "b", "c", "d"])),
     "names twice": (
         BadName,
-        "dialogue b: utterance names are none, or repeat",
+        "dialogue b: utterance names are missing or repeated",
         put(utterance=["a", "b", "c", "d", "c"]),
     ),
     "recipes of text": (NotThisFormat, "'recipes' is not JSON", put(recipes="opensmile")),

@@ -162,7 +162,7 @@ def test_a_wrong_file_in_place_is_replaced(server: Server, tmp_path: Path) -> No
 
 def test_not_found(server: Server, tmp_path: Path) -> None:
     server.files.clear()
-    with pytest.raises(DownloadFailed, match="answers 404") as caught:
+    with pytest.raises(DownloadFailed, match="answered 404") as caught:
         fetch("made-up", tmp_path, server.url)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []

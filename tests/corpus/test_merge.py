@@ -28,7 +28,7 @@ def extra(*names: str, id_: str = "d1", **replace: Any) -> Corpus:
     return corpus(made, name="extra", labels=("unlabelled",), recipes={"hubert": {"layer": "last"}})
 
 
-def test_rows_go_where_their_names_are() -> None:
+def test_utterances_are_matched_by_name() -> None:
     found = attach(base("a", "b", "c"), extra("c", "a", "b", speakers=np.array([0, 0, 1])), "hubert")
     assert found.corpus.dialogues[0].features["hubert"].tolist() == [[1], [2], [0]]
     assert found.corpus.dialogues[0].labels.tolist() == [0, 1, 0]
@@ -37,7 +37,7 @@ def test_rows_go_where_their_names_are() -> None:
     assert found[1:] == ((), ())
 
 
-def test_what_only_one_has_is_dropped_when_told_and_named() -> None:
+def test_utterances_of_only_one_corpus_are_dropped_on_request_and_named() -> None:
     found = attach(base("a", "b", "c"), extra("a", "c", "x", speakers=np.array([0, 0, 1])), "hubert", drop=True)
     one = found.corpus.dialogues[0]
     assert (one.utterances, one.labels.tolist()) == (("a", "c"), [0, 0])
@@ -57,7 +57,7 @@ def test_a_second_layer_is_attached_under_another_name() -> None:
     assert lost.notes == ("1 utterances dropped that have no other features (d1/b)",)
 
 
-def test_a_release_that_lost_an_utterance_is_not_the_published_one() -> None:
+def test_a_release_without_an_utterance_is_not_published() -> None:
     whole = base("a", "b", published=True)
     assert attach(whole, extra("a", "b"), "hubert").corpus.published
     assert not attach(whole, extra("a"), "hubert", drop=True).corpus.published
@@ -72,10 +72,10 @@ BAD: dict[str, tuple[str, Callable[[], Any]]] = {
     "another dialogue": (r"\(d1/a\)", lambda: (base("a"), extra("a", id_="d2"))),
     "nothing in common": ("no utterance in common", lambda: (base("a"), extra("b"), "hubert", True)),
     "no names": ("made-up, dialogue d1: its utterances have no names", lambda: (corpus(dialogue()), extra("a"))),
-    "no stream": ("no stream 'hubert', only audio, text", lambda: (base("a"), base("a"))),
-    "stream there already": ("has a stream 'text' already.*--as", lambda: (base("a"), base("a"), "text")),
+    "no stream": ("no stream 'hubert': choose one of audio, text", lambda: (base("a"), base("a"))),
+    "stream there already": ("already has a stream 'text'.*--as", lambda: (base("a"), base("a"), "text")),
     "name there already": (
-        "has a stream 'text' already.*--as",
+        "already has a stream 'text'.*--as",
         lambda: (base("a"), extra("a"), "hubert", False, "text"),
     ),
     "another speaker": (
@@ -86,7 +86,7 @@ BAD: dict[str, tuple[str, Callable[[], Any]]] = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_what_does_not_match_is_refused(case: str) -> None:
+def test_corpora_that_do_not_match_are_refused(case: str) -> None:
     words, make = BAD[case]
     one, other, *more = make()
     with pytest.raises(NoMatch, match=words):
@@ -94,7 +94,7 @@ def test_what_does_not_match_is_refused(case: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a\nb"])
-def test_a_name_that_is_none_is_refused(name: str) -> None:
+def test_an_invalid_name_is_refused(name: str) -> None:
     with pytest.raises(BadName, match="stream name"):
         attach(base("a"), extra("a"), "hubert", name=name)
 
@@ -107,7 +107,7 @@ def test_labels_are_compared_where_both_have_them() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.permutations(range(6)), st.sets(st.integers(0, 5), min_size=1))
-def test_every_order_and_every_gap_keeps_rows_and_names_together(order: list[int], kept: set[int]) -> None:
+def test_features_stay_with_their_names_in_every_order_and_with_every_gap(order: list[int], kept: set[int]) -> None:
     names = tuple(f"u{i}" for i in range(6))
     there = [i for i in order if i in kept]
     rows = np.array(there, np.float32)[:, None]
@@ -129,11 +129,11 @@ def test_every_order_and_every_gap_keeps_rows_and_names_together(order: list[int
         ({"extractor": "opensmile", "set": "IS09"}, "smile", True),
     ],
 )
-def test_a_stream_cannot_take_the_name_of_what_it_is_not(recipe: dict[str, Any], name: str, fits: bool) -> None:
+def test_a_stream_cannot_be_named_like_that_of_another_extractor(recipe: dict[str, Any], name: str, fits: bool) -> None:
     whole = corpus(dialogue("d1", 1, utterances=("a",), features={"sight": np.zeros((1, 2), np.float32)}))
     made = replace(extra("a"), recipes={"hubert": recipe})
     if fits:
         assert name in attach(whole, made, "hubert", name=name).corpus.widths
         return
-    with pytest.raises(NoMatch, match=f"is no '{name}'"):
+    with pytest.raises(NoMatch, match=f"not what tables expect as '{name}'"):
         attach(whole, made, "hubert", name=name)

@@ -21,5 +21,5 @@ def test_names_that_no_table_or_folder_can_show_are_refused(name, where):
 
 
 def test_classes_of_one_name_are_refused():
-    with pytest.raises(BadName, match="repeat"):
+    with pytest.raises(BadName, match="repeated"):
         corpus(dialogue(), labels=("no", "no"))

@@ -31,10 +31,10 @@ class Calls:
     """Pickles as a call of ``function``, with a state to set afterwards where one is given."""
 
     def __init__(self, function: Any, *arguments: Any, state: Any = None) -> None:
-        self.parts = (function, arguments) if state is None else (function, arguments, state)
+        self.reduced = (function, arguments) if state is None else (function, arguments, state)
 
     def __reduce__(self) -> Any:
-        return self.parts
+        return self.reduced
 
 
 def text(value: str) -> bytes:
@@ -67,7 +67,7 @@ def load_bytes(tmp_path: Path, content: bytes) -> Any:
     ],
     ids=lambda array: f"{array.dtype}-{array.shape}",
 )
-def test_arrays_come_back_as_they_were(array: np.ndarray, protocol: int, pickled: Callable[..., Path]) -> None:
+def test_arrays_are_loaded_unchanged(array: np.ndarray, protocol: int, pickled: Callable[..., Path]) -> None:
     found = unpickle.load(pickled([array, array], protocol=protocol))
     assert found[0] is found[1]
     # numpy, too, turns foreign byte orders into the machine's own, up to protocol 4
@@ -87,7 +87,7 @@ def test_python_2_bytes_are_read_as_latin1(tmp_path: Path) -> None:
     assert load_bytes(tmp_path, b"\x80\x02U\x02\xe9a.") == "éa"
 
 
-def test_a_sample_becomes_a_bag_of_fields(pickled: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sample_has_its_fields(pickled: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     module = types.ModuleType("cogmen.Sample")
 
     class Sample:
@@ -131,7 +131,7 @@ def test_hostile_names_are_refused_and_nothing_runs(
 ) -> None:
     mark = tmp_path / "executed.npy"
     content, name = hostile(mark)[case]
-    # Inside what looks like features, after valid parts.
+    # Inside what looks like features, after valid content.
     path = pickled([np.zeros(2), {"a": content}], protocol=protocol)
     with pytest.raises(UnsafePickle) as caught:
         unpickle.load(path)
@@ -140,7 +140,7 @@ def test_hostile_names_are_refused_and_nothing_runs(
     assert not mark.exists()
 
 
-def test_the_hostile_pickles_of_these_tests_do_work(tmp_path: Path, pickled: Callable[..., Path]) -> None:
+def test_the_hostile_pickles_do_execute_with_pickle_itself(tmp_path: Path, pickled: Callable[..., Path]) -> None:
     mark = tmp_path / "executed.npy"
     pickle.loads(pickled(hostile(mark)["os.system"][0]).read_bytes())  # noqa: S301  the control
     assert mark.exists()
@@ -159,15 +159,15 @@ def test_the_hostile_pickles_of_these_tests_do_work(tmp_path: Path, pickled: Cal
         ("replicate.corpus.unpickle", "os.system"),
     ],
 )
-def test_only_the_exact_names_are_known(module: str, name: str, tmp_path: Path) -> None:
+def test_only_the_exact_names_are_allowed(module: str, name: str, tmp_path: Path) -> None:
     with pytest.raises(UnsafePickle) as caught:
         load_bytes(tmp_path, stack_global(module, name))
     assert f"{module}.{name}" in str(caught.value)
 
 
 @pytest.mark.parametrize(("module", "name"), [("", ""), ("os\nsystem", "x\ny"), ("os", "a" * 90 + "-")])
-def test_what_can_be_no_name_is_no_pickle(module: str, name: str, tmp_path: Path) -> None:
-    with pytest.raises(NotThisFormat, match="can be no name") as caught:
+def test_an_invalid_name_means_that_the_file_is_not_a_pickle(module: str, name: str, tmp_path: Path) -> None:
+    with pytest.raises(NotThisFormat, match="is not a valid name") as caught:
         load_bytes(tmp_path, stack_global(module, name))
     assert "\n" not in str(caught.value)
 
@@ -175,7 +175,7 @@ def test_what_can_be_no_name_is_no_pickle(module: str, name: str, tmp_path: Path
 @pytest.mark.parametrize(
     "content", [b"(S'true'\nios\nsystem\n.", b"cos\nsystem\n(S'true'\ntR.", b"(cos\nsystem\nS'true'\no."]
 )
-def test_old_opcodes_go_through_the_same_door(content: bytes, tmp_path: Path) -> None:
+def test_old_opcodes_are_checked_too(content: bytes, tmp_path: Path) -> None:
     with pytest.raises(UnsafePickle, match=r"os\.system"):
         load_bytes(tmp_path, content)
 
@@ -198,7 +198,7 @@ def test_persistent_ids_are_refused(content: bytes, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["rot13", "utf-8", "zlib"])
-def test_encode_knows_latin1_only(encoding: str, pickled: Callable[..., Path]) -> None:
+def test_encode_allows_latin1_only(encoding: str, pickled: Callable[..., Path]) -> None:
     with pytest.raises(NotThisFormat, match="latin1"):
         unpickle.load(pickled(Calls(codecs.encode, "abc", encoding)))
 
@@ -227,7 +227,7 @@ def array_of(shape: Any, dtype: Any, data: Any) -> Calls:
         (Calls(np.dtype, "f4,f4"), "dtype"),
     ],
 )
-def test_arrays_whose_parts_disagree_are_refused(content: Any, words: str, pickled: Callable[..., Path]) -> None:
+def test_arrays_that_contradict_themselves_are_refused(content: Any, words: str, pickled: Callable[..., Path]) -> None:
     with pytest.raises(NotThisFormat, match=words):
         unpickle.load(pickled(content))
 
@@ -246,13 +246,13 @@ DICT = b"}(" + text("__defaults__") + b")u"
         SAMPLE + b"N" + DICT + b"\x86b.",
         SAMPLE + b"K\x01\x85\x81.",  # constructor arguments
         SAMPLE + b")R" + b"K\x01\x85R.",  # calling a Sample
-        text("numpy") + text("dtype") + b"\x93N" + DICT + b"\x86b.",  # the state of a stand-in
+        text("numpy") + text("dtype") + b"\x93N" + DICT + b"\x86b.",  # the state of a replacement
         text("numpy") + text("ndarray") + b"\x93)\x81.",
         text("numpy") + text("ndarray") + b"\x93K\x01\x85R.",
         text("builtins") + text("set") + b"\x93)R" + DICT + b"b.",
     ],
 )
-def test_state_and_calls_reach_nothing_but_data(content: bytes, tmp_path: Path) -> None:
+def test_state_and_calls_cannot_change_code(content: bytes, tmp_path: Path) -> None:
     with pytest.raises(NotThisFormat):
         load_bytes(tmp_path, b"\x80\x04" + content)
     assert unpickle._dtype.__defaults__ == (False, False)

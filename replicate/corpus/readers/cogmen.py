@@ -1,6 +1,6 @@
-"""IEMOCAP features as COGMEN released them: the raw 9-tuple and the preprocessed lists of Samples.
+"""IEMOCAP features as COGMEN released them: a tuple of 9 raw fields, or preprocessed lists of Samples.
 
-Source: github.com/Exploration-Lab/COGMEN, data/iemocap_4 and data/iemocap. The format is told by the content.
+Source: github.com/Exploration-Lab/COGMEN, data/iemocap_4 and data/iemocap. The content decides which format it is.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from replicate.corpus import unpickle
+from replicate.corpus.lists import label_numbers, matrix, speaker_numbers, utterance_names
 from replicate.corpus.readers.base import NamedCorpus, Reader, published, register
 from replicate.corpus.types import SPLITS, Corpus, Dialogue, Split, naming_file
-from replicate.errors import LengthMismatch, NotThisFormat, OutOfRange, WrongWidth
+from replicate.errors import LengthMismatch, NotThisFormat
 
 LABELS = ("happy", "sad", "neutral", "angry", "excited", "frustrated")
 SPEAKERS = ("M", "F")
 STREAMS = ("audio", "visual", "text")
-# The full four-class release: dialogues, utterances per class, columns per stream.
+# The complete release with 4 classes: dialogues, utterances per class, columns per stream.
 RELEASE_DIALOGUES = 151
 RELEASE_CLASSES = (595, 1084, 1708, 1103)
 RELEASE_WIDTHS = {"audio": 100, "visual": 512, "text": 100}
@@ -48,7 +48,7 @@ _SIX = {
 
 @register("cogmen")
 class CogmenReader(Reader):
-    """One pickle of the release; each of the two formats alone is the whole corpus."""
+    """Pickles of the release; each of the two formats contains the whole corpus."""
 
     format = "a .pkl of the COGMEN release, or a folder with one"
     priority = -2
@@ -82,7 +82,7 @@ class CogmenReader(Reader):
         return read(path if path.is_file() else next(p for name in (*_FOUR, *_SIX) if (p := path / name).is_file()))
 
     def load(self, name: str, folder: Path) -> Corpus:
-        """Return the corpus with four or with six classes from a folder that may hold both."""
+        """Return the corpus with 4 or with 6 classes from a folder that may contain both."""
         return read(next(p for file in self.corpora[name].files if (p := folder / file.local).is_file()), name)
 
 
@@ -96,13 +96,13 @@ class _Raw:
 
 
 def read(path: Path, name: str | None = None) -> Corpus:
-    """The corpus in a pickle of the COGMEN release; dev is the first 10 % of the training list.
+    """Read a pickle of the COGMEN release; dev is the first 10 % of the training list.
 
-    Streams audio, visual, text, and sbert where the file has sentence embeddings; features as released.
-    ``published`` is true only for the full four-class release.
+    Streams are audio, visual, text, and sbert if the file has sentence embeddings; features are as released.
+    ``published`` is true only for the complete release with 4 classes.
 
     Raises:
-        NotThisFormat, UnsafePickle: the file is none of the two formats.
+        NotThisFormat, UnsafePickle: the file is in neither of the two formats.
         EmptyDialogue, LengthMismatch, NonFinite, OutOfRange, SplitOverlap, WrongWidth: naming file and
             dialogue.
     """
@@ -114,8 +114,8 @@ def read(path: Path, name: str | None = None) -> Corpus:
         raw = list(_from_samples(content, path))
     else:
         raise NotThisFormat(
-            f"{path} holds neither the nine parts of IEMOCAP_features*.pkl nor train, dev and test of "
-            "data_iemocap*.pkl: point to a file of the COGMEN release"
+            f"{path} contains neither the 9 fields of IEMOCAP_features*.pkl nor train, dev and test of "
+            "data_iemocap*.pkl: use a file of the COGMEN release"
         )
     dialogues = tuple(_dialogue(one, path) for one in raw)
     classes = _classes(path, dialogues)
@@ -135,48 +135,48 @@ def read(path: Path, name: str | None = None) -> Corpus:
 
 
 def _from_tuple(content: Any, path: Path, notes: list[str]) -> Iterator[_Raw]:
-    parts = dict(zip(_TUPLE, content[:7], strict=True))
-    for field, part in parts.items():
-        if not isinstance(part, dict):
+    fields = dict(zip(_TUPLE, content[:7], strict=True))
+    for field, values in fields.items():
+        if not isinstance(values, dict):
             raise NotThisFormat(
-                f"{path}: its part '{field}' is a {type(part).__name__}, not a dictionary of dialogues: "
-                "point to a file of the COGMEN release"
+                f"{path}: its field '{field}' is a {type(values).__name__}, not a dictionary of dialogues: "
+                "use a file of the COGMEN release"
             )
     train, test = (_ids(content[7 + i], what, path, notes) for i, what in enumerate(("training", "test")))
     dev = int(0.1 * len(train))
     splits: list[tuple[str, Split]] = [(id_, "dev" if i < dev else "train") for i, id_ in enumerate(train)]
     splits += [(id_, "test") for id_ in test]
     for id_, split in splits:
-        missing = [field for field, part in parts.items() if id_ not in part]
+        missing = [field for field, values in fields.items() if id_ not in values]
         if missing:
             listed = "test" if split == "test" else "training"
             raise NotThisFormat(
                 f"{path}, dialogue {id_}: in the {listed} list, but without {', '.join(missing)}: fetch the file again"
             )
-        yield _Raw(id_, split, {field: part[id_] for field, part in parts.items()})
-    left = sorted(map(str, set(parts["label"]) - {id_ for id_, _ in splits}))
-    if left:
-        notes.append(f"left out, being in neither split list: {', '.join(left)}")
+        yield _Raw(id_, split, {field: values[id_] for field, values in fields.items()})
+    unlisted = sorted(map(str, set(fields["label"]) - {id_ for id_, _ in splits}))
+    if unlisted:
+        notes.append(f"dialogues in neither split list, left out: {', '.join(unlisted)}")
 
 
 def _ids(value: Any, what: str, path: Path, notes: list[str]) -> list[str]:
     if isinstance(value, (set, frozenset)) and all(isinstance(id_, str) for id_ in value):
-        notes.append(f"the {what} list has no order in the file: sorted by name, which decides the dev split")
+        notes.append(f"the {what} list has no order in the file: it is sorted by name, which decides the dev split")
         return sorted(value)
     if not isinstance(value, (list, tuple)) or not all(isinstance(id_, str) for id_ in value):
-        raise NotThisFormat(f"{path}: its {what} list is no list of dialogue names: fetch the file again")
+        raise NotThisFormat(f"{path}: its {what} list is not a list of dialogue names: fetch the file again")
     return list(value)
 
 
 def _from_samples(content: dict[str, Any], path: Path) -> Iterator[_Raw]:
-    # dev was cut from the front of the training list; put it back there, so that both formats agree.
+    # COGMEN took dev from the front of the training list; dev first gives the order of the raw format.
     order: tuple[Split, ...] = ("dev", "train", "test")
     for split in order:
         if not isinstance(content[split], (list, tuple)):
-            raise NotThisFormat(f"{path}: its part '{split}' is no list of Samples: fetch the file again")
+            raise NotThisFormat(f"{path}: its field '{split}' is not a list of Samples: fetch the file again")
         for i, sample in enumerate(content[split]):
             if not isinstance(sample, unpickle.Sample):
-                raise NotThisFormat(f"{path}: entry {i} of '{split}' is no Sample: fetch the file again")
+                raise NotThisFormat(f"{path}: entry {i} of '{split}' is not a Sample: fetch the file again")
             fields = dict(sample.fields)
             id_ = fields.pop("vid", None)
             if not isinstance(id_, str):
@@ -192,7 +192,7 @@ def _dialogue(raw: _Raw, path: Path) -> Dialogue:
     fields = {field: raw.fields[field] for field in (*_TUPLE, _SBERT) if raw.fields.get(field) is not None}
     for field, values in fields.items():
         if not isinstance(values, (list, tuple)) and not (isinstance(values, np.ndarray) and values.ndim):
-            raise NotThisFormat(f"{where}: {field} is no list with one entry per utterance")
+            raise NotThisFormat(f"{where}: {field} is not a list with one entry per utterance")
     missing = {"speaker", "label", *STREAMS} - set(fields)
     if missing:
         raise NotThisFormat(f"{where}: no {', '.join(sorted(missing))}: fetch the file again")
@@ -200,56 +200,16 @@ def _dialogue(raw: _Raw, path: Path) -> Dialogue:
     for field, values in fields.items():
         if len(values) != n:
             raise LengthMismatch(f"{where}: {len(values)} entries of {field} for {n} labels")
-    streams = {stream: _matrix(fields[stream], f"{where}, stream {stream}") for stream in STREAMS}
+    streams = {stream: matrix(fields[stream], f"{where}, stream {stream}") for stream in STREAMS}
     if _SBERT in fields:
-        streams["sbert"] = _matrix(fields[_SBERT], f"{where}, stream sbert")
-    speakers, labels = _speakers(fields["speaker"], where), _labels(fields["label"], where)
-    return Dialogue(raw.id, speakers, labels, streams, raw.split, _utterances(fields.get("utterance ids", ())))
-
-
-def _utterances(names: Any) -> tuple[str, ...]:
-    """The names of a dialogue's utterances; none where the file has no proper ones, which only merging needs."""
-    proper = all(isinstance(x, str) and x.strip() and len(x) <= 100 and x.isprintable() for x in names)
-    return tuple(map(str, names)) if proper and len(set(names)) == len(names) else ()
-
-
-def _speakers(letters: Any, where: str) -> NDArray[np.int64]:
-    for i, letter in enumerate(letters):
-        if not isinstance(letter, str) or letter not in SPEAKERS:
-            raise OutOfRange(f"{where}, utterance {i}: speaker {str(letter)[:20]!r} is neither M nor F")
-    return np.array([SPEAKERS.index(letter) for letter in letters], np.int64)
-
-
-def _labels(labels: Any, where: str) -> NDArray[np.int64]:
-    for i, label in enumerate(labels):
-        if isinstance(label, (bool, np.bool_)) or not isinstance(label, (int, np.integer)):
-            raise NotThisFormat(f"{where}, utterance {i}: label {str(label)[:20]!r} is no class number")
-        if not 0 <= label < len(LABELS):
-            raise OutOfRange(f"{where}, utterance {i}: label {label} is outside 0 to {len(LABELS) - 1}")
-    return np.array([int(label) for label in labels], np.int64)
-
-
-def _matrix(rows: Any, where: str) -> NDArray[np.float32]:
-    """(n, d) float32 from n vectors; (0, 1) from none, for the corpus to complain about."""
-    vectors: list[NDArray[Any]] = []
-    for i, row in enumerate(rows):
-        try:
-            vector = np.asarray(row)
-        except ValueError:  # ragged
-            vector = np.empty((), object)
-        if vector.ndim != 1 or vector.dtype.kind not in "fiu":
-            raise NotThisFormat(f"{where}, utterance {i}: no vector of numbers")
-        if vectors and len(vector) != len(vectors[0]):
-            raise WrongWidth(f"{where}, utterance {i}: {len(vector)} columns after {len(vectors[0])}")
-        vectors.append(vector)
-    if not vectors:
-        return np.empty((0, 1), np.float32)
-    with np.errstate(over="ignore"):  # becomes an infinity, which the corpus reports
-        return np.stack(vectors).astype(np.float32)
+        streams["sbert"] = matrix(fields[_SBERT], f"{where}, stream sbert")
+    speakers = speaker_numbers(fields["speaker"], SPEAKERS, where)
+    labels = label_numbers(fields["label"], len(LABELS), where)
+    return Dialogue(raw.id, speakers, labels, streams, raw.split, utterance_names(fields.get("utterance ids", ())))
 
 
 def _classes(path: Path, dialogues: tuple[Dialogue, ...]) -> int:
-    """Four or six: by the released file name, otherwise by the largest label."""
+    """Return 4 or 6, by the name of the published file, or for other files by the largest label."""
     if path.stem in ("IEMOCAP_features_4", "data_iemocap_4"):
         return 4
     if path.stem in ("IEMOCAP_features", "data_iemocap"):
@@ -258,9 +218,9 @@ def _classes(path: Path, dialogues: tuple[Dialogue, ...]) -> int:
 
 
 def _release(dialogues: tuple[Dialogue, ...], classes: int) -> tuple[bool, str]:
-    """Whether this is the full four-class release, and if not, what to say about it."""
+    """Return whether this is the complete release with 4 classes, and if not, a note on the difference."""
     if classes == 6:
-        return False, "IEMOCAP with six classes: the paper's numbers stand for four"
+        return False, "IEMOCAP with six classes: the paper's numbers are for four"
     counts = Counter(int(label) for dialogue in dialogues for label in dialogue.labels)
     found = tuple(counts[i] for i in range(classes))
     total, released = sum(counts.values()), sum(RELEASE_CLASSES)

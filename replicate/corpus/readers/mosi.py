@@ -68,7 +68,7 @@ class MosiReader(Reader):
 
 @dataclass
 class _Video:
-    """Utterances of one video: their number in it, their label, their row in the split's feature files."""
+    """Utterances of one video: number in the video, label, and row in the split's feature files."""
 
     numbers: list[int] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
@@ -76,10 +76,10 @@ class _Video:
 
 
 def read(folder: Path) -> Corpus:
-    """The corpus in a folder of the published CSV files; dev is the first 10 % of the training videos.
+    """Read the published CSV files in a folder; dev is the first 10 % of the training videos.
 
     Videos are in the order in which they first appear in ``text_train.csv`` and ``text_test.csv``, utterances
-    in the order of their number. Streams: audio (n, 73), visual (n, 100), text (n, 100).
+    in the order of their numbers. Streams: audio (n, 73), visual (n, 100), text (n, 100).
 
     Raises:
         UnknownCorpus: a file is missing.
@@ -89,13 +89,13 @@ def read(folder: Path) -> Corpus:
     transcripts = _transcripts(folder / "transcripts.csv")
     dialogues: list[Dialogue] = []
     used: dict[int, str] = {}
-    for part in ("train", "test"):
-        videos = _videos(folder / f"text_{part}.csv", transcripts, used)
-        features = _features(folder, part, videos)
-        # Poria et al. have no dev split; COGMEN's rule, the first tenth, is applied to their training videos.
-        dev = int(0.1 * len(videos)) if part == "train" else 0
+    for listed in ("train", "test"):
+        videos = _videos(folder / f"text_{listed}.csv", transcripts, used)
+        features = _features(folder, listed, videos)
+        # Poria et al. have no dev split; this is COGMEN's rule, applied to their training videos.
+        dev = int(0.1 * len(videos)) if listed == "train" else 0
         for i, (id_, video) in enumerate(videos.items()):
-            split: Split = "test" if part == "test" else "dev" if i < dev else "train"
+            split: Split = "test" if listed == "test" else "dev" if i < dev else "train"
             dialogues.append(_dialogue(id_, video, features, split))
     found = (len(dialogues), sum(map(len, dialogues)))
     note = f"not the full CMU-MOSI release: {found[0]} videos, {found[1]:,} utterances instead of 93 and 2,199"
@@ -111,7 +111,7 @@ def read(folder: Path) -> Corpus:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """(``file:row``, fields) of every line that is not empty; rows count from 1."""
+    """Yield (``file:row``, fields) of every line that is not empty; rows are counted from 1."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             for number, row in enumerate(csv.reader(file), 1):
@@ -122,11 +122,11 @@ def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
     except OSError as error:
         raise from_os_error(error, path) from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise NotThisFormat(f"{path} is no CSV text ({error}): fetch it again") from error
+        raise NotThisFormat(f"{path} is not CSV text ({error}): fetch it again") from error
 
 
 def _transcripts(path: Path) -> list[tuple[str, int, int]]:
-    """(video, number in the video, label) of every row of ``transcripts.csv``."""
+    """Return (video, number in the video, label) of every row of ``transcripts.csv``."""
     found = []
     for where, row in _rows(path):
         video, _, number = row[0].rpartition("_")
@@ -151,18 +151,18 @@ def _number(text: str, where: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise NotThisFormat(f"{where}: {text[:20]!r} is no number: fetch the file again") from None
+        raise NotThisFormat(f"{where}: {text[:20]!r} is not a number: fetch the file again") from None
 
 
 def _videos(path: Path, transcripts: list[tuple[str, int, int]], used: dict[int, str]) -> dict[str, _Video]:
-    """Utterances of one split by video; column 0 of row k is the transcript of row k of the feature files."""
+    """Return the utterances of one split by video; column 0 of row k is the transcript of feature row k."""
     videos: dict[str, _Video] = {}
     for k, (where, row) in enumerate(_rows(path)):
         if len(row) != STREAMS["text"][1] + 1:
             raise WrongWidth(f"{where}: {len(row)} columns instead of a transcript row and 100 features")
         index = int(row[0]) if _is_index(row[0]) else -1
         if not 0 <= index < len(transcripts):
-            raise NotThisFormat(f"{where}: {row[0][:20]!r} is none of {len(transcripts)} rows of transcripts.csv")
+            raise NotThisFormat(f"{where}: {row[0][:20]!r} is not one of {len(transcripts)} rows of transcripts.csv")
         if index in used:
             raise NotThisFormat(f"{where}: transcript row {index} was used before, in {used[index]}")
         used[index] = where
@@ -174,8 +174,8 @@ def _videos(path: Path, transcripts: list[tuple[str, int, int]], used: dict[int,
     return videos
 
 
-def _features(folder: Path, part: str, videos: dict[str, _Video]) -> dict[str, NDArray[np.float32]]:
-    """Stream -> (rows, columns) of one split; labels beside the features must be those of the transcripts."""
+def _features(folder: Path, listed: str, videos: dict[str, _Video]) -> dict[str, NDArray[np.float32]]:
+    """Return stream -> (rows, columns) of one split; labels must be the same as in the transcripts."""
     labels = {
         row: (label, f"{id_}_{number}")
         for id_, video in videos.items()
@@ -183,7 +183,7 @@ def _features(folder: Path, part: str, videos: dict[str, _Video]) -> dict[str, N
     }
     streams = {}
     for stream, (file, columns) in STREAMS.items():
-        path = folder / file / f"{file}_{part}0.csv"
+        path = folder / file / f"{file}_{listed}0.csv"
         values = []
         for k, (where, row) in enumerate(_rows(path)):
             if len(row) != columns + 1:
@@ -192,12 +192,12 @@ def _features(folder: Path, part: str, videos: dict[str, _Video]) -> dict[str, N
             if label is not None and _label(row[-1], where) != label:
                 raise NotThisFormat(
                     f"{where}: label {row[-1]} where transcripts.csv says {label} for {id_}: the files "
-                    "are of different releases, fetch them again"
+                    "are from different releases, fetch them again"
                 )
             values.append([_number(text, where) for text in row[:-1]])
         if len(values) != len(labels):
-            raise LengthMismatch(f"{path}: {len(values)} rows where text_{part}.csv has {len(labels)}")
-        with np.errstate(over="ignore"):  # becomes an infinity, which the corpus reports
+            raise LengthMismatch(f"{path}: {len(values)} rows where text_{listed}.csv has {len(labels)}")
+        with np.errstate(over="ignore"):  # becomes an infinity, which Corpus refuses
             streams[stream] = np.array(values, np.float64).reshape(-1, columns).astype(np.float32)
     return streams
 

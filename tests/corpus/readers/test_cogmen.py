@@ -28,7 +28,7 @@ IDS, SPEAKER, LABEL, TEXT, AUDIO, VISUAL, SENTENCE, TRAIN, TEST = range(9)
 
 
 @pytest.mark.parametrize("name", ["IEMOCAP_features_4.pkl", "data_iemocap_4.pkl"])
-def test_the_released_formats_give_exactly_what_is_expected(name: str, shared_data: Path) -> None:
+def test_the_released_formats_give_the_expected_corpus(name: str, shared_data: Path) -> None:
     corpus = cogmen.read(shared_data / "iemocap4_format" / name)
     with np.load(shared_data / "iemocap4_format" / "expected.npz") as expected:
         train, test = expected["train"].tolist(), expected["test"].tolist()
@@ -116,14 +116,14 @@ def test_a_six_class_label_in_the_four_class_file_is_refused(nine: list[Any], pi
 def release(counts: tuple[int, ...], dialogues: int, widths: tuple[int, int, int]) -> tuple[Any, ...]:
     labels = np.repeat(np.arange(4), counts)
     rows = [np.zeros(width, np.float32) for width in widths]
-    parts: list[Any] = [{} for _ in range(7)]
+    fields: list[Any] = [{} for _ in range(7)]
     ids = [f"d{i}" for i in range(dialogues)]
     for id_, chosen in zip(ids, np.array_split(labels, dialogues), strict=True):
         n = len(chosen)
         entry = (["u"] * n, ["F"] * n, chosen.tolist(), *([row] * n for row in rows), ["s"] * n)
-        for part, value in zip(parts, entry, strict=True):
-            part[id_] = value
-    return (*parts, ids[: dialogues - 31], ids[dialogues - 31 :])
+        for field, value in zip(fields, entry, strict=True):
+            field[id_] = value
+    return (*fields, ids[: dialogues - 31], ids[dialogues - 31 :])
 
 
 FULL = (595, 1084, 1708, 1103)
@@ -147,8 +147,8 @@ def test_published_means_the_full_release_and_nothing_else(
     assert corpus.notes == () if note is None else note in corpus.notes[0]
 
 
-def put(part: int, value: Any, id_: str = "t2") -> Callable[[list[Any]], None]:
-    return lambda nine: nine[part].__setitem__(id_, value)
+def put(field: int, value: Any, id_: str = "t2") -> Callable[[list[Any]], None]:
+    return lambda nine: nine[field].__setitem__(id_, value)
 
 
 def vectors(width: int, bad: float = 0) -> list[np.ndarray]:
@@ -161,12 +161,12 @@ BAD: dict[str, tuple[type[ReplicateError], str, Callable[[list[Any]], Any]]] = {
     "label": (OutOfRange, "t2, utterance 2: label 6", put(LABEL, [0, 1, 6])),
     "huge label": (OutOfRange, "t2, utterance 0: label 1000", put(LABEL, [10**30, 1, 1])),
     "label as a float": (NotThisFormat, "t2, utterance 0: label '0.5'", put(LABEL, [0.5, 1, 1])),
-    "labels are no list": (NotThisFormat, "t2: label is no list", put(LABEL, "012")),
+    "labels are no list": (NotThisFormat, "t2: label is not a list", put(LABEL, "012")),
     "too few speakers": (LengthMismatch, "t2: 2 entries of speaker for 3 labels", put(SPEAKER, ["M", "F"])),
     "too many rows": (LengthMismatch, "t2: 4 entries of audio", put(AUDIO, [*vectors(100), np.ones(100)])),
     "too few sentences": (LengthMismatch, "t2: 1 entries of sentence", put(SENTENCE, ["a"])),
     "too few ids": (LengthMismatch, "t2: 0 entries of utterance ids", put(IDS, [])),
-    "empty": (EmptyDialogue, "t2", lambda nine: [part.__setitem__("t2", []) for part in nine[:7]]),
+    "empty": (EmptyDialogue, "t2", lambda nine: [field.__setitem__("t2", []) for field in nine[:7]]),
     "not a number": (NonFinite, "t2, stream audio, utterance 1", put(AUDIO, vectors(100, np.nan))),
     "infinity": (NonFinite, "t2, stream visual, utterance 1", put(VISUAL, vectors(512, np.inf))),
     "too large for float32": (NonFinite, "t2, stream text", put(TEXT, vectors(100, 1e300))),
@@ -188,8 +188,8 @@ BAD: dict[str, tuple[type[ReplicateError], str, Callable[[list[Any]], Any]]] = {
     "two splits": (SplitOverlap, "t2 is listed 2 times", lambda nine: nine[TEST].append("t2")),
     "twice in one": (SplitOverlap, "t2 is listed 2 times", lambda nine: nine[TRAIN].append("t2")),
     "list of numbers": (NotThisFormat, "its training list", lambda nine: nine.__setitem__(TRAIN, [1, 2])),
-    "part is a list": (NotThisFormat, "its part 'label' is a list", lambda nine: nine.__setitem__(LABEL, [])),
-    "eight parts": (NotThisFormat, "neither the nine parts", lambda nine: nine.pop()),
+    "field is a list": (NotThisFormat, "its field 'label' is a list", lambda nine: nine.__setitem__(LABEL, [])),
+    "eight fields": (NotThisFormat, "neither the 9 fields", lambda nine: nine.pop()),
 }
 
 
@@ -206,9 +206,9 @@ def test_bad_raw_features_name_file_and_dialogue(case: str, nine: list[Any], pic
     [
         (lambda s: s["train"][2].fields.pop("audio"), "t3: no audio"),
         (lambda s: s["train"][2].fields.pop("vid"), "entry 2 of 'train' has no name"),
-        (lambda s: s["test"].append({"vid": "x"}), "entry 2 of 'test' is no Sample"),
-        (lambda s: s.update(dev=None), "'dev' is no list"),
-        (lambda s: s.pop("dev"), "neither the nine parts"),
+        (lambda s: s["test"].append({"vid": "x"}), "entry 2 of 'test' is not a Sample"),
+        (lambda s: s.update(dev=None), "'dev' is not a list"),
+        (lambda s: s.pop("dev"), "neither the 9 fields"),
     ],
 )
 def test_bad_samples_name_file_and_dialogue(
@@ -227,12 +227,12 @@ def test_sentence_embeddings_in_some_samples_only(samples: Any, monkeypatch: pyt
         read_samples(samples, monkeypatch)
 
 
-def test_what_is_left_out_is_said(nine: list[Any], pickled: Callable[..., Path]) -> None:
+def test_dialogues_that_are_left_out_are_named(nine: list[Any], pickled: Callable[..., Path]) -> None:
     nine[TEST].remove("e1")
-    assert cogmen.read(pickled(tuple(nine))).notes[0] == "left out, being in neither split list: e1"
+    assert cogmen.read(pickled(tuple(nine))).notes[0] == "dialogues in neither split list, left out: e1"
 
 
-def test_split_lists_without_order_are_sorted_and_said(nine: list[Any], pickled: Callable[..., Path]) -> None:
+def test_split_lists_without_order_are_sorted_with_a_note(nine: list[Any], pickled: Callable[..., Path]) -> None:
     nine[TRAIN] = set(nine[TRAIN])
     corpus = cogmen.read(pickled(tuple(nine)))
     assert [d.id for d in corpus.split("dev")] == ["t0"]
@@ -252,7 +252,7 @@ def test_a_truncated_release_is_not_this_format(shared_data: Path, tmp_path: Pat
     path = tmp_path / "IEMOCAP_features_4.pkl"
     for keep in (0.1, 0.5, 0.999):
         path.write_bytes(whole[: int(keep * len(whole))])
-        with pytest.raises(NotThisFormat, match="cut short"):
+        with pytest.raises(NotThisFormat, match="truncated"):
             cogmen.read(path)
 
 

@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
     """Training videos w, v (utterances 1, 2, 10 out of order) and test video z; feature = transcript row."""
     names = ["v_1", "v_10", "v_2", "w_1", "z_1", "z_2"]
     labels = [0, 1, 1, 0, 1, 0]
-    transcripts = [[name, 'SAID, "SO"\nAND ON', "93", label] for name, label in zip(names, labels, strict=True)]
+    transcripts = [[name, 'WELL, "SO"\nAND ON', "93", label] for name, label in zip(names, labels, strict=True)]
     write(tmp_path / "transcripts.csv", transcripts)
     for part, rows in (("train", [3, 1, 2, 0]), ("test", [4, 5])):
         write(tmp_path / f"text_{part}.csv", [[row, *[0.5] * 100] for row in rows])
@@ -127,7 +127,7 @@ BAD: dict[str, tuple[type[ReplicateError], str, str, Callable[[list[list[str]]],
     "transcript in two splits": (NotThisFormat, "text_test.csv:1", "text_test.csv", cell(0, 0, "3")),
     "video in two splits": (SplitOverlap, "dialogue v", "transcripts.csv", cell(4, 0, "v_3")),
     "id without a number": (NotThisFormat, "transcripts.csv:1", "transcripts.csv", cell(0, 0, "v_x")),
-    "transcript cut short": (NotThisFormat, "transcripts.csv:6", "transcripts.csv", lambda rows: rows[-1].pop()),
+    "transcript truncated": (NotThisFormat, "transcripts.csv:6", "transcripts.csv", lambda rows: rows[-1].pop()),
 }
 
 
@@ -138,7 +138,7 @@ def test_bad_files_are_named_with_their_row(case: str, folder: Path) -> None:
     assert_refused(lambda: mosi.read(folder), error, words, folder)
 
 
-def test_a_file_cut_in_the_middle_of_a_row(folder: Path) -> None:
+def test_a_file_truncated_in_the_middle_of_a_row(folder: Path) -> None:
     path = folder / "text" / "text_test0.csv"
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(WrongWidth, match=r"text_test0\.csv:2"):
@@ -146,7 +146,7 @@ def test_a_file_cut_in_the_middle_of_a_row(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00\x01", b'"a\x00b"\n', b"PK\x03\x04"])
-def test_a_file_that_is_no_csv(content: bytes, folder: Path) -> None:
+def test_a_file_that_is_not_csv(content: bytes, folder: Path) -> None:
     (folder / "transcripts.csv").write_bytes(content)
     with pytest.raises(NotThisFormat, match=r"transcripts\.csv"):
         mosi.read(folder)
