@@ -1,1 +1,1 @@
-"""Shows finished tables: terminal, Markdown, CSV, JSON. The same cells everywhere."""
+"""Tables, claims, figures and the page: results in the terminal, as Markdown, LaTeX, CSV, JSON and HTML."""

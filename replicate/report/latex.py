@@ -10,7 +10,7 @@ from replicate.report.sections import conditions, heading, scores, sections
 from replicate.report.types import Grid
 from replicate.results.aggregate import TableResult
 
-# Marks set before escaping: here a line may break, and here TeX would join two characters into another one.
+# Marks that are set before escaping: a possible line break, and a separator for characters that TeX would join.
 _BREAK, _APART = "\u200b", "\u200c"
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -35,13 +35,13 @@ _SPECIAL = {
     _APART: "{}",
 } | {c: "\\" + c for c in "&%$#_{}"}
 
-# Letters that Computer Modern composes in its oldest encoding, so that they come out on any TeX installation.
+# Letters that Computer Modern can compose in its oldest encoding, so that they are printed by any TeX installation.
 _LETTERS = frozenset(
     "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿĀāĂăĆćĈĉĊċČčĎďĒēĔĕĖėĚěĜĝĞğĠġĢģĤĥĨĩĪīĬĭİıĴĵĶķĹĺĻļĽľŁłŃńŅņŇň"
     "ŌōŎŏŐőŒœŔŕŖŗŘřŚśŜŝŞşŠšŢţŤťŨũŪūŬŭŮůŰűŴŵŶŷŸŹźŻżŽž"
 )
 
-# T1 without Latin Modern would mean bitmap fonts, which have to be made first and look coarse on a screen.
+# T1 without Latin Modern would mean bitmap fonts, which are slow to make and look coarse on a screen.
 _PREAMBLE = r"""\documentclass[a4paper]{article}
 \usepackage[utf8]{inputenc}
 \IfFileExists{lmodern.sty}{\usepackage[T1]{fontenc}\usepackage{lmodern}}{}
@@ -75,7 +75,7 @@ def fragment(result: TableResult) -> str:
 
 
 def escape(words: str) -> str:
-    """Plain text as LaTeX; a letter that the fonts lack loses its accent, or becomes a question mark."""
+    """Return plain text as LaTeX; a letter that the fonts lack loses its accent or becomes a question mark."""
     apart = re.sub(r"(?<=[-,'`!?])(?=[-,'`])", _APART, unicodedata.normalize("NFC", words))
     return "".join(map(_character, apart))
 
@@ -87,7 +87,7 @@ def _character(c: str) -> str:
         return c
     if unicodedata.combining(c):
         return ""
-    # What is left of a wide percent sign is a percent sign, so it is escaped in its turn.
+    # A wide percent sign is reduced to a plain one, which has to be escaped, too.
     return "".join(_SPECIAL.get(x, x) for x in unicodedata.normalize("NFKD", c) if _plain(x)) or "?"
 
 
@@ -101,7 +101,7 @@ def _comment(*lines: str) -> str:
 
 
 def _sentence(words: str) -> str:
-    """Escaped, with places to break in what has none (a name may have 100 characters)."""
+    """Escaped text in which long words may break (a name may have 100 characters)."""
     return escape(re.sub(r"\S{30}(?=\S)", rf"\g<0>{_BREAK}", words))
 
 
@@ -115,7 +115,7 @@ def _guarded(escaped: str) -> str:
 
 
 def _cell(words: str) -> str:
-    """A cell; the hyphen of a negative number becomes a minus sign."""
+    """A cell, in which the hyphen of a negative number becomes a minus sign."""
     return _guarded(re.sub(r"(^|(?<=[\s\[]))-(?=\d)", "$-$", escape(words)))
 
 

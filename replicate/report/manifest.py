@@ -22,7 +22,7 @@ _PACKAGES = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn", "onnx
 def write(campaign: Campaign, results: list[TableResult], seconds: float) -> dict[str, Any]:
     """Write the manifest of a campaign's results and return its content.
 
-    ``seconds`` is what this call trained for; runs that were finished took theirs earlier.
+    ``seconds`` is how long this command trained; runs that were complete before are not part of it.
     """
     folder = campaign.folder
     content = {

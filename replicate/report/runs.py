@@ -1,4 +1,4 @@
-"""Stored runs in words: lines of a listing, and all that is known of one run. Test scores are in neither."""
+"""Runs of a store as texts: a list of runs, and the details of one run. Neither shows test scores."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Lines = list[tuple[str, ...]]
 
 
 def listing(entries: Sequence[Entry]) -> Lines:
-    """A header and one line per run."""
+    """Return a header and one line per run."""
     lines: Lines = [
         ("key", "dev F1", "epochs", "seed", "seconds", "size", "version", "device", "corpus", "arm", "protocol")
     ]
@@ -31,7 +31,7 @@ def listing(entries: Sequence[Entry]) -> Lines:
 
 
 def facts(run: Run, store: Store) -> Lines:
-    """What a run is and what it was trained from, a line per subject."""
+    """Return arm, teachers, protocol, corpus, versions and model of a run, one line each."""
     record, arm, protocol = run.record, asdict(run.record.arm), asdict(run.record.protocol)
     del arm["name"], arm["teacher"], arm["unimodal_teachers"], protocol["name"]
     method = arm.pop("distillation")
@@ -44,7 +44,7 @@ def facts(run: Run, store: Store) -> Lines:
     for teacher in teachers(store, record):
         where = "" if teacher.present else ", not in the store"
         lines.append(("teacher", f"{teacher.arm}, run {teacher.key or 'unknown'}{where}"))
-    wrote = {name: record.versions.get(name) for name in versions()}
+    trained_by = {name: record.versions.get(name) for name in versions()}
     return [
         *lines,
         ("protocol", record.protocol.name),
@@ -52,7 +52,7 @@ def facts(run: Run, store: Store) -> Lines:
         ("budget", _values(asdict(record.budget))),
         ("seed", str(record.seed)),
         ("corpus", f"{record.corpus.name} ({record.corpus.hash[:12]}), classes {', '.join(record.corpus.labels)}"),
-        ("trained by", "this version" if wrote == versions() else "another version"),
+        ("trained by", "this version" if trained_by == versions() else "another version"),
         ("", _values(record.versions)),
         ("trained", f"{record.seconds:.1f} s on {record.device}"),
         ("model", f"streams {'+'.join(record.streams)}, {_values(asdict(record.model))}"),
@@ -60,7 +60,7 @@ def facts(run: Run, store: Store) -> Lines:
 
 
 def curve(run: Run) -> Lines:
-    """The learning curve; the best epoch is so on dev, in the context that the arm is selected in."""
+    """Return the learning curve; the best epoch is selected on dev, in the arm's ``select`` context."""
     record = run.record
     lines: Lines = [("epoch", "train loss", "dev loss", "dev F1", "learning rate", "")]
     for epoch in record.curve:
@@ -71,7 +71,7 @@ def curve(run: Run) -> Lines:
 
 
 def dev_and_files(run: Run) -> Lines:
-    """Dev weighted F1 in every context of the arm, computed from the stored predictions, and the run's files."""
+    """Return dev weighted F1 in every context of the arm, from the saved predictions, and the run's files."""
     labels = run.labels("dev")
     lines: Lines = [
         (f"dev F1, {context} inference", f"{weighted_f1(labels, run.log_prob('dev', context)):.3f}")
@@ -81,7 +81,7 @@ def dev_and_files(run: Run) -> Lines:
 
 
 def in_bytes(number: int) -> str:
-    """A size with a fitting unit."""
+    """Return a file size with a unit, as in ``1.5 MB``."""
     for size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if number >= size:
             return f"{number / size:.1f} {unit}"
@@ -89,7 +89,7 @@ def in_bytes(number: int) -> str:
 
 
 def _values(content: Mapping[str, Any]) -> str:
-    """``a 1, b.c 2`` of nested values."""
+    """Nested values as text, as in ``a 1, b.c 2``."""
     words = []
     for key, value in content.items():
         if isinstance(value, dict):

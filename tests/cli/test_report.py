@@ -17,7 +17,7 @@ from replicate.runner import local
 
 @pytest.fixture
 def results(smoke_out, tmp_path):
-    """A copy of a finished results folder that may be written into."""
+    """A copy of a complete results folder that may be written into."""
     shutil.copytree(smoke_out, tmp_path / "out")
     return tmp_path / "out" / "synthetic-tiny" / "smoke-paper"
 

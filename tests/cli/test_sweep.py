@@ -44,7 +44,7 @@ def arguments(tmp_path: Path) -> list[object]:
 
 @pytest.fixture
 def planted(tmp_path: Path, arguments: list[object]) -> Sweep:
-    """All four trials of COGMEN-Mask, finished; trial 2 is best on dev and trial 1 is best on test."""
+    """All four trials of COGMEN-Mask, complete; trial 2 is best on dev and trial 1 is best on test."""
     campaign = Campaign.prepare([], "smoke", "paper", None, str(arguments[1]), None, "cpu", 1, tmp_path / "out")
     sweep = Sweep.prepare("COGMEN-Mask", 3, campaign)
     for trial, (dev, test) in zip(sweep.trials, [(2, 2), (3, 0), (1, 1), (3, 5)], strict=True):

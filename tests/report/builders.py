@@ -48,7 +48,7 @@ def table(name: str = "table2", rows: Sequence[str] = ("COGMEN-A", "COGMEN-Mask"
 
 
 def result(of: Table | None = None, verdict: str | None = None, **fields: Any) -> TableResult:
-    """A finished table on a synthetic corpus, with a comparison of its first two rows."""
+    """Results of a table on a synthetic corpus, with a comparison of its first two rows."""
     of = of or table()
     rows = {
         row.name: {
@@ -77,7 +77,7 @@ def result(of: Table | None = None, verdict: str | None = None, **fields: Any) -
 
 def claim(number: int, text: str, outcome: Any, *holds: bool | None, measured: bool = True) -> JudgedClaim:
     """A claim with one statement per value of ``holds``."""
-    said = tuple(
+    statements = tuple(
         JudgedStatement(
             Statement("table2/COGMEN-A/A", "far above", f"table2/{text}-{i}/A"),
             0.1,
@@ -89,7 +89,7 @@ def claim(number: int, text: str, outcome: Any, *holds: bool | None, measured: b
         )
         for i, held in enumerate(holds)
     )
-    return JudgedClaim(Claim(number, text, tuple(each.statement for each in said)), said, outcome)
+    return JudgedClaim(Claim(number, text, tuple(each.statement for each in statements)), statements, outcome)
 
 
 def outputs(folder: Path, results: Sequence[TableResult] | None = None, judged: Sequence[JudgedClaim] = ()) -> Outputs:

@@ -1,4 +1,4 @@
-"""Finished tables made by hand."""
+"""Results of tables, made by hand."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def one_seed() -> TableResult:
 
 
 def everything() -> TableResult:
-    """Comparisons, a row that could not be trained, published deviations, and a table beside."""
+    """Comparisons, a row that could not be trained, published deviations, and a companion table."""
     table = Table(
         "table3",
         "Without the graph",

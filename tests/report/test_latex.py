@@ -115,7 +115,7 @@ def test_every_table_compiles_alone_and_fits_a_page(tmp_path, name):
 
 @needs_tex
 def test_any_name_compiles(tmp_path):
-    """Special characters, every letter that is said to be known, a name of the greatest length, an option."""
+    """Special characters, all letters that the fonts have, a very long name, a name that looks like an option."""
     letters = " ".join(sorted(latex._LETTERS))
     rows = (NASTY, letters, "[4, 7]", "*", "".join(map(chr, range(32, 127))))
     made = result(table(rows=rows), corpus="x" * 100, notes=(NASTY, letters, "[n]", "n" * 300))

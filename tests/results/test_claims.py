@@ -32,7 +32,7 @@ def cell(values, published=None, by_class=None):
 
 
 def result(cells, table="table2"):
-    """A finished table of the given cells, by "row/context"; all other rows could not be trained."""
+    """Results of a table with the given cells, by "row/context"; all other rows could not be trained."""
     found = definitions.table(table)
     rows = {row.name: {} for row in found.rows}
     for name, each in cells.items():
@@ -146,7 +146,7 @@ def uneven(gains):
     [
         ([(0.25, 0.25, 0.25, 0.25)] * 5, 0.0, "reproduced"),
         ([(-0.125, -0.125, -0.125, -0.125)] * 5, 0.0, "reproduced"),
-        # One class gains 0.5, all together 0.125 on average.
+        # One class gains 0.5, the average class 0.125.
         ([(0.0, 0.5, 0.0, 0.0)] * 5, 0.375, "contradicted"),
         # Which class gains most may differ by seed.
         ([(0.5, 0.0, 0.0, 0.0)] * 2 + [(0.0, 0.0, 0.0, 0.5)] * 3, 0.375, "contradicted"),
