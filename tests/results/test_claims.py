@@ -1,29 +1,10 @@
-import math
-
 import pytest
 
 from replicate.config import tables as definitions
-from replicate.config.claims import Margins, Statement, load
-from replicate.errors import InvalidDefinition, UnknownTable
 from replicate.results.aggregate import Cell, TableResult
 from replicate.results.claims import judge
-from replicate.results.statistics import smallest_p, summarise
-
-RULE = """
-[rule]
-test = "a test"
-level = 0.05
-[rule.margins]
-above = 0.0
-far = 0.125
-hardly = 0.0625
-"""
-CLAIM = '[[claims]]\nnumber = 1\ntext = "A claim"\n'
-FIRST, SECOND = "table2/COGMEN-Mask/A", "table2/COGMEN-A/A"
-
-
-def statement(relation="above", first=FIRST, second=SECOND, more=""):
-    return f'[[claims.statements]]\nfirst = "{first}"\nrelation = "{relation}"\nsecond = "{second}"\n{more}\n'
+from replicate.results.statistics import summarise
+from tests.claims_toml import CLAIM, RULE, statement
 
 
 def cell(values, published=None, by_class=None):
@@ -208,24 +189,6 @@ def test_a_claim_of_which_nothing_can_be_looked_at_has_no_outcome(written):
     assert judge(lacking)[1] == []
 
 
-def test_a_cell_that_occurs_twice_counts_twice():
-    statement = Statement("t/a/AV", "above", "t/a/AV", first_minus="t/b/A", second_minus="t/c/A")
-    assert statement.cells == [("t/a/AV", 1), ("t/a/AV", -1), ("t/b/A", -1), ("t/c/A", 1)]
-
-
-@pytest.mark.parametrize(("seeds", "p"), [(1, 0.5), (4, 0.0625), (5, 0.03125)])
-def test_the_smallest_p(seeds, p):
-    assert smallest_p(seeds) == p
-
-
-def test_the_shipped_claims():
-    rule, found = load()
-    assert [claim.number for claim in found] == list(range(1, 11))
-    assert all(claim.statements for claim in found)
-    assert (rule.level, rule.margins.above, rule.margins.far, rule.margins.hardly) == (0.05, 0.0, 0.1, 0.05)
-    assert [claim.number for claim in found for each in claim.statements if each.measure == "unevenness"] == [6]
-
-
 def published_tables(seeds=5):
     """All tables with the paper's own numbers, as if every seed had given them."""
     found = {}
@@ -250,64 +213,3 @@ def test_which_statements_the_papers_own_numbers_bear():
 def test_one_seed_never_decides():
     _, judged = judge(published_tables(1))
     assert {found.outcome for found in judged} == {"undecided"} and len(judged) == 10
-
-
-BAD = [
-    (CLAIM, ["claim 1", "[[claims.statements]]"]),
-    (CLAIM + statement("below"), ["claim 1, statement 1", "'relation'", "'below'", "'hardly above'"]),
-    (CLAIM + statement(more='measure = "ratio"'), ["claim 1, statement 1", "'measure'", "'unevenness'"]),
-    (CLAIM + statement(more="margn = 1"), ["claim 1, statement 1", "'margn'", "did you mean margin?"]),
-    (CLAIM + statement(more='margin = "wide"'), ["claim 1, statement 1", "'margin'", "'wide'"]),
-    (CLAIM + statement(first="table9/COGMEN-A/A"), ["claim 1", "unknown table 'table9'", "table2"]),
-    (CLAIM + statement(first="COGMEN-A/A"), ["claim 1", "unknown table 'COGMEN-A'"]),
-    (CLAIM + statement(second="table2/COGMEN-B/A"), ["claim 1", "cell of table2 'COGMEN-B/A'", "COGMEN-A/A"]),
-    (CLAIM + statement(second="table2/COGMEN-A/AV"), ["claim 1", "cell of table2 'COGMEN-A/AV'"]),
-    (CLAIM + statement(second="table2"), ["claim 1", "cell of table2 ''"]),
-    (CLAIM + '[[claims.statements]]\nfirst = "x"\n', ["claim 1, statement 1", "missing"]),
-    ('[[claims]]\ntext = "x"\n' + statement(), ["claim 1", "'number'", "missing"]),
-    ('[[claims]]\nnumber = 1.5\ntext = "x"\n' + statement(), ["claim 1", "'number'", "1.5"]),
-    ('[[claims]]\nnumber = 1\ntext = "x"\nodd = 1\n' + statement(), ["claim 1", "'odd'"]),
-    ('[claims]\nnumber = 1\n', ["claims.toml, claims", "[[...]]"]),
-    ("[rules]\nlevel = 1\n", ["claims.toml", "'rules'"]),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("content", "named"), BAD)
-def test_a_mistake_is_named(written, content, named):
-    written(content)
-    with pytest.raises(InvalidDefinition) as raised:
-        load()
-    message = str(raised.value)
-    assert message.startswith("claims.toml") and "\n" not in message
-    assert all(part in message for part in named), message
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "named"),
-    [
-        ("level = 0.05", "level = 0", ["[rule]", "level"]),
-        ("level = 0.05", "level = 1.0", ["[rule]", "level"]),
-        ("level = 0.05", "level = nan", ["[rule]", "level"]),
-        ("level = 0.05", "levl = 0.05", ["[rule]", "'levl'"]),
-        ("far = 0.125", "", ["[rule]", "'far'", "missing"]),
-        ("far = 0.125", 'far = "wide"', ["[rule]", "'far'"]),
-        ("[rule]", "[ruled]", ["[rule]"]),
-    ],
-)
-def test_a_mistake_in_the_rule_is_named(tables_folder, old, new, named):
-    (tables_folder / "claims.toml").write_text((RULE + CLAIM + statement()).replace(old, new, 1))
-    with pytest.raises(InvalidDefinition) as raised:
-        load()
-    assert all(part in str(raised.value) for part in named), str(raised.value)
-
-
-def test_a_table_that_is_broken_breaks_its_claims(edit):
-    edit("table2", "published = { A = 0.636 }", "")
-    with pytest.raises((InvalidDefinition, UnknownTable), match="table2"):
-        load()
-
-
-def test_margins_by_relation():
-    margins = Margins(0.0, 0.1, 0.05)
-    assert [margins.of(name) for name in ("above", "far above", "hardly above")] == [0.0, 0.1, 0.05]
-    assert math.isclose(smallest_p(10), 1 / 1024)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replicate.results.statistics import Summary, holm, paired, permutation_p, summarise, verdict
+from replicate.results.statistics import Summary, holm, paired, permutation_p, smallest_p, summarise, verdict
 
 
 def test_mean_and_sample_deviation_by_hand():
@@ -17,11 +17,11 @@ def test_mean_and_sample_deviation_by_hand():
     assert found.ci95 == pytest.approx((0.5, 0.7), abs=1e-9)
 
 
-def test_one_value_has_no_spread():
+def test_one_value_has_no_deviation():
     assert summarise([0.6]) == Summary(0.6, None, 1, None)
 
 
-def test_equal_values_have_a_spread_of_zero():
+def test_equal_values_have_a_deviation_of_zero():
     found = summarise([0.5, 0.5, 0.5])
     assert (found.mean, found.std, found.ci95) == (0.5, 0.0, (0.5, 0.5))
 
@@ -56,7 +56,7 @@ def test_verdict_is_mean_plus_minus_two_deviations(published, expected):
     assert verdict(Summary(0.6, 0.1, 5, (0.5, 0.7)), published, True) == expected
 
 
-def test_one_seed_is_untestable_even_where_it_hits():
+def test_one_seed_is_untestable_even_if_it_equals_the_published_value():
     assert verdict(summarise([0.6]), 0.6, True) == "untestable"
 
 
@@ -102,9 +102,9 @@ def test_the_permutation_test_counts_all_sign_patterns(eighths):
 
 
 @pytest.mark.parametrize("n", [2, 5, 13])
-def test_no_p_is_below_what_so_many_pairs_allow(n):
+def test_the_smallest_p_of_n_pairs(n):
     values = np.linspace(0.1, 0.2, n)
-    assert permutation_p(values, "greater") == 2**-n
+    assert permutation_p(values, "greater") == 2**-n == smallest_p(n)
     assert permutation_p(values) == 2 * 2**-n
     assert permutation_p(np.full(n, 0.1), "greater") == 2**-n
 
@@ -116,10 +116,11 @@ def test_more_than_13_pairs_are_sampled_the_same_way_every_time():
     assert found == pytest.approx(np.mean(signs @ values >= values.sum()), abs=0.02)
     assert permutation_p(values, "greater") == found
     # Never 0: what was observed is one of the patterns.
-    assert 1e-4 <= permutation_p(np.linspace(0.1, 0.2, 20), "greater") <= 2e-4
+    assert smallest_p(20) == 1e-4 <= permutation_p(np.linspace(0.1, 0.2, 20), "greater") <= 2e-4
 
 
 def test_one_pair_has_no_p():
+    assert smallest_p(1) == 1 / 2
     assert permutation_p([0.3]) is None and permutation_p([0.3], "greater") is None and permutation_p([]) is None
 
 
