@@ -1,4 +1,4 @@
-# Everything runs inside .venv, which is made on first use. `make help` lists what there is.
+# Everything runs inside .venv, which is made on first use. `make help` lists the targets.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +14,7 @@ setup: $(READY) ## Make .venv with pinned versions (PYTHON=python3.12 chooses th
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-		{ echo "error: $(PYTHON) is older than Python 3.10; choose another: make setup PYTHON=python3.12" >&2; exit 1; }
+		{ echo "error: $(PYTHON) is older than Python 3.10; choose another one: make setup PYTHON=python3.12" >&2; exit 1; }
 	@echo "setting up $(VENV) (a few minutes the first time)" >&2
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
@@ -23,7 +23,7 @@ $(READY): pyproject.toml constraints.txt
 tables: $(READY) ## Train and print every table and claim on the embedded corpus
 	$(BIN)/replicate run all
 
-beyond: $(READY) ## Train and print what goes beyond the paper: ways to distil, causal models, context extractors, HuBERT
+beyond: $(READY) ## Train and print the tables beyond the paper: distillation methods, causal models, context extractors, HuBERT
 	$(BIN)/replicate run distillation ablation-dmd ablation-mtpkdot causal context hubert
 
 export: tables ## Export the best speech-only model to ONNX, checked against PyTorch
@@ -32,16 +32,16 @@ export: tables ## Export the best speech-only model to ONNX, checked against PyT
 benchmark: export ## Time PyTorch and onnxruntime on the exported model
 	$(BIN)/replicate benchmark
 
-test: $(READY) ## Run the tests
+test: $(READY) ## Run the tests that are not slow
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-test-slow: $(READY) ## Run the tests that take some ten seconds or more
+test-slow: $(READY) ## Run the tests that take 10 seconds or more
 	$(BIN)/python -m pytest -n auto -m slow
 
 bench: $(READY) ## Run the timing cases of tests/benchmarks
 	$(BIN)/python -m pytest -m bench tests/benchmarks
 
-bench-training: $(READY) ## Measure time and memory of training as things grow (a quarter of an hour)
+bench-training: $(READY) ## Measure time and memory of training over sizes of corpus, model and seeds (15 minutes)
 	$(BIN)/replicate bench-training
 
 lint: $(READY) ## Check style and types
@@ -49,12 +49,13 @@ lint: $(READY) ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(READY) ## Repair style
+format: $(READY) ## Correct style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-readme: $(READY) ## Put the tables of docs/results into README.md
+readme: $(READY) ## Write the generated parts of README.md and docs/: measured tables, commands and options
 	$(BIN)/python docs/fill_readme.py
+	$(BIN)/python docs/generate_commands.py
 
 clean: ## Remove .venv and caches; results/ stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks dist build *.egg-info

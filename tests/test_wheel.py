@@ -59,7 +59,6 @@ def install(folder: Path, *wheels: Path) -> Path:
     return folder / "bin" / "replicate"
 
 
-@pytest.mark.slow
 def test_an_environment_of_its_own_has_no_warning_and_all_definitions(wheel, tmp_path):
     command = install(tmp_path / "env", wheel)
     done = run(command, "--version", env=CLEAN, cwd=tmp_path)
@@ -68,7 +67,6 @@ def test_an_environment_of_its_own_has_no_warning_and_all_definitions(wheel, tmp
     assert done.returncode == 0 and "COGMEN-Mask, seed 24" in done.stdout
 
 
-@pytest.mark.slow
 def test_the_command_warns_of_another_project_called_replicate(wheel, stand_in, tmp_path):
     done = run(install(tmp_path / "env", stand_in, wheel), "--version", env=CLEAN, cwd=tmp_path)
     assert done.returncode == 0 and done.stdout.startswith("replicate, version ")

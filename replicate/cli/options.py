@@ -61,20 +61,29 @@ _TRAINING = (
     click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of a named corpus."),
     click.option(
         "--profile",
+        metavar="NAME",
         default="quick",
         show_default=True,
         help="Size of the experiment: smoke (seconds), quick (minutes), paper (full size).",
     ),
     click.option(
         "--protocol",
+        metavar="NAME[+SETTING=VALUE,...]",
         default="paper",
         show_default=True,
         help="paper: settings of the text; released: settings of the released code. Single settings can be "
         "overridden: paper+hubert.projection=none,masking.unit=batch (all are in tables/protocols.toml).",
     ),
-    click.option("--seeds", help="Seeds such as 24,25,26, or a count such as 5 (default: the profile's)."),
     click.option(
-        "--seed", "single", type=click.IntRange(0), multiple=True, help="A seed; repeat the option for several."
+        "--seeds", metavar="LIST|COUNT", help="Seeds such as 24,25,26, or a count such as 5 (default: the profile's)."
+    ),
+    click.option(
+        "--seed",
+        "single",
+        type=click.IntRange(0),
+        multiple=True,
+        metavar="N",
+        help="One seed; repeat the option for several.",
     ),
     click.option(
         "--device",
@@ -86,6 +95,7 @@ _TRAINING = (
     click.option(
         "--jobs",
         type=click.IntRange(1),
+        metavar="N",
         help="Runs trained at a time, one thread each (default: one per core, 1 on a GPU). Does not change numbers.",
     ),
     click.option(
@@ -109,11 +119,14 @@ _TRAINING = (
         help="Processes of this machine, or a Ray cluster (needs the extra [ray]).",
     ),
     click.option(
-        "--address", help="Head of the Ray cluster: auto, HOST:PORT (default: a cluster of this machine alone)."
+        "--address",
+        metavar="HOST:PORT",
+        help="Head of the Ray cluster, or auto (default: a cluster of this machine alone).",
     ),
     click.option(
         "--gpu-share",
         type=click.FloatRange(0, 1, min_open=True),
+        metavar="FRACTION",
         default=1.0,
         show_default=True,
         help="Share of a GPU that a worker on the cluster takes.",
