@@ -1,30 +1,34 @@
-"""Names for things that can be added without a fork: distillation methods, context extractors, masking, corpus readers.
+"""Names for what can be added from outside: distillation methods, context extractors, masking strategies, readers.
 
-A class registers itself with a decorator. Built-in classes are found by importing the modules of one package, installed
-ones by entry points, and a user's own by the modules that ``--config-dir`` imports.
+A class registers itself with a decorator. Built-in classes are found by importing the modules of one package, those of
+installed packages through entry points, and those of a user through the modules in ``--config-dir`` folders.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
+import weakref
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from replicate.errors import BadPlugin, InvalidDefinition
 from replicate.suggest import choices
 
 T = TypeVar("T")
 
+_REGISTRIES: weakref.WeakSet[Registry[Any]] = weakref.WeakSet()
+
 
 class Registry(Generic[T]):
-    """Things of one kind by name.
+    """Classes or functions of one kind, by name.
 
     Args:
         kind: what they are, for messages: "distillation method".
-        package: the package whose modules register the built-in ones. It is also the entry point group.
-        group: entry point group, where it is not the package's name.
+        package: the package whose modules register the built-in ones.
+        group: entry point group of installed packages.
     """
 
     def __init__(self, kind: str, package: str, group: str) -> None:
@@ -32,38 +36,48 @@ class Registry(Generic[T]):
         self._found: dict[str, T] = {}
         self._modules: dict[str, str] = {}
         self._builtin_loaded = False
+        _REGISTRIES.add(self)
 
     def register(self, name: str) -> Callable[[T], T]:
-        """A decorator that registers a class or function under a name.
+        """Return a decorator that registers a class or function under a name.
 
         Raises:
-            BadPlugin: another module registered something of that name.
+            BadPlugin: another module has registered something under that name.
         """
 
         def add(thing: T) -> T:
             module = str(getattr(thing, "__module__", "?"))
+            if not module.startswith(f"{self.package}."):
+                self._load_builtin()  # so that the plugin is refused, and not the built-in module that has the name
             other = self._modules.get(name, module)
             if other != module:
-                raise BadPlugin(f"two modules register the {self.kind} {name!r}: {other} and {module}; rename one")
+                raise BadPlugin(
+                    f"two plugins of one name: {self.kind} {name!r} is registered by {_file(other)} and by "
+                    f"{_file(module)}; rename one"
+                )
             self._found[name], self._modules[name] = thing, module
             return thing
 
         return add
 
     def get(self, name: str, where: str = "") -> T:
-        """What is registered under a name; ``where`` is the file and key that ask for it, for messages.
+        """Return what is registered under a name.
+
+        Args:
+            where: file and key that hold the name, put in front of messages.
 
         Raises:
-            InvalidDefinition: nothing is, with the nearest name. BadPlugin: it cannot be imported, or two packages
-            install one of that name.
+            InvalidDefinition: nothing is registered under that name; the message suggests the nearest one.
+            BadPlugin: it cannot be imported, or two installed packages have one of that name.
         """
         self._load_builtin()
         installed = [point for point in self._entry_points() if point.name == name]
-        if len(installed) > 1 or (installed and name in self._found and not _gave(installed[0], self._modules[name])):
-            origins = [f"{point.value}" for point in installed] + [self._modules.get(name, "")]
+        origins = [point.value for point in installed]
+        if name in self._modules and not any(_same_package(point.module, self._modules[name]) for point in installed):
+            origins.append(_file(self._modules[name]))
+        if len(origins) > 1:
             raise BadPlugin(
-                f"two plugins of one name: {self.kind} {name!r} comes from {' and '.join(filter(None, origins))}; "
-                "uninstall or rename one"
+                f"two plugins of one name: {self.kind} {name!r} is in {' and in '.join(origins)}; rename one"
             )
         if name not in self._found and installed:
             self._import(installed[0])
@@ -73,13 +87,18 @@ class Registry(Generic[T]):
         return self._found[name]
 
     def names(self) -> list[str]:
-        """All names, built in or installed; entry points are named without importing them."""
+        """Return all names; what entry points name is not imported."""
         self._load_builtin()
         return sorted({*self._found, *(point.name for point in self._entry_points())})
 
     def module(self, name: str) -> str:
-        """The module that registered a name; ``get`` it first."""
+        """Return the module that registered a name; ``get`` it first."""
         return self._modules[name]
+
+    def forget(self, module: str) -> None:
+        """Remove what a module has registered."""
+        for name in [name for name, origin in self._modules.items() if origin == module]:
+            del self._found[name], self._modules[name]
 
     def _entry_points(self) -> list[EntryPoint]:
         return list(entry_points(group=self.group))
@@ -87,11 +106,11 @@ class Registry(Generic[T]):
     def _import(self, point: EntryPoint) -> None:
         try:
             thing: T = point.load()
-        except Exception as error:  # a plugin may raise whatever it likes
+        except Exception as error:  # a plugin may raise anything
             raise BadPlugin(
                 f"plugin {point.value} ({self.kind} {point.name!r}) cannot be imported: {type(error).__name__}: {error}"
             ) from error
-        if point.name not in self._found:
+        if point.name not in self._found:  # the class has no decorator
             self.register(point.name)(thing)
 
     def _load_builtin(self) -> None:
@@ -103,6 +122,16 @@ class Registry(Generic[T]):
             importlib.import_module(f"{self.package}.{module.name}")
 
 
-def _gave(point: EntryPoint, module: str) -> bool:
-    """Whether an entry point is where a registered thing came from."""
-    return point.module == module
+def forget(module: str) -> None:
+    """Remove what a module has registered anywhere, so that it can be imported again."""
+    for registry in _REGISTRIES:
+        registry.forget(module)
+
+
+def _same_package(module: str, other: str) -> bool:
+    return module.partition(".")[0] == other.partition(".")[0]
+
+
+def _file(module: str) -> str:
+    """Return the file of a module, or its name where there is no file."""
+    return str(getattr(sys.modules.get(module), "__file__", None) or module)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from torch import Tensor
 
-from replicate.config import tables, toml
+from replicate.config import folders
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.runner.tasks import Task, graph
 from replicate.store.keys import run_key
@@ -87,9 +87,8 @@ def stored(store: Store, corpus: Corpus, result: RunResult) -> Path:
 def tables_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of ``tables/`` that is read instead of it."""
     folder = tmp_path / "tables"
-    shutil.copytree(toml.folder(), folder)
-    for module in (toml, tables):
-        monkeypatch.setattr(module, "folder", lambda: folder)
+    shutil.copytree(folders.packaged(), folder)
+    monkeypatch.setattr(folders, "packaged", lambda: folder)
     return folder
 
 

@@ -40,6 +40,7 @@ def run(
 
     Each TABLE is a name such as table2, or all: the tables of the paper and protocol. Completed runs are not repeated.
     """
+    from replicate.config.check import check
     from replicate.experiment.campaign import Campaign
     from replicate.report import outputs, progress
 
@@ -48,7 +49,7 @@ def run(
     if trace is not None:
         _trace(campaign, trace)
         return
-    outputs.check()
+    check()
     todo = _to_train(campaign, share, repair, dry_run)
     if dry_run:
         for task in todo:

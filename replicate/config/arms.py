@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from replicate.config import toml
+from replicate.config import folders
 from replicate.config.toml import build, known, merged, section
 from replicate.errors import InvalidDefinition
 from replicate.training.config import AUDIO, CONTEXTS, Arm
@@ -18,11 +18,21 @@ def arms() -> dict[str, Arm]:
     Raises:
         InvalidDefinition: naming file, section and key; teachers or likenesses that run in a circle.
     """
-    sections = toml.read("arms")
+    sections = folders.sections("arms")
     found: dict[str, Arm] = {}
     for name in sections:
         _resolve(name, sections, found, ())
     return found
+
+
+def arm_in_row(name: str, content: dict[str, Any], where: str) -> Arm:
+    """Return an arm that a table's row defines in place; ``content`` is as in ``arms.toml``.
+
+    Raises:
+        InvalidDefinition: as ``arms``, with ``where`` in front.
+    """
+    sections = folders.sections("arms") | {name: folders.Definition(where, content)}
+    return _resolve(name, sections, {}, ())
 
 
 def changed(arm: Arm, change: dict[str, Any], where: str) -> Arm:
@@ -35,12 +45,12 @@ def changed(arm: Arm, change: dict[str, Any], where: str) -> Arm:
     return _checked(build(Arm, content, where, **fixed, distillation=made), where)
 
 
-def _resolve(name: str, sections: dict[str, Any], found: dict[str, Arm], above: tuple[str, ...]) -> Arm:
+def _resolve(name: str, sections: dict[str, folders.Definition], found: dict[str, Arm], above: tuple[str, ...]) -> Arm:
     """The arm of that name, after the arms it is taught by."""
     if name in above:
-        raise InvalidDefinition(f"arms.toml [{name}]: teachers run in a circle: {' <- '.join([*above, name])}")
+        raise InvalidDefinition(f"{sections[name].where}: teachers run in a circle: {' <- '.join([*above, name])}")
     if name not in found:
-        where = f"arms.toml [{name}]"
+        where = sections[name].where
         content = _inherited(name, sections, ())
         joint, others = content.pop("teacher", None), content.pop("unimodal_teachers", [])
         for key, listed in (("teacher", joint), *(("unimodal_teachers", each) for each in _list(others, where))):
@@ -71,12 +81,12 @@ def _method(content: Any, where: str) -> Method:
     return build(METHODS[known(kind, METHODS, where, "method")], content, where)
 
 
-def _inherited(name: str, sections: dict[str, Any], above: tuple[str, ...]) -> dict[str, Any]:
+def _inherited(name: str, sections: dict[str, folders.Definition], above: tuple[str, ...]) -> dict[str, Any]:
     """The section of an arm over those it is like."""
-    where = f"arms.toml [{name}]"
+    where = sections[name].where
     if name in above:
         raise InvalidDefinition(f"{where}: likenesses run in a circle: {' <- '.join([*above, name])}")
-    content = section(sections[name], where)
+    content = section(sections[name].content, where)
     base = content.pop("like", None)
     if base is None:
         return content

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-from replicate.config import tables, toml
+from replicate.config import folders, tables
 from replicate.config.toml import build, known, section, sections
 from replicate.errors import InvalidDefinition
 
@@ -64,37 +66,51 @@ class Claim:
 
 
 def load() -> tuple[Rule, tuple[Claim, ...]]:
-    """The rule and the claims, checked against the tables.
+    """Return the rule and the claims, checked against the tables. A user's files add claims; the rule is one for all.
 
     Raises:
-        InvalidDefinition: an unknown key, table, row or context.
+        InvalidDefinition: an unknown key, table, row or context, or two claims of one number.
     """
-    content = toml.read("claims")
-    where = "claims.toml"
-    rule = build(Rule, section(content.pop("rule", None), f"{where} [rule]"), f"{where} [rule]")
+    default, *own = folders.files("claims")
+    table = functools.cache(tables.table)  # many cells name the same
+    rule = _rule(default)
+    claims: dict[int, Claim] = {}
+    places: dict[int, str] = {}
+    for file in (default, *own):
+        content = {key: value for key, value in file.content.items() if file is not default or key != "rule"}
+        for number, each in enumerate(sections(content.pop("claims", []), f"{file.where}, claims"), 1):
+            where = f"{file.where}, claim {number}"
+            claim = _claim(each, table, where)
+            if claim.number in claims:
+                raise InvalidDefinition(f"{where}: {places[claim.number]} has number {claim.number}, too; change one")
+            claims[claim.number], places[claim.number] = claim, where
+        for key in content:
+            raise InvalidDefinition(f"{file.where}: unknown key {key!r}: there are rule (packaged) and claims")
+    return rule, tuple(claims.values())
+
+
+def _rule(file: folders.Definition) -> Rule:
+    where = f"{file.where} [rule]"
+    rule = build(Rule, section(file.content.get("rule"), where), where)
     if not 0 < rule.level < 1:
-        raise InvalidDefinition(f"{where} [rule]: level must be between 0 and 1")
-    claims = []
-    for number, each in enumerate(sections(content.pop("claims", []), f"{where}, claims"), 1):
-        place = f"{where}, claim {number}"
-        statements = tuple(
-            build(Statement, one, f"{place}, statement {i}")
-            for i, one in enumerate(sections(each.pop("statements", []), f"{place}, statements"), 1)
-        )
-        if not statements:
-            raise InvalidDefinition(f"{place}: a claim needs [[claims.statements]]")
-        for statement in statements:
-            for cell, _ in statement.cells:
-                _check_cell(cell, place)
-        claims.append(build(Claim, each, place, statements=statements))
-        if claims[-1].number in (other.number for other in claims[:-1]):
-            raise InvalidDefinition(f"{place}: there is a claim number {claims[-1].number} above already")
-    for key in content:
-        raise InvalidDefinition(f"{where}: unknown key {key!r}: there are rule and claims")
-    return rule, tuple(claims)
+        raise InvalidDefinition(f"{where}: level must be between 0 and 1")
+    return rule
 
 
-def _check_cell(name: str, where: str) -> None:
-    table, _, cell = name.partition("/")
-    found = tables.table(known(table, tables.table_names(), where, "table"))
-    known(cell, [f"{row.name}/{context}" for row in found.rows for context in row.contexts], where, f"cell of {table}")
+def _claim(content: dict[str, Any], table: Callable[[str], tables.Table], where: str) -> Claim:
+    statements = tuple(
+        build(Statement, one, f"{where}, statement {i}")
+        for i, one in enumerate(sections(content.pop("statements", []), f"{where}, statements"), 1)
+    )
+    if not statements:
+        raise InvalidDefinition(f"{where}: a claim needs [[claims.statements]]")
+    for statement in statements:
+        for cell, _ in statement.cells:
+            _check_cell(cell, table, where)
+    return build(Claim, content, where, statements=statements)
+
+
+def _check_cell(cell: str, table: Callable[[str], tables.Table], where: str) -> None:
+    name, _, rest = cell.partition("/")
+    found = table(known(name, tables.table_names(), where, "table"))
+    known(rest, [f"{row.name}/{context}" for row in found.rows for context in row.contexts], where, f"cell of {name}")

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from replicate.config import folders
 from replicate.config import tables as definitions
-from replicate.config import toml
 from replicate.config.tables import Row, Table
 from replicate.config.toml import build, known, section, sections
 from replicate.errors import InvalidDefinition
@@ -66,11 +66,11 @@ def load() -> tuple[Drawing, ...]:
     """
     table = functools.cache(definitions.table)  # several panels name the same
     found = []
-    for name, value in toml.read("figures").items():
-        where = f"figures.toml [{name}]"
+    for name, definition in folders.sections("figures").items():
+        where = definition.where
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
             raise InvalidDefinition(f"{where}: names become file names: small letters, digits and hyphens")
-        content = section(value, where)
+        content = section(definition.content, where)
         panels = tuple(
             build(Panel, one, f"{where}, panel {number}")
             for number, one in enumerate(sections(content.pop("panels", []), f"{where}, panels"), 1)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from replicate.config import toml
+from replicate.config import folders
 from replicate.config.arms import arms, changed
 from replicate.config.protocols import protocol
 from replicate.config.toml import known, merged, section
@@ -49,7 +49,7 @@ def arm_with_grid(name: str) -> Arm:
         InvalidDefinition: no arm, or none with a section in ``sweep.toml``.
     """
     found = arms()
-    known(name, toml.read("sweep"), "sweep.toml", "arm")
+    known(name, folders.sections("sweep"), "sweep.toml", "arm")
     return found[known(name, found, "sweep.toml", "arm")]
 
 
@@ -70,8 +70,9 @@ def trials(arm: Arm, asked: Protocol, count: int) -> tuple[tuple[Trial, ...], in
 
 def _points(arm: Arm, asked: Protocol) -> list[Trial]:
     """Every point of the arm's grid once, without the unchanged arm; all of them checked, numbered 0."""
-    where = f"sweep.toml [{arm.name}]"
-    content = section(toml.read("sweep")[arm.name], where)
+    found_in = folders.sections("sweep")[arm.name]
+    where = found_in.where
+    content = section(found_in.content, where)
     options = [_options(key, values, arm, where) for key, values in content.items()]
     for first, second in itertools.combinations(options, 2):
         for each in set().union(*first) & set().union(*second):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from replicate.config import toml
-from replicate.config.toml import build, choices, known, merged, section
+from replicate.config import folders
+from replicate.config.toml import build, known, merged, section
 from replicate.errors import InvalidDefinition
+from replicate.suggest import choices
 from replicate.training.config import Protocol
 
 
@@ -18,8 +19,9 @@ def protocol(name: str) -> Protocol:
     """
     base, _, listed = name.partition("+")
     overrides = tuple(filter(None, listed.split(",")))
-    where = f"protocol {name!r}" if overrides else f"protocols.toml [{base}]"
-    return _build(_override(_content(base), overrides, where), where, name)
+    found = _definition(base, "protocols.toml")
+    where = f"protocol {name!r}" if overrides else found.where
+    return _build(_override(section(found.content, found.where), overrides, where), where, name)
 
 
 def mixed_protocol(
@@ -35,9 +37,9 @@ def mixed_protocol(
     Raises:
         InvalidDefinition: unknown protocol or setting, or an impossible value.
     """
-    content = _content(base)
+    content = _content(base, where)
     for key in from_other:
-        value: Any = _content(other)
+        value: Any = _content(other, where)
         for part in key.split("."):
             value = section(value, where)[known(part, value, where, "setting")]
         for part in reversed(key.split(".")):
@@ -55,9 +57,14 @@ def _override(content: dict[str, Any], overrides: tuple[str, ...], where: str) -
     return content
 
 
-def _content(name: str) -> dict[str, Any]:
-    sections = toml.read("protocols")
-    return section(sections[known(name, sections, "protocols.toml", "protocol")], f"protocols.toml [{name}]")
+def _definition(name: str, where: str) -> folders.Definition:
+    sections = folders.sections("protocols")
+    return sections[known(name, sections, where, "protocol")]
+
+
+def _content(name: str, where: str) -> dict[str, Any]:
+    found = _definition(name, where)
+    return section(found.content, found.where)
 
 
 def _nested(key: str, value: str, content: dict[str, Any], where: str) -> dict[str, Any]:

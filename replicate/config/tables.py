@@ -1,24 +1,26 @@
-"""Tables and profiles, read from ``tables/*.toml``. All of the experiment is data there, none here."""
+"""Tables, read from one TOML file each; see ``tables/`` for those of the paper."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from replicate.config import toml
-from replicate.config.arms import arms
+from replicate.config import folders
+from replicate.config.arms import arm_in_row, arms
+from replicate.config.profiles import Profile, parse_seeds, profile
 from replicate.config.protocols import mixed_protocol, protocol
-from replicate.config.toml import build, choices, folder, known, read, section, sections
-from replicate.errors import BadSeeds, InvalidDefinition, UnknownTable
-from replicate.training.config import CONTEXTS, Arm, Budget, Protocol
+from replicate.config.toml import build, known, section, sections
+from replicate.errors import InvalidDefinition, UnknownTable
+from replicate.suggest import choices
+from replicate.training.config import CONTEXTS, Arm, Protocol
 
 __all__ = [
     "Companion",
     "Profile",
     "Row",
     "Table",
+    "arms",
     "companion_table",
-    "folder",
     "parse_seeds",
     "profile",
     "protocol",
@@ -26,17 +28,15 @@ __all__ = [
     "table_names",
 ]
 
-_NOT_TABLES = {"arms", "protocols", "profiles", "claims", "figures", "sweep"}
-
 
 @dataclass(frozen=True)
 class Row:
     """One row of a table.
 
     Attributes:
-        name: the paper's name for it.
+        name: unique in the table; in tables of the paper, the paper's name.
         arm: what is trained.
-        contexts: in which it is shown; all of the arm's that the table has, if none are given.
+        contexts: contexts that are shown; by default all of the arm's that the table has.
         published, published_std: weighted F1 by context, and its deviation where the paper gives one.
         from_other: settings that the row takes from the table's ``other`` protocol, such as ``masking.unit``.
         overrides: settings of the protocol that the row sets, such as ``hubert.projection=none``.
@@ -53,7 +53,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Companion:
-    """Another table; its rows of the same name are printed in columns next to this one's."""
+    """Another table, whose rows of the same names are printed in columns next to this table's."""
 
     table: str
     title: str
@@ -64,13 +64,14 @@ class Table:
     """One table.
 
     Attributes:
-        leave_out: dialogues that are not used, where a corpus has them.
+        source: where values were published, or "not in the paper".
+        leave_out: dialogues that are not used, if the corpus has them.
         compare: pairs of cells, "row/context", whose difference is tested.
         protocol: the protocol of all rows, whatever ``--protocol`` says; rows may override settings of it.
         other: a second protocol, from which rows may take settings.
         in_paper: whether every cell must have a published value.
-        cost: the row whose time to train that of all others is counted in; empty where it is not shown.
-        extra: whether ``replicate run all``, the paper's tables and ``protocol``, leaves it out.
+        cost: the row whose training time is the unit of all others' times; without it times are not shown.
+        extra: whether ``replicate run all`` leaves the table out.
         notes: sentences printed below the table.
     """
 
@@ -90,93 +91,47 @@ class Table:
     notes: tuple[str, ...] = ()
 
     def protocol_of(self, row: Row, asked: Protocol) -> Protocol:
-        """The protocol of one row: ``asked``, the user's choice, unless the table sets its own."""
+        """Return the protocol of one row: ``asked``, the user's choice, unless the table sets its own."""
         if not self.protocol:
             return asked
         return mixed_protocol(
-            self.protocol, self.other, row.from_other, row.overrides, f"{self.name}.toml, row {row.name!r}"
+            self.protocol, self.other, row.from_other, row.overrides, f"table {self.name}, row {row.name!r}"
         )
-
-
-@dataclass(frozen=True)
-class Profile:
-    """How much work: a default corpus, seeds, a training budget."""
-
-    name: str
-    corpus: str
-    seeds: tuple[int, ...]
-    budget: Budget
-
-
-def profile(name: str) -> Profile:
-    """The profile of that name.
-
-    Raises:
-        InvalidDefinition: unknown, or its section is not well-formed.
-    """
-    profiles = read("profiles")
-    where = f"profiles.toml [{known(name, profiles, 'profiles.toml', 'profile')}]"
-    content = section(profiles[name], where)
-    own = {key: content.pop(key) for key in ("corpus", "seeds") if key in content}
-    found = build(Profile, own, where, name=name, budget=build(Budget, content, where))
-    if not found.seeds or len(set(found.seeds)) < len(found.seeds):
-        raise InvalidDefinition(f"{where}: seeds are none, or repeat")
-    budget = found.budget
-    if min(budget.epochs, budget.batch, budget.feed_forward) < 1 or min(found.seeds) < 0:
-        raise InvalidDefinition(f"{where}: epochs, batch and feed_forward must be 1 at least, seeds 0 at least")
-    if not 0 < budget.learning_rate < math.inf or not 0 <= budget.weight_decay < math.inf:
-        raise InvalidDefinition(f"{where}: learning_rate must be above 0, weight_decay 0 at least")
-    return found
 
 
 def table_names() -> list[str]:
-    """Names that ``table`` knows, those of the paper first."""
-    names = sorted(path.stem for path in folder().glob("*.toml") if path.stem not in _NOT_TABLES)
-    return sorted(names, key=lambda name: not name.startswith("table"))
+    """Return the names of all tables, those of the paper first.
+
+    Raises:
+        InvalidDefinition: two files of one name.
+    """
+    return sorted(folders.table_files(), key=lambda name: (not name.startswith("table"), name))
 
 
 def table(name: str) -> Table:
-    """The table of that name, checked against the arms.
+    """Return the table of that name, checked against arms, protocols and other tables.
 
     Raises:
-        UnknownTable: no such file. InvalidDefinition: an unknown key, arm, context, row or setting, a missing
-            published cell.
+        UnknownTable: no such file.
+        InvalidDefinition: an unknown key, arm, context, row or setting, or a missing published value; the message names
+            the file and the key.
     """
-    if name not in table_names():
-        raise UnknownTable(f"no table {name!r}: {choices(name, table_names())}")
-    where = f"{name}.toml"
-    content = read(name)
+    names = table_names()
+    if name not in names:
+        raise UnknownTable(f"no table {name!r}: {choices(name, names)}")
+    where, content, unbuilt = _content(name, ())
     rows: list[Row] = []
-    found_arms = arms()
-    contexts = toml.section(content, where).get("contexts", ())
-    for number, each in enumerate(sections(content.pop("rows", []), f"{where}, rows"), 1):
-        rows.append(_row(each, contexts, found_arms, f"{where}, row {number}", [row.name for row in rows]))
+    known_arms = arms()
+    for each in unbuilt:
+        arm = _arm(each, known_arms)
+        rows.append(_row(each, arm, content.get("contexts", ()), {row.name for row in rows}))
     found = build(Table, content, where, name=name, rows=tuple(rows))
-    if not rows:
-        raise InvalidDefinition(f"{where}: a table needs [[rows]]")
-    for context in found.contexts:
-        known(context, CONTEXTS, where, "context")
-    for number, row in enumerate(rows, 1):
-        _check_published(row, found, f"{where}, row {number} ({row.name})")
-    cells = [f"{row.name}/{context}" for row in rows for context in row.contexts]
-    for pair in found.compare:
-        for cell in pair:
-            known(cell, cells, f"{where}, compare", "cell")
-    if found.companion is not None:
-        known(
-            found.companion.table, [other for other in table_names() if other != name], f"{where}, companion", "table"
-        )
-    if found.cost:
-        known(found.cost, [row.name for row in rows], f"{where}, cost", "row")
-    for row in rows:
-        _check_protocol(row, found, f"{where}, row {row.name!r}")
-    if found.other and not any(row.from_other for row in rows):
-        raise InvalidDefinition(f"{where}: other is for rows with from_other, and there is none")
+    _check(found, [each.where for each in unbuilt], where)
     return found
 
 
 def companion_table(found: Table) -> Table:
-    """The companion table: only rows that ``found`` has as well, in the contexts that both have."""
+    """Return the companion table of a table: only rows that both have, in the contexts that both show."""
     assert found.companion is not None
     other = table(found.companion.table)
     names = {row.name: row for row in found.rows}
@@ -188,64 +143,122 @@ def companion_table(found: Table) -> Table:
     return replace(other, rows=tuple(rows), compare=())
 
 
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """Seeds from "24,25,26", or as many as a single number says, from 24 on (the released code's seed).
+@dataclass(frozen=True)
+class _UnbuiltRow:
+    """A row as a file has it; ``table`` is the name of that file's table, ``where`` its place for messages."""
 
-    Raises:
-        BadSeeds: no numbers, negative, repeated, or none.
-    """
-    advice = "give numbers with commas, such as 24,25,26, or a single count, such as 5"
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
-        raise BadSeeds(f"seeds {text!r} are not all whole numbers of a sane size: {advice}")
-    numbers = tuple(int(part) for part in parts)
-    if len(numbers) == 1 and "," not in text:
-        numbers = tuple(range(24, 24 + numbers[0])) if numbers[0] <= 1000 else ()
-    if not numbers or len(set(numbers)) < len(numbers):
-        raise BadSeeds(f"seeds {text!r} are none, too many, or repeat: {advice}")
-    return numbers
+    table: str
+    where: str
+    content: dict[str, Any]
 
 
-def _row(content: dict[str, object], contexts: object, found: dict[str, Arm], where: str, above: list[str]) -> Row:
-    """One row; its contexts are those it is shown in."""
-    name = content.pop("arm", None)
-    if name is None:
-        raise InvalidDefinition(f"{where}: key 'arm' is missing")
-    arm = found[known(str(name), found, where, "arm")]
+def _content(name: str, above: tuple[str, ...]) -> tuple[str, dict[str, Any], list[_UnbuiltRow]]:
+    """Return the place, the keys and the rows of a table, over those of the table that it is like."""
+    file = folders.table_file(name)
+    if name in above:
+        raise InvalidDefinition(f"{file.where}, key 'like': tables in a circle: {' <- '.join([*above, name])}")
+    content = section(file.content, file.where)
+    listed = sections(content.pop("rows", []), f"{file.where}, rows")
+    rows = [_UnbuiltRow(name, f"{file.where}, row {number}", each) for number, each in enumerate(listed, 1)]
+    base = content.pop("like", None)
+    if base is None:
+        return file.where, content, rows
+    _, inherited, first = _content(known(str(base), folders.table_files(), file.where, "table"), (*above, name))
+    if isinstance(inherited.get("compare"), list) and isinstance(content.get("compare"), list):
+        content["compare"] = [*inherited["compare"], *content["compare"]]
+    # A table that adds to one of the paper is not the paper's: it has rows without published values.
+    return file.where, inherited | {"in_paper": False, "extra": True} | content, [*first, *rows]
+
+
+def _row(unbuilt: _UnbuiltRow, arm: Arm, contexts: object, above: set[str]) -> Row:
+    """Build one row; by default it is shown in the contexts that its arm and the table share."""
+    where = unbuilt.where
+    content = {key: value for key, value in unbuilt.content.items() if key != "arm"}
     row = build(Row, content, where, arm=arm)
     if row.name in above:
         raise InvalidDefinition(f"{where}: there is a row {row.name!r} above already")
     for context in (*row.contexts, *row.published, *row.published_std):
         known(context, arm.contexts, where, "context of the arm")
     if not row.contexts and isinstance(contexts, list):
-        row = build(Row, content | {"contexts": [c for c in contexts if c in arm.contexts]}, where, arm=arm)
+        row = replace(row, contexts=tuple(context for context in contexts if context in arm.contexts))
     return row
 
 
+def _arm(unbuilt: _UnbuiltRow, known_arms: dict[str, Arm]) -> Arm:
+    """Return the arm of a row, which names it or defines it in place."""
+    if "arm" not in unbuilt.content:
+        raise InvalidDefinition(f"{unbuilt.where}: key 'arm' is missing")
+    value = unbuilt.content["arm"]
+    if not isinstance(value, dict):
+        return known_arms[known(str(value), known_arms, unbuilt.where, "arm")]
+    name = unbuilt.content.get("name")
+    if not isinstance(name, str):
+        raise InvalidDefinition(f"{unbuilt.where}: key 'name' is missing, or not a text")
+    others = (other for other in folders.table_files() if other != unbuilt.table)
+    if name in known_arms or any(name in _defined_in_rows(other) for other in others):
+        name = f"{unbuilt.table}: {name}"
+    return arm_in_row(name, value, f"{unbuilt.where}, arm")
+
+
+def _defined_in_rows(name: str) -> set[str]:
+    """Return the names of a table's rows that define their arm in place."""
+    rows = folders.table_file(name).content.get("rows", [])
+    named = (row for row in rows if isinstance(row, dict)) if isinstance(rows, list) else ()
+    return {str(row.get("name")) for row in named if isinstance(row.get("arm"), dict)}
+
+
+def _check(found: Table, places: list[str], where: str) -> None:
+    """Check a table against its rows and everything that it names."""
+    if not found.rows:
+        raise InvalidDefinition(f"{where}: a table needs [[rows]]")
+    for context in found.contexts:
+        known(context, CONTEXTS, where, "context")
+    for row, place in zip(found.rows, places, strict=True):
+        _check_published(row, found, f"{place} ({row.name})")
+    cells = [f"{row.name}/{context}" for row in found.rows for context in row.contexts]
+    for pair in found.compare:
+        for cell in pair:
+            known(cell, cells, f"{where}, compare", "cell")
+    if found.companion is not None:
+        others = [other for other in table_names() if other != found.name]
+        known(found.companion.table, others, f"{where}, companion", "table")
+    if found.cost:
+        known(found.cost, [row.name for row in found.rows], f"{where}, cost", "row")
+    for key, name in (("protocol", found.protocol), ("other", found.other)):
+        if name:
+            protocol(known(name, folders.sections("protocols"), f"{where}, {key}", "protocol"))
+    for row in found.rows:
+        _check_protocol(row, found, f"{where}, row {row.name!r}")
+    if found.other and not any(row.from_other for row in found.rows):
+        raise InvalidDefinition(f"{where}: other is for rows with from_other, and there is none")
+
+
 def _check_protocol(row: Row, table: Table, where: str) -> None:
+    """Check that the row's settings make a protocol."""
     if row.from_other and not (table.protocol and table.other):
         raise InvalidDefinition(f"{where}: from_other needs the table's protocol and other")
     if row.overrides and not table.protocol:
         raise InvalidDefinition(f"{where}: overrides need the table's protocol")
     if table.protocol:
-        table.protocol_of(row, protocol(table.protocol))
+        mixed_protocol(table.protocol, table.other, row.from_other, row.overrides, where)
 
 
 def _check_published(row: Row, table: Table, where: str) -> None:
+    """Check the contexts of a row, and its published values."""
     if not row.contexts or len(set(row.contexts)) < len(row.contexts):
-        raise InvalidDefinition(f"{where}: its contexts are none, or repeat")
+        raise InvalidDefinition(f"{where}: its contexts are empty, or one repeats")
     for context in row.published_std:
         known(context, row.published, where, "context with a published value")
     for context in (*row.contexts, *row.published):
         known(context, table.contexts, where, "context of the table")
     for value in (*row.published.values(), *row.published_std.values()):
         if not 0 <= value <= 1:
-            raise InvalidDefinition(f"{where}: published {value} is no F1 between 0 and 1")
+            raise InvalidDefinition(f"{where}: published {value} must be an F1 score between 0 and 1")
     if not table.in_paper:
         return
     for context in row.contexts:
         if context not in row.published:
             raise InvalidDefinition(
-                f"{where}: the published value for {context} is missing; state it, leave the context out of the "
-                "row's contexts, or say in_paper = false"
+                f"{where}: the published value for {context} is missing; add it, leave the context out of the "
+                "row's contexts, or set in_paper = false"
             )

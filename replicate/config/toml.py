@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-import sys
 import types
 from collections.abc import Iterable
 from dataclasses import MISSING, fields
 from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from replicate.errors import InvalidDefinition
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from replicate.suggest import choices
 
 T = TypeVar("T")
-
-
-def folder() -> Path:
-    """Where the TOML files are: inside an installed package, else beside it in the checkout."""
-    package = Path(__file__).parents[1]
-    installed = package / "_tables"
-    return installed if installed.is_dir() else package.parent / "tables"
-
-
-def read(name: str) -> dict[str, Any]:
-    """Content of one file.
-
-    Raises:
-        InvalidDefinition: it is not there, or no TOML.
-    """
-    path = folder() / f"{name}.toml"
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidDefinition(f"cannot read {path}: {error}; restore it from the repository") from error
 
 
 def section(value: Any, where: str) -> dict[str, Any]:
@@ -61,12 +34,6 @@ def known(name: str, names: Iterable[str], where: str, what: str) -> str:
     if name not in names:
         raise InvalidDefinition(f"{where}: unknown {what} {name!r}: {choices(name, names)}")
     return name
-
-
-def choices(name: str, names: list[str]) -> str:
-    """What there is instead of ``name``, the nearest first."""
-    near = difflib.get_close_matches(name, names, 1)
-    return (f"did you mean {near[0]}? " if near else "") + f"there are {', '.join(names)}"
 
 
 def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

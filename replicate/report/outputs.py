@@ -6,8 +6,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from replicate.config import claims as claim_definitions
-from replicate.config import figures as figure_definitions
 from replicate.config import tables as definitions
 from replicate.experiment import collect
 from replicate.experiment.campaign import Campaign
@@ -16,16 +14,6 @@ from replicate.experiment.resume import with_finished
 from replicate.report import claims, figures, manifest, page, tables
 from replicate.report.types import Outputs
 from replicate.results import claims as judging
-
-
-def check() -> None:
-    """Read the definitions that are needed only after training, so that mistakes show before it.
-
-    Raises:
-        InvalidDefinition: in ``claims.toml`` or ``figures.toml``.
-    """
-    claim_definitions.load()
-    figure_definitions.load()
 
 
 def write(campaign: Campaign, seconds: float | None) -> Outputs:

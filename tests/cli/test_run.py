@@ -96,14 +96,14 @@ def test_tables_of_other_conditions_go(replicate, smoke_out, tmp_path):
 
 
 def test_a_mistake_in_the_claims_shows_before_training(replicate, tmp_path, monkeypatch):
-    from replicate.config import toml
+    from replicate.config import folders
 
-    shutil.copytree(toml.folder(), tmp_path / "tables")
-    monkeypatch.setattr(toml, "folder", lambda: tmp_path / "tables")
+    shutil.copytree(folders.packaged(), tmp_path / "tables")
+    monkeypatch.setattr(folders, "packaged", lambda: tmp_path / "tables")
     path = tmp_path / "tables" / "claims.toml"
     path.write_text(path.read_text().replace("number = 4", "number = 3"))
     status, _, stderr = replicate("run", "table3", "--profile", "smoke", "--jobs", 1, "--out", tmp_path / "out")
-    assert status == 1 and "error (invalid definition)" in stderr and "claim 4: there is a claim number 3" in stderr
+    assert status == 1 and "error (invalid definition)" in stderr and "claims.toml, claim 3 has number 3" in stderr
     assert not (tmp_path / "out").exists()
 
 

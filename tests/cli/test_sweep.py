@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from replicate import errors
-from replicate.config import toml
+from replicate.config import folders
 from replicate.corpus.archive import write
 from replicate.experiment.campaign import Campaign
 from replicate.experiment.sweep import Sweep
@@ -29,9 +29,9 @@ gnn_heads = [3, 7]
 
 @pytest.fixture(autouse=True)
 def _small_grids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(toml.folder(), tmp_path / "tables")
+    shutil.copytree(folders.packaged(), tmp_path / "tables")
     (tmp_path / "tables" / "sweep.toml").write_text(GRIDS)
-    monkeypatch.setattr(toml, "folder", lambda: tmp_path / "tables")
+    monkeypatch.setattr(folders, "packaged", lambda: tmp_path / "tables")
 
 
 @pytest.fixture

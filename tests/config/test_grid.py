@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from replicate.config import grid, toml
+from replicate.config import folders, grid
 from replicate.config.arms import arms
 from replicate.config.protocols import protocol
 from replicate.errors import InvalidDefinition
@@ -31,13 +31,13 @@ def trials(name, count, name_of_protocol="paper"):
 
 
 @pytest.mark.parametrize("name_of_protocol", ["paper", "released"])
-@pytest.mark.parametrize("name", list(toml.read("sweep")))
+@pytest.mark.parametrize("name", list(folders.sections("sweep")))
 def test_every_grid_of_the_repository_is_sound(name, name_of_protocol, corpus):
     arm = grid.arm_with_grid(name)
     found, points = grid.trials(arm, protocol(name_of_protocol), 0)
     # The arm unchanged is a point of each, under either protocol.
     size = 1
-    for values in toml.read("sweep")[name].values():
+    for values in folders.sections("sweep")[name].content.values():
         size *= len(values)
     assert (points, len(found)) == (size - 1, size)
     keys = {run_key(RunSpec(trial.arm, trial.protocol, Budget(), 24), corpus, "cpu") for trial in found}

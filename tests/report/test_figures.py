@@ -15,7 +15,7 @@ from sklearn.metrics import confusion_matrix
 
 from replicate import plotting as canvas
 from replicate.config import figures as definitions
-from replicate.config import toml
+from replicate.config import folders
 from replicate.corpus.synthetic import NOTE
 from replicate.errors import CannotWrite, InvalidDefinition
 from replicate.experiment.campaign import Campaign
@@ -60,9 +60,9 @@ def figures_toml(tmp_path, monkeypatch):
 
     def put(text):
         folder = tmp_path / "tables"
-        shutil.copytree(toml.folder(), folder)
+        shutil.copytree(folders.packaged(), folder)
         (folder / "figures.toml").write_text(text)
-        monkeypatch.setattr(toml, "folder", lambda: folder)
+        monkeypatch.setattr(folders, "packaged", lambda: folder)
 
     return put
 
@@ -370,7 +370,7 @@ def test_the_shipped_file():
             r"panel 1: COGMEN-A has no distillation method",
         ),
         ("one = 1", r"figures\.toml \[one\]: 1 is no section"),
-        ("[one", r"cannot read .*figures\.toml"),
+        ("[one", r"figures\.toml: not valid TOML"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_named(figures_toml, text, message):

@@ -1,0 +1,26 @@
+"""Checks all definitions at once, so that a mistake is found before anything is trained."""
+
+from __future__ import annotations
+
+from replicate.config import claims, figures, folders, tables
+from replicate.config.arms import arms
+from replicate.config.profiles import profile
+from replicate.config.protocols import protocol
+
+
+def check() -> None:
+    """Read every definition in the user's folders, and the packaged ones that are used only after training.
+
+    Raises:
+        InvalidDefinition: naming the file and the key.
+    """
+    arms()
+    for name in folders.sections("protocols"):
+        protocol(name)
+    for name in folders.sections("profiles"):
+        profile(name)
+    for name, path in folders.table_files().items():
+        if path.parent in folders.current():
+            tables.table(name)
+    claims.load()
+    figures.load()

@@ -1,0 +1,128 @@
+"""Where definitions come from: the packaged TOML files, and the folders that a user adds with ``--config-dir``.
+
+Sections of ``arms.toml``, ``protocols.toml`` and so on in a user's folder are added to the packaged ones. A TOML file
+of any other name is a table. Nothing packaged can be replaced: the same name twice is an error that names both files.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from replicate.config import plugins
+from replicate.errors import InvalidDefinition
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+# Files that hold sections of one kind; every other TOML file is a table.
+COLLECTIONS = ("arms", "protocols", "profiles", "claims", "figures", "sweep")
+
+_current: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A TOML file, or one section of it.
+
+    Attributes:
+        where: file and section, for messages.
+    """
+
+    where: str
+    content: Any
+
+
+def use(folders: Iterable[str | Path]) -> None:
+    """Add these folders to the packaged definitions, in place of those of an earlier call, and import their plugins.
+
+    Every process that builds arms or unpickles classes of plugins must call it; ``current`` says with what.
+
+    Raises:
+        InvalidDefinition: a folder does not exist. BadPlugin: a module cannot be imported, see ``plugins.load``.
+    """
+    global _current
+    found = tuple(dict.fromkeys(Path(folder).expanduser().resolve() for folder in folders))
+    for folder in found:
+        if not folder.is_dir():
+            raise InvalidDefinition(f"--config-dir {folder}: no such folder; give one with TOML files or plugins")
+    _current = ()  # what holds if a plugin fails
+    plugins.load([path for folder in found for path in plugins.files(folder)])
+    _current = found
+
+
+def current() -> tuple[Path, ...]:
+    """Return the user's folders, absolute."""
+    return _current
+
+
+def packaged() -> Path:
+    """Return the folder of the packaged TOML files: in an installed package, or at the root of the checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "_tables"
+    return installed if installed.is_dir() else package.parent / "tables"
+
+
+def files(name: str) -> list[Definition]:
+    """Return every file ``NAME.toml``, the packaged one first.
+
+    Raises:
+        InvalidDefinition: a file cannot be read, or a packaged one is missing.
+    """
+    own = [path for folder in _current if (path := folder / f"{name}.toml").is_file()]
+    default = packaged() / f"{name}.toml"
+    found = [Definition(str(path), _read(path)) for path in own]
+    return [Definition(default.name, _read(default)), *found] if default.is_file() or name in COLLECTIONS else found
+
+
+def sections(name: str) -> dict[str, Definition]:
+    """Return the sections of every file ``NAME.toml`` by their names.
+
+    Raises:
+        InvalidDefinition: a file cannot be read, or two files have a section of the same name.
+    """
+    found: dict[str, Definition] = {}
+    for file in files(name):
+        for key, content in file.content.items():
+            where = f"{file.where} [{key}]"
+            if key in found:
+                raise InvalidDefinition(f"{where}: {found[key].where} has the same name; rename this one")
+            found[key] = Definition(where, content)
+    return found
+
+
+def table_files() -> dict[str, Path]:
+    """Return the files of all tables by the tables' names.
+
+    Raises:
+        InvalidDefinition: two files of one name.
+    """
+    found: dict[str, Path] = {}
+    for folder in (packaged(), *_current):
+        for path in sorted(folder.glob("*.toml")):
+            if path.stem in COLLECTIONS:
+                continue
+            if path.stem in found:
+                raise InvalidDefinition(f"{path}: {found[path.stem]} is a table of the same name; rename this one")
+            found[path.stem] = path
+    return found
+
+
+def table_file(name: str) -> Definition:
+    """Return the content of a table's file; ``name`` is one of ``table_files``."""
+    path = table_files()[name]
+    return Definition(path.name if path.parent == packaged() else str(path), _read(path))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidDefinition(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InvalidDefinition(f"{path}: not valid TOML: {error}") from error

@@ -1,0 +1,124 @@
+"""Modules of a user's folder are imported once, by a stable name, and errors in them name file and line."""
+
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+from replicate.config import folders
+from replicate.errors import BadPlugin, InvalidDefinition
+from replicate.registry import Registry
+
+THINGS: Registry[type] = Registry("thing", "tests.config", "replicate.things")
+
+PLUGIN = """
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.config.test_plugins import THINGS
+
+@THINGS.register("mine")
+@dataclass(frozen=True)
+class Mine:
+    value: int = 1
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_builtin_things(monkeypatch):
+    """Tests are no package of built-in things."""
+    monkeypatch.setattr(THINGS, "_builtin_loaded", True)
+
+
+def test_a_plugin_registers_its_classes(use_folder):
+    folder = use_folder(plugin_py=PLUGIN)
+    assert THINGS.get("mine")().value == 1
+    assert THINGS.module("mine") == "replicate_plugin_plugin"
+    assert sys.modules["replicate_plugin_plugin"].__file__ == str(folder / "plugin.py")
+    assert not (folder / "__pycache__").exists()
+
+
+def test_without_its_folder_a_plugin_is_forgotten(use_folder):
+    use_folder(plugin_py=PLUGIN)
+    folders.use([])
+    assert THINGS.names() == [] and "replicate_plugin_plugin" not in sys.modules
+
+
+def test_an_unchanged_plugin_stays_the_same_module_and_a_changed_one_is_imported_again(use_folder):
+    use_folder(plugin_py=PLUGIN)
+    first = THINGS.get("mine")
+    use_folder(plugin_py=PLUGIN)
+    assert THINGS.get("mine") is first
+    use_folder(plugin_py=PLUGIN.replace("= 1", "= 2"))
+    assert THINGS.get("mine")().value == 2
+
+
+def test_modules_with_an_underscore_are_not_imported(use_folder):
+    use_folder(_plugin_py="raise RuntimeError")
+    assert THINGS.names() == []
+
+
+def test_a_worker_that_uses_the_same_folders_can_unpickle_a_class(use_folder):
+    use_folder(plugin_py=PLUGIN)
+    code = (
+        "import pickle, sys; from replicate.config import folders; "
+        f"folders.use({[str(path) for path in folders.current()]!r}); "
+        "print(pickle.load(sys.stdin.buffer).value)"
+    )
+    made = pickle.dumps(THINGS.get("mine")(3))
+    done = subprocess.run([sys.executable, "-c", code], input=made, capture_output=True, check=True)
+    assert done.stdout.decode().strip() == "3"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("import nothing_of_that_name\n", r"line 1, cannot be imported: ModuleNotFoundError: No module named"),
+        ("\n\nx = = 1\n", r"line 3, cannot be imported: SyntaxError: invalid syntax"),
+        ("def f():\n    raise ValueError('one\\ntwo')\n\nf()\n", r"line 2, cannot be imported: ValueError: one two"),
+        ("raise SystemExit(3)\n", r"line 1, cannot be imported: SystemExit: 3"),
+        ("\0", r"line 1, cannot be imported: (SyntaxError|ValueError): source code"),
+    ],
+)
+def test_a_plugin_that_cannot_be_imported_is_named(use_folder, content, message):
+    with pytest.raises(BadPlugin, match=r"plugin .*mine/plugin\.py, " + message) as raised:
+        use_folder(plugin_py=content)
+    assert "\n" not in str(raised.value)
+    assert folders.current() == () and "replicate_plugin_plugin" not in sys.modules
+
+
+def test_a_failing_plugin_leaves_no_other_behind(use_folder):
+    with pytest.raises(BadPlugin):
+        use_folder(a_py=PLUGIN, b_py="1 / 0")
+    assert THINGS.names() == [] and folders.current() == ()
+
+
+def test_two_plugins_of_one_file_name_are_both_named(use_folder):
+    first = use_folder(plugin_py=PLUGIN)
+    with pytest.raises(BadPlugin) as raised:
+        use_folder(folder="other", also=(first,), plugin_py="")
+    message = str(raised.value)
+    assert "two plugins of one name" in message and message.count("plugin.py") == 2 and str(first) in message
+
+
+def test_two_plugins_that_register_one_name_are_both_named(use_folder):
+    with pytest.raises(BadPlugin) as raised:
+        use_folder(a_py=PLUGIN, b_py=PLUGIN)
+    message = str(raised.value)
+    assert "two plugins of one name: thing 'mine' is registered by" in message
+    assert "mine/a.py" in message and "mine/b.py" in message
+
+
+def test_a_name_that_is_no_module_name_is_refused(use_folder, tmp_path):
+    folder = use_folder(plugin_py=PLUGIN)
+    (folder / "my.plugin.py").write_text(PLUGIN)
+    with pytest.raises(BadPlugin, match=r"my\.plugin\.py: a plugin's name needs letters"):
+        folders.use([folder])
+
+
+def test_an_unknown_name_suggests_that_of_a_plugin(use_folder):
+    use_folder(plugin_py=PLUGIN)
+    with pytest.raises(InvalidDefinition, match=r"arms\.toml \[x\]: unknown thing 'mime': did you mean mine"):
+        THINGS.get("mime", "arms.toml [x]")
