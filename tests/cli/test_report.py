@@ -26,7 +26,7 @@ def invoke(*arguments):
     return CliRunner().invoke(report, list(map(str, arguments)), catch_exceptions=False)
 
 
-def test_outputs_are_written_again_from_stored_runs(results, monkeypatch):
+def test_outputs_are_written_again_without_training(results, monkeypatch):
     monkeypatch.setattr(local, "run_all", lambda *_: pytest.fail("a run was trained"))
     before = {path.name: path.read_bytes() for path in results.iterdir() if path.is_file()}
     manifest = json.loads(before["manifest.json"])
@@ -43,7 +43,7 @@ def test_outputs_are_written_again_from_stored_runs(results, monkeypatch):
     assert shlex.split(lines[-1]) == ["Next:", "replicate", "export", "onnx", "--results", str(results)]
 
 
-def test_a_run_that_has_gone_is_not_trained_but_told(results):
+def test_a_missing_run_is_not_trained_but_named(results):
     manifest = json.loads((results / "manifest.json").read_text())
     shutil.rmtree(results / manifest["store"] / manifest["runs"][0])
     before = (results / "table2.md").read_bytes()
@@ -52,7 +52,7 @@ def test_a_run_that_has_gone_is_not_trained_but_told(results):
     assert (results / "table2.md").read_bytes() == before
 
 
-def test_where_nothing_is_finished(tmp_path):
+def test_a_folder_without_results(tmp_path):
     with pytest.raises(NothingToExport, match="replicate run table2"):
         invoke("--results", tmp_path)
 

@@ -126,13 +126,13 @@ def test_files_hold_the_same_numbers_and_no_other_test_score(replicate, planted,
         shown = f"{numbers['mean']:.3f} ± {numbers['std']:.3f}"
         assert shown in stdout and shown in markdown
         assert line["corpus"] == "small" and line["seeds"] == "24 25"
-    # Trial 1 is right about all of test: nobody may learn that.
+    # Trial 1 predicts all of test correctly, but its test score must not appear anywhere.
     assert not [
         written for written in (stdout, markdown, json.dumps(content["trials"]), str(lines)) if "1.0" in written
     ]
 
 
-def test_notes_of_the_corpus_are_told(replicate, arguments, tmp_path):
+def test_notes_of_the_corpus_are_printed(replicate, arguments, tmp_path):
     from dataclasses import replace
 
     corpus = replace(small_corpus(), notes=("made up: no replication",))

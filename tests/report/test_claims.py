@@ -40,10 +40,10 @@ def test_markdown(golden):
     golden(claims.markdown(RULE, JUDGED, RESULT), "claims.md")
 
 
-@pytest.mark.parametrize(("n", "told"), [(1, True), (4, True), (5, False)])
-def test_too_few_seeds_are_told(n, told):
+@pytest.mark.parametrize(("n", "named"), [(1, True), (4, True), (5, False)])
+def test_too_few_seeds_are_named(n, named):
     text = claims.markdown(RULE, JUDGED, made(seeds=tuple(range(n))))
-    assert (f"With {n} seed{'s' * (n > 1)} no p can be at or below 0.05: nothing can be decided." in text) is told
+    assert (f"With {n} seed{'s' * (n > 1)} no p can be at or below 0.05: nothing can be decided." in text) is named
 
 
 def test_one_seed_has_neither_interval_nor_p():

@@ -93,7 +93,7 @@ CLAIMS = (
 
 
 @pytest.mark.parametrize("verdict", [None, "inside", "outside", "untestable"])
-def test_every_cell_of_every_table_stands_where_the_other_files_have_it(tmp_path, verdict):
+def test_every_cell_of_every_table_is_where_the_other_files_have_it(tmp_path, verdict):
     results = [result(verdict=verdict), result(table("table3", ("x", "y", "z"), in_paper=False), verdict=verdict)]
     found = written(tmp_path, results)
     for each in results:
@@ -107,7 +107,7 @@ def test_every_cell_of_every_table_stands_where_the_other_files_have_it(tmp_path
     assert (verdict or "without a verdict") in found.words
 
 
-def test_a_table_beside_and_rows_that_need_a_stream(tmp_path):
+def test_a_companion_table_and_rows_that_need_a_stream(tmp_path):
     both = table(rows=("COGMEN-A", "HuBERT"), companion=Companion("table3", "full graph"))
     other = {"COGMEN-A": {"A": builders.cell(0.25, 0.5)}}
     rows = {"COGMEN-A": {"A": builders.cell(0.5, 0.625)}, "HuBERT": {}}
@@ -165,7 +165,7 @@ def test_anchors_lead_somewhere_and_ids_are_there_once(tmp_path, judged, figures
     assert labelled and set(labelled) <= set(ids)
 
 
-def test_tables_can_be_read_aloud(tmp_path):
+def test_tables_are_accessible_to_screen_readers(tmp_path):
     found = written(tmp_path, judged=CLAIMS)
     assert all(attributes.get("scope") in ("col", "row") for attributes, _ in found.all("th"))
     tables, captions = found.all("table"), found.all("caption")
@@ -191,7 +191,7 @@ def test_nothing_is_loaded_and_nothing_is_run(tmp_path):
     assert not re.search(r"https?://(?!arxiv\.org)", found.source)
 
 
-def test_names_are_names_whatever_they_hold(tmp_path):
+def test_names_cannot_inject_html(tmp_path):
     of = table(rows=(NASTY, NASTY + "2"))
     made = result(of, corpus=NASTY, notes=(NASTY,), protocol=NASTY)
     judged = [claim(1, NASTY, "undecided", None)]
@@ -224,7 +224,7 @@ def test_the_banner_of_other_corpora(tmp_path):
     assert not written(tmp_path, [result(table("protocol", in_paper=False), **own)]).all("aside")
 
 
-def test_a_figure_lies_inside_the_page(tmp_path):
+def test_a_figure_is_embedded_in_the_page(tmp_path):
     figure = drawn(tmp_path, title="What it is", caption="What it shows.")
     found = written(tmp_path, figures=[figure])
     ((attributes, _),) = found.all("img")
@@ -234,7 +234,7 @@ def test_a_figure_lies_inside_the_page(tmp_path):
     assert found.all("figcaption") == [({}, "What it is What it shows.")]
 
 
-def test_a_large_drawing_is_taken_as_pixels(tmp_path, monkeypatch):
+def test_a_large_figure_is_embedded_as_png(tmp_path, monkeypatch):
     figure = drawn(tmp_path)
     monkeypatch.setattr(page, "_LARGEST_SVG", figure.svg.stat().st_size - 1)
     ((attributes, _),) = written(tmp_path, figures=[figure]).all("img")
@@ -242,7 +242,7 @@ def test_a_large_drawing_is_taken_as_pixels(tmp_path, monkeypatch):
     assert kind == "data:image/png" and base64.b64decode(content) == figure.png.read_bytes()
 
 
-def test_a_figure_whose_files_have_gone_keeps_its_caption(tmp_path):
+def test_a_figure_whose_files_are_missing_keeps_its_caption(tmp_path):
     figure = drawn(tmp_path, caption="What it shows.")
     figure.svg.unlink()
     figure.png.unlink()

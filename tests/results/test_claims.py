@@ -86,7 +86,7 @@ def test_p_is_of_the_statement_and_of_its_opposite(written):
     assert (single.p, single.p_opposite, single.holds, single.difference.std) == (None, None, None, None)
 
 
-def test_the_level_is_the_rules_own(tables_folder):
+def test_the_level_of_the_rule_decides(tables_folder):
     content = RULE.replace("0.05", "0.07") + CLAIM + statement()
     (tables_folder / "claims.toml").write_text(content)
     assert judge(pair(UP[:4]))[1][0].outcome == "reproduced"
@@ -100,13 +100,13 @@ def test_the_level_is_the_rules_own(tables_folder):
     ("relation", "margin", "holds"),
     [("above", 0.125, True), ("above", 0.5, False), ("far above", 0.0, True), ("hardly above", 0.5, True)],
 )
-def test_a_margin_of_its_own_goes_before_the_rules(written, relation, margin, holds):
+def test_a_margin_of_a_statement_replaces_that_of_the_rule(written, relation, margin, holds):
     written(CLAIM + statement(relation, more=f"margin = {margin}"))
     (found,) = judge(pair(UP))[1][0].statements
     assert (found.margin, found.holds) == (margin, holds)
 
 
-def test_published_differences_stand_beside(written):
+def test_published_differences(written):
     written(CLAIM + statement())
     for published, expected in [((0.75, 0.5), 0.25), ((0.5, 0.75), -0.25), ((None, 0.5), None), ((0.5, None), None)]:
         (found,) = judge(pair(UP, published))[1][0].statements
@@ -177,7 +177,7 @@ def test_a_claim_is_all_its_statements(written, first, second, outcome):
     assert all(each.p is each.p_opposite is each.holds is None for each in missing)
 
 
-def test_a_claim_of_which_nothing_can_be_looked_at_has_no_outcome(written):
+def test_a_claim_without_measured_cells_has_no_outcome(written):
     two = CLAIM + statement() + '[[claims]]\nnumber = 7\ntext = "Another"\n' + statement("above", *OTHER)
     written(two)
     assert [(judged.claim.number, judged.outcome is None) for judged in judge(pair(UP))[1]] == [(1, False), (7, True)]
@@ -199,7 +199,7 @@ def published_tables(seeds=5):
     return found
 
 
-def test_which_statements_the_papers_own_numbers_bear():
+def test_the_published_numbers_support_every_statement():
     _, judged = judge(published_tables())
     statements = [(found.claim.number, each) for found in judged for each in found.statements]
     for _, each in statements:
