@@ -1,21 +1,20 @@
-"""The machine that a command runs on: its processor, its peak speed, and stopwatches for CPU and GPU."""
+"""The machine that a command runs on: its processor, its peak speed, peak memory, and timers for CPU and GPU."""
 
 from __future__ import annotations
 
 import platform
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
-# Side of the square matrices whose product is a device's peak: large enough to fill it.
+# Size of the square matrices whose product measures a device's peak speed: large enough to use all of it.
 PEAK = {"cpu": 1024, "cuda": 8192}
 
 
 def by_clock(call: Callable[[], Any]) -> Callable[[], float]:
-    """Runs ``call`` once and tells the seconds on the host's clock."""
+    """Make a timer that calls ``call`` once and returns the seconds on the host's clock."""
 
     def once() -> float:
         began = time.perf_counter()
@@ -25,16 +24,9 @@ def by_clock(call: Callable[[], Any]) -> Callable[[], float]:
     return once
 
 
-def peak(device: str) -> Callable[[], float]:
-    """Runs a product of two square matrices, as fast as the device multiplies; tells the seconds."""
-    square = torch.rand(PEAK[device], PEAK[device], device=device)
-    if device == "cpu":
-        return by_clock(lambda: square @ square)
-    return by_events(lambda: square @ square)
-
-
 def by_events(call: Callable[[], Any]) -> Callable[[], float]:
-    """Runs ``call`` once and tells the seconds between two events on the device's stream."""
+    """Make a timer that calls ``call`` once and returns the seconds between two events on the CUDA stream."""
+    import torch
 
     def once() -> float:
         began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
@@ -47,8 +39,36 @@ def by_events(call: Callable[[], Any]) -> Callable[[], float]:
     return once
 
 
+def peak(device: str) -> Callable[[], float]:
+    """Make a timer of one product of two ``PEAK`` x ``PEAK`` matrices, for the device's peak speed."""
+    import torch
+
+    square = torch.rand(PEAK[device], PEAK[device], device=device)
+    return by_clock(lambda: square @ square) if device == "cpu" else by_events(lambda: square @ square)
+
+
+def peak_memory() -> int:
+    """Peak memory of this process in bytes; on Linux since ``reset_peak_memory``, if that was called.
+
+    On Linux this is not taken from ``getrusage``, which includes the parent's memory from before the process started.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def reset_peak_memory() -> None:
+    """Start ``peak_memory`` anew at the present memory; without effect on other systems than Linux."""
+    switch = Path("/proc/self/clear_refs")
+    if switch.exists():
+        switch.write_text("5")
+
+
 def processor() -> str:
-    """The processor's name; Python's own answer is empty on many Linux systems."""
+    """The processor's name; on many Linux systems Python's own answer is empty."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

@@ -125,8 +125,8 @@ def run_int8_checks(int8: Path, model: Path, run: Run, corpus: Corpus | None) ->
         assert corpus is not None
         quantised = quantise.compare(model, int8, corpus, run.audio_stream)
         if not quantised.kept:
-            raise Wrong(quantised.said)
-        return quantised.said
+            raise Wrong(quantised.summary)
+        return quantised.summary
 
     checks = [
         attempt("int8 metadata", lambda: same_metadata(int8, run, corpus)),

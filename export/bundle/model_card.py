@@ -40,7 +40,7 @@ def text(choice: Choice, corpus: Corpus, model: Path, checks: Sequence[Check], q
         _limits(corpus, choice.run),
         "## Checks",
         "\n".join(f"- {check.name}: {check.found}" for check in checks),
-        f"- {INT8}: {quantised.said}",
+        f"- {INT8}: {quantised.summary}",
         "## Licence",
         f"Code and weights: Apache-2.0. Data: {_licence(name)}",
     ]

@@ -1,1 +1,1 @@
-"""onnx."""
+"""Write the deployed model as ONNX graphs and quantise them."""

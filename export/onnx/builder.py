@@ -1,4 +1,4 @@
-"""Writes an ONNX graph node by node."""
+"""A builder for ONNX graphs: it adds nodes and weights one by one and returns the names of their outputs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-# Names of inputs or outputs, and their axes.
+# Shape of each input or output by its name; a text is the name of a dynamic axis.
 Shapes = dict[str, list[str | int]]
-# Versions that onnxruntime 1.20 and later run.
+# Versions that onnxruntime 1.20 and later support.
 OPSET, IR = 18, 10
 
 
 class Writer:
-    """Nodes and weights in the order in which they are written."""
+    """The nodes and weights of a graph, in the order in which they were added."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -25,59 +25,59 @@ class Writer:
         self.weights: dict[str, onnx.TensorProto] = {}
 
     def op(self, kind: str, *inputs: str, output: str = "", domain: str = "", **attributes: Any) -> str:
-        """A node with one output; returns that output's name. The same node is written once."""
+        """Add a node with one output and return the output's name; an identical node is reused."""
         name = self.written.setdefault(repr((kind, inputs, attributes)), output or f"{kind.lower()}_{len(self.nodes)}")
         if any(node.name == name for node in self.nodes):
             return name
         self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, domain=domain, **attributes))
         return name
 
-    def several(self, kind: str, *inputs: str, outputs: int, domain: str = "", **attributes: Any) -> list[str]:
-        """A node with so many outputs; returns their names."""
+    def multi_op(self, kind: str, *inputs: str, outputs: int, domain: str = "", **attributes: Any) -> list[str]:
+        """Add a node with several outputs and return their names."""
         name = f"{kind.lower()}_{len(self.nodes)}"
         names = [f"{name}_{i}" for i in range(outputs)]
         self.nodes.append(helper.make_node(kind, list(inputs), names, name=name, domain=domain, **attributes))
         return names
 
     def weight(self, values: NDArray[Any] | Tensor) -> str:
-        """A constant; the same values are stored once."""
+        """Add a constant, float64 as float32, and return its name; an identical constant is reused."""
         array = values.detach().numpy() if isinstance(values, Tensor) else values
         if array.dtype == np.float64:
             array = array.astype(np.float32)
         name = f"weight_{len(self.weights)}"
-        stored = numpy_helper.from_array(np.ascontiguousarray(array), name)
+        new = numpy_helper.from_array(np.ascontiguousarray(array), name)
         for known, tensor in self.weights.items():
-            if (tensor.data_type, tensor.dims, tensor.raw_data) == (stored.data_type, stored.dims, stored.raw_data):
+            if (tensor.data_type, tensor.dims, tensor.raw_data) == (new.data_type, new.dims, new.raw_data):
                 return known
-        self.weights[name] = stored
+        self.weights[name] = new
         return name
 
     def scalar(self, value: int) -> str:
-        """A number."""
+        """Add an int64 constant without axes."""
         return self.weight(np.array(value, np.int64))
 
     def ints(self, *values: int) -> str:
-        """A list of integers."""
+        """Add a vector of int64 constants."""
         return self.weight(np.array(values, np.int64))
 
     def floats(self, *values: float) -> str:
-        """A list of numbers."""
+        """Add a vector of float32 constants."""
         return self.weight(np.array(values, np.float32))
 
     def linear(self, layer: nn.Linear, x: str) -> str:
-        """A linear layer on rows."""
+        """Apply a linear layer to a matrix of rows."""
         return self.op("Gemm", x, self.weight(layer.weight.T), self.weight(layer.bias))
 
-    def at(self, x: str, axis: int) -> str:
-        """x with an axis of size one."""
+    def unsqueeze(self, x: str, axis: int) -> str:
+        """Insert an axis of size 1."""
         return self.op("Unsqueeze", x, self.ints(axis))
 
-    def axis(self, axis: int) -> str:
-        """Size of an axis of ``speaker``, a scalar."""
+    def speaker_axis(self, axis: int) -> str:
+        """The size of an axis of the input ``speaker`` (batch, utterances), as a scalar."""
         return self.op("Gather", self.op("Shape", "speaker"), self.scalar(axis))
 
-    def finish(self, inputs: Shapes, outputs: Shapes) -> onnx.ModelProto:
-        """The model of all that was written; speakers and lengths are whole numbers, all else is not."""
+    def model(self, inputs: Shapes, outputs: Shapes) -> onnx.ModelProto:
+        """Return the graph as a model; the inputs ``speaker`` and ``length`` are int64, all others float32."""
         values = [
             [
                 helper.make_tensor_value_info(

@@ -1,4 +1,4 @@
-"""What follows the graph part, as ONNX nodes: the embedding's parts or a guess beside it, and the classifier."""
+"""The classifier as ONNX nodes, with the decoupler or the hallucinator where the model has one."""
 
 from __future__ import annotations
 
@@ -12,29 +12,35 @@ from replicate.model.cogmen import COGMEN
 
 
 def classify(write: Writer, model: COGMEN, embedding: str) -> str:
-    """Logits (rows, classes) of embeddings (rows, heads * hidden).
+    """Compute logits from the graph's embeddings.
 
-    Shared and private parts are linear in what is split, and so is the classifier's first layer in them: one product.
+    The decoupler's shared and private projections and the classifier's first layer are linear, so their product is one
+    matrix.
+
+    Shapes:
+        embedding: (rows, heads * hidden). Returns (rows, classes).
     """
     first, second = model.clf.lin1, model.clf.lin2
     if model.hallucinator is not None:
-        guess = embedding
+        hallucinated = embedding
         for number, layer in enumerate(cast("list[nn.Linear]", list(model.hallucinator.layers))):
-            guess = write.linear(layer, guess if number == 0 else write.op("Relu", guess))
-        hidden = write.linear(first, write.op("Concat", embedding, guess, axis=1))
+            x = hallucinated if number == 0 else write.op("Relu", hallucinated)
+            hallucinated = write.linear(layer, x)
+        hidden = write.linear(first, write.op("Concat", embedding, hallucinated, axis=1))
     elif model.decoupler is None:
         hidden = write.linear(first, embedding)
     else:
-        parts = model.decoupler
-        assert parts.shared is not None
-        both = np.concatenate([layer.weight.detach().double().numpy() for layer in (parts.shared, parts.private)])
-        folded = first.weight.detach().double().numpy() @ both
+        decoupler = model.decoupler
+        assert decoupler.shared is not None
+        projections = (decoupler.shared, decoupler.private)
+        both = np.concatenate([layer.weight.detach().double().numpy() for layer in projections])
+        product = first.weight.detach().double().numpy() @ both
         common = write.op(
             "LayerNormalization",
-            write.linear(parts.project, embedding),
-            write.weight(parts.norm.weight),
-            write.weight(parts.norm.bias),
-            epsilon=parts.norm.eps,
+            write.linear(decoupler.project, embedding),
+            write.weight(decoupler.norm.weight),
+            write.weight(decoupler.norm.bias),
+            epsilon=decoupler.norm.eps,
         )
-        hidden = write.op("Gemm", common, write.weight(folded.T), write.weight(first.bias))
+        hidden = write.op("Gemm", common, write.weight(product.T), write.weight(first.bias))
     return write.linear(second, write.op("Relu", hidden))

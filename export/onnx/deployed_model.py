@@ -1,4 +1,4 @@
-"""The model as it is deployed: what is heard in, probabilities out, whatever it was trained on."""
+"""The model as it is deployed: speech features in, class probabilities out, whichever streams it was trained on."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from replicate.training.data import Scale
 
 
 class SpeechModel(nn.Module):
-    """COGMEN on raw audio features of padded batches; standardisation and zero video are part of it.
+    """COGMEN on padded batches of raw audio features; it standardises them and fills all other streams with zeros.
 
-    Padding never takes part, also for a model trained under the released protocol: in deployment a
-    dialogue's prediction must not depend on who shares its batch.
+    Padding is always masked out, also for a model that was trained under the released protocol, which attends to it: a
+    prediction must not depend on the other dialogues of the batch.
 
     Args:
-        scaling: of every stream the model was trained on, in the order of its input; the first is what it hears.
-        form: which execution of the graph part to run; ``export.onnx.dialogue_graph`` writes a third.
+        scaling: standardisation of each stream the model was trained on, in the order of its input; the first is the
+            audio stream.
+        form: which PyTorch implementation of the graph layers to run; ``export.onnx.dialogue_graph`` writes another.
     """
 
     mean: Tensor
@@ -31,24 +32,25 @@ class SpeechModel(nn.Module):
         self.model = model.eval()
         self.model.rnn.attend_padding = False
         self.form = form
-        audio_stream, *unseen = scaling.values()
-        self.after = sum(len(scale.mean) for scale in unseen)
-        self.register_buffer("mean", torch.from_numpy(audio_stream.mean))
-        self.register_buffer("deviation", torch.from_numpy(audio_stream.deviation))
+        audio, *others = scaling.values()
+        self.zeros = sum(len(scale.mean) for scale in others)
+        self.register_buffer("mean", torch.from_numpy(audio.mean))
+        self.register_buffer("deviation", torch.from_numpy(audio.deviation))
 
     def forward(self, audio: Tensor, speaker: Tensor, length: Tensor) -> Tensor:
-        """Class probabilities.
+        """Compute class probabilities.
 
         Shapes:
             audio: (batch, utterances, features) float32, not standardised; speaker: (batch, utterances) int64;
-            length: (batch,) int64, utterances that are real. Returns (batch, utterances, classes), 0 on padding.
+            length: (batch,) int64, the utterances that are not padding. Returns (batch, utterances, classes), with 0
+            for padding.
         """
         batch, utterances = speaker.shape
         present = torch.arange(utterances, device=audio.device) < length[:, None]
         x = (audio - self.mean) / self.deviation * present[..., None]
-        x = torch.cat([x, x.new_zeros(batch, utterances, self.after)], -1)
+        x = torch.cat([x, x.new_zeros(batch, utterances, self.zeros)], -1)
         node = self.model.rnn(self.model.project(x), present).flatten(0, 1)
-        # Every row of padding counts as a dialogue of its own, so that no real utterance hears it.
+        # Each padding row is a dialogue of its own, so it has no edge to a real utterance.
         row = torch.arange(batch * utterances, device=audio.device)
         dialogue = torch.where(present.flatten(), row // utterances, -1 - row)
         config = self.model.config

@@ -1,8 +1,8 @@
-"""The deployed model as an ONNX graph, written node by node: few nodes, large products. No export from PyTorch.
+"""The deployed model as an ONNX graph for whole dialogues, built node by node instead of traced from PyTorch.
 
-A runtime spends its time well in large products of two matrices, and badly in many small steps; what PyTorch's exporter
-writes has three times the nodes. Every axis is dynamic, whatever the sizes. The check against PyTorch is in
-``export.validate.dialogue``; ``com.microsoft`` is the domain of onnxruntime's own operators, in every build of it.
+A runtime is fast in large matrix products and slow in many small operations; PyTorch's exporter writes three times as
+many nodes. Batch and utterances are dynamic axes. ``export.validate.dialogue`` checks the graph against PyTorch. The
+domain ``com.microsoft`` holds onnxruntime's own operators, which every build of it has.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from onnx import TensorProto
 from export.onnx.builder import Writer
 from export.onnx.classifier import classify
 from export.onnx.deployed_model import SpeechModel
-from export.onnx.encoder import encode, lean
+from export.onnx.encoder import encode, fold_residual_biases
 from replicate.model.cogmen import GraphPart
 from replicate.model.config import ModelConfig
 from replicate.model.context.transformer import ContextExtractor
 from replicate.model.window_graph import BLOCK
 
-# Added to the score of an utterance outside the window, or a multiple of it: its share is zero, and no row is empty.
+# This, or a multiple of it, is added to the attention score of an utterance outside the window: its softmax is 0.
 OUTSIDE = -1e9
-# Takes whatever it is added to further from zero than any dialogue's number does.
-NOWHERE = -(1 << 40)
+# Added to a relation where there is no edge; its absolute value is larger than that of any dialogue's number.
+NO_EDGE = -(1 << 40)
 
 
 def build(speech: SpeechModel) -> onnx.ModelProto:
-    """The graph that computes what ``speech`` computes: audio, speaker and length to probability.
+    """Build the graph that computes the same as ``speech``, from audio, speaker and length to probability.
 
     Shapes:
         audio: (batch, utterances, features) float32, not standardised; speaker: (batch, utterances) int64;
-        length: (batch,) int64. probability: (batch, utterances, classes), 0 on padding, whatever stands there.
+        length: (batch,) int64. probability: (batch, utterances, classes), 0 for padding, whatever its values.
     """
     model, write = speech.model, Writer()
     config = model.config
     present = write.op(
-        "Less", write.op("Range", write.scalar(0), write.axis(1), write.scalar(1)), write.at("length", 1)
+        "Less", write.op("Range", write.scalar(0), write.speaker_axis(1), write.scalar(1)), write.unsqueeze("length", 1)
     )
     x = _input(write, speech, present)
-    mask = _heard(write, config)
+    mask = _attention_mask(write, config)
     shape = write.op("Concat", write.op("Shape", "speaker"), write.ints(config.encoder_width), axis=0)
     assert isinstance(model.rnn, ContextExtractor)
-    for layer in lean(list(model.rnn.transformer_encoder.layers)):
+    for layer in fold_residual_biases(list(model.rnn.transformer_encoder.layers)):
         x = encode(write, layer, x, mask, shape)
     window = _Window(write, config, present)
     node = window.convolve(model.gcn.conv1, write.linear(model.rnn.transformer_out, x))
@@ -55,54 +55,59 @@ def build(speech: SpeechModel) -> onnx.ModelProto:
     rows = write.op("Slice", write.op("Softmax", logits, axis=-1), write.ints(0), window.rows, write.ints(0))
     shape = write.op("Concat", write.op("Shape", "speaker"), write.ints(config.classes), axis=0)
     probability = write.op("Reshape", rows, shape)
-    write.op("Where", write.at(present, 2), probability, write.floats(0.0), output="probability")
+    write.op("Where", write.unsqueeze(present, 2), probability, write.floats(0.0), output="probability")
     whole: list[str | int] = ["batch", "utterances"]
     inputs = {"audio": [*whole, len(speech.mean)], "speaker": whole, "length": whole[:1]}
-    return write.finish(inputs, {"probability": [*whole, config.classes]})
+    return write.model(inputs, {"probability": [*whole, config.classes]})
 
 
-def _heard(write: Writer, config: ModelConfig) -> str:
-    """Whom an utterance attends to, for onnxruntime's Attention: lengths, or of causal models a mask of pairs.
+def _attention_mask(write: Writer, config: ModelConfig) -> str:
+    """Build the mask for onnxruntime's Attention: the lengths, or for causal models a mask of pairs of utterances.
+
+    A causal mask does not exclude padding: it comes after all real utterances of its dialogue.
 
     Shapes:
-        (batch,) int32, or (batch, utterances, utterances) int32. What a causal model's real utterances hear is real.
+        (batch,) int32, or (batch, utterances, utterances) int32.
     """
     if not config.causal:
         return write.op("Cast", "length", to=TensorProto.INT32)
-    step = write.op("Range", write.scalar(0), write.axis(1), write.scalar(1))
-    ago = write.op("Sub", write.at(step, 1), step)
+    step = write.op("Range", write.scalar(0), write.speaker_axis(1), write.scalar(1))
+    ago = write.op("Sub", write.unsqueeze(step, 1), step)
     near = write.op("Less", ago, write.scalar(config.memory))
-    audio_stream = write.op("And", near, write.op("GreaterOrEqual", ago, write.scalar(0)))
+    attended = write.op("And", near, write.op("GreaterOrEqual", ago, write.scalar(0)))
     shape = write.op("Concat", write.op("Shape", "speaker"), write.op("Shape", step), axis=0)
-    return write.op("Expand", write.op("Cast", audio_stream, to=TensorProto.INT32), shape)
+    return write.op("Expand", write.op("Cast", attended, to=TensorProto.INT32), shape)
 
 
 def _input(write: Writer, speech: SpeechModel, present: str) -> str:
-    """Rows of utterances (B * L, encoder width), zero on padding."""
+    """The context extractor's input, (batch * utterances, encoder width), 0 for padding."""
     x = standardised(write, speech, "audio")
-    x = write.op("Where", write.at(present, 2), x, write.floats(0.0))
-    return entered(write, speech, write.op("Reshape", x, write.ints(-1, len(speech.mean))))
+    x = write.op("Where", write.unsqueeze(present, 2), x, write.floats(0.0))
+    return encoder_input(write, speech, write.op("Reshape", x, write.ints(-1, len(speech.mean))))
 
 
 def standardised(write: Writer, speech: SpeechModel, x: str) -> str:
-    """Features (..., width) as training scaled them."""
+    """Standardise features (..., width) with the statistics of the training."""
     if (speech.mean == 0).all() and (speech.deviation == 1).all():
         return x
     return write.op("Div", write.op("Sub", x, write.weight(speech.mean)), write.weight(speech.deviation))
 
 
-def entered(write: Writer, speech: SpeechModel, x: str) -> str:
-    """The encoder's input (rows, encoder width) of scaled features: projected if they are HuBERT's, video zero."""
+def encoder_input(write: Writer, speech: SpeechModel, x: str) -> str:
+    """Make standardised features (rows, width) the context extractor's input (rows, encoder width).
+
+    HuBERT features are projected; the streams that are missing in deployment are filled with zeros.
+    """
     if speech.model.config.projected:
         x = write.op("MatMul", x, write.weight(speech.model.projection.weight.T))
-    return write.op("Pad", x, write.ints(0, 0, 0, speech.after)) if speech.after else x
+    return write.op("Pad", x, write.ints(0, 0, 0, speech.zeros)) if speech.zeros else x
 
 
 class _Window:
-    """The graph part in blocks of receivers, each with the rows around it; see ``replicate.model.window_graph.Band``.
+    """The graph layers in blocks of receivers, each with the rows around it; see ``replicate.model.window_graph.Band``.
 
-    A block's senders are ``future`` rows before it, its own, and ``past`` behind; past the ends of the matrix stands
-    some real row, which nobody hears.
+    The senders of a block are ``future`` rows before it, its own rows and ``past`` rows after it. Beyond the ends of
+    the matrix an arbitrary row is used, which has no edge to the block.
     """
 
     def __init__(self, write: Writer, config: ModelConfig, present: str) -> None:
@@ -110,58 +115,66 @@ class _Window:
         self.rows = write.op("ReduceProd", write.op("Shape", "speaker"), keepdims=1)
         size = write.ints(BLOCK)
         blocks = write.op("Div", write.op("Add", self.rows, write.ints(BLOCK - 1)), size)
-        # Rows that the last block lacks.
+        # Rows missing in the last block.
         self.tail = write.op("Sub", write.op("Mul", blocks, size), self.rows)
         self.senders = BLOCK + config.future + config.past
         first = write.op("Range", write.scalar(0), write.op("Squeeze", blocks), write.scalar(1))
-        # Places of senders where ``future`` rows stand before the first.
+        # Positions of the senders, counted from ``future`` rows before the first row.
         self.place = write.op(
-            "Add", write.op("Mul", write.at(first, 1), size), write.weight(np.arange(self.senders)[None])
+            "Add", write.op("Mul", write.unsqueeze(first, 1), size), write.weight(np.arange(self.senders)[None])
         )
         last = write.op("Sub", write.op("Squeeze", self.rows), write.scalar(1))
         self.row = write.op("Clip", write.op("Sub", self.place, write.scalar(config.future)), write.scalar(0), last)
         self._edges(present)
 
     def _edges(self, present: str) -> None:
-        """``relation`` (blocks, receivers, senders), far from all relations without an edge; ``outside``, there -1e9.
+        """Compute ``relation``, the type of each edge, and ``outside``, a large negative score where there is no edge.
 
-        A relation is a sum of what the sender, the receiver and their distance add to it. Both add the number of the
-        dialogue times a number that no relation reaches, one of them with a minus: within a dialogue that is nothing.
+        A relation is a sum of one number each for the sender, the receiver and the sign of their distance. The sender
+        also adds, and the receiver subtracts, their dialogue's number times a factor above all relations. Within a
+        dialogue this cancels out; otherwise the sum is out of the range of relations.
+
+        Shapes:
+            relation and outside: (blocks, receivers, senders).
         """
         write, config = self.write, self.config
         relations = 2 * config.speakers**2
         row = write.op("Range", write.scalar(0), write.op("Squeeze", self.rows), write.scalar(1))
-        # Every row of padding counts as a dialogue of its own, so that no real utterance hears it.
+        # Each padding row is a dialogue of its own, so it has no edge to a real utterance.
         alone = write.op("Sub", write.scalar(-1), row)
         flat = write.ints(-1)
-        dialogue = write.op("Div", row, write.axis(1))
+        dialogue = write.op("Div", row, write.speaker_axis(1))
         dialogue = write.op("Where", write.op("Reshape", present, flat), dialogue, alone)
         dialogue = write.op("Mul", dialogue, write.scalar(2 * relations))
         speaker = write.op("Mul", write.op("Reshape", "speaker", flat), write.scalar(2))
         sender = write.op("Add", write.op("Mul", speaker, write.scalar(config.speakers)), dialogue)
-        pads = write.op("Concat", write.ints(config.future), self._behind(config.past), axis=0)
-        sender = write.op("Gather", write.op("Pad", sender, pads, write.scalar(NOWHERE)), self.place)
-        pads = write.op("Concat", write.ints(0), self._behind(0), axis=0)
-        receiver = write.op("Pad", write.op("Sub", speaker, dialogue), pads, write.scalar(NOWHERE))
+        pads = write.op("Concat", write.ints(config.future), self._pad_end(config.past), axis=0)
+        sender = write.op("Gather", write.op("Pad", sender, pads, write.scalar(NO_EDGE)), self.place)
+        pads = write.op("Concat", write.ints(0), self._pad_end(0), axis=0)
+        receiver = write.op("Pad", write.op("Sub", speaker, dialogue), pads, write.scalar(NO_EDGE))
         offset = np.arange(self.senders)[None] - np.arange(BLOCK)[:, None] - config.future
         near = (offset >= -config.future) & (offset <= config.past)
-        distance = write.weight(np.where(near, offset >= 0, NOWHERE))
+        distance = write.weight(np.where(near, offset >= 0, NO_EDGE))
         receiver = write.op("Reshape", receiver, write.ints(-1, BLOCK, 1))
-        self.relation = write.op("Add", write.op("Add", write.at(sender, 1), distance), receiver)
-        # Division cuts towards zero, so that it gives zero for all relations, and for nothing else that occurs.
+        self.relation = write.op("Add", write.op("Add", write.unsqueeze(sender, 1), distance), receiver)
+        # Integer division rounds towards zero: the quotient is 0 for relations, and for no other value that occurs.
         far = write.op("Cast", write.op("Div", self.relation, write.scalar(relations)), to=TensorProto.FLOAT)
         self.outside = write.op("Mul", write.op("Abs", far), write.floats(OUTSIDE))
 
-    def _behind(self, more: int) -> str:
-        """Rows that the last block lacks, and more."""
+    def _pad_end(self, more: int) -> str:
+        """The number of rows missing in the last block, plus ``more``."""
         return self.write.op("Add", self.tail, self.write.ints(more)) if more else self.tail
 
     def convolve(self, conv: Any, x: str) -> str:
-        """The relational convolution of rows (M, hidden); from here on, as many rows as full blocks have."""
+        """Apply the relational convolution.
+
+        Shapes:
+            x: (rows, hidden). Returns (rows, hidden), with rows appended to fill the last block.
+        """
         write, config = self.write, self.config
         hidden = config.hidden
         kinds = write.weight(np.arange(conv.num_relations)[:, None])
-        member = write.op("Cast", write.op("Equal", write.at(self.relation, 2), kinds), to=TensorProto.FLOAT)
+        member = write.op("Cast", write.op("Equal", write.unsqueeze(self.relation, 2), kinds), to=TensorProto.FLOAT)
         count = write.op("Max", write.op("ReduceSum", member, write.ints(3), keepdims=1), write.floats(1.0))
         share = write.op("Div", member, count)
         share = write.op("Reshape", share, write.ints(-1, BLOCK * conv.num_relations, self.senders))
@@ -172,25 +185,28 @@ class _Window:
         return write.op("Gemm", mean, write.weight(conv.weight.reshape(-1, hidden)), root)
 
     def attend(self, part: GraphPart, x: str) -> str:
-        """Attention over the window, BatchNorm and leaky ReLU: (rows, hidden) to (rows, heads * hidden).
+        """Apply attention over the window, BatchNorm and leaky ReLU.
 
-        A score is the product of a receiver's query with a sender's key, both linear in their rows: so the key's weight
-        is multiplied into the query's, and senders come as they are. Values are mixed before they are projected. What
-        the key's bias adds is the same for all senders, and shares forget it.
+        A score is the product of a query and a key, both linear in their rows: the key's weights are multiplied into
+        the query's, so that senders need no key. The key's bias adds the same to all scores of a receiver; softmax is
+        shift-invariant, so it is dropped. Values are averaged before they are projected.
+
+        Shapes:
+            x: (rows, hidden). Returns (rows, heads * hidden).
         """
         write, config = self.write, self.config
         heads, hidden = config.gnn_heads, config.hidden
-        weights = folded(part, heads, hidden)
+        weights = fold_attention_weights(part, heads, hidden)
         around = write.op("Gather", x, self.row)
         query = write.op("Gemm", x, write.weight(weights["query"]), write.weight(weights["query bias"]))
         query = write.op("Reshape", query, write.ints(-1, BLOCK * heads, hidden))
-        # The Reshape changes nothing, but keeps onnxruntime from a product of transposed senders, which takes longer.
+        # This Reshape keeps the shape, but prevents onnxruntime from fusing the Transpose into a slower product.
         columns = write.op(
             "Reshape", write.op("Transpose", around, perm=[0, 2, 1]), write.ints(-1, hidden, self.senders)
         )
         score = write.op("MatMul", query, columns)
         score = write.op("Reshape", score, write.ints(-1, BLOCK, heads, self.senders))
-        share = write.op("Softmax", write.op("Add", score, write.at(self.outside, 2)), axis=-1)
+        share = write.op("Softmax", write.op("Add", score, write.unsqueeze(self.outside, 2)), axis=-1)
         share = write.op("Reshape", share, write.ints(-1, BLOCK * heads, self.senders))
         mixed = write.op("Reshape", write.op("MatMul", share, around), write.ints(-1, heads, hidden))
         value = write.op("MatMul", write.op("Transpose", mixed, perm=[1, 0, 2]), write.weight(weights["value"]))
@@ -199,8 +215,8 @@ class _Window:
         return write.op("LeakyRelu", write.op("Add", value, skip), alpha=0.01)
 
 
-def folded(part: GraphPart, heads: int, hidden: int) -> dict[str, NDArray[np.float64]]:
-    """Weights of the windowed attention with scale, key and BatchNorm multiplied in, in double precision.
+def fold_attention_weights(part: GraphPart, heads: int, hidden: int) -> dict[str, NDArray[np.float64]]:
+    """Multiply scale, key and BatchNorm into the weights of the windowed attention, in double precision.
 
     Shapes:
         query: (hidden, heads * hidden); value: (heads, hidden, hidden); skip: (hidden, heads * hidden).

@@ -1,4 +1,4 @@
-"""The model with weights of eight bits: smaller and faster, and written only if it predicts as well."""
+"""Quantise an exported model to 8-bit weights, and keep the result only if it predicts about as well."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from export.onnx.session import as_function, on_corpus, session
 from replicate.corpus.types import Corpus
 from replicate.training.metrics import weighted_f1
 
-# Weighted F1 on dev that eight bits may cost.
-LOSS = 0.005
-# Weights below this size are left: turning their rows into integers takes longer than it saves.
+# The largest loss of weighted F1 on dev at which the quantised model is kept.
+MAX_LOSS = 0.005
+# Smaller weight matrices are not quantised: quantising their inputs takes longer than the product saves.
 SMALLEST = 1 << 14
 
 
@@ -29,23 +29,23 @@ class Quantised:
 
     @property
     def loss(self) -> float:
-        """What the small weights cost; negative where they gain."""
+        """Weighted F1 lost by quantisation; negative if it gains."""
         return self.dev_f1 - self.int8_dev_f1
 
     @property
     def kept(self) -> bool:
-        """Whether the quantised file is good enough to be passed on."""
-        return self.loss <= LOSS
+        """Whether the quantised model is good enough to be part of the bundle."""
+        return self.loss <= MAX_LOSS
 
     @property
-    def said(self) -> str:
-        """One line for people."""
+    def summary(self) -> str:
+        """Both scores and the limit, in one line."""
         scores = f"dev F1 {self.int8_dev_f1:.4f} against {self.dev_f1:.4f}, a loss of {self.loss:+.4f}"
-        return f"{scores} (limit {LOSS:g})" + ("" if self.kept else ": not written")
+        return f"{scores} (limit {MAX_LOSS:g})" + ("" if self.kept else ": not written")
 
 
 def write(model: Path, target: Path, corpus: Corpus, stream: str) -> Quantised:
-    """Quantise ``model`` to ``target``, and remove it again where it loses too much on dev."""
+    """Quantise ``model`` to ``target``; the file is removed again if it loses too much F1 on dev."""
     quantise(model, target)
     found = compare(model, target, corpus, stream)
     if not found.kept:
@@ -54,7 +54,7 @@ def write(model: Path, target: Path, corpus: Corpus, stream: str) -> Quantised:
 
 
 def compare(model: Path, int8: Path, corpus: Corpus, stream: str) -> Quantised:
-    """Score both forms on dev, from the stream that they hear."""
+    """Score both files on dev, with the given audio stream."""
     labels = [label for dialogue in corpus.split("dev") for label in dialogue.labels]
     scores = []
     for path in (model, int8):
@@ -63,13 +63,13 @@ def compare(model: Path, int8: Path, corpus: Corpus, stream: str) -> Quantised:
 
 
 def quantise(model: Path, target: Path) -> None:
-    """Write the dynamically quantised form of an exported model."""
+    """Write a dynamically quantised copy of an exported model, with the same metadata."""
     content = onnx.load(model)
-    about = {entry.key: entry.value for entry in content.metadata_props}
+    metadata = {entry.key: entry.value for entry in content.metadata_props}
     nodes = _split_products(content)
     logger = logging.getLogger()
     level = logger.level
-    logger.setLevel(logging.ERROR)  # it recommends a preprocessing that is for convolutions
+    logger.setLevel(logging.ERROR)  # it recommends a preprocessing for convolutions, which the model lacks
     try:
         with tempfile.TemporaryDirectory() as folder:
             plain = Path(folder) / "plain.onnx"
@@ -79,20 +79,20 @@ def quantise(model: Path, target: Path) -> None:
                 target,
                 nodes_to_quantize=nodes,
                 weight_type=QuantType.QInt8,
-                # Seven bits: with eight, sums overflow on processors without VNNI, and answers depend on the processor.
+                # 7 bits: with 8, sums saturate on processors without VNNI, and results depend on the processor.
                 reduce_range=True,
-                # onnx infers no types behind onnxruntime's own operators.
+                # onnx cannot infer types after onnxruntime's own operators.
                 extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
             )
     finally:
         logger.setLevel(level)
     result = onnx.load(target)
-    onnx.helper.set_model_props(result, about)
+    onnx.helper.set_model_props(result, metadata)
     onnx.save(result, target)
 
 
 def _split_products(model: onnx.ModelProto) -> list[str]:
-    """Products with large weights, by name; a Gemm of them becomes a product and a sum, for only that is quantised."""
+    """Split each Gemm with large weights into MatMul and Add, as only MatMul is quantised; returns the MatMul names."""
     large = {t.name for t in model.graph.initializer if len(t.dims) == 2 and t.dims[0] * t.dims[1] >= SMALLEST}
     nodes, names = [], []
     for node in model.graph.node:

@@ -1,4 +1,4 @@
-"""Running exported graphs and their PyTorch models on padded batches and on whole splits."""
+"""Run exported graphs and PyTorch models on padded batches and on whole splits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Inputs = dict[str, NDArray[Any]]
 
 
 def session(path: Path, threads: int = 1, providers: Sequence[Any] = ()) -> onnxruntime.InferenceSession:
-    """An onnxruntime session with a fixed number of threads, on the CPU if not told otherwise."""
+    """Open an onnxruntime session with a fixed number of threads, on the CPU unless other providers are given."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -26,12 +26,12 @@ def session(path: Path, threads: int = 1, providers: Sequence[Any] = ()) -> onnx
 
 
 def as_function(runner: onnxruntime.InferenceSession) -> Callable[[Inputs], NDArray[Any]]:
-    """A session as a function of a padded batch."""
+    """Make a session a function from a padded batch to its first output."""
     return lambda inputs: runner.run(None, inputs)[0]
 
 
 def on_corpus(run: Callable[[Inputs], NDArray[Any]], corpus: Corpus, stream: str, split: Split) -> NDArray[Any]:
-    """Probabilities (N, classes) of a split from one stream, each dialogue alone."""
+    """Run a function on each dialogue of a split. Shapes: returns probabilities (utterances of the split, classes)."""
     return np.concatenate(
         [
             run(
@@ -48,5 +48,5 @@ def on_corpus(run: Callable[[Inputs], NDArray[Any]], corpus: Corpus, stream: str
 
 @torch.no_grad()
 def torch_outputs(model: SpeechModel, inputs: Inputs) -> NDArray[np.float32]:
-    """What a PyTorch form says of a batch."""
+    """Run a PyTorch model on a padded batch. Shapes: returns probabilities (batch, utterances, classes)."""
     return model(*(torch.from_numpy(inputs[name]) for name in ("audio", "speaker", "length"))).numpy()

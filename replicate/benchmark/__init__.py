@@ -1,1 +1,1 @@
-"""benchmark."""
+"""Measure what training costs: curves of time and memory, and traces of an epoch."""

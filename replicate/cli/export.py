@@ -52,7 +52,7 @@ def onnx(results: Path, arm: str | None, key: str | None, out: Path | None) -> N
         soft_wrap=True,
     )
     print_checks(written.checks)
-    err.print(f"{INT8}: {written.quantised.said}", soft_wrap=True)
+    err.print(f"{INT8}: {written.quantised.summary}", soft_wrap=True)
     if save.recipe(choice.run):
         console.suggest("predict", target, "--audio", "SOURCE")
     else:

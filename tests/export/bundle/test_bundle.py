@@ -168,9 +168,9 @@ def test_a_quantised_model_that_loses_too_much_is_not_written(smoke_bundle, corp
         kept.kept
         and (tmp_path / "int8.onnx").stat().st_size < 0.5 * (smoke_bundle.folder / "model.onnx").stat().st_size
     )
-    monkeypatch.setattr(quantise, "LOSS", -1.0)
+    monkeypatch.setattr(quantise, "MAX_LOSS", -1.0)
     lost = quantise.write(smoke_bundle.folder / "model.onnx", tmp_path / "int8.onnx", corpus, "audio")
-    assert not lost.kept and "not written" in lost.said and not (tmp_path / "int8.onnx").exists()
+    assert not lost.kept and "not written" in lost.summary and not (tmp_path / "int8.onnx").exists()
 
 
 def test_quantised_weights_leave_room_for_sums_on_every_processor(smoke_bundle):
