@@ -1,4 +1,4 @@
-"""What every timed engine is: a name and a function of a padded batch."""
+"""The engines that are compared: their names, and what each must be able to do."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ Function = Callable[[Inputs], NDArray[np.float32]]
 REFERENCE, BANDED, COMPILED = "PyTorch, torch_geometric", "PyTorch, banded", "PyTorch, banded, compiled"
 REPLAYED = "PyTorch, banded, graph replay"
 FP32, QUANTISED = "onnxruntime", "onnxruntime, int8"
-# Answers one utterance, and none of a batch: see ``next_utterance``.
+# Predicts one utterance and takes no batch: see ``export.benchmark.engines.next_utterance``.
 STREAMED = "onnxruntime, stream"
-# No engine but a bound for onnxruntime: see ``export.benchmark.flops``.
+# Not an engine, but a lower bound for onnxruntime: see ``export.benchmark.flops``.
 FLOOR = "onnxruntime, products alone"
 ENGINES = (REFERENCE, BANDED, COMPILED, REPLAYED, FP32, QUANTISED)
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A form of the model on a device.
+    """One way to run the model on a device.
 
     Attributes:
-        answer: padded batch to probabilities, both in the host's memory.
-        stopwatch: for a padded batch, what runs it once and tells the seconds. On a GPU input and output stay in its
-            memory.
+        predict: maps a padded batch to probabilities, both in host memory.
+        timer: for a padded batch, makes a function that runs it once and returns the seconds. On a GPU, input and
+            output stay in GPU memory.
     """
 
-    answer: Function
-    stopwatch: Callable[[Inputs], Callable[[], float]]
+    predict: Function
+    timer: Callable[[Inputs], Callable[[], float]]
 
 
-def compile_anew(model: SpeechModel) -> Callable[..., Any]:
-    """Context extractor and graph layers compiled, for every shape anew; the graph itself is built eagerly.
+def compile_for_each_shape(model: SpeechModel) -> Callable[..., Any]:
+    """Compile the context extractor and the graph layers anew for each input shape; edges are built eagerly.
 
-    torch's compiler fails on the indices of the windows, both with dynamic shapes and as part of the whole model.
+    torch's compiler fails on the window's indices, both with dynamic shapes and in the whole model.
     """
     seen: list[torch.Size] = []
     model.model.rnn = torch.compile(model.model.rnn, dynamic=False)  # type: ignore[assignment]
@@ -49,7 +49,7 @@ def compile_anew(model: SpeechModel) -> Callable[..., Any]:
 
     def run(audio: torch.Tensor, speaker: torch.Tensor, length: torch.Tensor) -> Any:
         if seen != [audio.shape]:
-            torch.compiler.reset()  # it keeps eight shapes, and runs further ones uncompiled without a word
+            torch.compiler.reset()  # torch caches eight shapes and silently runs further ones uncompiled
             seen[:] = [audio.shape]
         return model(audio, speaker, length)
 

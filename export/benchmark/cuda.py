@@ -1,4 +1,4 @@
-"""The engines on a CUDA device: times by its own events, inputs and outputs in its memory."""
+"""The engines on a CUDA device: timed with CUDA events, with inputs and outputs in GPU memory."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from export.benchmark.base import COMPILED, REPLAYED, Engine, compile_anew
+from export.benchmark.base import COMPILED, REPLAYED, Engine, compile_for_each_shape
 from export.onnx.deployed_model import SpeechModel
 from export.onnx.session import Inputs, session
 from replicate.machine import by_clock, by_events
 
 PROVIDER = "CUDAExecutionProvider"
-# Products in full float32, as PyTorch's: the rounded ones of the matrix units would not be the same model.
+# Full float32 products, as in PyTorch; with TF32 rounding it would not compute the same.
 EXACT = (PROVIDER, {"use_tf32": "0"})
 
 
 def lacks_provider(model: Path) -> str | None:
-    """Why onnxruntime cannot run the model on the GPU, None if it can; it falls back to the CPU without an error."""
+    """Return why onnxruntime cannot run the model on the GPU, or None; it would fall back to the CPU silently."""
     if PROVIDER not in onnxruntime.get_available_providers():
         return f"onnxruntime here has no {PROVIDER}: pip install onnxruntime-gpu"
     if PROVIDER not in session(model, providers=[EXACT]).get_providers():
@@ -32,22 +32,22 @@ def lacks_provider(model: Path) -> str | None:
 
 
 def torch_engine(model: SpeechModel, name: str) -> Engine:
-    """A PyTorch form on the device: eager (with the building of the graph in each call), compiled, or replayed."""
+    """Make a PyTorch engine on the device: eager (each call also builds the edges), compiled, or as a CUDA graph."""
     model = model.cuda()
-    function = compile_anew(model) if name == COMPILED else model
+    function = compile_for_each_shape(model) if name == COMPILED else model
     prepare = _capture if name == REPLAYED else _call
 
-    def answer(inputs: Inputs) -> NDArray[np.float32]:
+    def predict(inputs: Inputs) -> NDArray[np.float32]:
         with torch.inference_mode():
             result: Tensor = prepare(function, inputs)()
             return result.cpu().numpy()
 
-    def stopwatch(inputs: Inputs) -> Callable[[], float]:
+    def timer(inputs: Inputs) -> Callable[[], float]:
         with torch.inference_mode():
             once = by_events(prepare(function, inputs))
         return torch.inference_mode()(once)
 
-    return Engine(answer, stopwatch)
+    return Engine(predict, timer)
 
 
 def _call(function: Callable[..., Tensor], inputs: Inputs) -> Callable[[], Tensor]:
@@ -56,12 +56,12 @@ def _call(function: Callable[..., Tensor], inputs: Inputs) -> Callable[[], Tenso
 
 
 def _capture(function: Callable[..., Tensor], inputs: Inputs) -> Callable[[], Tensor]:
-    """The whole model as one launch: recorded once for these shapes, then replayed on the same memory."""
+    """Record the whole model as one CUDA graph for these shapes, and return a function that replays it."""
     placed = _placed(inputs)
     aside = torch.cuda.Stream()
     aside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(aside):
-        for _ in range(3):  # libraries set themselves up in their first calls, which must not be recorded
+        for _ in range(3):  # the first calls initialise libraries, which must not be recorded
             function(*placed)
     torch.cuda.current_stream().wait_stream(aside)
     graph = torch.cuda.CUDAGraph()
@@ -80,7 +80,7 @@ def _placed(inputs: Inputs) -> list[Tensor]:
 
 
 def onnx_engine(model: Path) -> Engine:
-    """onnxruntime on the device with bound inputs and outputs; a run returns when its result is there."""
+    """Make the onnxruntime engine on the device, with inputs and outputs bound to GPU memory; runs are synchronous."""
     runner = session(model, providers=[EXACT])
 
     def bind(inputs: Inputs) -> Any:
@@ -94,13 +94,13 @@ def onnx_engine(model: Path) -> Engine:
         runner.run_with_iobinding(binding)
         binding.synchronize_outputs()
 
-    def answer(inputs: Inputs) -> NDArray[np.float32]:
+    def predict(inputs: Inputs) -> NDArray[np.float32]:
         binding = bind(inputs)
         run(binding)
         return np.asarray(binding.copy_outputs_to_cpu()[0])
 
-    def stopwatch(inputs: Inputs) -> Callable[[], float]:
+    def timer(inputs: Inputs) -> Callable[[], float]:
         binding = bind(inputs)
         return by_clock(lambda: run(binding))
 
-    return Engine(answer, stopwatch)
+    return Engine(predict, timer)

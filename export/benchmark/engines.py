@@ -1,4 +1,4 @@
-"""What is timed: the same model in PyTorch and in onnxruntime, each as a function of a padded batch."""
+"""The engines of a benchmark: the same model in PyTorch and in onnxruntime."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from export.benchmark.base import (
     REPLAYED,
     Engine,
     Function,
-    compile_anew,
+    compile_for_each_shape,
 )
 from export.bundle.bundle import open_run
 from export.onnx.deployed_model import SpeechModel
@@ -31,10 +31,10 @@ from replicate.rng import deterministic
 
 
 def available(bundle: Path, device: str = "cpu") -> dict[str, str | None]:
-    """Every engine that there is for a device, and why it cannot run here where it cannot."""
+    """Return every engine of a device, with the reason if it cannot run on this machine, else None."""
     missing: dict[str, str | None] = dict.fromkeys(ENGINES)
     if not (bundle / INT8).is_file():
-        missing[QUANTISED] = f"the bundle holds no {INT8}"
+        missing[QUANTISED] = f"the bundle contains no {INT8}"
     if not any(map(shutil.which, ("g++", "clang++", "c++"))):
         missing[COMPILED] = "torch.compile needs a C++ compiler"
     if device == "cpu":
@@ -47,7 +47,7 @@ def available(bundle: Path, device: str = "cpu") -> dict[str, str | None]:
 
 
 def make(name: str, bundle: Path, threads: int = 1, device: str = "cpu") -> Engine:
-    """The engine of that name; on the CPU PyTorch's take the number of threads that torch is set to."""
+    """Make the engine of that name; PyTorch engines ignore ``threads`` and use ``torch.get_num_threads()``."""
     if device != "cpu":
         from export.benchmark import cuda
 
@@ -55,18 +55,18 @@ def make(name: str, bundle: Path, threads: int = 1, device: str = "cpu") -> Engi
     if name in (FP32, QUANTISED):
         return on_host(as_function(session(bundle / (MODEL if name == FP32 else INT8), threads)))
     model = speech(name, bundle)
-    return on_host(eager(compile_anew(model) if name == COMPILED else model))
+    return on_host(eager(compile_for_each_shape(model) if name == COMPILED else model))
 
 
 def speech(name: str, bundle: Path) -> SpeechModel:
-    """The bundle's model in the form that a PyTorch engine runs."""
+    """Load the bundle's model in the form that a PyTorch engine runs."""
     run = open_run(bundle)
     with deterministic():
         return SpeechModel(run.model(), run.scaling(), "reference" if name == REFERENCE else "banded")
 
 
 def eager(model: Callable[..., Any]) -> Function:
-    """A PyTorch model on the CPU; building the graph is part of each call."""
+    """Make a PyTorch model on the CPU a function of a padded batch; each call also builds the edges."""
 
     def run(inputs: Inputs) -> NDArray[np.float32]:
         with torch.inference_mode():
@@ -76,12 +76,12 @@ def eager(model: Callable[..., Any]) -> Function:
 
 
 def on_host(function: Function) -> Engine:
-    """A function that has its result when it returns."""
+    """Make an engine of a function that returns its result in host memory."""
     return Engine(function, lambda inputs: by_clock(lambda: function(inputs)))
 
 
 def next_utterance(stream: Path, threads: int = 1) -> Callable[[], Any]:
-    """Answers one more utterance of a dialogue by a streaming file, all that it can remember being there."""
+    """Make a function that predicts the next utterance of a stream, whose state is as full as it can be."""
     runner = session(stream, threads)
     audio, _, state = runner.get_inputs()
     draws = np.random.default_rng(0)
@@ -91,11 +91,11 @@ def next_utterance(stream: Path, threads: int = 1) -> Callable[[], Any]:
         "state": np.zeros(state.shape, np.float32),
     }
 
-    def answer() -> None:
+    def predict() -> None:
         given["state"] = runner.run(None, given)[1]
 
-    audio_stream = -1.0
-    while given["state"][0] > audio_stream:  # the count of what was heard stops where no more of it matters
-        audio_stream = given["state"][0]
-        answer()
-    return answer
+    count = -1.0
+    while given["state"][0] > count:  # the state's first value counts utterances, up to the most that have an effect
+        count = given["state"][0]
+        predict()
+    return predict

@@ -1,4 +1,4 @@
-"""What of an exported model's time cannot be saved, its products with weights; and where onnxruntime spends it all."""
+"""The operations of an exported model, the time of its matrix products alone, and a profile of all its nodes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from export.onnx.session import Inputs
 
 
 @dataclass(frozen=True)
-class Spent:
-    """Time of all nodes of one kind in a call: microseconds, by onnxruntime's own clock (it slows small nodes down)."""
+class NodeTime:
+    """Time of all nodes of one kind in a call, in microseconds; onnxruntime's profiler slows small nodes down."""
 
     kind: str
     nodes: int
@@ -27,14 +27,14 @@ class Spent:
 
 
 def flops(model: Path) -> int:
-    """Floating-point operations per utterance in products with weights: two for each weight of the exported file."""
+    """Count floating-point operations for each utterance in products with weights: two for each weight."""
     return 2 * sum(int(np.prod(weight.dims)) for weight in _weights(onnx.load(model)))
 
 
-def alone(model: Path, rows: int, threads: int = 1) -> Callable[[], object]:
-    """Runs nothing but the model's products with weights, for so many utterances, on the CPU.
+def products_alone(model: Path, rows: int, threads: int = 1) -> Callable[[], object]:
+    """Make a function that computes only the model's products with weights, for ``rows`` utterances, on the CPU.
 
-    So fast would onnxruntime be if all else cost nothing: attention's scores, norms, window, activations.
+    Its time is a lower bound for onnxruntime, as if attention scores, norms, window and activations took none.
     """
     weights = [_named(weight, f"weight_{i}") for i, weight in enumerate(_weights(onnx.load(model)))]
     shapes = {_left(weight): [*weight.dims[:-2], rows, weight.dims[-2]] for weight in weights}
@@ -53,8 +53,8 @@ def alone(model: Path, rows: int, threads: int = 1) -> Callable[[], object]:
     return lambda: runner.run(None, fed)
 
 
-def profile(model: Path, inputs: Inputs, calls: int = 200) -> list[Spent]:
-    """Where one call on one thread spends its time, by kind of node, the longest first; medians over calls."""
+def profile(model: Path, inputs: Inputs, calls: int = 200) -> list[NodeTime]:
+    """Profile calls on one thread: median time of each kind of node, the longest first."""
     with tempfile.TemporaryDirectory() as folder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -64,22 +64,22 @@ def profile(model: Path, inputs: Inputs, calls: int = 200) -> list[Spent]:
         for _ in range(calls):
             runner.run(None, inputs)
         events = json.loads(Path(runner.end_profiling()).read_text())
-    taken: dict[tuple[str, str], list[float]] = defaultdict(list)
+    durations: dict[tuple[str, str], list[float]] = defaultdict(list)
     for event in events:
         if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
-            taken[event["args"]["op_name"], event["name"]].append(event["dur"])
+            durations[event["args"]["op_name"], event["name"]].append(event["dur"])
     medians: dict[str, list[float]] = defaultdict(list)
-    for (kind, _), durations in taken.items():
-        medians[kind].append(float(np.median(durations)))
-    spent = [Spent(kind, len(values), sum(values)) for kind, values in medians.items()]
-    return sorted(spent, key=lambda kind: -kind.microseconds)
+    for (kind, _), values in durations.items():
+        medians[kind].append(float(np.median(values)))
+    times = [NodeTime(kind, len(values), sum(values)) for kind, values in medians.items()]
+    return sorted(times, key=lambda kind: -kind.microseconds)
 
 
 def _weights(model: onnx.ModelProto) -> list[onnx.TensorProto]:
-    """The right side of every product with weights, in order; weights that two nodes share come twice."""
-    stored = {tensor.name: tensor for tensor in model.graph.initializer if len(tensor.dims) >= 2}
+    """The weights of every product, in the nodes' order; weights that two nodes share appear twice."""
+    weights = {tensor.name: tensor for tensor in model.graph.initializer if len(tensor.dims) >= 2}
     products = [node.input[1] for node in model.graph.node if node.op_type in ("Gemm", "MatMul", "Attention")]
-    return [stored[name] for name in products if name in stored]
+    return [weights[name] for name in products if name in weights]
 
 
 def _named(weight: onnx.TensorProto, name: str) -> onnx.TensorProto:

@@ -1,4 +1,4 @@
-"""A benchmark in the terminal, as Markdown, as CSV and as a picture: the same numbers."""
+"""Show a benchmark in the terminal, as Markdown, as CSV and as a figure."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from export.benchmark.base import COMPILED, FLOOR, REFERENCE, STREAMED
-from export.benchmark.timing import USUAL_LENGTH, Place, Row, Timing
+from export.benchmark.measurements import EngineSummary, Place, Setup, Timing
+from export.benchmark.timing import USUAL_LENGTH
+from replicate import grids
 from replicate.plotting import COLOURS, DPI, MARKERS, style
 
 COLUMNS = ("engine", "on", "batch", "utterances", "p50", "p90", "p99", "n", "speed", "per second", "of peak")
 
 
-def cells(timings: Sequence[Timing], about: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The latency table, row by row; speed is the median against the reference's on the same input and device."""
+def cells(timings: Sequence[Timing], setup: Setup) -> list[tuple[str, ...]]:
+    """The lines of the latency table; speed is the reference's median for the same case over the engine's."""
     baseline = {_case(timing): timing.p50 for timing in timings if timing.engine == REFERENCE}
     rows = []
     for timing in timings:
@@ -38,7 +37,7 @@ def cells(timings: Sequence[Timing], about: dict[str, Any]) -> list[tuple[str, .
                 "" if timing.share_of_peak is None else f"{timing.share_of_peak:.2f}",
             )
         )
-    if about["gpu"] is None:
+    if setup.gpu is None:
         rows.append(("no GPU on this machine", "GPU", *[""] * (len(COLUMNS) - 2)))
     return rows
 
@@ -47,18 +46,18 @@ def _case(timing: Timing) -> tuple[Place, int, int]:
     return timing.place, timing.batch, timing.utterances
 
 
-SPENT = ("kind of node", "nodes", "microseconds", "share")
-SPENT_TITLE = (
-    f"Where onnxruntime's time goes: one dialogue of {USUAL_LENGTH} utterances, 1 thread, by its own profiler, which "
-    "slows small nodes down"
+PROFILE = ("kind of node", "nodes", "microseconds", "share")
+PROFILE_TITLE = (
+    f"Where onnxruntime spends its time: one dialogue of {USUAL_LENGTH} utterances, 1 thread, by its own profiler, "
+    "which slows small nodes down"
 )
-# Kinds that are shown by themselves; the rest in one line.
+# Kinds of nodes with a line of their own; the others share one.
 KINDS = 8
 
 
-def spent(about: dict[str, Any]) -> list[tuple[str, ...]]:
-    """Where onnxruntime spends its time, row by row."""
-    kinds = about["profile"]
+def profile_cells(setup: Setup) -> list[tuple[str, ...]]:
+    """The lines of the table of onnxruntime's profile."""
+    kinds = setup.profile
     shown = [(kind.kind, kind.nodes, kind.microseconds) for kind in kinds[:KINDS]]
     rest = kinds[KINDS:]
     shown.append(("others", sum(kind.nodes for kind in rest), sum(kind.microseconds for kind in rest)))
@@ -66,79 +65,64 @@ def spent(about: dict[str, Any]) -> list[tuple[str, ...]]:
     return [(name, str(nodes), f"{time:.0f}", f"{100 * time / total:.0f} %") for name, nodes, time in shown]
 
 
-def remarks(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any]) -> list[str]:
-    """What the table rests on, and every engine's score and size; why an engine is not there."""
+def remarks(timings: Sequence[Timing], engines: Sequence[EngineSummary], setup: Setup) -> list[str]:
+    """Notes to the table: the model and the machine, each engine's score, size and memory, and why one is missing."""
     lines = [
-        f"{about['arm']}, seed {about['seed']}: milliseconds per call; speed: median against {REFERENCE}; of "
-        f"peak: products with weights ({about['flops'] / 1e6:.1f} MFLOP per utterance) per second, as a share of a "
-        f"large matrix product's there; {FLOOR}: nothing but those products, the floor. "
-        f"{about['processor']}, {about['cores']} cores.",
+        f"{setup.arm}, seed {setup.seed}: milliseconds per call; speed: median against {REFERENCE}; of "
+        f"peak: products with weights ({setup.flops / 1e6:.1f} MFLOP per utterance) per second, as a share of the "
+        f"speed of a large matrix product; {FLOOR}: only those products, a lower bound. "
+        f"{setup.processor}, {setup.cores} cores.",
     ]
     if any(timing.engine == STREAMED for timing in timings):
-        lines.append(f"{STREAMED}: one utterance of a long dialogue, all that the model remembers being there.")
-    if about["gpu"] is not None:
-        lines.append(f"GPU: {about['gpu']}; inputs and results stay in its memory.")
-    for row in rows:
-        engine = row.engine if row.device == "cpu" else f"{row.engine}, GPU"
-        if row.missing is not None:
-            lines.append(f"{engine}: not timed, {row.missing}.")
+        lines.append(f"{STREAMED}: the next utterance of a dialogue that is long enough to fill the state.")
+    if setup.gpu is not None:
+        lines.append(f"GPU: {setup.gpu}; inputs and outputs stay in its memory.")
+    for one in engines:
+        name = one.engine if one.device == "cpu" else f"{one.engine}, GPU"
+        if one.missing is not None:
+            lines.append(f"{name}: not timed, {one.missing}.")
             continue
-        if row.engine == COMPILED:  # shares its score with the banded form
+        if one.engine == COMPILED:  # its score is that of the banded form
             continue
-        score = "test F1 not measured" if row.test_f1 is None else f"test F1 on {about['corpus']} {row.test_f1:.4f}"
-        size = "" if row.megabytes is None else f", {row.megabytes:.1f} MB"
+        score = "test F1 not measured" if one.test_f1 is None else f"test F1 on {setup.corpus} {one.test_f1:.4f}"
+        size = "" if one.megabytes is None else f", {one.megabytes:.1f} MB"
         peak = (
-            "" if row.peak_megabytes is None else f"; {row.longest} utterances: {row.peak_megabytes:.0f} MB of memory"
+            "" if one.peak_megabytes is None else f"; {one.longest} utterances: {one.peak_megabytes:.0f} MB of memory"
         )
-        lines.append(f"{engine}: {score}{size}{peak}.")
-    return lines + about["failures"]
+        lines.append(f"{name}: {score}{size}{peak}.")
+    return [*lines, *setup.failures]
 
 
-def show(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any], console: Console) -> None:
-    """Print all of it."""
-    grid = Table(box=box.SIMPLE_HEAD)
-    for name in COLUMNS:
-        grid.add_column(name, justify="left" if name == "engine" else "right", no_wrap=True)
-    before = None
-    for row in cells(timings, about):
-        if before not in (None, row[1:4]):
-            grid.add_section()
-        before = row[1:4]
-        grid.add_row(*row)
+def show(timings: Sequence[Timing], engines: Sequence[EngineSummary], setup: Setup, console: Console) -> None:
+    """Print the benchmark, with a gap between the tables' input shapes."""
+    lines = cells(timings, setup)
+    grid = grids.terminal(COLUMNS, lines, wrap=False)
+    for row, line, following in zip(grid.rows, lines, lines[1:], strict=False):
+        row.end_section = line[1:4] != following[1:4]
     console.print(grid, crop=False)
-    grid = Table(box=box.SIMPLE_HEAD, title=SPENT_TITLE, title_justify="left", title_style="")
-    for name in SPENT:
-        grid.add_column(name, justify="left" if name == SPENT[0] else "right")
-    for row in spent(about):
-        grid.add_row(*row)
-    console.print(grid)
-    for line in remarks(timings, rows, about):
-        console.print(line, highlight=False)
+    console.print(grids.terminal(PROFILE, profile_cells(setup), title=PROFILE_TITLE))
+    for remark in remarks(timings, engines, setup):
+        console.print(remark, highlight=False)
 
 
-def markdown(timings: Sequence[Timing], rows: Sequence[Row], about: dict[str, Any]) -> str:
-    """The same as a Markdown table with its remarks."""
-    lines = _grid(COLUMNS, cells(timings, about))
-    lines += ["", "  \n".join(remarks(timings, rows, about)), "", SPENT_TITLE, "", *_grid(SPENT, spent(about))]
-    return "\n".join(lines) + "\n"
+def markdown(timings: Sequence[Timing], engines: Sequence[EngineSummary], setup: Setup) -> str:
+    """The content of ``benchmark.md``."""
+    lines = grids.markdown(COLUMNS, cells(timings, setup))
+    lines += ["", "  \n".join(remarks(timings, engines, setup)), "", PROFILE_TITLE, ""]
+    return "\n".join([*lines, *grids.markdown(PROFILE, profile_cells(setup))]) + "\n"
 
 
-def _grid(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    lines = ["| " + " | ".join(header) + " |", "|---|" + "---:|" * (len(header) - 1)]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]
-
-
-def as_csv(timings: Sequence[Timing], about: dict[str, Any]) -> str:
-    """The latency table as CSV."""
+def to_csv(timings: Sequence[Timing], setup: Setup) -> str:
+    """The content of ``benchmark.csv``: the latency table."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([COLUMNS, *cells(timings, about)])
+    writer.writerows([COLUMNS, *cells(timings, setup)])
     return text.getvalue()
 
 
 def plot(timings: Sequence[Timing], path: Path) -> None:
-    """Latency over length at the smallest batch, a line per engine, a panel per device and number of threads."""
-    timings = [timing for timing in timings if timing.engine != STREAMED]  # a point, at one utterance
+    """Draw latency over length at the smallest batch: a line for each engine, a panel for each place."""
+    timings = [timing for timing in timings if timing.engine != STREAMED]  # it has a single length, one utterance
     places = list(dict.fromkeys(timing.place for timing in timings))
     batch = min(timing.batch for timing in timings)
     with style("benchmark"):

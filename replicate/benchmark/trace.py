@@ -1,4 +1,4 @@
-"""Where an epoch's time goes: a trace of PyTorch's profiler, for chrome://tracing or https://ui.perfetto.dev."""
+"""Profile an epoch of training with PyTorch's profiler, for chrome://tracing or https://ui.perfetto.dev."""
 
 from __future__ import annotations
 
@@ -15,37 +15,38 @@ from replicate.training.loop import train
 from replicate.training.trainer import Epoch
 
 
-class _Done(Exception):
-    """Ends a training that was only watched."""
+class _Profiled(Exception):
+    """Ends the training after the profiled epoch."""
 
 
 def write(spec: RunSpec, corpus: Corpus, device: str, target: Path) -> float:
-    """Train a run without teacher for two epochs, and write a trace of the second; returns how long that took.
+    """Train a run without a teacher for two epochs and write a trace of the second; the run itself is not saved.
 
-    The first epoch warms up and is not traced. Nothing is stored. Seconds are the trace's: tracing itself takes time.
+    Returns:
+        Seconds of the second epoch; profiling makes it slower.
 
     Raises:
         CannotWrite: ``target`` cannot be written.
     """
     activities = [ProfilerActivity.CPU] + ([ProfilerActivity.CUDA] if device == "cuda" else [])
-    watched = profile(activities=activities)
+    profiler = profile(activities=activities)
 
-    def listen(epoch: Epoch) -> None:
+    def on_epoch(epoch: Epoch) -> None:
         if epoch.epoch == 1:
-            watched.start()
+            profiler.start()
         else:
-            watched.stop()
-            raise _Done
+            profiler.stop()
+            raise _Profiled
 
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as every run has
+    torch.set_num_threads(1)  # as in every run
     with atomic_path(target) as temporary:
         try:
-            train(replace(spec, budget=replace(spec.budget, epochs=2), seed_group=()), corpus, device, listen)
-        except _Done:
-            watched.export_chrome_trace(str(temporary))
+            train(replace(spec, budget=replace(spec.budget, epochs=2), seed_group=()), corpus, device, on_epoch)
+        except _Profiled:
+            profiler.export_chrome_trace(str(temporary))
         finally:
             torch.set_num_threads(threads)
-    events = watched.events()
+    events = profiler.events()
     assert events is not None
     return (max(event.time_range.end for event in events) - min(event.time_range.start for event in events)) / 1e6

@@ -1,15 +1,15 @@
-"""What training costs as corpora, dialogues, models and seeds grow: each point in a process of its own, one thread."""
+"""Measure time and memory of training for growing corpora, dialogues, inputs and numbers of seeds.
+
+Each point runs in processes of its own, with one thread each.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import torch
 
 from replicate.config import tables
 from replicate.corpus.types import Corpus, Dialogue
+from replicate.machine import PEAK, peak, peak_memory, processor, reset_peak_memory
 from replicate.model.cogmen import COGMEN
 from replicate.model.context.packed import blocks, encode
 from replicate.model.context.transformer import ContextExtractor
@@ -27,20 +28,24 @@ from replicate.training.loop import model_config, train_seed_group
 from replicate.training.trainer import Epoch
 
 ARM = "COGMEN-A"
-# Points are timed as the shortest of so many epochs after a first one, longer ones once.
+# An epoch of at most LONG utterances is measured EPOCHS times after a first one, and the shortest counts; a longer one
+# is measured once.
 EPOCHS, LONG = 3, 40_000
-# Curves of a part of the model.
+# Curves that measure a single component of the model.
 ALONE = ("layer", "graph")
 
 
 @dataclass(frozen=True)
 class Point:
-    """One corpus and one way to train on it.
+    """A corpus of noise, and how to train on it.
 
     Attributes:
-        curve: what changes along it, one of the other fields; or "graph" and "layer", the graph part and one layer of
-            the context extractor by themselves, over the utterances of a single dialogue.
-        jobs: processes that train the same at a time.
+        curve: the field that changes along the curve; or "graph" or "layer", where only the graph layers or one layer
+            of the context extractor run, for a growing dialogue.
+        dialogues, utterances, width: size of the corpus: dialogues for training, utterances in each, feature columns.
+        seeds: seeds that are trained as one program.
+        jobs: processes that train the same at the same time.
+        batch: dialogues in a batch.
     """
 
     curve: str
@@ -53,18 +58,26 @@ class Point:
 
     @property
     def value(self) -> int:
-        """The one that changes."""
+        """The value of the field that changes."""
         return int(getattr(self, "utterances" if self.curve in ALONE else self.curve))
 
 
 @dataclass(frozen=True)
+class Machine:
+    """The machine of a measurement: its processor's name, and its peak in operations per second on one thread."""
+
+    processor: str
+    peak: float
+
+
+@dataclass(frozen=True)
 class Measured:
-    """What one point takes.
+    """The cost of one point.
 
     Attributes:
-        seconds: of an epoch of one run: of all seeds and jobs together, divided by their number.
-        megabytes: at the peak, above what the process had taken before.
-        flops: floating-point operations a second in products, from the model's weights; None for a part of it.
+        seconds: for an epoch of one run: the time of all seeds and jobs, divided by their number.
+        megabytes: peak memory (in units of 2^20 bytes) above that of the process before the training.
+        flops: floating-point operations per second in products with weights; None for a single component.
     """
 
     point: Point
@@ -73,8 +86,18 @@ class Measured:
     flops: float | None
 
 
+def this_machine() -> Machine:
+    """Measure the peak speed of one thread: the fastest of 10 products of two large matrices."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    multiply = peak("cpu")
+    seconds = min(multiply() for _ in range(10))
+    torch.set_num_threads(threads)
+    return Machine(processor() or "this machine", 2 * PEAK["cpu"] ** 3 / seconds)
+
+
 def points(most: int, cores: int) -> list[Point]:
-    """The curves, up to ``most`` utterances an epoch."""
+    """Return the points of all curves that have at most ``most`` utterances in an epoch of all seeds."""
     sizes: dict[str, tuple[int, ...]] = {
         "dialogues": (10, 100, 1_000, 10_000),
         "width": (100, 256, 512, 1024),
@@ -83,32 +106,35 @@ def points(most: int, cores: int) -> list[Point]:
     }
     found = []
     for curve, chosen in sizes.items():
-        first = Point(curve, dialogues=32) if curve == "seeds" else Point(curve)  # of seeds, a corpus of one batch
+        first = Point(curve, dialogues=32) if curve == "seeds" else Point(curve)  # for seeds, a corpus of one batch
         changes: list[dict[str, Any]] = [{curve: size} for size in chosen]
         found += [replace(first, **change) for change in changes]
     lengths = (10, 50, 200, 500, 1_000, 2_000)
-    # As many utterances in each corpus, and two dialogues a batch: what grows is the length alone.
+    # The same number of utterances in each corpus and two dialogues in a batch, so that only the length grows.
     found += [Point("utterances", 4_000 // length, length, batch=2) for length in lengths]
     found += [Point("layer", 1, length) for length in lengths[1:]]
     found += [Point("graph", 1, length) for length in (500, 2_000, 8_000, 32_000)]
     return [point for point in found if point.dialogues * point.utterances * point.seeds <= most]
 
 
-def measure(chosen: Sequence[Point], listen: Callable[[Point], None]) -> Iterator[Measured]:
-    """Measure points one after the other."""
+def measure(chosen: Sequence[Point], on_point: Callable[[Point], None]) -> Iterator[Measured]:
+    """Measure points one after the other; ``on_point`` is called before each."""
     context = multiprocessing.get_context("spawn")
     for point in chosen:
-        listen(point)
+        on_point(point)
         with ProcessPoolExecutor(point.jobs, context) as pool:
-            list(pool.map(_warm, range(point.jobs)))
-            took = [future.result() for future in [pool.submit(_take, point) for _ in range(point.jobs)]]
-        seconds, megabytes, flops = max(took)
+            list(pool.map(_start, range(point.jobs)))
+            costs = [future.result() for future in [pool.submit(_cost, point) for _ in range(point.jobs)]]
+        seconds, megabytes, flops = max(costs)
         runs = point.seeds * point.jobs
         yield Measured(point, seconds / runs, megabytes, flops and flops * runs / seconds)
 
 
 def exponent(measured: Sequence[Measured], of: Callable[[Measured], float]) -> float | None:
-    """How a cost grows: the slope of log cost over log size, where overhead counts least: a curve's upper half."""
+    """Fit the power with which a cost grows: the slope of log cost over log size.
+
+    Only the upper half of the curve is used, where fixed overhead has the least effect; None with too few points.
+    """
     values = sorted(measured, key=lambda one: one.point.value)
     upper = values[len(values) // 2 :] if len(values) > 3 else values
     if len(upper) < 2 or any(of(one) <= 0 for one in upper):
@@ -117,36 +143,36 @@ def exponent(measured: Sequence[Measured], of: Callable[[Measured], float]) -> f
     return float(slope)
 
 
-def _warm(_: int) -> None:
-    """Starts a worker, so that starting is not timed."""
+def _start(_: int) -> None:
+    """Start a worker process, so that its start is not timed."""
     time.sleep(0.2)
 
 
-def _take(point: Point) -> tuple[float, float, float | None]:
-    """Seconds of an epoch, megabytes, and operations of one epoch of one run."""
+def _cost(point: Point) -> tuple[float, float, float | None]:
+    """Return the seconds of an epoch, the megabytes, and the operations of an epoch of one run."""
     torch.set_num_threads(1)
     corpus = _corpus(point)
     spec = _spec(point)
     if point.curve in ALONE:
-        return _part(point, spec, corpus)
+        return _component_cost(point, spec, corpus)
     epochs = 2 if point.dialogues * point.utterances * point.seeds > LONG else 1 + EPOCHS
     specs = [replace(spec, seed=seed, budget=replace(spec.budget, epochs=epochs)) for seed in range(point.seeds)]
-    told: list[float] = []
+    ends: list[float] = []
 
-    def listen(spec: RunSpec, epoch: Epoch) -> None:
+    def on_epoch(spec: RunSpec, epoch: Epoch) -> None:
         if spec.seed == point.seeds - 1:
-            told.append(time.perf_counter())
+            ends.append(time.perf_counter())
 
-    before = _resident(anew=True)
-    train_seed_group(specs, corpus, on_epoch=listen)
+    before = _megabytes(reset=True)
+    train_seed_group(specs, corpus, on_epoch=on_epoch)
     weights = sum(p.numel() for p in COGMEN(model_config(spec, corpus)).parameters() if p.dim() > 1)
-    # Two for each weight and utterance forward, four backward; dev is a single dialogue.
+    # For each weight and utterance 2 in the forward pass and 4 in the backward pass; dev is a single dialogue.
     operations = 6.0 * weights * point.dialogues * point.utterances
-    return float(np.diff(told).min()), _resident() - before, operations
+    return float(np.diff(ends).min()), _megabytes() - before, operations
 
 
-def _part(point: Point, spec: RunSpec, corpus: Corpus) -> tuple[float, float, None]:
-    """Forward and backward through a part of the model, for one dialogue."""
+def _component_cost(point: Point, spec: RunSpec, corpus: Corpus) -> tuple[float, float, None]:
+    """Run one component of the model forward and backward for one dialogue."""
     model = COGMEN(model_config(spec, corpus)).train()
     count, lengths = point.utterances, torch.tensor([point.utterances])
     assert isinstance(model.rnn, ContextExtractor)
@@ -158,12 +184,12 @@ def _part(point: Point, spec: RunSpec, corpus: Corpus) -> tuple[float, float, No
         "graph": lambda x: model.classify(x, band).log_prob,
         "layer": lambda x: encode(layer, x, given, rows),
     }[point.curve]
-    x, before, taken = torch.rand(count, config.hidden), _resident(anew=True), []
+    x, before, seconds = torch.rand(count, config.hidden), _megabytes(reset=True), []
     for _ in range(1 + EPOCHS):
         began = time.perf_counter()
         run(x).sum().backward()
-        taken.append(time.perf_counter() - began)
-    return min(taken[1:]), _resident() - before, None
+        seconds.append(time.perf_counter() - began)
+    return min(seconds[1:]), _megabytes() - before, None
 
 
 def _spec(point: Point) -> RunSpec:
@@ -171,7 +197,7 @@ def _spec(point: Point) -> RunSpec:
 
 
 def _corpus(point: Point) -> Corpus:
-    """Noise of the point's sizes; one dialogue each of dev and test."""
+    """Make a corpus of noise of the point's size, with one dialogue each for dev and test."""
     draws = np.random.default_rng(0)
     splits = ["train"] * point.dialogues + ["dev", "test"]
     dialogues = [
@@ -187,12 +213,7 @@ def _corpus(point: Point) -> Corpus:
     return Corpus("noise", ("a", "b", "c", "d"), tuple(dialogues), standardise=False)
 
 
-def _resident(anew: bool = False) -> float:
-    """Megabytes that this process took at its peak, or, on Linux, since it was asked for ``anew``."""
-    status, switch = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-    if status.exists():
-        if anew:
-            switch.write_text("5")
-        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
-        return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+def _megabytes(reset: bool = False) -> float:
+    if reset:
+        reset_peak_memory()
+    return peak_memory() / 2**20

@@ -1,4 +1,4 @@
-"""Curves of training cost: a table, a picture, and the numbers behind them."""
+"""Write the cost of training as tables, a figure, and the numbers as CSV."""
 
 from __future__ import annotations
 
@@ -6,61 +6,61 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from replicate.benchmark.training import ALONE, ARM, Measured, exponent
+from replicate import grids
+from replicate.benchmark.training import ALONE, ARM, Machine, Measured, exponent
 from replicate.files import atomic_path, write_text
 from replicate.plotting import COLOURS, DPI, NORMAL, Frame, sheet, style, wrapped
 
 TITLES = {
     "dialogues": "dialogues of 20 utterances, batches of 32",
-    "utterances": "utterances a dialogue, 4,000 in all, two dialogues a batch",
+    "utterances": "utterances in a dialogue, 4,000 in all, two dialogues in a batch",
     "width": "columns of the input",
     "seeds": "seeds trained as one program, a corpus of one batch",
-    "jobs": "processes at a time",
-    "layer": "utterances of one dialogue, a layer of the context extractor alone",
-    "graph": "utterances of one dialogue, graph part alone",
+    "jobs": "processes at the same time",
+    "layer": "utterances of one dialogue, only a layer of the context extractor",
+    "graph": "utterances of one dialogue, only the graph layers",
 }
 
 
-def write(measured: Sequence[Measured], about: dict[str, Any], folder: Path) -> None:
-    """``training.md``, ``.csv`` and ``.png``.
+def write(measured: Sequence[Measured], machine: Machine, folder: Path) -> None:
+    """Write ``training.md``, ``training.csv`` and ``training.png``.
 
     Raises:
-        DiskFull, CannotWrite: naming the file.
+        DiskFull, CannotWrite: a file cannot be written.
     """
-    write_text(folder / "training.md", markdown(measured, about))
-    write_text(folder / "training.csv", _csv(measured, about["peak"]))
+    write_text(folder / "training.md", markdown(measured, machine))
+    write_text(folder / "training.csv", _csv(measured, machine.peak))
     with style("training"), atomic_path(folder / "training.png") as temporary:
-        figure(measured, about).savefig(temporary, dpi=DPI, metadata={"Software": None})
+        figure(measured, machine).savefig(temporary, dpi=DPI, metadata={"Software": None})
 
 
-def markdown(measured: Sequence[Measured], about: dict[str, Any]) -> str:
-    """One table a curve, the fitted exponents under it."""
+def markdown(measured: Sequence[Measured], machine: Machine) -> str:
+    """Write a table for each curve, with the fitted exponents below it."""
     lines = [
         "# What training costs",
         "",
-        f"{ARM}, one thread, {about['processor']}; products of two large matrices reach {about['peak'] / 1e9:.0f} "
-        "GFLOP/s there. An epoch holds the training split and a dialogue of dev, on noise. Memory is what a process "
-        "takes at its peak beside Python and torch.",
+        f"{ARM}, one thread, {machine.processor}, where products of two large matrices reach "
+        f"{machine.peak / 1e9:.0f} GFLOP/s. An epoch is the training split and one dialogue of dev, of noise. Memory "
+        "is the peak of a process above that of Python and torch.",
     ]
     for curve, title in TITLES.items():
         chosen = [one for one in measured if one.point.curve == curve]
         if not chosen:
             continue
         lines += ["", f"## {title[0].upper()}{title[1:]}", ""]
-        unit = "pass and back" if curve in ALONE else "epoch and run"
-        lines += [f"| size | s per {unit} | ms per utterance | MB | GFLOP/s | of peak |", "|---:" * 6 + "|"]
-        lines += [f"| {' | '.join(_cells(one, about['peak']))} |" for one in chosen]
+        unit = "forward and backward pass" if curve in ALONE else "epoch and run"
+        titles = ("size", f"s per {unit}", "ms per utterance", "MB", "GFLOP/s", "of peak")
+        lines += grids.markdown(titles, [_cells(one, machine.peak) for one in chosen], left=0)
         fitted = [
             f"{what} to the power {slope:.2f}"
             for what, slope in (("time", exponent(chosen, _seconds)), ("memory", exponent(chosen, _megabytes)))
             if slope is not None and curve != "jobs"
         ]
-        lines += ["", f"In the upper half: {', '.join(fitted)}."] if fitted else []
+        lines += ["", f"Fitted to the upper half: {', '.join(fitted)}."] if fitted else []
     return "\n".join(lines) + "\n"
 
 
@@ -84,10 +84,11 @@ def _megabytes(one: Measured) -> float:
     return one.megabytes
 
 
-def figure(measured: Sequence[Measured], about: dict[str, Any]) -> Figure:
-    """Seconds over size, and megabytes below, curve by curve; all axes logarithmic."""
+def figure(measured: Sequence[Measured], machine: Machine) -> Figure:
+    """Draw seconds over size, and megabytes below, for each curve; all axes are logarithmic."""
     curves = [curve for curve in TITLES if any(one.point.curve == curve for one in measured)]
-    footer = f"{ARM} on noise, one thread, {about['processor']}. Time of an epoch and run, or of one pass and back."
+    times = "Time of an epoch of one run, or of one forward and backward pass."
+    footer = f"{ARM} on noise, one thread, {machine.processor}. {times}"
     columns = 4
     rows = 2 * ((len(curves) + columns - 1) // columns)
     drawn = sheet(Frame("What training costs", footer), 7.2, 1.5 * rows)
@@ -109,7 +110,7 @@ def figure(measured: Sequence[Measured], about: dict[str, Any]) -> Figure:
             if curve == "jobs":
                 axis.set_xticks(sizes, [str(size) for size in sizes])
             low, high = axis.get_ylim()
-            if high / low < 10:  # one power of ten at least, so that no slope looks steeper than it is
+            if high / low < 10:  # at least one power of ten, so that no slope looks steeper than it is
                 middle = (high * low) ** 0.5
                 axis.set_ylim(middle / 10**0.5, middle * 10**0.5)
         axes[row, column].set_title(wrapped(TITLES[curve].replace("utterances of one dialogue, ", ""), 1.6, NORMAL))

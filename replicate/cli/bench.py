@@ -1,4 +1,4 @@
-"""``replicate bench-training``: what training costs as things grow."""
+"""``replicate bench-training``: what training costs as its size grows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from replicate.cli import console
     type=click.IntRange(100),
     default=200_000,
     show_default=True,
-    help="Leave out points with more utterances an epoch.",
+    help="Leave out points with more utterances in an epoch.",
 )
 @click.option(
     "--out",
@@ -25,29 +25,22 @@ from replicate.cli import console
     help="Folder for training.md, .csv and .png.",
 )
 def bench_training(most: int, out: Path) -> None:
-    """Measure time and memory of training over dialogues, their length, width, seeds at once and processes.
+    """Measure time and memory of training against its size.
 
-    Every point runs in a process of its own, with one thread.
+    The size is the number of dialogues, their length, the width of the features, the number of seeds trained as one
+    program, or the number of processes. Each point runs in a process of its own, with one thread.
     """
-    import torch
-
-    from replicate.benchmark import training as curves
-    from replicate.benchmark import training_report as training
-    from replicate.machine import PEAK, peak, processor
+    from replicate.benchmark import training, training_report
     from replicate.runner import local
 
-    err = console.status()
-    chosen = curves.points(most, local.cores())
-    torch.set_num_threads(1)
-    multiply = peak("cpu")
-    best = min(multiply() for _ in range(10))
-    about = {"processor": processor() or "this machine", "peak": 2 * PEAK["cpu"] ** 3 / best}
+    chosen = training.points(most, local.cores())
+    machine = training.this_machine()
     measured = []
-    with err.status("measuring") as status:
-        for one in curves.measure(chosen, lambda point: status.update(f"{point.curve} {point.value:,}")):
+    with console.status().status("measuring") as status:
+        for one in training.measure(chosen, lambda point: status.update(f"{point.curve} {point.value:,}")):
             measured.append(one)
-            words = f"{one.point.curve} {one.point.value:,}: {one.seconds:.3g} s per epoch and run"
-            err.print(f"{len(measured)}/{len(chosen)} {words}, {one.megabytes:,.0f} MB", highlight=False)
-    training.write(measured, about, out)
-    console.results().print(training.markdown(measured, about), markup=False, highlight=False, soft_wrap=True)
-    err.print(f"Written to {out}/", soft_wrap=True)
+            cost = f"{one.seconds:.3g} s per epoch and run, {one.megabytes:,.0f} MB"
+            console.note(f"{len(measured)}/{len(chosen)} {one.point.curve} {one.point.value:,}: {cost}")
+    training_report.write(measured, machine, out)
+    console.results().print(training_report.markdown(measured, machine), soft_wrap=True)
+    console.note(f"written to {out}/")

@@ -143,9 +143,9 @@ def _predict_audio(
 
     found = predict_audio(predictor, source, dict(pairs), drop, model, device, keep, shown)
     for problem in found.left_out:
-        click.echo(f"left out: {problem}", err=True)
+        console.note(f"left out: {problem}")
     for note in found.notes:
-        click.echo(f"note: {note}", err=True)
+        console.note(f"note: {note}")
     if as_vtt:
         click.echo(to_vtt(found), nl=False)
     elif as_json or as_csv:
@@ -163,7 +163,7 @@ def _write_timeline(timeline: Timeline, out: Path) -> None:
 
     with progress.steady("drawing", len(timeline.dialogues), console.status()) as advance:
         paths = write(timeline, out, advance)
-    click.echo(f"{out}: {', '.join(path.name for path in paths[:6])}{', ...' if len(paths) > 6 else ''}", err=True)
+    console.note(f"{out}: {', '.join(path.name for path in paths[:6])}{', ...' if len(paths) > 6 else ''}")
 
 
 def _print(utterances: Sequence[UtterancePrediction], as_json: bool) -> None:
@@ -180,10 +180,10 @@ def _print_tables(predictions: Sequence[Prediction]) -> None:
         titles = ("utterance", "speaker", "emotion", "probability", *prediction.labels)
         rows = zip(prediction.speakers, prediction.emotions, prediction.probabilities, strict=True)
         lines = [
-            (str(number), speaker, emotion, *(f"{value:.3f}" for value in (row.max(), *row)))
+            (str(number), console.printable(speaker), emotion, *(f"{value:.3f}" for value in (row.max(), *row)))
             for number, (speaker, emotion, row) in enumerate(rows, prediction.first)
         ]
-        console.results().print(terminal(titles, lines, left=3, title=prediction.id), crop=False)
+        console.results().print(terminal(titles, lines, left=3, title=console.printable(prediction.id)), crop=False)
 
 
 def _print_timeline(timeline: Timeline) -> None:
@@ -197,10 +197,10 @@ def _print_timeline(timeline: Timeline) -> None:
             (
                 clock(one.start),
                 clock(one.end),
-                one.speaker,
+                console.printable(one.speaker),
                 timeline.emotion(one),
                 *(f"{value:.3f}" for value in (max(one.probabilities), *one.probabilities)),
             )
             for one in dialogue.segments
         ]
-        console.results().print(terminal(titles, lines, left=4, title=name), crop=False)
+        console.results().print(terminal(titles, lines, left=4, title=console.printable(name)), crop=False)

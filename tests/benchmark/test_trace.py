@@ -15,7 +15,7 @@ def spec(arm="COGMEN-A", **budget):
     return RunSpec(tables.arms()[arm], tables.protocol("paper"), dataclasses.replace(smoke, **budget), 24)
 
 
-def test_a_trace_holds_one_epoch_and_no_file_is_left_beside_it(tmp_path):
+def test_a_trace_contains_one_epoch_and_is_the_only_file(tmp_path):
     seconds = trace.write(spec(epochs=9), generate("synthetic-tiny"), "cpu", tmp_path / "trace.json")
     assert [path.name for path in tmp_path.iterdir()] == ["trace.json"] and seconds > 0
     names = [event["name"] for event in json.loads((tmp_path / "trace.json").read_text())["traceEvents"]]

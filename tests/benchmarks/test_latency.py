@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from export.benchmark.base import BANDED, COMPILED, FP32, QUANTISED, REFERENCE, REPLAYED, compile_anew
+from export.benchmark.base import BANDED, COMPILED, FP32, QUANTISED, REFERENCE, REPLAYED, compile_for_each_shape
 from export.benchmark.engines import eager, next_utterance, on_host
 from export.onnx import quantise
 from export.onnx.deployed_model import SpeechModel
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.bench
 def speech(form, **causal):
     with seeded(24, "weights"):
         model = COGMEN(ModelConfig(100, context_layers=4, **causal))
-        # torch starts all layers alike; stored once, their weights would fit a cache that trained ones do not.
+        # torch initialises all layers alike; shared weights would fit a cache that those of a trained model do not.
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter += 0.01 * torch.randn_like(parameter)
@@ -45,7 +45,7 @@ def on_cpu(name, files):
     if name in (FP32, QUANTISED):
         return on_host(as_function(session(files / ("model.onnx" if name == FP32 else "int8.onnx"))))
     model = speech("reference" if name == REFERENCE else "banded")
-    return on_host(eager(compile_anew(model) if name == COMPILED else model))
+    return on_host(eager(compile_for_each_shape(model) if name == COMPILED else model))
 
 
 def on_gpu(name, files):
@@ -62,10 +62,10 @@ def on_gpu(name, files):
 def test_latency(benchmark, files, name, batch):
     engine, inputs = on_cpu(name, files), example((30,) * batch, speech("reference"))
     try:
-        assert engine.answer(inputs).shape == (batch, 30, 4)
+        assert engine.predict(inputs).shape == (batch, 30, 4)
     except torch._dynamo.exc.BackendCompilerFailed as error:
         pytest.skip(f"torch cannot compile it: {str(error)[:80]}")
-    benchmark(engine.answer, inputs)
+    benchmark(engine.predict, inputs)
 
 
 def test_latency_of_a_streams_next_utterance(benchmark, tmp_path):
@@ -81,5 +81,5 @@ def test_latency_of_a_streams_next_utterance(benchmark, tmp_path):
 @pytest.mark.parametrize("name", [REFERENCE, BANDED, COMPILED, REPLAYED, FP32])
 def test_latency_on_the_gpu(benchmark, files, name, batch):
     engine, inputs = on_gpu(name, files), example((30,) * batch, speech("reference"))
-    assert engine.answer(inputs).shape == (batch, 30, 4)
-    assert benchmark(engine.stopwatch(inputs)) > 0
+    assert engine.predict(inputs).shape == (batch, 30, 4)
+    assert benchmark(engine.timer(inputs)) > 0

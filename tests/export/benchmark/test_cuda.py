@@ -1,4 +1,4 @@
-"""The engines on a GPU; what of them can be seen without one, is."""
+"""The engines on a GPU, and what can be tested of them without one."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from torch._subclasses.fake_tensor import DynamicOutputShapeException, FakeTenso
 
 from export.benchmark import base, cuda, engines
 from export.benchmark import timing as benchmark
-from export.benchmark.timing import Place, Shape
+from export.benchmark.measurements import Place, Shape
 from export.onnx.deployed_model import SpeechModel
 from export.validate.dialogue import example
 from replicate.model.cogmen import COGMEN
@@ -18,7 +18,7 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 
 
 def dry_run(form, device):
-    """The model on tensors without values, so that what waits for a value, or mixes devices, fails."""
+    """Run the model on fake tensors: whatever needs a value on the host, or mixes devices, fails."""
     model = SpeechModel(COGMEN(ModelConfig(14)), {"audio": Scale(np.zeros(14, "f4"), np.ones(14, "f4"))}, form)
     sizes = {name: (value.shape, value.dtype) for name, value in model.state_dict().items()}
     with FakeTensorMode(), torch.inference_mode():
@@ -38,12 +38,12 @@ def test_the_banded_form_can_be_captured():
     assert out.shape == (2, 30, 4) and out.device.type == "lazy"
 
 
-def test_the_reference_cannot_since_its_number_of_edges_depends_on_the_values():
+def test_the_reference_form_cannot_be_captured():
     with pytest.raises(DynamicOutputShapeException):
         dry_run("reference", "lazy")
 
 
-def test_without_the_provider_onnxruntime_says_what_to_install(smoke_bundle):
+def test_a_missing_provider_is_named(smoke_bundle):
     found = cuda.lacks_provider(smoke_bundle.folder / "model.onnx")
     assert (found is None) == (
         torch.cuda.is_available() and cuda.PROVIDER in cuda.onnxruntime.get_available_providers()
@@ -53,7 +53,7 @@ def test_without_the_provider_onnxruntime_says_what_to_install(smoke_bundle):
 
 @pytest.mark.gpu
 @needs_gpu
-def test_every_engine_says_on_the_gpu_what_it_says_on_the_cpu(smoke_bundle):
+def test_every_engine_computes_the_same_on_the_gpu_as_on_the_cpu(smoke_bundle):
     run = engines.open_run(smoke_bundle.folder)
     expected = engines.make(base.REFERENCE, smoke_bundle.folder)
     able = [name for name, why in engines.available(smoke_bundle.folder, "cuda").items() if why is None]
@@ -61,8 +61,8 @@ def test_every_engine_says_on_the_gpu_what_it_says_on_the_cpu(smoke_bundle):
     for lengths in ((1,), (7, 30, 1), (110,)):
         inputs = example(lengths, SpeechModel(run.model(), run.scaling()))
         for name in set(able) - {base.COMPILED}:
-            found = engines.make(name, smoke_bundle.folder, device="cuda").answer(inputs)
-            assert np.allclose(found, expected.answer(inputs), atol=1e-4), (name, lengths)
+            found = engines.make(name, smoke_bundle.folder, device="cuda").predict(inputs)
+            assert np.allclose(found, expected.predict(inputs), atol=1e-4), (name, lengths)
 
 
 @pytest.mark.gpu
@@ -71,5 +71,5 @@ def test_the_gpu_is_timed(smoke_bundle):
     timings, failures = benchmark.time_all(smoke_bundle.folder, [Shape(2, 5)], [Place("cuda")], 20)
     assert {base.REFERENCE, base.BANDED, base.REPLAYED} <= {timing.engine for timing in timings}
     assert all(0 < timing.p50 <= timing.p99 for timing in timings) and not failures
-    rows = benchmark.describe(smoke_bundle.folder, None, 30, ["cuda"])
+    rows = benchmark.summarise(smoke_bundle.folder, None, 30, ["cuda"])
     assert all(row.peak_megabytes for row in rows if row.missing is None)

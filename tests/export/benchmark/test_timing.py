@@ -8,8 +8,9 @@ import torch
 
 from export.benchmark import base, engines, memory, report
 from export.benchmark import timing as benchmark
-from export.benchmark.flops import alone, flops, profile
-from export.benchmark.timing import Place, Shape, Timing, shapes
+from export.benchmark.flops import flops, products_alone, profile
+from export.benchmark.measurements import Place, Setup, Shape, Timing, to_json
+from export.benchmark.timing import shapes
 from export.onnx.deployed_model import SpeechModel
 from export.validate.dialogue import example
 
@@ -20,7 +21,11 @@ def copied(smoke_bundle, tmp_path):
     return tmp_path / "bundle"
 
 
-def test_the_usual_grid_is_a_cross_and_the_full_one_a_square():
+def setup(gpu=None):
+    return Setup("bundle", "key", "arm", 24, "corpus", 1, [], "processor", 1, gpu, {}, {})
+
+
+def test_full_times_every_combination_of_batch_and_length():
     assert shapes((1, 8), (10, 30), False) == [Shape(1, 10), Shape(1, 30), Shape(8, 30)]
     assert len(shapes((1, 8), (10, 30), True)) == 4
     assert shapes((2,), (7,), False) == [Shape(2, 7)]
@@ -38,12 +43,12 @@ def test_operations_are_counted_from_the_weights(smoke_bundle):
     assert flops(smoke_bundle.folder / "model.onnx") == 2 * (context + graph)
 
 
-def test_the_products_alone_and_the_profile_see_the_same_nodes(smoke_bundle):
+def test_the_lower_bound_and_the_profile_have_the_same_nodes(smoke_bundle):
     from export.bundle.bundle import open_run
 
     run = open_run(smoke_bundle.folder)
     model = smoke_bundle.folder / "model.onnx"
-    results = alone(model, 7)()
+    results = products_alone(model, 7)()
     layers = run.record.model.context_layers
     # Four products a layer; from encoder to nodes, relations and root; query, value, skip; two of the classifier.
     assert len(results) == 4 * layers + 1 + 2 + 3 + 2
@@ -57,7 +62,7 @@ def test_the_products_alone_and_the_profile_see_the_same_nodes(smoke_bundle):
 @pytest.mark.slow
 def test_benchmark_from_the_command_line(replicate, copied, monkeypatch):
     # Two threads on a machine that is busy otherwise take a hundred times as long; compiling takes a minute.
-    monkeypatch.setattr(benchmark, "WARM", 1)
+    monkeypatch.setattr(benchmark, "WARM_UP", 1)
     monkeypatch.setattr(engines.shutil, "which", lambda name: None)
     options = [
         "--calls",
@@ -97,8 +102,8 @@ def test_benchmark_from_the_command_line(replicate, copied, monkeypatch):
     assert (out / "benchmark.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_next_utterance_of_a_stream_is_timed_where_there_is_one(causal_bundle, tmp_path, monkeypatch):
-    monkeypatch.setattr(benchmark, "WARM", 1)
+def test_the_next_utterance_of_a_stream_is_timed(causal_bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmark, "WARM_UP", 1)
     monkeypatch.setattr(benchmark, "available", lambda bundle, device: {base.FP32: None})
     timings, failures = benchmark.time_all(causal_bundle.folder, [Shape(1, 5)], [Place("cpu", 1)], 3)
     assert [(t.engine, t.batch, t.utterances) for t in timings] == [
@@ -106,12 +111,11 @@ def test_the_next_utterance_of_a_stream_is_timed_where_there_is_one(causal_bundl
         (base.STREAMED, 1, 1),
     ]
     assert failures == [] and timings[-1].n == 3 and timings[-1].share_of_peak is None
-    about = {"gpu": None, "arm": "a", "seed": 1, "flops": 1, "processor": "p", "cores": 1, "failures": []}
-    assert f"{base.STREAMED}: one utterance of a long dialogue" in " ".join(report.remarks(timings, [], about))
+    assert f"{base.STREAMED}: the next utterance" in " ".join(report.remarks(timings, [], setup()))
     report.plot(timings, tmp_path / "benchmark.png")
 
 
-def test_a_stream_is_timed_once_it_remembers_all_that_it_can(causal_bundle):
+def test_a_stream_is_timed_with_a_full_state(causal_bundle):
     fed = []
 
     class Counting:
@@ -139,7 +143,7 @@ def test_onnxruntime_needs_far_less_memory_than_pytorch(smoke_bundle):
     assert memory.peak(smoke_bundle.folder / "none", base.FP32, 500) is None
 
 
-def test_without_a_bundle_the_next_command_is_named(replicate, smoke_results, tmp_path):
+def test_without_a_bundle_the_command_to_run_is_named(replicate, smoke_results, tmp_path):
     shutil.copy(smoke_results / "manifest.json", tmp_path / "manifest.json")
     status, _, stderr = replicate("benchmark", "--results", tmp_path)
     assert status == 1 and "error (nothing to export)" in stderr and "replicate export onnx" in stderr
@@ -151,7 +155,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_timing(replicate,
     assert status == 1 and "error (cannot write)" in stderr and stdout == "" and "file" in stderr
 
 
-def test_a_bundle_that_was_changed_is_not_timed(replicate, copied):
+def test_a_changed_bundle_is_not_timed(replicate, copied):
     with (copied / "model.onnx").open("ab") as file:
         file.write(b"x")
     status, stdout, stderr = replicate("benchmark", copied)
@@ -159,7 +163,7 @@ def test_a_bundle_that_was_changed_is_not_timed(replicate, copied):
 
 
 @pytest.mark.slow
-def test_the_compiled_form_says_the_same(smoke_bundle):
+def test_the_compiled_engine_computes_the_same(smoke_bundle):
     if engines.available(smoke_bundle.folder)[base.COMPILED]:
         pytest.skip("no C++ compiler")
     from export.bundle.bundle import open_run
@@ -167,22 +171,22 @@ def test_the_compiled_form_says_the_same(smoke_bundle):
     run = open_run(smoke_bundle.folder)
     inputs = example((7, 3), SpeechModel(run.model(), run.scaling()))
     compiled, reference = (engines.make(name, smoke_bundle.folder) for name in (base.COMPILED, base.REFERENCE))
-    assert np.allclose(compiled.answer(inputs), reference.answer(inputs), atol=1e-5)
+    assert np.allclose(compiled.predict(inputs), reference.predict(inputs), atol=1e-5)
 
 
-def test_an_engine_that_fails_or_says_something_else_is_not_timed(smoke_bundle, monkeypatch):
+def test_an_engine_that_fails_or_differs_is_not_timed(smoke_bundle, monkeypatch):
     def make(name, bundle, threads, device):
         if name == base.COMPILED:
             return engines.on_host(fail)
         right = real(name, bundle, threads, device)
-        return engines.on_host(lambda inputs: right.answer(inputs) + 1e-3) if name == base.BANDED else right
+        return engines.on_host(lambda inputs: right.predict(inputs) + 1e-3) if name == base.BANDED else right
 
     def fail(inputs):
         raise AssertionError("no range for q0")
 
     real = engines.make
     monkeypatch.setattr(benchmark, "make", make)
-    monkeypatch.setattr(benchmark, "WARM", 1)
+    monkeypatch.setattr(benchmark, "WARM_UP", 1)
     names = [base.REFERENCE, base.BANDED, base.COMPILED, base.FP32]
     monkeypatch.setattr(benchmark, "available", lambda bundle, device: dict.fromkeys(names))
     timings, failures = benchmark.time_all(smoke_bundle.folder, [Shape(2, 5)], [Place("cpu", 1)], 2)
@@ -194,14 +198,14 @@ def test_an_engine_that_fails_or_says_something_else_is_not_timed(smoke_bundle, 
     )
 
 
-def test_a_device_that_is_asked_for_must_be_there(replicate, copied):
+def test_a_missing_device_is_named(replicate, copied):
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     status, stdout, stderr = replicate("benchmark", copied, "--device", "cuda", "--calls", 1)
     assert status == 1 and "error (missing device)" in stderr and stdout == "" and "no CUDA device" in stderr
 
 
-def test_a_gpu_without_its_provider_is_refused_when_asked_for_and_said_when_not(replicate, copied, monkeypatch):
+def test_a_missing_cuda_provider_is_an_error_only_if_cuda_is_requested(replicate, copied, monkeypatch):
     from export.benchmark import cuda
 
     lacks = cuda.lacks_provider(copied / "model.onnx")
@@ -213,17 +217,17 @@ def test_a_gpu_without_its_provider_is_refused_when_asked_for_and_said_when_not(
     assert engines.available(copied, "cuda")[base.FP32] == lacks
 
 
-def test_times_of_a_gpu_stand_beside_those_of_the_cpu(tmp_path):
+def test_speed_is_relative_to_the_reference_on_the_same_device(tmp_path):
     def timing(engine, place, p50):
         return Timing(engine, place, 1, 30, p50, p50, p50, 200)
 
     cpu, gpu = Place("cpu", 2), Place("cuda")
     timings = [timing(base.REFERENCE, cpu, 8.0), timing(base.FP32, cpu, 2.0)]
     timings += [timing(base.REFERENCE, gpu, 5.0), timing(base.REPLAYED, gpu, 0.25)]
-    rows = report.cells(timings, {"gpu": "one GPU"})
+    rows = report.cells(timings, setup("one GPU"))
     assert [(row[1], row[8]) for row in rows] == [("2 threads", x) for x in ("1.00x", "4.00x")] + [
         ("GPU", x) for x in ("1.00x", "20.00x")
     ]
     report.plot(timings, tmp_path / "plot.png")
-    read = benchmark.as_json(timings, [], {"profile": []})["milliseconds"]
+    read = to_json(timings, [], setup("one GPU"))["milliseconds"]
     assert [(row["device"], row["threads"]) for row in read] == [("cpu", 2)] * 2 + [("cuda", None)] * 2
