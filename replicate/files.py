@@ -1,4 +1,4 @@
-"""Writing that is all or nothing: files and folders are made beside their target and renamed into place."""
+"""Write files and folders atomically: they are made next to their target and renamed into place."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from replicate.errors import CannotWrite, DiskFull, ReplicateError
 
 
 def from_os_error(error: OSError, path: Path) -> ReplicateError:
-    """The user's error behind an ``OSError`` met while working on ``path``."""
+    """Return the error to report for an ``OSError`` at ``path``."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return DiskFull(f"no room left on the disk while writing {path}: free some space, or choose another folder")
     reason = error.strerror or type(error).__name__
-    return CannotWrite(f"cannot use {path}: {reason}; choose another place or repair its permissions")
+    return CannotWrite(f"cannot use {path}: {reason}; choose another path or repair its permissions")
 
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """A temporary file beside ``target`` that replaces it when the block ends without an exception.
+    """Yield a temporary file next to ``target`` that replaces it when the block ends without an exception.
 
     Raises:
-        DiskFull, CannotWrite: ``target`` cannot be written; a file that stood there before is untouched.
+        DiskFull, CannotWrite: ``target`` cannot be written; an existing file is unchanged.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        # mkstemp makes files private; give them the rights that open() would have given.
+        # mkstemp makes files private; set the permissions that open() would have set.
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
@@ -54,26 +54,26 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
 
 def _sweep(folder: Path, prefix: str) -> None:
-    """Remove what a killed process left behind; nobody writes a single file or run folder for an hour."""
+    """Remove temporary files of killed processes: those older than an hour, longer than any write takes."""
     for path in folder.glob(f"{glob.escape(prefix)}*"):
-        with contextlib.suppress(OSError):  # another process may sweep, too
+        with contextlib.suppress(OSError):  # another process may remove it, too
             if time.time() - path.stat().st_mtime > 3600:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def write_text(target: Path, text: str) -> None:
-    """Write UTF-8 ``text`` to ``target``, all or nothing."""
+    """Write UTF-8 ``text`` to ``target`` atomically."""
     with atomic_path(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 @contextmanager
 def atomic_folder(target: Path, replace: bool = False) -> Iterator[Path]:
-    """A temporary folder beside ``target`` that becomes it when the block ends without an exception.
+    """Yield a temporary folder next to ``target`` that is renamed to it when the block ends without an exception.
 
-    Where ``target`` appeared meanwhile (another process was faster), the new folder is dropped; with ``replace``,
-    it takes the old one's place. That takes two renames: a process that is killed between them leaves both folders
-    beside the target, under names that begin with ``.partial-``, for an hour.
+    If ``target`` exists by then, because another process was faster, the new folder is dropped; with ``replace`` the
+    new one replaces it. That takes two renames: a process that is killed between them leaves both folders next to the
+    target, under names that begin with ``.partial-``, for an hour.
 
     Raises:
         DiskFull, CannotWrite: ``target`` cannot be written.
@@ -106,7 +106,7 @@ def atomic_folder(target: Path, replace: bool = False) -> Iterator[Path]:
 
 
 def sha256(path: Path) -> str:
-    """Hex SHA-256 of a file's bytes."""
+    """Return the hex SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         digest = hashlib.sha256()
         for block in iter(lambda: file.read(1 << 20), b""):

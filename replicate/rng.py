@@ -1,4 +1,4 @@
-"""Random draws: every generator is made from (seed, purpose), so that one purpose never shifts another."""
+"""Random draws: every generator is seeded with (seed, purpose), so that draws of one purpose never shift another's."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import torch.utils.deterministic
 
 
 def derived_seed(seed: int, purpose: str) -> int:
-    """A 63-bit seed that depends on both, the same on every machine."""
+    """Return a 63-bit seed of seed and purpose, the same on every machine."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{purpose}".encode()).digest()[:8], "little") >> 1
 
 
 def generator(seed: int, purpose: str, device: str | torch.device = "cpu") -> torch.Generator:
-    """A generator of its own for one purpose ("order", "masks", ...), on CPUs unless told."""
+    """Return a new generator for one purpose ("order", "masks", ...)."""
     return torch.Generator(device).manual_seed(derived_seed(seed, purpose))
 
 
 @contextmanager
 def seeded(seed: int, purpose: str) -> Iterator[None]:
-    """Torch's global generators, which weights and dropout draw from, set for the length of the block."""
+    """Seed torch's global generators, which initial weights and dropout use, for the length of the block."""
     with torch.random.fork_rng():
         torch.manual_seed(derived_seed(seed, purpose))
         yield
@@ -32,10 +32,10 @@ def seeded(seed: int, purpose: str) -> Iterator[None]:
 
 @contextmanager
 def deterministic(threads: int = 1) -> Iterator[None]:
-    """Deterministic algorithms and a fixed number of threads for the length of the block.
+    """Use deterministic algorithms and a fixed number of threads inside the block.
 
-    Sums depend on how threads share them, so the number is part of "the same bits". Enter before building
-    layers: torch_geometric reads the flag in constructors.
+    The number of threads changes the order of sums, and so their last bits. Build layers inside the block, too:
+    torch_geometric checks the flag in constructors.
     """
     # cuBLAS reads this once, when CUDA starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -46,7 +46,7 @@ def deterministic(threads: int = 1) -> Iterator[None]:
         switches.fill_uninitialized_memory,
     )
     torch.use_deterministic_algorithms(True)
-    # It fills memory that nobody reads before it is written, thousands of times an epoch.
+    # Filling new memory costs time thousands of times an epoch, and all of it is overwritten before use.
     switches.fill_uninitialized_memory = False
     torch.set_num_threads(threads)
     try:

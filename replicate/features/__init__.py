@@ -1,1 +1,1 @@
-"""Feature streams from recordings, by openSMILE and HuBERT. Needs the optional extra ``[audio]``."""
+"""Feature streams from recordings, by openSMILE and HuBERT; needs the optional packages ``[audio]``."""

@@ -1,4 +1,4 @@
-"""Recordings as samples: read a minute at a time, mixed to one channel, resampled to 16 kHz."""
+"""Load recordings as samples: block by block, mixed to one channel, resampled to 16 kHz."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from numpy.typing import NDArray
 from replicate.errors import BadAudio
 
 RATE = 16_000
-# From below telephones to above any converter; resampling others would only fill the memory.
+# From below telephone speech to above any converter; other rates are errors, and resampling them could fill the memory.
 RATES = (4_000, 768_000)
 _BLOCK_SECONDS = 60
-# Two steps of 16 bits: below that nothing was recorded but the converter's own noise.
+# Two steps of 16 bits: a smaller range is noise of the converter.
 _SILENCE = 2 / 2**15
 
 
 class Header(NamedTuple):
-    """What the head of a recording says: samples per second, and seconds."""
+    """Samples per second and duration in seconds, from the header of a recording."""
 
     rate: int
     seconds: float
 
 
 def header(path: Path) -> Header:
-    """The head of a recording.
+    """Load the header of a recording.
 
     Raises:
-        BadAudio: no such file, not one that libsndfile reads, no samples, or a rate that speech cannot have.
+        BadAudio: the file is missing, empty, not in a format of libsndfile, or has an impossible sampling rate.
     """
     if not path.is_file():
-        raise BadAudio(f"no recording {path}: check its place, or correct the list")
+        raise BadAudio(f"no recording {path}: check the path, or correct the list")
     if not path.stat().st_size:
         raise BadAudio(f"{path} is empty: copy or record it again")
     try:
@@ -44,23 +44,23 @@ def header(path: Path) -> Header:
     except (soundfile.SoundFileError, OSError) as error:
         raise BadAudio(f"{path} cannot be read as audio ({_reason(error)}): convert it to wav or flac") from error
     if info.frames == 0:
-        raise BadAudio(f"{path} holds no samples: record it again, or take it off the list")
+        raise BadAudio(f"{path} holds no samples: record it again, or remove it from the list")
     if not RATES[0] <= info.samplerate <= RATES[1]:
         raise BadAudio(
-            f"{path} says it has {info.samplerate} samples per second, not {RATES[0]} to {RATES[1]}: its head is "
-            "wrong, convert it again"
+            f"{path} has {info.samplerate} samples per second by its header, not {RATES[0]} to {RATES[1]}: the header "
+            "is wrong, convert it again"
         )
     return Header(info.samplerate, info.frames / info.samplerate)
 
 
 def load(path: Path, start: float = 0.0, stop: float | None = None) -> NDArray[np.float32]:
-    """The recording from ``start`` to ``stop`` seconds; memory grows by 64 kB per second of it.
+    """Load a recording from ``start`` to ``stop`` seconds; takes 64 kB of memory per second.
 
     Shapes:
-        returns: (samples,) float32, one channel (the mean of all) at 16 kHz.
+        returns: (samples,) float32 at 16 kHz, the mean of all channels.
 
     Raises:
-        BadAudio: it cannot be read, ends before ``stop``, is silent, or holds NaN or infinity.
+        BadAudio: it cannot be read, ends before ``stop``, is silent, or contains NaN or infinity.
     """
     where = str(path) if stop is None else f"{path} from {start:g} s to {stop:g} s"
     try:
@@ -71,19 +71,19 @@ def load(path: Path, start: float = 0.0, stop: float | None = None) -> NDArray[n
             samples = _filled(_resampled(file, wanted, rate), math.ceil(max(wanted, 0) * RATE / rate))
     except (soundfile.SoundFileError, OSError) as error:
         raise BadAudio(f"{where} cannot be read as audio ({_reason(error)}): convert it to wav or flac") from error
-    # A millisecond short is a matter of rounding.
+    # Up to a millisecond is rounding.
     if len(samples) < wanted * RATE / rate - RATE / 1000 or not len(samples):
         raise BadAudio(f"{where} ends after {len(samples) / RATE:.3f} s: fetch the file again, or correct the times")
-    if not np.isfinite(samples.sum(dtype=np.float64)):  # of finite samples, it is finite
-        raise BadAudio(f"{where} holds samples that are no numbers (NaN or infinity): convert or record it again")
+    if not np.isfinite(samples.sum(dtype=np.float64)):  # the sum is finite exactly if all samples are
+        raise BadAudio(f"{where} contains NaN or infinity: convert or record it again")
     if np.ptp(samples) < _SILENCE:
-        raise BadAudio(f"{where} is silent: check the microphone and the channel, or take it off the list")
+        raise BadAudio(f"{where} is silent: check the microphone and the channel, or remove it from the list")
     return samples
 
 
 def _filled(blocks: Iterable[NDArray[np.float32]], expected: int) -> NDArray[np.float32]:
-    """The blocks one after the other, without holding them twice."""
-    samples = np.empty(expected + RATE, np.float32)  # resamplers may give some more
+    """Concatenate blocks into an array that is allocated once."""
+    samples = np.empty(expected + RATE, np.float32)  # a resampler may return some more
     end = 0
     for block in blocks:
         samples[end : end + len(block)] = block

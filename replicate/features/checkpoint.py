@@ -1,4 +1,4 @@
-"""HuBERT models as transformers stores them: in a folder, or on the hub."""
+"""Load HuBERT models of the transformers library from a folder or the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -18,14 +18,19 @@ MODEL = "facebook/hubert-large-ls960-ft"
 
 
 class Frames(NamedTuple):
-    """How the convolutions of a model turn samples into frames."""
+    """Frames of a model's convolutions, in samples.
+
+    Attributes:
+        stride: samples between the starts of two frames.
+        receptive: samples that a frame depends on.
+    """
 
     stride: int
     receptive: int
 
     @staticmethod
     def of(config: HubertConfig) -> Frames:
-        """From the kernels and strides of the convolutions."""
+        """Compute both from the kernels and strides of the convolutions."""
         stride, receptive = 1, 1
         for kernel, step in zip(config.conv_kernel, config.conv_stride, strict=True):
             receptive += (kernel - 1) * stride
@@ -33,22 +38,22 @@ class Frames(NamedTuple):
         return Frames(stride, receptive)
 
     def count(self, samples: int) -> int:
-        """Frames of so many samples."""
+        """Return the number of frames of a signal."""
         return max(0, (samples - self.receptive) // self.stride + 1)
 
 
 def load(name: str) -> tuple[HubertModel, bool]:
-    """A model in float32 for inference, and whether it wants each signal's mean subtracted and deviation divided by.
+    """Return a model in float32 for inference, and whether its input must be normalised to mean 0 and deviation 1.
 
-    Never runs code that comes with the model.
+    Code that comes with a model is never executed.
 
     Raises:
-        BadModel: no HuBERT model there, or the hub cannot be reached.
+        BadModel: there is no HuBERT model of that name, or the hub cannot be reached.
     """
     folder = Path(name)
     if not folder.is_dir() and (folder.is_absolute() or name.startswith(".") or name.count("/") != 1):
         raise BadModel(f"no folder {name}: give a folder with a HuBERT model, or a name on the hub such as {MODEL}")
-    # What is wrong is said below, in one line.
+    # Errors are reported below, in one line.
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
@@ -61,22 +66,22 @@ def load(name: str) -> tuple[HubertModel, bool]:
         processor = Wav2Vec2FeatureExtractor.from_pretrained(name)
     except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
         reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
-        what = "is no folder with a HuBERT model of transformers" if folder.is_dir() else "cannot be had from the hub"
+        what = "is not a folder with a HuBERT model" if folder.is_dir() else "cannot be fetched from the hub"
         raise BadModel(
-            f"{name} {what} ({reason}): give with --model a folder of config.json, preprocessor_config.json and "
-            "model.safetensors; a machine with network can fetch one"
+            f"{name} {what} ({reason}): give --model a folder with config.json, preprocessor_config.json and "
+            "model.safetensors, which can be fetched on a machine with network"
         ) from error
-    # It is used in training only, and many files leave it out.
+    # It is used in training only, and many files lack it.
     missing = sorted(set(report["missing_keys"]) - {"masked_spec_embed"})
     if missing:
         raise BadModel(f"{name} lacks parameters ({missing[0]} and {len(missing) - 1} more): fetch it again")
     if processor.sampling_rate != RATE:
-        raise BadModel(f"{name} wants {processor.sampling_rate} samples per second, not {RATE}: choose another model")
+        raise BadModel(f"{name} needs {processor.sampling_rate} samples per second, not {RATE}: choose another model")
     return model.eval(), bool(processor.do_normalize)
 
 
 def fingerprint(model: HubertModel) -> str:
-    """Hex SHA-256 of names and values of all parameters."""
+    """Return the hex SHA-256 of names and values of all parameters."""
     digest = hashlib.sha256()
     for name, values in sorted(model.state_dict().items()):
         digest.update(name.encode())

@@ -1,4 +1,4 @@
-"""From a source of utterances to a corpus: extraction that can be interrupted, and what it leaves behind."""
+"""Extract features of the utterances of a source and make a corpus of them; extraction can be interrupted."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Vectors = dict[Utterance, NDArray[np.float32]]
 
 
 class Extractor(Protocol):
-    """What turns signals into vectors.
+    """A function from signals to feature vectors.
 
     Attributes:
         stream: name of the feature stream.
-        shortest: samples at 16 kHz that an utterance needs.
-        batch_seconds: how much is worth computing together.
-        recipe: what decides the numbers, as JSON can hold it.
+        shortest: samples at 16 kHz that an utterance needs at least.
+        batch_seconds: total duration of the signals of one call.
+        recipe: everything that decides the numbers, JSON values only.
     """
 
     stream: str
@@ -36,12 +36,12 @@ class Extractor(Protocol):
     recipe: dict[str, Any]
 
     def __call__(self, signals: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """(signals, width) from signals at 16 kHz."""
+        """Return (signals, width) float32 from signals at 16 kHz."""
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """The vectors of all utterances that have one, and what is wrong with the others."""
+    """The vectors of utterances, and the errors of the utterances without one."""
 
     vectors: Vectors
     problems: tuple[ReplicateError, ...]
@@ -54,25 +54,26 @@ def extract(
     out: Path,
     advance: Callable[[float], None] = lambda seconds: None,
 ) -> Extracted:
-    """Every utterance's vector: those that an interrupted extraction of ``out`` left are taken from there.
+    """Extract the vector of every utterance, except for those that an interrupted extraction to ``out`` saved.
 
     Args:
-        seconds: of each utterance. ``advance`` is told how many of them are done, again and again.
+        seconds: duration of each utterance.
+        advance: called after each batch with its duration in seconds.
     """
     vectors: Vectors = {}
     problems: list[ReplicateError] = []
-    with resume.open_vectors(out) as store:
-        left: list[tuple[float, Utterance]] = []
+    with resume.open_vectors(out) as saved:
+        missing: list[tuple[float, Utterance]] = []
         for utterance, length in zip(source.utterances, seconds, strict=True):
-            vector = store.get(resume.key(utterance, extractor.recipe))
+            vector = saved.get(resume.key(utterance, extractor.recipe))
             if vector is None:
-                left.append((length, utterance))
+                missing.append((length, utterance))
             else:
                 vectors[utterance] = vector
                 advance(length)
-        # Those of like length need little padding; the longest first, so that too little memory shows at once.
-        left.sort(key=lambda item: item[0], reverse=True)
-        for batch in _batches(left, extractor.batch_seconds):
+        # Similar lengths need little padding; the longest come first, so that too little memory shows at once.
+        missing.sort(key=lambda item: item[0], reverse=True)
+        for batch in _batches(missing, extractor.batch_seconds):
             signals: dict[Utterance, NDArray[np.float32]] = {}
             for _, utterance in batch:
                 try:
@@ -81,23 +82,25 @@ def extract(
                     problems.append(error)
             found = dict(zip(signals, extractor(list(signals.values())), strict=True)) if signals else {}
             for utterance in [one for one, vector in found.items() if not np.isfinite(vector).all()]:
-                problems.append(BadAudio(f"utterance {utterance.name}: its features are no numbers; listen to it"))
+                problems.append(
+                    BadAudio(f"utterance {utterance.name}: its features are NaN or infinite: check the recording")
+                )
                 del found[utterance]
-            store.put({resume.key(utterance, extractor.recipe): vector for utterance, vector in found.items()})
+            saved.put({resume.key(utterance, extractor.recipe): vector for utterance, vector in found.items()})
             vectors |= found
             advance(sum(length for length, _ in batch))
     return Extracted(vectors, tuple(problems))
 
 
 def to_corpus(source: Source, vectors: Vectors, extractor: Extractor) -> Corpus:
-    """The corpus of the utterances that have a vector, which remembers how they were made.
+    """Make a corpus of the utterances that have a vector, with the recipe of the extractor.
 
     Raises:
         EmptyDialogue: no utterance has a vector. ReplicateError: see ``Corpus``.
     """
     kept = [utterance for utterance in source.utterances if utterance in vectors]
     if not kept:
-        raise EmptyDialogue(f"no utterance of {source.name} is left to extract features from: see what was left out")
+        raise EmptyDialogue(f"no utterance of {source.name} is left: check the dropped ones above")
     source = replace(source, utterances=tuple(kept))
     speakers, labels = source.speakers, source.labels
     dialogues = []
@@ -124,13 +127,13 @@ def to_corpus(source: Source, vectors: Vectors, extractor: Extractor) -> Corpus:
 
 
 def from_recipe(recipe: Recipe, device: str = "auto", model: str | None = None) -> Extractor:
-    """The extractor that a corpus's features were made with; of its columns the corpus has ``recipe["columns"]``.
+    """Return the extractor that a recipe describes; it may have more columns than ``recipe["columns"]``.
 
     Args:
-        model: where a HuBERT model lies by now; by default where it lay then.
+        model: folder or name of the HuBERT model, if it is not where the recipe has it.
 
     Raises:
-        BadModel: its model is not there, or is another one. NotThisFormat: no recipe of ours.
+        BadModel: the model is missing, or is another one. NotThisFormat: the recipe is incomplete or unknown.
     """
     from replicate.errors import BadModel, NotThisFormat
 
@@ -150,15 +153,15 @@ def from_recipe(recipe: Recipe, device: str = "auto", model: str | None = None) 
         except BadModel as error:
             if model is not None:
                 raise
-            raise BadModel(f"{error}; if it moved, say with --model where it lies by now") from error
+            raise BadModel(f"{error}; if it was moved, give its folder with --model") from error
         if extractor.recipe["parameters"] != recipe["parameters"]:
             raise BadModel(
-                f"{choice.model} is not the model that the features were made with, {recipe['model']}: say with "
-                "--model where that one lies"
+                f"{choice.model} is not the model that the features were made with, {recipe['model']}: give the folder "
+                "of that one with --model"
             )
     except (KeyError, TypeError) as error:
         raise NotThisFormat(
-            f"the corpus does not say how its features were made ({error}): extract them again"
+            f"the corpus has no complete recipe of its features ({error}): extract them again"
         ) from error
     return extractor
 
@@ -172,7 +175,7 @@ def _signal(utterance: Utterance, extractor: Extractor) -> NDArray[np.float32]:
         raise BadAudio(
             f"utterance {utterance.name} lasts {1000 * len(signal) / audio.RATE:.0f} ms, less than the "
             f"{1000 * extractor.shortest / audio.RATE:.0f} ms that {extractor.recipe['extractor']} needs: join it to "
-            "another, or take it off the list"
+            "another, or remove it from the list"
         )
     return signal
 

@@ -1,4 +1,4 @@
-"""A folder of recordings, one per utterance, with a CSV that says who speaks in which dialogue."""
+"""A folder of recordings, one per utterance, with a CSV of dialogues and speakers."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from replicate.errors import BadSource, ReplicateError
 from replicate.features.source import UNLABELLED, Source, Utterance, class_names, rows
 
 SUFFIXES = (".wav", ".flac")
-NO_SPLIT = "no split was given: every dialogue is in test"
-NO_LABELS = "no labels were given: for prediction, not for training"
+NO_SPLIT = "the CSV has no split: every dialogue is in test"
+NO_LABELS = "no labels: for prediction, not for training"
 
 
 def read(folder: Path, table: Path | None = None) -> Source:
-    """The utterances of a CSV with columns dialogue, utterance, speaker, maybe label, split and start, in its order.
+    """Return the utterances in a CSV with columns dialogue, utterance, speaker and optionally label, split, start.
 
-    ``utterance`` is the name of a .wav or .flac below the folder, without its suffix, ``start`` the second of the
-    dialogue at which it begins. Without ``table``, the folder must hold one CSV. Lines without a recording, and
-    recordings without a line, become problems.
+    ``utterance`` is the name of a .wav or .flac file below the folder, without its suffix; ``start`` is its start in
+    the dialogue in seconds. Without ``table``, the folder must contain exactly one CSV. Lines without a recording and
+    recordings without a line become problems of the source.
 
     Raises:
-        BadSource: no table, or one that cannot be.
+        BadSource: there is no such CSV, or its content is wrong.
     """
     table = table or _table(folder)
     recordings, problems = _recordings(folder)
@@ -33,7 +33,7 @@ def read(folder: Path, table: Path | None = None) -> Source:
     for where, row in rows(table, ("dialogue", "utterance", "speaker"), ("label", "split", "start")):
         dialogue, name = row["dialogue"], row["utterance"]
         if name in listed:
-            raise BadSource(f"{where}: utterance {name} is listed twice: take one of the lines out")
+            raise BadSource(f"{where}: utterance {name} is listed twice: remove one of the lines")
         listed.add(name)
         split: Split | None = next((known for known in SPLITS if known == (row["split"] or "test")), None)
         if split is None or splits.setdefault(dialogue, split) != split:
@@ -47,7 +47,7 @@ def read(folder: Path, table: Path | None = None) -> Source:
             problems.append(BadSource(f"{where}: no recording {name}.wav or {name}.flac below {folder}: add it"))
     for name, path in recordings.items():
         if name not in listed:
-            problems.append(BadSource(f"{path} has no line in {table}: add one, or move the recording away"))
+            problems.append(BadSource(f"{path} has no line in {table}: add one, or remove the recording"))
     utterances = _ordered(found, list(splits))
     labels = class_names(utterances)
     notes = [NO_LABELS] if labels == (UNLABELLED,) else []
@@ -57,11 +57,11 @@ def read(folder: Path, table: Path | None = None) -> Source:
 
 
 def _ordered(found: Sequence[Utterance], dialogues: Sequence[str]) -> tuple[Utterance, ...]:
-    """Dialogue after dialogue, in order of time where times are known, and otherwise as they were listed."""
+    """Sort by dialogue, and within a dialogue by start, or by the order of lines if there are no starts."""
     timed = {dialogue: [one.at is not None for one in found if one.dialogue == dialogue] for dialogue in dialogues}
     mixed = next((dialogue for dialogue, known in timed.items() if any(known) and not all(known)), None)
     if mixed is not None:
-        raise BadSource(f"only some utterances of dialogue {mixed} have a start: give all of them one, or none")
+        raise BadSource(f"only some utterances of dialogue {mixed} have a start: give it for all of them, or for none")
     return tuple(sorted(found, key=lambda one: (dialogues.index(one.dialogue), one.at or 0.0)))
 
 
@@ -71,7 +71,7 @@ def _seconds(text: str, where: str) -> float | None:
     except ValueError:
         found = math.nan
     if found is not None and not 0 <= found < math.inf:
-        raise BadSource(f"{where}: start {text!r} is no time in a dialogue: give seconds, such as 12.5, or nothing")
+        raise BadSource(f"{where}: start {text!r} is not a time: give seconds, such as 12.5, or leave it empty")
     return found
 
 
@@ -79,14 +79,14 @@ def _table(folder: Path) -> Path:
     found = sorted(folder.glob("*.csv"))
     if len(found) != 1:
         raise BadSource(
-            f"{folder} holds {'several CSV files' if found else 'no CSV'}: say with --table which one lists dialogue, "
-            "utterance and speaker"
+            f"{folder} contains {'several CSV files' if found else 'no CSV'}: give the one with dialogue, utterance "
+            "and speaker with --table"
         )
     return found[0]
 
 
 def _recordings(folder: Path) -> tuple[dict[str, Path], list[ReplicateError]]:
-    """Recordings by name without suffix; of two with one name the first."""
+    """Return recordings by their names without suffix; of several with the same name, the first."""
     found: dict[str, Path] = {}
     problems: list[ReplicateError] = []
     for path in sorted(folder.rglob("*")):

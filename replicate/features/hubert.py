@@ -1,4 +1,4 @@
-"""HuBERT: the hidden states of one layer, or a weighted sum of all, averaged over the time of an utterance."""
+"""HuBERT features: hidden states of one layer, or a weighted sum of all, averaged over the frames of an utterance."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from replicate.errors import BadModel, MissingDevice, TooLittleMemory
 from replicate.features.audio import RATE
 from replicate.features.checkpoint import MODEL, Frames, fingerprint, load
 
-# What a window sees on either side of the frames that are taken from it.
+# Seconds of signal on both sides of the frames that are used from a window.
 CONTEXT_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What decides the numbers.
+    """The settings that decide the numbers.
 
     Attributes:
-        model: a folder with a model of transformers, or a name on its hub.
-        layer: last, second-to-last, weighted, or a number: 0 is what enters the first layer.
-        weights: of the hidden states from 0 to the last, where ``layer`` is weighted; divided by their sum. Without
-            them all weigh the same, which is where transformers begins to learn them.
+        model: folder with a model of the transformers library, or a name on the Hugging Face hub.
+        layer: last, second-to-last, weighted, or a number; 0 is the input of the first layer.
+        weights: weights of the hidden states from 0 to the last, for ``layer`` weighted; they are divided by their sum.
+            Without weights all are equal, as transformers initialises them.
         chunk_seconds: an utterance up to this length is computed as a whole. A longer one is computed in windows of
-            this length that share ``2 * CONTEXT_SECONDS``; of each only what lies more than ``CONTEXT_SECONDS`` from a
-            cut is taken. Its frames attend to their own window: the vector is close to the whole's, not equal.
+            this length that overlap by ``2 * CONTEXT_SECONDS``, and frames closer than ``CONTEXT_SECONDS`` to a cut are
+            not used. Frames attend to their own window only, so the vector is close to that of the whole, not equal.
     """
 
     model: str = MODEL
@@ -42,7 +42,7 @@ class Choice:
 
 
 class _Window(NamedTuple):
-    """Samples begin:end of a signal; frames first:last of their hidden states are taken."""
+    """Samples begin:end of a signal, and the frames first:last of their hidden states that are used."""
 
     signal: int
     begin: int
@@ -52,29 +52,29 @@ class _Window(NamedTuple):
 
 
 class _Input(NamedTuple):
-    """A signal, and what the model wants subtracted from it and divided by."""
+    """A signal, and the mean and deviation that normalise it."""
 
     signal: NDArray[np.float32]
     mean: float
     deviation: float
 
-    def part(self, begin: int, end: int) -> NDArray[np.float32]:
-        """Normalised samples begin:end; never all of a long signal at once."""
+    def normalised(self, begin: int, end: int) -> NDArray[np.float32]:
+        """Return normalised samples begin:end, without copying the rest of a long signal."""
         return ((self.signal[begin:end] - self.mean) / self.deviation).astype(np.float32)
 
 
 class Hubert:
-    """Vectors of a HuBERT model in float32.
+    """Extractor of HuBERT features in float32.
 
-    Models that normalise their first convolution over time (hubert-base) see padding: they are given one window at
-    a time. The others are given windows of ``batch_seconds`` together, padding masked.
+    Models that normalise their first convolution over time (hubert-base) depend on padding, so they get one window at
+    a time. Other models get batches of ``batch_seconds`` with padding masked out.
 
     Attributes:
-        shortest: samples that an utterance needs.
-        recipe: the choice, a hash of the parameters, versions.
+        shortest: samples that an utterance needs at least.
+        recipe: the settings, a hash of the parameters, and versions.
 
     Raises:
-        BadModel: no HuBERT model there, the hub cannot be reached, or it has no such layer. MissingDevice.
+        BadModel: there is no such model or layer, or the hub cannot be reached. MissingDevice: there is no GPU.
     """
 
     stream = "hubert"
@@ -87,7 +87,7 @@ class Hubert:
         self._mix = mixture(choice, self._model.config.num_hidden_layers)
         self._model.to(self._device)
         self._frames = Frames.of(self._model.config)
-        # In frames, and long enough to hold the context and something between.
+        # In frames, and long enough for the context on both sides and frames in between.
         self._chunk = max(self._frames.count(round(choice.chunk_seconds * RATE)), 4 * self._context)
         self._alone = self._model.config.feat_extract_norm == "group"
         self.batch_seconds = batch_seconds
@@ -109,13 +109,13 @@ class Hubert:
         return round(CONTEXT_SECONDS * RATE / self._frames.stride)
 
     def __call__(self, signals: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """The vectors of 16 kHz signals.
+        """Compute the vectors of 16 kHz signals.
 
         Shapes:
             returns: (signals, width) float32.
 
         Raises:
-            TooLittleMemory: a batch does not fit.
+            TooLittleMemory: a batch does not fit into memory.
         """
         inputs = [_Input(signal, *(moments(signal) if self._normalise else (0.0, 1.0))) for signal in signals]
         sums = np.zeros((len(signals), self._model.config.hidden_size))
@@ -123,11 +123,11 @@ class Hubert:
             try:
                 totals = self._sums(inputs, batch)
             except RuntimeError as error:
-                if "memory" not in str(error):  # torch has a kind of its own for GPUs only
+                if "memory" not in str(error):  # torch has a class for this only on GPUs
                     raise
                 raise TooLittleMemory(
-                    f"the memory of {self._device} does not suffice for {len(batch)} windows at once: extract with a "
-                    "smaller --batch, or a smaller --chunk where it is one window; what was extracted is kept"
+                    f"the memory of {self._device} is too small for {len(batch)} windows at once: extract with a "
+                    "smaller --batch, or if it is 1 window a smaller --chunk; what was extracted is saved"
                 ) from error
             for window, total in zip(batch, totals, strict=True):
                 sums[window.signal] += total
@@ -148,7 +148,7 @@ class Hubert:
                 yield _Window(i, low * stride, (high - 1) * stride + receptive, start - low, stop - low)
 
     def _batches(self, windows: Sequence[_Window]) -> Iterator[list[_Window]]:
-        """Windows, shortest first, that are computed together: with their padding ``batch_seconds``, or one."""
+        """Yield batches of windows, shortest first: up to ``batch_seconds`` with padding, or a single window."""
         batch: list[_Window] = []
         for window in windows:
             full = (len(batch) + 1) * (window.end - window.begin) > self.batch_seconds * RATE
@@ -161,12 +161,12 @@ class Hubert:
 
     @torch.inference_mode()
     def _sums(self, inputs: Sequence[_Input], batch: Sequence[_Window]) -> NDArray[np.float64]:
-        """(windows, width): the sums over the frames that are taken."""
+        """Return (windows, width): sums over the used frames."""
         longest = max(window.end - window.begin for window in batch)
         values = torch.zeros(len(batch), longest)
         mask = torch.zeros(len(batch), longest, dtype=torch.long)
         for row, (signal, begin, end, _, _) in enumerate(batch):
-            values[row, : end - begin] = torch.from_numpy(inputs[signal].part(begin, end))
+            values[row, : end - begin] = torch.from_numpy(inputs[signal].normalised(begin, end))
             mask[row, : end - begin] = 1
         # tf32 convolutions would differ in the third digit.
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
@@ -175,7 +175,7 @@ class Hubert:
                 attention_mask=None if len(batch) == 1 else mask.to(self._device),
                 output_hidden_states=any(layer < self._model.config.num_hidden_layers for layer in self._mix),
             )
-        # The very last state is the one behind the final normalisation, whatever the version of transformers.
+        # The last state is the one after the final normalisation, in every version of transformers.
         states = [*(found.hidden_states or ())[: self._model.config.num_hidden_layers], found.last_hidden_state]
         mixed = sum(weight * states[layer if found.hidden_states else -1] for layer, weight in self._mix.items())
         sums = [mixed[row, first:last].double().sum(0) for row, (_, _, _, first, last) in enumerate(batch)]
@@ -183,10 +183,10 @@ class Hubert:
 
 
 def mixture(choice: Choice, layers: int) -> dict[int, float]:
-    """Number of a hidden state, 0 to ``layers`` -> its weight.
+    """Return number of a hidden state, 0 to ``layers`` -> its weight.
 
     Raises:
-        BadModel: there is no such layer, or not as many weights as hidden states.
+        BadModel: there is no such layer, or the number of weights is not the number of hidden states.
     """
     if choice.layer != "weighted":
         layer = {"last": layers, "second-to-last": layers - 1}.get(choice.layer, choice.layer)
@@ -199,18 +199,18 @@ def mixture(choice: Choice, layers: int) -> dict[int, float]:
     total = sum(weights)
     if len(weights) != layers + 1 or not 0 < total < float("inf"):
         raise BadModel(
-            f"{len(weights)} layer weights of sum {total:g} for {choice.model}: it takes {layers + 1}, of sum above 0"
+            f"{len(weights)} layer weights of sum {total:g} for {choice.model}: it needs {layers + 1} of sum above 0"
         )
     return {i: weight / total for i, weight in enumerate(weights)}
 
 
 def moments(signal: NDArray[np.float32]) -> tuple[float, float]:
-    """Mean and deviation as transformers' feature extractor takes them, a minute at a time."""
+    """Compute mean and deviation as transformers' feature extractor does, a minute at a time to save memory."""
 
     def minutes() -> Iterator[NDArray[np.float64]]:
         for begin in range(0, len(signal), 60 * RATE):
             yield signal[begin : begin + 60 * RATE].astype(np.float64)
 
-    mean = sum(float(part.sum()) for part in minutes()) / len(signal)
-    variance = sum(float(((part - mean) ** 2).sum()) for part in minutes()) / len(signal)
+    mean = sum(float(minute.sum()) for minute in minutes()) / len(signal)
+    variance = sum(float(((minute - mean) ** 2).sum()) for minute in minutes()) / len(signal)
     return mean, math.sqrt(variance + 1e-7)

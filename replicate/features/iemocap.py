@@ -1,4 +1,4 @@
-"""IEMOCAP as the University of Southern California releases it: labels, speakers, times and recordings."""
+"""The IEMOCAP release of the University of Southern California: labels, speakers, times and recordings."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from replicate.errors import BadAudio, BadSource, OtherCounts, ReplicateError
 from replicate.features.source import Source, Utterance
 
 EVALUATIONS = "dialog/EmoEvaluation"
-# Codes of the release, in the order in which COGMEN numbers the classes; the other codes are of no class here.
+# Codes of the release, in the order of COGMEN's class numbers; other codes have no class here.
 CODES = ("hap", "sad", "neu", "ang", "exc", "fru")
-# Utterances of each in the whole release; the first four are those of the paper's corpus.
+# Utterances per code in the complete release; the first 4 are those of the paper's corpus.
 COUNTS = (595, 1084, 1708, 1103, 1041, 1849)
 TEST_SESSION = "Session5"
 # [6.2901 - 8.2357]	Ses01F_impro01_F000	neu	[2.5000, 2.5000, 2.5000]
 _LINE = re.compile(r"\[([\d.]+) - ([\d.]+)\]\s+(\w+)_([FM])(\w+)\s+([a-z]{3})\s+\[")
 
 
-class _Turn(NamedTuple):
-    """One utterance, in order of time when sorted."""
+class _Segment(NamedTuple):
+    """One utterance with its label; sorts in order of time."""
 
     start: float
     stop: float
@@ -34,67 +34,67 @@ class _Turn(NamedTuple):
 
 
 def is_release(root: Path) -> bool:
-    """Whether a folder looks like the root of the release."""
+    """Return whether a folder looks like the root of the release."""
     return any(root.glob(f"Session*/{EVALUATIONS}"))
 
 
 def read(root: Path, classes: int = 4, allow_other_counts: bool = False) -> Source:
-    """The utterances of the first four or of all six classes; session 5 is test.
+    """Return the utterances of the first 4 or of all 6 classes; session 5 is test.
 
-    The first tenth of the other dialogues is dev: in the order of their names, since the release has no other. An
+    The first 10 % of the other dialogues are dev, in the order of their names, since the release has no other order. An
     utterance without a recording becomes a problem.
 
     Raises:
-        BadSource: an evaluation cannot be read. OtherCounts: not the known numbers, every difference named.
+        BadSource: a file of evaluations cannot be read. OtherCounts: the counts differ from the complete release.
     """
-    dialogues: dict[str, list[_Turn]] = {}
+    dialogues: dict[str, list[_Segment]] = {}
     folders: dict[str, Path] = {}
     codes: Counter[str] = Counter()
     for path in sorted(root.glob(f"Session*/{EVALUATIONS}/*.txt"), key=lambda path: path.name):
-        if path.name.startswith("."):  # what an Apple machine left in the archive
+        if path.name.startswith("."):  # metadata of macOS in the archive
             continue
-        turns = sorted(_turns(path))
-        codes.update(turn.code for turn in turns)
-        kept = [turn for turn in turns if turn.code in CODES[:classes]]
+        segments = sorted(_segments(path))
+        codes.update(segment.code for segment in segments)
+        kept = [segment for segment in segments if segment.code in CODES[:classes]]
         if kept:
             dialogues[path.stem], folders[path.stem] = kept, path.parents[2]
     differences = _differences(len(dialogues), codes, classes)
     if differences and not allow_other_counts:
         raise OtherCounts(
-            f"{root} is not the whole IEMOCAP release: {'; '.join(differences)}: unpack it again, or go on as it is "
-            "with --allow-other-counts"
+            f"{root} is not the whole IEMOCAP release: {'; '.join(differences)}: unpack it again, or accept it with "
+            "--allow-other-counts"
         )
     rest = [name for name in dialogues if folders[name].name != TEST_SESSION]
     dev = set(rest[: int(0.1 * len(rest))])
     utterances: list[Utterance] = []
     problems: list[ReplicateError] = []
-    for name, turns in dialogues.items():
+    for name, segments in dialogues.items():
         session = folders[name]
         split: Split = "test" if session.name == TEST_SESSION else "dev" if name in dev else "train"
-        for turn in turns:
-            wav = session / "sentences" / "wav" / name / f"{turn.name}.wav"
-            label = LABELS[CODES.index(turn.code)]
+        for segment in segments:
+            wav = session / "sentences" / "wav" / name / f"{segment.name}.wav"
+            label = LABELS[CODES.index(segment.code)]
             if wav.is_file():
-                utterances.append(Utterance(name, turn.name, turn.speaker, wav, label, split, at=turn.start))
+                utterances.append(Utterance(name, segment.name, segment.speaker, wav, label, split, at=segment.start))
             else:
-                problems.append(BadAudio(f"utterance {turn.name} has no recording {wav}: unpack the release again"))
+                problems.append(BadAudio(f"utterance {segment.name} has no recording {wav}: unpack the release again"))
     notes = ("dialogues of the IEMOCAP release in the order of their names, which decides the dev split", *differences)
     return Source(f"iemocap{classes}", tuple(utterances), LABELS[:classes], notes, tuple(problems))
 
 
-def _turns(path: Path) -> Iterator[_Turn]:
+def _segments(path: Path) -> Iterator[_Segment]:
     try:
         lines = path.read_text(encoding="latin1").splitlines()
     except OSError as error:
         raise BadSource(f"{path} cannot be read ({error.strerror}): unpack the release again") from error
     for number, line in enumerate(lines, 1):
-        # Evaluators' own lines begin with a letter, and the header with "% ["; all others are utterances.
+        # Lines of single evaluators begin with a letter, and the header with "% ["; lines with "[" are utterances.
         if line.startswith("["):
             found = _LINE.match(line)
             if not found or found[3] != path.stem or found[4] not in SPEAKERS:
-                raise BadSource(f"{path}, line {number}: no utterance of {path.stem}: unpack the release again")
+                raise BadSource(f"{path}, line {number}: not an utterance of {path.stem}: unpack the release again")
             start, stop, dialogue, speaker, rest, code = found.groups()
-            yield _Turn(float(start), float(stop), f"{dialogue}_{speaker}{rest}", speaker, code)
+            yield _Segment(float(start), float(stop), f"{dialogue}_{speaker}{rest}", speaker, code)
 
 
 def _differences(dialogues: int, codes: Counter[str], classes: int) -> list[str]:

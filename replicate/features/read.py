@@ -1,4 +1,4 @@
-"""A source of whichever kind a path is: a folder with a CSV, a long recording, the IEMOCAP release."""
+"""Find the utterances of a path: a folder with a CSV, one long recording, or the IEMOCAP release."""
 
 from __future__ import annotations
 
@@ -17,19 +17,24 @@ def read(
     classes: int = 4,
     allow_other_counts: bool = False,
 ) -> Source:
-    """The utterances of ``path``; see the readers for the rest of the arguments.
+    """Return the utterances of ``path``.
+
+    Args:
+        table: see ``folder.read``.
+        segments, allow_overlap: see ``recording.read``.
+        classes, allow_other_counts: see ``iemocap.read``.
 
     Raises:
-        BadSource: it is none, or a list is broken. OtherCounts: an IEMOCAP release that is not whole.
+        BadSource: the path is none of the three, or a list is wrong. OtherCounts: the IEMOCAP release is incomplete.
     """
     if path.is_dir():
         if segments is not None:
-            raise BadSource(f"segments are of one recording, but {path} is a folder: give the recording's own path")
+            raise BadSource(f"--segments is for one recording, but {path} is a folder: give the path of the recording")
         if iemocap.is_release(path):
             return iemocap.read(path, classes, allow_other_counts)
         return folder.read(path, table)
     if not path.exists():
-        raise BadSource(f"no folder and no recording {path}: check its place")
+        raise BadSource(f"no folder and no recording {path}: check the path")
     if segments is None:
-        raise BadSource(f"{path} is one recording: say with --segments FILE who speaks when, as CSV or RTTM")
+        raise BadSource(f"{path} is one recording: give a list of its segments with --segments, as CSV or RTTM")
     return recording.read(path, segments, allow_overlap)

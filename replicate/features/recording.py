@@ -1,4 +1,4 @@
-"""One long recording of a conversation, with a list of who speaks when: CSV, or RTTM as diarisation tools write it."""
+"""One long recording of a conversation, with a list of segments and speakers: CSV or RTTM (speaker diarisation)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from replicate.features.source import UNLABELLED, Source, Utterance, rows
 
 
 class _Segment(NamedTuple):
-    """Who speaks from ``start`` to ``stop`` seconds, and which line says so."""
+    """A speaker's segment from ``start`` to ``stop`` seconds; ``where`` is its line in the list."""
 
     start: float
     stop: float
@@ -22,24 +22,26 @@ class _Segment(NamedTuple):
 
 
 def read(path: Path, segments: Path, allow_overlap: bool = False) -> Source:
-    """The segments of a recording as one dialogue, in order of time; without labels.
+    """Return the segments of a recording as one dialogue without labels, in order of time.
 
-    A segment that ends before it starts becomes a problem; so does one that begins before another has ended, unless
-    ``allow_overlap``: then both hold the voices of both.
+    A segment that does not end after its start becomes a problem. So does one that overlaps with an earlier one, unless
+    ``allow_overlap`` is set; both then contain both voices.
 
     Raises:
-        BadSource: the list cannot be read, or holds nothing.
+        BadSource: the list cannot be read, or is empty.
     """
     warnings: tuple[str, ...] = ()
     if segments.suffix.lower() == ".rttm":
-        found, of = _rttm(segments, path.stem)
-        if of != path.stem:
-            warnings = (f"{segments} is of a recording called {of}, not {path.stem}: check that it is the right one",)
+        found, name = _rttm(segments, path.stem)
+        if name != path.stem:
+            warnings = (
+                f"{segments} is for a recording called {name}, not {path.stem}: check that it is the right one",
+            )
     else:
         found = list(_csv(segments))
     listed = sorted(found)
     if not listed:
-        raise BadSource(f"{segments} lists no segment of {path}: check that the two belong together")
+        raise BadSource(f"{segments} lists no segment of {path}: check that it is the right list")
     problems: list[ReplicateError] = []
     kept: list[_Segment] = []
     last: _Segment | None = None
@@ -47,8 +49,8 @@ def read(path: Path, segments: Path, allow_overlap: bool = False) -> Source:
         if not 0 <= segment.start < segment.stop < math.inf:
             problems.append(
                 BadSource(
-                    f"{segment.where}: from {segment.start:g} s to {segment.stop:g} s is no piece of a recording: it "
-                    "must start at 0 or later, and end after that"
+                    f"{segment.where}: from {segment.start:g} s to {segment.stop:g} s is not a segment: it must "
+                    "start at 0 or later, and end after its start"
                 )
             )
         elif last and segment.start < last.stop and not allow_overlap:
@@ -77,9 +79,9 @@ def _csv(path: Path) -> Iterator[_Segment]:
 
 
 def _rttm(path: Path, recording: str) -> tuple[list[_Segment], str]:
-    """The segments of a recording, and the name that the list has for it.
+    """Return the segments of a recording, and its name in the list.
 
-    SPEAKER lines: type, file, channel, start, duration, two fields of no use here, speaker, and more of no use.
+    Fields of SPEAKER lines: type, file, channel, start, duration, two unused fields, speaker, and further unused ones.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -87,13 +89,13 @@ def _rttm(path: Path, recording: str) -> tuple[list[_Segment], str]:
         reason = error.strerror if isinstance(error, OSError) else "save it as UTF-8 text"
         raise BadSource(f"{path} cannot be read as RTTM: {reason}") from error
     fields = [(f"{path}, line {i}", line.split()) for i, line in enumerate(lines, 1) if line.startswith("SPEAKER")]
-    short = next((where for where, parts in fields if len(parts) < 8), None)
+    short = next((where for where, values in fields if len(values) < 8), None)
     if short:
-        raise BadSource(f"{short}: fewer than the eight fields up to the speaker's name: write the RTTM again")
-    files = {parts[1] for _, parts in fields}
-    # A list of several recordings is told by their names; one of a single recording needs no name.
+        raise BadSource(f"{short}: fewer than the 8 fields up to the speaker's name: write the RTTM again")
+    files = {values[1] for _, values in fields}
+    # In a list of several recordings, the file's name selects the lines; in a list of one, it does not matter.
     name = files.pop() if len(files) == 1 else recording
-    own = [_segment(parts[3], parts[4], parts[7], where) for where, parts in fields if parts[1] == name]
+    own = [_segment(values[3], values[4], values[7], where) for where, values in fields if values[1] == name]
     return [one._replace(stop=one.start + one.stop) for one in own], name
 
 
@@ -101,4 +103,4 @@ def _segment(start: str, stop: str, speaker: str, where: str) -> _Segment:
     try:
         return _Segment(float(start), float(stop), speaker, where)
     except ValueError as error:
-        raise BadSource(f"{where}: {start!r} and {stop!r} are no times: give seconds, such as 12.5") from error
+        raise BadSource(f"{where}: {start!r} and {stop!r} are not both times: give seconds, such as 12.5") from error

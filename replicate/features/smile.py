@@ -24,11 +24,11 @@ SETS = ("eGeMAPSv02", "ComParE_2016", "GeMAPSv01b", "IS09", "IS10", "IS11", "IS1
 
 
 class Smile:
-    """Functionals of one of openSMILE's standard sets, over a whole utterance.
+    """Extractor of functionals of one of openSMILE's feature sets, over a whole utterance.
 
     Attributes:
-        shortest: samples that an utterance needs; one window of 60 ms, and a step for those that look at change.
-        recipe: what decides the numbers, as JSON can hold it.
+        shortest: samples that an utterance needs at least: a window of 60 ms, and a step for features of change.
+        recipe: everything that decides the numbers, JSON values only.
     """
 
     stream = "audio"
@@ -47,13 +47,13 @@ class Smile:
         }
 
     def __call__(self, signals: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """The vectors of 16 kHz signals.
+        """Compute the vectors of 16 kHz signals.
 
         Shapes:
             returns: (signals, columns) float32.
         """
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # NaN is refused later, with the utterance's name
+            warnings.simplefilter("ignore")  # NaN is refused later, with the name of the utterance
             return np.concatenate([self._vector(signal) for signal in signals])
 
     def _vector(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -63,12 +63,12 @@ class Smile:
 
 @contextmanager
 def _interrupt_later() -> Iterator[None]:
-    """Hold signals back until the block ends.
+    """Delay SIGINT and SIGTERM until the block ends.
 
-    openSMILE hands its results to Python functions; an interrupt that is raised in one of those is lost, and so are
-    the features.
+    openSMILE passes results to Python callbacks; an exception that is raised in one is lost, and so are the
+    features.
     """
-    if threading.current_thread() is not threading.main_thread():  # only that one has to do with signals
+    if threading.current_thread() is not threading.main_thread():  # only the main thread handles signals
         yield
         return
     caught: list[int] = []
@@ -84,14 +84,14 @@ def _interrupt_later() -> Iterator[None]:
 
 
 def selected(corpus: Corpus, count: int) -> Corpus:
-    """The corpus with the ``count`` columns of stream audio that ``most_informative`` finds in its training split.
+    """Return the corpus with the ``count`` columns of stream audio that ``most_informative`` chooses in training.
 
     Raises:
         BadSource: see ``most_informative``.
     """
     training = corpus.split("train")
     if not training:
-        raise BadSource("--select chooses on the training split, which is empty: add a column split to the table")
+        raise BadSource("--select needs a training split, and it is empty: add a column split to the CSV")
     names = corpus.recipes["audio"]["columns"]
     features = np.concatenate([dialogue.features["audio"] for dialogue in training])
     columns = most_informative(features, np.concatenate([d.labels for d in training]), count, names)
@@ -106,26 +106,26 @@ def selected(corpus: Corpus, count: int) -> Corpus:
 def most_informative(
     features: NDArray[np.float32], labels: NDArray[np.int64], count: int, columns: Sequence[str]
 ) -> list[int]:
-    """The ``count`` columns with the highest ANOVA F of the classes, in their old order; ties go to the first.
+    """Return the ``count`` columns with the highest ANOVA F of the classes, in increasing order; ties go to the first.
 
-    To be given training utterances only. Columns that never change say nothing.
+    The arguments are of training utterances only. Constant columns are never chosen.
 
     Shapes:
         features: (n, d). labels: (n,).
 
     Raises:
-        BadSource: fewer columns that change than asked for, or fewer than two classes.
+        BadSource: there are fewer than ``count`` columns that are not constant, or fewer than 2 classes.
     """
     from sklearn.feature_selection import f_classif
 
     if len(np.unique(labels)) < 2:
-        raise BadSource("--select needs training utterances of two classes at least: add columns label and split")
+        raise BadSource("--select needs training utterances of at least two classes: add columns label and split")
     varied = np.flatnonzero(np.ptp(features, axis=0) > 0)
     if count > len(varied):
         raise BadSource(
-            f"--select {count}: only {len(varied)} of {len(columns)} columns change in training: ask for less"
+            f"--select {count}: only {len(varied)} of {len(columns)} columns vary in training: select fewer"
         )
-    # A column without spread inside the classes has F infinite. In float64, for sums of squares of large numbers.
+    # F is infinite for a column without variance within classes. In float64, for sums of squares of large numbers.
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # scikit-learn calls such columns constant
         scores = np.nan_to_num(f_classif(features[:, varied].astype(np.float64), labels)[0], nan=0.0)

@@ -1,4 +1,4 @@
-"""What to extract features from: utterances of dialogues, each a piece of a recording."""
+"""Sources of features: utterances of dialogues, each a recording or a segment of one."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ UNLABELLED = "unlabelled"
 
 @dataclass(frozen=True)
 class Utterance:
-    """One utterance: ``start`` to ``stop`` seconds of a recording, or all of it.
+    """One utterance: a recording from ``start`` to ``stop`` seconds, or all of it.
 
     Attributes:
-        label: a class name; empty where the source has none.
-        at: seconds into the dialogue at which it begins; None where the source does not say.
+        label: class name; empty if the source has none.
+        at: start in the dialogue in seconds; None if the source has no times.
     """
 
     dialogue: str
@@ -37,13 +37,13 @@ class Utterance:
 
 @dataclass(frozen=True)
 class Source:
-    """Utterances, dialogue after dialogue, in order of time.
+    """Utterances, dialogue by dialogue, in order of time.
 
     Attributes:
         labels: class names in the order of their numbers.
-        notes: what every table on the corpus will print.
-        problems: what had to be left out, and why.
-        warnings: what may be wrong with the source, though nothing was left out for it.
+        notes: sentences that every table on the corpus will print.
+        problems: errors of utterances and recordings that are left out.
+        warnings: possible errors, for which nothing is left out.
     """
 
     name: str
@@ -55,59 +55,61 @@ class Source:
 
     @property
     def speakers(self) -> tuple[str, ...]:
-        """M and F as in the paper, where there are no others; otherwise in the order in which they speak."""
+        """M and F as in the paper, if there are no others; otherwise the names in order of first utterance."""
         names = tuple(dict.fromkeys(utterance.speaker for utterance in self.utterances))
         return SPEAKERS if set(names) <= set(SPEAKERS) else names
 
 
 def measure(source: Source) -> tuple[Source, tuple[float, ...]]:
-    """The utterances whose recordings are there and long enough, and how many seconds each has.
+    """Return the source with the utterances whose recordings exist and are long enough, and their durations in seconds.
 
-    The others become problems; recordings of less than 16 kHz a doubt.
+    The others become problems; recordings below 16 kHz become a warning.
     """
-    heads: dict[Path, audio.Header | ReplicateError] = {}
+    headers: dict[Path, audio.Header | ReplicateError] = {}
     kept, seconds, low, problems = [], [], 0, list(source.problems)
     for utterance in source.utterances:
-        if utterance.path not in heads:
+        if utterance.path not in headers:
             try:
-                heads[utterance.path] = audio.header(utterance.path)
+                headers[utterance.path] = audio.header(utterance.path)
             except ReplicateError as error:
-                heads[utterance.path] = error
-        head = heads[utterance.path]
-        if isinstance(head, ReplicateError):
-            problems.append(head)
+                headers[utterance.path] = error
+        header = headers[utterance.path]
+        if isinstance(header, ReplicateError):
+            problems.append(header)
             continue
-        stop = head.seconds if utterance.stop is None else utterance.stop
-        # Tools that cut recordings round to hundredths.
-        if stop > head.seconds + 0.05:
+        stop = header.seconds if utterance.stop is None else utterance.stop
+        # Diarisation tools round to hundredths of a second.
+        if stop > header.seconds + 0.05:
             problems.append(
                 BadSource(
-                    f"utterance {utterance.name} ends at {stop:g} s, but {utterance.path} at {head.seconds:g} s: "
-                    "correct the times, or take the recording they belong to"
+                    f"utterance {utterance.name} ends at {stop:g} s, but {utterance.path} at {header.seconds:g} s: "
+                    "correct the times, or use the right recording"
                 )
             )
             continue
         if utterance.stop is not None:
-            utterance = replace(utterance, stop=min(stop, head.seconds))
+            utterance = replace(utterance, stop=min(stop, header.seconds))
         kept.append(utterance)
-        seconds.append(min(stop, head.seconds) - utterance.start)
-        low += head.rate < audio.RATE
+        seconds.append(min(stop, header.seconds) - utterance.start)
+        low += header.rate < audio.RATE
     warnings = source.warnings
     if low:
-        warnings += (f"{low} utterances were recorded below 16 kHz: what is said of them rests on no high tones",)
+        warnings += (
+            f"{low} utterances were recorded below 16 kHz and lack high frequencies: their features are less reliable",
+        )
     found = replace(source, utterances=tuple(kept), problems=tuple(dict.fromkeys(problems)), warnings=warnings)
     return found, tuple(seconds)
 
 
 def refuse(problems: Sequence[ReplicateError], kept: str = "") -> None:
-    """Raise the first of the problems, saying how many more there are; nothing where there is none."""
+    """Raise the first of the problems with the number of the others; do nothing if there are none."""
     if problems:
-        more = f"; and {len(problems) - 1} more of the kind" if len(problems) > 1 else ""
-        raise type(problems[0])(f"{problems[0]}{more}; --drop leaves out what is wrong, and names it{kept}")
+        more = f"; and {len(problems) - 1} more problems" if len(problems) > 1 else ""
+        raise type(problems[0])(f"{problems[0]}{more}; --drop leaves such utterances out and names them{kept}")
 
 
 def rows(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> Iterator[tuple[str, dict[str, str]]]:
-    """The rows of a CSV with a header, each with its place for messages; fields stripped, optional ones maybe empty.
+    """Yield (file and line for messages, stripped fields) of every row of a CSV with a header.
 
     Raises:
         BadSource: the file cannot be read, lacks a column, or a row lacks a required field.
@@ -118,8 +120,8 @@ def rows(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> I
             missing = [name for name in required if name not in (reader.fieldnames or ())]
             if missing:
                 raise BadSource(
-                    f"{path} has no column {', '.join(missing)}: its first line must name {', '.join(required)}, with "
-                    "commas between"
+                    f"{path} has no column {', '.join(missing)}: its first line must name {', '.join(required)}, "
+                    "separated by commas"
                 )
             for row in reader:
                 where = f"{path}, line {reader.line_num}"
@@ -129,7 +131,7 @@ def rows(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> I
                     raise BadSource(f"{where}: {', '.join(empty)} is empty: fill it in")
                 odd = next((value for value in fields.values() if not value.isprintable()), None)
                 if odd is not None:
-                    raise BadSource(f"{where}: {odd[:40]!r} holds line ends, or what cannot be printed: rename it")
+                    raise BadSource(f"{where}: {odd[:40]!r} contains line ends or unprintable characters: rename it")
                 yield where, fields
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
@@ -137,7 +139,7 @@ def rows(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> I
 
 
 def class_names(utterances: Iterable[Utterance]) -> tuple[str, ...]:
-    """The class names of labelled utterances in alphabetical order, or the stand-in where none has a label.
+    """Return the class names in alphabetical order, or ``UNLABELLED`` if no utterance has a label.
 
     Raises:
         BadSource: only some utterances have a label.
@@ -146,5 +148,5 @@ def class_names(utterances: Iterable[Utterance]) -> tuple[str, ...]:
     labels = {utterance.label for utterance in given}
     if "" in labels and len(labels) > 1:
         first = next(utterance.name for utterance in given if not utterance.label)
-        raise BadSource(f"utterance {first} has no label, but others have: give all utterances one, or none")
+        raise BadSource(f"utterance {first} has no label, but others have: label all utterances, or none")
     return tuple(sorted(labels - {""})) or (UNLABELLED,)

@@ -49,7 +49,7 @@ def test_columns_are_selected_on_the_training_split(folder: Path, replicate: Rep
     table = folder / "table.csv"
     table.write_text(table.read_text().replace("train", "test"))
     status, _, stderr = replicate("features", "opensmile", folder, "--out", "two.npz", *options)
-    assert status == 1 and "error (bad source)" in stderr and "training split, which is empty" in stderr
+    assert status == 1 and "error (bad source)" in stderr and "needs a training split" in stderr
 
 
 def test_hubert_of_one_recording(hubert_layer: Path, tmp_path: Path, replicate: Replicate) -> None:
@@ -94,7 +94,7 @@ def test_what_is_wrong_is_named_and_dropped_when_told(folder: Path, replicate: R
     status, stdout, stderr = replicate(*command)
     assert (status, stdout) == (1, "") and stderr.startswith("error (bad source): ")
     assert stderr.count("\n") == 1
-    assert "no recording u1.wav" in stderr and "1 more of the kind" in stderr and "--drop" in stderr
+    assert "no recording u1.wav" in stderr and "1 more problems" in stderr and "--drop" in stderr
     assert sorted(path.name for path in Path().iterdir()) == ["folder"]
     status, _, stderr = replicate(*command, "--drop")
     assert status == 0
@@ -141,9 +141,9 @@ def test_recordings_of_low_rate_are_told_of(folder: Path, replicate: Replicate) 
 
 MISTAKES = [
     (["opensmile", "absent"], errors.BadSource, "no folder and no recording absent"),
-    (["opensmile", "."], errors.BadSource, "holds no CSV"),
+    (["opensmile", "."], errors.BadSource, "contains no CSV"),
     (["hubert", "folder", "--model", "./absent"], errors.BadModel, "no folder ./absent"),
-    (["hubert", "folder", "--model", "folder"], errors.BadModel, "is no folder with a HuBERT model"),
+    (["hubert", "folder", "--model", "folder"], errors.BadModel, "is not a folder with a HuBERT model"),
     (["opensmile", "folder/d1/u1.wav", "--segments", "absent.csv"], errors.BadSource, "absent.csv"),
     (["opensmile", "folder", "--table", "absent.csv"], errors.BadSource, "absent.csv"),
 ]

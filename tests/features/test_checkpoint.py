@@ -31,13 +31,13 @@ def test_frames_are_counted_as_the_model_does(samples: int, hubert_layer: Path) 
 def test_folders_that_hold_no_model(hubert_layer: Path, tmp_path: Path) -> None:
     with pytest.raises(BadModel, match="no folder"):
         checkpoint.load(str(tmp_path / "absent"))
-    with pytest.raises(BadModel, match="is no folder with a HuBERT model"):
+    with pytest.raises(BadModel, match="is not a folder with a HuBERT model"):
         checkpoint.load(str(tmp_path))
     path = copied(hubert_layer, tmp_path)
     weights = path / "model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(BadModel, match="is no folder with a HuBERT model"):
+    with pytest.raises(BadModel, match="is not a folder with a HuBERT model"):
         checkpoint.load(str(path))
     weights.unlink()
     with pytest.raises(BadModel, match=r"model\.safetensors"):
@@ -89,7 +89,7 @@ def test_a_pickle_in_the_folder_is_not_executed(hubert_layer: Path, tmp_path: Pa
     path = copied(hubert_layer, tmp_path)
     (path / "model.safetensors").unlink()
     torch.save({"x": Evil(tmp_path / "touched")}, path / "pytorch_model.bin")
-    with pytest.raises(BadModel, match="is no folder with a HuBERT model"):
+    with pytest.raises(BadModel, match="is not a folder with a HuBERT model"):
         checkpoint.load(str(path))
     assert not (tmp_path / "touched").exists()
 
@@ -105,7 +105,7 @@ class Evil:
 def test_the_hub_without_a_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(
-        BadModel, match=r"some-one/some-hubert cannot be had from the hub .* a machine with network"
+        BadModel, match=r"some-one/some-hubert cannot be fetched from the hub .* a machine with network"
     ) as caught:
         checkpoint.load("some-one/some-hubert")
     assert "\n" not in str(caught.value)

@@ -106,7 +106,9 @@ def test_vectors_that_are_no_numbers_are_named_and_not_kept(folder: Path, tmp_pa
             return np.where(found == 4000, np.nan, found)
 
     _, found = run(folder, Broken(), tmp_path / "out.npz")
-    assert [str(problem) for problem in found.problems] == ["utterance u1: its features are no numbers; listen to it"]
+    assert [str(problem) for problem in found.problems] == [
+        "utterance u1: its features are NaN or infinite: check the recording"
+    ]
     again = Lengths()
     run(folder, again, tmp_path / "out.npz")
     assert again.seen == [4000]
@@ -134,5 +136,5 @@ def test_recipes_that_cannot_be_repeated(hubert_layer: Path) -> None:
     with pytest.raises(BadModel, match="is not the model that the features were made with"):
         from_recipe(recipe | {"parameters": "0"}, "cpu")
     for broken in ({}, {"extractor": "praat"}, {"extractor": "opensmile"}, {"extractor": "hubert", "model": "x"}):
-        with pytest.raises(NotThisFormat, match="does not say how its features were made"):
+        with pytest.raises(NotThisFormat, match="has no complete recipe"):
             from_recipe(broken)

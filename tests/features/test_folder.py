@@ -35,7 +35,7 @@ def test_label_and_split_are_optional(folder: Path) -> None:
     assert found.notes == (folders.NO_LABELS, folders.NO_SPLIT)
 
 
-def test_files_and_lines_without_each_other_are_problems(folder: Path) -> None:
+def test_files_without_a_line_and_lines_without_a_file_are_problems(folder: Path) -> None:
     (folder / "d1" / "u1.wav").rename(folder / "d1" / "x.FLAC")
     write_wav(folder / "d2" / "u0.wav", tone(0.1))
     (folder / "d1" / "._u7.wav").touch()
@@ -60,19 +60,19 @@ BAD = {
 
 
 @pytest.mark.parametrize("text", BAD)
-def test_a_table_that_cannot_be_is_refused(text: str, folder: Path) -> None:
+def test_an_invalid_table_is_refused(text: str, folder: Path) -> None:
     (folder / "table.csv").write_text(text)
     with pytest.raises(BadSource, match=BAD[text]):
         folders.read(folder)
 
 
-def test_one_table_must_be_there_or_named(folder: Path) -> None:
+def test_the_table_is_the_only_csv_or_is_named(folder: Path) -> None:
     (folder / "table.csv").rename(folder / "b.csv")
     (folder / "a.csv").touch()
-    with pytest.raises(BadSource, match="several CSV files: say with --table"):
+    with pytest.raises(BadSource, match="several CSV files: give the one"):
         folders.read(folder)
     assert len(folders.read(folder, folder / "b.csv").utterances) == 5
-    with pytest.raises(BadSource, match="holds no CSV"):
+    with pytest.raises(BadSource, match="contains no CSV"):
         folders.read(folder / "d1")
 
 
@@ -84,8 +84,10 @@ def test_starts_put_utterances_in_order_of_time(folder: Path) -> None:
     assert [(one.name, one.at) for one in found] == [("u1", 0.0), ("u2", 2.25), ("u0", 4.5), ("u3", None), ("u4", None)]
 
 
-@pytest.mark.parametrize(("start", "words"), [("soon", "'soon' is no time"), ("-1", "is no time"), ("", "only some")])
-def test_starts_that_cannot_be_are_refused(start: str, words: str, folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("start", "words"), [("soon", "'soon' is not a time"), ("-1", "is not a time"), ("", "only some")]
+)
+def test_invalid_starts_are_refused(start: str, words: str, folder: Path) -> None:
     lines = (folder / "table.csv").read_text().splitlines()
     starts = ["start", "0", start, "2", "", ""]
     (folder / "table.csv").write_text("\n".join(f"{line},{start}" for line, start in zip(lines, starts, strict=True)))

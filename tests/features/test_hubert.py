@@ -21,7 +21,7 @@ SIGNALS = [tone(seconds, seed=i, hertz=100 + 50 * i) for i, seconds in enumerate
 
 
 def direct(path: Path, signal: NDArray[np.float32], layer: str, weights: tuple[float, ...] = ()) -> NDArray[np.float32]:
-    """The same by transformers alone: one signal, as a whole."""
+    """The same features by transformers alone: one signal, as a whole."""
     model = HubertModel.from_pretrained(path).eval()
     inputs = Wav2Vec2FeatureExtractor.from_pretrained(path)(signal, sampling_rate=16_000, return_tensors="pt")
     with torch.no_grad():
@@ -61,19 +61,19 @@ def test_vectors_are_those_of_transformers(
     assert (found.shape, found.dtype) == ((5, 16), np.float32)
     for signal, vector in zip(SIGNALS, found, strict=True):
         np.testing.assert_allclose(vector, direct(path, signal, layer, weights), rtol=0, atol=1e-5)
-    assert np.ptp(found, axis=0).min() > 1e-3  # there is something to tell apart
+    assert np.ptp(found, axis=0).min() > 1e-3  # the vectors differ
 
 
 def test_signals_are_normalised_as_by_transformers(hubert_layer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     signal = 3 * tone(2.5) + 0.5
-    monkeypatch.setattr(hubert, "RATE", 300)  # several parts
+    monkeypatch.setattr(hubert, "RATE", 300)  # several minutes
     mean, deviation = hubert.moments(signal)
     monkeypatch.undo()
     whole = Wav2Vec2FeatureExtractor.from_pretrained(hubert_layer)(signal, sampling_rate=16_000, return_tensors="np")
     np.testing.assert_allclose((signal - mean) / deviation, whole.input_values[0], rtol=0, atol=1e-6)
 
 
-def test_models_that_want_no_normalisation_get_none(hubert_layer: Path, tmp_path: Path) -> None:
+def test_models_without_normalisation_get_raw_signals(hubert_layer: Path, tmp_path: Path) -> None:
     path = Path(shutil.copytree(hubert_layer, tmp_path / "model"))
     Wav2Vec2FeatureExtractor(do_normalize=False).save_pretrained(path)
     signal = SIGNALS[0] + 0.2
@@ -84,14 +84,14 @@ def test_models_that_want_no_normalisation_get_none(hubert_layer: Path, tmp_path
 
 @pytest.mark.parametrize("norm", ["layer", "group"])
 @pytest.mark.parametrize("seconds", [0.1, 1.0, 100.0])
-def test_who_shares_a_batch_changes_nothing(norm: str, seconds: float, request: pytest.FixtureRequest) -> None:
+def test_other_signals_in_the_batch_change_nothing(norm: str, seconds: float, request: pytest.FixtureRequest) -> None:
     path = request.getfixturevalue(f"hubert_{norm}")
     model = Hubert(Choice(str(path), "2"), "cpu", batch_seconds=seconds)
-    together = model(SIGNALS)
+    batched = model(SIGNALS)
     alone = np.concatenate([model([signal]) for signal in SIGNALS])
     # Outputs reach 15, where float32 itself resolves 1e-6: rounding is allowed a few times that.
-    np.testing.assert_allclose(together, alone, rtol=1e-6, atol=1e-5)
-    np.testing.assert_allclose(model(SIGNALS[::-1]), together[::-1], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(batched, alone, rtol=1e-6, atol=1e-5)
+    np.testing.assert_allclose(model(SIGNALS[::-1]), batched[::-1], rtol=0, atol=1e-5)
 
 
 def test_padding_does_change_models_that_normalise_over_time(hubert_group: Path) -> None:
@@ -113,7 +113,7 @@ def test_windows_of_a_long_utterance_come_close_to_the_whole(hubert_layer: Path)
     whole = direct(hubert_layer, long, "last")
     found = Hubert(Choice(str(hubert_layer), chunk_seconds=10), "cpu")([long, tone(0.5)])
     others = Hubert(Choice(str(hubert_layer)), "cpu")([tone(1, hertz=hertz) for hertz in (80, 200, 400)])
-    # What chunks cost is small beside what tells utterances apart, yet it is there.
+    # The error of chunks is not zero, and small compared with differences between utterances.
     assert 0 < np.abs(found[0] - whole).max() < np.ptp(others, axis=0).max() / 5
     # Before attention, with nothing but convolutions in sight, windows are exact.
     choice = Choice(str(hubert_layer), "0", chunk_seconds=10)
@@ -140,7 +140,7 @@ def test_windows_take_every_frame_once(samples: int, chunk: int, hubert_layer: P
     assert taken == list(range(model._frames.count(samples)))
 
 
-def test_the_recipe_tells_models_apart(hubert_layer: Path, hubert_group: Path) -> None:
+def test_recipes_of_different_models_differ(hubert_layer: Path, hubert_group: Path) -> None:
     one, other = (Hubert(Choice(str(path)), "cpu").recipe for path in (hubert_layer, hubert_group))
     assert one["parameters"] != other["parameters"]
     assert one == Hubert(Choice(str(hubert_layer)), "cpu").recipe
@@ -149,14 +149,14 @@ def test_the_recipe_tells_models_apart(hubert_layer: Path, hubert_group: Path) -
 
 
 @pytest.mark.parametrize("layer", ["4", "-1", "first", "1.5", ""])
-def test_a_layer_that_is_not_there(layer: str, hubert_layer: Path) -> None:
+def test_a_missing_layer_is_refused(layer: str, hubert_layer: Path) -> None:
     with pytest.raises(BadModel, match=f"no layer {layer}: choose last, second-to-last, weighted, or 0 to 3"):
         Hubert(Choice(str(hubert_layer), layer), "cpu")
 
 
 @pytest.mark.parametrize("weights", [(1.0,), (1.0, -1.0, 0.0, 0.0), (float("nan"),) * 4, (float("inf"), 0, 0, 0)])
-def test_weights_that_cannot_be(weights: tuple[float, ...], hubert_layer: Path) -> None:
-    with pytest.raises(BadModel, match="it takes 4, of sum above 0"):
+def test_invalid_weights_are_refused(weights: tuple[float, ...], hubert_layer: Path) -> None:
+    with pytest.raises(BadModel, match="it needs 4 of sum above 0"):
         Hubert(Choice(str(hubert_layer), "weighted", weights), "cpu")
 
 
@@ -170,7 +170,7 @@ def test_too_little_memory_is_named(error: RuntimeError, hubert_layer: Path, mon
         raise error
 
     monkeypatch.setattr(model, "_sums", fails)
-    with pytest.raises(TooLittleMemory, match=r"of cpu does not suffice for 5 windows at once: .* smaller --batch"):
+    with pytest.raises(TooLittleMemory, match=r"of cpu is too small for 5 windows at once: .* smaller --batch"):
         model(SIGNALS)
     monkeypatch.setattr(error, "args", ("shapes differ",))
     with pytest.raises(RuntimeError, match="shapes differ"):
@@ -178,7 +178,7 @@ def test_too_little_memory_is_named(error: RuntimeError, hubert_layer: Path, mon
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
-def test_a_device_that_is_not_there(hubert_layer: Path) -> None:
+def test_a_missing_device_is_refused(hubert_layer: Path) -> None:
     with pytest.raises(MissingDevice):
         Hubert(Choice(str(hubert_layer)), "cuda")
 

@@ -64,14 +64,14 @@ def test_an_utterance_without_a_recording_is_a_problem(release: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "[0.1 - 0.2]\tSes01F_impro00_X001\tneu\t[1, 1, 1]",  # nobody
+        "[0.1 - 0.2]\tSes01F_impro00_X001\tneu\t[1, 1, 1]",  # no such speaker
         "[0.1 - 0.2]\tSes01F_impro03_F001\tneu\t[1, 1, 1]",  # of another dialogue
         "[0.1 - 0.2]\tSes01F_impro00_F001",
         "[a - b]\tSes01F_impro00_F001\tneu\t[1, 1, 1]",
     ],
 )
-def test_a_line_that_cannot_be_is_refused(line: str, release: Path) -> None:
+def test_an_invalid_line_is_refused(line: str, release: Path) -> None:
     path = release / "Session1/dialog/EmoEvaluation/Ses01F_impro00.txt"
     path.write_text(f"% header\n{line}\n")
-    with pytest.raises(BadSource, match=r"Ses01F_impro00\.txt, line 2: no utterance of Ses01F_impro00"):
+    with pytest.raises(BadSource, match=r"Ses01F_impro00\.txt, line 2: not an utterance of Ses01F_impro00"):
         iemocap.read(release, 4, allow_other_counts=True)

@@ -18,7 +18,7 @@ def test_every_kind_of_source_is_told_from_the_others(folder: Path, release: Pat
     ("path", "segments", "words"),
     [
         ("folder", "s.csv", "is a folder"),
-        ("folder/d1/u1.wav", None, "who speaks when"),
+        ("folder/d1/u1.wav", None, "give a list of its segments"),
         ("nothing", None, "no folder and no recording"),
     ],
 )

@@ -32,14 +32,14 @@ def test_segments_become_one_dialogue_in_order_of_time(suffix: str, text: str, t
     assert found.problems == ()
 
 
-def test_rttm_of_several_recordings_is_told_by_their_names(tmp_path: Path) -> None:
+def test_rttm_of_several_recordings_is_selected_by_name(tmp_path: Path) -> None:
     other = "SPEAKER lecture 1 5 1 <NA> <NA> C <NA> <NA>\n"
     path = segments(tmp_path, RTTM + other, "rttm")
     assert recording.read(tmp_path / "talk.wav", path).speakers == ("A", "B")
     assert recording.read(tmp_path / "lecture.flac", path).speakers == ("C",)
     with pytest.raises(BadSource, match="lists no segment of"):
         recording.read(tmp_path / "x.wav", path)
-    # A tool that was given a file of another name wrote that one.
+    # The diarisation tool had a copy of the file under another name.
     assert recording.read(tmp_path / "x.wav", segments(tmp_path, other, "rttm")).speakers == ("C",)
 
 
@@ -60,14 +60,14 @@ def test_overlapping_and_reversed_segments_are_problems(tmp_path: Path) -> None:
 
 BAD = [
     ("csv", "start,end,speaker\n", "lists no segment"),
-    ("csv", "start,end,speaker\n1,two,A\n", "line 2: '1' and 'two' are no times"),
+    ("csv", "start,end,speaker\n1,two,A\n", "line 2: '1' and 'two' are not both times"),
     ("csv", "start,end\n1,2\n", "has no column speaker"),
-    ("rttm", "SPEAKER talk 1 0 1\n", "line 1: fewer than the eight fields"),
-    ("rttm", "SPEAKER talk 1 x 1 <NA> <NA> A\n", "line 1: 'x' and '1' are no times"),
+    ("rttm", "SPEAKER talk 1 0 1\n", "line 1: fewer than the 8 fields"),
+    ("rttm", "SPEAKER talk 1 x 1 <NA> <NA> A\n", "line 1: 'x' and '1' are not both times"),
 ]
 
 
 @pytest.mark.parametrize(("suffix", "text", "words"), BAD)
-def test_a_list_that_cannot_be_is_refused(suffix: str, text: str, words: str, tmp_path: Path) -> None:
+def test_an_invalid_list_is_refused(suffix: str, text: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(BadSource, match=words):
         recording.read(tmp_path / "talk.wav", segments(tmp_path, text, suffix))

@@ -28,25 +28,27 @@ def test_recordings_are_measured_and_what_is_wrong_is_left_out(tmp_path: Path) -
     assert [one.name for one in found.utterances] == ["a", "b", "c"]
     assert found.utterances[2].stop == 0.25
     assert seconds == pytest.approx((0.5, 0.15, 0.2))
-    assert found.warnings == ("1 utterances were recorded below 16 kHz: what is said of them rests on no high tones",)
+    assert found.warnings == (
+        "1 utterances were recorded below 16 kHz and lack high frequencies: their features are less reliable",
+    )
     assert [type(problem) for problem in found.problems] == [BadSource, BadAudio]
     assert "utterance d ends at 0.4 s, but" in str(found.problems[0])
 
 
-def test_problems_are_refused_by_their_first(tmp_path: Path) -> None:
+def test_the_first_problem_is_raised(tmp_path: Path) -> None:
     refuse(())
-    with pytest.raises(BadAudio, match=r"^no sound; --drop leaves out"):
+    with pytest.raises(BadAudio, match=r"^no sound; --drop leaves such utterances out"):
         refuse([BadAudio("no sound")])
-    with pytest.raises(BadSource, match=r"^no line; and 1 more of the kind; --drop"):
+    with pytest.raises(BadSource, match=r"^no line; and 1 more problems; --drop"):
         refuse([BadSource("no line"), BadAudio("no sound")])
 
 
 def test_speakers_are_numbered_as_in_the_paper_where_they_can_be(tmp_path: Path) -> None:
-    def spoken(*names: str) -> tuple[str, ...]:
+    def speakers(*names: str) -> tuple[str, ...]:
         return Source("s", tuple(Utterance("d", "u", name, tmp_path) for name in names), ("a",)).speakers
 
-    assert spoken("F", "M") == spoken("F") == ("M", "F")
-    assert spoken("B", "A", "B") == ("B", "A")
+    assert speakers("F", "M") == speakers("F") == ("M", "F")
+    assert speakers("B", "A", "B") == ("B", "A")
 
 
 def test_labels_are_all_or_none(tmp_path: Path) -> None:
@@ -59,7 +61,7 @@ def test_labels_are_all_or_none(tmp_path: Path) -> None:
         class_names(labelled("sad", ""))
 
 
-def test_rows_say_where_they_are(tmp_path: Path) -> None:
+def test_rows_have_their_file_and_line(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("\ufeffb,a,other\n 1 ,x,y\n2,,z\n", encoding="utf-8")
     found = rows(path, ("b",), ("a", "c"))
@@ -69,7 +71,7 @@ def test_rows_say_where_they_are(tmp_path: Path) -> None:
     with pytest.raises(BadSource, match="no column c: its first line must name b, c"):
         list(rows(path, ("b", "c")))
     path.write_text('a\n"x\n\ny"\n', encoding="utf-8")
-    with pytest.raises(BadSource, match=r"line 4: 'x\\n\\ny' holds line ends"):
+    with pytest.raises(BadSource, match=r"line 4: 'x\\n\\ny' contains line ends"):
         list(rows(path, ("a",)))
     path.write_bytes(b"a\n\xff\xfe\n")
     with pytest.raises(BadSource, match="cannot be read as CSV"):

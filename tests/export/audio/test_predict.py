@@ -149,7 +149,7 @@ def test_a_hubert_model_may_move_but_not_be_another(recordings, replicate, tmp_p
         arguments = ("predict", tmp_path / "bundle", *recordings.call, *WHO, "--csv")
         status, _, stderr = replicate(*arguments)
         assert status == 1 and "error (bad model)" in stderr and f"no folder {recordings.root / 'hubert'}" in stderr
-        assert "say with --model where it lies by now" in stderr
+        assert "give its folder with --model" in stderr
         assert replicate(*arguments, "--model", tmp_path / "moved").status == 0
         save_hubert(tmp_path / "strange", "group")
         status, _, stderr = replicate(*arguments, "--model", tmp_path / "strange")
@@ -201,7 +201,7 @@ def test_doubts_about_the_recordings_are_noted(recordings, replicate, tmp_path):
     phone = ("--audio", tmp_path / "PHONE.wav", "--segments", recordings.root / "CALL.rttm")
     status, _, stderr = replicate("predict", recordings.root / "COGMEN-A", *phone, *WHO, "--csv")
     assert status == 0 and "note: 8 utterances were recorded below 16 kHz" in stderr
-    assert "CALL.rttm is of a recording called CALL, not PHONE" in stderr
+    assert "CALL.rttm is for a recording called CALL, not PHONE" in stderr
 
 
 def test_opensmile_needs_no_model(recordings, replicate):
