@@ -1,4 +1,4 @@
-"""What several test folders share: finished smoke tables, recordings, and the command line as a function."""
+"""Fixtures of several test folders: complete smoke tables, recordings, and the command line as a function."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from export.bundle.bundle import Bundle
 
 
-# A shell that starts the tests in the background has them ignore Ctrl-C, and so would the commands that they start.
+# A shell that starts the tests in the background makes them ignore Ctrl-C, and with them the commands that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Outcome(NamedTuple):
-    """What a command left with."""
+    """Exit code and output of a command."""
 
     status: int
     stdout: str
@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
-    """Products this small only lose time to threads."""
+    """Matrix products this small are slower with several threads."""
     torch.set_num_threads(1)
 
 
@@ -52,7 +52,7 @@ def replicate(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Outco
 
 @pytest.fixture(scope="session")
 def smoke_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The --out folder of a finished smoke table with two seeds; do not write into it."""
+    """The --out folder of a complete smoke table with two seeds; do not write into it."""
     out = tmp_path_factory.mktemp("smoke") / "results"
     with pytest.raises(SystemExit) as exit_:
         main(["run", "table2", "--profile", "smoke", "--jobs", "1", "--out", str(out)])
@@ -62,13 +62,13 @@ def smoke_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def smoke_results(smoke_out: Path) -> Path:
-    """Its results folder."""
+    """The results folder of ``smoke_out``."""
     return smoke_out / "synthetic-tiny" / "smoke-paper"
 
 
 @pytest.fixture(scope="session")
 def smoke_bundle(smoke_results: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """The bundle of the smoke table's best model for speech; do not write into it."""
+    """The bundle of the smoke table's best speech-only model; do not write into it."""
     from export.bundle import bundle
     from export.bundle.select import choose, corpus_of_results
 
@@ -79,7 +79,7 @@ def smoke_bundle(smoke_results: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="session")
 def causal_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The results folder of the finished extra tables with one seed; do not write into it."""
+    """The results folder of the complete extra tables with one seed; do not write into it."""
     out = tmp_path_factory.mktemp("causal") / "results"
     with pytest.raises(SystemExit) as exit_:
         main(["run", "causal", "context", "--profile", "smoke", "--seeds", "24,", "--jobs", "1", "--out", str(out)])
@@ -89,7 +89,7 @@ def causal_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def causal_bundle(causal_results: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """The bundle of a causal model that was trained on video, too; do not write into it."""
+    """The bundle of a causal model that was trained on audio and video; do not write into it."""
     from export.bundle import bundle
     from export.bundle.select import choose, corpus_of_results
 
@@ -116,7 +116,7 @@ def release(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def hubert_layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model in the manner of hubert-large; do not write into it."""
+    """A small model with the architecture of hubert-large; do not write into it."""
     from tests.recordings import save_hubert
 
     return save_hubert(tmp_path_factory.mktemp("layer") / "model", "layer")
@@ -124,7 +124,7 @@ def hubert_layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def hubert_group(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model in the manner of hubert-base; do not write into it."""
+    """A small model with the architecture of hubert-base; do not write into it."""
     from tests.recordings import save_hubert
 
     return save_hubert(tmp_path_factory.mktemp("group") / "model", "group")

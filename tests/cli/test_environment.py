@@ -46,5 +46,5 @@ def test_no_text_tells_to_install_this_project_by_name():
     pages = [ROOT / "README.md", *ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
     sources = [path for name in ("replicate", "export") for path in (ROOT / name).rglob("*.py")]
     assert len(pages) > 5 and len(sources) > 100
-    told = [path.name for path in pages + sources if re.search(r"pip install[^\n`]*bridging", path.read_text())]
-    assert told == []
+    found = [path.name for path in pages + sources if re.search(r"pip install[^\n`]*bridging", path.read_text())]
+    assert found == []

@@ -1,13 +1,15 @@
 import inspect
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 
 from replicate import __version__, errors
+from replicate.cli import cli
 from replicate.corpus.archive import write
 from replicate.corpus.types import SPLITS, Corpus, Dialogue
 
@@ -21,9 +23,21 @@ def test_help_imports_nothing_slow():
     assert done.returncode == 0, done.stdout
 
 
-def test_version_and_help_leave_with_zero(replicate):
+def test_version_and_help_exit_with_0(replicate):
     assert replicate("--version")[:2] == (0, f"replicate, version {__version__}\n")
     assert "run" in replicate("--help").stdout
+
+
+def test_every_command_and_option_is_documented():
+    def walk(command: click.Command) -> Iterator[click.Command]:
+        yield command
+        for each in command.commands.values() if isinstance(command, click.Group) else ():
+            yield from walk(each)
+
+    for command in walk(cli):
+        assert command.help, command.name
+        for parameter in command.params:
+            assert not isinstance(parameter, click.Option) or parameter.help, (command.name, parameter.name)
 
 
 def test_failed_checks_exit_with_3_and_all_other_errors_with_1():
@@ -74,7 +88,7 @@ def test_a_mistake_is_one_line_that_begins_with_its_kind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_cuda_that_is_not_there_is_an_error(replicate):
+def test_a_missing_cuda_device_is_an_error(replicate):
     import torch
 
     if torch.cuda.is_available():
@@ -88,7 +102,7 @@ def test_cuda_that_is_not_there_is_an_error(replicate):
     [
         (("text",), ("a", "b"), SPLITS, "only the streams text, with which no row of table2 can be trained: it lacks"),
         (("audio", "visual"), ("unlabelled",), SPLITS, "one class 'unlabelled': training needs labels of two"),
-        # Of what is wrong with the corpus, not with the table.
+        # The message is about the corpus, not the table.
         (("hubert",), ("unlabelled",), ("test",), "one class 'unlabelled'"),
         (("audio", "visual"), ("a", "b"), ("dev", "test"), "has no train dialogue"),
         (("audio", "visual"), ("a", "b"), ("train", "test"), "has no dev dialogue"),

@@ -23,7 +23,7 @@ from replicate.corpus.synthetic import generate
 
 @pytest.fixture(scope="module")
 def again(smoke_out, tmp_path_factory):
-    """Results folder, stdout and stderr of a command whose runs were all finished."""
+    """Results folder, stdout and stderr of a command whose runs were all complete."""
     out = tmp_path_factory.mktemp("again") / "out"
     shutil.copytree(smoke_out, out)
     before, stdout, stderr = signal.getsignal(signal.SIGTERM), io.StringIO(), io.StringIO()
@@ -70,20 +70,20 @@ def test_comparisons_are_printed_and_written(again):
         assert f"| {each['first']} | {each['second']} | {' | '.join(shown)} |" in (folder / "table2.md").read_text()
 
 
-def test_claims_that_rest_on_the_table_are_printed_and_written(again):
+def test_claims_about_the_table_are_printed_and_written(again):
     folder, stdout, _ = again
     content = json.loads((folder / "claims.json").read_text())
     outcomes = {claim["number"]: claim["outcome"] for claim in content["claims"]}
     # Two seeds decide nothing, and half of the claims need other tables.
     assert outcomes == dict.fromkeys((3, 4, 5, 6, 8), "undecided") | dict.fromkeys((1, 2, 7, 9, 10))
     for claim in content["claims"]:
-        said = [f"{claim['number']}. {claim['text']}", claim["outcome"] or "not all of its cells are measured"]
-        assert said in list(map(cells, stdout.splitlines()))
-        assert f"| {' | '.join(said)} |" in (folder / "claims.md").read_text()
+        line = [f"{claim['number']}. {claim['text']}", claim["outcome"] or "not all of its cells are measured"]
+        assert line in list(map(cells, stdout.splitlines()))
+        assert f"| {' | '.join(line)} |" in (folder / "claims.md").read_text()
     assert "With 2 seeds no p can be at or below 0.05: nothing can be decided" in stdout
 
 
-def test_tables_of_other_conditions_go(replicate, smoke_out, tmp_path):
+def test_tables_of_an_earlier_command_with_other_seeds_are_removed(replicate, smoke_out, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(smoke_out, out)
     folder = out / "synthetic-tiny" / "smoke-paper"
@@ -95,7 +95,7 @@ def test_tables_of_other_conditions_go(replicate, smoke_out, tmp_path):
     assert not (folder / "table1.md").exists() and not (folder / "figures" / "figure3.png").exists()
 
 
-def test_a_mistake_in_the_claims_shows_before_training(replicate, tmp_path, monkeypatch):
+def test_a_mistake_in_the_claims_is_an_error_before_training(replicate, tmp_path, monkeypatch):
     from replicate.config import folders
 
     shutil.copytree(folders.packaged(), tmp_path / "tables")
@@ -115,7 +115,7 @@ def test_everything_that_is_written(smoke_results):
     assert not [name for name in names if Path(name).name.startswith(".")]
 
 
-def test_finished_runs_are_not_repeated_and_new_seeds_are_added(replicate, smoke_out, tmp_path):
+def test_completed_runs_are_not_repeated_and_new_seeds_are_added(replicate, smoke_out, tmp_path):
     status, stdout, stderr = replicate(
         "run", "table2", "--profile", "smoke", "--seeds", "3", "--dry-run", "--out", smoke_out
     )
@@ -126,7 +126,7 @@ def test_finished_runs_are_not_repeated_and_new_seeds_are_added(replicate, smoke
 
 def test_dry_run_writes_nothing(replicate, tmp_path):
     status, stdout, _ = replicate("run", "all", "--profile", "smoke", "--dry-run", "--out", tmp_path / "out")
-    # Every arm once a seed, and eight more with a knob of the protocol turned, which is named.
+    # Every arm once a seed, and eight more with an overridden setting of the protocol, which is named.
     lines = stdout.splitlines()
     assert status == 0 and len(lines) == len(set(lines)) == 2 * (19 + 8)
     assert (
@@ -144,7 +144,7 @@ def test_extra_tables_are_run_when_they_are_named(replicate, tmp_path):
     }
 
 
-def test_damaged_runs_are_named_and_trained_again_when_told_to(replicate, smoke_out, tmp_path):
+def test_damaged_runs_are_named_and_trained_again_with_repair(replicate, smoke_out, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(smoke_out, out)
     table = (out / "synthetic-tiny" / "smoke-paper" / "table2.json").read_bytes()
@@ -161,8 +161,8 @@ def test_damaged_runs_are_named_and_trained_again_when_told_to(replicate, smoke_
     assert all((out / "runs" / key).is_dir() for key in keys)
     status, _, stderr = replicate(*command, "--repair")
     assert status == 0 and "12 runs, 10 finished, 2 to train" in stderr
-    told = [line.split(";")[0] for line in stderr.splitlines() if line.startswith("run ")]
-    assert told == ["run 1/2 complete: COGMEN-A, seed 24", "run 2/2 complete: COGMEN-AV, seed 24"]
+    lines = [line.split(";")[0] for line in stderr.splitlines() if line.startswith("run ")]
+    assert lines == ["run 1/2 complete: COGMEN-A, seed 24", "run 2/2 complete: COGMEN-AV, seed 24"]
     assert (out / "synthetic-tiny" / "smoke-paper" / "table2.json").read_bytes() == table
 
 
@@ -175,7 +175,7 @@ def test_a_folder_that_cannot_be_written_is_named(replicate, tmp_path):
 
 
 @pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_ctrl_c_keeps_what_is_finished_and_nothing_half(tmp_path, jobs):
+def test_ctrl_c_keeps_completed_runs_and_no_incomplete_files(tmp_path, jobs):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "replicate", "run", "table2", "--profile", "smoke", "--seeds", "40"]
     process = subprocess.Popen(
@@ -203,7 +203,7 @@ def with_streams(path, *names):
     return path
 
 
-def test_recordings_without_video_fill_the_rows_that_hear_alone(replicate, tmp_path):
+def test_a_corpus_without_video_fills_the_rows_of_audio_alone(replicate, tmp_path):
     """What `replicate features` makes of recordings of one's own."""
     data, out = with_streams(tmp_path / "speech.npz", "audio"), tmp_path / "out"
     command = ["--data", data, "--profile", "smoke", "--seeds", "24,", "--jobs", 1, "--out", out]
@@ -225,7 +225,7 @@ def test_recordings_without_video_fill_the_rows_that_hear_alone(replicate, tmp_p
     outcomes = [claim["outcome"] for claim in json.loads((folder / "claims.json").read_text())["claims"]]
     assert outcomes == [None] * 10
     assert not list((folder / "figures").glob("figure[3-6].*"))
-    # What was left is left again, in every command that reads the folder.
+    # The same tables are left out by every command that loads the folder.
     assert replicate("report", "--results", folder).status == 0
     assert json.loads((folder / "manifest.json").read_text())["tables"] == ["table2", "table4"]
 
@@ -274,7 +274,7 @@ def test_no_digit_is_cut_in_a_narrow_terminal(smoke_results, width):
         assert [line for line in lines if line[-3:] == [difference, f"{each['p']:.3f}", f"{each['p_holm']:.3f}"]]
 
 
-def test_a_full_disk_under_the_output_is_an_error_of_its_own():
+def test_a_full_disk_under_stdout_is_an_error():
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     with Path("/dev/full").open("w") as full:
@@ -284,7 +284,7 @@ def test_a_full_disk_under_the_output_is_an_error_of_its_own():
     assert done.returncode == 1 and "error (disk full)" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_shares_of_the_task_list_make_a_table_together(replicate, smoke_out, tmp_path):
+def test_all_shares_of_the_task_list_make_the_table(replicate, smoke_out, tmp_path):
     out = ["--profile", "smoke", "--out", str(tmp_path), "--jobs", "1", "--seeds", "24,"]
     trained = []
     for part in ("1/2", "2/2"):
@@ -298,13 +298,13 @@ def test_shares_of_the_task_list_make_a_table_together(replicate, smoke_out, tmp
 
 
 @pytest.mark.parametrize("part", ["0/2", "3/2", "1", "a/b", "-1/2"])
-def test_a_share_that_is_none_is_an_error(replicate, tmp_path, part):
+def test_a_malformed_share_is_an_error(replicate, tmp_path, part):
     done = replicate("run", "table2", "--profile", "smoke", "--out", str(tmp_path), f"--task={part}")
     assert done.status == 1 and "error (bad share)" in done.stderr and "K/N" in done.stderr
 
 
 @pytest.mark.slow
-def test_a_store_that_others_share(replicate, tmp_path):
+def test_two_folders_can_share_a_store(replicate, tmp_path):
     common = [
         "run",
         "table2",
@@ -324,7 +324,7 @@ def test_a_store_that_others_share(replicate, tmp_path):
     assert second.stdout == first.stdout
 
 
-def test_a_stack_is_said_and_repeated(replicate, tmp_path):
+def test_stacking_is_printed_and_part_of_the_repeated_command(replicate, tmp_path):
     done = replicate("run", "table2", "--profile", "smoke", "--out", tmp_path, "--jobs", "1", "--stack")
     assert done.status == 0, done.stderr
     assert "2 seeds as one program" in done.stderr
@@ -335,7 +335,7 @@ def test_a_stack_is_said_and_repeated(replicate, tmp_path):
     assert replicate("report", "--results", tmp_path / "synthetic-tiny" / "smoke-paper").status == 0
 
 
-def test_an_address_needs_its_engine(replicate, tmp_path):
+def test_an_address_needs_the_ray_engine(replicate, tmp_path):
     done = replicate("run", "table2", "--address", "auto", "--out", str(tmp_path))
     assert done.status == 2 and "--engine ray" in done.stderr
 
@@ -347,7 +347,7 @@ def test_ray_that_is_not_installed_is_named(replicate, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_all_that_make_tables_trains_runs_to_its_end(replicate, tmp_path):
+def test_run_all_completes(replicate, tmp_path):
     command = ("run", "all", "--profile", "smoke", "--seeds", "24,", "--jobs", "1", "--out", tmp_path / "out")
     status, stdout, _ = replicate(*command)
     assert status == 0

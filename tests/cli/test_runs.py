@@ -20,7 +20,7 @@ from tests.small_runs import small_corpus
 
 # replicate.cli.runs, as an attribute of its package, is the command and not the module.
 commands = importlib.import_module("replicate.cli.runs")
-STRANGER = "0123456789abcdef0123"
+ANOTHER = "0123456789abcdef0123"
 
 
 def in_kb(path: Path) -> str:
@@ -52,7 +52,7 @@ def test_list_whole_output(replicate: Callable, store, keys):
 def test_list_filters_by_arm_and_corpus(replicate, store, keys):
     status, stdout, _ = replicate("runs", "list", "--store", store.root, "--arm", "speech", "--corpus", "small")
     assert status == 0 and [line.split()[0] for line in stdout.splitlines()] == ["key", *keys[:2]]
-    (store.root / STRANGER).mkdir()
+    (store.root / ANOTHER).mkdir()
     for option, value in (("--arm", "x"), ("--corpus", "y")):
         status, stdout, stderr = replicate("runs", "list", "--store", store.root, option, value)
         assert (status, stdout) == (0, "")
@@ -146,19 +146,19 @@ def dev_f1() -> float:
     return f1_score(dialogue.labels, predicted, average="weighted")
 
 
-def test_show_says_what_a_method_of_distillation_logged(replicate, store):
+def test_show_prints_the_losses_that_a_distillation_method_logged(replicate, store):
     spec = replace(STUDENT, arm=replace(STUDENT.arm, distillation=Logits(temperature=3.0)))
     corpus = small_corpus()
     planted = result(spec, corpus, {})
     curve = [replace(epoch, terms={"logits": epoch.epoch / 4, "nll": 0.5}) for epoch in planted.curve]
-    store.put("b" * 20, spec, corpus, "cpu", replace(planted, curve=tuple(curve)), [STRANGER])
+    store.put("b" * 20, spec, corpus, "cpu", replace(planted, curve=tuple(curve)), [ANOTHER])
     _, stdout, _ = replicate("runs", "show", "b" * 20, "--store", store.root)
     settings = "logits, nll_weight 1.0, weights fixed, weights_rate 0.01, logits_weight 1.0, temperature 3.0"
     assert f"method      {settings}\n" in stdout
     assert "            best epoch: logits 0.5, nll 0.5\n" in stdout
 
 
-def test_show_says_where_a_teacher_is_missing(replicate, store, keys):
+def test_show_names_a_missing_teacher(replicate, store, keys):
     shutil.rmtree(store.root / keys[2])
     _, stdout, _ = replicate("runs", "show", keys[3], "--store", store.root)
     assert f"teacher     both, run {keys[2]}, not in the store\n" in stdout
@@ -170,8 +170,8 @@ def test_show_as_json_is_the_record(replicate, store, keys):
     assert json.loads(stdout) == json.loads((store.root / keys[0] / RECORD).read_text())
 
 
-def test_show_of_no_run_of_several_and_of_a_damaged_one(replicate, store, keys):
-    for prefix in ("a" + STRANGER[1:], "ab" + STRANGER[2:]):
+def test_show_refuses_an_unknown_key_an_ambiguous_key_and_a_damaged_run(replicate, store, keys):
+    for prefix in ("a" + ANOTHER[1:], "ab" + ANOTHER[2:]):
         (store.root / prefix).mkdir()
     status, stdout, stderr = replicate("runs", "show", "xyz", "--store", store.root)
     assert (status, stdout) == (1, "")
@@ -223,7 +223,7 @@ def test_prune_dry_run_removes_nothing(replicate, store, keys):
     assert sorted(store.root.rglob("*")) == before
 
 
-def test_prune_takes_other_versions_by_default_and_never_a_locked_run(replicate, store, keys, monkeypatch):
+def test_prune_removes_other_versions_by_default_and_never_a_locked_run(replicate, store, keys, monkeypatch):
     monkeypatch.setattr(torch, "__version__", "0.0")
     with store.lock(keys[1], wait=False) as ours:
         status, stdout, stderr = replicate("runs", "prune", "--store", store.root, "--yes")
@@ -245,9 +245,9 @@ def test_prune_counts_locks_on_one_line(replicate, store, keys):
     assert replicate("runs", "prune", "--store", store.root, "--yes")[2] == f"nothing to remove in {store.root}\n"
 
 
-def test_prune_unused_keeps_what_results_name(replicate, store, keys):
+def test_prune_unused_keeps_the_runs_of_results(replicate, store, keys):
     manifest(store, keys[0], keys[2])
-    with store.lock(STRANGER, wait=False):
+    with store.lock(ANOTHER, wait=False):
         status, stdout, stderr = replicate("runs", "prune", "--store", store.root, "--unused", "--yes")
         assert (status, stdout) == (0, "")
         assert stderr.startswith("a process is using this store: runs that no results use are kept\n")
@@ -256,7 +256,7 @@ def test_prune_unused_keeps_what_results_name(replicate, store, keys):
     assert store.keys() == sorted([keys[0], keys[2]])
 
 
-def test_prune_unused_without_results_would_empty_the_store_and_is_refused(replicate, store, keys, tmp_path):
+def test_prune_unused_without_results_is_refused(replicate, store, keys, tmp_path):
     status, stdout, stderr = replicate("runs", "prune", "--store", store.root, "--unused", "--yes")
     assert (status, stdout) == (2, "") and "every run would be unused: give --results" in stderr
     manifest(store, *keys)
@@ -280,12 +280,6 @@ def test_prune_removes_nothing_from_a_folder_that_is_not_a_store(replicate, tmp_
     arguments = ["--damaged", "--unused", "--results", tmp_path, "--yes"]
     assert replicate("runs", "prune", "--store", tmp_path, *arguments)[0] == 0
     assert (tmp_path / "thesis" / "final.tex").is_file() and (tmp_path / ".partial-notes").is_file()
-
-
-@pytest.mark.parametrize("command", list(commands.runs.commands))
-def test_every_option_is_documented(command):
-    parameters = commands.runs.commands[command].params
-    assert all(parameter.help for parameter in parameters if parameter.param_type_name == "option")
 
 
 @pytest.mark.parametrize("command", [["check", "store"], ["runs", "prune", "--yes"]])

@@ -204,9 +204,3 @@ def test_damaged_runs_are_trained_again_when_asked(replicate, planted, arguments
     status, _, stderr = replicate("sweep", "COGMEN-Mask", *arguments, "--repair")
     assert status == 0 and "8 runs, 7 completed, 1 to train" in stderr
     assert planted.campaign.store.get(key) is not None
-
-
-def test_every_option_is_documented():
-    from replicate.cli.sweep import sweep
-
-    assert all(parameter.help for parameter in sweep.params if parameter.param_type_name == "option")
