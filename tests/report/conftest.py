@@ -8,6 +8,9 @@ from replicate.config.tables import Companion, Row, Table
 from replicate.results.aggregate import Cell, Comparison, TableResult
 from replicate.results.statistics import Summary
 from replicate.training.config import Arm
+from tests.small_runs import tables_folder
+
+__all__ = ["tables_folder"]
 
 SPEECH = Arm("COGMEN-A", "A", ("A",), "A")
 MASK = Arm("COGMEN-Mask", "AV", ("A", "AV"), "A", masked=True)
