@@ -21,7 +21,7 @@ def protocol(name: str) -> Protocol:
     overrides = tuple(filter(None, listed.split(",")))
     found = _definition(base, "protocols.toml")
     where = f"protocol {name!r}" if overrides else found.where
-    return _build(_override(section(found.content, found.where), overrides, where), where, name)
+    return build(Protocol, _override(section(found.content, found.where), overrides, where), where, name=name)
 
 
 def mixed_protocol(
@@ -47,7 +47,7 @@ def mixed_protocol(
         content = merged(content, value)
     name = base + (f", {other} {' and '.join(from_other)}" if from_other else "")
     name += f"+{','.join(overrides)}" if overrides else ""
-    return _build(_override(content, overrides, where), where, name)
+    return build(Protocol, _override(content, overrides, where), where, name=name)
 
 
 def _override(content: dict[str, Any], overrides: tuple[str, ...], where: str) -> dict[str, Any]:
@@ -85,18 +85,3 @@ def _nested(key: str, value: str, content: dict[str, Any], where: str) -> dict[s
     if isinstance(present, dict):
         raise InvalidDefinition(f"{where}: {key} is a group: {choices(key, [f'{key}.{inner}' for inner in present])}")
     return {head: value}
-
-
-def _build(content: dict[str, Any], where: str, name: str) -> Protocol:
-    found = build(Protocol, content, where, name=name)
-    masking = found.masking
-    chances = (masking.none, masking.audio, masking.visual, masking.random)
-    if not (min(chances) >= 0 and abs(sum(chances) - 1) <= 1e-9):  # so that NaN fails
-        raise InvalidDefinition(f"{where}: masking.none, audio, visual and random must be 0 or more, and sum to 1")
-    if masking.none + masking.random == 0:
-        raise InvalidDefinition(
-            f"{where}: masking.none and masking.random are both 0, so that uni-modal masking has no scenario left"
-        )
-    if not 0 <= masking.start <= 1 or masking.length < 1:
-        raise InvalidDefinition(f"{where}: masking.start must be a probability, and masking.length 1 at least")
-    return found

@@ -11,7 +11,7 @@ from replicate.errors import MissingStream
 
 def lacking(rows: Iterable[Row], corpus: Corpus) -> dict[str, tuple[str, ...]]:
     """The rows that cannot be trained, by name, and the streams that the corpus lacks for them."""
-    found = {row.name: tuple(name for name in row.arm.needs if name not in corpus.widths) for row in rows}
+    found = {row.name: tuple(name for name in row.arm.required_streams if name not in corpus.widths) for row in rows}
     return {row: streams for row, streams in found.items() if streams}
 
 

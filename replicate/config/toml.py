@@ -60,7 +60,7 @@ def build(cls: type[T], content: Any, where: str, **given: Any) -> T:
     for key in given.keys() & values.keys():
         raise InvalidDefinition(f"{where}: key {key!r} is not set here")
     hints = _hints(cls)  # type: ignore[arg-type]
-    all_fields = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
+    all_fields = {f.name: f for f in fields(cls) if f.init}  # type: ignore[arg-type]
     for key in values:
         if key not in all_fields:
             raise InvalidDefinition(
@@ -70,7 +70,10 @@ def build(cls: type[T], content: Any, where: str, **given: Any) -> T:
         if key not in values | given and f.default is MISSING and f.default_factory is MISSING:
             raise InvalidDefinition(f"{where}: key {key!r} is missing")
     typed = {key: _typed(value, hints[key], f"{where}, key {key!r}") for key, value in values.items()}
-    return cls(**typed, **given)
+    try:
+        return cls(**typed, **given)
+    except InvalidDefinition as error:
+        raise InvalidDefinition(f"{where}: {error}") from error
 
 
 def _typed(value: Any, hint: Any, where: str) -> Any:

@@ -54,7 +54,7 @@ def _notes(campaign: Campaign, table: Table, needs: Collection[str]) -> tuple[st
     """What a reader of the table must know: how it was trained, what it leaves out, what its streams are made by."""
     corpus, all_of_it = campaign.corpus_of(table), len(campaign.corpus.dialogues)
     dropped = all_of_it - len(corpus.dialogues)
-    seen = dict.fromkeys(name for row in table.rows if row.name not in needs for name in row.arm.needs)
+    seen = dict.fromkeys(name for row in table.rows if row.name not in needs for name in row.arm.required_streams)
     return (
         *(["Trained with products in bfloat16 (--precision bf16)."] if campaign.precision == "bf16" else []),
         *([f"{dropped} of {all_of_it} dialogues are left out (--keep-dropped)"] if dropped else []),

@@ -68,7 +68,7 @@ class Sweep:
                 stream of the arm or of one of its teachers.
         """
         arm = arm_with_grid(name)
-        require(campaign.corpus, arm.needs)
+        require(campaign.corpus, arm.required_streams)
         return cls(campaign, arm, *trials(arm, campaign.protocol, count))
 
     @cached_property

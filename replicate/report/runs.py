@@ -39,7 +39,7 @@ def facts(run: Run, store: Store) -> Lines:
     if method:
         name = method.pop("method")
         lines.append(("method", f"{name}, {_values(method)}"))
-        losses = ", ".join(f"{name} {value:.4g}" for name, value in record.best.terms.items())
+        losses = ", ".join(f"{name} {value:.4g}" for name, value in record.best.logged.items())
         lines += [("", f"best epoch: {losses}")] if losses else []
     for teacher in teachers(store, record):
         where = "" if teacher.present else ", not in the store"

@@ -90,6 +90,6 @@ def cost(task: Task, corpus: Corpus) -> float:
     arm, spec = task.spec.arm, task.spec
     width = sum(
         ModelConfig.hidden if name == spec.projected else corpus.widths.get(name, 0)
-        for name in (*arm.streams, *arm.beside)
+        for name in (*arm.streams, *arm.auxiliary_streams)
     )
     return spec.budget.epochs * (150 + arm.context_layers * (50 + width))

@@ -16,8 +16,7 @@ import torch_geometric
 
 import replicate
 from replicate.corpus.types import Corpus
-from replicate.training.config import Arm, RunSpec, reading
-from replicate.training.distillation_config import MtPkdot
+from replicate.training.config import Arm, RunSpec, relevant_settings
 
 
 @functools.cache
@@ -45,10 +44,10 @@ def versions() -> dict[str, str]:
 def run_key(spec: RunSpec, corpus: Corpus, device: str) -> str:
     """Name of the run's folder: the same for the same numbers, under whatever names arms and protocols go."""
     with_teachers = spec.arm.with_teachers
-    decides = asdict(spec) | {"arm": _decisive(spec.arm), "protocol": reading(spec.arm, spec.protocol)}
+    decides = asdict(spec) | {"arm": _decisive(spec.arm), "protocol": relevant_settings(spec.arm, spec.protocol)}
     decides |= {"corpus": corpus.hash, "device": device, **versions()}
-    if any(isinstance(arm.method, MtPkdot) for arm in with_teachers):
-        decides["geomloss"] = importlib.metadata.version("geomloss")
+    used = {library for arm in with_teachers if arm.method for library in arm.method.implementation.libraries}
+    decides |= {library: importlib.metadata.version(library) for library in used}
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
 
 

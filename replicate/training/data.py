@@ -1,4 +1,4 @@
-"""A split of a corpus as tensors, made once per run: standardised, streams side by side, padded with zeros."""
+"""A split of a corpus as tensors: standardised, all streams in one tensor, padded with zeros."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Batch:
     Shapes:
         x: (B, L, width) float32; lengths: (B,) int64; speakers, labels: (B, L) int64, 0 on padding;
         starts: (B,) int64, place of each dialogue's first utterance in its whole split, packed;
-        beside: (B, L, width'), what a model sees that learns beside a student, None without one.
+        auxiliary: (B, L, width'), auxiliary streams of a distillation method, None without any.
     """
 
     x: Tensor
@@ -29,12 +29,19 @@ class Batch:
     speakers: Tensor
     labels: Tensor
     starts: Tensor
-    beside: Tensor | None = None
+    auxiliary: Tensor | None = None
 
     @classmethod
-    def whole(cls, x: Tensor, lengths: Tensor, speakers: Tensor, labels: Tensor, beside: Tensor | None = None) -> Batch:
+    def whole(
+        cls, x: Tensor, lengths: Tensor, speakers: Tensor, labels: Tensor, auxiliary: Tensor | None = None
+    ) -> Batch:
         """A batch that is a whole split."""
-        return cls(x, lengths, speakers, labels, lengths.cumsum(0) - lengths, beside)
+        return cls(x, lengths, speakers, labels, lengths.cumsum(0) - lengths, auxiliary)
+
+    @property
+    def auxiliary_width(self) -> int:
+        """Columns of the auxiliary streams."""
+        return 0 if self.auxiliary is None else self.auxiliary.shape[-1]
 
     @property
     def present(self) -> Tensor:
@@ -59,7 +66,7 @@ class Batch:
             self.speakers[chosen, :longest],
             self.labels[chosen, :longest],
             self.starts[chosen],
-            None if self.beside is None else self.beside[chosen, :longest],
+            None if self.auxiliary is None else self.auxiliary[chosen, :longest],
         )
 
     def shuffled(self, size: int, draws: torch.Generator) -> list[Tensor]:
@@ -81,7 +88,7 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same on another device."""
-        tensors = (self.x, self.lengths, self.speakers, self.labels, self.starts, self.beside)
+        tensors = (self.x, self.lengths, self.speakers, self.labels, self.starts, self.auxiliary)
         return Batch(*(None if tensor is None else tensor.to(device) for tensor in tensors))  # type: ignore[arg-type]
 
 
@@ -111,7 +118,7 @@ def scales(corpus: Corpus, streams: tuple[str, ...]) -> dict[str, Scale]:
         if corpus.standardise:
             rows = np.concatenate([dialogue.features[name] for dialogue in corpus.split("train")]).astype(np.float64)
             mean, deviation = rows.mean(0), rows.std(0)
-            # A constant column's deviation is 0 up to rounding; dividing by it would blow the rounding up.
+            # A constant column's deviation is 0 up to rounding; dividing by it would amplify the rounding.
             constant = deviation <= 1e-6 * np.abs(rows).max(0)
             deviation = np.where(constant, 1.0, deviation)
         found[name] = Scale(mean.astype(np.float32), deviation.astype(np.float32))
@@ -119,34 +126,36 @@ def scales(corpus: Corpus, streams: tuple[str, ...]) -> dict[str, Scale]:
 
 
 def require(corpus: Corpus, streams: tuple[str, ...]) -> None:
-    """Refuse a corpus that lacks one of the streams or one of the splits, or has no classes to tell apart.
+    """Check that a corpus has the streams, all splits, and two classes or more.
 
     Raises:
-        MissingStream: naming what is not there. EmptyDialogue: one utterance is no training split.
+        MissingStream: naming what is missing. EmptyDialogue: the training split has a single utterance.
     """
     for name in streams:
         if name not in corpus.widths:
             raise MissingStream(
                 f"corpus {corpus.name} has no stream {name!r}, only {', '.join(corpus.widths)}: "
-                "choose a table that does without it, or add the stream to the corpus file"
+                "choose a table that does not need it, or add the stream to the corpus file"
             )
     if len(corpus.labels) < 2:
         raise MissingStream(
-            f"corpus {corpus.name} has the one class {corpus.labels[0]!r}: training needs labels of two at least "
+            f"corpus {corpus.name} has only the class {corpus.labels[0]!r}: training needs two classes or more "
             "(`replicate predict` needs none)"
         )
     for split in SPLITS:
         if not corpus.split(split):
             raise MissingStream(
-                f"corpus {corpus.name} has no {split} dialogue: epochs are chosen on dev and judged on test, "
-                "so all three splits are needed"
+                f"corpus {corpus.name} has no {split} dialogue: train, dev and test are all needed, for epochs are "
+                "chosen on dev and scores are measured on test"
             )
     if sum(map(len, corpus.split("train"))) < 2:
-        raise EmptyDialogue(f"corpus {corpus.name} has a single training utterance: BatchNorm needs two at least")
+        raise EmptyDialogue(f"corpus {corpus.name} has a single training utterance: BatchNorm needs two or more")
 
 
-def tensors(corpus: Corpus, split: Split, scaling: dict[str, Scale], beside: dict[str, Scale] | None = None) -> Batch:
-    """One split as a single padded batch: streams in the order of ``scaling``, and those of ``beside`` on their own."""
+def tensors(
+    corpus: Corpus, split: Split, scaling: dict[str, Scale], auxiliary: dict[str, Scale] | None = None
+) -> Batch:
+    """One split as a single padded batch: ``x`` has the streams of ``scaling``, in its order, and so on."""
     dialogues = corpus.split(split)
 
     def features(scaling: dict[str, Scale]) -> Tensor:
@@ -161,5 +170,5 @@ def tensors(corpus: Corpus, split: Split, scaling: dict[str, Scale], beside: dic
         torch.tensor([len(dialogue) for dialogue in dialogues]),
         pad_sequence([torch.from_numpy(dialogue.speakers) for dialogue in dialogues], batch_first=True),
         pad_sequence([torch.from_numpy(dialogue.labels) for dialogue in dialogues], batch_first=True),
-        features(beside) if beside else None,
+        features(auxiliary) if auxiliary else None,
     )

@@ -1,4 +1,4 @@
-"""Runs: an arm, seeds, a corpus, a protocol, from initial weights to predictions."""
+"""Training: from an arm, a seed, a corpus and a protocol to weights and predictions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from replicate.rng import deterministic, seeded
 from replicate.training.config import Arm, RunSpec
 from replicate.training.data import Batch, Scale, scales, tensors
 from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs, origin
-from replicate.training.distillation_config import Dmd
 from replicate.training.masking import keep_seen
 from replicate.training.pca_projection import init_projection_with_pca
 from replicate.training.released_order import apply_feature_order
@@ -32,7 +31,7 @@ from replicate.training.trainer import Epoch, Trainer
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run leaves behind.
+    """Result of a run.
 
     Shapes:
         log_prob: (split, context) -> (N, classes) float32, dialogue after dialogue in the corpus's order.
@@ -60,11 +59,11 @@ def train(
     each of the arm's teachers, from ``compute_teacher_outputs``.
 
     Raises:
-        MissingStream: the corpus lacks a stream or a split. Diverged: the loss is no number. WrongTeacher: one speaks
-        of another corpus.
+        MissingStream: the corpus lacks a stream or a split. Diverged: the loss is NaN or infinite. WrongTeacher: a
+        teacher was trained on another corpus or under other settings of the protocol.
     """
-    listen = None if on_epoch is None else lambda _, epoch: on_epoch(epoch)
-    return train_seed_group([spec], corpus, device, listen, [teacher_outputs])[0]
+    each_epoch = None if on_epoch is None else lambda _, epoch: on_epoch(epoch)
+    return train_seed_group([spec], corpus, device, each_epoch, [teacher_outputs])[0]
 
 
 def train_seed_group(
@@ -74,64 +73,65 @@ def train_seed_group(
     on_epoch: Callable[[RunSpec, Epoch], None] | None = None,
     teacher_outputs: Sequence[Sequence[TeacherOutputs]] = (),
 ) -> list[RunResult]:
-    """Train runs that differ in their seeds alone as one program; see ``train``. A single one has no axis of runs.
+    """Train runs that differ only in their seeds as one program; see ``train``.
 
-    Every run draws as it does alone, so that it gives the same up to the order of sums.
+    Every run draws the same random numbers as it does alone, so results are the same up to the order of sums.
 
     Raises:
-        MissingStream: the corpus lacks a stream or a split. Diverged: the loss of a run is no number. WrongTeacher: see
-        ``train``.
+        See ``train``.
     """
     began = time.perf_counter()
     first, arm = specs[0], specs[0].arm
     if any(replace(spec, seed=first.seed) != first for spec in specs):
-        raise ValueError("only runs that differ in their seeds alone train together")
+        raise ValueError("only runs that differ in nothing but their seeds can train as one program")
     teacher_outputs = teacher_outputs or [()] * len(specs)
     for each in teacher_outputs:
-        _check_taught(each, first, corpus)
+        _check_teacher_outputs(each, first, corpus)
     corpus = apply_feature_order(corpus, arm, first.protocol)
     with deterministic():
         scaling = scales(corpus, arm.streams)
         place = torch.device(device)
-        beside = scales(corpus, arm.beside)
-        data: dict[str, Batch] = {split: tensors(corpus, split, scaling, beside).to(place) for split in SPLITS}
+        auxiliary = scales(corpus, arm.auxiliary_streams)
+        data: dict[str, Batch] = {split: tensors(corpus, split, scaling, auxiliary).to(place) for split in SPLITS}
         config = model_config(first, corpus)
-        learners = [Trainer(spec, config, place, data, each) for spec, each in zip(specs, teacher_outputs, strict=True)]
+        trainers = [Trainer(spec, config, place, data, each) for spec, each in zip(specs, teacher_outputs, strict=True)]
         if config.projected and first.protocol.hubert.projection == "pca":
-            init_projection_with_pca([learner.model for learner in learners], data["train"])
+            init_projection_with_pca([trainer.model for trainer in trainers], data["train"])
         with seeded(first.seed, "dropout"):
-            _fit(learners, data, corpus, on_epoch)
+            _fit(trainers, data, corpus, on_epoch)
         found = []
-        for learner in learners:
-            learner.model.load_state_dict(learner.weights)
+        for trainer in trainers:
+            trainer.model.load_state_dict(trainer.weights)
             log_prob = {
-                (split, context): predict(learner.model, data[split], arm, context, corpus, first.budget.batch)
+                (split, context): predict(trainer.model, data[split], arm, context, corpus, first.budget.batch)
                 for split in SPLITS
                 for context in arm.contexts
             }
-            found.append((learner, log_prob))
+            found.append((trainer, log_prob))
     seconds = (time.perf_counter() - began) / len(specs)
     return [
         RunResult(
             config,
-            {name: tensor.cpu() for name, tensor in learner.weights.items()},
+            {name: tensor.cpu() for name, tensor in trainer.weights.items()},
             scaling,
             {key: value.cpu().numpy() for key, value in log_prob.items()},
-            tuple(learner.curve),
-            learner.best,
+            tuple(trainer.curve),
+            trainer.best,
             seconds,
         )
-        for learner, log_prob in found
+        for trainer, log_prob in found
     ]
 
 
-def _check_taught(teacher_outputs: Sequence[TeacherOutputs], spec: RunSpec, corpus: Corpus) -> None:
-    """Refuse what others than the arm's teachers say, and what teachers of another corpus or reading do."""
+def _check_teacher_outputs(teacher_outputs: Sequence[TeacherOutputs], spec: RunSpec, corpus: Corpus) -> None:
+    """Check that there is one entry per teacher, from this corpus and with these settings of the protocol."""
     arm = spec.arm
     if len(teacher_outputs) != len(arm.teachers):
-        raise ValueError(f"{arm.name}: a student needs what each of its teachers says, and nobody else does")
-    for teacher, said in zip(arm.teachers, teacher_outputs, strict=True):
-        if said.origin != origin(corpus, teacher, spec.protocol):
+        raise ValueError(
+            f"{arm.name} needs the outputs of its {len(arm.teachers)} teachers, not of {len(teacher_outputs)}"
+        )
+    for teacher, outputs in zip(arm.teachers, teacher_outputs, strict=True):
+        if outputs.origin != origin(corpus, teacher, spec.protocol):
             raise WrongTeacher(
                 f"{arm.name}: its teacher {teacher.name} was trained on another corpus than {corpus.name}, or under "
                 f"another protocol than {spec.protocol.name}: train it on the same"
@@ -155,16 +155,15 @@ def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
         # The audio stream is the first of an arm's streams.
         projected=corpus.widths[spec.projected] if spec.projected else 0,
         learn_projection=protocol.hubert.projection == "learned",
-        decoupled=arm.method.space if isinstance(arm.method, Dmd) else 0,
-        hallucinated=ModelConfig.hidden * arm.guesses.gnn_heads if arm.guesses else 0,
         context=arm.context,
         causal=arm.causal,
         memory=arm.memory,
+        **arm.model_heads,
     )
 
 
 def compute_teacher_outputs(model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus) -> TeacherOutputs:
-    """What a trained model says of the utterances of training and dev in the context it was trained on."""
+    """A trained model's outputs for the training and dev split, in the context it was trained on."""
     train, dev = (_forward_split(model, scaling, spec, corpus, split, spec.arm.train) for split in ("train", "dev"))
     return TeacherOutputs(train, dev, origin(corpus, spec.arm, spec.protocol))
 
@@ -172,7 +171,7 @@ def compute_teacher_outputs(model: COGMEN, scaling: dict[str, Scale], spec: RunS
 def embed(
     model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus, split: Split = "train", context: str = ""
 ) -> Tensor:
-    """Embeddings (N, hidden * heads) of a split, packed, in eval mode; ``context`` is what the arm was trained on."""
+    """Embeddings (N, hidden * heads) of a split, packed, in eval mode; ``context`` is by default that of training."""
     return _forward_split(model, scaling, spec, corpus, split, context or spec.arm.train).embedding
 
 
@@ -186,7 +185,7 @@ def _forward_split(
 
 
 def predict(model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int = 32) -> Tensor:
-    """Log-probabilities (N, classes) of a split as seen in ``context``, in eval mode."""
+    """Log-probabilities (N, classes) of a split in ``context``, in eval mode."""
     return _infer(model, data, arm, context, corpus, size)[0].log_prob
 
 
@@ -194,17 +193,17 @@ def predict(model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, 
 def _infer(
     model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int, runs: int = 1
 ) -> list[Output]:
-    """The model's output for a whole split, by each of its runs."""
+    """The model's output for a whole split, for each of its runs."""
     model.eval()
     keep = keep_seen(_widths(arm, model.config, corpus), arm.seen(context)).to(data.x.device)
-    parts: list[list[Output]] = [[] for _ in range(runs)]
+    outputs: list[list[Output]] = [[] for _ in range(runs)]
     for chosen in data.in_order(size):
         batch = data.take(chosen.repeat(runs))
         rows = None if runs == 1 else SeedBatch.several(batch.lengths, [len(chosen)] * runs)
         output = model(batch.x, batch.lengths, batch.speakers, keep=keep, rows=rows)
-        for run, piece in zip(parts, zip(*(field.chunk(runs) for field in output), strict=True), strict=True):
+        for run, piece in zip(outputs, zip(*(field.chunk(runs) for field in output), strict=True), strict=True):
             run.append(Output(*piece))
-    return [Output(*map(torch.cat, zip(*run, strict=True))) for run in parts]
+    return [Output(*map(torch.cat, zip(*run, strict=True))) for run in outputs]
 
 
 def _widths(arm: Arm, config: ModelConfig, corpus: Corpus) -> dict[str, int]:
@@ -215,66 +214,71 @@ def _widths(arm: Arm, config: ModelConfig, corpus: Corpus) -> dict[str, int]:
 
 
 def _fit(
-    learners: Sequence[Trainer],
+    trainers: Sequence[Trainer],
     data: dict[str, Batch],
     corpus: Corpus,
     on_epoch: Callable[[RunSpec, Epoch], None] | None,
 ) -> None:
-    """Train all learners for the epochs of their budget."""
-    arm, budget = learners[0].spec.arm, learners[0].spec.budget
-    alone = len(learners) == 1
-    models = [learner.model for learner in learners]
+    """Train all runs for the epochs of their budget."""
+    arm, budget = trainers[0].spec.arm, trainers[0].spec.budget
+    alone = len(trainers) == 1
+    models = [trainer.model for trainer in trainers]
     whole = models[0] if alone else stack(models)
     widths = _widths(arm, whole.config, corpus)
     dev_labels = data["dev"].packed_labels()
     for number in range(1, budget.epochs + 1):
         whole.train()
-        losses: list[list[Tensor]] = [[] for _ in learners]
-        for step in zip_longest(*(learner.shuffled(data["train"]) for learner in learners)):
+        losses: list[list[Tensor]] = [[] for _ in trainers]
+        for step in zip_longest(*(trainer.shuffled(data["train"]) for trainer in trainers)):
             active = [i for i, chosen in enumerate(step) if chosen is not None]
-            for i, loss in zip(active, _step(whole, learners, data["train"], step, widths), strict=True):
+            for i, loss in zip(active, _step(whole, trainers, data["train"], step, widths), strict=True):
                 losses[i].append(loss)
         if not alone:
             whole.eval()
-        predicted = _infer(whole, data["dev"], arm, arm.select, corpus, budget.batch, len(learners))
-        for learner, output, values in zip(learners, predicted, losses, strict=True):
-            epoch = learner.judge(number, float(torch.stack(values).mean()), output.log_prob, dev_labels)
+        predicted = _infer(whole, data["dev"], arm, arm.select, corpus, budget.batch, len(trainers))
+        for trainer, output, values in zip(trainers, predicted, losses, strict=True):
+            epoch = trainer.judge(number, float(torch.stack(values).mean()), output.log_prob, dev_labels)
             if on_epoch is not None:
-                on_epoch(learner.spec, epoch)
+                on_epoch(trainer.spec, epoch)
 
 
 def _step(
-    whole: COGMEN, learners: Sequence[Trainer], train: Batch, step: Sequence[Tensor | None], widths: dict[str, int]
+    whole: COGMEN, trainers: Sequence[Trainer], train: Batch, step: Sequence[Tensor | None], widths: dict[str, int]
 ) -> list[Tensor]:
-    """One optimiser step of every learner that still has a batch of dialogues; returns their losses."""
-    nobody = torch.empty(0, dtype=torch.int64, device=train.lengths.device)
-    chosen = [nobody if one is None else one for one in step]
+    """One optimiser step of every run that still has a batch in this epoch; returns their losses.
+
+    Args:
+        whole: the model, or all runs' models stacked.
+        step: for each run the dialogues of its batch, None if it has no more.
+    """
+    empty = torch.empty(0, dtype=torch.int64, device=train.lengths.device)
+    chosen = [empty if one is None else one for one in step]
     batch = train.take(torch.cat(chosen))
     rows = None
-    if len(learners) > 1:
-        rows = SeedBatch.several(batch.lengths, [len(one) for one in chosen], [learner.dropout for learner in learners])
+    if len(trainers) > 1:
+        rows = SeedBatch.several(batch.lengths, [len(one) for one in chosen], [trainer.dropout for trainer in trainers])
     keep = None
-    if learners[0].spec.arm.masked:
-        masks = [learner.keep(train.lengths[one], widths) for learner, one in zip(learners, chosen, strict=True)]
+    if trainers[0].spec.arm.masked:
+        masks = [trainer.keep(train.lengths[one], widths) for trainer, one in zip(trainers, chosen, strict=True)]
         keep = torch.cat([F.pad(mask, (0, 0, 0, batch.x.shape[1] - mask.shape[1])) for mask in masks]).to(
             batch.x.device
         )
-    with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=learners[0].spec.precision == "bf16"):
+    with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=trainers[0].spec.precision == "bf16"):
         output = whole(batch.x, batch.lengths, batch.speakers, keep=keep, rows=rows)
     output = Output(*(field.to(torch.promote_types(field.dtype, torch.float32)) for field in output))
     counts = list(rows.counts) if rows else [len(output.log_prob)]
     pieces = zip(*(t.split(counts) for t in (*output, batch.packed_labels(), batch.packed_rows())), strict=True)
     losses = {
-        learner: learner.loss(Output(*piece[:3]), piece[3], piece[4], batch)
-        for learner, piece, one in zip(learners, pieces, step, strict=True)
+        trainer: trainer.loss(Output(*piece[:3]), piece[3], piece[4], batch)
+        for trainer, piece, one in zip(trainers, pieces, step, strict=True)
         if one is not None
     }
-    for learner in losses:
-        learner.optimizer.zero_grad(set_to_none=True)
+    for trainer in losses:
+        trainer.optimizer.zero_grad(set_to_none=True)
     whole.zero_grad(set_to_none=True)
     torch.stack(list(losses.values())).sum().backward()
     if rows:
-        scatter_gradients(whole, [learner.model for learner in learners])
-    for learner in losses:
-        learner.optimizer.step()
+        scatter_gradients(whole, [trainer.model for trainer in trainers])
+    for trainer in losses:
+        trainer.optimizer.step()
     return [loss.detach() for loss in losses.values()]

@@ -1,10 +1,10 @@
-"""One run while it trains: its model, its draws, its optimiser, its learning curve."""
+"""The state of one run while it trains: model, random generators, optimiser, learning curve."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,7 @@ from replicate.model.config import ModelConfig
 from replicate.rng import generator, seeded
 from replicate.training.config import Budget, RunSpec
 from replicate.training.data import Batch
-from replicate.training.distillation.base import TeacherOutputs
+from replicate.training.distillation.base import MethodSetup, TeacherOutputs
 from replicate.training.distillation.loss import Distillation
 from replicate.training.masking import draw_keep
 from replicate.training.metrics import weighted_f1
@@ -27,7 +27,7 @@ class Epoch:
     """One line of a learning curve; dev values in the arm's ``select`` context.
 
     Attributes:
-        terms: of a student, means over the epoch of its losses, without their weights, and of what its method notes.
+        logged: of a student, means over the epoch of its losses, without their weights, and of what its method logs.
     """
 
     epoch: int
@@ -35,18 +35,18 @@ class Epoch:
     dev_loss: float
     dev_f1: float
     learning_rate: float
-    terms: dict[str, float] = field(default_factory=dict)
+    logged: dict[str, float] = field(default_factory=dict)
 
 
 class Trainer:
-    """A run from its initial weights on.
+    """State of one run while it trains.
 
     Args:
-        data: training and dev, as the run sees them.
-        taught: what the arm's frozen teachers say.
+        data: training and dev split, as the run gets them.
+        teacher_outputs: one entry for each of the arm's frozen teachers.
 
     Attributes:
-        dropout: draws for dropout where several runs train as one.
+        dropout: draws for dropout where several runs train as one program.
         weights, best: of the epoch with the best dev F1 so far, and its number.
     """
 
@@ -63,21 +63,20 @@ class Trainer:
             self.model = COGMEN(config).to(device)
         self.distillation: Distillation | None = None
         if spec.arm.method is not None:
-            beside, labels = None, (data["train"].packed_labels(), data["dev"].packed_labels())
-            if data["train"].beside is not None:
-                with seeded(spec.seed, "weights beside"):
-                    beside = COGMEN(
-                        replace(config, width=data["train"].beside.shape[-1], projected=0, decoupled=0, hallucinated=0)
-                    )
-            on_device = [each.to(device) for each in teacher_outputs]
-            self.distillation = Distillation(spec, self.model, on_device, labels, beside).to(device)
+            setup = MethodSetup(
+                spec.arm.method,
+                spec,
+                self.model,
+                [each.to(device) for each in teacher_outputs],
+                (data["train"].packed_labels(), data["dev"].packed_labels()),
+                data["train"].auxiliary_width,
+            )
+            self.distillation = Distillation(setup).to(device)
         modules = [self.model, *([self.distillation] if self.distillation else [])]
         self.optimizer = make_optimizer(modules, spec.budget)
         if self.distillation is not None and len(self.distillation.variances):
-            assert spec.arm.method is not None
-            self.optimizer.add_param_group(
-                {"params": list(self.distillation.variances.values()), "lr": spec.arm.method.weights_rate}
-            )
+            rate = self.distillation.method.weights_rate
+            self.optimizer.add_param_group({"params": list(self.distillation.variances.values()), "lr": rate})
         self.schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(self.optimizer, "min")
         self.order, self.masks = generator(spec.seed, "order"), generator(spec.seed, "masks")
         self.dropout = generator(spec.seed, "dropout", device)
@@ -86,28 +85,28 @@ class Trainer:
         self.best = 0
 
     def shuffled(self, train: Batch) -> list[Tensor]:
-        """Dialogues of the batches of the next epoch."""
+        """Indices of the dialogues of each batch of the next epoch."""
         return train.shuffled(self.spec.budget.batch, self.order)
 
     def keep(self, lengths: Tensor, widths: dict[str, int]) -> Tensor:
-        """What the run's masks leave of a batch of dialogues of these lengths (B,): (B, longest, columns)."""
+        """Draw a mask for dialogues of these lengths (B,): 1 to keep a column, 0 to hide it, (B, longest, columns)."""
         shape = len(lengths), int(lengths.max()) if len(lengths) else 0
         if not len(lengths):
             return torch.ones(*shape, sum(widths.values()))
         return draw_keep(self.spec.protocol.masking, *shape, widths, self.masks).expand(*shape, -1)
 
     def loss(self, output: Output, labels: Tensor, rows: Tensor, batch: Batch) -> Tensor:
-        """The loss of utterances, packed; ``batch`` holds them and maybe other runs'. See ``Distillation``."""
+        """The loss of the run's utterances in a batch, which may hold other runs', too; see ``Distillation``."""
         if self.distillation is None:
             return F.nll_loss(output.log_prob, labels)
         loss: Tensor = self.distillation(output, labels, rows, batch)
         return loss
 
     def judge(self, number: int, train_loss: float, log_prob: Tensor, labels: Tensor) -> Epoch:
-        """Judge an epoch on dev, keep its weights if they are the best, and go on.
+        """Score an epoch on dev, keep its weights if they are the best so far, and step the learning rate schedule.
 
         Raises:
-            Diverged: the loss is no number.
+            Diverged: the loss is NaN or infinite.
         """
         epoch = Epoch(
             number,
@@ -119,8 +118,8 @@ class Trainer:
         )
         if not math.isfinite(epoch.train_loss + epoch.dev_loss):
             raise Diverged(
-                f"{self.spec.arm.name}, seed {self.spec.seed}: the loss is no number after epoch {number}; check the "
-                "scale of the features, or lower the profile's learning_rate"
+                f"{self.spec.arm.name}, seed {self.spec.seed}: the loss is NaN or infinite after epoch {number}; check "
+                "the scale of the features, or lower the profile's learning_rate"
             )
         self.schedule.step(epoch.dev_loss)
         if not self.curve or epoch.dev_f1 > self.curve[self.best - 1].dev_f1:
@@ -131,12 +130,12 @@ class Trainer:
 
 
 def make_optimizer(modules: Sequence[nn.Module], budget: Budget) -> torch.optim.Adam:
-    """Adam as in the released code, over all that is trained."""
+    """Adam as in the released code, over all parameters that are trained, except the variances of losses."""
     trained = [
         parameter
         for module in modules
         for name, parameter in module.named_parameters()
-        if parameter.requires_grad and not name.startswith("variances.")  # which have a rate of their own
+        if parameter.requires_grad and not name.startswith("variances.")  # they have a learning rate of their own
     ]
-    # One kernel for all of a step, instead of a dozen per parameter.
+    # Fused: one kernel for a whole step, instead of a dozen per parameter.
     return torch.optim.Adam(trained, lr=budget.learning_rate, weight_decay=budget.weight_decay, fused=True)

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from replicate.store.keys import code_version
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD
 from replicate.store.store import LOCKS, Store
-from replicate.training.distillation_config import Logits
+from replicate.training.distillation.logits import LogitsSettings
 from tests.cli.conftest import STUDENT
 from tests.planted import damage, result
 from tests.small_runs import small_corpus
@@ -147,10 +147,10 @@ def dev_f1() -> float:
 
 
 def test_show_prints_the_losses_that_a_distillation_method_logged(replicate, store):
-    spec = replace(STUDENT, arm=replace(STUDENT.arm, distillation=Logits(temperature=3.0)))
+    spec = replace(STUDENT, arm=replace(STUDENT.arm, distillation=LogitsSettings(temperature=3.0)))
     corpus = small_corpus()
     planted = result(spec, corpus, {})
-    curve = [replace(epoch, terms={"logits": epoch.epoch / 4, "nll": 0.5}) for epoch in planted.curve]
+    curve = [replace(epoch, logged={"logits": epoch.epoch / 4, "nll": 0.5}) for epoch in planted.curve]
     store.put("b" * 20, spec, corpus, "cpu", replace(planted, curve=tuple(curve)), [ANOTHER])
     _, stdout, _ = replicate("runs", "show", "b" * 20, "--store", store.root)
     settings = "logits, nll_weight 1.0, weights fixed, weights_rate 0.01, logits_weight 1.0, temperature 3.0"

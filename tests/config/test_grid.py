@@ -125,7 +125,7 @@ def test_a_value_that_is_listed_twice_is_one_point(write):
         ("COGMEN-A", "dropout = 0.3", "list of values"),
         ("COGMEN-A", "dropout = []", "list of values"),
         ("COGMEN-A", "dropout = [[0.3]]", "no single value"),
-        ("COGMEN-A", "dropout = [1.5]", "dropout from 0 to below 1"),
+        ("COGMEN-A", "dropout = [1.5]", "dropout = 1.5 must be from 0 to below 1"),
         ("COGMEN-A", "dropout = ['high']", "dropout"),
         ("COGMEN-A", '"distillation.triplet_weight" = [2.0]', "no teacher"),
         ("Student-A", '"distillation.blur" = [0.2]', "unknown key 'distillation.blur'"),

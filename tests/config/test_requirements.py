@@ -5,12 +5,12 @@ import pytest
 from replicate.config.requirements import lacking, parted, remarks, trainable
 from replicate.config.tables import Row, Table
 from replicate.errors import MissingStream
-from replicate.training.distillation_config import DmdOnline
+from replicate.training.distillation.dmd import DmdOnlineSettings, DmdSettings
 from tests.small_runs import ARM, STUDENT, TEACHER
 
 HUBERT = replace(ARM, audio="hubert-second-to-last")
 BOTH = replace(TEACHER, audio="hubert")
-ONLINE = replace(ARM, distillation=DmdOnline())
+ONLINE = replace(ARM, distillation=DmdOnlineSettings())
 GRANDCHILD = replace(ARM, teacher=STUDENT)
 
 
@@ -35,7 +35,7 @@ def having(corpus, *names):
         # What a teacher sees, and what learns beside it.
         (STUDENT, ("audio",), ("visual",)),
         (GRANDCHILD, ("audio",), ("visual",)),
-        (replace(ARM, teacher=ARM, unimodal_teachers=(TEACHER,)), ("audio",), ("visual",)),
+        (replace(ARM, teacher=ARM, unimodal_teachers=(TEACHER,), distillation=DmdSettings()), ("audio",), ("visual",)),
         (ONLINE, ("audio",), ("visual",)),
         (replace(ARM, teacher=ONLINE), ("hubert",), ("audio", "visual")),
         (STUDENT, ("audio", "visual"), ()),

@@ -5,7 +5,8 @@ import pytest
 from replicate.config import tables as definitions
 from replicate.errors import BadSeeds, InvalidDefinition, UnknownTable
 from replicate.training.config import Arm, Budget, Hubert, Masking
-from replicate.training.distillation_config import Dmd, MtPkdot
+from replicate.training.distillation.dmd import DmdSettings
+from replicate.training.distillation.pkdot import MtPkdotSettings
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def test_the_dialogues_of_the_hubert_tables():
 def test_the_arms_of_the_tables():
     found = {table: [row.arm.name for row in definitions.table(table).rows] for table in definitions.table_names()}
     # Students of the same teachers, and of each method's own kind.
-    for name, method in (("ablation-dmd", Dmd), ("ablation-mtpkdot", MtPkdot)):
+    for name, method in (("ablation-dmd", DmdSettings), ("ablation-mtpkdot", MtPkdotSettings)):
         first, *others = found.pop(name)
         assert first == "COGMEN-A-4-layers" and len(set(others)) == len(others)
         assert all(type(definitions.arms()[arm].method) is method for arm in others)
@@ -324,8 +325,13 @@ BAD = [
     ("arms", "masked = true", "maskd = true", ["arms.toml", "[COGMEN-Mask]", "'maskd'", "masked"]),
     ("arms", "masked = true", "masked = 1", ["arms.toml", "[COGMEN-Mask]", "'masked'"]),
     ("arms", "masked = true", 'context = "rnn"', ["arms.toml", "[COGMEN-Mask]", "'context'", "'rnn'", "'gru'"]),
-    ("arms", "masked = true", "memory = 0", ["arms.toml", "[COGMEN-Mask]", "memory = 0", "1 at least"]),
-    ("arms", "masked = true", "causal = true", ["arms.toml", "[COGMEN-Mask]", "window = [5, 5]", "ahead", "write 0"]),
+    ("arms", "masked = true", "memory = 0", ["arms.toml", "[COGMEN-Mask]", "memory = 0", "1 or more"]),
+    (
+        "arms",
+        "masked = true",
+        "causal = true",
+        ["arms.toml", "[COGMEN-Mask]", "window = [5, 5]", "later utterances", "write 0"],
+    ),
     ("table2", "title", "extra = 1\ntitle", ["table2.toml", "'extra'"]),
     ("arms", "masked = true", "window = [5]", ["arms.toml", "[COGMEN-Mask]", "'window'", "2 values"]),
     ("arms", "masked = true", "window = [5, 0.5]", ["arms.toml", "[COGMEN-Mask]", "'window'"]),

@@ -11,7 +11,9 @@ from replicate.config import tables
 from replicate.store import keys
 from replicate.store.keys import code_version, run_key
 from replicate.training.config import Arm, Budget, Hubert, Masking, Protocol
-from replicate.training.distillation_config import METHODS, Triplet
+from replicate.training.distillation.logits import LogitsSettings
+from replicate.training.distillation.triplet import TripletSettings
+from replicate.training.methods import METHODS
 from tests.small_runs import SPEC, TEACHER
 from tests.small_runs import STUDENT as STUDENT_ARM
 
@@ -26,15 +28,34 @@ def key(spec, corpus, device="cpu"):
     return run_key(spec, corpus, device)
 
 
+# Another valid value of each field of an arm.
+OTHER = {
+    "train": "V",
+    "contexts": ("A", "AV"),
+    "select": "V",
+    "masked": False,
+    "audio": "hubert",
+    "context_layers": 3,
+    "gnn_heads": 8,
+    "window": (1, 5),
+    "dropout": 0.2,
+    "context": "gru",
+    "causal": True,
+}
+BASE = Arm("base", "AV", ("A", "V"), "A", masked=True, window=(0, 5))
+
+
+def moved(arm, field):
+    """The arm with another value of a field."""
+    change = {field: OTHER[field]}
+    return replace(arm, **change | ({"contexts": ("V",), "select": "V"} if field == "train" else {}))
+
+
 def other(value):
     """Another value of the same kind."""
     if isinstance(value, bool):
         return not value
-    if isinstance(value, int | float):
-        return value + 1
-    if isinstance(value, str):
-        return {"AV": "A", "A": "AV", "audio": "hubert"}.get(value, value + "x")
-    return value + value[:1]
+    return {"learned": "random", "time": "release"}[value] if isinstance(value, str) else value + 1
 
 
 def names(cls, *without):
@@ -46,44 +67,56 @@ def turned(spec, **knobs):
     return replace(spec, protocol=replace(spec.protocol, **knobs))
 
 
-@pytest.mark.parametrize("field", names(Arm, *OF_STUDENTS, "memory"))
-def test_every_knob_of_an_arm_decides_the_key(corpus, field):
-    moved = replace(MASKED, arm=replace(MASKED.arm, **{field: other(getattr(MASKED.arm, field))}))
-    assert key(moved, corpus) != key(MASKED, corpus)
+def test_every_setting_of_an_arm_is_tried_below():
+    assert {*OTHER, *OF_STUDENTS, "memory"} == set(names(Arm))
 
 
-@pytest.mark.parametrize("field", names(Arm, *OF_STUDENTS, "memory"))
-def test_every_knob_of_a_teacher_decides_the_key_of_its_student(corpus, field):
-    teacher = replace(TEACHER, **{field: other(getattr(TEACHER, field))})
-    moved = replace(STUDENT, arm=replace(STUDENT.arm, teacher=teacher))
-    assert key(moved, corpus) != key(STUDENT, corpus)
+@pytest.mark.parametrize("field", OTHER)
+def test_every_setting_of_an_arm_decides_the_key(corpus, field):
+    spec = replace(SPEC, arm=BASE)
+    assert key(replace(spec, arm=moved(BASE, field)), corpus) != key(spec, corpus)
+
+
+@pytest.mark.parametrize("field", OTHER)
+def test_every_setting_of_a_teacher_decides_the_key_of_its_student(corpus, field):
+    settings = LogitsSettings()
+    student = Arm("student", "AV", ("A",), "A", teacher=BASE, distillation=settings)
+    teacher = moved(BASE, field)
+    other_student = replace(student, teacher=teacher, audio=teacher.audio)
+    if field == "audio":
+        student = replace(student, teacher=moved(BASE, "audio"), audio="hubert")
+        other_student = replace(
+            student, teacher=replace(student.teacher, audio="hubert-second-to-last"), audio="hubert-second-to-last"
+        )
+    assert key(replace(SPEC, arm=other_student), corpus) != key(replace(SPEC, arm=student), corpus)
 
 
 def test_memory_decides_the_key_of_causal_transformers_alone(corpus):
     for change, decides in (({}, False), ({"causal": True}, True), ({"causal": True, "context": "gru"}, False)):
-        arm = replace(MASKED.arm, **change)
+        arm = replace(BASE, **change)
         both = [key(replace(MASKED, arm=replace(arm, memory=memory)), corpus) for memory in (64, 65)]
         assert (both[0] != both[1]) is decides
 
 
-def test_a_teacher_and_the_weights_of_the_losses_decide_the_key_of_students_alone(corpus):
-    alone, weights = (
-        key(SPEC, corpus),
-        [{"distillation": Triplet(**w)} for w in ({"triplet_weight": 0.5}, {"nll_weight": 0.5})],
-    )
-    students = {key(replace(STUDENT, arm=replace(STUDENT.arm, **moved)), corpus) for moved in ({}, *weights)}
+def test_a_teacher_and_the_weights_of_the_losses_decide_the_key_of_students_only(corpus):
+    alone = key(SPEC, corpus)
+    settings = [TripletSettings(), TripletSettings(triplet_weight=0.5), TripletSettings(nll_weight=0.5)]
+    students = {key(replace(STUDENT, arm=replace(STUDENT.arm, distillation=each)), corpus) for each in settings}
     assert len(students | {alone}) == 4
-    assert {key(replace(SPEC, arm=replace(SPEC.arm, **moved)), corpus) for moved in weights} == {alone}
-    students = [replace(STUDENT, arm=replace(STUDENT.arm, distillation=method())) for method in METHODS.values()]
-    assert len({key(spec, corpus) for spec in students} | {alone}) == 1 + len(METHODS)
-    # A second teacher matters, and what it is.
-    for further in (TEACHER, replace(TEACHER, dropout=0.3)):
-        students.append(replace(STUDENT, arm=replace(STUDENT.arm, unimodal_teachers=(further,))))
-    assert len({key(spec, corpus) for spec in students}) == len(METHODS) + 2
-    # Of a teacher they do not matter either.
-    for moved in weights:
-        same = replace(STUDENT, arm=replace(STUDENT.arm, teacher=replace(TEACHER, **moved)))
-        assert key(same, corpus) == key(STUDENT, corpus)
+    assert key(STUDENT, corpus) in students  # the paper's method is the default
+
+
+def test_the_method_and_every_teacher_decide_the_key(corpus):
+    methods = [METHODS.get(name)() for name in METHODS.names()]
+    arms = [
+        replace(
+            STUDENT.arm, distillation=each, teacher=STUDENT.arm.teacher if each.implementation.needs_teacher else None
+        )
+        for each in methods
+    ]
+    further = replace(STUDENT.arm, distillation=METHODS.get("dmd")())
+    arms += [replace(further, unimodal_teachers=(each,)) for each in (TEACHER, replace(TEACHER, dropout=0.3))]
+    assert len({key(replace(STUDENT, arm=arm), corpus) for arm in arms}) == len(methods) + 2
 
 
 @pytest.mark.parametrize("field", names(Budget))
@@ -107,9 +140,12 @@ def test_the_form_of_the_triplet_decides_the_key_of_students_alone(corpus):
         assert key(turned(spec, triplet="n-way"), corpus) == key(spec, corpus)
 
 
-@pytest.mark.parametrize("field", names(Masking))
-def test_masks_decide_the_key_of_masked_arms_and_of_their_students_alone(corpus, field):
-    masking = replace(Masking(), **{field: other(getattr(Masking(), field))})
+@pytest.mark.parametrize(
+    "change",
+    [{"unit": "batch"}, {"start": 0.3}, {"length": 2}, {"none": 0.3, "random": 0.1}, {"audio": 0.2, "visual": 0.4}],
+)
+def test_masks_decide_the_key_of_masked_arms_and_of_their_students_alone(corpus, change):
+    masking = replace(Masking(), **change)
     teacher_outputs = replace(SPEC, arm=replace(SPEC.arm, teacher=MASKED.arm))
     for spec, decides in ((MASKED, True), (teacher_outputs, True), (SPEC, False), (STUDENT, False), (HUBERT, False)):
         assert (key(turned(spec, masking=masking), corpus) != key(spec, corpus)) is decides

@@ -13,9 +13,11 @@ from torch import Tensor
 
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.model.cogmen import COGMEN
+from replicate.model.config import ModelConfig
 from replicate.training.config import Arm, Budget, Protocol, RunSpec
-from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs, origin
+from replicate.training.distillation.base import MethodSetup, TeacherOutputs, UtteranceOutputs, origin
 from replicate.training.loop import RunResult, embed, train
+from replicate.training.methods import Settings
 
 A = Arm("speech", "A", ("A",), "A")
 AV = Arm("both", "AV", ("A", "AV"), "AV")
@@ -90,6 +92,30 @@ def speaking(embedding: Tensor, on: Corpus, protocol: Protocol | None = None, ar
     even = [torch.full((size, classes), -math.log(classes)) for size in sizes]
     dev = UtteranceOutputs(torch.zeros(sizes[1], embedding.shape[1]), even[1])
     return TeacherOutputs(UtteranceOutputs(embedding, even[0]), dev, origin(on, arm, protocol or PAPER))
+
+
+def method_setup(
+    settings: Settings,
+    teachers: dict[str, int] | None = None,
+    hidden: int = 4,
+    classes: int = 4,
+    heads: dict[str, int] | None = None,
+    labels: tuple[Tensor, Tensor] | None = None,
+) -> MethodSetup[Any]:
+    """What a method is built from: a student with embeddings of ``hidden`` columns, and teachers of these widths."""
+    teachers = {"teacher": hidden} if teachers is None else teachers
+    joint, *others = [replace(TEACHER, name=name) for name in teachers] or [None]
+    arm = replace(STUDENT, gnn_heads=1, teacher=joint, unimodal_teachers=tuple(others), distillation=settings)
+    labels = labels or (torch.zeros(2, dtype=torch.int64), torch.zeros(2, dtype=torch.int64))
+    outputs = [
+        TeacherOutputs(
+            *(UtteranceOutputs(torch.zeros(len(y), width), torch.zeros(len(y), classes)) for y in labels), ""
+        )
+        for width in teachers.values()
+    ]
+    torch.manual_seed(1)
+    model = COGMEN(ModelConfig(width=4, hidden=hidden, gnn_heads=1, classes=classes, **heads or {}))
+    return MethodSetup(settings, spec_of(arm), model, outputs, labels, auxiliary_width=3)
 
 
 def trained(result: RunResult) -> COGMEN:

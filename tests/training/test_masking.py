@@ -12,6 +12,8 @@ from replicate.training.masking import draw_keep, keep_seen
 
 WIDTHS = {"audio": 3, "visual": 4}
 # With start = 1 the random scenario masks everything, so every scenario shows in what it leaves.
+# A probability so small that it is never drawn: with "none" and "random" both 0 a setting is refused.
+NEVER = 1e-10
 SHOWN = Masking(start=1.0)
 LEFT = {
     (1, 1, 1, 1, 1, 1, 1): "none",
@@ -84,7 +86,7 @@ def test_a_mask_covers_the_columns_that_follow_its_start(length, unit, seed):
 
 
 def test_the_length_does_not_touch_whole_stream_scenarios():
-    masking = Masking(none=0.0, audio=0.5, visual=0.5, random=0.0, length=4)
+    masking = Masking(none=NEVER, audio=0.5, visual=0.5, random=0.0, length=4)
     assert set(map(tuple, draw(masking, 5, 9).flatten(0, 1).int().tolist())) == {
         (0, 0, 0, 1, 1, 1, 1),
         (1, 1, 1, 0, 0, 0, 0),
@@ -122,14 +124,14 @@ def test_of_a_lone_stream_one_scenario_may_be_all(chances, left):
     assert draw(masking, 9, 9, widths=SPEECH).unique().tolist() == [left]
 
 
-def test_what_is_not_video_is_heard():
-    masking = Masking(none=0.0, audio=1.0, visual=0.0, random=0.0)
+def test_hubert_columns_are_masked_as_audio():
+    masking = Masking(none=NEVER, audio=1.0, visual=0.0, random=0.0)
     assert draw(masking, 1, 1, widths={"hubert": 2, "visual": 1}).tolist() == [[[0, 0, 1]]]
     masking = replace(masking, audio=0.0, visual=1.0)
     assert draw(masking, 1, 1, widths={"hubert": 2, "visual": 1}).tolist() == [[[1, 1, 0]]]
 
 
-def test_what_a_context_does_not_see_is_not_kept():
+def test_streams_outside_the_context_are_hidden():
     streams = {"audio": 1, "visual": 2}
     assert keep_seen(streams, ("audio",)).tolist() == [[[1, 0, 0]]]
     assert keep_seen(streams, ("visual",)).tolist() == [[[0, 1, 1]]]

@@ -117,7 +117,7 @@ def test_a_run_out_of_hand_is_named():
 
 
 def test_only_seeds_may_differ():
-    with pytest.raises(ValueError, match="seeds alone"):
+    with pytest.raises(ValueError, match="nothing but their seeds"):
         train_seed_group([spec_of(A), spec_of(AV)], corpus())
 
 

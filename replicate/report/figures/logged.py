@@ -25,7 +25,7 @@ def values(runs: Sequence[Run], prefix: str) -> dict[str, NDArray[np.float64]]:
     Shapes:
         values: (seeds, epochs), NaN where an epoch has no value of that name.
     """
-    curves = [[epoch.terms for epoch in run.record.curve] for run in runs]
+    curves = [[epoch.logged for epoch in run.record.curve] for run in runs]
     names = dict.fromkeys(name for curve in curves for epoch in curve for name in epoch if name.startswith(prefix))
     return {
         name[len(prefix) :]: np.array([[epoch.get(name, np.nan) for epoch in curve] for curve in curves])

@@ -1,1 +1,21 @@
-"""Distillation: methods by which a student learns from teachers (``base.DistillationMethod``)."""
+"""Distillation: methods by which a student is trained on its teachers' outputs, one module each (see ``base``)."""
+
+from replicate.training.distillation.base import (
+    DistillationMethod,
+    MethodLosses,
+    MethodSetup,
+    TeacherOutputs,
+    UtteranceOutputs,
+    register,
+)
+from replicate.training.methods import Settings
+
+__all__ = [
+    "DistillationMethod",
+    "MethodLosses",
+    "MethodSetup",
+    "Settings",
+    "TeacherOutputs",
+    "UtteranceOutputs",
+    "register",
+]

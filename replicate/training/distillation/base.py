@@ -1,22 +1,34 @@
-"""What goes into a method of distillation, and what comes out."""
+"""What every distillation method is: a module that computes losses from the outputs of a student and of its teachers.
+
+A method is one file with a dataclass of settings and a class that ``register`` gives a name.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from replicate.corpus.types import Corpus
-from replicate.training.config import Arm, Protocol, reading
+from replicate.errors import BadPlugin
+from replicate.model.cogmen import COGMEN
+from replicate.training.arm import Arm
+from replicate.training.config import Protocol, RunSpec, relevant_settings
+from replicate.training.data import Batch
+from replicate.training.methods import METHODS, MethodTraits, Settings
+
+S = TypeVar("S", bound=Settings)
+M = TypeVar("M", bound="DistillationMethod")
 
 
 class UtteranceOutputs(NamedTuple):
-    """What a model says of N utterances.
+    """A model's outputs for N utterances.
 
     Shapes:
         embedding: (N, d), of its graph part; log_prob: (N, classes).
@@ -31,10 +43,10 @@ class UtteranceOutputs(NamedTuple):
 
 
 class TeacherOutputs(NamedTuple):
-    """What a frozen teacher says of the utterances of training and of dev, packed in the corpus's order.
+    """A frozen teacher's outputs for the utterances of the training and dev split, packed in the corpus's order.
 
     Attributes:
-        origin: of the corpus and the reading that it was trained on, see ``origin``.
+        origin: hash of the corpus and the protocol that the teacher was trained on, see ``origin``.
     """
 
     train: UtteranceOutputs
@@ -47,35 +59,121 @@ class TeacherOutputs(NamedTuple):
 
 
 def origin(corpus: Corpus, teacher: Arm, protocol: Protocol) -> str:
-    """Hash of a corpus, and of what of a reading decides a teacher's numbers."""
-    content = json.dumps([corpus.hash, reading(teacher, protocol)])
+    """Hash of a corpus and of the settings of a protocol that change a teacher's numbers."""
+    content = json.dumps([corpus.hash, relevant_settings(teacher, protocol)])
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-class MethodLosses(NamedTuple):
-    """Losses of a batch by name, and what is only logged; scalars, the losses without their weights."""
-
-    losses: dict[str, Tensor]
-    notes: dict[str, Tensor]
-
-
-class DistillationMethod(nn.Module):
-    """A method of distillation: what it learns for itself is trained with the student, and used in training alone.
+@dataclass(frozen=True)
+class MethodSetup(Generic[S]):
+    """What a method is built from.
 
     Attributes:
-        weights: of the losses that ``forward`` names; the cross-entropy of the labels is none of them.
-        nll_weight: of that cross-entropy.
+        settings: the method's settings.
+        spec: the student's run: arm, protocol, seed and so on.
+        model: the student's model.
+        teacher_outputs: one entry for each of the arm's frozen teachers, the joint one first.
+        auxiliary_width: columns of the auxiliary streams, 0 without any.
+
+    Shapes:
+        labels: of the training and of the dev split, packed, (N,) and (M,) int64.
     """
 
-    def __init__(self, weights: Mapping[str, float], nll_weight: float) -> None:
+    settings: S
+    spec: RunSpec
+    model: COGMEN
+    teacher_outputs: Sequence[TeacherOutputs]
+    labels: tuple[Tensor, Tensor]
+    auxiliary_width: int = 0
+
+    @property
+    def seed(self) -> int:
+        """The seed that all random draws of the method start from, see ``replicate.rng``."""
+        return self.spec.seed
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return self.model.config.classes
+
+    @property
+    def embedding_width(self) -> int:
+        """Columns of the student's embedding."""
+        return self.model.config.hidden * self.model.config.gnn_heads
+
+    @property
+    def teacher_names(self) -> list[str]:
+        """Names of the frozen teachers."""
+        return [teacher.name for teacher in self.spec.arm.teachers]
+
+    @property
+    def teacher_widths(self) -> list[int]:
+        """Columns of the frozen teachers' embeddings."""
+        return [each.train.embedding.shape[1] for each in self.teacher_outputs]
+
+
+class MethodLosses(NamedTuple):
+    """Losses of a batch by name, without their weights, and values that are only logged. All are scalars."""
+
+    losses: dict[str, Tensor]
+    logged: dict[str, Tensor] = {}  # noqa: RUF012  (never changed in place)
+
+
+class DistillationMethod(MethodTraits, nn.Module):
+    """Base of all distillation methods. Its parameters are trained with the student and discarded after training.
+
+    Args:
+        weights: weight of each loss that ``forward`` returns. The cross-entropy with the labels is added to them, with
+            ``nll_weight`` of the settings.
+
+    Attributes:
+        train_outputs: outputs that ``forward`` gets as ``teachers``, for the whole training split. A method that
+            transforms the teachers first replaces them.
+        constants: values that are logged with every epoch.
+    """
+
+    def __init__(self, setup: MethodSetup[Any], weights: Mapping[str, float]) -> None:
         super().__init__()
         self.weights = {name: weight for name, weight in weights.items() if weight}
-        self.nll_weight = nll_weight
+        self.nll_weight: float = setup.settings.nll_weight
+        self.weights_rate: float = setup.settings.weights_rate
+        self.train_outputs = [each.train for each in setup.teacher_outputs]
+        self.constants: dict[str, float] = {}
+
+    def peer_outputs(self, batch: Batch) -> list[UtteranceOutputs]:
+        """Outputs of models that the method trains next to the student; ``forward`` gets them after the teachers'."""
+        return []
 
     @abstractmethod
     def forward(self, student: UtteranceOutputs, teachers: Sequence[UtteranceOutputs], labels: Tensor) -> MethodLosses:
-        """The losses of a batch of utterances; teachers say what they say of the same utterances.
+        """Compute the losses of a batch of N utterances from outputs for these utterances.
 
         Shapes:
             labels: (N,) int64.
         """
+
+
+def register(name: str, settings: type[Settings]) -> Callable[[type[M]], type[M]]:
+    """A class decorator that adds a distillation method under a name, with the dataclass of its settings.
+
+    Raises:
+        BadPlugin: another method has this name, or uses this class of settings.
+    """
+
+    def add(method: type[M]) -> type[M]:
+        taken = vars(settings).get("method") or name
+        if taken != name:
+            raise BadPlugin(
+                f"{method.__module__}: {settings.__name__} is the settings class of {taken!r} and {name!r}: "
+                "give each method a settings class of its own"
+            )
+        METHODS.register(name)(settings)
+        settings.method, settings.implementation = name, method
+        return method
+
+    return add
+
+
+def build_method(setup: MethodSetup[Any]) -> DistillationMethod:
+    """The method that the settings belong to, on the student's device."""
+    return cast("Callable[[MethodSetup[Any]], DistillationMethod]", setup.settings.implementation)(setup)

@@ -1,52 +1,84 @@
-"""DMD's graph distillation unit: directed edges between models, with a weight for each utterance."""
+"""DMD's graph distillation unit: directed edges between models, weighted for each utterance."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from replicate.training.distillation.logits import softened_divergence
-from replicate.training.distillation_config import Dmd
+from replicate.training.methods import Settings
 
-# From source to target, as places in a list of nodes.
+# (source, target), as places in a list of nodes.
 Edge = tuple[int, int]
 
 
+@dataclass(frozen=True)
+class GraphSettings(Settings):
+    """Settings of a graph.
+
+    Attributes:
+        edges: weights of edges, "learned" for each utterance, or "uniform".
+        prior: what is added to the weights of edges, and what their mean over a batch is pulled towards: most for the
+            first teacher ("joint"), or the same for all.
+        sharpness: factor of the scores in the softmax over edges (1/8 as released).
+        distance: between two nodes' logits: of softmax or log-softmax outputs, summed over classes, or their KL
+            divergence at a temperature.
+        edge_weight: of the penalty that keeps edges near their prior; 0 leaves them free.
+        features_weight: of the distance between features.
+    """
+
+    edges: Literal["learned", "uniform"] = "learned"
+    prior: Literal["joint", "uniform"] = "joint"
+    sharpness: float = 0.125
+    distance: Literal["softmax", "log_softmax", "divergence"] = "softmax"
+    temperature: float = 2.0
+    edge_weight: float = 10.0
+    features_weight: float = 10.0
+
+    positive: ClassVar = (*Settings.positive, "sharpness", "temperature")
+
+
 def prior(values: Sequence[float]) -> Tensor:
-    """What edges weigh beforehand: softmax with temperature ¼, as released."""
+    """Prior weights of edges: a softmax with temperature ¼, as released."""
     return torch.softmax(torch.tensor(values, dtype=torch.float32) / 0.25, 0)
 
 
 class Distilled(NamedTuple):
-    """What a unit gives.
+    """Output of a graph.
 
     Shapes:
-        loss: scalar, the sum of parts; parts: scalars by name, what each adds; weights: (N, edges), of an utterance's
-        edges, their sum 1.
+        loss: scalar, the sum of the components; components: scalars by name; weights: (N, edges), of the edges of each
+        utterance, their sum 1.
     """
 
     loss: Tensor
-    parts: dict[str, Tensor]
+    components: dict[str, Tensor]
     weights: Tensor
 
 
 class GraphDistillation(nn.Module):
-    """Logits, and if asked features, go along edges; their sources get no gradient.
+    """Compare logits, and optionally features, along edges; an edge's source gets no gradient.
 
     Args:
-        expected: (edges,), prior weights, which sum to 1.
-        features: distance of two nodes' features (N, width), (N,) per utterance; None compares logits alone.
+        expected: prior weights of the edges, their sum 1.
+        width: columns of the features.
+        size: columns that logits and features are each mapped to, to compute the weights of edges.
+        features: distance of two nodes' features, (N, width) to (N,); None compares logits only.
+
+    Shapes:
+        expected: (edges,).
     """
 
     expected: Tensor
 
     def __init__(
         self,
-        given: Dmd,
+        settings: GraphSettings,
         edges: Sequence[Edge],
         expected: Tensor,
         classes: int,
@@ -55,32 +87,35 @@ class GraphDistillation(nn.Module):
         features: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
-        self.given, self.edges, self.features = given, list(edges), features
+        self.settings, self.edges, self.features = settings, list(edges), features
         self.of_logits, self.of_features = nn.Linear(classes, size), nn.Linear(width, size)
         self.weigh = nn.Linear(4 * size, 1)
         self.register_buffer("expected", expected, persistent=False)
 
     def forward(self, logits: Sequence[Tensor], features: Sequence[Tensor]) -> Distilled:
-        """Distances along all edges.
+        """Compute the distances along all edges.
 
         Shapes:
             logits: (N, classes) of each node; features: (N, width) of each node.
         """
         weights = self.weights(logits, features)
-        given, total = self.given, weights + self.expected
-        parts = {"prior": given.edge_weight * (weights.mean(0) - self.expected).square().sum()}
+        settings, total = self.settings, weights + self.expected
+        components = {"prior": settings.edge_weight * (weights.mean(0) - self.expected).square().sum()}
         along = list(zip(total.T, self.edges, strict=True))
-        parts["logits"] = torch.stack(
-            [(weight * distance(logits[to], logits[source].detach(), given)).mean() for weight, (source, to) in along]
+        components["logits"] = torch.stack(
+            [
+                (weight * distance(logits[to], logits[source].detach(), settings)).mean()
+                for weight, (source, to) in along
+            ]
         ).sum()
         if self.features is not None:
             apart = [(w * self.features(features[to], features[source].detach())).mean() for w, (source, to) in along]
-            parts["features"] = given.features_weight * torch.stack(apart).sum()
-        return Distilled(torch.stack(list(parts.values())).sum(), parts, weights)
+            components["features"] = settings.features_weight * torch.stack(apart).sum()
+        return Distilled(torch.stack(list(components.values())).sum(), components, weights)
 
     def weights(self, logits: Sequence[Tensor], features: Sequence[Tensor]) -> Tensor:
-        """Weights of each utterance's edges (N, edges): softmax over all of them."""
-        if self.given.edges == "uniform":
+        """Weights (N, edges) of each utterance's edges: a softmax over all of them."""
+        if self.settings.edges == "uniform":
             return torch.full_like(logits[0][:, :1], 1 / len(self.edges)).expand(-1, len(self.edges))
 
         def node(place: int, source: bool) -> Tensor:
@@ -89,28 +124,28 @@ class GraphDistillation(nn.Module):
             return torch.cat([self.of_logits(logit), self.of_features(feature)], 1)
 
         scores = [self.weigh(torch.cat([node(target, False), node(source, True)], 1)) for source, target in self.edges]
-        return (torch.cat(scores, 1) * self.given.sharpness).softmax(1)
+        return (torch.cat(scores, 1) * self.settings.sharpness).softmax(1)
 
 
-def distance(student: Tensor, teacher: Tensor, given: Dmd) -> Tensor:
-    """How far logits (N, classes) are from others, for each utterance (N,).
+def distance(student: Tensor, teacher: Tensor, settings: GraphSettings) -> Tensor:
+    """Distance between two nodes' logits (N, classes), for each utterance (N,).
 
-    DMD compares a single number; logits of several classes may all be shifted, so their softmax is compared.
+    DMD compares single numbers. Logits of several classes are only defined up to a shift, so their softmax is compared.
     """
-    if given.distance == "divergence":
-        return softened_divergence(student, teacher, given.temperature)
-    probable = torch.softmax if given.distance == "softmax" else torch.log_softmax
+    if settings.distance == "divergence":
+        return softened_divergence(student, teacher, settings.temperature)
+    probable = torch.softmax if settings.distance == "softmax" else torch.log_softmax
     return (probable(student, -1) - probable(teacher, -1)).abs().sum(-1)
 
 
 def repelled(target: Tensor, source: Tensor) -> Tensor:
-    """The positive part of the cosine (N,): what is alike costs.
+    """The positive part of the cosine (N,), which pushes similar features apart.
 
-    As released, but there its mean over the batch is weighed by the mean weight of the edge.
+    As released, except that the released code multiplies its mean over the batch by the mean weight of the edge.
     """
     return F.cosine_similarity(target, source).relu()
 
 
 def attracted(target: Tensor, source: Tensor) -> Tensor:
-    """One minus the cosine (N,): what is unlike costs."""
+    """One minus the cosine (N,), which pulls features together."""
     return 1 - F.cosine_similarity(target, source)

@@ -1,4 +1,4 @@
-"""How near guesses are to what they should be, for ``replicate.model.hallucinator``."""
+"""Losses of the head that predicts a video-only teacher's embedding (``replicate.model.hallucinator``)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ KERNELS = 5
 
 
 def guess_loss(guess: Tensor, target: Tensor, kind: str) -> Tensor:
-    """Mean squared error ("mse") of guesses (N, d), or the discrepancy of both clouds ("mmd")."""
+    """Mean squared error ("mse") of predictions (N, d), or the discrepancy of both sets of points ("mmd"): a scalar."""
     return F.mse_loss(guess, target) if kind == "mse" else discrepancy(guess, target)
 
 
 def discrepancy(x: Tensor, y: Tensor) -> Tensor:
-    """Maximum mean discrepancy of two clouds (N, d): Gaussian kernels, each twice as wide as the one before.
+    """Maximum mean discrepancy of two sets of points (N, d), with Gaussian kernels that double in width.
 
-    The middle one is as wide as the mean squared distance of all points.
+    The width of the middle kernel is the mean squared distance of all points.
     """
     both = torch.cat([x, y])
     size = both.square().sum(1)

@@ -1,20 +1,38 @@
-"""Distillation of logits (Hinton, Vinyals, Dean, 2015; not in the paper)."""
+"""Distillation of logits (Hinton, Vinyals, Dean, 2015); not in the paper."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from replicate.training import distillation_config as methods
-from replicate.training.distillation.base import DistillationMethod, MethodLosses, UtteranceOutputs
+from replicate.training.distillation.base import (
+    DistillationMethod,
+    MethodLosses,
+    MethodSetup,
+    UtteranceOutputs,
+    register,
+)
+from replicate.training.methods import Settings
+
+
+@dataclass(frozen=True)
+class LogitsSettings(Settings):
+    """Settings: the student's and the teacher's logits are compared after softening both by a temperature."""
+
+    logits_weight: float = 1.0
+    temperature: float = 2.0
+
+    positive: ClassVar = (*Settings.positive, "temperature")
 
 
 def softened_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """T² times the divergence of the student's softened probabilities from the teacher's, for each utterance.
+    """T² times the KL divergence of softened probabilities, for each utterance.
 
-    T² keeps the gradient's size whatever the temperature.
+    T² keeps the size of the gradient independent of the temperature.
 
     Shapes:
         student, teacher: (N, classes), logits or log-probabilities. Returns (N,).
@@ -23,14 +41,17 @@ def softened_divergence(student: Tensor, teacher: Tensor, temperature: float) ->
     return F.kl_div(ours, theirs, reduction="none", log_target=True).sum(-1) * temperature**2
 
 
+@register("logits", LogitsSettings)
 class LogitsDistillation(DistillationMethod):
-    """Softened logits of the first teacher."""
+    """Match the softened logits of the first teacher."""
 
-    def __init__(self, given: methods.Logits) -> None:
-        super().__init__({"logits": given.logits_weight}, given.nll_weight)
-        self.temperature = given.temperature
+    stackable = True
+
+    def __init__(self, setup: MethodSetup[LogitsSettings]) -> None:
+        super().__init__(setup, {"logits": setup.settings.logits_weight})
+        self.temperature = setup.settings.temperature
 
     def forward(self, student: UtteranceOutputs, teachers: Sequence[UtteranceOutputs], labels: Tensor) -> MethodLosses:
         """Mean over utterances of the softened divergence."""
         loss = softened_divergence(student.log_prob, teachers[0].log_prob, self.temperature).mean()
-        return MethodLosses({"logits": loss}, {})
+        return MethodLosses({"logits": loss})

@@ -1,20 +1,93 @@
-"""PKDOT and MT-PKDOT: a batch's structure of similarities goes from teachers to the student by optimal transport."""
+"""PKDOT and MT-PKDOT: optimal transport matches a batch's structure of similarities to that of a teacher.
+
+From PKDOT (arXiv 2401.15489) and MT-PKDOT (arXiv 2408.09035), adapted to a speech-only student of teachers that also
+have video; not in the paper.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from replicate.errors import InvalidDefinition
+from replicate.model.config import ModelConfig
 from replicate.rng import generator
-from replicate.training.distillation.base import DistillationMethod, MethodLosses, UtteranceOutputs
-from replicate.training.distillation_config import LEAST, MtPkdot
+from replicate.training.arm import Arm
+from replicate.training.distillation.base import (
+    DistillationMethod,
+    MethodLosses,
+    MethodSetup,
+    UtteranceOutputs,
+    register,
+)
+from replicate.training.distillation.hallucination import guess_loss
+from replicate.training.distillation.teacher_alignment import AlignmentSettings, align
+from replicate.training.methods import Settings
+
+# A smaller batch has no structure worth comparing: transport is skipped, which is logged.
+LEAST_UTTERANCES = 8
+
+Select = Literal["batch", "sample", "joint_only", "uniform"]
+
+
+@dataclass(frozen=True)
+class MtPkdotSettings(Settings):
+    """Settings of MT-PKDOT: the student is matched to the teacher that does best on the batch.
+
+    Attributes:
+        select: which teacher. "batch": the one with the lowest cross-entropy on the batch (as released); "sample": the
+            one with the lowest on each utterance; "joint_only": the first, as in PKDOT; "uniform": one drawn at random
+            for every batch.
+        anchors: which utterances an utterance's similarities are compared at. "row_lowest": for each utterance those
+            that are least similar to it in the teacher (as released); "row_highest": most similar; "shared_lowest": the
+            same for all, least similar on average; "all": the whole batch.
+        anchor_count: how many; at most one fewer than utterances in the batch.
+        blur: of the optimal transport, the square root of its entropic regularisation.
+        scale_by_count: divide the transport cost by the number of anchors, with which it grows.
+        centroid_weight: weight of the distance between mean similarities; 0 leaves it out.
+        utterances: drawn at random from a larger batch, because the cost of transport grows with their square.
+        hallucinate: whether a head of the student predicts the video-only teacher's embedding, and its classifier gets
+            the prediction as additional input; "mse" and "mmd" are the losses of the head. The original trains the head
+            before the student and freezes it; here both are trained together, because there is no student before.
+        hallucination_weight: weight of that loss, whose gradient changes only the head.
+    """
+
+    select: Select = "batch"
+    anchors: Literal["row_lowest", "shared_lowest", "row_highest", "all"] = "row_lowest"
+    anchor_count: int = 30
+    blur: float = 0.1
+    scale_by_count: bool = False
+    transport_weight: float = 0.2
+    centroid_weight: float = 0.2
+    nll_weight: float = 0.8
+    utterances: int = 128
+    hallucinate: Literal["off", "mse", "mmd"] = "off"
+    hallucination_weight: float = 1.0
+    alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
+
+    positive: ClassVar = (
+        *Settings.positive, "anchor_count", "blur",
+        *(f"alignment.{name}" for name in AlignmentSettings.__dataclass_fields__ if name != "detach_joint"),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PkdotSettings(MtPkdotSettings):
+    """Settings of PKDOT: MT-PKDOT with the joint teacher only, without the centroid, and with other weights."""
+
+    select: Select = "joint_only"
+    transport_weight: float = 0.6
+    centroid_weight: float = 0.0
+    nll_weight: float = 1.0
 
 
 def similarities(embedding: Tensor) -> Tensor:
-    """Cosines between all utterances (N, N); a zero vector is like nothing, itself included, and gets no gradient."""
+    """Cosines between all utterances (N, N); those of a zero vector are 0, also with itself, without a gradient."""
     size = embedding.norm(dim=1, keepdim=True)
     there = size > 1e-8
     unit = torch.where(there, embedding, 0) / torch.where(there, size, 1)
@@ -22,7 +95,7 @@ def similarities(embedding: Tensor) -> Tensor:
 
 
 def anchors(similarity: Tensor, which: str, count: int) -> Tensor:
-    """Columns (N, k) that the rows of a teacher's similarities are compared at; at most N - 1, but for "all"."""
+    """Columns (N, k) at which rows of similarities are compared; k is at most N - 1 except for "all"."""
     n = len(similarity)
     if which == "all":
         return torch.arange(n, device=similarity.device).expand(n, n)
@@ -30,73 +103,124 @@ def anchors(similarity: Tensor, which: str, count: int) -> Tensor:
     if which == "shared_lowest":
         return similarity.mean(0).topk(count, largest=False).indices.expand(n, count)
     if which == "row_highest":
-        # An utterance is most like itself, whatever the embedding.
+        # An utterance is always most similar to itself.
         itself = torch.eye(n, dtype=torch.bool, device=similarity.device)
         return similarity.masked_fill(itself, -torch.inf).topk(count).indices
     return similarity.topk(count, largest=False).indices
 
 
 def transport(student: Tensor, teacher: Tensor, blur: float) -> Tensor:
-    """The debiased Sinkhorn divergence between two clouds (N, k) of equal weights; cost is half the squared distance.
+    """The debiased Sinkhorn divergence between two clouds of points (N, k); the cost is half the squared distance.
 
-    Same points, in whatever order, are at distance zero.
+    It is 0 for the same points in any order.
     """
     from geomloss import SamplesLoss
 
     with torch.no_grad():
         both = torch.cat([student, teacher])
-        # The annealing begins at the clouds' diameter, which must not be below the blur where it ends.
+        # Annealing goes from the diameter of both clouds down to the blur.
         diameter = max(float((both.amax(0) - both.amin(0)).norm()), blur)
     loss: Tensor = SamplesLoss("sinkhorn", p=2, blur=blur, diameter=diameter, backend="tensorized")(student, teacher)
     return loss
 
 
-def structure_loss(student: Tensor, teacher: Tensor, given: MtPkdot) -> tuple[Tensor, Tensor]:
-    """Transport between rows of shifted similarities at the teacher's anchors, and the distance of their means.
+def structure_loss(student: Tensor, teacher: Tensor, settings: MtPkdotSettings) -> tuple[Tensor, Tensor]:
+    """Transport cost between rows of shifted similarities at the teacher's anchors, and the distance of their means.
 
     Shapes:
-        student (N, d), teacher (N, d'): embeddings of the same utterances; no gradient reaches the teacher's.
+        student (N, d), teacher (N, d'): embeddings of the same utterances; the teacher's get no gradient. Returns two
+        scalars.
     """
     ours, theirs = similarities(student), similarities(teacher.detach())
-    columns = anchors(theirs, given.anchors, given.anchor_count)
+    columns = anchors(theirs, settings.anchors, settings.anchor_count)
     mine, target = ((s - s.min()).gather(1, columns) for s in (ours, theirs))
-    cost = transport(mine, target, given.blur)
-    if given.scale_by_count:
+    cost = transport(mine, target, settings.blur)
+    if settings.scale_by_count:
         cost = cost / columns.shape[1]
     return cost, torch.linalg.vector_norm(theirs.mean(0) - ours.mean(0))
 
 
+@register("pkdot", PkdotSettings)
+@register("mtpkdot", MtPkdotSettings)
 class TransportDistillation(DistillationMethod):
-    """MT-PKDOT, and PKDOT with ``select = "joint_only"``. Teachers are aligned: their embeddings have one width.
+    """MT-PKDOT; PKDOT with ``select = "joint_only"``.
 
-    Args:
-        names: of the teachers, for the log.
+    Unless only the joint teacher is used, teachers are aligned first: afterwards their embeddings have one width. With
+    ``hallucinate``, ``forward`` gets one more entry after the teachers: the video-only teacher before alignment.
     """
 
-    def __init__(self, given: MtPkdot, names: Sequence[str], seed: int) -> None:
-        weights = {"transport": given.transport_weight, "centroid": given.centroid_weight}
-        super().__init__(weights, given.nll_weight)
-        self.given, self.names = given, names
-        self.draws = generator(seed, "transport")
+    several_teachers = True
+    stackable = True
+    libraries = ("geomloss",)
+
+    def __init__(self, setup: MethodSetup[MtPkdotSettings]) -> None:
+        settings = setup.settings
+        weights = {"transport": settings.transport_weight, "centroid": settings.centroid_weight}
+        if settings.hallucinate != "off":
+            weights["hallucination"] = settings.hallucination_weight
+        super().__init__(setup, weights)
+        self.settings, self.names = settings, setup.teacher_names
+        self.draws = generator(setup.seed, "transport")
+        if settings.select != "joint_only":
+            aligned = align(setup.teacher_outputs, setup.labels, settings.alignment, setup.seed)
+            self.train_outputs, self.constants = aligned
+        self._model = [setup.model]  # in a list, so that it does not become part of this module
+        if settings.hallucinate != "off":
+            place = [teacher.train for teacher in setup.spec.arm.teachers].index("V")
+            self.train_outputs = [*self.train_outputs, setup.teacher_outputs[place].train]
+
+    @classmethod
+    def model_heads(cls, settings: MtPkdotSettings, arm: Arm) -> dict[str, int]:
+        """A head that predicts the video-only teacher's embedding, with ``hallucinate``."""
+        if settings.hallucinate == "off":
+            return {}
+        teacher = next(teacher for teacher in arm.teachers if teacher.train == "V")
+        return {"hallucinated": ModelConfig.hidden * teacher.gnn_heads}
+
+    @classmethod
+    def check(cls, settings: MtPkdotSettings, arm: Arm) -> None:
+        """Refuse batches that are too small for transport, and a head without a teacher to predict."""
+        if settings.utterances < LEAST_UTTERANCES:
+            raise InvalidDefinition(
+                f"utterances = {settings.utterances}, but transport needs {LEAST_UTTERANCES} or more"
+            )
+        if settings.hallucinate != "off" and all(teacher.train != "V" for teacher in arm.teachers):
+            raise InvalidDefinition(
+                "hallucinate needs a video-only teacher, one with train = 'V': add it to unimodal_teachers"
+            )
 
     def forward(self, student: UtteranceOutputs, teachers: Sequence[UtteranceOutputs], labels: Tensor) -> MethodLosses:
-        """Transport and centroid; too small a batch has neither."""
+        """Transport and centroid, which a batch below ``LEAST_UTTERANCES`` has not; the loss of the additional head."""
+        hallucinate = self.settings.hallucinate
+        if hallucinate == "off":
+            return self._structure(student, teachers, labels)
+        *teachers, target = teachers
+        losses, logged = self._structure(student, teachers, labels)
+        head = self._model[0].hallucinator
+        assert head is not None
+        loss = guess_loss(head(student.embedding.detach()), target.embedding, hallucinate)
+        return MethodLosses({**losses, "hallucination": loss}, logged)
+
+    def _structure(
+        self, student: UtteranceOutputs, teachers: Sequence[UtteranceOutputs], labels: Tensor
+    ) -> MethodLosses:
+        """Transport and centroid."""
         teacher, chosen = self.choose(teachers, labels)
-        notes = {f"chosen {name}": share for name, share in zip(self.names, chosen, strict=True)}
+        logged = {f"chosen {name}": share for name, share in zip(self.names, chosen, strict=True)}
         n = len(labels)
-        rows = torch.randperm(n, generator=self.draws)[: self.given.utterances].to(labels.device)
-        if len(rows) < LEAST:
-            return MethodLosses({}, notes | {"without transport": torch.ones(())})
-        cost, centroid = structure_loss(student.embedding[rows], teacher[rows], self.given)
-        notes |= {"without transport": torch.zeros(())}
-        # The released code would stop with an error where a batch is no larger than the anchors are many.
-        notes |= {"fewer anchors": torch.tensor(float(len(rows) <= self.given.anchor_count))}
-        return MethodLosses({"transport": cost, "centroid": centroid}, notes)
+        rows = torch.randperm(n, generator=self.draws)[: self.settings.utterances].to(labels.device)
+        if len(rows) < LEAST_UTTERANCES:
+            return MethodLosses({}, logged | {"without transport": torch.ones(())})
+        cost, centroid = structure_loss(student.embedding[rows], teacher[rows], self.settings)
+        logged |= {"without transport": torch.zeros(())}
+        # The released code stops with an error if a batch has not more utterances than anchors.
+        logged |= {"fewer anchors": torch.tensor(float(len(rows) <= self.settings.anchor_count))}
+        return MethodLosses({"transport": cost, "centroid": centroid}, logged)
 
     def choose(self, teachers: Sequence[UtteranceOutputs], labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The embeddings (N, d) that the student learns from, and which share of them is each teacher's."""
-        loss = torch.stack([F.nll_loss(said.log_prob, labels, reduction="none") for said in teachers])
-        select = self.given.select
+        """The target embeddings (N, d), and for each teacher the share of utterances whose target it is."""
+        loss = torch.stack([F.nll_loss(each.log_prob, labels, reduction="none") for each in teachers])
+        select = self.settings.select
         if select == "sample":
             index = loss.argmin(0)
         else:
@@ -109,5 +233,5 @@ class TransportDistillation(DistillationMethod):
         share = torch.bincount(index, minlength=len(teachers)) / len(labels)
         if select == "joint_only":
             return teachers[0].embedding, share
-        embeddings = torch.stack([said.embedding for said in teachers])
+        embeddings = torch.stack([each.embedding for each in teachers])
         return embeddings[index, torch.arange(len(labels), device=labels.device)], share

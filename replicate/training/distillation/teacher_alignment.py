@@ -1,8 +1,9 @@
-"""MT-PKDOT's first stage: adapters that take the embeddings of single-stream teachers near the joint teacher's."""
+"""MT-PKDOT's first stage: adapters align the embeddings of single-stream teachers with the joint teacher's."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -10,8 +11,26 @@ from torch import Tensor, nn
 
 from replicate.rng import generator, seeded
 from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs
-from replicate.training.distillation_config import Alignment
 from replicate.training.metrics import weighted_f1
+
+
+@dataclass(frozen=True)
+class AlignmentSettings:
+    """Settings of the alignment.
+
+    Attributes:
+        rank: of the affine map from a teacher's embedding to the joint one's width.
+        detach_joint: whether the joint embedding is left unchanged. In the original it moves towards the others, for
+            its fusion is trained further; here, with False, a linear map that starts as the identity moves it, at
+            ``joint_learning_rate``.
+    """
+
+    epochs: int = 10
+    batch: int = 128
+    learning_rate: float = 5e-3
+    rank: int = 256
+    detach_joint: bool = True
+    joint_learning_rate: float = 1e-4
 
 
 class Adapter(nn.Module):
@@ -24,13 +43,13 @@ class Adapter(nn.Module):
         self.head = nn.Linear(joint, classes)
 
     def forward(self, embedding: Tensor) -> UtteranceOutputs:
-        """What the adapted teacher says."""
+        """Outputs of the adapted teacher for embeddings (N, width)."""
         moved = self.up(self.down(embedding))
         return UtteranceOutputs(moved, self.head(moved).log_softmax(-1))
 
 
 class MovingJoint(nn.Module):
-    """The joint embedding where it may move towards the others: a linear map that begins as the identity."""
+    """A linear map of the joint embedding that starts as the identity, where it may move towards the others."""
 
     def __init__(self, width: int, classes: int) -> None:
         super().__init__()
@@ -39,31 +58,28 @@ class MovingJoint(nn.Module):
         nn.init.zeros_(self.move.bias)
 
     def forward(self, embedding: Tensor) -> UtteranceOutputs:
-        """What the moved joint teacher says."""
+        """Outputs of the moved joint teacher for embeddings (N, width)."""
         moved = self.move(embedding)
         return UtteranceOutputs(moved, self.head(moved).log_softmax(-1))
 
 
 def alignment_loss(joint: UtteranceOutputs, others: Sequence[UtteranceOutputs], labels: Tensor, detach: bool) -> Tensor:
-    """½ Σ (1 - cosine to the joint embedding) + ½ (cross-entropy of the heads, their mean; where the joint one moves,
-    plus its own)."""
+    """½ Σ (1 - cosine to the joint embedding) + ½ cross-entropy: the heads' mean, plus the joint one's if it moves."""
     target = joint.embedding.detach() if detach else joint.embedding
-    distance = sum((1 - F.cosine_similarity(said.embedding, target)).mean() for said in others)
-    nll = torch.stack([F.nll_loss(said.log_prob, labels) for said in others]).mean()
+    distance = sum((1 - F.cosine_similarity(each.embedding, target)).mean() for each in others)
+    nll = torch.stack([F.nll_loss(each.log_prob, labels) for each in others]).mean()
     if not detach:
         nll = nll + F.nll_loss(joint.log_prob, labels)
     return 0.5 * distance + 0.5 * nll
 
 
 def align(
-    teacher_outputs: Sequence[TeacherOutputs], labels: tuple[Tensor, Tensor], given: Alignment, seed: int
+    teacher_outputs: Sequence[TeacherOutputs], labels: tuple[Tensor, Tensor], settings: AlignmentSettings, seed: int
 ) -> tuple[list[UtteranceOutputs], dict[str, float]]:
-    """What the teachers say of the training split once they are aligned, and what is to be logged of how they were.
+    """Train the adapters; return the aligned teachers' outputs on the training split, and values to log.
 
-    The first is the joint one.
-
-    Adapters are those of the epoch with the best weighted F1 on dev, the mean over the heads that are trained, and of
-    equals the last.
+    The first teacher is the joint one. The adapters are those of the epoch with the best weighted F1 on dev, a mean
+    over the trained heads, and of equal epochs the last.
 
     Shapes:
         labels: of training and of dev, (N,) and (M,) int64.
@@ -72,41 +88,47 @@ def align(
     if not others:
         return [joint.train], {}
     width, classes = joint.train.embedding.shape[1], joint.train.log_prob.shape[1]
-    device = labels[0].device
     with seeded(seed, "alignment"):
-        adapters = [Adapter(t.train.embedding.shape[1], width, given.rank, classes) for t in others]
-        moving = None if given.detach_joint else MovingJoint(width, classes)
+        adapters = [Adapter(t.train.embedding.shape[1], width, settings.rank, classes) for t in others]
+        moving = None if settings.detach_joint else MovingJoint(width, classes)
+    device = labels[0].device
     whole = nn.ModuleList([*adapters, *([moving] if moving else [])]).to(device)
-    groups = [{"params": [p for adapter in adapters for p in adapter.parameters()], "lr": given.learning_rate}]
-    if moving:
-        groups.append({"params": list(moving.parameters()), "lr": given.joint_learning_rate})
-    optimizer = torch.optim.Adam(groups, fused=True)
+    optimizer = _optimizer(adapters, moving, settings)
 
-    def say(split: str, rows: Tensor | slice) -> list[UtteranceOutputs]:
-        said = [getattr(teacher, split) for teacher in teacher_outputs]
-        first = UtteranceOutputs(*(field[rows] for field in said[0]))
-        moved = [adapter(t.embedding[rows]) for adapter, t in zip(adapters, said[1:], strict=True)]
+    def aligned(split: str, rows: Tensor | slice) -> list[UtteranceOutputs]:
+        inputs = [getattr(teacher, split) for teacher in teacher_outputs]
+        first = UtteranceOutputs(*(field[rows] for field in inputs[0]))
+        moved = [adapter(t.embedding[rows]) for adapter, t in zip(adapters, inputs[1:], strict=True)]
         return [moving(first.embedding) if moving else first, *moved]
 
     order = generator(seed, "alignment order")
     best, state, chosen = -1.0, {}, 0
-    for epoch in range(1, given.epochs + 1):
-        batches = torch.randperm(len(labels[0]), generator=order).to(device).split(given.batch)
-        # As released, what does not fill a batch is left out; a split smaller than a batch is one.
-        for rows in batches[:-1] if len(batches) > 1 and len(batches[-1]) < given.batch else batches:
-            first, *rest = say("train", rows)
+    for epoch in range(1, settings.epochs + 1):
+        batches = torch.randperm(len(labels[0]), generator=order).to(device).split(settings.batch)
+        # As released, an incomplete last batch is skipped, unless it is the only one.
+        for rows in batches[:-1] if len(batches) > 1 and len(batches[-1]) < settings.batch else batches:
+            first, *rest = aligned("train", rows)
             optimizer.zero_grad(set_to_none=True)
-            alignment_loss(first, rest, labels[0][rows], given.detach_joint).backward()
+            alignment_loss(first, rest, labels[0][rows], settings.detach_joint).backward()
             optimizer.step()
         with torch.no_grad():
-            judged = say("dev", slice(None))[0 if moving else 1 :]
-            f1 = sum(weighted_f1(labels[1].cpu(), said.log_prob.cpu()) for said in judged) / len(judged)
-        if f1 >= best:  # of equals the last, which is aligned the most
+            judged = aligned("dev", slice(None))[0 if moving else 1 :]
+            f1 = sum(weighted_f1(labels[1].cpu(), each.log_prob.cpu()) for each in judged) / len(judged)
+        if f1 >= best:  # of equal epochs the last, which is aligned the most
             best, chosen, state = f1, epoch, {name: tensor.clone() for name, tensor in whole.state_dict().items()}
     if state:
         whole.load_state_dict(state)
     with torch.no_grad():
-        said = say("train", slice(None))
-    cosines = [float(F.cosine_similarity(x.embedding, said[0].embedding).mean()) for x in said[1:]]
-    notes = {f"alignment cosine {number}": cosine for number, cosine in enumerate(cosines, 1)}
-    return said, {"alignment epoch": float(chosen), "alignment dev F1": best, **notes}
+        found = aligned("train", slice(None))
+    cosines = [float(F.cosine_similarity(x.embedding, found[0].embedding).mean()) for x in found[1:]]
+    logged = {f"alignment cosine {number}": cosine for number, cosine in enumerate(cosines, 1)}
+    return found, {"alignment epoch": float(chosen), "alignment dev F1": best, **logged}
+
+
+def _optimizer(
+    adapters: Sequence[Adapter], moving: MovingJoint | None, settings: AlignmentSettings
+) -> torch.optim.Optimizer:
+    groups = [{"params": [p for adapter in adapters for p in adapter.parameters()], "lr": settings.learning_rate}]
+    if moving:
+        groups.append({"params": list(moving.parameters()), "lr": settings.joint_learning_rate})
+    return torch.optim.Adam(groups, fused=True)

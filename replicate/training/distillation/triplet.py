@@ -1,23 +1,39 @@
-"""Distillation as in the paper: a student's embeddings are drawn to its teacher's by a triplet loss."""
+"""Distillation as in the paper: a triplet loss pulls the student's embeddings towards its teacher's."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from replicate.errors import InvalidDefinition
 from replicate.rng import generator, seeded
-from replicate.training import distillation_config as methods
-from replicate.training.config import Triplet
-from replicate.training.distillation.base import DistillationMethod, MethodLosses, UtteranceOutputs
+from replicate.training.arm import Arm
+from replicate.training.config import TripletForm
+from replicate.training.distillation.base import (
+    DistillationMethod,
+    MethodLosses,
+    MethodSetup,
+    UtteranceOutputs,
+    register,
+)
+from replicate.training.methods import Settings
 
 MARGIN = 1.0
 
 
-def draw_negatives(labels: Tensor, classes: int, form: Triplet, draws: torch.Generator) -> Tensor:
-    """Rows of other classes to push away from, drawn uniformly; -1 where the batch has none.
+@dataclass(frozen=True)
+class TripletSettings(Settings):
+    """Settings of the paper's method. How negatives are drawn is part of the protocol (``Protocol.triplet``)."""
+
+    triplet_weight: float = 1.0
+
+
+def draw_negatives(labels: Tensor, classes: int, form: TripletForm, draws: torch.Generator) -> Tensor:
+    """Draw negatives, rows of other classes, uniformly; -1 where the batch has none.
 
     Shapes:
         labels: (N,) int64. Returns (N, 1) for "one", an utterance of any other class; (N, classes) for "n-way",
@@ -32,7 +48,7 @@ def draw_negatives(labels: Tensor, classes: int, form: Triplet, draws: torch.Gen
         own = counts[labels][:, None]
         others = n - own
         place = (chance * others).long()
-        # In the order by class, what stands at or after the anchor's own class moves on by that class's size.
+        # In the order by class, skip the anchor's own class.
         place += torch.where(place >= starts[labels][:, None], own, 0)
         absent = others == 0
     else:
@@ -42,18 +58,18 @@ def draw_negatives(labels: Tensor, classes: int, form: Triplet, draws: torch.Gen
 
 
 def draw_positives(labels: Tensor, classes: int, draws: torch.Generator) -> Tensor:
-    """For every utterance a row of its own class, drawn uniformly, itself among them: (N,)."""
+    """Draw a row of its own class for every utterance, uniformly and possibly itself: (N,)."""
     counts = torch.bincount(labels, minlength=classes)
     starts = counts.cumsum(0) - counts
     chance = torch.rand(len(labels), generator=draws).to(labels.device)
     return labels.argsort(stable=True)[starts[labels] + (chance * counts[labels]).long()]
 
 
-def triplet_loss(student: Tensor, teacher: Tensor, negative: Tensor, form: Triplet) -> Tensor:
+def triplet_loss(student: Tensor, teacher: Tensor, negative: Tensor, form: TripletForm) -> Tensor:
     """max(k·d⁺ - Σ d⁻ + 1, 0) over an anchor's k negatives: mean over anchors for "one", their sum for "n-way".
 
-    d⁺ is the distance of a student's embedding to its teacher's of the same utterance, d⁻ to the teacher's of a
-    negative. An anchor without a negative adds a constant: it has no gradient.
+    d⁺ is the distance of the student's embedding to the teacher's embedding of the same utterance, d⁻ to the teacher's
+    embedding of a negative. An anchor without a negative adds a constant, which has no gradient.
 
     Shapes:
         student, teacher: (N, d); negative: (N, k) rows of ``teacher``, -1 for none. Returns a scalar.
@@ -65,20 +81,33 @@ def triplet_loss(student: Tensor, teacher: Tensor, negative: Tensor, form: Tripl
     return loss.mean() if form == "one" else loss.sum()
 
 
+@register("triplet", TripletSettings)
 class TripletDistillation(DistillationMethod):
     """The paper's method.
 
-    Args:
-        width: of the student's embedding; a narrower one than the teacher's goes through a learned linear map that is
-            used in training alone (not in the paper, which does not say how 300 numbers are matched with 700).
+    A student's embedding that is narrower than the teacher's first goes through a linear map, which is trained with it
+    and not used afterwards (not in the paper, which does not say how 300 numbers are compared with 700).
     """
 
-    def __init__(self, given: methods.Triplet, form: Triplet, width: int, target: int, classes: int, seed: int) -> None:
-        super().__init__({"triplet": given.triplet_weight}, given.nll_weight)
-        self.form, self.classes = form, classes
-        self.draws = generator(seed, "negatives")
-        with seeded(seed, "adapter"):
+    stackable = True
+    protocol_settings = ("triplet",)
+
+    def __init__(self, setup: MethodSetup[TripletSettings]) -> None:
+        super().__init__(setup, {"triplet": setup.settings.triplet_weight})
+        self.form, self.classes = setup.spec.protocol.triplet, setup.classes
+        self.draws = generator(setup.seed, "negatives")
+        width, target = setup.embedding_width, setup.teacher_widths[0]
+        with seeded(setup.seed, "adapter"):
             self.adapter = nn.Linear(width, target, bias=False) if width < target else nn.Identity()
+
+    @classmethod
+    def check(cls, settings: TripletSettings, arm: Arm) -> None:
+        """Refuse a student whose embedding is wider than its teacher's."""
+        if arm.teacher and arm.gnn_heads > arm.teacher.gnn_heads:
+            raise InvalidDefinition(
+                f"gnn_heads = {arm.gnn_heads} makes the student's embedding wider than that of its teacher "
+                f"{arm.teacher.name}, which has {arm.teacher.gnn_heads}"
+            )
 
     def forward(self, student: UtteranceOutputs, teachers: Sequence[UtteranceOutputs], labels: Tensor) -> MethodLosses:
         """The triplet loss to the first teacher."""

@@ -9,7 +9,7 @@ from .made import FRAME, panel, run
 
 def logging(*epochs):
     """A run whose method of distillation logged this."""
-    return run([0], [0], [{"terms": terms} for terms in epochs])
+    return run([0], [0], [{"logged": each} for each in epochs])
 
 
 def test_what_a_method_logs_is_drawn_by_epoch():

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from replicate.training.distillation.base import UtteranceOutputs
-from replicate.training.distillation.logits import LogitsDistillation, softened_divergence
-from replicate.training.distillation_config import Logits
+from replicate.training.distillation.logits import LogitsDistillation, LogitsSettings, softened_divergence
+
+from ..conftest import method_setup
 
 
 def test_by_hand():
@@ -31,10 +32,10 @@ def test_the_size_of_the_gradient_hardly_depends_on_a_high_temperature():
     assert sizes[0] == pytest.approx(sizes[1], rel=0.05)
 
 
-def test_the_first_teacher_is_learned_from_and_gets_no_gradient():
+def test_only_the_first_teacher_counts():
     student = UtteranceOutputs(torch.zeros(2, 3), torch.zeros(2, 2, requires_grad=True))
     first, second = (UtteranceOutputs(torch.zeros(2, 3), torch.tensor([[i, 0.0]] * 2)) for i in (2.0, -7.0))
-    teaching = LogitsDistillation(Logits(logits_weight=0.5))
-    losses, notes = teaching(student, [first, second], torch.tensor([0, 1]))
-    assert teaching.weights == {"logits": 0.5} and not notes
-    assert torch.equal(losses["logits"], teaching(student, [first], torch.tensor([0, 1])).losses["logits"])
+    method = LogitsDistillation(method_setup(LogitsSettings(logits_weight=0.5)))
+    losses, logged = method(student, [first, second], torch.tensor([0, 1]))
+    assert method.weights == {"logits": 0.5} and not logged
+    assert torch.equal(losses["logits"], method(student, [first], torch.tensor([0, 1])).losses["logits"])

@@ -9,45 +9,51 @@ import torch.nn.functional as F
 
 from replicate.errors import MissingStream, WrongTeacher
 from replicate.model.cogmen import COGMEN, Output
-from replicate.model.config import ModelConfig
 from replicate.training import loop as run_module
 from replicate.training.config import Arm, Protocol
-from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs, origin
+from replicate.training.data import Batch
+from replicate.training.distillation.base import TeacherOutputs, origin
+from replicate.training.distillation.dmd import DmdOnlineSettings, DmdSettings
+from replicate.training.distillation.logits import LogitsSettings
 from replicate.training.distillation.loss import Distillation
-from replicate.training.distillation_config import Alignment, Dmd, DmdOnline, Logits, MtPkdot, Pkdot, Triplet
+from replicate.training.distillation.pkdot import MtPkdotSettings, PkdotSettings
+from replicate.training.distillation.teacher_alignment import AlignmentSettings
+from replicate.training.distillation.triplet import TripletSettings
 from replicate.training.loop import compute_teacher_outputs, train, train_seed_group
 
-from ..conftest import PAPER, STUDENT, TEACHER, A, changed, corpus, louder, run, spec_of, trained
+from ..conftest import PAPER, STUDENT, TEACHER, A, changed, corpus, louder, method_setup, run, spec_of, trained
 
 SPEECH = replace(STUDENT, name="speech teacher", teacher=None)
 SIGHT = Arm("sight", "V", ("V",), "V", context_layers=1, gnn_heads=3)
-SHORT = Alignment(epochs=2, batch=8, rank=4)
+SHORT = AlignmentSettings(epochs=2, batch=8, rank=4)
+# The triplet loss does not look at the batch.
+BATCH = Batch.whole(*(torch.zeros(0, 0) for _ in range(4)))
 METHODS = {
-    "triplet": Triplet(),
-    "logits": Logits(),
-    "pkdot": Pkdot(utterances=12),
-    "mtpkdot": MtPkdot(alignment=SHORT),
-    "sample": MtPkdot(alignment=SHORT, select="sample", anchors="shared_lowest"),
-    "moving": MtPkdot(alignment=replace(SHORT, detach_joint=False), select="uniform"),
-    "guess": MtPkdot(alignment=SHORT, hallucinate="mse"),
-    "match": MtPkdot(alignment=SHORT, hallucinate="mmd"),
-    "dmd": Dmd(space=6),
-    "repel": Dmd(space=6, private_features="repel", edges="uniform", distance="divergence"),
-    "dmd-online": DmdOnline(space=6),
+    "triplet": TripletSettings(),
+    "logits": LogitsSettings(),
+    "pkdot": PkdotSettings(utterances=12),
+    "mtpkdot": MtPkdotSettings(alignment=SHORT),
+    "sample": MtPkdotSettings(alignment=SHORT, select="sample", anchors="shared_lowest"),
+    "moving": MtPkdotSettings(alignment=replace(SHORT, detach_joint=False), select="uniform"),
+    "guess": MtPkdotSettings(alignment=SHORT, hallucinate="mse"),
+    "match": MtPkdotSettings(alignment=SHORT, hallucinate="mmd"),
+    "dmd": DmdSettings(space=6),
+    "repel": DmdSettings(space=6, private_features="repel", edges="uniform", distance="divergence"),
+    "dmd-online": DmdOnlineSettings(space=6),
 }
 
 
 def arm_of(name, **settings):
     method = replace(METHODS[name], **settings)
-    if isinstance(method, DmdOnline):
+    if not method.implementation.needs_teacher:
         return replace(STUDENT, teacher=None, distillation=method)
-    further = (SIGHT, SPEECH) if isinstance(method, MtPkdot | Dmd) and not isinstance(method, Pkdot) else ()
+    further = (SIGHT, SPEECH) if method.implementation.several_teachers and name != "pkdot" else ()
     return replace(STUDENT, unimodal_teachers=further, distillation=method)
 
 
 @pytest.fixture(scope="module")
 def teacher_outputs():
-    """What each teacher says."""
+    """Each teacher's outputs."""
     found = {}
     for arm in (TEACHER, SPEECH, SIGHT):
         result = run(arm)
@@ -59,10 +65,6 @@ def learn(arm, teacher_outputs, on=None, **budget):
     return run(arm, on, teacher_outputs=[teacher_outputs[teacher.name] for teacher in arm.teachers], **budget)
 
 
-def model():
-    return COGMEN(ModelConfig(width=4, hidden=4, gnn_heads=1))
-
-
 def output(n=5):
     draws = torch.Generator().manual_seed(0)
     return Output(
@@ -71,21 +73,21 @@ def output(n=5):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_every_method_trains_and_says_the_same_again(teacher_outputs, name):
+def test_every_method_trains_and_repeats(teacher_outputs, name):
     arm = arm_of(name)
     result, again, alone = (learn(each, teacher_outputs) for each in (arm, arm, replace(STUDENT, teacher=None)))
     assert all(np.isfinite(x).all() for x in result.log_prob.values())
     assert all(torch.equal(result.weights[key], again.weights[key]) for key in result.weights)
     assert not np.array_equal(result.log_prob["test", "A"], alone.log_prob["test", "A"])
-    assert result.curve == again.curve and not alone.curve[0].terms
+    assert result.curve == again.curve and not alone.curve[0].logged
     for epoch in result.curve:
-        assert "nll" in epoch.terms and all(np.isfinite(value) for value in epoch.terms.values())
+        assert "nll" in epoch.logged and all(np.isfinite(value) for value in epoch.logged.values())
     # The labels' own loss and what the method adds make the loss that is logged.
-    assert result.curve[0].terms.keys() - {"nll"}
+    assert result.curve[0].logged.keys() - {"nll"}
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_what_is_stored_needs_no_teacher(teacher_outputs, name):
+def test_what_is_saved_needs_no_teacher(teacher_outputs, name):
     result = learn(arm_of(name), teacher_outputs)
     assert result.weights.keys() == COGMEN(result.model).state_dict().keys()
     assert list(result.scaling) == ["audio"]
@@ -96,18 +98,18 @@ def test_the_loss_is_the_sum_of_what_is_logged(teacher_outputs):
     result = learn(arm_of("mtpkdot"), teacher_outputs, batch=100)
     weights = {"transport": 0.2, "centroid": 0.2, "nll": 0.8}
     for epoch in result.curve:
-        assert epoch.train_loss == pytest.approx(sum(epoch.terms[name] * w for name, w in weights.items()), rel=1e-5)
+        assert epoch.train_loss == pytest.approx(sum(epoch.logged[name] * w for name, w in weights.items()), rel=1e-5)
 
 
 def test_teachers_that_are_chosen_are_counted(teacher_outputs):
     for epoch in learn(arm_of("mtpkdot"), teacher_outputs).curve:
-        shares = [epoch.terms[f"chosen {name}"] for name in ("teacher", "sight", "speech teacher")]
+        shares = [epoch.logged[f"chosen {name}"] for name in ("teacher", "sight", "speech teacher")]
         assert sum(shares) == pytest.approx(1) and all(share in (0, 0.5, 1) for share in shares)
 
 
 def test_batches_too_small_for_transport_are_counted_and_train_on(teacher_outputs):
     result = learn(arm_of("pkdot"), teacher_outputs, on=None, batch=1)
-    assert 0 < result.curve[0].terms["without transport"] <= 1
+    assert 0 < result.curve[0].logged["without transport"] <= 1
 
 
 def test_one_class_alone_gives_numbers():
@@ -124,39 +126,39 @@ def test_learned_weights_begin_as_the_fixed_ones_and_move(teacher_outputs):
     fixed, learned = (
         learn(arm_of("triplet", weights=kind), teacher_outputs, epochs=4) for kind in ("fixed", "learned")
     )
-    assert fixed.curve[0].terms["nll"] == pytest.approx(learned.curve[0].terms["nll"], rel=1e-2)
-    moved = [epoch.terms["weight of triplet"] for epoch in learned.curve]
-    assert "weight of triplet" not in fixed.curve[0].terms
+    assert fixed.curve[0].logged["nll"] == pytest.approx(learned.curve[0].logged["nll"], rel=1e-2)
+    moved = [epoch.logged["weight of triplet"] for epoch in learned.curve]
+    assert "weight of triplet" not in fixed.curve[0].logged
     # A loss above one half is worth less than it weighs, and the other way round.
-    assert (moved[0] < 1) == (learned.curve[0].terms["triplet"] > 0.5)
+    assert (moved[0] < 1) == (learned.curve[0].logged["triplet"] > 0.5)
     assert moved[0] == pytest.approx(1, abs=0.05) and len(set(moved)) == len(moved)
 
 
 def test_a_small_loss_comes_to_weigh_much():
     """One that stays at 0.1 is best divided by a variance of 0.2."""
     labels = torch.zeros(4, dtype=torch.int64)
-    said = UtteranceOutputs(torch.zeros(4, 4), torch.zeros(4, 4))
-    spec = spec_of(replace(STUDENT, distillation=Triplet(triplet_weight=0.0, weights="learned")))
-    made = Distillation(spec, model(), [TeacherOutputs(said, said, "")], (labels, labels))
-    optimizer = torch.optim.Adam(made.variances.values(), lr=spec.arm.method.weights_rate)
-    even = Output(said.embedding, said.embedding, torch.full((4, 4), -0.1))
+    settings = TripletSettings(triplet_weight=0.0, weights="learned")
+    made = Distillation(method_setup(settings, labels=(labels, labels)))
+    optimizer = torch.optim.Adam(made.variances.values(), lr=settings.weights_rate)
+    even = Output(torch.zeros(4, 4), torch.zeros(4, 4), torch.full((4, 4), -0.1))
     for _ in range(600):
         optimizer.zero_grad()
-        made(even, labels, torch.arange(4)).backward()
+        made(even, labels, torch.arange(4), BATCH).backward()
         optimizer.step()
     assert made.logged()["weight of nll"] == pytest.approx(5, rel=0.1)
 
 
 def test_learned_weights_by_hand():
     labels, rows = torch.tensor([0, 1, 1, 3, 0]), torch.arange(5)
-    said = UtteranceOutputs(torch.randn(5, 4), torch.zeros(5, 4))
-    arm = replace(STUDENT, distillation=Triplet(triplet_weight=0.0, nll_weight=2.0, weights="learned"))
-    made = Distillation(spec_of(arm), model(), [TeacherOutputs(said, said, "")], (labels, labels))
+    settings = TripletSettings(triplet_weight=0.0, nll_weight=2.0, weights="learned")
+    made = Distillation(method_setup(settings, labels=(labels, labels)))
     assert list(made.variances) == ["nll"]  # a loss that has no weight cannot learn one
     nll = float(F.nll_loss(output().log_prob, labels))
-    assert float(made(output(), labels, rows)) == pytest.approx(2 * nll)
+    assert float(made(output(), labels, rows, BATCH)) == pytest.approx(2 * nll)
     made.variances["nll"].data.fill_(0.7)
-    assert float(made(output(), labels, rows)) == pytest.approx(2 * float(torch.exp(torch.tensor(-0.7))) * nll + 0.35)
+    assert float(made(output(), labels, rows, BATCH)) == pytest.approx(
+        2 * float(torch.exp(torch.tensor(-0.7))) * nll + 0.35
+    )
 
 
 def test_a_teacher_of_another_corpus_or_protocol_is_refused(teacher_outputs):
@@ -173,13 +175,13 @@ def test_a_teacher_of_another_corpus_or_protocol_is_refused(teacher_outputs):
 
 @pytest.mark.parametrize("name", ["pkdot", "mtpkdot", "dmd", "dmd-online"])
 def test_padding_has_no_part(teacher_outputs, name, monkeypatch):
-    """Nor has what stands there, of the student's features and of those that the model beside it sees."""
+    """Whatever values stand on padding, in the student's streams and in the auxiliary ones."""
 
     def dirty(*arguments):
         batch = original(*arguments)
         absent = ~batch.present[..., None]
-        beside = None if batch.beside is None else batch.beside + 50.0 * absent
-        return replace(batch, x=batch.x + 50.0 * absent, beside=beside)
+        auxiliary = None if batch.auxiliary is None else batch.auxiliary + 50.0 * absent
+        return replace(batch, x=batch.x + 50.0 * absent, auxiliary=auxiliary)
 
     clean = learn(arm_of(name), teacher_outputs, epochs=1)
     original = run_module.tensors
@@ -189,27 +191,27 @@ def test_padding_has_no_part(teacher_outputs, name, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["logits", "pkdot", "mtpkdot", "sample"])
-def test_seeds_together_give_what_they_give_alone(teacher_outputs, name):
+def test_a_seed_group_gives_what_its_seeds_give_alone(teacher_outputs, name):
     arm = arm_of(name)
     specs = [spec_of(arm, seed, epochs=1, learning_rate=1e-4) for seed in (24, 25)]
-    said = [teacher_outputs[teacher.name] for teacher in arm.teachers]
-    for ours, spec in zip(train_seed_group(specs, corpus(), teacher_outputs=[said, said]), specs, strict=True):
-        alone = train(spec, corpus(), teacher_outputs=said)
-        assert ours.curve[0].terms.keys() == alone.curve[0].terms.keys()
-        for key, value in alone.curve[0].terms.items():
-            assert ours.curve[0].terms[key] == pytest.approx(value, abs=1e-3), key
+    outputs = [teacher_outputs[teacher.name] for teacher in arm.teachers]
+    for ours, spec in zip(train_seed_group(specs, corpus(), teacher_outputs=[outputs, outputs]), specs, strict=True):
+        alone = train(spec, corpus(), teacher_outputs=outputs)
+        assert ours.curve[0].logged.keys() == alone.curve[0].logged.keys()
+        for key, value in alone.curve[0].logged.items():
+            assert ours.curve[0].logged[key] == pytest.approx(value, abs=1e-3), key
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_trains_on_a_gpu(teacher_outputs, name):
     arm = arm_of(name)
-    said = [teacher_outputs[teacher.name] for teacher in arm.teachers]
-    one, two = (train(spec_of(arm), corpus(), "cuda", teacher_outputs=said) for _ in range(2))
+    outputs = [teacher_outputs[teacher.name] for teacher in arm.teachers]
+    one, two = (train(spec_of(arm), corpus(), "cuda", teacher_outputs=outputs) for _ in range(2))
     assert all(torch.equal(one.weights[key], two.weights[key]) for key in one.weights)
 
 
-def test_a_model_beside_needs_its_stream():
+def test_auxiliary_streams_are_required():
     deaf = replace(
         corpus(), dialogues=tuple(replace(d, features={"audio": d.features["audio"]}) for d in corpus().dialogues)
     )
@@ -232,15 +234,15 @@ def test_a_student_never_sees_what_its_teachers_see(teacher_outputs):
         assert all(torch.equal(one.weights[key], two.weights[key]) for key in one.weights), name
 
 
-def test_guesses_come_near_what_is_guessed_and_leave_the_student_alone(teacher_outputs):
+def test_the_head_learns_its_target_and_leaves_the_student_unchanged(teacher_outputs):
     result = learn(arm_of("guess"), teacher_outputs, epochs=12, learning_rate=3e-3)
-    errors = [epoch.terms["hallucination"] for epoch in result.curve]
+    errors = [epoch.logged["hallucination"] for epoch in result.curve]
     assert errors[-1] < 0.8 * errors[0]
     assert result.model.hallucinated == 300 and result.weights["clf.lin1.weight"].shape == (100, 500)
-    # Guesses that are to be something else change nothing but the guesser and what reads it.
+    # Another target changes nothing but the head.
     other = dict(teacher_outputs) | {
         "sight": TeacherOutputs(
-            *(said._replace(embedding=-said.embedding) for said in teacher_outputs["sight"][:2]),
+            *(split._replace(embedding=-split.embedding) for split in teacher_outputs["sight"][:2]),
             teacher_outputs["sight"].origin,
         )
     }
@@ -250,7 +252,7 @@ def test_guesses_come_near_what_is_guessed_and_leave_the_student_alone(teacher_o
     assert {name.split(".")[0] for name in one.weights.keys() - same} == {"hallucinator"}
 
 
-def test_only_dmd_and_a_model_beside_train_alone():
+def test_only_dmd_and_additional_heads_train_alone():
     assert not arm_of("dmd").stackable and not arm_of("dmd-online").stackable
     assert not arm_of("guess").stackable
     assert arm_of("mtpkdot").stackable and STUDENT.stackable and A.stackable

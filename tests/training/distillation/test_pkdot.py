@@ -10,13 +10,17 @@ from hypothesis import strategies as st
 
 from replicate.training.distillation.base import UtteranceOutputs
 from replicate.training.distillation.pkdot import (
+    LEAST_UTTERANCES,
+    MtPkdotSettings,
+    PkdotSettings,
     TransportDistillation,
     anchors,
     similarities,
     structure_loss,
     transport,
 )
-from replicate.training.distillation_config import LEAST, MtPkdot, Pkdot
+
+from ..conftest import method_setup
 
 NAMES = ("joint", "video", "speech")
 ANCHORS = ("row_lowest", "shared_lowest", "row_highest", "all")
@@ -26,14 +30,18 @@ def normal(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def said(n=40, width=6, seed=0, classes=3):
+def outputs(n=40, width=6, seed=0, classes=3):
     return UtteranceOutputs(normal(n, width, seed=seed), normal(n, classes, seed=seed + 100).log_softmax(1))
+
+
+def build(settings=None, names=NAMES):
+    return TransportDistillation(method_setup(settings or MtPkdotSettings(), dict.fromkeys(names, 6)))
 
 
 @pytest.mark.parametrize("which", ANCHORS)
 def test_a_student_like_its_teacher_costs_nothing(which):
     embedding = normal(40, 6)
-    cost, centroid = structure_loss(embedding, embedding.clone(), MtPkdot(anchors=which))
+    cost, centroid = structure_loss(embedding, embedding.clone(), MtPkdotSettings(anchors=which))
     assert abs(float(cost)) < 1e-6 and float(centroid) < 1e-6
 
 
@@ -41,17 +49,17 @@ def test_a_student_like_its_teacher_costs_nothing(which):
 @given(st.integers(0, 99), st.floats(0.1, 50), st.floats(0.1, 50), st.sampled_from(ANCHORS))
 def test_rotation_and_scale_of_either_side_do_not_matter(seed, scale, other, which):
     student, teacher = normal(30, 5, seed=seed).double(), normal(30, 7, seed=seed + 1).double()
-    turn, turn_teacher = (torch.linalg.qr(normal(n, n, seed=seed + 2).double()).Q for n in (5, 7))
-    given_ = MtPkdot(anchors=which)
-    plain = structure_loss(student, teacher, given_)
-    moved = structure_loss(scale * student @ turn, other * teacher @ turn_teacher, given_)
+    rotation, teacher_rotation = (torch.linalg.qr(normal(n, n, seed=seed + 2).double()).Q for n in (5, 7))
+    settings_ = MtPkdotSettings(anchors=which)
+    plain = structure_loss(student, teacher, settings_)
+    moved = structure_loss(scale * student @ rotation, other * teacher @ teacher_rotation, settings_)
     for before, after in zip(plain, moved, strict=True):
         assert float(before) == pytest.approx(float(after), rel=1e-6, abs=1e-9)
 
 
 def test_the_gradient_reaches_the_student_alone():
     student, teacher = normal(40, 5).requires_grad_(), normal(40, 7, seed=1).requires_grad_()
-    sum(structure_loss(student, teacher, MtPkdot())).backward()
+    sum(structure_loss(student, teacher, MtPkdotSettings())).backward()
     assert teacher.grad is None and torch.isfinite(student.grad).all() and student.grad.abs().max() > 0
 
 
@@ -60,7 +68,7 @@ def test_the_gradient_reaches_the_student_alone():
 def test_more_anchors_than_utterances_are_cut_down(n, which):
     columns = anchors(similarities(normal(n, 4)), which, 30)
     assert columns.shape == (n, n if which == "all" else min(30, n - 1))
-    cost, _ = structure_loss(normal(n, 4, seed=1), normal(n, 4), MtPkdot(anchors=which))
+    cost, _ = structure_loss(normal(n, 4, seed=1), normal(n, 4), MtPkdotSettings(anchors=which))
     assert torch.isfinite(cost)
 
 
@@ -86,7 +94,7 @@ def test_zero_vectors_and_equal_rows_give_numbers(which, zero):
     if zero in ("teacher", "both"):
         teacher = torch.ones(40, 7)
     student.requires_grad_()
-    losses = structure_loss(student, teacher, MtPkdot(anchors=which))
+    losses = structure_loss(student, teacher, MtPkdotSettings(anchors=which))
     sum(losses).backward()
     assert all(torch.isfinite(loss) for loss in losses)
     assert student.grad.norm(dim=1).max() < 100  # of a zero vector, too
@@ -129,7 +137,9 @@ def test_the_order_of_utterances_does_not_matter_to_transport():
 
 def test_transport_over_the_number_of_anchors():
     student, teacher = normal(60, 5), normal(60, 7, seed=1)
-    plain, scaled = (structure_loss(student, teacher, MtPkdot(scale_by_count=each))[0] for each in (False, True))
+    plain, scaled = (
+        structure_loss(student, teacher, MtPkdotSettings(scale_by_count=each))[0] for each in (False, True)
+    )
     assert float(scaled) == pytest.approx(float(plain) / 30)
 
 
@@ -152,51 +162,51 @@ def three(labels, chances):
 def test_the_teacher_with_the_least_cross_entropy_on_the_batch_is_taken(best):
     labels = [0, 1, 2, 1]
     teachers = three(labels, [[0.5] * 4 if i == best else [0.4] * 4 for i in range(3)])
-    embedding, share = TransportDistillation(MtPkdot(), NAMES, 24).choose(teachers, torch.tensor(labels))
+    embedding, share = build().choose(teachers, torch.tensor(labels))
     assert (embedding == best).all() and share.tolist() == [float(i == best) for i in range(3)]
 
 
 def test_or_for_every_utterance():
     labels = [0, 1, 2, 1]
     teachers = three(labels, [[0.5, 0.1, 0.1, 0.5], [0.1, 0.5, 0.1, 0.1], [0.1, 0.1, 0.5, 0.1]])
-    embedding, share = TransportDistillation(MtPkdot(select="sample"), NAMES, 24).choose(teachers, torch.tensor(labels))
+    embedding, share = build(MtPkdotSettings(select="sample")).choose(teachers, torch.tensor(labels))
     assert embedding[:, 0].tolist() == [0, 1, 2, 0] and share.tolist() == [0.5, 0.25, 0.25]
 
 
 def test_or_any_or_the_joint_one_always():
     labels = [0, 1, 2, 1]
     teachers = three(labels, [[0.1] * 4, [0.5] * 4, [0.5] * 4])
-    teaching = TransportDistillation(MtPkdot(select="uniform"), NAMES, 24)
-    taken = [float(teaching.choose(teachers, torch.tensor(labels))[0][0, 0]) for _ in range(300)]
+    method = build(MtPkdotSettings(select="uniform"))
+    taken = [float(method.choose(teachers, torch.tensor(labels))[0][0, 0]) for _ in range(300)]
     assert all(70 < taken.count(i) < 130 for i in range(3))
-    teaching = TransportDistillation(MtPkdot(select="joint_only"), NAMES, 24)
-    assert (teaching.choose(teachers, torch.tensor(labels))[0] == 0).all()
+    method = build(MtPkdotSettings(select="joint_only"))
+    assert (method.choose(teachers, torch.tensor(labels))[0] == 0).all()
 
 
 def test_pkdot_is_mtpkdot_with_the_joint_teacher_alone():
     labels = torch.arange(40) % 3
-    teachers = [said(seed=i) for i in range(3)]
-    twin = replace(MtPkdot(), select="joint_only", transport_weight=0.6, centroid_weight=0.0, nll_weight=1.0)
+    teachers = [outputs(seed=i) for i in range(3)]
+    twin = replace(MtPkdotSettings(), select="joint_only", transport_weight=0.6, centroid_weight=0.0, nll_weight=1.0)
     found = []
-    for given_, teacher_outputs in ((Pkdot(), teachers[:1]), (twin, teachers)):
-        teaching = TransportDistillation(given_, NAMES[: len(teacher_outputs)], 24)
-        found.append((teaching(said(seed=9), teacher_outputs, labels).losses, teaching.weights, teaching.nll_weight))
+    for settings_, teacher_outputs in ((PkdotSettings(), teachers[:1]), (twin, teachers)):
+        method = build(settings_, NAMES[: len(teacher_outputs)])
+        found.append((method(outputs(seed=9), teacher_outputs, labels).losses, method.weights, method.nll_weight))
     assert found[0] == found[1]
 
 
 def test_a_batch_that_is_too_small_has_no_transport_and_says_so():
-    teaching = TransportDistillation(MtPkdot(), NAMES, 24)
-    for n, skipped in ((LEAST - 1, 1), (LEAST, 0)):
-        losses, notes = teaching(said(n), [said(n, seed=i) for i in range(3)], torch.zeros(n, dtype=torch.int64))
-        assert float(notes["without transport"]) == skipped and bool(losses) != bool(skipped)
-        assert notes.get("fewer anchors") == (None if skipped else 1)
+    method = build()
+    for n, skipped in ((LEAST_UTTERANCES - 1, 1), (LEAST_UTTERANCES, 0)):
+        losses, logged = method(outputs(n), [outputs(n, seed=i) for i in range(3)], torch.zeros(n, dtype=torch.int64))
+        assert float(logged["without transport"]) == skipped and bool(losses) != bool(skipped)
+        assert logged.get("fewer anchors") == (None if skipped else 1)
 
 
 def test_a_large_batch_is_drawn_from():
-    given_ = MtPkdot(utterances=16)
-    whole = said(200)
-    rows = TransportDistillation(given_, NAMES[:1], 24)(whole, [said(200, seed=1)], torch.zeros(200, dtype=torch.int64))
-    every = TransportDistillation(replace(given_, utterances=200), NAMES[:1], 24)(
-        whole, [said(200, seed=1)], torch.zeros(200, dtype=torch.int64)
+    settings_ = MtPkdotSettings(utterances=16)
+    whole = outputs(200)
+    rows = build(settings_, NAMES[:1])(whole, [outputs(200, seed=1)], torch.zeros(200, dtype=torch.int64))
+    every = build(replace(settings_, utterances=200), NAMES[:1])(
+        whole, [outputs(200, seed=1)], torch.zeros(200, dtype=torch.int64)
     )
     assert float(rows.losses["transport"]) != float(every.losses["transport"])

@@ -4,11 +4,10 @@ import torch.nn.functional as F
 
 from replicate.training.distillation import teacher_alignment
 from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs
-from replicate.training.distillation.teacher_alignment import align, alignment_loss
-from replicate.training.distillation_config import Alignment
+from replicate.training.distillation.teacher_alignment import AlignmentSettings, align, alignment_loss
 
 LABELS = torch.arange(300) % 3, torch.arange(60) % 3
-QUICK = Alignment(epochs=25, batch=64, rank=8)
+QUICK = AlignmentSettings(epochs=25, batch=64, rank=8)
 
 
 def teacher(width, seed, noise=0.3):
@@ -39,8 +38,8 @@ def test_single_streams_come_near_the_joint_teacher_which_stays():
 
 
 def test_the_joint_teacher_moves_where_it_may():
-    given = Alignment(epochs=5, batch=64, rank=8, detach_joint=False, joint_learning_rate=1e-2)
-    (joint, _), _ = align([JOINT, VIDEO], LABELS, given, 24)
+    settings = AlignmentSettings(epochs=5, batch=64, rank=8, detach_joint=False, joint_learning_rate=1e-2)
+    (joint, _), _ = align([JOINT, VIDEO], LABELS, settings, 24)
     assert not torch.equal(joint.embedding, JOINT.train.embedding) and joint.embedding.shape == (300, 10)
     assert float((joint.log_prob.argmax(1) == LABELS[0]).float().mean()) > 0.95
 
@@ -58,7 +57,7 @@ def test_adapters_are_of_the_best_epoch_on_dev(monkeypatch, f1, best):
         with monkeypatch.context() as patch:
             scores = iter(f1)
             patch.setattr(teacher_alignment, "weighted_f1", lambda labels, log_prob: next(scores))
-            return align([JOINT, VIDEO], LABELS, Alignment(epochs=epochs, batch=64, rank=8), 24)[0][1].embedding
+            return align([JOINT, VIDEO], LABELS, AlignmentSettings(epochs=epochs, batch=64, rank=8), 24)[0][1].embedding
 
     assert torch.equal(aligned(4), aligned(best))
 

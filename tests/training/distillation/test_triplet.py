@@ -10,22 +10,36 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from replicate.model.cogmen import COGMEN, Output
-from replicate.model.config import ModelConfig
 from replicate.rng import generator
 from replicate.training import trainer
 from replicate.training.config import Protocol
+from replicate.training.data import Batch
 from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs
 from replicate.training.distillation.loss import Distillation
-from replicate.training.distillation.triplet import draw_negatives, triplet_loss
-from replicate.training.distillation_config import Triplet
+from replicate.training.distillation.triplet import TripletSettings, draw_negatives, triplet_loss
 from replicate.training.loop import embed, train
 
-from ..conftest import AV, STUDENT, TEACHER, A, changed, corpus, embeddings, run, speaking, spec_of, trained
+from ..conftest import (
+    AV,
+    STUDENT,
+    TEACHER,
+    A,
+    changed,
+    corpus,
+    embeddings,
+    method_setup,
+    run,
+    speaking,
+    spec_of,
+    trained,
+)
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "triplet.npz"
 FORMS = ("one", "n-way")
 LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=14)
 N_WAY = Protocol("n-way", triplet="n-way")
+# The triplet loss does not look at the batch.
+BATCH = Batch.whole(*(torch.zeros(0, 0) for _ in range(4)))
 
 
 def draw(labels, form, seed=0, classes=4):
@@ -169,60 +183,59 @@ def output(n=5, width=4, classes=4):
     return Output(normal(n, 3), normal(n, width, seed=1), normal(n, classes, seed=2).log_softmax(1))
 
 
-def made_of(spec, teacher):
-    """The loss of a student whose embeddings have 4 numbers."""
-    said = UtteranceOutputs(teacher, torch.zeros(len(teacher), 4))
-    labels = torch.zeros(len(teacher), dtype=torch.int64)
-    model = COGMEN(ModelConfig(width=4, hidden=4, gnn_heads=1))
-    return Distillation(spec, model, [TeacherOutputs(said, said, "")], (labels, labels))
+def loss_of(arm, teacher, form="one", seed=24):
+    """The loss of a student whose embeddings have 4 columns."""
+    outputs = UtteranceOutputs(teacher, torch.zeros(len(teacher), 4))
+    setup = method_setup(arm.method)
+    spec = spec_of(arm, seed, Protocol("p", triplet=form))
+    return Distillation(replace(setup, spec=spec, teacher_outputs=[TeacherOutputs(outputs, outputs, "")]))
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("weights", [(1.0, 1.0), (0.0, 1.0), (1.0, 0.0), (2.0, 0.5)])
 def test_the_loss_is_the_weighted_sum_of_both(form, weights):
-    arm = replace(STUDENT, distillation=Triplet(triplet_weight=weights[0], nll_weight=weights[1]))
+    arm = replace(STUDENT, distillation=TripletSettings(triplet_weight=weights[0], nll_weight=weights[1]))
     labels, rows, teacher = torch.tensor([0, 1, 1, 3, 0]), torch.tensor([6, 2, 0, 1, 5]), normal(7, 4, seed=3)
-    spec = spec_of(arm, protocol=Protocol("p", triplet=form))
-    loss = made_of(spec, teacher)(output(), labels, rows)
-    negative = draw(labels.tolist(), form, spec.seed)
+    loss = loss_of(arm, teacher, form)(output(), labels, rows, BATCH)
+    negative = draw(labels.tolist(), form, 24)
     triplet = triplet_loss(output().graph, teacher[rows], negative, form)
     nll = F.nll_loss(output().log_prob, labels)
     assert float(loss) == pytest.approx(float(weights[0] * triplet + weights[1] * nll))
 
 
 def test_a_narrower_student_gets_a_linear_map_and_an_equal_one_none():
-    same = made_of(spec_of(STUDENT), normal(5, 4))
+    same = loss_of(STUDENT, normal(5, 4))
     assert list(same.parameters()) == []
-    narrower = made_of(spec_of(STUDENT), normal(5, 6))
+    narrower = loss_of(STUDENT, normal(5, 6))
     assert [tuple(p.shape) for p in narrower.parameters()] == [(6, 4)]
     labels, rows = torch.tensor([0, 1, 1, 3, 0]), torch.arange(5)
-    narrower(output(), labels, rows).backward()
-    assert narrower.teaching.adapter.weight.grad.abs().max() > 0
-    again = made_of(spec_of(STUDENT), normal(5, 6))
-    other = made_of(spec_of(STUDENT, seed=25), normal(5, 6))
-    assert torch.equal(narrower.teaching.adapter.weight, again.teaching.adapter.weight)
-    assert not torch.equal(narrower.teaching.adapter.weight, other.teaching.adapter.weight)
+    narrower(output(), labels, rows, BATCH).backward()
+    assert narrower.method.adapter.weight.grad.abs().max() > 0
+    again = loss_of(STUDENT, normal(5, 6))
+    other = loss_of(STUDENT, normal(5, 6), seed=25)
+    assert torch.equal(narrower.method.adapter.weight, again.method.adapter.weight)
+    assert not torch.equal(narrower.method.adapter.weight, other.method.adapter.weight)
 
 
 @pytest.fixture(scope="module")
 def teacher():
-    """What a teacher makes of the training split."""
+    """A teacher's embeddings of the training split."""
     return embeddings(TEACHER)
 
 
 @pytest.fixture
 def made(monkeypatch):
-    """Every Distillation that training makes, beside a copy of its state then and all that it was asked."""
+    """Every Distillation that training makes, with a copy of its first state and the batches that it got."""
 
     class Watched(Distillation):
-        def __init__(self, *arguments):
-            super().__init__(*arguments)
+        def __init__(self, setup):
+            super().__init__(setup)
             self.before = [p.detach().clone() for p in self.parameters()]
-            self.asked = []
+            self.batches = []
             found.append(self)
 
         def forward(self, output, labels, rows, batch):
-            self.asked.append((labels, rows))
+            self.batches.append((labels, rows))
             return super().forward(output, labels, rows, batch)
 
     found: list[Watched] = []
@@ -230,16 +243,16 @@ def made(monkeypatch):
     return found
 
 
-def test_the_map_of_a_narrower_student_is_trained_and_not_stored(teacher, made):
+def test_the_map_of_a_narrower_student_is_trained_and_not_saved(teacher, made):
     narrow = replace(STUDENT, gnn_heads=1)
     result = run(narrow, teacher=teacher)
     (distillation,) = made
-    assert not torch.equal(distillation.before[0], distillation.teaching.adapter.weight)
+    assert not torch.equal(distillation.before[0], distillation.method.adapter.weight)
     assert result.weights.keys() == COGMEN(result.model).state_dict().keys()
     assert result.model == run(replace(narrow, teacher=None)).model
 
 
-def test_an_equally_wide_student_trains_nothing_beside_its_model(teacher, made):
+def test_an_equally_wide_student_trains_only_its_model(teacher, made):
     run(STUDENT, teacher=teacher)
     assert made[0].before == []
 
@@ -248,14 +261,14 @@ def test_the_teacher_is_frozen(teacher, made):
     before = teacher.clone()
     for form in FORMS:
         run(STUDENT, teacher=teacher, protocol=Protocol("p", triplet=form))
-        assert torch.equal(made[-1].embedding_0, before) and not made[-1].embedding_0.requires_grad
+        assert torch.equal(made[-1].method.train_outputs[0].embedding, before)
     assert torch.equal(teacher, before)
 
 
 def plain(result):
-    """Everything but the time, and what is only logged."""
+    """A result without its time and logged values."""
     return [
-        [replace(epoch, terms={}) for epoch in result.curve],
+        [replace(epoch, logged={}) for epoch in result.curve],
         *(w.tolist() for w in result.weights.values()),
         *(x.tolist() for x in result.log_prob.values()),
     ]
@@ -273,14 +286,16 @@ def test_a_student_learns_something_else_than_alone(teacher):
 def test_without_the_triplet_term_a_student_is_as_if_alone(teacher):
     """Bit for bit: negatives and the adapter's weights are drawn without shifting another draw."""
     for heads in (1, 2):
-        student = replace(STUDENT, gnn_heads=heads, distillation=Triplet(triplet_weight=0.0), dropout=0.3)
-        assert plain(run(student, teacher=teacher)) == plain(run(replace(student, teacher=None)))
+        student = replace(STUDENT, gnn_heads=heads, distillation=TripletSettings(triplet_weight=0.0), dropout=0.3)
+        assert plain(run(student, teacher=teacher)) == plain(run(replace(student, teacher=None, distillation=None)))
 
 
 def test_without_the_cross_entropy_the_classifier_is_not_trained(teacher):
     still = {"weight_decay": 0.0}
-    pulled = run(replace(STUDENT, distillation=Triplet(nll_weight=0.0)), teacher=teacher, **still)
-    start = run(replace(STUDENT, distillation=Triplet(nll_weight=0.0)), teacher=teacher, learning_rate=0.0, **still)
+    pulled = run(replace(STUDENT, distillation=TripletSettings(nll_weight=0.0)), teacher=teacher, **still)
+    start = run(
+        replace(STUDENT, distillation=TripletSettings(nll_weight=0.0)), teacher=teacher, learning_rate=0.0, **still
+    )
     for name, weight in pulled.weights.items():
         if "clf" in name:
             assert torch.equal(weight, start.weights[name])
@@ -293,19 +308,19 @@ def test_a_student_comes_closer_to_its_teacher(teacher):
         ours = embed(trained(result), result.scaling, spec_of(student), corpus())
         return float(F.pairwise_distance(ours, teacher).mean() - torch.cdist(ours, teacher).mean())
 
-    assert distance(STUDENT) < distance(replace(STUDENT, distillation=Triplet(triplet_weight=0.0))) - 0.1
+    assert distance(STUDENT) < distance(replace(STUDENT, distillation=TripletSettings(triplet_weight=0.0))) - 0.1
 
 
-def test_embeddings_are_of_the_utterance_that_asks(made):
+def test_a_student_is_compared_with_the_same_utterance(made):
     """Every training utterance has a class of its own, which is also its place in the split."""
     source = corpus(classes=4, labels=tuple(map(str, range(21))))
     count = iter(range(21))
     source = changed(source, "train", lambda d: {"labels": np.array([next(count) for _ in range(len(d))])})
     run(STUDENT, source, teacher=normal(21, 200), epochs=3)
-    assert len(made[0].asked) == 6
-    for labels, rows in made[0].asked:
+    assert len(made[0].batches) == 6
+    for labels, rows in made[0].batches:
         assert labels.tolist() == rows.tolist()
-    first = [labels.tolist() for labels, _ in made[0].asked]
+    first = [labels.tolist() for labels, _ in made[0].batches]
     assert first[0] != first[2] and sorted(first[0] + first[1]) == list(range(21))
 
 
@@ -327,7 +342,7 @@ def test_embeddings_are_packed_and_of_all_that_the_teacher_was_trained_on():
     assert embed(model, result.scaling, spec_of(TEACHER), source, "dev").shape == (7, 200)
 
 
-def test_a_student_needs_its_teacher_and_nobody_else_one(teacher):
+def test_students_need_teacher_outputs_and_other_arms_refuse_them(teacher):
     with pytest.raises(ValueError, match="student"):
         train(spec_of(STUDENT), corpus())
     for arm in (A, AV):

@@ -1,0 +1,204 @@
+"""An arm: a model plus a way to train it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from replicate.errors import InvalidDefinition
+from replicate.model.config import Context
+from replicate.suggest import choices
+from replicate.training.checks import check_choices
+from replicate.training.methods import MethodTraits, Settings, method_settings
+
+# Feature streams of each context. A model that is tested in a narrower context than it was trained on keeps its width:
+# columns of the other streams are set to zero.
+CONTEXTS: dict[str, tuple[str, ...]] = {"A": ("audio",), "V": ("visual",), "AV": ("audio", "visual")}
+
+# The released code uses HuBERT's last layer, the text says the second-to-last.
+HUBERT = ("hubert", "hubert-second-to-last")
+AUDIO = ("audio", *HUBERT)
+
+DEFAULT_METHOD = "triplet"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A model plus a way to train it; ``tables/arms.toml`` has those of the paper.
+
+    Attributes:
+        train: context whose streams the model is built for and trained on.
+        contexts: contexts it is tested in.
+        select: context whose dev F1 picks the epoch.
+        masked: whether training masks part of the input.
+        audio: audio stream of the input, one of ``AUDIO``: "audio" (openSMILE-like), or a layer of HuBERT.
+        teacher: arm whose outputs this one is distilled from; outputs are computed in the teacher's ``train`` context.
+        unimodal_teachers: additional ones, for methods that take several; ``teacher`` is then the joint one.
+        distillation: method and its settings; the paper's method for an arm that has a teacher and names none.
+        window: how many utterances [past, future] of ``ModelConfig``.
+        context: name of the context extractor.
+        causal, memory: see ``ModelConfig``.
+
+    Raises:
+        InvalidDefinition: naming the arm and the key.
+    """
+
+    name: str
+    train: str
+    contexts: tuple[str, ...]
+    select: str
+    masked: bool = False
+    audio: str = "audio"
+    teacher: Arm | None = None
+    unimodal_teachers: tuple[Arm, ...] = ()
+    distillation: Settings | None = None
+    context_layers: int = 2
+    gnn_heads: int = 7
+    window: tuple[int, int] = (5, 5)
+    dropout: float = 0.1
+    context: Context = "transformer"
+    causal: bool = False
+    memory: int = 64
+
+    def __post_init__(self) -> None:
+        try:
+            _check_contexts(self)
+            _check_model(self)
+            _check_teachers(self)
+        except InvalidDefinition as error:
+            raise InvalidDefinition(f"arm {self.name}: {error}") from error
+
+    @property
+    def stackable(self) -> bool:
+        """Whether runs of the arm and of its teachers may train as one program. Additional heads cannot."""
+        return all(
+            arm.context == "transformer"
+            and (arm.method is None or arm.method.implementation.stackable)
+            and not arm.model_heads
+            for arm in self.with_teachers
+        )
+
+    @property
+    def model_heads(self) -> dict[str, int]:
+        """Sizes of the heads that the arm's method adds to the model, by their field in ``ModelConfig``."""
+        return {} if self.method is None else self.method.implementation.model_heads(self.method, self)
+
+    @property
+    def uses_hubert(self) -> bool:
+        """Whether its audio stream is a layer of HuBERT."""
+        return self.audio in HUBERT
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Streams in the model's input, in the order of its columns."""
+        return self.seen(self.train)
+
+    def seen(self, context: str) -> tuple[str, ...]:
+        """Streams that the arm gets in a context."""
+        return tuple(self.audio if name == "audio" else name for name in CONTEXTS[context])
+
+    @property
+    def teachers(self) -> tuple[Arm, ...]:
+        """The frozen teachers, the joint one first."""
+        return (*([self.teacher] if self.teacher else []), *self.unimodal_teachers)
+
+    @property
+    def method(self) -> Settings | None:
+        """Settings of the distillation method; None for an arm that is trained on labels only."""
+        if self.distillation is not None:
+            used = self.teacher is not None or not self.distillation.implementation.needs_teacher
+            return self.distillation if used else None
+        return method_settings(DEFAULT_METHOD)() if self.teacher else None
+
+    @property
+    def with_teachers(self) -> tuple[Arm, ...]:
+        """The arm, its teachers, the teachers' teachers, and so on."""
+        return (self, *(arm for teacher in self.teachers for arm in teacher.with_teachers))
+
+    @property
+    def auxiliary_streams(self) -> tuple[str, ...]:
+        """Streams that the arm's method uses in training next to the model's input."""
+        return () if self.method is None else self.method.implementation.auxiliary_streams
+
+    @property
+    def required_streams(self) -> tuple[str, ...]:
+        """Streams that a corpus must have for the arm and all its teachers."""
+        return tuple(
+            dict.fromkeys(name for arm in self.with_teachers for name in (*arm.streams, *arm.auxiliary_streams))
+        )
+
+
+def _check_contexts(arm: Arm) -> None:
+    for key, context in (
+        ("train", arm.train),
+        ("select", arm.select),
+        *(("contexts", context) for context in arm.contexts),
+    ):
+        if context not in CONTEXTS:
+            raise InvalidDefinition(f"{key}: unknown context {context!r}: {choices(context, list(CONTEXTS))}")
+    for context in arm.contexts:
+        if not set(CONTEXTS[context]) <= set(CONTEXTS[arm.train]):
+            raise InvalidDefinition(f"contexts: context {context} needs a stream that train = {arm.train!r} lacks")
+    if arm.select not in arm.contexts:
+        raise InvalidDefinition(f"select = {arm.select!r} is none of its contexts, {', '.join(arm.contexts)}")
+    if arm.audio not in AUDIO:
+        raise InvalidDefinition(f"audio: unknown audio stream {arm.audio!r}: {choices(arm.audio, AUDIO)}")
+
+
+def _check_model(arm: Arm) -> None:
+    for key in ("context_layers", "gnn_heads", "memory"):
+        if getattr(arm, key) < 1:
+            raise InvalidDefinition(f"{key} = {getattr(arm, key)} must be 1 or more")
+    if len(arm.window) != 2 or min(arm.window) < 0:
+        raise InvalidDefinition(f"window = {list(arm.window)} must be two numbers, 0 or more")
+    if not 0 <= arm.dropout < 1:
+        raise InvalidDefinition(f"dropout = {arm.dropout} must be from 0 to below 1")
+    if arm.causal and arm.window[0] != 0:
+        raise InvalidDefinition(
+            f"causal = true with window = {list(arm.window)} would use {arm.window[0]} later utterances: the first "
+            "number says for how many utterances back one is used, so write 0 there"
+        )
+
+
+def _check_teachers(arm: Arm) -> None:
+    for teacher in arm.teachers:
+        if arm.audio != teacher.audio:
+            raise InvalidDefinition(
+                f"audio = {arm.audio!r}, but that of its teacher {teacher.name} is {teacher.audio!r}: use the same"
+            )
+    if arm.distillation is None and not arm.teachers:
+        return
+    settings = arm.distillation or method_settings(DEFAULT_METHOD)()
+    if not settings.method:
+        raise InvalidDefinition(
+            f"distillation: {type(settings).__name__} belongs to no method: decorate the method's class with @register"
+        )
+    try:
+        _check_number_of_teachers(arm, settings.implementation)
+        check_choices(settings)
+        _check_numbers(settings)
+        settings.implementation.check(settings, arm)
+    except InvalidDefinition as error:
+        raise InvalidDefinition(f"distillation {settings.method!r}: {error}") from error
+
+
+def _check_number_of_teachers(arm: Arm, method: type[MethodTraits]) -> None:
+    if method.needs_teacher and arm.teacher is None:
+        raise InvalidDefinition("it needs a teacher: add the key 'teacher'")
+    if not method.needs_teacher and arm.teachers:
+        raise InvalidDefinition("it takes no teacher: remove the keys 'teacher' and 'unimodal_teachers'")
+    if arm.unimodal_teachers and not method.several_teachers:
+        raise InvalidDefinition("it takes one teacher only: remove the key 'unimodal_teachers'")
+
+
+def _check_numbers(settings: Settings) -> None:
+    numbers = settings.numbers()
+    for name, value in numbers.items():
+        if not (math.isfinite(value) and abs(value) < 1e9):
+            raise InvalidDefinition(f"{name} = {value} must be a finite number below 1e9")
+        if name.endswith("weight") and value < 0:
+            raise InvalidDefinition(f"{name} = {value} must be 0 or more")
+        if name in settings.positive and value <= 0:
+            raise InvalidDefinition(f"{name} = {value} must be above 0")
+    if not any(value for name, value in numbers.items() if name.endswith("weight")):
+        raise InvalidDefinition("its weights must not all be 0")

@@ -1,0 +1,103 @@
+"""What a distillation method declares about itself, and the names of all methods.
+
+Arms are checked with it before anything is trained. The methods themselves are in ``replicate.training.distillation``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Literal
+
+from replicate.errors import BadPlugin
+from replicate.registry import Registry
+
+
+class MethodTraits:
+    """What a distillation method declares about itself, so that arms can be checked before anything is trained.
+
+    Attributes:
+        needs_teacher: whether the arm must have a frozen teacher (``Arm.teacher``); if False, it must have none.
+        several_teachers: whether it can use ``Arm.unimodal_teachers``.
+        auxiliary_streams: streams that the method itself uses in training; they are not in the student's input.
+        stackable: whether runs that differ in their seeds may train as one program. Safe if ``forward`` draws random
+            numbers from generators of its own only, never from torch's global one.
+        protocol_settings: names of the fields of ``Protocol`` that change what the method computes. Other methods' runs
+            do not depend on them.
+        libraries: packages whose version changes the results.
+    """
+
+    needs_teacher: ClassVar[bool] = True
+    several_teachers: ClassVar[bool] = False
+    auxiliary_streams: ClassVar[tuple[str, ...]] = ()
+    stackable: ClassVar[bool] = False
+    protocol_settings: ClassVar[tuple[str, ...]] = ()
+    libraries: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def model_heads(cls, settings: Any, arm: Any) -> dict[str, int]:
+        """Sizes of the heads that the student's model gets for this method, by their field in ``ModelConfig``.
+
+        Args:
+            settings: the method's own; arm: the ``Arm``, which is defined on top of this module.
+        """
+        return {}
+
+    @classmethod
+    def check(cls, settings: Any, arm: Any) -> None:
+        """Check what else the method requires of an arm; arguments as in ``model_heads``.
+
+        Raises:
+            InvalidDefinition: with the reason; the arm and the method are put in front of it.
+        """
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a distillation method; each method has a subclass with fields of its own.
+
+    Attributes:
+        nll_weight: weight of the cross-entropy with the labels.
+        weights: "learned" gives every loss a variance that is trained with the model, and divides by it (Kendall, Gal,
+            Cipolla, 2018); training starts from the fixed weights. Not in the paper.
+        weights_rate: learning rate of the logarithms of these variances; the model's own would hardly change them.
+        method: name of the method, set by ``register``.
+        implementation: class of the method, set by ``register``.
+        positive: names of the fields that must be above 0.
+    """
+
+    nll_weight: float = 1.0
+    weights: Literal["fixed", "learned"] = "fixed"
+    weights_rate: float = 0.01
+    method: str = field(default="", init=False)
+
+    implementation: ClassVar[type[MethodTraits]] = MethodTraits
+    positive: ClassVar[tuple[str, ...]] = ("weights_rate",)
+
+    def numbers(self) -> dict[str, float]:
+        """All settings that are numbers; those of a nested section are named ``section.key``."""
+        found: dict[str, float] = {}
+        for name, value in asdict(self).items():
+            inner = {f"{name}.{key}": each for key, each in value.items()} if isinstance(value, dict) else {name: value}
+            found |= {key: each for key, each in inner.items() if type(each) in (int, float)}
+        return found
+
+
+# Registered under a method's name: the class of its settings, whose ``implementation`` is the method itself.
+METHODS: Registry[type[Settings]] = Registry(
+    "distillation method", "replicate.training.distillation", "replicate.distillation"
+)
+
+
+def method_settings(name: str, where: str = "") -> type[Settings]:
+    """The class of a method's settings; ``where`` is the file and key that name the method, for messages.
+
+    Raises:
+        InvalidDefinition: no method has this name. BadPlugin: the method's class is not decorated with ``register``.
+    """
+    found = METHODS.get(name, where)
+    if not (isinstance(found, type) and issubclass(found, Settings)):
+        raise BadPlugin(
+            f"plugin {METHODS.module(name)}: the distillation method {name!r} has no settings; decorate its class with "
+            "@register(name, SettingsClass) of replicate.training.distillation"
+        )
+    return found

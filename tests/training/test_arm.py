@@ -1,0 +1,103 @@
+"""Arms, protocols and budgets built in Python are checked like those read from TOML."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from replicate.errors import InvalidDefinition
+from replicate.training.config import Arm, Budget, Hubert, Masking, Protocol
+from replicate.training.distillation.dmd import DmdOnlineSettings, DmdSettings
+from replicate.training.distillation.logits import LogitsSettings
+from replicate.training.distillation.pkdot import MtPkdotSettings
+from replicate.training.distillation.triplet import TripletSettings
+
+from .conftest import AV, STUDENT, TEACHER, A
+
+VIDEO = Arm("video", "V", ("V",), "V", gnn_heads=3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"train": "audio"}, "train: unknown context 'audio'"),
+        ({"contexts": ("A", "VA")}, "contexts: unknown context 'VA': did you mean V"),
+        ({"contexts": ("A", "AV")}, "contexts: context AV needs a stream that train = 'A' lacks"),
+        ({"select": "AV"}, "select = 'AV' is none of its contexts, A"),
+        ({"audio": "huber"}, "audio: unknown audio stream 'huber': did you mean hubert"),
+        ({"context_layers": 0}, "context_layers = 0 must be 1 or more"),
+        ({"gnn_heads": 0}, "gnn_heads = 0 must be 1 or more"),
+        ({"memory": 0}, "memory = 0 must be 1 or more"),
+        ({"window": (5,)}, r"window = \[5\] must be two numbers"),
+        ({"window": (5, -1)}, r"window = \[5, -1\] must be two numbers, 0 or more"),
+        ({"dropout": 1.0}, "dropout = 1.0 must be from 0 to below 1"),
+        ({"dropout": float("nan")}, "dropout = nan"),
+        ({"causal": True}, r"causal = true with window = \[5, 5\] would use 5 later utterances"),
+        ({"distillation": TripletSettings()}, "distillation 'triplet': it needs a teacher"),
+        ({"unimodal_teachers": (AV,)}, "distillation 'triplet': it needs a teacher"),
+        ({"teacher": replace(AV, audio="hubert")}, "audio = 'audio', but that of its teacher both is 'hubert'"),
+    ],
+)
+def test_an_impossible_arm_is_refused(change, message):
+    with pytest.raises(InvalidDefinition, match=f"^arm speech: {message}"):
+        replace(A, **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"gnn_heads": 3}, "'triplet': gnn_heads = 3 makes the student's embedding wider than that of its teacher"),
+        ({"unimodal_teachers": (VIDEO,)}, "'triplet': it takes one teacher only"),
+        ({"distillation": DmdOnlineSettings()}, "'dmd-online': it takes no teacher"),
+        ({"distillation": LogitsSettings(temperature=0.0)}, "'logits': temperature = 0.0 must be above 0"),
+        ({"distillation": LogitsSettings(weights="free")}, "'logits': weights = 'free' is none of 'fixed', 'learned'"),
+        ({"distillation": LogitsSettings(logits_weight=-1.0)}, "'logits': logits_weight = -1.0 must be 0 or more"),
+        ({"distillation": LogitsSettings(nll_weight=float("nan"))}, "'logits': nll_weight = nan"),
+        ({"distillation": LogitsSettings(1e9)}, "'logits': nll_weight = 1000000000.0 must be a finite number"),
+        ({"distillation": LogitsSettings(0.0, logits_weight=0.0)}, "'logits': its weights must not all be 0"),
+        ({"distillation": MtPkdotSettings(select="best")}, "'mtpkdot': select = 'best' is none of 'batch'"),
+        ({"distillation": MtPkdotSettings(utterances=7)}, "'mtpkdot': utterances = 7, but transport needs 8"),
+        ({"distillation": MtPkdotSettings(hallucinate="mse")}, "'mtpkdot': hallucinate needs a video-only teacher"),
+        ({"distillation": DmdSettings(margin=-0.1)}, "'dmd': margin = -0.1 must be 0 or more"),
+        ({"distillation": DmdSettings(sharpness=0.0)}, "'dmd': sharpness = 0.0 must be above 0"),
+    ],
+)
+def test_an_impossible_student_is_refused(change, message):
+    with pytest.raises(InvalidDefinition, match=f"^arm student: distillation {message}"):
+        replace(STUDENT, **change)
+
+
+def test_a_video_model_is_trained_next_to_a_speech_only_student():
+    with pytest.raises(InvalidDefinition, match="train = 'AV' must be 'A'"):
+        replace(AV, distillation=DmdOnlineSettings())
+    assert replace(A, distillation=DmdOnlineSettings()).required_streams == ("audio", "visual")
+
+
+def test_an_additional_head_has_the_size_of_what_it_predicts():
+    arm = replace(STUDENT, unimodal_teachers=(VIDEO,), distillation=MtPkdotSettings(hallucinate="mse"))
+    assert arm.model_heads == {"hallucinated": 300} and not arm.stackable
+    assert replace(arm, distillation=MtPkdotSettings()).model_heads == {}
+
+
+def test_teachers_are_transitive():
+    middle = replace(TEACHER, name="middle", teacher=TEACHER)
+    assert [arm.name for arm in replace(STUDENT, teacher=middle).with_teachers] == ["student", "middle", "teacher"]
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Masking(none=0.2), "masking.none, audio, visual and random must be 0 or more, and sum to 1"),
+        (lambda: Masking(unit="word"), "masking: unit = 'word' is none of 'utterance', 'dialogue', 'batch'"),
+        (lambda: Masking(none=0.0, random=0.0, audio=0.7), "uni-modal masking has no scenario left"),
+        (lambda: Masking(start=1.5), "masking.start must be a probability"),
+        (lambda: Hubert("fixed"), "hubert: projection = 'fixed' is none of 'learned'"),
+        (lambda: Protocol("mine", triplet="two"), "protocol mine: triplet = 'two' is none of 'one', 'n-way'"),
+        (lambda: Budget(epochs=0), "epochs = 0 must be 1 or more"),
+        (lambda: Budget(learning_rate=float("nan")), "learning_rate = nan must be 0 or more"),
+    ],
+)
+def test_an_impossible_protocol_or_budget_is_refused(build, message):
+    with pytest.raises(InvalidDefinition, match=message):
+        build()
