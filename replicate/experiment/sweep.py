@@ -81,13 +81,13 @@ class Sweep:
         """Return the runs that are not in the store; with ``repair``, damaged runs are removed and trained again."""
         return [self.tasks[key] for key in self.campaign.store.missing(self.tasks, repair, remove)]
 
-    def train(self, todo: list[Task], listen: ProgressCallback) -> None:
+    def train(self, todo: list[Task], callback: ProgressCallback) -> None:
         """Train ``todo``."""
         campaign = self.campaign
         if todo:
             campaign.store.probe()
         corpora = {campaign.corpus.hash: campaign.corpus}
-        campaign.engine(todo, corpora, listen)
+        campaign.engine(todo, corpora, callback)
 
     def describe(self, todo: int) -> str:
         """Return one line on the number of trials and runs and how they are trained."""

@@ -25,7 +25,7 @@ RULE = Rule("one-sided test", 0.05, Margins(0.0, 0.1, 0.05))
 
 @dataclass(frozen=True)
 class Drawn:
-    """Stands for ``figures.Figure``, which only matplotlib can make."""
+    """A replacement for ``figures.Figure``, made without matplotlib."""
 
     name: str
     title: str

@@ -48,7 +48,7 @@ def test_escape(words, escaped):
 
 
 def test_no_character_gets_through_unescaped():
-    """Of the first 70,000 characters every one becomes letters that TeX knows, or a command."""
+    """Of the first 70,000 characters all become letters of the fonts, or commands."""
     left = set()
     for code in range(70_000):
         escaped = latex.escape(chr(code))

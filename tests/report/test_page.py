@@ -1,4 +1,4 @@
-"""The page as text: what stands in it, that nothing is loaded, that names stay names."""
+"""The page as text: its content, no external resources, and names that cannot inject HTML."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_nothing_is_loaded_and_nothing_is_run(tmp_path):
         assert href.startswith("#") or (tag == "link" and href == "data:,") or (tag == "a" and "arxiv.org" in href)
         if tag == "style":
             assert not re.search(r"url\(|@import|@font-face|http", "".join(data))
-    # No file of the page's own folder either: it can be passed on alone.
+    # Files of the page's folder are not loaded either: the page can be sent as a single file.
     (policy,) = [a["content"] for a, _ in found.all("meta") if a.get("http-equiv") == "Content-Security-Policy"]
     assert policy.split("; ")[:2] == ["default-src 'none'", "img-src data:"]
     assert not re.search(r"https?://(?!arxiv\.org)", found.source)
@@ -220,7 +220,7 @@ def test_the_banner_of_other_corpora(tmp_path):
     assert words == "About this corpus A fact."
     ((_, words),) = written(tmp_path, [result(corpus="mosi", notes=())]).all("aside")
     assert words.startswith("No replication of the published scores Published numbers were measured on IEMOCAP-4")
-    # Nothing of the paper stands on this page, so there is nothing to warn of.
+    # The page shows no published numbers, so it needs no warning.
     assert not written(tmp_path, [result(table("protocol", in_paper=False), **own)]).all("aside")
 
 

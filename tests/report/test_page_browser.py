@@ -1,4 +1,4 @@
-"""The page in a browser: what a reader sees, that it fits a phone, that nothing is fetched."""
+"""The page in a browser: visible numbers, width on a phone, no request to any server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PHONE = (360, 800)
 QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
          "--disable-background-networking", "--disable-component-update", "--hide-scrollbars")  # fmt: skip
 
-# Nobody listens at port 9 of this machine; that it is missed shows that what a page fetches is seen.
+# No server uses port 9 of this machine: this request fails, and its entry shows that requests are recorded.
 ABSENT = "http://127.0.0.1:9/absent.png"
 # Runs at the end of a copy of the page, inside a frame; the page itself has no script, and forbids any.
 PROBE = (

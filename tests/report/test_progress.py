@@ -54,7 +54,7 @@ def test_runs_of_another_process_do_not_count_as_time_left(log, monkeypatch):
     clock = iter([100.0, 102.0, 104.0, 110.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
     report(TASKS, elsewhere=TASKS[1:2])
-    # After the first in 2 s two are left, after the second, which took nothing here, one: of 2 s per run in 4 s, 4 s.
+    # After run 1 (2 s) 2 runs are left. Run 2 was trained elsewhere: 1 run in 4 s, so 1 more run takes 4 s.
     assert [line.rpartition("; ")[2] for line in log.messages] == [
         "about 4 s left",
         "about 4 s left",

@@ -182,7 +182,7 @@ def test_a_claim_without_measured_cells_has_no_outcome(written):
     written(two)
     assert [(judged.claim.number, judged.outcome is None) for judged in judge(pair(UP))[1]] == [(1, False), (7, True)]
     assert [judged.outcome is None for judged in judge(second_table(UP))[1]] == [True, False]
-    # Where there is nothing at all to look at, there is nothing to print.
+    # Without any measured cell the list of claims is empty.
     assert judge({})[1] == []
     # A row that needs a stream which the corpus lacks has no cells.
     lacking = {"table2": result({"COGMEN-Mask/A": cell(UP)})}
