@@ -16,6 +16,9 @@ from pathlib import Path
 
 from replicate.errors import CannotWrite, DiskFull, ReplicateError
 
+# Prefix of folders that are being written, or that a killed process left incomplete.
+INCOMPLETE = ".incomplete-"
+
 
 def from_os_error(error: OSError, path: Path) -> ReplicateError:
     """Return the error to report for an ``OSError`` at ``path``."""
@@ -73,12 +76,12 @@ def atomic_folder(target: Path, replace: bool = False) -> Iterator[Path]:
 
     If ``target`` exists by then, because another process was faster, the new folder is dropped; with ``replace`` the
     new one replaces it. That takes two renames: a process that is killed between them leaves both folders next to the
-    target, under names that begin with ``.partial-``, for an hour.
+    target, under names that begin with ``INCOMPLETE``, for an hour.
 
     Raises:
         DiskFull, CannotWrite: ``target`` cannot be written.
     """
-    prefix = f".partial-{target.name[:16]}-"
+    prefix = f"{INCOMPLETE}{target.name[:16]}-"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _sweep(target.parent, prefix)

@@ -1,4 +1,4 @@
-"""Short recordings made on the spot, and HuBERT models of a few thousand random parameters."""
+"""Short generated recordings, and HuBERT models with a few thousand random parameters."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write_wav(path: Path, samples: NDArray[Any], rate: int = 16_000, subtype: st
 
 
 def write_folder(root: Path) -> Path:
-    """Two dialogues of three and two utterances, and their table."""
+    """Write two dialogues of 3 and 2 utterances, and their CSV."""
     lines = ["dialogue,utterance,speaker,label,split"]
     for i, (dialogue, speaker, label, split) in enumerate(
         [("d1", "F", "sad", "train"), ("d1", "M", "happy", "train"), ("d1", "F", "sad", "train")]
@@ -45,7 +45,7 @@ def write_folder(root: Path) -> Path:
 
 
 def save_hubert(path: Path, norm: str) -> Path:
-    """A model of three layers with 25 ms frames every 20 ms, as the published ones have."""
+    """Save a model of 3 layers with 25 ms frames every 20 ms, as in the published ones."""
     torch.manual_seed(0)
     config = HubertConfig(
         hidden_size=16,
@@ -58,7 +58,7 @@ def save_hubert(path: Path, norm: str) -> Path:
         do_stable_layer_norm=norm == "layer",
         num_conv_pos_embeddings=16,
         num_conv_pos_embedding_groups=2,
-        initializer_range=0.5,  # so that attention attends to some frames more than to others
+        initializer_range=0.5,  # large, so that attention weights differ between frames
     )
     HubertModel(config).save_pretrained(path)
     Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=norm == "layer").save_pretrained(path)
@@ -69,20 +69,20 @@ CODES = ("hap", "sad", "neu", "ang", "exc", "fru", "xxx")
 
 
 def write_release(root: Path) -> Path:
-    """The layout of the IEMOCAP release: five sessions of four dialogues, in each one utterance of every code."""
+    """Write the layout of the IEMOCAP release: 5 sessions of 4 dialogues, each with one utterance per code."""
     sound = write_wav(root / "sound.wav", tone(0.08)).read_bytes()
     for session in range(1, 6):
         for k in range(4):
             name = f"Ses0{session}{'FM'[k % 2]}_impro0{k}"
             lines = ["% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]", ""]
             for i, code in reversed(list(enumerate(CODES))):  # as in the release, not in order of time
-                turn = f"{name}_{'FM'[i % 2]}{i:03d}"
+                utterance = f"{name}_{'FM'[i % 2]}{i:03d}"
                 lines += [
-                    f"[{i}.5000 - {i}.9000]\t{turn}\t{code}\t[2.5000, 2.5000, 2.5000]",
+                    f"[{i}.5000 - {i}.9000]\t{utterance}\t{code}\t[2.5000, 2.5000, 2.5000]",
                     "C-E1:\tHappiness;\t()",
                     "",
                 ]
-                wav = root / f"Session{session}" / "sentences" / "wav" / name / f"{turn}.wav"
+                wav = root / f"Session{session}" / "sentences" / "wav" / name / f"{utterance}.wav"
                 wav.parent.mkdir(parents=True, exist_ok=True)
                 wav.write_bytes(sound)
             text = root / f"Session{session}" / "dialog" / "EmoEvaluation" / f"{name}.txt"
@@ -92,7 +92,7 @@ def write_release(root: Path) -> Path:
     return root
 
 
-# What is said does not matter, how it is said does: pitch and words a minute of espeak-ng, or a tone's pitch.
+# The label decides how words are spoken: pitch and words per minute of espeak-ng, and pitch of the tone without it.
 MANNERS = {
     **{"calm": (30, 130, 140.0), "excited": (90, 240, 330.0)},
     **{"hap": (80, 220, 300.0), "sad": (10, 110, 110.0), "neu": (45, 170, 180.0), "ang": (65, 260, 250.0)},
@@ -101,7 +101,7 @@ WORDS = ("yes I see what you mean", "no that is not the point", "we could try it
 
 
 def speak(path: Path, manner: str, seed: int, words: str = "") -> float:
-    """An utterance by espeak-ng where that is installed, else a tone; returns its seconds."""
+    """Write an utterance by espeak-ng if it is installed, and otherwise a tone; return its seconds."""
     pitch, speed, hertz = MANNERS[manner]
     path.parent.mkdir(parents=True, exist_ok=True)
     if shutil.which("espeak-ng"):
@@ -113,7 +113,7 @@ def speak(path: Path, manner: str, seed: int, words: str = "") -> float:
 
 
 def give_voices(release: Path) -> Path:
-    """Speech in place of the one sound that all utterances of ``write_release`` share, as their labels ask."""
+    """Replace the recordings of ``write_release`` by speech that depends on the labels."""
     for number, wav in enumerate(sorted(release.glob("Session*/sentences/wav/*/*.wav"))):
         code = CODES[int(wav.stem[-3:])]
         speak(wav, code if code in MANNERS else "neu", number, "oh really")
@@ -121,52 +121,52 @@ def give_voices(release: Path) -> Path:
 
 
 def write_published(release: Path, path: Path) -> Path:
-    """Features like those that COGMEN published of the release's four classes: its nine parts, random numbers."""
+    """Write random features of the release's 4 classes in the format of COGMEN: a tuple of 9 fields."""
     source, draws = iemocap.read(release, allow_other_counts=True), np.random.default_rng(0)
     dialogues: dict[str, list[Utterance]] = {}
     for one in source.utterances:
         dialogues.setdefault(one.dialogue, []).append(one)
-    parts: list[dict[str, list[Any]]] = [
+    fields: list[dict[str, list[Any]]] = [
         {id_: [one.name for one in own] for id_, own in dialogues.items()},
         {id_: [one.speaker for one in own] for id_, own in dialogues.items()},
         {id_: [source.labels.index(one.label) for one in own] for id_, own in dialogues.items()},
     ]
     for width in (100, 100, 512):
-        parts.append({id_: [draws.random(width, np.float32) for _ in own] for id_, own in dialogues.items()})
-    parts.append({id_: ["words"] * len(own) for id_, own in dialogues.items()})
+        fields.append({id_: [draws.random(width, np.float32) for _ in own] for id_, own in dialogues.items()})
+    fields.append({id_: ["words"] * len(own) for id_, own in dialogues.items()})
     splits = [[id_ for id_, own in dialogues.items() if (own[0].split == "test") == test] for test in (False, True)]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(pickle.dumps((*parts, *splits), 2))
+    path.write_bytes(pickle.dumps((*fields, *splits), 2))
     return path
 
 
-def write_conversations(root: Path, dialogues: int = 10, turns: int = 6) -> Path:
-    """Calls of an agent and a customer, one file per utterance, and a table with labels, splits and times."""
+def write_conversations(root: Path, dialogues: int = 10, utterances: int = 6) -> Path:
+    """Write calls of an agent and a customer, a file per utterance, and a CSV with labels, splits and times."""
     lines = ["dialogue,utterance,speaker,label,split,start"]
     for i in range(dialogues):
         split = "test" if i % 5 == 4 else "dev" if i % 5 == 3 else "train"
         start = 0.0
-        for j in range(turns):
+        for j in range(utterances):
             name, manner = f"call{i}_{j}", ("calm", "excited")[(i + j // 2) % 2]
-            seconds = speak(root / f"call{i}" / f"{name}.wav", manner, i * turns + j)
+            seconds = speak(root / f"call{i}" / f"{name}.wav", manner, i * utterances + j)
             lines.append(f"call{i},{name},{('agent', 'customer')[j % 2]},{manner},{split},{start:.2f}")
             start += seconds + 0.3
     (root / "table.csv").write_text("\n".join(lines) + "\n")
     return root
 
 
-def write_call(path: Path, turns: int = 8) -> Path:
-    """One long recording, and beside it the RTTM of a diarisation tool."""
-    parts, lines, start = [], [], 0.0
-    for j in range(turns):
+def write_call(path: Path, segments: int = 8) -> Path:
+    """Write one long recording, and next to it the RTTM of a diarisation tool."""
+    pieces, lines, start = [], [], 0.0
+    for j in range(segments):
         piece = path.with_name(f"piece{j}.wav")
         speak(piece, ("calm", "excited")[j // 3 % 2], 100 + j)
         samples, rate = soundfile.read(piece, dtype="float32")
         piece.unlink()
-        parts += [samples, np.zeros(rate // 2, np.float32)]
+        pieces += [samples, np.zeros(rate // 2, np.float32)]
         seconds = len(samples) / rate
         lines.append(f"SPEAKER {path.stem} 1 {start:.3f} {seconds:.3f} <NA> <NA> SPEAKER_0{j % 2} <NA> <NA>")
         start += seconds + (rate // 2) / rate
-    write_wav(path, np.concatenate(parts), rate)
+    write_wav(path, np.concatenate(pieces), rate)
     path.with_suffix(".rttm").write_text("\n".join(lines) + "\n")
     return path

@@ -9,7 +9,7 @@ from replicate.files import atomic_folder, atomic_path, sha256, write_text
 
 
 def left(folder: Path) -> dict[str, str]:
-    """Names and contents of what is in a folder, hidden files included."""
+    """Names and contents of a folder, hidden files included."""
     return {path.name: path.read_text() if path.is_file() else "folder" for path in folder.iterdir()}
 
 
@@ -29,7 +29,7 @@ def test_a_file_is_replaced_and_readable_like_any_other(old):
     assert old.stat().st_mode == (old.parent / "plain").stat().st_mode
 
 
-def test_who_reads_the_old_file_meanwhile_reads_all_of_it(old):
+def test_an_open_old_file_stays_complete(old):
     with old.open() as reader:
         with atomic_path(old) as temporary:
             temporary.write_text("new")
@@ -69,21 +69,21 @@ def test_the_old_file_survives_a_full_disk(old):
 
 
 @pytest.mark.parametrize("make", [atomic_path, atomic_folder])
-def test_a_file_where_a_folder_must_be_is_named(tmp_path, make):
+def test_a_file_in_place_of_a_parent_folder_is_an_error(tmp_path, make):
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotWrite, match="target"), make(tmp_path / "file" / "target"):
         pytest.fail("the block must not begin")
     assert left(tmp_path) == {"file": ""}
 
 
-def test_a_folder_where_the_file_must_be_is_named(tmp_path):
+def test_a_folder_in_place_of_the_file_is_an_error(tmp_path):
     (tmp_path / "target").mkdir()
     with pytest.raises(CannotWrite, match="target"), atomic_path(tmp_path / "target") as temporary:
         temporary.write_text("new")
     assert left(tmp_path) == {"target": "folder"}
 
 
-def test_a_folder_appears_whole(tmp_path):
+def test_a_folder_appears_complete(tmp_path):
     with atomic_folder(tmp_path / "run") as temporary:
         (temporary / "a").write_text("1")
         assert not (tmp_path / "run").exists()
@@ -125,7 +125,7 @@ def test_sha256(tmp_path, content):
     assert sha256(tmp_path / "file") == hashlib.sha256(content).hexdigest()
 
 
-def test_with_replace_the_new_folder_takes_the_old_ones_place(tmp_path):
+def test_with_replace_the_new_folder_replaces_the_old_one(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "old").write_text("old")
     with atomic_folder(tmp_path / "run", replace=True) as temporary:
@@ -134,13 +134,13 @@ def test_with_replace_the_new_folder_takes_the_old_ones_place(tmp_path):
     assert left(tmp_path) == {"run": "folder"} and left(tmp_path / "run") == {"a": "new"}
 
 
-def test_where_the_new_folder_cannot_be_put_the_old_one_comes_back(tmp_path, monkeypatch):
+def test_if_the_renaming_fails_the_old_folder_is_restored(tmp_path, monkeypatch):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "old").write_text("old")
     rename = Path.rename
 
     def refuse(self, target):
-        if self.name.startswith(".partial-") and not self.name.endswith("-old"):
+        if self.name.startswith(".incomplete-") and not self.name.endswith("-old"):
             raise PermissionError(13, "Permission denied")
         return rename(self, target)
 

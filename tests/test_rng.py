@@ -21,7 +21,7 @@ def test_generators_do_not_share_draws():
     assert torch.equal(torch.rand(5, generator=other), torch.rand(5, generator=generator(24, "masks")))
 
 
-def test_seeded_gives_the_global_state_back_even_after_an_exception():
+def test_seeded_restores_the_global_state_even_after_an_exception():
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
@@ -33,7 +33,7 @@ def test_seeded_gives_the_global_state_back_even_after_an_exception():
         assert torch.equal(torch.rand(3), inside)
 
 
-def test_deterministic_gives_its_settings_back_even_after_an_exception():
+def test_deterministic_restores_settings_even_after_an_exception():
     before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
     with pytest.raises(KeyError), deterministic(threads=2):
         assert torch.are_deterministic_algorithms_enabled() and torch.get_num_threads() == 2

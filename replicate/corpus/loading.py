@@ -66,10 +66,10 @@ def is_here(name: str, data_dir: Path | str | None = None) -> bool:
 def _load_named(name: str, reader: str, folder: Path) -> Corpus:
     entry = READERS.get(reader).corpora[name]
     if not is_here(name, folder):
-        terms = f" ({entry.licence})" if entry.on_request else ""
+        licence = f" ({entry.licence})" if entry.on_request else ""
         raise UnknownCorpus(
             f"corpus {name} is not in {folder}: get it with `replicate data fetch {name}`, or point to its files "
-            f"with --data-dir or REPLICATE_DATA{terms}"
+            f"with --data-dir or REPLICATE_DATA{licence}"
         )
     with _naming_plugin(reader, folder):
         return _checked(READERS.get(reader)().load(name, folder))

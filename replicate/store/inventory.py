@@ -11,6 +11,7 @@ from itertools import filterfalse
 from pathlib import Path
 
 from replicate.errors import CorruptRun, NewerFormat, OtherFormat, UnknownRun
+from replicate.files import INCOMPLETE
 from replicate.store.keys import versions
 from replicate.store.record import ArmRecord, RunRecord
 from replicate.store.store import EMBEDDINGS, Store
@@ -143,7 +144,7 @@ def embedded(store: Store) -> list[str]:
 def incomplete_files(store: Store, stale: bool = False) -> list[Path]:
     """Files and folders that killed processes left incomplete; with ``stale``, only those older than an hour."""
     found = [path for path in inside(store, EMBEDDINGS).glob(".*") if _TEMPORARY.fullmatch(path.name)]
-    found += store.root.glob(".partial-*")
+    found += store.root.glob(f"{INCOMPLETE}*")
     return sorted(path for path in found if not stale or _age(path) > _STALE_SECONDS)
 
 

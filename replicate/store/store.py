@@ -16,7 +16,7 @@ from safetensors.torch import save
 
 from replicate.corpus.types import SPLITS, Corpus
 from replicate.errors import CorruptRun
-from replicate.files import atomic_folder, from_os_error, sha256
+from replicate.files import INCOMPLETE, atomic_folder, from_os_error, sha256
 from replicate.store import embeddings
 from replicate.store.keys import versions
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RunRecord, corrupt, load_json
@@ -143,7 +143,7 @@ class Store:
     def remove(self, key: str) -> None:
         """Delete a run and its embeddings. The folder is renamed first, so that no half of it is ever in the store."""
         try:
-            with tempfile.TemporaryDirectory(dir=self.root, prefix=".partial-") as aside:
+            with tempfile.TemporaryDirectory(dir=self.root, prefix=INCOMPLETE) as aside:
                 with contextlib.suppress(FileNotFoundError):
                     (self.root / key).rename(Path(aside) / key)
                 if not (self.root / EMBEDDINGS).is_symlink():  # a link leads out of the store

@@ -94,12 +94,12 @@ def test_files_that_are_not_runs_are_listed(replicate, store, keys):
         store.root / EMBEDDINGS / f"{dot}{ANOTHER}.safetensors{x}" for dot, x in (("", ""), (".", ".x"))
     )
     temporary.touch()
-    (store.root / ".partial-0123-x").mkdir()
+    (store.root / ".incomplete-0123-x").mkdir()
     (store.root / "notes").mkdir()
     later = "`replicate runs prune` removes it once it is an hour old"
     expected = [
         f"embeddings of {ANOTHER} belong to no run: `replicate runs prune` removes them",
-        f"{store.root / '.partial-0123-x'} is incomplete: {later}",
+        f"{store.root / '.incomplete-0123-x'} is incomplete: {later}",
         f"{temporary} is incomplete: {later}",
         f"{store.root / 'notes'} is not a run: it is left alone",
         f"4 runs in {store.root}, none damaged",

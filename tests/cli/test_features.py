@@ -86,7 +86,7 @@ def test_iemocap_then_merge(release: Path, hubert_layer: Path, replicate: Replic
     assert "20 frustrated instead of 1,849" in corpus.notes
 
 
-def test_what_is_wrong_is_named_and_dropped_when_told(folder: Path, replicate: Replicate) -> None:
+def test_wrong_recordings_are_named_and_dropped_on_request(folder: Path, replicate: Replicate) -> None:
     (folder / "d1" / "u1.wav").unlink()
     (folder / "d2" / "u3.wav").write_bytes(b"no sound")
     write_wav(folder / "d2" / "u4.wav", np.zeros(4_000, np.float32))
@@ -106,7 +106,7 @@ def test_what_is_wrong_is_named_and_dropped_when_told(folder: Path, replicate: R
     assert "3 utterances or recordings with problems dropped" in corpus.notes
 
 
-def test_what_was_extracted_before_a_failure_stays(
+def test_features_extracted_before_a_failure_are_saved(
     folder: Path,
     replicate: Replicate,
     monkeypatch: pytest.MonkeyPatch,
@@ -132,7 +132,7 @@ def test_what_was_extracted_before_a_failure_stays(
     assert sorted(path.name for path in Path().iterdir()) == ["folder", "out.npz"]
 
 
-def test_recordings_of_low_rate_are_told_of(folder: Path, replicate: Replicate) -> None:
+def test_recordings_of_low_rate_give_a_warning(folder: Path, replicate: Replicate) -> None:
     write_wav(folder / "d1" / "u1.wav", tone(0.3, 8_000), 8_000)
     status, _, stderr = replicate("features", "opensmile", folder, "--out", "out.npz")
     assert status == 0
@@ -181,7 +181,7 @@ def test_options_that_do_not_fit(arguments: list[str], words: str, folder: Path,
     assert words in stderr
 
 
-def test_a_file_is_replaced_only_when_told(folder: Path, replicate: Replicate) -> None:
+def test_a_file_is_replaced_only_with_force(folder: Path, replicate: Replicate) -> None:
     Path("out.npz").write_text("mine")
     command = ("features", "opensmile", folder, "--out", "out.npz")
     assert "error (cannot write)" in replicate(*command).stderr

@@ -191,7 +191,7 @@ def test_ctrl_c_keeps_completed_runs_and_no_incomplete_files(tmp_path, jobs):
     assert stderr.splitlines()[-1].startswith("error (interrupted): ")
     folders = [folder for folder in (out / "runs").glob("[!.]*") if folder.name != "embeddings"]
     assert folders and all((folder / "run.json").is_file() for folder in folders)
-    assert not list((out / "runs").glob(".partial-*"))
+    assert not list((out / "runs").glob(".incomplete-*"))
     assert not (out / "synthetic-tiny").exists()
 
 

@@ -274,12 +274,12 @@ def test_prune_unused_without_results_is_refused(replicate, store, keys, tmp_pat
 def test_prune_removes_nothing_from_a_folder_that_is_not_a_store(replicate, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "final.tex").write_text("")
-    (tmp_path / ".partial-notes").write_text("")
+    (tmp_path / ".incomplete-notes").write_text("")
     os.utime(tmp_path / "thesis", (0, 0))
     manifest(Store(tmp_path / "runs"))
     arguments = ["--damaged", "--unused", "--results", tmp_path, "--yes"]
     assert replicate("runs", "prune", "--store", tmp_path, *arguments)[0] == 0
-    assert (tmp_path / "thesis" / "final.tex").is_file() and (tmp_path / ".partial-notes").is_file()
+    assert (tmp_path / "thesis" / "final.tex").is_file() and (tmp_path / ".incomplete-notes").is_file()
 
 
 @pytest.mark.parametrize("command", [["check", "store"], ["runs", "prune", "--yes"]])

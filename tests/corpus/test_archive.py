@@ -66,7 +66,7 @@ def corpora(draw: st.DrawFn) -> Corpus:
 
 @settings(max_examples=25, deadline=None)
 @given(corpora())
-def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, made: Corpus) -> None:
+def test_writing_and_loading_keeps_a_corpus(tmp_path_factory: pytest.TempPathFactory, made: Corpus) -> None:
     path = tmp_path_factory.getbasetemp() / "round-trip.npz"
     archive.write(made, path)
     found = archive.read(path)
@@ -81,9 +81,9 @@ def test_the_same_corpus_gives_the_same_bytes_and_no_pickle(tmp_path: Path) -> N
     for name in ("a.npz", "b.npz"):
         archive.write(corpus(dialogue()), tmp_path / name)
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    with np.load(tmp_path / "a.npz", allow_pickle=False) as stored:
-        assert {"format", "length", "stream/audio", "stream/text"} <= set(stored.files)
-        assert all(stored[key].dtype != object for key in stored.files)
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as loaded:
+        assert {"format", "length", "stream/audio", "stream/text"} <= set(loaded.files)
+        assert all(loaded[key].dtype != object for key in loaded.files)
 
 
 def test_a_file_cannot_call_itself_published(tmp_path: Path) -> None:
@@ -94,50 +94,50 @@ def test_a_file_cannot_call_itself_published(tmp_path: Path) -> None:
 
 
 def rewrite(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
-    with np.load(path) as stored:
-        arrays = dict(stored)
+    with np.load(path) as loaded:
+        arrays = dict(loaded)
     change(arrays)
     np.savez(path, **arrays)
 
 
 @pytest.fixture
-def stored(tmp_path: Path) -> Path:
+def corpus_file(tmp_path: Path) -> Path:
     archive.write(corpus(dialogue("a"), dialogue("b", 3, "test")), tmp_path / "corpus.npz")
     return tmp_path / "corpus.npz"
 
 
 @pytest.mark.parametrize("dtype", ["f8", "f2", ">f4"])
-def test_other_floats_become_float32(dtype: str, stored: Path) -> None:
-    before = archive.read(stored).hash
-    rewrite(stored, lambda arrays: arrays.update({"stream/audio": arrays["stream/audio"].astype(dtype)}))
-    assert archive.read(stored).dialogues[0].features["audio"].dtype == np.float32
-    assert archive.read(stored).hash == before
+def test_other_floats_become_float32(dtype: str, corpus_file: Path) -> None:
+    before = archive.read(corpus_file).hash
+    rewrite(corpus_file, lambda arrays: arrays.update({"stream/audio": arrays["stream/audio"].astype(dtype)}))
+    assert archive.read(corpus_file).dialogues[0].features["audio"].dtype == np.float32
+    assert archive.read(corpus_file).hash == before
 
 
 @pytest.mark.parametrize("dtype", ["i1", "u1", "u8", ">i4"])
-def test_any_integers_are_numbers_of_classes(dtype: str, stored: Path) -> None:
-    before = archive.read(stored).hash
+def test_any_integers_are_numbers_of_classes(dtype: str, corpus_file: Path) -> None:
+    before = archive.read(corpus_file).hash
 
     def change(arrays: dict[str, Any]) -> None:
         arrays.update({key: arrays[key].astype(dtype) for key in ("label", "speaker", "length")})
 
-    rewrite(stored, change)
-    assert archive.read(stored).hash == before
+    rewrite(corpus_file, change)
+    assert archive.read(corpus_file).hash == before
 
 
 def put(**arrays: Any) -> Callable[[dict[str, Any]], Any]:
     made = {key.replace("__", "/"): np.array(value) for key, value in arrays.items()}
-    return lambda stored: stored.update(made)
+    return lambda arrays: arrays.update(made)
 
 
 def stream(row: int, column: int, value: float) -> Callable[[dict[str, Any]], Any]:
-    return lambda stored: stored["stream/audio"].__setitem__((row, column), value)
+    return lambda arrays: arrays["stream/audio"].__setitem__((row, column), value)
 
 
 BAD: dict[str, tuple[type[ReplicateError], str, Callable[[dict[str, Any]], Any]]] = {
-    "another npz": (NotThisFormat, "not marked as", lambda stored: stored.pop("format")),
+    "another npz": (NotThisFormat, "not marked as", lambda arrays: arrays.pop("format")),
     "another version": (NotThisFormat, "not marked as", put(format="bridging-modalities corpus 2")),
-    "no labels": (NotThisFormat, "'label' is missing", lambda stored: stored.pop("label")),
+    "no labels": (NotThisFormat, "'label' is missing", lambda arrays: arrays.pop("label")),
     "no stream": (NotThisFormat, "no feature stream", lambda s: [s.pop(f"stream/{x}") for x in ("audio", "text")]),
     "float labels": (NotThisFormat, "'label' is float64", put(label=[0.0, 1, 0, 1, 0])),
     "bool labels": (NotThisFormat, "'label' is bool", put(label=[True] * 5)),
@@ -173,18 +173,18 @@ BAD: dict[str, tuple[type[ReplicateError], str, Callable[[dict[str, Any]], Any]]
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_archives_are_refused_with_their_path(case: str, stored: Path) -> None:
+def test_bad_archives_are_refused_with_their_path(case: str, corpus_file: Path) -> None:
     error, words, change = BAD[case]
-    rewrite(stored, change)
-    assert_refused(lambda: archive.read(stored), error, words, stored)
+    rewrite(corpus_file, change)
+    assert_refused(lambda: archive.read(corpus_file), error, words, corpus_file)
 
 
-def test_every_truncation_is_a_format_error(stored: Path) -> None:
-    whole = stored.read_bytes()
+def test_every_truncation_is_a_format_error(corpus_file: Path) -> None:
+    whole = corpus_file.read_bytes()
     for cut in range(0, len(whole), 97):
-        stored.write_bytes(whole[:cut])
+        corpus_file.write_bytes(whole[:cut])
         with pytest.raises(NotThisFormat, match=r"corpus\.npz"):
-            archive.read(stored)
+            archive.read(corpus_file)
 
 
 def test_other_files_are_not_this_format(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_other_files_are_not_this_format(tmp_path: Path) -> None:
         archive.read(path)
 
 
-def test_places_that_cannot_be_used(tmp_path: Path) -> None:
+def test_paths_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(CannotWrite, match=r"absent\.npz"):
         archive.read(tmp_path / "absent.npz")
     (tmp_path / "file").write_text("")
@@ -209,7 +209,7 @@ def test_places_that_cannot_be_used(tmp_path: Path) -> None:
         archive.write(corpus(dialogue()), tmp_path / "file" / "x.npz")
 
 
-def test_a_name_that_cannot_be_stored_leaves_no_file(tmp_path: Path) -> None:
+def test_a_name_that_cannot_be_written_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(CannotWrite, match="zero character"):
         archive.write(corpus(dialogue(), notes=("a\0",)), tmp_path / "x.npz")
     assert list(tmp_path.iterdir()) == []

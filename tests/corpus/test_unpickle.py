@@ -70,7 +70,7 @@ def load_bytes(tmp_path: Path, content: bytes) -> Any:
 def test_arrays_are_loaded_unchanged(array: np.ndarray, protocol: int, pickled: Callable[..., Path]) -> None:
     found = unpickle.load(pickled([array, array], protocol=protocol))
     assert found[0] is found[1]
-    # numpy, too, turns foreign byte orders into the machine's own, up to protocol 4
+    # numpy, too, converts foreign byte orders to the machine's own, up to protocol 4
     assert found[0].dtype.newbyteorder("=") == array.dtype.newbyteorder("=")
     assert found[0].shape == array.shape
     assert found[0].tolist() == array.tolist()

@@ -14,7 +14,7 @@ from .conftest import QUICKLY, blocks
 
 @pytest.mark.slow
 def test_with_your_own_recordings(perform, tmp_path):
-    write_conversations(tmp_path / "recordings", dialogues=10, turns=4)
+    write_conversations(tmp_path / "recordings", dialogues=10, utterances=4)
     write_call(tmp_path / "CALL.wav")
     save_hubert(tmp_path / "hubert", "layer")
     (listed,) = blocks("recordings.md", "csv")
@@ -34,8 +34,8 @@ def test_with_your_own_recordings(perform, tmp_path):
 
 
 def test_speech_is_spoken_where_there_is_a_voice(tmp_path, monkeypatch):
-    spoken = write_call(tmp_path / "spoken.wav", turns=1)
+    spoken = write_call(tmp_path / "spoken.wav", segments=1)
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    synthesised = write_call(tmp_path / "tone.wav", turns=1)
+    synthesised = write_call(tmp_path / "tone.wav", segments=1)
     for path in (spoken, synthesised):
         assert path.stat().st_size > 10_000 and len(path.with_suffix(".rttm").read_text().splitlines()) == 1

@@ -381,7 +381,7 @@ def test_a_killed_command_leaves_whole_runs_and_the_next_one_goes_on(undisturbed
     command.until(lambda said: said == "writing")
     command.kill()
     keys = [task.key for task in listed(FAMILY, corpus)]
-    assert len(list(store.root.glob(".partial-*"))) == 1
+    assert len(list(store.root.glob(".incomplete-*"))) == 1
     assert store.missing(keys) == keys[2:] and set(store.keys()) == set(keys[:2])
     news: list[Progress] = []
     run(store, corpus, FAMILY, listen=news.append)

@@ -163,7 +163,7 @@ def test_embeddings_are_hashed(store):
 def test_what_killed_processes_left_is_found_and_nothing_else(store):
     embeddings = store.root / EMBEDDINGS
     embeddings.mkdir(parents=True)
-    folder, file = store.root / ".partial-0123-x", embeddings / f".{KEY}.safetensors.abc.safetensors"
+    folder, file = store.root / ".incomplete-0123-x", embeddings / f".{KEY}.safetensors.abc.safetensors"
     folder.mkdir()
     file.touch()
     for other in (store.root / ".locks", embeddings / ".bashrc", embeddings / f"{KEY}.safetensors"):

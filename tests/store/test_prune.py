@@ -130,12 +130,12 @@ def test_embeddings_without_a_run_go_unless_they_are_being_written(store, key):
 
 
 def test_incomplete_files_are_removed_after_an_hour(store, key):
-    (store.root / ".partial-0123-x" / "deep").mkdir(parents=True)
-    (store.root / ".partial-0123-y").mkdir()
-    old(store.root / ".partial-0123-x")
-    assert going(store) == [("incomplete", ".partial-0123-x", "incomplete, of a killed process")]
+    (store.root / ".incomplete-0123-x" / "deep").mkdir(parents=True)
+    (store.root / ".incomplete-0123-y").mkdir()
+    old(store.root / ".incomplete-0123-x")
+    assert going(store) == [("incomplete", ".incomplete-0123-x", "incomplete, of a killed process")]
     assert carry_out(store) == [True]
-    assert sorted(path.name for path in store.root.iterdir()) == [".partial-0123-y", key]
+    assert sorted(path.name for path in store.root.iterdir()) == [".incomplete-0123-y", key]
 
 
 def test_lock_files_that_are_not_held_are_removed(store):
@@ -167,7 +167,7 @@ def test_nothing_outside_the_store_is_removed(store, tmp_path):
         (outside / name).write_text("")
         old(outside / name)
     store.root.mkdir()
-    for link in (KEY, ".partial-0123-x", EMBEDDINGS, LOCKS):
+    for link in (KEY, ".incomplete-0123-x", EMBEDDINGS, LOCKS):
         (store.root / link).symlink_to(outside, target_is_directory=True)
         old(store.root / link)
     assert [kind for kind, *_ in going(store, damaged=True, named=set())] == ["run", "incomplete"]

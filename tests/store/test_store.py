@@ -119,7 +119,7 @@ def test_putting_twice_keeps_the_first(store, stored, corpus, result):
 
 def test_runs_are_listed_whatever_state_they_are_in(store, stored):
     (stored / RECORD).write_text("{")
-    for name in (".partial-x", ".locks", EMBEDDINGS, "0" * 20):
+    for name in (".incomplete-x", ".locks", EMBEDDINGS, "0" * 20):
         (store.root / name).mkdir(exist_ok=True)
     (store.root / "a file").write_text("")
     assert store.keys() == sorted([stored.name, "0" * 20])
@@ -232,7 +232,7 @@ def test_a_run_that_is_removed_takes_its_embeddings_along(store, stored):
     store.remove(stored.name)
     assert store.get(stored.name) is None and store.keys() == []
     assert [path.stem for path in (store.root / EMBEDDINGS).iterdir()] == [other]
-    assert list(store.root.glob(".partial-*")) == []
+    assert list(store.root.glob(".incomplete-*")) == []
     store.remove(stored.name)  # it has gone already
 
 

@@ -37,7 +37,7 @@ class MosiReader(Reader):
     corpora: ClassVar = {
         "mosi": NamedCorpus(
             "CMU-MOSI: 93 videos, 2,199 utterances, 2 classes",
-            "CMU-MOSI is for research, under the terms of its authors at Carnegie Mellon University.",
+            "CMU-MOSI is for research, under the licence of its authors at Carnegie Mellon University.",
             "features of Poria et al., Context-Dependent Sentiment Analysis in User-Generated Videos, ACL 2017",
             _REPOSITORY,
             published(

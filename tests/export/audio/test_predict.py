@@ -46,7 +46,7 @@ def command(*arguments: object) -> None:
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Recordings:
     """Recordings, the corpus of both extractors' features, and a bundle of either."""
     root = tmp_path_factory.mktemp("recordings")
-    write_conversations(root / "recordings", dialogues=5, turns=4)
+    write_conversations(root / "recordings", dialogues=5, utterances=4)
     write_call(root / "CALL.wav")
     save_hubert(root / "hubert", "layer")
     command("features", "opensmile", root / "recordings", "--out", root / "mine.npz")
