@@ -128,7 +128,13 @@ def test_the_fragment_compiles_inside_another_document(tmp_path):
     (tmp_path / "table2.tabular.tex").write_text(
         latex.fragment(result(table(rows=(NASTY, "[4, 7]")))), encoding="utf-8"
     )
-    lines = [r"\documentclass{article}", r"\usepackage{booktabs}", r"\begin{document}", r"\begin{table}"]
+    lines = [
+        r"\documentclass{article}",
+        r"\usepackage[utf8]{inputenc}",
+        r"\usepackage{booktabs}",
+        r"\begin{document}",
+        r"\begin{table}",
+    ]
     lines += [r"\input{table2.tabular.tex}", r"\end{table}", r"\end{document}"]
     _, pages = compiled("\n".join(lines), tmp_path)
     assert pages == 1
