@@ -29,6 +29,7 @@ def data() -> None:
 
 
 @data.command("list")
+@options.config_dir
 def list_() -> None:
     """List the corpora that have a name, and whether their files are on this machine."""
     from replicate.corpus import catalogue, is_here
@@ -46,6 +47,7 @@ def list_() -> None:
 @data.command()
 @click.argument("corpus", metavar="NAME|PATH")
 @DATA_DIR
+@options.config_dir
 def info(corpus: str, data_dir: Path | None) -> None:
     """Describe a corpus: sizes, classes, streams, speakers, content hash, licence."""
     from replicate.corpus import SPLITS, catalogue, load
@@ -74,6 +76,7 @@ def info(corpus: str, data_dir: Path | None) -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder to write the files to. Default: $REPLICATE_DATA/NAME, or the user's cache.",
 )
+@options.config_dir
 @click.option("--base-url", help="Another server with the layout of raw.githubusercontent.com, the default.")
 def fetch(name: str, folder: Path | None, base_url: str | None) -> None:
     """Download the published files of corpus NAME, and verify them; an interrupted download is resumed."""
@@ -106,6 +109,7 @@ def fetch(name: str, folder: Path | None, base_url: str | None) -> None:
 @click.argument("source", metavar="NAME|PATH")
 @click.argument("out", metavar="OUT.npz", type=click.Path(path_type=Path, dir_okay=False))
 @DATA_DIR
+@options.config_dir
 @click.option("--force", is_flag=True, help="Replace OUT.npz if it exists.")
 def convert(source: str, out: Path, data_dir: Path | None, force: bool) -> None:
     """Write a corpus as one .npz file, a format without pickles."""
@@ -125,6 +129,7 @@ def convert(source: str, out: Path, data_dir: Path | None, force: bool) -> None:
 @click.option("--as", "name", metavar="NAME", help="Name of the stream in the new corpus. Default: its name in EXTRA.")
 @options.out_file
 @DATA_DIR
+@options.config_dir
 @click.option("--drop", is_flag=True, help="Drop utterances that only one corpus has, and name them.")
 @options.force
 def merge(

@@ -39,6 +39,25 @@ results = click.option(
     help="Results folder, or a folder above several: then the newest of them.",
 )
 
+
+def _use_folders(_context: click.Context, _parameter: click.Parameter, given: tuple[Path, ...]) -> None:
+    from replicate.config import folders
+
+    folders.use(given)
+
+
+config_dir = click.option(
+    "--config-dir",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    envvar="REPLICATE_CONFIG_DIR",
+    show_envvar=True,
+    metavar="DIR",
+    expose_value=False,
+    callback=_use_folders,
+    help="Folder with arms, tables, protocols (TOML) and plugins (Python) of your own; may be repeated.",
+)
+
 run_store = click.option(
     "--store",
     "folder",
@@ -57,6 +76,7 @@ def existing_store(folder: Path) -> Path:
 
 
 _TRAINING = (
+    config_dir,
     click.option("--data", metavar="NAME|PATH", help="Corpus by name or file (default: the profile's)."),
     click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of a named corpus."),
     click.option(

@@ -11,6 +11,7 @@ from replicate.cli import console, options
 
 @click.command()
 @options.results
+@options.config_dir
 @click.option("--open", "open_", is_flag=True, help="Show the page in the browser.")
 def report(results: Path, open_: bool) -> None:
     """Write tables, claims, figures and the page again from completed runs.

@@ -1,0 +1,102 @@
+"""--config-dir: definitions and plugins of a user's folder, and mistakes in them before anything is trained."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from replicate.config import folders
+
+ARMS = '[thin]\nlike = "COGMEN-A"\ngnn_heads = 1\n'
+TABLE = 'title = "T"\nsource = "not in the paper"\nin_paper = false\ncontexts = ["A"]\n[[rows]]\nname = "thin"\narm = "thin"\n'
+
+
+@pytest.fixture(autouse=True)
+def _forget_folders():
+    yield
+    folders.use([])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "mine"
+    path.mkdir()
+    (path / "arms.toml").write_text(ARMS)
+    (path / "my-table.toml").write_text(TABLE)
+    return path
+
+
+@pytest.fixture
+def dry_run(replicate, tmp_path):
+    def call(table: str, *options: object):
+        return replicate("run", table, "--profile", "smoke", "--dry-run", "--out", tmp_path / "out", *options)
+
+    return call
+
+
+def test_a_table_of_ones_own_is_trained_and_reported(replicate, folder, tmp_path):
+    with_folder = ("--config-dir", folder)
+    size = ("--profile", "smoke", "--seed", 24, "--jobs", 1, "--out", tmp_path / "out")
+    done = replicate("run", "my-table", *size, *with_folder)
+    assert done.status == 0, done.stderr
+    assert "thin" in done.stdout and "1 runs" in done.stderr
+    page = tmp_path / "out" / "synthetic-tiny" / "smoke-paper" / "my-table.md"
+    before = page.read_text()
+    page.unlink()
+    assert replicate("report", "--results", tmp_path / "out", *with_folder).status == 0
+    assert page.read_text() == before
+
+
+def test_the_option_is_of_one_command_only(dry_run, folder):
+    assert dry_run("my-table", "--config-dir", folder).stdout == "thin, seed 24\nthin, seed 25\n"
+    done = dry_run("my-table")
+    assert done.status == 1 and done.stderr.startswith("error (unknown table): ")
+
+
+def test_several_folders_by_option_or_environment(dry_run, folder, tmp_path, monkeypatch):
+    (tmp_path / "more").mkdir()
+    (folder / "my-table.toml").rename(tmp_path / "more" / "my-table.toml")
+    expected = "thin, seed 24\nthin, seed 25\n"
+    assert dry_run("my-table", "--config-dir", folder, "--config-dir", tmp_path / "more").stdout == expected
+    monkeypatch.setenv("REPLICATE_CONFIG_DIR", os.pathsep.join(map(str, (folder, tmp_path / "more"))))
+    assert dry_run("my-table").stdout == expected
+
+
+def test_an_arm_of_ones_own_can_be_swept(replicate, folder, tmp_path):
+    (folder / "sweep.toml").write_text("[thin]\ngnn_heads = [1, 2]\n")
+    command = ("sweep", "thin", "--profile", "smoke", "--dry-run", "--out", tmp_path / "out")
+    done = replicate(*command, "--config-dir", folder)
+    assert done.status == 0 and len(done.stdout.splitlines()) == 2, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind", "words"),
+    [
+        ("arms.toml", ARMS + "heads = 2\n", "invalid definition", ("arms.toml", "thin", "'heads'")),
+        ("arms.toml", ARMS.replace("[thin]", "[COGMEN-A]"), "invalid definition", ("arms.toml", "same name")),
+        ("arms.toml", ARMS + '[x]\nlike = "COGMEN-Musk"\n', "invalid definition", ("did you mean COGMEN-Mask",)),
+        ("table2.toml", TABLE, "invalid definition", ("table2.toml", "same name")),
+        ("broken.py", "import no_such_module\n", "bad plugin", ("broken.py", "no_such_module")),
+        ("broken.py", "def f(:\n", "bad plugin", ("broken.py, line 1",)),
+    ],
+)
+def test_mistakes_are_one_line_before_training(dry_run, folder, tmp_path, name, content, kind, words):
+    (folder / name).write_text(content)
+    done = dry_run("my-table", "--config-dir", folder)
+    assert (done.status, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith(f"error ({kind}): ") and all(word in done.stderr for word in words), done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_does_not_exist_is_an_error(dry_run, tmp_path):
+    done = dry_run("table2", "--config-dir", tmp_path / "absent")
+    assert done.status == 1 and "absent: no such folder" in done.stderr
+
+
+def test_help_does_not_import_plugins(folder):
+    (folder / "plugin.py").write_text("raise SystemExit(5)\n")
+    environment = os.environ | {"REPLICATE_CONFIG_DIR": str(folder)}
+    done = subprocess.run([sys.executable, "-m", "replicate", "run", "--help"], env=environment, capture_output=True)
+    assert done.returncode == 0
