@@ -1,6 +1,6 @@
-"""The sheet that every figure is drawn on: sizes and fonts for print, title, footer, and bytes that repeat.
+"""The frame of every figure: sizes and fonts for print, title, footer, and reproducible bytes.
 
-Figures are made through matplotlib's objects, without pyplot: nothing is registered, no display is looked for.
+Figures use matplotlib's objects without pyplot, so that there is no global state and no display is needed.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from matplotlib.figure import Figure
 
 DPI = 200
 SMALL, NORMAL, LARGE = 7.0, 8.0, 10.0
-# Width of a letter of the font that comes with matplotlib, in font sizes: an average, on the safe side.
+# Average width of a letter of matplotlib's font in font sizes, rounded up.
 LETTER = 0.57
 
-# Told apart by shape first; the colours (Okabe and Ito's, safe for the colour-blind) differ in lightness, too.
+# Series differ in their markers; the colours (Okabe and Ito's, for colour-blind readers) also differ in lightness.
 MARKERS = ("o", "^", "s", "x", "D", "v", "+", "*", "<", ">")
 COLOURS = ("#000000", "#E69F00", "#0072B2", "#CC79A7", "#D55E00", "#56B4E9", "#009E73")
 
@@ -31,17 +31,17 @@ _STYLE = {
     "ytick.labelsize": SMALL,
     "legend.fontsize": SMALL,
     "axes.linewidth": 0.6,
-    # Names of corpora and classes are any text; a dollar sign in them starts no formula.
+    # Names of corpora and classes may contain a dollar sign, which must not start a formula.
     "text.parse_math": False,
     "figure.constrained_layout.h_pad": 0.06,
-    # Outlines: looks the same where the font is not installed.
+    # Text as outlines, which look the same without the font.
     "svg.fonttype": "path",
 }
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What stands around the panels."""
+    """Title above the panels and footer below them."""
 
     title: str
     footer: str
@@ -49,9 +49,10 @@ class Frame:
 
 @contextmanager
 def style(name: str) -> Iterator[None]:
-    """Our settings, whatever the user's matplotlibrc says; theirs come back at the end.
+    """Use these settings instead of the user's matplotlibrc within a ``with`` block.
 
-    ``name`` seeds the ids inside an SVG, so that two on one page do not share them.
+    Args:
+        name: seeds the ids inside an SVG, so that they differ between figures on one page.
     """
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
@@ -60,7 +61,7 @@ def style(name: str) -> Iterator[None]:
 
 
 def sheet(frame: Frame, width: float, height: float) -> Figure:
-    """An empty figure whose panels take ``width`` x ``height`` inches, with title above and footer below."""
+    """Make an empty figure whose panels take ``width`` x ``height`` inches, with title above and footer below."""
     width = max(width, 3.5)
     title, footer = wrapped(frame.title, width, LARGE), wrapped(frame.footer, width, SMALL)
     lines = (title.count("\n") + 1) * LARGE + (footer.count("\n") + 1) * SMALL
@@ -71,21 +72,21 @@ def sheet(frame: Frame, width: float, height: float) -> Figure:
 
 
 def wrapped(text: str, width: float, size: float) -> str:
-    """``text`` in lines that fit ``width`` inches."""
+    """Wrap ``text`` to lines that fit ``width`` inches at font size ``size``."""
     return textwrap.fill(text, max(10, int(width * 72 / (size * LETTER))))
 
 
 def short(name: str) -> str:
-    """A name that fits beside an axis: 14 letters at most. Names that belong together often differ in their ends."""
+    """Shorten a name to at most 14 letters for an axis, keeping its end, where similar names often differ."""
     return name if len(name) <= 14 else f"{name[:7]}…{name[-6:]}"
 
 
 def render(figure: Figure) -> dict[str, bytes]:
-    """Content of the files by suffix; without dates and versions, so that the same runs give the same bytes."""
+    """Render a figure as png and svg, by suffix; without dates and versions, so that the bytes are reproducible."""
     found = {}
     for suffix, without in (("png", ("Software",)), ("svg", ("Date", "Creator"))):
         out = io.BytesIO()
         figure.savefig(out, format=suffix, dpi=DPI, metadata=dict.fromkeys(without))
         found[suffix] = out.getvalue()
-        figure.set_layout_engine("none")  # what was laid out for the first file holds for the second
+        figure.set_layout_engine("none")  # keep the layout of the first file for the second
     return found

@@ -1,6 +1,6 @@
-"""The folder that people deploy: model, quantised model, model card, a predictor, the run itself, checksums.
+"""Write and check a bundle: model, quantised model, model card, predictor, the run itself, and checksums.
 
-Of a causal run also the model that answers utterance by utterance.
+The bundle of a causal run also contains the model that predicts utterance by utterance.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from export.bundle.select import Choice, corpus_of
 from export.onnx import quantise, save
 from export.onnx.quantise import Quantised
 from export.predictor import CHECKSUMS, INT8, MODEL, STREAM
-from export.validate.dialogue import Check, Wrong, attempt, nearly_the_same, run_checks, same_metadata
+from export.validate.checks import Check, Wrong, attempt, same_metadata
+from export.validate.dialogue import nearly_the_same, run_checks
 from export.validate.streaming import run_stream_checks
 from replicate.corpus import catalogue, is_here
 from replicate.corpus.types import Corpus
-from replicate.errors import BadBundle, CannotWrite, ExportFailed
+from replicate.errors import BadBundle, CannotWrite, ExportFailed, NewerFormat, OldFormat
 from replicate.files import atomic_folder, from_os_error, sha256
 from replicate.store.run import Run
 from replicate.store.store import Store
@@ -31,33 +32,36 @@ CARD, SCRIPT, RUN = "README.md", "predict.py", "run"
 
 @dataclass(frozen=True)
 class Bundle:
-    """A written bundle and what its checks found."""
+    """A bundle that was written, and the results of its checks."""
 
     folder: Path
     checks: list[Check]
     quantised: Quantised
 
 
-def write(choice: Choice, corpus: Corpus, target: Path, listen: Callable[[str], None] = lambda _: None) -> Bundle:
-    """Export a run to a folder, all or nothing; a bundle that stood there is replaced.
+def write(choice: Choice, corpus: Corpus, target: Path, on_step: Callable[[str], None] = lambda _: None) -> Bundle:
+    """Export a run as a bundle; an earlier bundle in the folder is replaced.
+
+    Args:
+        on_step: called with the name of each step, to show progress.
 
     Raises:
-        ExportFailed: naming every check that failed; nothing is written. CannotWrite: something else stands there.
+        ExportFailed: checks failed (all are named), and nothing was written. CannotWrite: the folder has other content.
     """
-    target = target.resolve()  # a link to a bundle goes on leading there
-    _refuse_others(target)
+    target = target.resolve()  # replaces the folder that a link leads to, not the link
+    _require_replaceable(target)
     run = choice.run
     with atomic_folder(target, replace=True) as folder:
         model = folder / MODEL
-        listen("exporting")
+        on_step("exporting")
         save.write(run, corpus.speakers, model)
-        listen("checking against PyTorch")
+        on_step("checking against PyTorch")
         checks = run_checks(model, run, corpus)
         if save.streams(run):
             save.write_stream(run, corpus.speakers, folder / STREAM)
             checks += run_stream_checks(folder / STREAM, model, run, corpus)
         require_passed(checks, target)
-        listen("quantising")
+        on_step("quantising")
         quantised = quantise.write(model, folder / INT8, corpus, run.audio_stream)
         shutil.copytree(run.folder, folder / RUN / run.record.key)
         shutil.copyfile(predictor.__file__, folder / SCRIPT)
@@ -69,10 +73,10 @@ def write(choice: Choice, corpus: Corpus, target: Path, listen: Callable[[str], 
 
 
 def open_run(folder: Path) -> Run:
-    """The run inside a bundle whose files are as they were written.
+    """Open the run in a bundle, after a check of the checksums of all files.
 
     Raises:
-        BadBundle: they are not, or the folder is no bundle.
+        BadBundle: a file was changed, the folder is not a bundle, or another version of this package exported it.
     """
     try:
         predictor.verify(folder)
@@ -80,14 +84,19 @@ def open_run(folder: Path) -> Run:
         raise BadBundle(str(error)) from error
     store = Store(folder / RUN)
     keys = store.keys()
-    run = store.get(keys[0]) if len(keys) == 1 else None
+    try:
+        run = store.get(keys[0]) if len(keys) == 1 else None
+    except OldFormat as error:
+        raise BadBundle(f"{folder} was exported by an older version of this package: export again") from error
+    except NewerFormat as error:
+        raise BadBundle(f"{folder} was exported by a newer version of this package: update it") from error
     if run is None:
-        raise BadBundle(f"{folder} holds {len(keys)} sound runs in {RUN}/ where it has one: export it again")
+        raise BadBundle(f"{folder} has {len(keys)} runs in {RUN}/ instead of one: export again")
     return run
 
 
 def corpus_for(run: Run, data: str | None = None, data_dir: Path | None = None) -> Corpus | None:
-    """The corpus that a run was trained on, None where it is not on this machine.
+    """Load the corpus that a run was trained on; None if it is not on this machine.
 
     Raises:
         BadBundle: ``data`` is another corpus than the run's.
@@ -104,13 +113,13 @@ def corpus_for(run: Run, data: str | None = None, data_dir: Path | None = None) 
 
 
 def check(folder: Path, corpus: Corpus | None) -> list[Check]:
-    """The whole ladder for a bundle from anywhere.
+    """Run all checks of a bundle; without the corpus, those of F1 cannot be run.
 
     Raises:
-        BadBundle: its files are not as they were written.
+        BadBundle: see ``open_run``.
     """
     run = open_run(folder)
-    checks = [Check("checksums", True, "every file as it was written"), *run_checks(folder / MODEL, run, corpus)]
+    checks = [Check("checksums", True, "all files as exported"), *run_checks(folder / MODEL, run, corpus)]
     if (folder / INT8).is_file():
         checks += run_int8_checks(folder / INT8, folder / MODEL, run, corpus)
     if (folder / STREAM).is_file():
@@ -119,7 +128,7 @@ def check(folder: Path, corpus: Corpus | None) -> list[Check]:
 
 
 def run_int8_checks(int8: Path, model: Path, run: Run, corpus: Corpus | None) -> list[Check]:
-    """What holds for the quantised file: it is of the same run, near the other one, and as good on dev."""
+    """Check the quantised file: it is of the same run, near the 32-bit file, and about as good on dev."""
 
     def dev_f1() -> str:
         assert corpus is not None
@@ -137,22 +146,22 @@ def run_int8_checks(int8: Path, model: Path, run: Run, corpus: Corpus | None) ->
     return [*checks, attempt("int8 dev F1", dev_f1)]
 
 
-def require_passed(checks: list[Check], shown: Path) -> None:
-    """Refuse a model that fails a check.
+def require_passed(checks: list[Check], path: Path) -> None:
+    """Raise an error if a check failed.
 
     Raises:
-        ExportFailed: naming every one that failed.
+        ExportFailed: names every check that failed.
     """
-    failed = [f"{check.name} ({check.found})" for check in checks if check.holds is False]
+    failed = [f"{check.name} ({check.found})" for check in checks if check.passed is False]
     if failed:
         raise ExportFailed(
-            f"{shown} is not to be used, it fails {len(failed)} of {len(checks)} checks: {'; '.join(failed)}; compare "
-            "your torch, onnx and onnxruntime with constraints.txt and export again"
+            f"do not use {path}, it fails {len(failed)} of {len(checks)} checks: {'; '.join(failed)}; compare your "
+            "torch, onnx and onnxruntime with constraints.txt and export again"
         )
 
 
-def _refuse_others(target: Path) -> None:
-    """Only an earlier bundle may be replaced, never a folder of something else, nor one that holds more."""
+def _require_replaceable(target: Path) -> None:
+    """Refuse to replace anything but an earlier bundle without additional files."""
     try:
         if not target.exists():
             return
@@ -160,12 +169,12 @@ def _refuse_others(target: Path) -> None:
     except OSError as error:
         raise from_os_error(error, target) from error
     if not target.is_dir() or (files and not {CHECKSUMS, MODEL, SCRIPT, CARD} <= files):
-        raise CannotWrite(f"{target} is there and is no exported bundle: choose another folder with --out")
+        raise CannotWrite(f"{target} exists and is not an exported bundle: choose another folder with --out")
     others = sorted(
         name for name in files - {CHECKSUMS, MODEL, INT8, STREAM, SCRIPT, CARD} if not name.startswith(f"{RUN}/")
     )
     if others:
         raise CannotWrite(
-            f"{target} is a bundle and holds {others[0]}, too, which is none of its files: move it, or choose another "
+            f"{target} also contains {others[0]}, which is not part of the bundle: move that file, or choose another "
             "folder with --out"
         )

@@ -1,4 +1,4 @@
-"""The model card: what a bundle's model was trained on, how well it does, what it is for and what not."""
+"""The model card of a bundle: training, results, intended use and limits of its model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from export.onnx.quantise import Quantised
 from export.onnx.session import as_function, on_corpus, session
 from export.onnx.streaming_graph import state_size
 from export.predictor import INT8, MAX_UTTERANCES, MODEL, STREAM
-from export.validate.dialogue import Check
+from export.validate.checks import Check
+from replicate import grids
 from replicate.corpus import catalogue
 from replicate.corpus.provenance import Recipe, describe
 from replicate.corpus.types import Corpus
@@ -22,10 +23,10 @@ from replicate.training.metrics import f1_by_class, weighted_f1
 
 
 def text(choice: Choice, corpus: Corpus, model: Path, checks: Sequence[Check], quantised: Quantised) -> str:
-    """The card as Markdown; its scores are those of the file ``model``."""
+    """Write the card as Markdown; its scores are those of the exported file ``model``."""
     record = choice.run.record
     arm, name = record.arm.name, record.corpus.name
-    parts = [
+    sections = [
         f"# {arm}, seed {record.seed}: emotion from speech alone",
         f"Predicts the emotion of every utterance of a dialogue ({', '.join(corpus.labels)}) from its audio features. "
         "Made by a replication of *Bridging Modalities* (arXiv 2401.03000).",
@@ -44,43 +45,43 @@ def text(choice: Choice, corpus: Corpus, model: Path, checks: Sequence[Check], q
         "## Licence",
         f"Code and weights: Apache-2.0. Data: {_licence(name)}",
     ]
-    return "\n\n".join(parts).replace("\n\n- " + INT8, "\n- " + INT8) + "\n"
+    return "\n\n".join(sections).replace("\n\n- " + INT8, "\n- " + INT8) + "\n"
 
 
 def _use(corpus: Corpus, stream: str, recipe: Recipe | None) -> str:
     width = corpus.widths[stream]
     return (
         f"```bash\npip install numpy onnxruntime\npython predict.py FILE.csv\n```\n\n"
-        "`FILE.csv` has a row per utterance, in order of time: `dialogue`, `speaker` "
-        f"({' or '.join(corpus.speakers)}), then {width} features, not standardised: that is part of "
-        f"`{MODEL}`. From Python:\n\n"
+        "`FILE.csv` has a row for each utterance, in order of time: `dialogue`, `speaker` "
+        f"({' or '.join(corpus.speakers)}), then {width} features, not standardised: `{MODEL}` standardises them. "
+        "From Python:\n\n"
         "```python\nfrom predict import Predictor\n\n"
         f'prediction = Predictor(".")(features, speakers)  # (n, {width}) and n names\n'
         "print(prediction.emotions, prediction.probabilities)\n```"
-    ) + (_listening(recipe) if recipe else "")
+    ) + (_recordings(recipe) if recipe else "")
 
 
-def _listening(recipe: Recipe) -> str:
-    """How to predict from recordings, where it is known how the features were extracted from some."""
+def _recordings(recipe: Recipe) -> str:
+    """How to predict from recordings, for features whose extraction is known."""
     return (
-        "\n\nFrom recordings, with the package that made this and its extra `[audio]`; features are "
+        "\n\nFrom recordings, with the package that exported this bundle and its extra `[audio]`; features are "
         f"{describe(recipe)}:\n\n"
         "```bash\nreplicate predict . --audio CALL.wav --segments CALL.rttm --out timeline\n```"
     )
 
 
 def _streaming(run: Run) -> str:
-    """How a causal model answers while people speak, and what it remembers."""
+    """How to predict utterance by utterance with a causal model, and what its state contains."""
     config = run.record.model
     size = state_size(config)
     return (
-        f"The model is causal, and `{STREAM}` is the same model utterance by utterance: an answer rests on that "
-        f"utterance and what was before. Each of its {config.context_layers} context layers attends to the last "
-        f"{config.memory} utterances, this one among them, and each of the two layers of its graph hears "
-        f"{config.future} before. Between utterances it keeps a state of {size} numbers ({size * 4 / 1e3:.0f} kB), "
-        "however long the dialogue.\n\n"
+        f"The model is causal: a prediction depends on the utterance and those before it. `{STREAM}` is the same model "
+        f"for one utterance at a time. Each of the {config.context_layers} context layers attends to the last "
+        f"{config.memory} utterances, including the present one, and each of the two graph layers to the present one "
+        f"and {config.future} before it. The state between utterances has {size} numbers ({size * 4 / 1e3:.0f} kB), "
+        "whatever the dialogue's length.\n\n"
         "```bash\npython predict.py --stream < FILE.csv\n```\n\n"
-        "answers every line as it comes; lines are those of `FILE.csv`, or objects "
+        "predicts each line as soon as it arrives; lines are those of `FILE.csv`, or objects "
         '`{"dialogue": "...", "speaker": "...", "features": [...]}`. From Python:\n\n'
         '```python\nstream = Predictor(".").stream()\nprint(stream.feed(features, speaker).emotions)\n```'
     )
@@ -88,8 +89,8 @@ def _streaming(run: Run) -> str:
 
 def _training(choice: Choice, corpus: Corpus) -> str:
     record = choice.run.record
-    best = f"the best arm that hears stream {choice.run.audio_stream}, and of it the best seed, on dev with that alone"
-    reason = "as asked for" if choice.asked else best
+    best = f"the best seed of the best arm for the stream {choice.run.audio_stream}, on dev with that stream alone"
+    reason = "as requested" if choice.requested else best
     streams = " and ".join(record.streams)
     lines = [
         f"- corpus {corpus.name} ({record.corpus.hash[:12]}): "
@@ -103,54 +104,50 @@ def _training(choice: Choice, corpus: Corpus) -> str:
 
 
 def _how(arm: ArmRecord) -> str:
-    """What the training saw beyond labels and features."""
+    """How the training used masking and teachers."""
+    masking = " with masking" if arm.masked else ""
     teacher = arm.teacher
-    said = ", parts of them masked" if arm.masked else ""
-    return said + (f", taught by {teacher.name}, which saw {teacher.train}" if teacher else "")
+    return masking + (f", distilled from {teacher.name}, which was trained on {teacher.train}" if teacher else "")
 
 
 def _results(choice: Choice, corpus: Corpus, model: Path) -> str:
     scores = summarise([_test(run) for run in choice.siblings])
-    spread = "one seed" if scores.std is None else f"± {scores.std:.3f} over {len(choice.siblings)} seeds"
+    deviation = "one seed" if scores.std is None else f"± {scores.std:.3f} over {len(choice.siblings)} seeds"
     labels = choice.run.labels("test")
     found = on_corpus(as_function(session(model)), corpus, choice.run.audio_stream, "test")
-    rows = [f"| {label} | {f1:.3f} |" for label, f1 in zip(corpus.labels, f1_by_class(labels, found), strict=True)]
-    note = "this file is one of the runs behind the mean."
+    lines = [
+        ("weighted, this file", f"{weighted_f1(labels, found):.3f}"),
+        ("weighted, its arm", f"{scores.mean:.3f}, {deviation}"),
+        *((label, f"{f1:.3f}") for label, f1 in zip(corpus.labels, f1_by_class(labels, found), strict=True)),
+    ]
+    note = "the mean of the arm includes this file."
     if choice.run.record.protocol.attend_padding:
-        note = "the arm's mean is the tables', whose models attend to padding; this file never sees any."
-    return "\n".join(
-        [
-            f"Test set of {corpus.name}, audio alone; {note}",
-            "",
-            "| | F1 |",
-            "|---|---:|",
-            f"| weighted, this file | {weighted_f1(labels, found):.3f} |",
-            f"| weighted, its arm | {scores.mean:.3f}, {spread} |",
-            *rows,
-        ]
-    )
+        note = "the mean of the arm is that of the tables, whose models attend to padding; this file masks it out."
+    return "\n".join([f"Test set of {corpus.name}, audio alone; {note}", "", *grids.markdown(("", "F1"), lines)])
 
 
 def _limits(corpus: Corpus, run: Run) -> str:
     causal, recipe = save.streams(run), save.recipe(run)
-    looks = "at an utterance and what was before it" if causal else "at all of it, what comes later included"
+    uses = "only the utterance and those before it" if causal else "the whole dialogue, including later utterances"
     lines = [
-        "For research on emotion in conversation. Not for decisions about people: what a voice shows is not what a "
-        "person feels, and a prediction is a guess with the error rate above.",
+        "For research on emotion in conversation. Not for decisions about people: an emotion that a voice expresses is "
+        "not always the one that a person feels, and predictions are wrong as often as the results above show.",
         f"Features must come from the extractor that made those of {corpus.name}"
-        f"{f', {describe(recipe)}' if recipe else ''}; others give numbers without meaning.",
-        f"A dialogue has one to {MAX_UTTERANCES} utterances{', in a stream any number' if causal else ''}. The model "
-        f"looks {looks}.",
-        "Speakers, languages and rooms that the corpus does not hold were never tested.",
+        f"{f', {describe(recipe)}' if recipe else ''}; predictions from others are meaningless.",
+        f"A dialogue has one to {MAX_UTTERANCES} utterances{' (any number in a stream)' if causal else ''}. A "
+        f"prediction uses {uses}.",
+        "Other speakers, languages and rooms than those of the corpus were not tested.",
     ]
     if corpus.name.startswith("synthetic"):
-        lines.insert(0, "Trained on generated features: it shows how to deploy such a model, and predicts no emotion.")
+        lines.insert(
+            0, "Trained on generated features: it shows how to deploy such a model, and cannot predict emotions."
+        )
     return "\n".join(f"- {line}" for line in lines)
 
 
 def _licence(name: str) -> str:
     named = catalogue().get(name)
-    return named.licence if named else "a file of its user's, whose licence its user knows."
+    return named.licence if named else "a file of the user's own; see its licence."
 
 
 def _test(run: Run) -> float:

@@ -1,4 +1,4 @@
-"""Which run to deploy: chosen on dev alone, test is never looked at."""
+"""Choose the run to export, by its F1 on dev; test is never used."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from replicate.training.metrics import weighted_f1
 
 @dataclass(frozen=True)
 class Choice:
-    """A run and why it was chosen.
+    """The chosen run, and what it was chosen from.
 
     Attributes:
-        results: the folder whose manifest it came from.
-        runs: of each arm that can run on speech alone, its runs; the best arm first.
-        asked: whether a user named the run or the arm, so that it need not be the best.
+        results: the results folder whose manifest lists the runs.
+        runs: the runs of each arm that can be used on speech alone; the best arm first.
+        requested: whether the user named the run or the arm, so that it need not be the best.
     """
 
     run: Run
     results: Path
     runs: dict[str, list[Run]]
-    asked: bool = False
+    requested: bool = False
 
     @property
     def mean_dev_f1(self) -> dict[str, float]:
-        """Mean weighted F1 on dev from audio alone, of each arm."""
+        """Mean weighted F1 on dev from audio alone, for each arm."""
         return {arm: mean(map(dev_f1, runs)) for arm, runs in self.runs.items()}
 
     @property
@@ -44,24 +44,19 @@ class Choice:
     @property
     def siblings(self) -> list[Run]:
         """All runs of the chosen run's arm."""
-        return self.runs[name_of(self.run)]
-
-
-def name_of(run: Run) -> str:
-    """The arm's name."""
-    return run.record.arm.name
+        return self.runs[self.run.record.arm.name]
 
 
 def dev_f1(run: Run) -> float:
-    """Weighted F1 on dev from audio alone."""
+    """Compute weighted F1 on dev from audio alone."""
     return weighted_f1(run.labels("dev"), run.log_prob("dev", "A"))
 
 
 def read_manifest(results: Path) -> dict[str, Any]:
-    """What ``replicate run`` wrote about a results folder.
+    """Load which runs of a results folder can be exported, where they are, and their corpus.
 
     Raises:
-        NothingToExport: it cannot be read.
+        NothingToExport: the manifest cannot be read.
     """
     try:
         manifest = read(results)
@@ -77,15 +72,18 @@ def read_manifest(results: Path) -> dict[str, Any]:
 
 
 def choose(results: Path, arm: str | None = None, key: str | None = None) -> Choice:
-    """The arm with the best mean dev weighted F1 from audio alone, and of it the seed with the best.
+    """Choose the arm with the best mean weighted F1 on dev from audio alone, and its best seed.
 
-    ``arm`` takes that arm instead, ``key`` (or its beginning) that run. Models that hear HuBERT features, which need a
-    far larger model before them, are taken where they are asked for, or where there are no others. Those whose
-    extractor is no transformer stay out.
+    Arms with HuBERT features, which need a far larger model to extract, are only chosen by name or if there are no
+    others. Runs that cannot be exported are not considered.
+
+    Args:
+        arm: choose the best seed of this arm.
+        key: choose this run; the beginning of its key is enough.
 
     Raises:
-        NothingToExport: no run of the folder can be tested on audio alone, or not the one asked for.
-        CorruptRun: a run is damaged.
+        NothingToExport: no run of the folder can be exported, or not the one that was named. CorruptRun: a run is
+            damaged.
     """
     manifest = read_manifest(results)
     store = Store(manifest["store"])
@@ -94,29 +92,29 @@ def choose(results: Path, arm: str | None = None, key: str | None = None) -> Cho
         run = store.get(listed)
         if run is None:
             raise NothingToExport(f"run {listed} is not in {store.root}: run the table again, or copy its runs/ along")
-        found.setdefault(name_of(run), []).append(run)
+        found.setdefault(run.record.arm.name, []).append(run)
     if not found:
-        raise NothingToExport(f"no model in {results} works on speech alone: run a table with A inference")
+        raise NothingToExport(f"no model in {results} can be used on speech alone: run a table with inference from A")
     ranked = dict(sorted(found.items(), key=lambda item: -mean(map(dev_f1, item[1]))))
     if key is not None:
-        asked = [run for runs in ranked.values() for run in runs if run.record.key.startswith(key)]
-        if len(asked) != 1:
+        matching = [run for runs in ranked.values() for run in runs if run.record.key.startswith(key)]
+        if len(matching) != 1:
             raise NothingToExport(
-                f"{len(asked)} runs of {results} that work on speech alone have a key that begins with {key!r}: "
-                "`replicate runs list` shows all keys"
+                f"{len(matching)} exportable runs of {results} have a key that begins with {key!r}: `replicate runs "
+                "list` shows all keys"
             )
-        return Choice(asked[0], results, ranked, True)
+        return Choice(matching[0], results, ranked, True)
     if arm is not None and arm not in ranked:
         raise NothingToExport(
-            f"no arm {arm!r} in {results} can be exported: that takes one with a transformer as its context extractor "
-            f"that works on speech alone; there are {', '.join(ranked)}"
+            f"arm {arm!r} of {results} cannot be exported: it must be usable on speech alone, with a transformer as "
+            f"its context extractor; choose one of {', '.join(ranked)}"
         )
     small = [name for name, runs in ranked.items() if runs[0].audio_stream == "audio"]
     return Choice(max(ranked[arm or next(iter(small or ranked))], key=dev_f1), results, ranked, arm is not None)
 
 
 def corpus_of(run: Run, data: str | Path, data_dir: str | Path | None = None) -> Corpus | None:
-    """The corpus as a run was trained on it, without the dialogues that its table left out; None if it is another.
+    """Load a corpus without the dialogues that the run's table left out; None if it is not the corpus of the run.
 
     Raises:
         ReplicateError: it cannot be loaded.
@@ -130,10 +128,10 @@ def corpus_of(run: Run, data: str | Path, data_dir: str | Path | None = None) ->
 
 
 def corpus_of_results(results: Path, run: Run) -> Corpus:
-    """The corpus behind a results folder.
+    """Load the corpus that the runs of a results folder were trained on.
 
     Raises:
-        NothingToExport: it has changed since. ReplicateError: it cannot be loaded.
+        NothingToExport: it was changed after the training. ReplicateError: it cannot be loaded.
     """
     source = read_manifest(results)["source"]
     corpus = corpus_of(run, source["data"], source["data_dir"])

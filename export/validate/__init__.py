@@ -1,1 +1,1 @@
-"""validate."""
+"""Checks of exported files against the PyTorch model and against each other."""

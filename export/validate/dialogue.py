@@ -1,13 +1,11 @@
-"""The ladder that an exported model has to climb: file, shapes, lengths, batches, the table's own score.
+"""The checks of an exported model: its file, its shapes, its outputs for many lengths and batches, its F1 on test.
 
-Every rung is tried and every failure named, so that a reader sees all that is wrong at once.
+All checks run even if one fails, so that every failure is reported at once.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +15,22 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from export.onnx import save
 from export.onnx.deployed_model import SpeechModel
 from export.onnx.session import Inputs, as_function, on_corpus, session, torch_outputs
-from export.predictor import FORMAT_NAME, FORMAT_VERSION
+from export.validate.checks import Check, Wrong, attempt, reason, same_metadata, single_file, valid_onnx
 from replicate.corpus.types import Corpus
 from replicate.rng import deterministic, generator
 from replicate.store.run import Run
 from replicate.training.metrics import weighted_f1
 
+# Largest allowed difference of a probability: to PyTorch, and between a dialogue alone and in a batch.
 TOLERANCE, ALONE_TOLERANCE = 1e-4, 1e-5
-# Of quantised probabilities, in the mean: ten times what sound files show, and less than sums that overflow do.
+# Largest allowed mean difference of quantised probabilities: ten times that of correct files, less than that of sums
+# that overflow.
 INT8_TOLERANCE = 0.01
 LENGTHS = (1, 2, 7, 30, 110, 500)
 BATCHES = ((2, 1), (7, 30, 1), (110, 7, 30, 2, 1), (30,) * 8)
-# Who speaks: dialogues of one speaker have other relations than those of two.
+# Speakers of the examples: dialogues of one speaker have other relations than those of two.
 SPEAKERS: dict[str, Callable[[int], int] | None] = {
     "drawn": None,
     "all the first": lambda i: 0,
@@ -45,44 +44,33 @@ AXES: dict[str, list[str]] = {
     "probability": ["batch", "utterances"],
 }
 
-About = Callable[[Run, tuple[str, ...]], dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check: its name, whether it holds (None: it could not be tried), and what was found."""
-
-    name: str
-    holds: bool | None
-    found: str
-
 
 def run_checks(path: Path, run: Run, corpus: Corpus | None) -> list[Check]:
-    """Every rung for a file and the run that it was made of; ``corpus`` is what that run was trained on."""
+    """Check a file against the run that it was exported from; ``corpus`` is the one that the run was trained on."""
     with deterministic():
         reference = SpeechModel(run.model(), run.scaling(), "reference")
         banded = SpeechModel(run.model(), run.scaling())
-        checks = [attempt("onnx checker", lambda: checker(path)), attempt("one file", lambda: one_file(path))]
+        checks = [attempt("onnx checker", lambda: valid_onnx(path)), attempt("one file", lambda: single_file(path))]
         checks.append(attempt("names and dynamic axes", lambda: _axes(path, len(reference.mean), run)))
         checks.append(attempt("metadata", lambda: same_metadata(path, run, corpus)))
         try:
             runner = session(path)
         except Exception as error:  # onnxruntime's exceptions have no common base
-            return [*checks, Check("onnxruntime", False, _reason(error))]
+            return [*checks, Check("onnxruntime", False, reason(error))]
         checks += _parity(runner, reference, banded)
-        checks.append(attempt("alone and in a batch", lambda: _alone_or_not(runner, reference)))
+        checks.append(attempt("alone and in a batch", lambda: _independent_of_batch(runner, reference)))
         if corpus is None:
             return [*checks, Check("test F1", None, f"needs the corpus {run.record.corpus.name}: --data FILE")]
         return [*checks, attempt("test F1", lambda: _test_f1(runner, reference, run, corpus))]
 
 
 def example(lengths: tuple[int, ...], model: SpeechModel, speakers: str = "drawn") -> Inputs:
-    """Random dialogues of the given lengths at the scale of the training features; padding is noise on purpose.
+    """Make random dialogues of the given lengths, scaled like the training features; padding is noise, not zeros.
 
     Shapes:
         audio (B, L, features) float32, speaker (B, L) int64, length (B,) int64.
     """
-    draws = generator(0, f"example {lengths}")
+    draws = generator(0, f"example {lengths}")  # changing the purpose changes the examples
     shape = (len(lengths), max(lengths))
     audio = torch.randn(*shape, len(model.mean), generator=draws) * model.deviation + model.mean
     known = model.model.config.speakers
@@ -91,41 +79,6 @@ def example(lengths: tuple[int, ...], model: SpeechModel, speakers: str = "drawn
     if chosen is not None:
         speaker = torch.tensor([chosen(i) % known for i in range(shape[1])]).expand(shape).contiguous()
     return {"audio": audio.numpy(), "speaker": speaker.numpy(), "length": np.array(lengths)}
-
-
-def attempt(name: str, check: Callable[[], str]) -> Check:
-    """A rung whose check returns what it found, or raises what is wrong."""
-    try:
-        return Check(name, True, check())
-    except OSError:  # the disk's fault, not the file's
-        raise
-    except Exception as error:  # whatever onnx, onnxruntime or torch say of a bad file, the ladder goes on
-        return Check(name, False, _reason(error))
-
-
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())[:300]
-    return text if isinstance(error, Wrong) else f"{type(error).__name__}: {text}"
-
-
-class Wrong(Exception):
-    """What a rung found wrong; its text is all that is said."""
-
-
-def checker(path: Path) -> str:
-    """onnx's own checker accepts the file."""
-    onnx.checker.check_model(str(path), full_check=True)
-    model = onnx.load(path, load_external_data=False)
-    return f"opset {model.opset_import[0].version}, {len(model.graph.node)} nodes"
-
-
-def one_file(path: Path) -> str:
-    """Its weights are inside."""
-    model = onnx.load(path, load_external_data=False)
-    outside = [t.name for t in model.graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL]
-    if outside:
-        raise Wrong(f"weights lie in another file: {', '.join(outside[:5])}")
-    return f"{path.stat().st_size / 1e6:.1f} MB"
 
 
 def _axes(path: Path, width: int, run: Run) -> str:
@@ -137,44 +90,26 @@ def _axes(path: Path, width: int, run: Run) -> str:
         for value in [*graph.input, *graph.output]
     }
     if found != expected:
-        raise Wrong(f"{found} where {expected} is needed")
+        raise Wrong(f"{found} instead of {expected}")
     return ", ".join(found)
 
 
-def same_metadata(path: Path, run: Run, corpus: Corpus | None, about: About = save.metadata) -> str:
-    """What the file says of itself is what the run says; without the corpus nobody knows its speakers' names."""
-    stored = {entry.key: entry.value for entry in onnx.load(path, load_external_data=False).metadata_props}
-    if stored.pop("format", None) != f"{FORMAT_NAME} {FORMAT_VERSION}":
-        raise Wrong("it was not exported by this version")
-    said = {name: json.loads(value) for name, value in stored.items()}
-    speakers = corpus.speakers if corpus else tuple(said.get("speakers", ()))
-    if len(speakers) != run.record.model.speakers:
-        raise Wrong(f"it names {len(speakers)} speakers where the run knows {run.record.model.speakers}")
-    expected = json.loads(json.dumps(about(run, speakers)))
-    for content in (said, expected):
-        dict.pop(content.get("versions", {}), "exported with", None)
-    wrong = sorted(name for name in {*said, *expected} if said.get(name) != expected.get(name))
-    if wrong:
-        raise Wrong(f"{', '.join(wrong)} differ from the run's")
-    return f"run {run.record.key}"
-
-
 def nearly_the_same(int8: Path, model: Path, run: Run) -> str:
-    """The quantised file's probabilities are near the other's, in the mean over all cases."""
+    """Check that the quantised file's probabilities are near those of the other file, in the mean over all cases."""
     shape = SpeechModel(run.model(), run.scaling())
     both = [as_function(session(path)) for path in (int8, model)]
-    apart = []
+    differences = []
     for _, lengths, speakers in _cases():
         ours, theirs = (function(example(lengths, shape, speakers)) for function in both)
-        apart.append(float(np.abs(ours - theirs).mean()))
-    found = f"mean difference {np.mean(apart):.1e} (limit {INT8_TOLERANCE:g})"
-    if not np.mean(apart) <= INT8_TOLERANCE:
+        differences.append(float(np.abs(ours - theirs).mean()))
+    found = f"mean difference {np.mean(differences):.1e} (limit {INT8_TOLERANCE:g})"
+    if not np.mean(differences) <= INT8_TOLERANCE:
         raise Wrong(found)
     return found
 
 
 def _cases() -> Iterator[tuple[str, tuple[int, ...], str]]:
-    """Name, lengths and speakers of every input that the forms are compared on."""
+    """Name, lengths and speakers of every input on which implementations are compared."""
     for n in LENGTHS:
         for speakers in SPEAKERS:
             yield f"length {n}, speakers {speakers}", (n,), speakers
@@ -183,7 +118,7 @@ def _cases() -> Iterator[tuple[str, tuple[int, ...], str]]:
 
 
 def _parity(runner: onnxruntime.InferenceSession, reference: SpeechModel, banded: SpeechModel) -> list[Check]:
-    """Banded form and file against the reference: largest difference of probabilities, and the same emotion."""
+    """Compare the banded form and the file with the reference: probabilities within the tolerance, and equal labels."""
     wrong: dict[str, list[str]] = {"banded form": [], "onnxruntime": []}
     largest = dict.fromkeys(wrong, 0.0)
     cases = 0
@@ -199,14 +134,14 @@ def _parity(runner: onnxruntime.InferenceSession, reference: SpeechModel, banded
             try:
                 ours = outputs(inputs)
                 difference = float(np.abs(ours - expected).max())
-            except Exception as error:  # see attempt
-                wrong[form].append(f"{name}: {_reason(error)[:80]}")
+            except Exception as error:  # as in ``attempt``
+                wrong[form].append(f"{name}: {reason(error)[:80]}")
                 continue
             largest[form] = max(largest[form], difference)
-            if not difference <= TOLERANCE:  # a NaN fails, too
+            if not difference <= TOLERANCE:  # also fails for NaN
                 wrong[form].append(f"{name}: {difference:.1e}")
             elif (ours.argmax(-1) != expected.argmax(-1)).any():
-                wrong[form].append(f"{name}: another emotion")
+                wrong[form].append(f"{name}: another label")
     return [
         Check(
             f"{form} against torch_geometric",
@@ -219,16 +154,16 @@ def _parity(runner: onnxruntime.InferenceSession, reference: SpeechModel, banded
     ]
 
 
-def _alone_or_not(runner: onnxruntime.InferenceSession, model: SpeechModel) -> str:
-    """A dialogue gives the same alone and inside a batch, whatever stands in the padding."""
+def _independent_of_batch(runner: onnxruntime.InferenceSession, model: SpeechModel) -> str:
+    """Check that a dialogue's output is the same alone and in a batch, with noise as padding."""
     wrong, largest = [], 0.0
     for lengths in BATCHES:
         inputs = example(lengths, model)
-        together = runner.run(None, inputs)[0]
+        batch = runner.run(None, inputs)[0]
         for i, n in enumerate(lengths):
             one = {"audio": inputs["audio"][i : i + 1, :n], "speaker": inputs["speaker"][i : i + 1, :n]}
             alone = runner.run(None, one | {"length": np.array([n])})[0][0]
-            difference = float(np.abs(together[i, :n] - alone).max())
+            difference = float(np.abs(batch[i, :n] - alone).max())
             largest = max(largest, difference)
             if not difference <= ALONE_TOLERANCE:
                 wrong.append(f"length {n} of {', '.join(map(str, lengths))}: {difference:.1e}")
@@ -238,7 +173,11 @@ def _alone_or_not(runner: onnxruntime.InferenceSession, model: SpeechModel) -> s
 
 
 def _test_f1(runner: onnxruntime.InferenceSession, reference: SpeechModel, run: Run, corpus: Corpus) -> str:
-    """The file's F1 on test is the table's; under attention to padding, which deployment leaves out, the model's."""
+    """Check that the file's F1 on test is that of the table.
+
+    A model that attended to padding in training does not when it is deployed: then it must be that of PyTorch without
+    padding.
+    """
     labels = run.labels("test")
     ours = weighted_f1(labels, on_corpus(as_function(runner), corpus, run.audio_stream, "test"))
     table = weighted_f1(labels, run.log_prob("test", "A"))
@@ -246,9 +185,9 @@ def _test_f1(runner: onnxruntime.InferenceSession, reference: SpeechModel, run: 
         expected = weighted_f1(
             labels, on_corpus(lambda i: torch_outputs(reference, i), corpus, run.audio_stream, "test")
         )
-        said = f"{ours:.4f}, as PyTorch without padding; the table's, with padding: {table:.4f}"
+        found = f"{ours:.4f}, as PyTorch without padding; the table's, with padding: {table:.4f}"
     else:
-        expected, said = table, f"{ours:.4f}, as in the table"
+        expected, found = table, f"{ours:.4f}, as in the table"
     if ours != expected:
-        raise Wrong(f"{ours:.4f} where {expected:.4f} is expected")
-    return said
+        raise Wrong(f"{ours:.4f} instead of {expected:.4f}")
+    return found

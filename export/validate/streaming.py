@@ -1,4 +1,4 @@
-"""The rungs of a streaming file: it is sound, of the same run, and says what the file for whole dialogues says."""
+"""The checks of a streaming file: it is valid, of the same run, and agrees with the file for whole dialogues."""
 
 from __future__ import annotations
 
@@ -13,34 +13,24 @@ from numpy.typing import NDArray
 from export.onnx import save
 from export.onnx.deployed_model import SpeechModel
 from export.onnx.session import Inputs, as_function, session
-from export.validate.dialogue import (
-    LENGTHS,
-    SPEAKERS,
-    TOLERANCE,
-    Check,
-    Wrong,
-    attempt,
-    checker,
-    example,
-    one_file,
-    same_metadata,
-)
+from export.validate.checks import Check, Wrong, attempt, same_metadata, single_file, valid_onnx
+from export.validate.dialogue import LENGTHS, SPEAKERS, TOLERANCE, example
 from replicate.corpus.types import Corpus
 from replicate.store.run import Run
 
 
 def run_stream_checks(stream: Path, model: Path, run: Run, corpus: Corpus | None) -> list[Check]:
-    """Every rung for a streaming file, beside the file for whole dialogues and the run that both were made of."""
+    """Check a streaming file against the file for whole dialogues and the run that both were exported from."""
     return [
-        attempt("stream: onnx checker", lambda: checker(stream)),
-        attempt("stream: one file", lambda: one_file(stream)),
+        attempt("stream: onnx checker", lambda: valid_onnx(stream)),
+        attempt("stream: one file", lambda: single_file(stream)),
         attempt("stream: metadata", lambda: same_metadata(stream, run, corpus, save.stream_metadata)),
-        attempt("stream against whole dialogues", lambda: _same_answers(stream, model, run)),
+        attempt("stream against whole dialogues", lambda: _same_predictions(stream, model, run)),
     ]
 
 
 def step_by_step(runner: onnxruntime.InferenceSession) -> Callable[[Inputs], NDArray[Any]]:
-    """A streaming session as a function of a padded batch: each dialogue from a state of zeros, one by one."""
+    """Make a streaming session a function of a padded batch; each dialogue starts with a state of zeros."""
     size = runner.get_inputs()[2].shape
     classes = runner.get_outputs()[0].shape[-1]
 
@@ -57,8 +47,8 @@ def step_by_step(runner: onnxruntime.InferenceSession) -> Callable[[Inputs], NDA
     return run
 
 
-def _same_answers(stream: Path, model: Path, run: Run) -> str:
-    """Both files say the same of every utterance, whatever the length and whoever speaks."""
+def _same_predictions(stream: Path, model: Path, run: Run) -> str:
+    """Check that both files give the same probabilities, for all lengths and speakers of the examples."""
     whole, steps = as_function(session(model)), step_by_step(session(stream))
     shape = SpeechModel(run.model(), run.scaling())
     wrong, largest = [], 0.0
@@ -67,7 +57,7 @@ def _same_answers(stream: Path, model: Path, run: Run) -> str:
             inputs = example((n,), shape, speakers)
             difference = float(np.abs(whole(inputs) - steps(inputs)).max())
             largest = max(largest, difference)
-            if not difference <= TOLERANCE:  # a NaN fails, too
+            if not difference <= TOLERANCE:  # also fails for NaN
                 wrong.append(f"length {n}, speakers {speakers}: {difference:.1e}")
     if wrong:
         raise Wrong(f"more than {TOLERANCE:g} for {'; '.join(wrong)}")

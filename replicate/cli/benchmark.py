@@ -79,7 +79,7 @@ def benchmark(
     _make_folder(target)
     err = console.status()
     with err.status("checking the bundle"):
-        failed = [check for check in bundles.check(folder, None) if check.holds is False]
+        failed = [check for check in bundles.check(folder, None) if check.passed is False]
     if failed:
         raise ExportFailed(f"{folder} was not timed, it fails a check: {failed[0].name} ({failed[0].found})")
     load = timing.load_of_others()

@@ -12,7 +12,7 @@ import click
 from replicate.cli import console, options
 
 if TYPE_CHECKING:
-    from export.validate.dialogue import Check
+    from export.validate.checks import Check
     from replicate.store.store import Store
     from replicate.training.parity import Comparison
 
@@ -103,7 +103,7 @@ def print_checks(checks: list[Check]) -> None:
     """Print a status line per check of a bundle."""
     words = {True: "ok", False: "FAILED", None: "not tried"}
     for each in checks:
-        console.note(f"{words[each.holds]:<9} {each.name}: {each.found}")
+        console.note(f"{words[each.passed]:<9} {each.name}: {each.found}")
 
 
 @check.command()

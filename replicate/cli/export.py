@@ -1,4 +1,4 @@
-"""``replicate export``: from a trained model to a folder that people deploy."""
+"""``replicate export``: write a trained model as a bundle."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ from replicate.cli.check import print_checks
 
 @click.group()
 def export() -> None:
-    """Write trained models in deployable formats."""
+    """Write trained models in formats for deployment."""
 
 
 @export.command()
 @options.results
-@click.option("--arm", metavar="NAME", help="Take the best seed of this arm.")
-@click.option("--run", "key", metavar="KEY", help="Take this run; the beginning of its key is enough.")
-@click.option("--out", type=click.Path(path_type=Path), help="The bundle's folder (default: export/ in the results).")
+@click.option("--arm", metavar="NAME", help="Export the best seed of this arm.")
+@click.option("--run", "key", metavar="KEY", help="Export this run; the beginning of its key is enough.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the bundle. Default: export/ in the results.")
 def onnx(results: Path, arm: str | None, key: str | None, out: Path | None) -> None:
-    """Export the best speech-only model as a bundle, checked against PyTorch.
+    """Export the best model for speech alone as a bundle, checked against PyTorch.
 
-    The arm with the best mean dev F1 on audio alone is taken, and its best seed on dev; test is never looked at.
-    The bundle holds the model in 32 bits and, where that costs at most 0.005 of F1 on dev, in 8, a model card, a
-    predictor that needs numpy and onnxruntime alone, and the run it was made of. It is written only if every check
-    passes.
+    By default this is the best seed of the arm with the best mean F1 on dev from audio alone; test is never used. The
+    bundle contains the model in 32 bits, the model in 8 bits if that costs at most 0.005 of F1 on dev, a model card, a
+    predictor that needs only numpy and onnxruntime, and the run itself. It is written only if every check passes.
     """
     if arm and key:
         raise click.UsageError("--arm and --run exclude each other")
@@ -41,7 +40,7 @@ def onnx(results: Path, arm: str | None, key: str | None, out: Path | None) -> N
     record = choice.run.record
     means = ", ".join(f"{name} {f1:.3f}" for name, f1 in choice.mean_dev_f1.items())
     err = console.status()
-    err.print(f"From {folder}: mean dev F1 on audio alone: {means}", soft_wrap=True)
+    err.print(f"from {folder}: mean dev F1 on audio alone: {means}", soft_wrap=True)
     target = out or folder / "export"
     with err.status("loading the corpus") as status:
         corpus = corpus_of_results(folder, choice.run)

@@ -11,8 +11,8 @@ from export.bundle import bundle
 from export.bundle.select import choose
 from export.onnx import quantise, save
 from export.onnx.deployed_model import SpeechModel
-from export.onnx.session import session
-from export.validate import dialogue as check
+from export.onnx.session import as_function, on_corpus, session
+from export.validate import dialogue
 from export.validate.dialogue import run_checks
 from replicate import errors
 from replicate.corpus.synthetic import generate
@@ -30,12 +30,12 @@ def copied(smoke_bundle, tmp_path):
     return tmp_path / "copied"
 
 
-def test_a_bundle_is_whole_and_says_what_it_is(smoke_bundle, smoke_results):
+def test_a_bundle_contains_all_files_and_metadata(smoke_bundle, smoke_results):
     folder, run = smoke_bundle.folder, choose(smoke_results).run
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     key = run.record.key
-    stored = {f"run/{key}/{name}" for name in ("run.json", "checkpoint.safetensors", "predictions.npz")}
-    assert files == {"model.onnx", "model.int8.onnx", "README.md", "predict.py", "checksums.json"} | stored
+    of_run = {f"run/{key}/{name}" for name in ("run.json", "checkpoint.safetensors", "predictions.npz")}
+    assert files == {"model.onnx", "model.int8.onnx", "README.md", "predict.py", "checksums.json"} | of_run
     listed = json.loads((folder / "checksums.json").read_text())
     assert listed == {name: sha256(folder / name) for name in files - {"checksums.json"}}
     for name in ("model.onnx", "model.int8.onnx"):
@@ -47,25 +47,25 @@ def test_a_bundle_is_whole_and_says_what_it_is(smoke_bundle, smoke_results):
         assert json.loads(about["corpus"])["hash"] == run.record.corpus.hash
         assert len(json.loads(about["standardisation"])["audio"]["mean"]) == 12
         assert "code" in json.loads(about["versions"])
-    assert all(check.holds for check in smoke_bundle.checks)
+    assert all(check.passed for check in smoke_bundle.checks)
 
 
-def test_the_card_says_how_well_it_does_and_under_which_licence(smoke_bundle):
+def test_the_card_shows_results_and_licence(smoke_bundle):
     card = (smoke_bundle.folder / "README.md").read_text()
     for words in ("± ", "over 2 seeds", "| happy |", "synthetic corpus: generated", "Licence", "Apache-2.0", "Not for"):
         assert words in card
 
 
 @pytest.mark.parametrize("arm", ["COGMEN-AV", "COGMEN-Mask", "COGMEN-Mask-deep"])
-def test_a_model_trained_on_video_takes_audio_alone(runs, corpus, arm, tmp_path):
+def test_a_model_trained_on_video_is_exported_for_audio_alone(runs, corpus, arm, tmp_path):
     save.write(runs[arm], corpus.speakers, tmp_path / "model.onnx")
     checks = run_checks(tmp_path / "model.onnx", runs[arm], corpus)
-    assert [check for check in checks if check.holds is not True] == []
+    assert [check for check in checks if check.passed is not True] == []
     found = {check.name: check.found for check in checks}
     assert "as in the table" in found["test F1"] and "28 cases" in found["onnxruntime against torch_geometric"]
 
 
-def test_every_failure_is_named_and_nothing_is_left(smoke_results, corpus, tmp_path, monkeypatch):
+def test_every_failure_is_named_and_nothing_is_written(smoke_results, corpus, tmp_path, monkeypatch):
     real = save.build
 
     def wrong(model):
@@ -88,24 +88,24 @@ def test_every_failure_is_named_and_nothing_is_left(smoke_results, corpus, tmp_p
     assert sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*")) == before
 
 
-def test_an_earlier_bundle_is_replaced_and_nothing_else(smoke_results, corpus, tmp_path, copied):
+def test_only_an_earlier_bundle_is_replaced(smoke_results, corpus, tmp_path, copied):
     choice = choose(smoke_results)
     (copied / "model.onnx").write_text("an old one")
     bundle.write(choice, corpus, copied)
-    assert all(check.holds for check in bundle.check(copied, corpus))
+    assert all(check.passed for check in bundle.check(copied, corpus))
     assert [path.name for path in tmp_path.iterdir()] == ["copied"]
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.tex").write_text("years of work")
     (mine / "checksums.json").write_text('{"thesis.tex": "ab"}')
     (copied / "notes.txt").write_text("mine, too")
-    for target, words in ((mine, "no exported"), (mine / "thesis.tex", "no exported"), (copied, "notes.txt")):
+    for target, words in ((mine, "not an exported"), (mine / "thesis.tex", "not an exported"), (copied, "notes.txt")):
         with pytest.raises(errors.CannotWrite, match=words):
             bundle.write(choice, corpus, target)
     assert (mine / "thesis.tex").read_text() == "years of work" and (copied / "notes.txt").exists()
 
 
-def test_a_link_to_a_bundle_stays_one(smoke_results, corpus, tmp_path, copied):
+def test_a_link_to_a_bundle_stays_a_link(smoke_results, corpus, tmp_path, copied):
     (tmp_path / "link").symlink_to(copied, target_is_directory=True)
     (copied / "model.onnx").write_text("an old one")
     bundle.write(choose(smoke_results), corpus, tmp_path / "link")
@@ -114,7 +114,7 @@ def test_a_link_to_a_bundle_stays_one(smoke_results, corpus, tmp_path, copied):
 
 
 def sign(folder):
-    """Make the checksums right, as who changes a bundle on purpose does."""
+    """Update the checksums, as somebody would who changes a bundle on purpose."""
     listed = json.loads((folder / "checksums.json").read_text())
     listed = {name: sha256(folder / name) for name in listed if (folder / name).exists()}
     (folder / "checksums.json").write_text(json.dumps(listed))
@@ -125,31 +125,31 @@ def sign(folder):
     ("key", "value"),
     [("labels", ["sad", "happy", "neutral", "angry"]), ("speakers", ["F", "M"]), ("window", [1, 1]), ("widths", {})],
 )
-def test_a_file_that_says_other_things_than_its_run_is_named(copied, corpus, name, key, value):
+def test_metadata_that_differ_from_the_run_are_named(copied, corpus, name, key, value):
     model = onnx.load(copied / name)
     about = {entry.key: entry.value for entry in model.metadata_props}
     onnx.helper.set_model_props(model, about | {key: json.dumps(value)})
     onnx.save(model, copied / name)
     sign(copied)
-    failed = [check for check in bundle.check(copied, corpus) if check.holds is False]
+    failed = [check for check in bundle.check(copied, corpus) if check.passed is False]
     assert [check.name for check in failed] == ["metadata" if name == "model.onnx" else "int8 metadata"]
     assert key in failed[0].found
 
 
-def test_another_models_file_is_named_with_and_without_the_corpus(copied, corpus, runs):
+def test_the_quantised_file_of_another_model_is_named(copied, corpus, runs):
     save.write(runs["COGMEN-Mask"], corpus.speakers, copied / "other.onnx")
     quantise.quantise(copied / "other.onnx", copied / "model.int8.onnx")
     (copied / "other.onnx").unlink()
     sign(copied)
     for known in (corpus, None):
         found = {check.name: check for check in bundle.check(copied, known)}
-        assert found["int8 metadata"].holds is False and found["int8 against fp32"].holds is False
-    assert found["int8 dev F1"].holds is None and "--data" in found["int8 dev F1"].found
+        assert found["int8 metadata"].passed is False and found["int8 against fp32"].passed is False
+    assert found["int8 dev F1"].passed is None and "--data" in found["int8 dev F1"].found
 
 
 @pytest.mark.parametrize("content", [b"", b"no model", "foreign"])
 @pytest.mark.parametrize("name", ["model.onnx", "model.int8.onnx"])
-def test_a_file_from_elsewhere_fails_its_checks_and_is_no_crash(replicate, copied, name, content):
+def test_a_foreign_file_fails_its_checks(replicate, copied, name, content):
     if content == "foreign":
         node = onnx.helper.make_node("Relu", ["x"], ["y"])
         ends = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [2]) for n in "xy"]
@@ -162,7 +162,7 @@ def test_a_file_from_elsewhere_fails_its_checks_and_is_no_crash(replicate, copie
     assert status == 3 and "error (export failed)" in stderr and "FAILED" in stderr and "Traceback" not in stderr
 
 
-def test_a_quantised_model_that_loses_too_much_is_not_written(smoke_bundle, corpus, tmp_path, monkeypatch):
+def test_a_quantised_model_that_loses_too_much_is_removed(smoke_bundle, corpus, tmp_path, monkeypatch):
     kept = quantise.write(smoke_bundle.folder / "model.onnx", tmp_path / "int8.onnx", corpus, "audio")
     assert (
         kept.kept
@@ -173,51 +173,51 @@ def test_a_quantised_model_that_loses_too_much_is_not_written(smoke_bundle, corp
     assert not lost.kept and "not written" in lost.summary and not (tmp_path / "int8.onnx").exists()
 
 
-def test_quantised_weights_leave_room_for_sums_on_every_processor(smoke_bundle):
-    # Processors without VNNI add two products of eight bits in sixteen, and cut off what does not fit.
-    stored = onnx.load(smoke_bundle.folder / "model.int8.onnx").graph.initializer
-    weights = [numpy_helper.to_array(tensor) for tensor in stored if tensor.data_type == onnx.TensorProto.INT8]
+def test_quantised_weights_do_not_saturate_on_any_processor(smoke_bundle):
+    # Processors without VNNI add two 8-bit products in 16 bits and saturate.
+    tensors = onnx.load(smoke_bundle.folder / "model.int8.onnx").graph.initializer
+    weights = [numpy_helper.to_array(tensor) for tensor in tensors if tensor.data_type == onnx.TensorProto.INT8]
     matrices = [weight for weight in weights if weight.ndim == 2]
     assert matrices and max(abs(weight.astype(int)).max() for weight in matrices) <= 64
 
 
 def test_the_quantised_model_computes_nearly_the_same(smoke_bundle, corpus):
     both = [session(smoke_bundle.folder / name) for name in ("model.onnx", "model.int8.onnx")]
-    ours = [check.on_corpus(check.as_function(runner), corpus, "audio", "test") for runner in both]
+    ours = [on_corpus(as_function(runner), corpus, "audio", "test") for runner in both]
     assert 0 < np.abs(ours[0] - ours[1]).max() < 0.05
 
 
-def test_the_released_reading_is_held_to_the_model_without_padding(runs, corpus, tmp_path):
+def test_under_the_released_protocol_the_file_matches_the_model_without_padding(runs, corpus, tmp_path):
     run = runs["COGMEN-A"]
     record = replace(run.record, protocol=replace(run.record.protocol, attend_padding=True))
     save.write(run, corpus.speakers, tmp_path / "model.onnx")
     found = {r.name: r for r in run_checks(tmp_path / "model.onnx", replace(run, record=record), corpus)}
-    assert found["test F1"].holds and "without padding" in found["test F1"].found
+    assert found["test F1"].passed and "without padding" in found["test F1"].found
 
 
-def test_a_rung_that_cannot_be_tried_says_what_it_needs(runs, corpus, tmp_path):
+def test_a_check_without_the_corpus_names_it(runs, corpus, tmp_path):
     save.write(runs["COGMEN-A"], corpus.speakers, tmp_path / "model.onnx")
     last = run_checks(tmp_path / "model.onnx", runs["COGMEN-A"], None)[-1]
-    assert last.holds is None and "needs the corpus synthetic-tiny" in last.found
+    assert last.passed is None and "needs the corpus synthetic-tiny" in last.found
 
 
-def test_weights_in_another_file_and_another_run_are_named(runs, corpus, tmp_path):
+def test_external_weights_and_another_run_are_named(runs, corpus, tmp_path):
     save.write(runs["COGMEN-A"], corpus.speakers, tmp_path / "model.onnx")
     onnx.save(onnx.load(tmp_path / "model.onnx"), tmp_path / "two.onnx", save_as_external_data=True, location="two.bin")
     found = {r.name: r for r in run_checks(tmp_path / "two.onnx", runs["COGMEN-Mask"], None)}
-    assert found["one file"].holds is False and found["metadata"].holds is False
+    assert found["one file"].passed is False and found["metadata"].passed is False
     (tmp_path / "none.onnx").write_bytes(b"none")
     assert run_checks(tmp_path / "none.onnx", runs["COGMEN-A"], None)[-1].name == "onnxruntime"
 
 
-def test_the_gate_looks_at_the_banded_form_too(runs, corpus, tmp_path, monkeypatch):
+def test_the_banded_form_is_checked_too(runs, corpus, tmp_path, monkeypatch):
     class Wrong(SpeechModel):
         def forward(self, audio, speaker, length):
             return super().forward(audio, speaker, length) * (1.0 if self.form == "reference" else 1.001)
 
     save.write(runs["COGMEN-A"], corpus.speakers, tmp_path / "model.onnx")
-    monkeypatch.setattr(check, "SpeechModel", Wrong)
-    found = {r.name: r.holds for r in run_checks(tmp_path / "model.onnx", runs["COGMEN-A"], corpus)}
+    monkeypatch.setattr(dialogue, "SpeechModel", Wrong)
+    found = {r.name: r.passed for r in run_checks(tmp_path / "model.onnx", runs["COGMEN-A"], corpus)}
     assert [name for name, holds in found.items() if not holds] == ["banded form against torch_geometric"]
 
 
@@ -232,15 +232,15 @@ def test_export_and_check_from_the_command_line(replicate, smoke_results, tmp_pa
     assert status == 3 and "error (export failed)" in stderr and "README.md" in stderr
 
 
-def test_an_arm_can_be_asked_for_on_the_command_line(replicate, smoke_results, tmp_path):
+def test_an_arm_can_be_chosen_on_the_command_line(replicate, smoke_results, tmp_path):
     status, _, stderr = replicate(
         "export", "onnx", "--results", smoke_results, "--arm", "COGMEN-Mask", "--out", tmp_path / "b"
     )
     assert status == 0 and "COGMEN-Mask, seed" in stderr
-    assert "as asked for" in (tmp_path / "b" / "README.md").read_text()
+    assert "as requested" in (tmp_path / "b" / "README.md").read_text()
     assert replicate("export", "onnx", "--results", smoke_results, "--arm", "x", "--run", "y").status == 2
 
 
-def test_a_bundle_is_checked_against_its_own_corpus_alone(replicate, copied):
+def test_a_bundle_is_checked_against_its_own_corpus_only(replicate, copied):
     status, _, stderr = replicate("export", "check", copied, "--data", "synthetic-small")
     assert status == 1 and "error (bad bundle)" in stderr and "hash differs" in stderr

@@ -13,7 +13,7 @@ from replicate.experiment.manifest import newest_results
 
 
 class FakeRun:
-    """A run whose dev predictions get the given number of eight utterances right, and of test the opposite."""
+    """A run with ``right`` of eight dev utterances predicted correctly, and the opposite on test."""
 
     def __init__(self, key, arm, seed, right, contexts=("A",), audio_stream="audio"):
         self.record = SimpleNamespace(arm=SimpleNamespace(name=arm, contexts=contexts), seed=seed, key=key)
@@ -57,7 +57,7 @@ def test_the_best_mean_on_dev_wins_then_its_best_seed(results):
     assert choice.run.record.seed == 25
 
 
-def test_hubert_is_taken_where_it_is_asked_for_or_alone(results, monkeypatch):
+def test_hubert_is_chosen_by_name_or_if_there_is_nothing_else(results, monkeypatch):
     store = select.Store(results)
     store.get("a1").audio_stream = store.get("a2").audio_stream = store.get("b1").audio_stream = store.get(
         "b2"
@@ -69,17 +69,17 @@ def test_hubert_is_taken_where_it_is_asked_for_or_alone(results, monkeypatch):
     assert choose(results).run.record.arm.name == "better"
 
 
-def test_results_without_a_model_for_speech_alone_are_named(results):
+def test_results_without_a_run_for_speech_alone_are_named(results):
     content = json.loads((results / "manifest.json").read_text())
     (results / "manifest.json").write_text(json.dumps(content | {"deployable": []}))
     with pytest.raises(errors.NothingToExport, match="speech alone"):
         choose(results)
 
 
-def test_a_run_that_has_gone_is_named(results):
+def test_a_missing_run_is_named(results):
     content = json.loads((results / "manifest.json").read_text())
-    (results / "manifest.json").write_text(json.dumps(content | {"deployable": ["a1", "gone"]}))
-    with pytest.raises(errors.NothingToExport, match="run gone is not in"):
+    (results / "manifest.json").write_text(json.dumps(content | {"deployable": ["a1", "removed"]}))
+    with pytest.raises(errors.NothingToExport, match="run removed is not in"):
         choose(results)
 
 
@@ -113,14 +113,14 @@ def test_a_broken_manifest_is_named(tmp_path, content):
         choose(tmp_path)
 
 
-def test_an_arm_or_a_run_can_be_asked_for(results):
+def test_an_arm_or_a_run_can_be_chosen(results):
     assert choose(results, arm="mixed").run.record.key == "b1"
     assert choose(results, key="a2").run.record.key == "a2"
-    assert choose(results, arm="mixed").asked and not choose(results).asked
+    assert choose(results, arm="mixed").requested and not choose(results).requested
     with pytest.raises(errors.NothingToExport, match=r"'video'.*better, even, mixed"):
         choose(results, arm="video")
     for key in ("a", "d1", "zz"):
-        with pytest.raises(errors.NothingToExport, match=f"[02] runs .*'{key}'"):
+        with pytest.raises(errors.NothingToExport, match=f"[02] exportable runs .*'{key}'"):
             choose(results, key=key)
 
 

@@ -9,7 +9,7 @@ from replicate.training.data import Scale
 
 @pytest.mark.parametrize("arm", ["COGMEN-A", "COGMEN-AV", "COGMEN-Mask", "Student-of-Mask", "COGMEN-Mask-deep"])
 @pytest.mark.parametrize("form", ["reference", "banded"])
-def test_it_says_what_the_table_was_made_of(runs, arm, form):
+def test_it_computes_the_predictions_of_the_run(runs, arm, form):
     run, corpus = runs[arm], generate("synthetic-tiny")
     model = SpeechModel(run.model(), run.scaling(), form)
     with torch.no_grad():
@@ -22,21 +22,21 @@ def test_it_says_what_the_table_was_made_of(runs, arm, form):
     assert np.allclose(torch.cat([p[0] for p in ours]).log(), run.log_prob("test", "A"), atol=1e-5)
 
 
-def test_batch_mates_and_what_stands_in_the_padding_do_not_matter(runs):
+def test_the_other_dialogues_and_the_padding_have_no_effect(runs):
     run = runs["COGMEN-Mask"]
     model = SpeechModel(run.model(), run.scaling())
     audio, speaker = torch.randn(3, 9, 12), torch.randint(2, (3, 9))
     lengths = torch.tensor([9, 1, 4])
     with torch.no_grad():
-        together = model(audio, speaker, lengths)
+        batch = model(audio, speaker, lengths)
         for i, n in enumerate(lengths.tolist()):
             alone = model(audio[i : i + 1, :n], speaker[i : i + 1, :n], lengths[i : i + 1])[0]
-            assert torch.allclose(together[i, :n], alone, atol=1e-6)
-            assert (together[i, n:] == 0).all()
+            assert torch.allclose(batch[i, :n], alone, atol=1e-6)
+            assert (batch[i, n:] == 0).all()
             assert torch.allclose(alone.sum(-1), torch.ones(n))
 
 
-def test_features_are_standardised_inside(runs):
+def test_features_are_standardised(runs):
     run = runs["COGMEN-A"]
     plain = SpeechModel(run.model(), run.scaling())
     mean, deviation = np.linspace(-3, 3, 12, dtype=np.float32), np.linspace(0.5, 4, 12, dtype=np.float32)

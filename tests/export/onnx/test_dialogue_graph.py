@@ -73,30 +73,30 @@ RUNNER = runner(MODEL)
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(1, 45), min_size=1, max_size=5), st.sampled_from(["drawn", "alternating", "all the first"]))
-def test_any_batch_is_as_each_dialogue_alone(lengths, speakers):
+def test_a_dialogue_gives_the_same_in_any_batch(lengths, speakers):
     inputs = example(tuple(lengths), MODEL, speakers)
-    (together,) = RUNNER.run(None, inputs)
+    (batch,) = RUNNER.run(None, inputs)
     for i, n in enumerate(lengths):
         one = {"audio": inputs["audio"][i : i + 1, :n], "speaker": inputs["speaker"][i : i + 1, :n]}
         (alone,) = RUNNER.run(None, one | {"length": np.array([n])})
-        assert np.allclose(together[i, :n], alone[0], rtol=0, atol=1e-6)
-        assert (together[i, n:] == 0).all()
+        assert np.allclose(batch[i, :n], alone[0], rtol=0, atol=1e-6)
+        assert (batch[i, n:] == 0).all()
 
 
-def test_what_stands_in_the_padding_does_not_matter_be_it_no_number():
+def test_padding_has_no_effect_even_if_it_is_nan():
     inputs = example((9, 4), MODEL)
     (clean,) = RUNNER.run(None, inputs)
     inputs["audio"][1, 4:] = np.nan
     assert (RUNNER.run(None, inputs)[0] == clean).all()
 
 
-def test_few_nodes_and_every_weight_once():
+def test_there_are_few_nodes_and_every_weight_once():
     model = speech(context_layers=4)
     graph = build(model).graph
     assert len(graph.node) < 140
-    stored = sum(int(np.prod(t.dims)) for t in graph.initializer)
+    in_file = sum(int(np.prod(t.dims)) for t in graph.initializer)
     trained = sum(p.numel() for p in model.model.parameters())
-    assert stored < trained + 2000, "folding must not make the file larger"
+    assert in_file < trained + 2000, "folding weights must not make the file larger"
     assert {node.domain for node in graph.node} == {"", "com.microsoft"}
 
 
@@ -104,7 +104,7 @@ def test_the_checker_accepts_it():
     onnx.checker.check_model(build(speech(visual=9)), full_check=True)
 
 
-def test_the_model_it_was_made_of_is_not_changed():
+def test_building_leaves_the_model_unchanged():
     model = speech()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     build(model)

@@ -38,7 +38,7 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_utterance_by_utterance_is_what_torch_geometric_says_of_whole_dialogues(options):
+def test_it_computes_what_torch_geometric_computes_for_whole_dialogues(options):
     model = causal(**options)
     whole, steps = runner(model), step_by_step(streaming(model))
     for n in LENGTHS:
@@ -54,13 +54,13 @@ WHOLE, STEPS = runner(MODEL), step_by_step(streaming(MODEL))
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=3), st.sampled_from(["drawn", "alternating", "all the first"]))
-def test_any_dialogues_of_a_batch_are_streams_of_their_own(lengths, speakers):
+def test_the_dialogues_of_a_batch_are_independent_streams(lengths, speakers):
     inputs = example(tuple(lengths), MODEL, speakers)
     assert np.allclose(STEPS(inputs), WHOLE.run(None, inputs)[0], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(("layers", "memory", "future"), [(1, 1, 0), (1, 3, 0), (2, 3, 0), (1, 1, 2), (2, 4, 3)])
-def test_what_was_said_is_forgotten_as_soon_as_it_may_be(layers, memory, future):
+def test_an_utterance_affects_exactly_those_within_its_receptive_field(layers, memory, future):
     model = causal(context_layers=layers, memory=memory, future=future)
     inputs, steps = example((40,), model), step_by_step(streaming(model))
     before = steps(inputs)
@@ -71,7 +71,7 @@ def test_what_was_said_is_forgotten_as_soon_as_it_may_be(layers, memory, future)
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 9), st.integers(0, 6), st.integers(1, 3))
-def test_the_state_has_the_size_that_is_said_and_starts_as_zeros_do(memory, future, layers):
+def test_the_state_has_the_documented_size(memory, future, layers):
     model = causal(memory=memory, future=future, context_layers=layers)
     config = model.model.config
     expected = 1 + 2 * layers * (memory - 1) * config.width + future * (1 + 2 * config.hidden)
@@ -81,10 +81,10 @@ def test_the_state_has_the_size_that_is_said_and_starts_as_zeros_do(memory, futu
     assert [d.dim_value for d in built.output[1].type.tensor_type.shape.dim] == [expected]
 
 
-def test_the_checker_accepts_it_and_every_weight_is_stored_once():
+def test_the_checker_accepts_it_and_every_weight_is_there_once():
     model = causal(visual=9, context_layers=4)
     built = streaming_graph.build(model)
     onnx.checker.check_model(built, full_check=True)
-    stored = sum(int(np.prod(t.dims)) for t in built.graph.initializer)
-    assert stored < sum(p.numel() for p in model.model.parameters()) + 2000
+    in_file = sum(int(np.prod(t.dims)) for t in built.graph.initializer)
+    assert in_file < sum(p.numel() for p in model.model.parameters()) + 2000
     assert len(built.graph.node) < 110

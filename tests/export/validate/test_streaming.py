@@ -62,7 +62,7 @@ def test_a_causal_bundle_contains_a_checked_streaming_model(causal_bundle):
     assert (causal_bundle.folder / STREAM).is_file()
     assert STREAM in json.loads((causal_bundle.folder / "checksums.json").read_text())
     found = {check.name: check for check in causal_bundle.checks}
-    assert all(check.holds for check in causal_bundle.checks)
+    assert all(check.passed for check in causal_bundle.checks)
     assert "24 cases" in found["stream against whole dialogues"].found
     again = {check.name for check in bundle.check(causal_bundle.folder, None)}
     assert {name for name in found if name.startswith("stream")} <= again and len(again) > 8
@@ -71,10 +71,10 @@ def test_a_causal_bundle_contains_a_checked_streaming_model(causal_bundle):
 def test_the_card_describes_the_state_of_a_stream(causal_bundle, smoke_bundle):
     card = (causal_bundle.folder / "README.md").read_text()
     size = onnx.load(causal_bundle.folder / STREAM).graph.input[2].type.tensor_type.shape.dim[0].dim_value
-    for words in ("last 64 utterances", f"state of {size} numbers", "predict.py --stream", "what was before it"):
+    for words in ("last 64 utterances", f"has {size} numbers", "predict.py --stream", "those before it"):
         assert words in card
     other = (smoke_bundle.folder / "README.md").read_text()
-    assert "Streaming" not in other and "what comes later included" in other
+    assert "Streaming" not in other and "including later utterances" in other
 
 
 def test_the_streaming_model_of_another_run_is_named(causal_bundle, causal_results, tmp_path):
@@ -82,9 +82,9 @@ def test_the_streaming_model_of_another_run_is_named(causal_bundle, causal_resul
     save.write_stream(other, ("M", "F"), tmp_path / STREAM)
     run = bundle.open_run(causal_bundle.folder)
     found = {r.name: r for r in run_stream_checks(tmp_path / STREAM, causal_bundle.folder / "model.onnx", run, None)}
-    assert found["stream: metadata"].holds is False and "run" in found["stream: metadata"].found
+    assert found["stream: metadata"].passed is False and "run" in found["stream: metadata"].found
     wrong = found["stream against whole dialogues"]
-    assert wrong.holds is False and "length 1, speakers drawn" in wrong.found and found["stream: onnx checker"].holds
+    assert wrong.passed is False and "length 1, speakers drawn" in wrong.found and found["stream: onnx checker"].passed
 
 
 def test_only_transformers_are_exported(replicate, causal_results, tmp_path):

@@ -1,0 +1,90 @@
+"""What a check is, and the checks that hold for every exported file: valid ONNX, a single file, the run's metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from export.onnx import save
+from export.predictor import FORMAT_NAME, FORMAT_VERSION
+from replicate.corpus.types import Corpus
+from replicate.store.run import Run
+
+Metadata = Callable[[Run, tuple[str, ...]], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Check:
+    """The result of a check.
+
+    Attributes:
+        passed: None if it could not be run, for example without the corpus.
+        found: what was measured, or what is wrong.
+    """
+
+    name: str
+    passed: bool | None
+    found: str
+
+
+class Wrong(Exception):
+    """Raised by a check that fails; the text says what is wrong."""
+
+
+def attempt(name: str, check: Callable[[], str]) -> Check:
+    """Run a check that returns what it found or raises; any error is a failed check, so that the others still run.
+
+    Raises:
+        OSError: the disk failed, not the file.
+    """
+    try:
+        return Check(name, True, check())
+    except OSError:
+        raise
+    except Exception as error:  # onnx, onnxruntime and torch raise errors of many classes for an invalid file
+        return Check(name, False, reason(error))
+
+
+def reason(error: Exception) -> str:
+    """Return an error's text in one line, with its class unless it is ``Wrong``."""
+    text = " ".join(str(error).split())[:300]
+    return text if isinstance(error, Wrong) else f"{type(error).__name__}: {text}"
+
+
+def valid_onnx(path: Path) -> str:
+    """Check that onnx's own checker accepts the file."""
+    onnx.checker.check_model(str(path), full_check=True)
+    model = onnx.load(path, load_external_data=False)
+    return f"opset {model.opset_import[0].version}, {len(model.graph.node)} nodes"
+
+
+def single_file(path: Path) -> str:
+    """Check that all weights are inside the file."""
+    model = onnx.load(path, load_external_data=False)
+    outside = [t.name for t in model.graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL]
+    if outside:
+        raise Wrong(f"weights are in another file: {', '.join(outside[:5])}")
+    return f"{path.stat().st_size / 1e6:.1f} MB"
+
+
+def same_metadata(path: Path, run: Run, corpus: Corpus | None, expected_of: Metadata = save.metadata) -> str:
+    """Check that the file's metadata are those of the run; without the corpus, speaker names are not compared."""
+    entries = {entry.key: entry.value for entry in onnx.load(path, load_external_data=False).metadata_props}
+    if entries.pop("format", None) != f"{FORMAT_NAME} {FORMAT_VERSION}":
+        raise Wrong("it was not exported by this version")
+    found = {name: json.loads(value) for name, value in entries.items()}
+    speakers = corpus.speakers if corpus else tuple(found.get("speakers", ()))
+    if len(speakers) != run.record.model.speakers:
+        raise Wrong(f"it names {len(speakers)} speakers, but the run has {run.record.model.speakers}")
+    expected = json.loads(json.dumps(expected_of(run, speakers)))
+    for content in (found, expected):
+        dict.pop(content.get("versions", {}), "exported with", None)
+    wrong = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
+    if wrong:
+        raise Wrong(f"{', '.join(wrong)} differ from the run's")
+    return f"run {run.record.key}"
