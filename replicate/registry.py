@@ -95,6 +95,10 @@ class Registry(Generic[T]):
         """Return the module that registered a name; ``get`` it first."""
         return self._modules[name]
 
+    def origin(self, name: str) -> str:
+        """Return the file of the module that registered a name, or the module's name; ``get`` it first."""
+        return _file(self._modules[name])
+
     def forget(self, module: str) -> None:
         """Remove what a module has registered."""
         for name in [name for name, origin in self._modules.items() if origin == module]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,7 +123,8 @@ def _naming_plugin(reader: str, path: Path) -> Iterator[None]:
     except Exception as error:
         if READERS.module(reader).startswith("replicate."):
             raise
+        file = READERS.origin(reader)
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+        where = f"{file}, line {lines[-1]}" if lines else file
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:160]
-        raise BadPlugin(
-            f"corpus reader {reader} ({READERS.module(reader)}) fails on {path} ({reason}): repair the reader"
-        ) from error
+        raise BadPlugin(f"{where}: the corpus reader {reader!r} fails on {path} ({reason}): repair it") from error

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,14 +14,26 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from replicate.config import folders
 from replicate.corpus import archive, catalogue, load
 from replicate.corpus.readers import base
 from replicate.corpus.readers.base import READERS, NamedCorpus, Reader, register
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.errors import BadPlugin, NonFinite, UnknownCorpus
-from tests.corpus_readers import import_plugin, keep_registry
+from tests.corpus_readers import keep_registry
 
 TOY = Path(__file__).with_name("toy_reader.py")
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Iterator[Path]:
+    """The toy reader in a folder for ``--config-dir``, imported."""
+    path = tmp_path / "own" / "toy_reader.py"
+    path.parent.mkdir()
+    shutil.copy(TOY, path)
+    folders.use([path.parent])
+    yield path
+    folders.use([])
 
 
 @pytest.fixture
@@ -35,18 +49,17 @@ def toy(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_reader_in_one_file_makes_its_format_loadable(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UnknownCorpus, match="no reader accepts"):
-        load(toy)
-    import_plugin(monkeypatch, TOY)
+def test_a_reader_in_one_file_makes_its_format_loadable(toy: Path, plugin: Path) -> None:
     corpus = load(toy)
     assert corpus.widths == {"audio": 2, "visual": 1}
     assert corpus.dialogues[2].features["audio"].tolist() == [[0.5, 1], [1.5, 3]]
     assert [dialogue.split for dialogue in corpus.dialogues] == ["train", "dev", "test"]
+    folders.use([])
+    with pytest.raises(UnknownCorpus, match="no reader accepts"):
+        load(toy)
 
 
-def test_its_corpus_has_a_hash_like_any_other(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import_plugin(monkeypatch, TOY)
+def test_its_corpus_has_a_hash_like_any_other(toy: Path, plugin: Path, tmp_path: Path) -> None:
     corpus = load(toy)
     archive.write(corpus, tmp_path / "copy.npz")
     assert load(tmp_path / "copy.npz").hash == corpus.hash
@@ -54,18 +67,18 @@ def test_its_corpus_has_a_hash_like_any_other(toy: Path, tmp_path: Path, monkeyp
     assert load(toy).hash != corpus.hash
 
 
-def test_what_a_reader_returns_is_checked(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import_plugin(monkeypatch, TOY)
+def test_what_a_reader_returns_is_checked(toy: Path, plugin: Path) -> None:
     toy.write_text(toy.read_text().replace("1.5", "NaN"))
     with pytest.raises(NonFinite, match="dialogue train, stream audio, utterance 1, column 0"):
         load(toy)
 
 
-def test_a_reader_that_fails_is_named(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import_plugin(monkeypatch, TOY)
+def test_a_reader_that_fails_is_named_with_its_line(toy: Path, plugin: Path) -> None:
     toy.write_text("{}")
-    with pytest.raises(BadPlugin, match=r"corpus reader toy \(toy_reader\) fails on .*corpus\.json \(KeyError"):
+    line = 1 + next(i for i, text in enumerate(plugin.read_text().splitlines()) if 'content["dialogues"]' in text)
+    with pytest.raises(BadPlugin) as caught:
         load(toy)
+    assert str(caught.value).startswith(f"{plugin}, line {line}: the corpus reader 'toy' fails on {toy} (KeyError")
 
 
 def test_a_reader_that_returns_something_else_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +93,7 @@ def test_a_reader_that_returns_something_else_is_named(tmp_path: Path, monkeypat
             return [1, 2]
 
     (tmp_path / "x.wrong").touch()
-    with pytest.raises(BadPlugin, match=r"corpus reader wrong .* it returns list, not Corpus"):
+    with pytest.raises(BadPlugin, match=r"corpus reader 'wrong' .* it returns list, not Corpus"):
         load(tmp_path / "x.wrong")
 
 
