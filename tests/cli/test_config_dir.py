@@ -10,7 +10,10 @@ import pytest
 from replicate.config import folders
 
 ARMS = '[thin]\nlike = "COGMEN-A"\ngnn_heads = 1\n'
-TABLE = 'title = "T"\nsource = "not in the paper"\nin_paper = false\ncontexts = ["A"]\n[[rows]]\nname = "thin"\narm = "thin"\n'
+TABLE = (
+    'title = "T"\nsource = "not in the paper"\nin_paper = false\ncontexts = ["A"]\n'
+    '[[rows]]\nname = "thin"\narm = "thin"\n'
+)
 
 
 @pytest.fixture(autouse=True)
