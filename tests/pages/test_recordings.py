@@ -33,9 +33,9 @@ def test_with_your_own_recordings(perform, tmp_path):
     assert len(done.stdout.splitlines()) == 8 and done.stdout.startswith("0.0 s: SPEAKER_00 ")
 
 
-def test_speech_is_spoken_where_there_is_a_voice(tmp_path, monkeypatch):
-    spoken = write_call(tmp_path / "spoken.wav", segments=1)
+def test_recordings_hold_speech_where_espeak_is_installed(tmp_path, monkeypatch):
+    speech = write_call(tmp_path / "speech.wav", segments=1)
     monkeypatch.setattr(shutil, "which", lambda name: None)
     synthesised = write_call(tmp_path / "tone.wav", segments=1)
-    for path in (spoken, synthesised):
+    for path in (speech, synthesised):
         assert path.stat().st_size > 10_000 and len(path.with_suffix(".rttm").read_text().splitlines()) == 1
