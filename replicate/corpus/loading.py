@@ -97,7 +97,9 @@ def _reader_for(path: Path) -> str:
                 accepting.append(name)
     if not accepting:
         formats = "; ".join(reader.format for reader in readers.values() if reader.format)
-        raise UnknownCorpus(f"no reader accepts {path}: there are readers for {formats}")
+        raise UnknownCorpus(
+            f"no reader accepts {path}: there are readers for {formats}; one of your own needs --config-dir"
+        )
     highest = max(readers[name].priority for name in accepting)
     found = [name for name in accepting if readers[name].priority == highest]
     if len(found) > 1:

@@ -61,7 +61,7 @@ def test_list_names_every_corpus_and_cuts_nothing() -> None:
     assert result.stderr == "Next: replicate data fetch mosi\n"
 
 
-def test_list_sees_what_is_there(tmp_path: Path) -> None:
+def test_list_finds_files_on_this_machine(tmp_path: Path) -> None:
     (tmp_path / "data" / "iemocap6").mkdir(parents=True)
     (tmp_path / "data" / "iemocap6" / "IEMOCAP_features.pkl").touch()
     here = {line.split()[0]: line.split()[-1] for line in call("list").stdout.splitlines() if line.strip()}

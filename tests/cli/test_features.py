@@ -150,7 +150,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("arguments", "kind", "words"), MISTAKES)
-def test_mistakes_are_one_line_with_a_code(
+def test_mistakes_are_reported_in_one_line(
     arguments: list[str],
     kind: type[errors.ReplicateError],
     words: str,
@@ -175,7 +175,7 @@ USAGE = [
 
 
 @pytest.mark.parametrize(("arguments", "words"), USAGE)
-def test_options_that_do_not_fit(arguments: list[str], words: str, folder: Path, replicate: Replicate) -> None:
+def test_options_that_exclude_each_other(arguments: list[str], words: str, folder: Path, replicate: Replicate) -> None:
     status, _, stderr = replicate("features", *arguments)
     assert status == 2
     assert words in stderr

@@ -86,7 +86,7 @@ def test_the_same_corpus_gives_the_same_bytes_and_no_pickle(tmp_path: Path) -> N
         assert all(loaded[key].dtype != object for key in loaded.files)
 
 
-def test_a_file_cannot_call_itself_published(tmp_path: Path) -> None:
+def test_a_file_cannot_mark_itself_as_published(tmp_path: Path) -> None:
     archive.write(corpus(dialogue(), published=True), tmp_path / "a.npz")
     assert not archive.read(tmp_path / "a.npz").published
     rewrite(tmp_path / "a.npz", lambda arrays: arrays.update(published=np.array(True)))
@@ -115,7 +115,7 @@ def test_other_floats_become_float32(dtype: str, corpus_file: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["i1", "u1", "u8", ">i4"])
-def test_any_integers_are_numbers_of_classes(dtype: str, corpus_file: Path) -> None:
+def test_labels_can_be_of_any_integer_type(dtype: str, corpus_file: Path) -> None:
     before = archive.read(corpus_file).hash
 
     def change(arrays: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ def blob(content: bytes) -> str:
 
 
 class Server:
-    """Serves ``files`` from 127.0.0.1; notes what was asked; can break off, forget ranges or be slow."""
+    """Serves ``files`` from 127.0.0.1 and records requests; can break connections or ignore ranges."""
 
     def __init__(self) -> None:
         self.files = {"/o/r/abc/data/one.bin": ONE, "/o/r/abc/data/sub/two.bin": TWO}
@@ -129,13 +129,13 @@ def test_a_server_without_ranges_starts_over(server: Server, tmp_path: Path) -> 
     assert (tmp_path / "one.bin").read_bytes() == ONE
 
 
-def test_a_complete_part_needs_no_network(server: Server, tmp_path: Path) -> None:
+def test_a_complete_download_under_its_temporary_name_needs_no_network(server: Server, tmp_path: Path) -> None:
     (tmp_path / "one.bin.part").write_bytes(ONE)
     fetch("made-up", tmp_path, server.url)
     assert server.asked == [("two.bin", None)]
 
 
-def test_a_part_of_something_longer_is_dropped(server: Server, tmp_path: Path) -> None:
+def test_an_incomplete_file_that_is_too_long_is_dropped(server: Server, tmp_path: Path) -> None:
     (tmp_path / "one.bin.part").write_bytes(ONE + b"more")
     with pytest.raises(DownloadFailed, match="did not fit"):
         fetch("made-up", tmp_path, server.url)

@@ -23,7 +23,7 @@ from .readers.test_cogmen import FULL, release
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the data of the machine it runs on."""
+    """Keep tests away from data on this machine."""
     monkeypatch.setenv("REPLICATE_DATA", str(tmp_path / "data"))
 
 
@@ -38,7 +38,7 @@ def test_every_preset_is_in_the_catalogue() -> None:
     assert set(PRESETS) == {name for name, entry in catalogue().items() if not entry.files}
 
 
-def test_where_named_data_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_of_a_named_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert data_folder("mosi", tmp_path) == tmp_path
     assert data_folder("mosi", str(tmp_path)) == tmp_path
     assert data_folder("mosi") == tmp_path / "data" / "mosi"
@@ -48,7 +48,7 @@ def test_where_named_data_is_looked_for(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("name", ["mosi", "iemocap4", "iemocap6"])
-def test_absent_data_names_the_folder_and_the_command(name: str, tmp_path: Path) -> None:
+def test_missing_data_names_the_folder_and_the_command(name: str, tmp_path: Path) -> None:
     assert not is_here(name)
     with pytest.raises(UnknownCorpus) as caught:
         load(name)
@@ -129,9 +129,7 @@ def test_importing_is_cheap() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def test_the_release_is_recognised_with_streams_of_ones_own_beside(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_release_is_recognised_with_additional_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPLICATE_DATA", str(tmp_path))
     (tmp_path / "iemocap4").mkdir()
     with (tmp_path / "iemocap4" / "IEMOCAP_features_4.pkl").open("wb") as file:
@@ -141,7 +139,7 @@ def test_the_release_is_recognised_with_streams_of_ones_own_beside(
     assert whole.published
 
     def kept(**changes: Any) -> Corpus:
-        """As it comes back from a file."""
+        """The release with changes, after writing and loading."""
         own = tuple(replace(d, features={**d.features, "hubert": np.ones((len(d), 3), "f4")}) for d in every)
         archive.write(replace(whole, **{"dialogues": own, **changes}), tmp_path / "own.npz")
         return load(tmp_path / "own.npz")

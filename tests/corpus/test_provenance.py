@@ -11,7 +11,7 @@ SMILE = {
 HUBERT = {"extractor": "hubert", "model": "here", "parameters": "ab", "layer": "last", "versions": {"nowhere": "1"}}
 
 
-def test_a_model_is_known_by_its_parameters_and_a_set_by_its_columns() -> None:
+def test_recipes_are_compared_by_parameters_and_columns() -> None:
     assert provenance.same(HUBERT, HUBERT | {"model": "there", "versions": {}})
     assert not provenance.same(HUBERT, HUBERT | {"parameters": "cd"})
     assert not provenance.same(HUBERT, HUBERT | {"layer": "weighted"})
@@ -19,12 +19,12 @@ def test_a_model_is_known_by_its_parameters_and_a_set_by_its_columns() -> None:
     assert not provenance.same(SMILE, HUBERT)
 
 
-def test_a_recipe_in_a_few_words() -> None:
+def test_a_recipe_is_described_in_a_few_words() -> None:
     assert provenance.describe(SMILE) == "openSMILE eGeMAPSv02 (2 columns)"
     assert provenance.describe(HUBERT) == "HuBERT here, layer last"
 
 
-def test_other_versions_are_named() -> None:
+def test_changed_versions_are_named() -> None:
     assert provenance.changed_versions(SMILE) == []
     assert provenance.changed_versions(SMILE | {"versions": {"opensmile": "0.1"}}) == [
         f"opensmile 0.1, here {opensmile.__version__}"

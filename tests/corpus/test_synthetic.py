@@ -28,7 +28,7 @@ def test_test_speakers_are_of_a_session_of_their_own():
     assert not sessions["test"] & (sessions["train"] | sessions["dev"])
 
 
-def test_emotion_persists_in_a_speaker_and_answers_the_other():
+def test_emotions_persist_in_a_speaker_and_respond_to_the_other():
     corpus = generate("synthetic")
     same_speaker, answers = [], []
     shares = np.bincount(np.concatenate([d.labels for d in corpus.dialogues])) / 4490
@@ -46,7 +46,7 @@ def _columns(corpus, stream, splits):
     return np.concatenate([d.features[stream] for split in splits for d in corpus.split(split)])
 
 
-def test_in_training_video_is_never_negative_and_never_lacking():
+def test_in_training_video_is_never_negative_and_never_missing():
     visual = _columns(generate("synthetic-small"), "visual", ("train",))
     assert visual.min() == 0
     assert (visual > 0).mean(1).min() > 0.3

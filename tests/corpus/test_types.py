@@ -8,6 +8,7 @@ import pytest
 
 from replicate.corpus.types import Corpus
 from replicate.errors import (
+    BadName,
     EmptyDialogue,
     LengthMismatch,
     NonFinite,
@@ -84,7 +85,7 @@ def test_split_and_widths() -> None:
     assert [len(d) for d in made.dialogues] == [2, 2, 5]
 
 
-def test_hash_moves_with_whatever_moves_a_number_and_with_nothing_else() -> None:
+def test_the_hash_depends_on_everything_that_decides_numbers_and_on_nothing_else() -> None:
     two = (dialogue("a"), dialogue("b"))
     base = corpus(*two).hash
     assert corpus(*two, name="other", notes=("x",)).hash == base
@@ -99,3 +100,22 @@ def test_hash_moves_with_whatever_moves_a_number_and_with_nothing_else() -> None
         corpus(*two, labels=("yes", "no")),
     ]
     assert len({base, *(other.hash for other in others)}) == len(others) + 1
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\nb", "\x1b[31mred", "x" * 101])
+@pytest.mark.parametrize("where", ["name", "labels", "speakers", "dialogue", "stream"])
+def test_names_that_no_table_or_folder_can_show_are_refused(name: str, where: str) -> None:
+    change: dict[str, Callable[[], Corpus]] = {
+        "name": lambda: corpus(dialogue(), name=name),
+        "labels": lambda: corpus(dialogue(), labels=("no", name)),
+        "speakers": lambda: corpus(dialogue(), speakers=("M", name)),
+        "dialogue": lambda: corpus(dialogue(name)),
+        "stream": lambda: corpus(dialogue(features={name: np.ones((2, 1), np.float32)})),
+    }
+    with pytest.raises(BadName):
+        change[where]()
+
+
+def test_classes_of_one_name_are_refused() -> None:
+    with pytest.raises(BadName, match="repeated"):
+        corpus(dialogue(), labels=("no", "no"))

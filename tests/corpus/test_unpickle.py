@@ -28,7 +28,7 @@ RECONSTRUCT = np.empty(1).__reduce__()[0]
 
 
 class Calls:
-    """Pickles as a call of ``function``, with a state to set afterwards where one is given."""
+    """An object whose pickle calls ``function``, and optionally sets a state afterwards."""
 
     def __init__(self, function: Any, *arguments: Any, state: Any = None) -> None:
         self.reduced = (function, arguments) if state is None else (function, arguments, state)
@@ -287,7 +287,7 @@ def test_garbage_is_a_format_error(content: bytes, tmp_path: Path) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=40), st.integers(0, 200), st.binary(min_size=1, max_size=3))
-def test_damage_gives_data_or_our_errors(
+def test_damaged_pickles_give_data_or_an_error_of_this_package(
     tmp_path_factory: pytest.TempPathFactory, head: bytes, at: int, patch: bytes
 ) -> None:
     whole = pickle.dumps([np.arange(3.0), {"a": "b"}], 4)

@@ -1,4 +1,4 @@
-"""Skipped as a whole where the extra is not installed."""
+"""Tests of features, skipped if the optional packages are not installed."""
 
 import pytest
 

@@ -30,7 +30,7 @@ def test_flac_is_read_and_stereo_becomes_the_mean(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 44_100, 48_000])
-def test_other_rates_become_16_khz_whatever_the_blocks(
+def test_other_rates_are_resampled_to_16_khz_across_blocks(
     rate: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audio, "_BLOCK_SECONDS", 1)
@@ -41,7 +41,7 @@ def test_other_rates_become_16_khz_whatever_the_blocks(
     np.testing.assert_allclose(found[: len(whole)], whole[: len(found)], rtol=0, atol=1e-5)
 
 
-def test_a_part_is_that_part(tmp_path: Path) -> None:
+def test_a_segment_is_loaded_exactly(tmp_path: Path) -> None:
     samples = tone(1)
     path = write_wav(tmp_path / "a.wav", samples, subtype="FLOAT")
     np.testing.assert_array_equal(audio.load(path, 0.25, 0.75), samples[4_000:12_000])
@@ -50,7 +50,7 @@ def test_a_part_is_that_part(tmp_path: Path) -> None:
         audio.load(path, 0.5, 2)
 
 
-def test_what_has_no_sound_is_refused(tmp_path: Path) -> None:
+def test_silent_and_invalid_samples_are_refused(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 2, 1_600)
     broken = tone(0.2)
     broken[7] = np.nan
@@ -66,7 +66,7 @@ def test_what_has_no_sound_is_refused(tmp_path: Path) -> None:
         assert str(path) in str(caught.value)
 
 
-def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
+def test_files_that_are_not_recordings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadAudio, match=r"no recording .*absent\.wav"):
         audio.header(tmp_path / "absent.wav")
     (tmp_path / "text.wav").write_text("hello")
@@ -80,13 +80,13 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
         audio.header(write_wav(tmp_path / "empty.wav", np.empty(0, np.float32)))
 
 
-def test_rates_that_cannot_be_are_refused(tmp_path: Path) -> None:
+def test_impossible_rates_are_refused(tmp_path: Path) -> None:
     for rate in (1, 3_999, 800_000):
         with pytest.raises(BadAudio, match=f"has {rate} samples per second by its header"):
             audio.header(write_wav(tmp_path / "a.wav", tone(0.1), rate))
 
 
-def test_a_recording_that_breaks_off_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_recording_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.flac"
     soundfile.write(path, tone(2), 16_000)
     path.write_bytes(path.read_bytes()[:20_000])

@@ -18,7 +18,7 @@ def copied(path: Path, to: Path) -> Path:
 
 
 @pytest.mark.parametrize("samples", [399, 400, 719, 720, 16_000, 16_079, 16_080])
-def test_frames_are_counted_as_the_model_does(samples: int, hubert_layer: Path) -> None:
+def test_frames_are_counted_as_by_the_model(samples: int, hubert_layer: Path) -> None:
     config = HubertConfig.from_pretrained(hubert_layer)
     assert Frames.of(config) == (320, 400)
     if samples >= 400:
@@ -28,7 +28,7 @@ def test_frames_are_counted_as_the_model_does(samples: int, hubert_layer: Path) 
         assert Frames.of(config).count(samples) == 0
 
 
-def test_folders_that_hold_no_model(hubert_layer: Path, tmp_path: Path) -> None:
+def test_folders_without_a_model(hubert_layer: Path, tmp_path: Path) -> None:
     with pytest.raises(BadModel, match="no folder"):
         checkpoint.load(str(tmp_path / "absent"))
     with pytest.raises(BadModel, match="is not a folder with a HuBERT model"):
@@ -54,7 +54,7 @@ def test_folders_that_hold_no_model(hubert_layer: Path, tmp_path: Path) -> None:
         checkpoint.load(str(path))
 
 
-def test_a_model_that_lacks_parameters_is_not_filled_up(hubert_layer: Path, tmp_path: Path) -> None:
+def test_a_model_with_missing_parameters_is_refused(hubert_layer: Path, tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     path = copied(hubert_layer, tmp_path)
@@ -65,8 +65,8 @@ def test_a_model_that_lacks_parameters_is_not_filled_up(hubert_layer: Path, tmp_
         checkpoint.load(str(path))
 
 
-def test_the_form_of_the_published_models_is_read(hubert_layer: Path, tmp_path: Path) -> None:
-    """Those on the hub are of 2021: pickled, with a head for letters and older names of the same parameters."""
+def test_published_models_with_old_names_of_parameters_are_loaded(hubert_layer: Path, tmp_path: Path) -> None:
+    """Models on the hub are from 2021: pickles with a head for letters and older names of parameters."""
     from safetensors.torch import load_file
 
     path = copied(hubert_layer, tmp_path)

@@ -9,9 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from replicate.corpus import archive
-from replicate.errors import BadAudio, BadModel, CannotWrite, EmptyDialogue, NotThisFormat
+from replicate.errors import BadAudio, BadModel, EmptyDialogue, NotThisFormat
 from replicate.features import folder as folders
-from replicate.features import resume
 from replicate.features.extract import extract, from_recipe, to_corpus
 from replicate.features.hubert import Choice, Hubert
 from replicate.features.smile import Smile
@@ -58,7 +57,7 @@ def test_each_utterance_gets_its_own_vector(folder: Path, tmp_path: Path) -> Non
     assert archive.read(tmp_path / "out.npz").recipes == corpus.recipes
 
 
-def test_an_interrupted_extraction_goes_on(folder: Path, tmp_path: Path) -> None:
+def test_an_interrupted_extraction_is_resumed(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out.npz"
     first = Lengths(fails=2)
     with pytest.raises(KeyboardInterrupt):
@@ -74,7 +73,7 @@ def test_an_interrupted_extraction_goes_on(folder: Path, tmp_path: Path) -> None
     assert sum(done) == pytest.approx(sum(seconds))
 
 
-def test_what_another_recipe_or_another_recording_made_is_not_taken(folder: Path, tmp_path: Path) -> None:
+def test_vectors_of_another_recipe_or_recording_are_not_used(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.npz"
     run(folder, Lengths(), out)
     other = Lengths(version="2")
@@ -86,7 +85,7 @@ def test_what_another_recipe_or_another_recording_made_is_not_taken(folder: Path
     assert again.seen == [8000]
 
 
-def test_what_cannot_be_extracted_is_named_and_the_rest_kept(folder: Path, tmp_path: Path) -> None:
+def test_utterances_that_cannot_be_extracted_are_named_and_the_others_saved(folder: Path, tmp_path: Path) -> None:
     write_wav(folder / "d1" / "u0.wav", np.zeros(3200, np.float32))
     write_wav(folder / "d1" / "u1.wav", tone(0.005))
     source, found = run(folder, Lengths(), tmp_path / "out.npz")
@@ -99,7 +98,7 @@ def test_what_cannot_be_extracted_is_named_and_the_rest_kept(folder: Path, tmp_p
         to_corpus(source, {}, Lengths())
 
 
-def test_vectors_that_are_no_numbers_are_named_and_not_kept(folder: Path, tmp_path: Path) -> None:
+def test_vectors_that_are_not_finite_are_named_and_not_saved(folder: Path, tmp_path: Path) -> None:
     class Broken(Lengths):
         def __call__(self, signals: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
             found = super().__call__(signals)
@@ -114,14 +113,7 @@ def test_vectors_that_are_no_numbers_are_named_and_not_kept(folder: Path, tmp_pa
     assert again.seen == [4000]
 
 
-def test_a_file_in_the_way_is_named(folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out.npz"
-    resume.vectors_path(out).write_text("something else, and long enough to be no empty database" * 20)
-    with pytest.raises(CannotWrite, match=r"out\.npz\.vectors cannot hold what was extracted"):
-        run(folder, Lengths(), out)
-
-
-def test_a_recipe_repeats_what_it_made(folder: Path, hubert_layer: Path, tmp_path: Path) -> None:
+def test_a_recipe_gives_the_same_features_again(folder: Path, hubert_layer: Path, tmp_path: Path) -> None:
     signals = [tone(0.3), tone(0.4)]
     for made in (Smile("GeMAPSv01b"), Hubert(Choice(str(hubert_layer), "weighted", (1, 2, 3, 4)), "cpu")):
         source, found = run(folder, made, tmp_path / f"{made.stream}.npz")

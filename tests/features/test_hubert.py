@@ -95,7 +95,7 @@ def test_other_signals_in_the_batch_change_nothing(norm: str, seconds: float, re
 
 
 def test_padding_does_change_models_that_normalise_over_time(hubert_group: Path) -> None:
-    """Why they get one window at a time: without it the test above fails."""
+    """The reason for one window at a time: with batches, the test above would fail."""
     model = Hubert(Choice(str(hubert_group), "2"), "cpu")
     model._alone = False
     assert np.abs(model(SIGNALS[:2])[1] - direct(hubert_group, SIGNALS[1], "2")).max() > 1e-4

@@ -6,7 +6,7 @@ from replicate.errors import BadSource
 from replicate.features.read import read
 
 
-def test_every_kind_of_source_is_told_from_the_others(folder: Path, release: Path, tmp_path: Path) -> None:
+def test_the_kind_of_a_source_is_recognised(folder: Path, release: Path, tmp_path: Path) -> None:
     segments = tmp_path / "s.csv"
     segments.write_text("start,end,speaker\n0,0.1,F\n")
     assert len(read(folder).utterances) == 5
@@ -22,6 +22,8 @@ def test_every_kind_of_source_is_told_from_the_others(folder: Path, release: Pat
         ("nothing", None, "no folder and no recording"),
     ],
 )
-def test_what_is_none_is_named(path: str, segments: str | None, words: str, folder: Path, tmp_path: Path) -> None:
+def test_paths_that_are_not_a_source_are_refused(
+    path: str, segments: str | None, words: str, folder: Path, tmp_path: Path
+) -> None:
     with pytest.raises(BadSource, match=words):
         read(tmp_path / path, segments=tmp_path / segments if segments else None)

@@ -37,7 +37,7 @@ def test_vectors_are_those_of_opensmile(feature_set: str, width: int) -> None:
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_waits_until_an_utterance_is_done(kind: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would be lost in openSMILE's callbacks, with the features of that utterance."""
+    """In openSMILE's callbacks the exception would be lost."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -70,7 +70,7 @@ def test_the_shortest_utterance_has_features(feature_set: str) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 6))
-def test_the_choice_is_that_of_scikit_learn(seed: int, count: int) -> None:
+def test_the_selection_is_that_of_scikit_learn(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     labels = np.arange(30) % 3
     features = (rng.standard_normal((30, 6)) + labels[:, None] * rng.uniform(0, 2, 6)).astype(np.float32)
@@ -101,14 +101,14 @@ def corpus(**columns: list[float]) -> Corpus:
     return Corpus("c", ("a", "b"), dialogues, recipes={"audio": {"columns": list(columns), "set": "x"}})
 
 
-def test_columns_are_chosen_in_training_alone_and_remembered() -> None:
+def test_columns_are_selected_in_training_only_and_recorded() -> None:
     found = selected(corpus(flat=[1, 1, 5, 9], b=[0, 1, 7, 7], c=[3, 2, 8, 8]), 2)
     assert [d.features["audio"].tolist() for d in found.dialogues] == [[[0, 3], [1, 2]], [[7, 8], [7, 8]]]
     assert found.recipes["audio"]["columns"] == ["b", "c"]
     assert "the 2 of 3 columns with the highest ANOVA F" in found.recipes["audio"]["select"]
 
 
-def test_without_training_nothing_is_chosen() -> None:
+def test_selection_needs_a_training_split() -> None:
     whole = corpus(a=[1, 2, 3, 4])
     with pytest.raises(BadSource, match="needs a training split"):
         selected(Corpus("c", ("a", "b"), whole.dialogues[1:], recipes=whole.recipes), 1)

@@ -13,7 +13,7 @@ def utterance(path: Path, name: str = "u", start: float = 0, stop: float | None 
     return Utterance("d", name, "M", path, start=start, stop=stop)
 
 
-def test_recordings_are_measured_and_what_is_wrong_is_left_out(tmp_path: Path) -> None:
+def test_durations_are_measured_and_wrong_utterances_left_out(tmp_path: Path) -> None:
     low = write_wav(tmp_path / "low.wav", tone(0.5, 8_000), 8_000)
     high = write_wav(tmp_path / "high.wav", tone(0.25))
     given = (

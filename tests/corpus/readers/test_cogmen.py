@@ -71,7 +71,7 @@ def samples(nine: list[Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, list[
 
 
 def read_samples(content: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The Samples as ``unpickle`` gives them; real files of this format are read in the test above."""
+    """Read Samples in memory; a real file of this format is in the first test."""
     monkeypatch.setattr(unpickle, "load", lambda path: content)
     return cogmen.read(Path("samples.pkl"))
 
