@@ -115,7 +115,7 @@ class _Window:
         self.rows = write.op("ReduceProd", write.op("Shape", "speaker"), keepdims=1)
         size = write.ints(BLOCK)
         blocks = write.op("Div", write.op("Add", self.rows, write.ints(BLOCK - 1)), size)
-        # Rows missing in the last block.
+        # How many rows the last block lacks.
         self.tail = write.op("Sub", write.op("Mul", blocks, size), self.rows)
         self.senders = BLOCK + config.future + config.past
         first = write.op("Range", write.scalar(0), write.op("Squeeze", blocks), write.scalar(1))

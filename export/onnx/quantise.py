@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,28 +69,39 @@ def quantise(model: Path, target: Path) -> None:
     content = onnx.load(model)
     metadata = {entry.key: entry.value for entry in content.metadata_props}
     nodes = _split_products(content)
-    logger = logging.getLogger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)  # it recommends a preprocessing for convolutions, which the model lacks
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            plain = Path(folder) / "plain.onnx"
-            onnx.save(content, plain)
-            quantize_dynamic(
-                plain,
-                target,
-                nodes_to_quantize=nodes,
-                weight_type=QuantType.QInt8,
-                # 7 bits: with 8, sums saturate on processors without VNNI, and results depend on the processor.
-                reduce_range=True,
-                # onnx cannot infer types after onnxruntime's own operators.
-                extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
-            )
-    finally:
-        logger.setLevel(level)
+    with tempfile.TemporaryDirectory() as folder, _without_warnings():
+        plain = Path(folder) / "plain.onnx"
+        onnx.save(content, plain)
+        quantize_dynamic(
+            plain,
+            target,
+            nodes_to_quantize=nodes,
+            weight_type=QuantType.QInt8,
+            # 7 bits: with 8, sums saturate on processors without VNNI, and results depend on the processor.
+            reduce_range=True,
+            # onnx cannot infer types after onnxruntime's own operators.
+            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+        )
     result = onnx.load(target)
     onnx.helper.set_model_props(result, metadata)
     onnx.save(result, target)
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Silence the root logger, on which onnxruntime recommends a preprocessing for convolutions, which we have none of.
+
+    The handler keeps ``logging.warning`` from configuring the root logger, which would print our own lines twice.
+    """
+    root, handler = logging.getLogger(), logging.NullHandler()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)
 
 
 def _split_products(model: onnx.ModelProto) -> list[str]:

@@ -106,7 +106,7 @@ def _make_folder(target: Path) -> None:
 
 
 def _devices(requested: tuple[str, ...], bundle: Path) -> list[str]:
-    """Return the devices to time on, each once; a requested one must work with both PyTorch and onnxruntime."""
+    """Return the devices to time on, each once; a requested one must run both PyTorch and onnxruntime."""
     import torch
 
     from export.benchmark import base, engines

@@ -60,9 +60,9 @@ def test_predictions_are_those_of_the_run(predictor, smoke_bundle):
 
 def test_a_prediction_does_not_depend_on_the_other_dialogues_or_their_order(predictor):
     given = [random_dialogue(n, n, str(n)) for n in (7, 1, 30, 2, 400, 7, 90)]
-    together = predictor.predict(given)
-    assert [p.id for p in together] == [d.id for d in given]
-    for dialogue, prediction in zip(given, together, strict=True):
+    batch = predictor.predict(given)
+    assert [p.id for p in batch] == [d.id for d in given]
+    for dialogue, prediction in zip(given, batch, strict=True):
         alone = predictor(dialogue.features, dialogue.speakers)
         assert np.allclose(alone.probabilities, prediction.probabilities, atol=1e-5)
         assert prediction.emotions == [predictor.labels[i] for i in prediction.probabilities.argmax(1)]
@@ -279,8 +279,8 @@ def test_a_quantised_prediction_does_not_depend_on_the_other_dialogues(smoke_bun
     quantised = Predictor(smoke_bundle.folder, int8=True)
     loud = random_dialogue(9, 1, "loud")
     loud.features[0, 0] = 1e4
-    alone, together = quantised.predict([random_dialogue(7)])[0], quantised.predict([random_dialogue(7), loud])[0]
-    assert (alone.probabilities == together.probabilities).all()
+    alone, batch = quantised.predict([random_dialogue(7)])[0], quantised.predict([random_dialogue(7), loud])[0]
+    assert (alone.probabilities == batch.probabilities).all()
 
 
 def test_a_dialogue_name_in_two_files_is_refused_and_errors_name_the_file(replicate, smoke_bundle, tmp_path):

@@ -1,4 +1,5 @@
 import json
+import logging
 import shutil
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from export.validate.dialogue import run_checks
 from replicate import errors
 from replicate.corpus.synthetic import generate
 from replicate.files import sha256
+from replicate.store.record import digest
 
 
 @pytest.fixture(scope="module")
@@ -96,13 +98,13 @@ def test_only_an_earlier_bundle_is_replaced(smoke_results, corpus, tmp_path, cop
     assert [path.name for path in tmp_path.iterdir()] == ["copied"]
     mine = tmp_path / "mine"
     mine.mkdir()
-    (mine / "thesis.tex").write_text("years of work")
+    (mine / "thesis.tex").write_text("my thesis")
     (mine / "checksums.json").write_text('{"thesis.tex": "ab"}')
     (copied / "notes.txt").write_text("mine, too")
     for target, words in ((mine, "not an exported"), (mine / "thesis.tex", "not an exported"), (copied, "notes.txt")):
         with pytest.raises(errors.CannotWrite, match=words):
             bundle.write(choice, corpus, target)
-    assert (mine / "thesis.tex").read_text() == "years of work" and (copied / "notes.txt").exists()
+    assert (mine / "thesis.tex").read_text() == "my thesis" and (copied / "notes.txt").exists()
 
 
 def test_a_link_to_a_bundle_stays_a_link(smoke_results, corpus, tmp_path, copied):
@@ -173,6 +175,14 @@ def test_a_quantised_model_that_loses_too_much_is_removed(smoke_bundle, corpus, 
     assert not lost.kept and "not written" in lost.summary and not (tmp_path / "int8.onnx").exists()
 
 
+def test_quantising_leaves_the_root_logger_as_it_was(smoke_bundle, tmp_path, monkeypatch):
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    before = root.level
+    quantise.quantise(smoke_bundle.folder / "model.onnx", tmp_path / "int8.onnx")
+    assert root.handlers == [] and root.level == before
+
+
 def test_quantised_weights_do_not_saturate_on_any_processor(smoke_bundle):
     # Processors without VNNI add two 8-bit products in 16 bits and saturate.
     tensors = onnx.load(smoke_bundle.folder / "model.int8.onnx").graph.initializer
@@ -239,6 +249,16 @@ def test_an_arm_can_be_chosen_on_the_command_line(replicate, smoke_results, tmp_
     assert status == 0 and "COGMEN-Mask, seed" in stderr
     assert "as requested" in (tmp_path / "b" / "README.md").read_text()
     assert replicate("export", "onnx", "--results", smoke_results, "--arm", "x", "--run", "y").status == 2
+
+
+@pytest.mark.parametrize(("number", "message"), [(0, "older version.*export again"), (99, "newer version")])
+def test_a_bundle_with_a_run_of_another_version_is_named(copied, number, message):
+    (path,) = (copied / "run").glob("*/run.json")
+    content = json.loads(path.read_text()) | {"format": number}
+    path.write_text(json.dumps(content | {"sha256": digest(content)}))
+    sign(copied)
+    with pytest.raises(errors.BadBundle, match=message):
+        bundle.open_run(copied)
 
 
 def test_a_bundle_is_checked_against_its_own_corpus_only(replicate, copied):
