@@ -13,13 +13,13 @@ def read(path: Path, predictor: Predictor) -> list[DialogueFeatures]:
     """Load the dialogues of a .csv, .npz or .pkl file, with the feature stream that is the model's input.
 
     Raises:
-        BadInput: the file has another format or cannot be read. OtherFeatures: its features were extracted in another
-            way than those that the model was trained on. ReplicateError: see the corpus readers.
+        BadInput: the file has another format or cannot be read. IncompatibleFeatures: its features were extracted in
+            another way than those that the model was trained on. ReplicateError: see the corpus readers.
     """
     from export.predictor import BadInput, DialogueFeatures, read_csv
     from replicate.corpus import load
     from replicate.corpus.provenance import describe, same
-    from replicate.errors import OtherFeatures
+    from replicate.errors import IncompatibleFeatures
 
     if not path.is_file():
         raise BadInput(f"no file {path}")
@@ -33,7 +33,7 @@ def read(path: Path, predictor: Predictor) -> list[DialogueFeatures]:
         raise BadInput(f"{path} has no stream {stream!r}, only {', '.join(corpus.widths)}")
     made, trained = corpus.recipes.get(stream), predictor.metadata.get("recipe")
     if made and trained and not same(made, trained):
-        raise OtherFeatures(
+        raise IncompatibleFeatures(
             f"the model was trained on {describe(trained)}, but {path} contains {describe(made)}: extract its features "
             "again, as `replicate data info` shows for the training corpus"
         )

@@ -103,7 +103,7 @@ class HashMismatch(ReplicateError):
     """A downloaded file differs from the published one."""
 
 
-class OtherCounts(ReplicateError):
+class UnexpectedCounts(ReplicateError):
     """A copy of the IEMOCAP release has an unexpected number of dialogues or utterances."""
 
 
@@ -212,7 +212,7 @@ class BadInput(ReplicateError):
     """The model cannot take these features."""
 
 
-class OtherFeatures(ReplicateError):
+class IncompatibleFeatures(ReplicateError):
     """The model was trained on features that cannot be extracted from recordings here."""
 
 

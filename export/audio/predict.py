@@ -17,7 +17,7 @@ import numpy as np
 from export.audio.timeline import Segment, Timeline
 from export.predictor import BadInput, DialogueFeatures, Predictor
 from replicate.corpus.provenance import Recipe, changed_versions, describe
-from replicate.errors import BadModel, EmptyDialogue, OtherFeatures
+from replicate.errors import BadModel, EmptyDialogue, IncompatibleFeatures
 from replicate.features import resume
 from replicate.features.extract import Extractor, Vectors, extract, from_recipe
 from replicate.features.source import Source, Utterance, measure, refuse
@@ -48,8 +48,8 @@ def predict_audio(
             that are done.
 
     Raises:
-        OtherFeatures: the model's features cannot be extracted from recordings. BadInput: the model does not know a
-            speaker, or there are too many utterances. EmptyDialogue: no utterance is left. ReplicateError: see
+        IncompatibleFeatures: the model's features cannot be extracted from recordings. BadInput: the model does not
+            know a speaker, or there are too many utterances. EmptyDialogue: no utterance is left. ReplicateError: see
             ``extract``.
     """
     recipe = recipe_of(predictor)
@@ -84,11 +84,11 @@ def recipe_of(predictor: Predictor) -> Recipe:
     """Return how the features that the model was trained on were extracted.
 
     Raises:
-        OtherFeatures: the training corpus came with features and without their recipe.
+        IncompatibleFeatures: the training corpus came with features and without their recipe.
     """
     found = predictor.metadata.get("recipe")
     if not isinstance(found, dict):
-        raise OtherFeatures(
+        raise IncompatibleFeatures(
             f"the model was trained on features that came with the corpus {predictor.metadata['corpus']['name']}, and "
             "how to extract them is not known: export a model that was trained on a file of `replicate features`"
         )

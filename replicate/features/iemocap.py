@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from replicate.corpus.readers.cogmen import LABELS, RELEASE_DIALOGUES, SPEAKERS
 from replicate.corpus.types import Split
-from replicate.errors import BadAudio, BadSource, OtherCounts, ReplicateError
+from replicate.errors import BadAudio, BadSource, ReplicateError, UnexpectedCounts
 from replicate.features.source import Source, Utterance
 
 EVALUATIONS = "dialog/EmoEvaluation"
@@ -45,7 +45,7 @@ def read(root: Path, classes: int = 4, allow_other_counts: bool = False) -> Sour
     utterance without a recording becomes a problem.
 
     Raises:
-        BadSource: a file of evaluations cannot be read. OtherCounts: the counts differ from the complete release.
+        BadSource: a file of evaluations cannot be read. UnexpectedCounts: the counts differ from the complete release.
     """
     dialogues: dict[str, list[_Segment]] = {}
     folders: dict[str, Path] = {}
@@ -60,7 +60,7 @@ def read(root: Path, classes: int = 4, allow_other_counts: bool = False) -> Sour
             dialogues[path.stem], folders[path.stem] = kept, path.parents[2]
     differences = _differences(len(dialogues), codes, classes)
     if differences and not allow_other_counts:
-        raise OtherCounts(
+        raise UnexpectedCounts(
             f"{root} is not the whole IEMOCAP release: {'; '.join(differences)}: unpack it again, or accept it with "
             "--allow-other-counts"
         )

@@ -25,7 +25,8 @@ def read(
         classes, allow_other_counts: see ``iemocap.read``.
 
     Raises:
-        BadSource: the path is none of the three, or a list is wrong. OtherCounts: the IEMOCAP release is incomplete.
+        BadSource: the path is none of the three, or a list is wrong. UnexpectedCounts: the IEMOCAP release is
+            incomplete.
     """
     if path.is_dir():
         if segments is not None:

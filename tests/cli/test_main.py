@@ -101,9 +101,9 @@ def test_a_missing_cuda_device_is_an_error(replicate):
     ("streams", "labels", "splits", "named"),
     [
         (("text",), ("a", "b"), SPLITS, "only the streams text, with which no row of table2 can be trained: it lacks"),
-        (("audio", "visual"), ("unlabelled",), SPLITS, "one class 'unlabelled': training needs labels of two"),
+        (("audio", "visual"), ("unlabelled",), SPLITS, "only the class 'unlabelled': training needs two classes"),
         # The message is about the corpus, not the table.
-        (("hubert",), ("unlabelled",), ("test",), "one class 'unlabelled'"),
+        (("hubert",), ("unlabelled",), ("test",), "only the class 'unlabelled'"),
         (("audio", "visual"), ("a", "b"), ("dev", "test"), "has no train dialogue"),
         (("audio", "visual"), ("a", "b"), ("train", "test"), "has no dev dialogue"),
         (("audio", "visual"), ("a", "b"), ("train", "dev"), "has no test dialogue"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from replicate.corpus.readers import cogmen
-from replicate.errors import BadAudio, BadSource, OtherCounts
+from replicate.errors import BadAudio, BadSource, UnexpectedCounts
 from replicate.features import iemocap
 
 
@@ -33,7 +33,7 @@ def test_labels_speakers_times_and_splits(classes: int, release: Path) -> None:
 
 
 def test_other_counts_are_named_and_refused(release: Path) -> None:
-    with pytest.raises(OtherCounts) as caught:
+    with pytest.raises(UnexpectedCounts) as caught:
         iemocap.read(release)
     for words in ("20 dialogues instead of 151", "20 happy instead of 595", "20 sad instead of 1,084"):
         assert words in str(caught.value)
@@ -48,7 +48,7 @@ def test_the_known_counts_are_those_of_the_paper(release: Path, monkeypatch: pyt
     monkeypatch.setattr(iemocap, "COUNTS", (20,) * 6)
     assert len(iemocap.read(release).notes) == 1
     monkeypatch.setattr(iemocap, "COUNTS", (20,) * 5 + (21,))
-    with pytest.raises(OtherCounts, match="release: 20 frustrated instead of 21: unpack"):
+    with pytest.raises(UnexpectedCounts, match="release: 20 frustrated instead of 21: unpack"):
         iemocap.read(release, 6)
 
 

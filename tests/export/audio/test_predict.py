@@ -131,12 +131,12 @@ def test_predictions_depend_on_the_assigned_speakers(recordings):
 
 def test_a_bundle_for_other_features_is_named(recordings, smoke_bundle, replicate, tmp_path):
     status, _, stderr = replicate("predict", smoke_bundle.folder, *recordings.call)
-    assert status == 1 and "error (other features)" in stderr and "came with the corpus synthetic-tiny" in stderr
+    assert status == 1 and "error (incompatible features)" in stderr and "came with the corpus synthetic-tiny" in stderr
     corpus = load(str(recordings.root / "mine.npz"))
     other = replace(corpus, recipes={"audio": corpus.recipes["audio"] | {"set": "IS09"}})
     archive.write(other, tmp_path / "other.npz")
     status, _, stderr = replicate("predict", recordings.root / "COGMEN-A", tmp_path / "other.npz")
-    assert status == 1 and "error (other features)" in stderr
+    assert status == 1 and "error (incompatible features)" in stderr
     assert "trained on openSMILE eGeMAPSv02 (88 columns)" in stderr and "contains openSMILE IS09" in stderr
     status, _, stderr = replicate("predict", recordings.root / "HuBERT-A", recordings.root / "mine.npz")
     assert status == 1 and "error (bad input)" in stderr and "no stream 'hubert', only audio" in stderr
