@@ -53,6 +53,8 @@ _files: list[_LogFile] = []
 for _logger in _LOGGERS:
     _logger.setLevel(logging.DEBUG)
     _logger.addHandler(_stderr)
+    # Libraries such as onnxruntime.quantization give the root logger a handler, which would print every line again.
+    _logger.propagate = False
 
 
 def set_level(level: int) -> None:

@@ -1,6 +1,8 @@
 """Status lines: what reaches stderr and the log file with -q, -v and --log-file."""
 
+import logging
 import re
+import sys
 
 import pytest
 
@@ -19,6 +21,16 @@ def test_quiet_prints_results_and_errors_only(dry_run):
     assert "12 runs" in loud.stderr and loud.stdout.startswith("COGMEN-A, seed 24\n")
     assert (quiet.stdout, quiet.stderr) == (loud.stdout, "")
     assert dry_run("--quiet", "--protocol", "mine").stderr.startswith("error (invalid definition): ")
+
+
+def test_lines_are_printed_once_although_a_library_sets_up_the_root_logger(dry_run):
+    root = logging.getLogger()
+    handler = logging.StreamHandler(sys.stderr)
+    root.addHandler(handler)
+    try:
+        assert dry_run().stderr.count("12 runs") == 1
+    finally:
+        root.removeHandler(handler)
 
 
 def test_verbose_adds_details(dry_run):

@@ -22,9 +22,10 @@ TASKS = [Task(f"run{i}", spec, CORPUS.hash, None) for i, spec in enumerate(SPECS
 
 
 @pytest.fixture
-def log(caplog):
+def log(caplog, monkeypatch):
     """What is logged; without a terminal these are the lines on stderr."""
     caplog.set_level(logging.INFO, "replicate")
+    monkeypatch.setattr(logging.getLogger("replicate"), "propagate", True)  # to the root logger, whose records caplog keeps
     return caplog
 
 
