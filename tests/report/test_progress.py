@@ -25,7 +25,8 @@ TASKS = [Task(f"run{i}", spec, CORPUS.hash, None) for i, spec in enumerate(SPECS
 def log(caplog, monkeypatch):
     """What is logged; without a terminal these are the lines on stderr."""
     caplog.set_level(logging.INFO, "replicate")
-    monkeypatch.setattr(logging.getLogger("replicate"), "propagate", True)  # to the root logger, whose records caplog keeps
+    # caplog keeps the records of the root logger.
+    monkeypatch.setattr(logging.getLogger("replicate"), "propagate", True)
     return caplog
 
 
