@@ -1,11 +1,13 @@
-"""Arms, read from ``arms.toml``."""
+"""Arms, read from ``arms.toml``. Their rules are checked by ``Arm`` itself."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from replicate.config import folders
+from replicate.config.folders import Definition, sections
 from replicate.config.toml import build, known, merged, section
 from replicate.errors import InvalidDefinition
 from replicate.training.arm import DEFAULT_METHOD, Arm
@@ -13,83 +15,91 @@ from replicate.training.methods import Settings, method_settings
 
 
 def arms() -> dict[str, Arm]:
-    """All arms of ``arms.toml`` by name.
+    """Return all arms by name.
 
     Raises:
-        InvalidDefinition: naming file, section and key; teachers or likenesses that run in a circle.
+        InvalidDefinition: naming the file, the arm and the key. BadPlugin: a method's plugin cannot be imported.
     """
-    sections = folders.sections("arms")
+    defined = sections("arms")
     found: dict[str, Arm] = {}
-    for name in sections:
-        _resolve(name, sections, found, ())
+    for name, definition in defined.items():
+        if not re.fullmatch(r"\w[\w.+-]*", name):  # names are part of commands and of file names
+            raise InvalidDefinition(f"{definition.where}: an arm's name has letters, digits and any of _ . + - only")
+        _resolve(name, defined, found, ())
     return found
 
 
 def arm_in_row(name: str, content: dict[str, Any], where: str) -> Arm:
-    """Return an arm that a table's row defines in place; ``content`` is as in ``arms.toml``.
+    """Return an arm that a table's row defines in place; ``content`` has the keys of a section of ``arms.toml``.
+
+    Raises:
+        InvalidDefinition, BadPlugin: as ``arms``, with ``where`` in front.
+    """
+    return _resolve(name, sections("arms") | {name: Definition(where, content)}, {}, ())
+
+
+def changed(arm: Arm, change: dict[str, Any], where: str) -> Arm:
+    """Return the arm with other values for some of the keys that ``arms.toml`` has, except its teachers.
 
     Raises:
         InvalidDefinition: as ``arms``, with ``where`` in front.
     """
-    sections = folders.sections("arms") | {name: folders.Definition(where, content)}
-    return _resolve(name, sections, {}, ())
-
-
-def changed(arm: Arm, change: dict[str, Any], where: str) -> Arm:
-    """The arm with other values for some of its keys, checked like one of the file."""
     fixed = {name: getattr(arm, name) for name in ("name", "teacher", "unimodal_teachers")}
     plain = {name: getattr(arm, name) for name in Arm.__dataclass_fields__ if name not in fixed}
     content = merged(plain | {"distillation": asdict(arm.method) if arm.method else None}, change)
-    method = content.pop("distillation")
-    made = None if method is None else _method(method, where)
-    return build(Arm, content, where, **fixed, distillation=made)
+    return _build(content, fixed, where)
 
 
-def _resolve(name: str, sections: dict[str, folders.Definition], found: dict[str, Arm], above: tuple[str, ...]) -> Arm:
-    """The arm of that name, after the arms it is taught by."""
+def _resolve(name: str, defined: Mapping[str, Definition], found: dict[str, Arm], above: tuple[str, ...]) -> Arm:
+    """Return an arm, built after its teachers. ``found`` collects all; ``above`` are the arms that wait for it."""
+    where = defined[name].where
     if name in above:
-        raise InvalidDefinition(f"{sections[name].where}: teachers run in a circle: {' <- '.join([*above, name])}")
-    if name not in found:
-        where = sections[name].where
-        content = _inherited(name, sections, ())
-        joint, others = content.pop("teacher", None), content.pop("unimodal_teachers", [])
-        for key, listed in (("teacher", joint), *(("unimodal_teachers", each) for each in _list(others, where))):
-            if listed is not None and not isinstance(listed, str):
-                raise InvalidDefinition(f"{where}, key {key!r}: {listed!r} is no name of an arm")
-        teachers = [
-            None if each is None else _resolve(known(each, sections, where, "arm"), sections, found, (*above, name))
-            for each in (joint, *others)
-        ]
-        method = content.pop("distillation", None)
-        given = {"name": name, "teacher": teachers[0], "unimodal_teachers": tuple(teachers[1:])}
-        # The paper's method where a teacher is all that is said.
-        made = _method({} if method is None else method, where) if method is not None or teachers[0] else None
-        found[name] = build(Arm, content, where, **given, distillation=made)
+        raise InvalidDefinition(f"{where}: teachers in a circle: {' <- '.join([*above, name])}")
+    if name in found:
+        return found[name]
+    content = _inherited(name, defined, ())
+    joint, others = content.pop("teacher", None), content.pop("unimodal_teachers", [])
+    if not isinstance(others, list):
+        raise InvalidDefinition(f"{where}, key 'unimodal_teachers': it needs a list of arms")
+
+    def teacher(key: str, value: object) -> Arm:
+        return _resolve(_arm_name(value, defined, f"{where}, key {key!r}"), defined, found, (*above, name))
+
+    teachers = {
+        "teacher": None if joint is None else teacher("teacher", joint),
+        "unimodal_teachers": tuple(teacher("unimodal_teachers", each) for each in others),
+    }
+    if joint is not None:
+        content.setdefault("distillation", {})  # the paper's method
+    found[name] = _build(content, {"name": name, **teachers}, where)
     return found[name]
 
 
-def _list(value: Any, where: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise InvalidDefinition(f"{where}, key 'unimodal_teachers': it needs a list of arms")
-    return value
+def _build(content: dict[str, Any], given: dict[str, Any], where: str) -> Arm:
+    method = content.pop("distillation", None)
+    settings = None if method is None else _method(method, f"{where}, distillation")
+    return build(Arm, content, where, **given, distillation=settings)
 
 
-def _method(content: Any, where: str) -> Settings:
-    """Settings of a distillation method, from their section."""
-    where = f"{where}, distillation"
+def _method(content: object, where: str) -> Settings:
     values = section(content, where)
-    return build(method_settings(str(values.pop("method", DEFAULT_METHOD)), where), values, where)
+    cls = method_settings(str(values.pop("method", DEFAULT_METHOD)), where)
+    return build(cls, values, where)
 
 
-def _inherited(name: str, sections: dict[str, folders.Definition], above: tuple[str, ...]) -> dict[str, Any]:
-    """The section of an arm over those it is like."""
-    where = sections[name].where
+def _inherited(name: str, defined: Mapping[str, Definition], above: tuple[str, ...]) -> dict[str, Any]:
+    """Return the keys of an arm, over those of the arm that it is like."""
+    where = defined[name].where
     if name in above:
-        raise InvalidDefinition(f"{where}: likenesses run in a circle: {' <- '.join([*above, name])}")
-    content = section(sections[name].content, where)
-    base = content.pop("like", None)
-    if base is None:
+        raise InvalidDefinition(f"{where}, key 'like': arms in a circle: {' <- '.join([*above, name])}")
+    content = section(defined[name].content, where)
+    if "like" not in content:
         return content
-    if not isinstance(base, str):
-        raise InvalidDefinition(f"{where}, key 'like': {base!r} is no name of an arm")
-    return _inherited(known(base, sections, where, "arm"), sections, (*above, name)) | content
+    base = _arm_name(content.pop("like"), defined, f"{where}, key 'like'")
+    return _inherited(base, defined, (*above, name)) | content
+
+
+def _arm_name(value: object, defined: Mapping[str, Definition], where: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidDefinition(f"{where}: {value!r} is not the name of an arm")
+    return known(value, defined, where, "arm")

@@ -17,20 +17,20 @@ Measure = Literal["difference", "unevenness"]
 
 @dataclass(frozen=True)
 class Margins:
-    """What the relations mean by default, in weighted F1."""
+    """Default margins of the relations, in weighted F1."""
 
     above: float
     far: float
     hardly: float
 
     def of(self, relation: Relation) -> float:
-        """The margin of a relation."""
+        """Return the margin of a relation."""
         return {"above": self.above, "far above": self.far, "hardly above": self.hardly}[relation]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How claims are judged."""
+    """The test by which claims are judged, its level, and default margins."""
 
     test: str
     level: float
@@ -51,14 +51,14 @@ class Statement:
 
     @property
     def cells(self) -> list[tuple[str, int]]:
-        """Every cell with the sign that it counts with in first - second."""
+        """Return every cell with its sign in the difference."""
         signed = [(self.first, 1), (self.second, -1), (self.first_minus, -1), (self.second_minus, 1)]
         return [(name, sign) for name, sign in signed if name]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim of the paper: all its statements."""
+    """One claim; it holds if all its statements hold."""
 
     number: int
     text: str

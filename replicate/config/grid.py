@@ -1,10 +1,10 @@
-"""The grid of a sweep: changed arms and protocols, read from ``tables/sweep.toml``."""
+"""Grids of sweeps, read from ``sweep.toml``: an arm and a protocol with other values for some settings."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import torch
@@ -43,10 +43,10 @@ class Trial:
 
 
 def arm_with_grid(name: str) -> Arm:
-    """The arm of that name.
+    """Return the arm of that name.
 
     Raises:
-        InvalidDefinition: no arm, or none with a section in ``sweep.toml``.
+        InvalidDefinition: there is no such arm, or it has no section in ``sweep.toml``.
     """
     found = arms()
     known(name, folders.sections("sweep"), "sweep.toml", "arm")
@@ -54,12 +54,13 @@ def arm_with_grid(name: str) -> Arm:
 
 
 def trials(arm: Arm, asked: Protocol, count: int) -> tuple[tuple[Trial, ...], int]:
-    """The unchanged arm, ``count`` other points of its grid in ``sweep.toml``, and how many there are.
+    """Return the unchanged arm and ``count`` other points of its grid, and the size of the grid without the former.
 
-    Points are drawn without replacement, the same ones every time, and more of them begin with the fewer; 0 takes all.
+    Points are drawn without replacement and always in the same order, so a larger count begins with the same points; 0
+    takes all.
 
     Raises:
-        InvalidDefinition: the arm has no grid, or one of the grid's points makes no arm or no protocol.
+        InvalidDefinition: the arm has no grid, or a point of the grid is not a valid arm or protocol.
     """
     points = _points(arm, asked)
     total = len(points)
@@ -69,18 +70,17 @@ def trials(arm: Arm, asked: Protocol, count: int) -> tuple[tuple[Trial, ...], in
 
 
 def _points(arm: Arm, asked: Protocol) -> list[Trial]:
-    """Every point of the arm's grid once, without the unchanged arm; all of them checked, numbered 0."""
-    found_in = folders.sections("sweep")[arm.name]
-    where = found_in.where
-    content = section(found_in.content, where)
-    options = [_options(key, values, arm, where) for key, values in content.items()]
+    """Return every point of the arm's grid once, without the unchanged arm. All are checked; their number is 0."""
+    grid = folders.sections("sweep")[arm.name]
+    where = grid.where
+    options = [_options(key, values, arm, where) for key, values in section(grid.content, where).items()]
     for first, second in itertools.combinations(options, 2):
         for each in set().union(*first) & set().union(*second):
             raise InvalidDefinition(f"{where}: {each} is listed by two keys")
     stands = {key: getattr(arm, key) for key in _OF_ARM}
     stands |= {key: getattr(arm.method, key.partition(".")[2]) for key in _of_method(arm)}
     stands |= {key: getattr(asked.masking, key.partition(".")[2]) for key in _OF_MASKING}
-    # A grid has far more points than arms and protocols: each is made and checked once.
+    # A grid has many more points than different arms or protocols, so each of these is built once.
     named = list(arms().values())
     made: dict[Change, Arm] = {(): arm}
     protocols: dict[Change, Protocol] = {(): asked}
@@ -99,9 +99,9 @@ def _points(arm: Arm, asked: Protocol) -> list[Trial]:
 
 
 def _options(key: str, values: Any, arm: Arm, where: str) -> list[dict[str, Any]]:
-    """What one key of a grid lists, each as values by setting."""
+    """Return the alternatives that one key of a grid lists, each as values by setting."""
     if key.startswith("distillation.") and arm.method is None:
-        raise InvalidDefinition(f"{where}, key {key!r}: the arm has no teacher")
+        raise InvalidDefinition(f"{where}, key {key!r}: the arm has no distillation method")
     known(key, (*_OF_ARM, *_of_method(arm), "masking", *_OF_MASKING), where, "key")
     if not isinstance(values, list) or not values:
         raise InvalidDefinition(f"{where}, key {key!r}: it needs a list of values")
@@ -115,30 +115,32 @@ def _options(key: str, values: Any, arm: Arm, where: str) -> list[dict[str, Any]
         if key == "masking":
             known(name, _OF_MASKING, where, "setting")
         if not isinstance(value, int | float | str):
-            raise InvalidDefinition(f"{where}, key {key!r}: {value!r} is no single value")
+            raise InvalidDefinition(f"{where}, key {key!r}: {value!r} is not a single value")
     return options
 
 
 def _of_method(arm: Arm) -> tuple[str, ...]:
-    """Keys of the arm's method of distillation that take a single value."""
-    settings = () if arm.method is None else fields(arm.method)
-    return tuple(f"distillation.{each.name}" for each in settings if each.name not in ("method", "alignment"))
+    """Return the keys of the arm's distillation method that take a single value."""
+    if arm.method is None:
+        return ()
+    single = (each for each in fields(arm.method) if each.init and not is_dataclass(getattr(arm.method, each.name)))
+    return tuple(f"distillation.{each.name}" for each in single)
 
 
 def _arm(arm: Arm, change: Change, named: list[Arm], where: str) -> Arm:
-    """The arm with some values changed, named by what was."""
+    """Return the arm with some values changed, named after them."""
     nested: dict[str, Any] = {}
     for key, value in change:
         group, _, name = key.rpartition(".")
         nested = merged(nested, {group: {name: value}} if group else {name: value})
     other = changed(arm, nested, where)
-    # One that has a name in arms.toml goes by it: the store's records call a run the same, whoever trained it.
+    # An arm that is in arms.toml keeps its name there, so that records of the same run have the same name.
     same = (each for each in named if replace(each, name=arm.name, distillation=each.method) == other)
     return next(same, replace(other, name=f"{arm.name}+{_joined(change)}"))
 
 
 def _protocol(asked: Protocol, change: Change, where: str) -> Protocol:
-    """The protocol with some settings changed, named as ``--protocol`` takes it."""
+    """Return the protocol with some settings changed, named as ``--protocol`` takes it."""
     try:
         return protocol(f"{asked.name}{',' if '+' in asked.name else '+'}{_joined(change)}")
     except InvalidDefinition as error:

@@ -12,7 +12,7 @@ from replicate.training.config import Protocol
 
 
 def protocol(name: str) -> Protocol:
-    """The protocol of that name, such as ``paper`` or ``paper+hubert.projection=none,masking.unit=batch``.
+    """Return the protocol of that name, such as ``paper`` or ``paper+hubert.projection=none,masking.unit=batch``.
 
     Raises:
         InvalidDefinition: unknown protocol or setting, or an impossible value.
@@ -27,7 +27,7 @@ def protocol(name: str) -> Protocol:
 def mixed_protocol(
     base: str, other: str, from_other: tuple[str, ...], overrides: tuple[str, ...], where: str
 ) -> Protocol:
-    """The protocol ``base`` with the settings ``from_other`` as in the protocol ``other``, then ``overrides``.
+    """Return the protocol ``base`` with the settings ``from_other`` as in the protocol ``other``, then ``overrides``.
 
     Args:
         from_other: dotted keys, such as ``masking.unit``.
@@ -83,5 +83,5 @@ def _nested(key: str, value: str, content: dict[str, Any], where: str) -> dict[s
             f"{where}: {value!r} is not a value for {key}, which is {present!r} by default"
         ) from None
     if isinstance(present, dict):
-        raise InvalidDefinition(f"{where}: {key} is a group: {choices(key, [f'{key}.{inner}' for inner in present])}")
+        raise InvalidDefinition(f"{where}: {key} is a section: {choices(key, [f'{key}.{inner}' for inner in present])}")
     return {head: value}

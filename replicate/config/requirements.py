@@ -1,4 +1,4 @@
-"""Rows that a corpus lacks feature streams for: they are shown as missing, and the rest of their table stands."""
+"""Feature streams that rows need and a corpus lacks. Such rows are shown as missing; the other rows are trained."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from replicate.errors import MissingStream
 
 
 def lacking(rows: Iterable[Row], corpus: Corpus) -> dict[str, tuple[str, ...]]:
-    """The rows that cannot be trained, by name, and the streams that the corpus lacks for them."""
+    """Return the rows that cannot be trained, by name, with the streams that the corpus lacks for them."""
     found = {row.name: tuple(name for name in row.arm.required_streams if name not in corpus.widths) for row in rows}
     return {row: streams for row, streams in found.items() if streams}
 
 
 def trainable(table: Table, corpus: Corpus) -> bool:
-    """Whether the corpus has the streams of at least one row."""
+    """Return whether the corpus has the streams of at least one row."""
     return len(lacking(table.rows, corpus)) < len(table.rows)
 
 
 def parted(tables: Sequence[Table], corpus: Corpus) -> tuple[tuple[Table, ...], tuple[Table, ...]]:
-    """The tables of which some row can be trained, and those that are left out.
+    """Return the tables of which some row can be trained, and the others.
 
     Raises:
-        MissingStream: there are tables, and all would be left out.
+        MissingStream: no row of any table can be trained.
     """
     kept = tuple(table for table in tables if trainable(table, corpus))
     without = tuple(table for table in tables if table not in kept)
@@ -37,7 +37,7 @@ def parted(tables: Sequence[Table], corpus: Corpus) -> tuple[tuple[Table, ...], 
 
 
 def remarks(kept: Iterable[Table], without: Iterable[Table], corpus: Corpus) -> list[str]:
-    """A line for every table that cannot be trained whole."""
+    """Return a line for every table of which some rows cannot be trained."""
     lines = []
     for table in kept:
         rows = lacking(table.rows, corpus)
@@ -53,6 +53,6 @@ def words(streams: Sequence[str]) -> str:
 
 
 def _all(tables: Iterable[Table], corpus: Corpus) -> tuple[str, ...]:
-    """What the corpus lacks for any row of the tables, each stream once."""
+    """Return what the corpus lacks for any row of the tables, each stream once."""
     rows = (streams for table in tables for streams in lacking(table.rows, corpus).values())
     return tuple(dict.fromkeys(name for streams in rows for name in streams))

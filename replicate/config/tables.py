@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from replicate.config import folders
+from replicate.config import folders, table_files
 from replicate.config.arms import arm_in_row, arms
 from replicate.config.profiles import Profile, parse_seeds, profile
 from replicate.config.protocols import mixed_protocol, protocol
-from replicate.config.toml import build, known, section, sections
+from replicate.config.table_files import UnbuiltRow
+from replicate.config.toml import build, known
 from replicate.errors import InvalidDefinition, UnknownTable
 from replicate.suggest import choices
 from replicate.training.config import CONTEXTS, Arm, Protocol
@@ -119,14 +119,14 @@ def table(name: str) -> Table:
     names = table_names()
     if name not in names:
         raise UnknownTable(f"no table {name!r}: {choices(name, names)}")
-    where, content, unbuilt = _content(name, ())
+    file = table_files.load(name)
     rows: list[Row] = []
     known_arms = arms()
-    for each in unbuilt:
-        arm = _arm(each, known_arms)
-        rows.append(_row(each, arm, content.get("contexts", ()), {row.name for row in rows}))
-    found = build(Table, content, where, name=name, rows=tuple(rows))
-    _check(found, [each.where for each in unbuilt], where)
+    for unbuilt in file.rows:
+        arm = _arm(unbuilt, known_arms)
+        rows.append(_row(unbuilt, arm, file.content.get("contexts", ()), {row.name for row in rows}))
+    found = build(Table, file.content, file.where, name=name, rows=tuple(rows))
+    _check(found, [unbuilt.where for unbuilt in file.rows], file.where)
     return found
 
 
@@ -143,34 +143,7 @@ def companion_table(found: Table) -> Table:
     return replace(other, rows=tuple(rows), compare=())
 
 
-@dataclass(frozen=True)
-class _UnbuiltRow:
-    """A row as a file has it; ``table`` is the name of that file's table, ``where`` its place for messages."""
-
-    table: str
-    where: str
-    content: dict[str, Any]
-
-
-def _content(name: str, above: tuple[str, ...]) -> tuple[str, dict[str, Any], list[_UnbuiltRow]]:
-    """Return the place, the keys and the rows of a table, over those of the table that it is like."""
-    file = folders.table_file(name)
-    if name in above:
-        raise InvalidDefinition(f"{file.where}, key 'like': tables in a circle: {' <- '.join([*above, name])}")
-    content = section(file.content, file.where)
-    listed = sections(content.pop("rows", []), f"{file.where}, rows")
-    rows = [_UnbuiltRow(name, f"{file.where}, row {number}", each) for number, each in enumerate(listed, 1)]
-    base = content.pop("like", None)
-    if base is None:
-        return file.where, content, rows
-    _, inherited, first = _content(known(str(base), folders.table_files(), file.where, "table"), (*above, name))
-    if isinstance(inherited.get("compare"), list) and isinstance(content.get("compare"), list):
-        content["compare"] = [*inherited["compare"], *content["compare"]]
-    # A table that adds to one of the paper is not the paper's: it has rows without published values.
-    return file.where, inherited | {"in_paper": False, "extra": True} | content, [*first, *rows]
-
-
-def _row(unbuilt: _UnbuiltRow, arm: Arm, contexts: object, above: set[str]) -> Row:
+def _row(unbuilt: UnbuiltRow, arm: Arm, contexts: object, above: set[str]) -> Row:
     """Build one row; by default it is shown in the contexts that its arm and the table share."""
     where = unbuilt.where
     content = {key: value for key, value in unbuilt.content.items() if key != "arm"}
@@ -184,7 +157,7 @@ def _row(unbuilt: _UnbuiltRow, arm: Arm, contexts: object, above: set[str]) -> R
     return row
 
 
-def _arm(unbuilt: _UnbuiltRow, known_arms: dict[str, Arm]) -> Arm:
+def _arm(unbuilt: UnbuiltRow, known_arms: dict[str, Arm]) -> Arm:
     """Return the arm of a row, which names it or defines it in place."""
     if "arm" not in unbuilt.content:
         raise InvalidDefinition(f"{unbuilt.where}: key 'arm' is missing")
@@ -195,16 +168,9 @@ def _arm(unbuilt: _UnbuiltRow, known_arms: dict[str, Arm]) -> Arm:
     if not isinstance(name, str):
         raise InvalidDefinition(f"{unbuilt.where}: key 'name' is missing, or not a text")
     others = (other for other in folders.table_files() if other != unbuilt.table)
-    if name in known_arms or any(name in _defined_in_rows(other) for other in others):
+    if name in known_arms or any(name in table_files.rows_with_own_arm(other) for other in others):
         name = f"{unbuilt.table}: {name}"
     return arm_in_row(name, value, f"{unbuilt.where}, arm")
-
-
-def _defined_in_rows(name: str) -> set[str]:
-    """Return the names of a table's rows that define their arm in place."""
-    rows = folders.table_file(name).content.get("rows", [])
-    named = (row for row in rows if isinstance(row, dict)) if isinstance(rows, list) else ()
-    return {str(row.get("name")) for row in named if isinstance(row.get("arm"), dict)}
 
 
 def _check(found: Table, places: list[str], where: str) -> None:

@@ -1,4 +1,4 @@
-"""Reads ``tables/*.toml`` into dataclasses: no unknown key, none missing, every value of its type."""
+"""Builds dataclasses from sections of TOML: no unknown key, no missing one, every value of its type."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ from replicate.suggest import choices
 
 T = TypeVar("T")
 
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text in quotes"}
+
 
 def section(value: Any, where: str) -> dict[str, Any]:
-    """A copy of a TOML section."""
+    """Return a copy of a TOML section."""
     if not isinstance(value, dict):
-        raise InvalidDefinition(f"{where}: {value!r} is no section with keys")
+        raise InvalidDefinition(f"{where}: {value!r} is not a section with keys")
     return dict(value)
 
 
 def sections(value: Any, where: str) -> list[dict[str, Any]]:
-    """Copies of the sections of an array."""
+    """Return copies of the sections of an array."""
     if not isinstance(value, list):
-        raise InvalidDefinition(f"{where}: it is written as [[...]] sections")
+        raise InvalidDefinition(f"{where}: write it as [[...]] sections")
     return [section(item, f"{where} {number}") for number, item in enumerate(value, 1)]
 
 
 def known(name: str, names: Iterable[str], where: str, what: str) -> str:
-    """``name``, if it is one of ``names``."""
+    """Return ``name`` if it is one of ``names``, else suggest the nearest in the message."""
     names = list(names)
     if name not in names:
         raise InvalidDefinition(f"{where}: unknown {what} {name!r}: {choices(name, names)}")
@@ -37,7 +39,7 @@ def known(name: str, names: Iterable[str], where: str, what: str) -> str:
 
 
 def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """``base`` with the values of ``change``, section within section."""
+    """Return ``base`` with the values of ``change``; sections are merged key by key."""
     result = dict(base)
     for key, value in change.items():
         inner = result.get(key)
@@ -45,27 +47,23 @@ def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-@cache
-def _hints(cls: type) -> dict[str, Any]:
-    """A dataclass's types. Working them out takes longer than all else that is done to a section."""
-    return get_type_hints(cls)
-
-
 def build(cls: type[T], content: Any, where: str, **given: Any) -> T:
-    """A dataclass from a TOML section.
+    """Build a dataclass from a section.
 
-    ``given`` are fields that the section itself must not set.
+    Args:
+        where: file and section, put in front of every message, those of the dataclass's own checks included.
+        given: fields that the section itself must not set.
+
+    Raises:
+        InvalidDefinition: an unknown or missing key, or a value of another type.
     """
     values = section(content, where)
     for key in given.keys() & values.keys():
-        raise InvalidDefinition(f"{where}: key {key!r} is not set here")
+        raise InvalidDefinition(f"{where}: key {key!r} cannot be set here")
     hints = _hints(cls)  # type: ignore[arg-type]
     all_fields = {f.name: f for f in fields(cls) if f.init}  # type: ignore[arg-type]
     for key in values:
-        if key not in all_fields:
-            raise InvalidDefinition(
-                f"{where}: unknown key {key!r}: {choices(key, [k for k in all_fields if k != 'name'])}"
-            )
+        known(key, [name for name in all_fields if name not in given], where, "key")
     for key, f in all_fields.items():
         if key not in values | given and f.default is MISSING and f.default_factory is MISSING:
             raise InvalidDefinition(f"{where}: key {key!r} is missing")
@@ -76,12 +74,18 @@ def build(cls: type[T], content: Any, where: str, **given: Any) -> T:
         raise InvalidDefinition(f"{where}: {error}") from error
 
 
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    """Return a dataclass's types. Cached, because resolving them takes longer than everything else here."""
+    return get_type_hints(cls)
+
+
 def _typed(value: Any, hint: Any, where: str) -> Any:
-    """``value`` as ``hint`` wants it; TOML's arrays become tuples and its whole numbers floats."""
+    """Return ``value`` in the type that ``hint`` names: arrays as tuples, whole numbers as floats where needed."""
     origin, args = get_origin(hint), get_args(hint)
     if hint is float and type(value) is int:
         return float(value)
-    if origin is types.UnionType:
+    if origin is types.UnionType:  # optional
         return _typed(value, args[0], where)
     if origin is tuple and isinstance(value, list | tuple):
         if args[-1] is not Ellipsis and len(value) != len(args):
@@ -89,7 +93,7 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
         return tuple(_typed(item, args[0], where) for item in value)
     if origin is dict and isinstance(value, dict):
         return {key: _typed(item, args[1], where) for key, item in value.items()}
-    if args and origin not in (tuple, dict):
+    if args and origin not in (tuple, dict):  # Literal
         if value in args:
             return value
         raise InvalidDefinition(f"{where}: {value!r} is none of {', '.join(map(repr, args))}")
@@ -97,4 +101,5 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
         return build(hint, value, where)
     if origin is None and type(value) is hint:
         return value
-    raise InvalidDefinition(f"{where}: {value!r} is not of the kind needed")
+    needed = _KINDS.get(hint, "a list" if origin is tuple else "a section")
+    raise InvalidDefinition(f"{where}: {value!r} is not {needed}")

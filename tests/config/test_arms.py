@@ -165,10 +165,10 @@ def test_students_and_teachers_of_the_paper():
 @pytest.mark.parametrize(
     ("content", "named"),
     [
-        ('[s]\nlike = "base"\nteacher = "s"\n', ["[s]", "teachers run in a circle", "s <- s"]),
+        ('[s]\nlike = "base"\nteacher = "s"\n', ["[s]", "teachers in a circle", "s <- s"]),
         ('[s]\nlike = "base"\nteacher = "t"\n[t]\nlike = "base"\nteacher = "s"\n', ["circle", "s <- t <- s"]),
-        ('[s]\nlike = "s"\n', ["[s]", "likenesses run in a circle", "s <- s"]),
-        ('[s]\nlike = "t"\n[t]\nlike = "s"\n', ["likenesses run in a circle", "s <- t <- s"]),
+        ('[s]\nlike = "s"\n', ["[s]", "arms in a circle", "s <- s"]),
+        ('[s]\nlike = "t"\n[t]\nlike = "s"\n', ["arms in a circle", "s <- t <- s"]),
         ('[s]\nlike = "base"\nteacher = "bass"\n', ["[s]", "unknown arm 'bass'", "did you mean base?"]),
         ('[s]\nlike = "bass"\n', ["[s]", "unknown arm 'bass'", "did you mean base?"]),
         ("[s]\nlike = 3\n", ["[s]", "'like'", "3"]),
@@ -279,7 +279,7 @@ def test_protocols_and_single_settings(name, expected):
         ("paper+attend_padding", ["attend_padding", "''"]),
         ("paper+attend_padding=yes", ["'yes'", "attend_padding", "False"]),
         ("paper+attend_padding=True", ["'True'", "attend_padding"]),
-        ("paper+masking=none", ["masking is a group", "masking.unit"]),
+        ("paper+masking=none", ["masking is a section", "masking.unit"]),
         ("paper+masking.none.x=1", ["masking.none"]),
         ("paper+masking.units=batch", ["unknown setting 'units'", "did you mean unit?"]),
         ("paper+masking.unit=speaker", ["'speaker'", "'utterance'", "'dialogue'", "'batch'"]),
@@ -355,7 +355,7 @@ def test_overrides_are_written_as_in_the_name_of_a_protocol():
     [
         ("hubert.projection=fixed", ["'fixed' is none of", "'pca'"]),
         ("hubert.projections=none", ["unknown setting 'projections'"]),
-        ("hubert=none", ["hubert is a group", "hubert.projection"]),
+        ("hubert=none", ["hubert is a section", "hubert.projection"]),
         ("hubert.order", ["''", "'release'"]),
         ("", ["unknown setting ''"]),
         ("masking.none=0.2", ["sum to 1"]),

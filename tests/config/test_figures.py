@@ -56,7 +56,7 @@ def test_every_table_of_a_figure_is_named_once(figures_toml):
             section(kind="logged").replace('title = "table2', 'prefix = "x", title = "table2'),
             r"panel 1: COGMEN-A has no distillation method",
         ),
-        ("one = 1", r"figures\.toml \[one\]: 1 is no section"),
+        ("one = 1", r"figures\.toml \[one\]: 1 is not a section"),
         ("[one", r"figures\.toml: not valid TOML"),
     ],
 )

@@ -90,7 +90,11 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path):
         ("arms_toml", ARM + "layers = 2\n", r"mine/arms\.toml \[mine\]: unknown key 'layers': did you mean"),
         ("arms_toml", "[COGMEN-A]\n", r"mine/arms\.toml \[COGMEN-A\]: arms\.toml \[COGMEN-A\] has the same name"),
         ("arms_toml", "[x", r"mine/arms\.toml: not valid TOML"),
-        ("arms_toml", '[x]\nlike = "COGMEN-B"\n', r"mine/arms\.toml \[x\]: unknown arm 'COGMEN-B': did you mean"),
+        (
+            "arms_toml",
+            '[x]\nlike = "COGMEN-B"\n',
+            r"mine/arms\.toml \[x\], key 'like': unknown arm 'COGMEN-B': did you mean",
+        ),
         (
             "arms_toml",
             '[x]\nlike = "Student-A"\ndistillation = { method = "logit" }\n',
@@ -182,11 +186,14 @@ def test_a_table_like_one_of_the_paper_needs_no_published_values_and_is_not_in_a
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('like = "distilation"\n', r"mine/mine\.toml: unknown table 'distilation': did you mean distillation"),
+        (
+            'like = "distilation"\n',
+            r"mine\.toml, key 'like': unknown table 'distilation': did you mean distillation",
+        ),
         ('like = "mine"\n', r"mine/mine\.toml, key 'like': tables in a circle: mine <- mine"),
         ('like = "table2"\nrows = [{ name = "COGMEN-A", arm = "COGMEN-A" }]\n', r"mine\.toml, row 1: there is a row"),
         ('like = "table2"\nrows = [{ arm = { like = "COGMEN-A" } }]\n', r"mine\.toml, row 1: key 'name' is missing"),
-        ("like = 3\n", r"mine/mine\.toml: unknown table '3'"),
+        ("like = 3\n", r"mine/mine\.toml, key 'like': unknown table '3'"),
     ],
 )
 def test_a_mistake_in_a_table_like_another_is_named(use_folder, content, message):

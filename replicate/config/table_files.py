@@ -1,0 +1,73 @@
+"""Loads the files of tables; a table may start from another one and add rows to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from replicate.config import folders
+from replicate.config.toml import known, section, sections
+from replicate.errors import InvalidDefinition
+
+
+@dataclass(frozen=True)
+class UnbuiltRow:
+    """A row as its file has it.
+
+    Attributes:
+        table: name of the table whose file has the row.
+        where: file and number of the row, for messages.
+    """
+
+    table: str
+    where: str
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A table as its file has it, with the keys and rows of the table that it is ``like``.
+
+    Attributes:
+        where: the file, for messages.
+        content: all keys except ``rows`` and ``like``.
+    """
+
+    where: str
+    content: dict[str, Any]
+    rows: list[UnbuiltRow]
+
+
+def load(name: str, above: tuple[str, ...] = ()) -> TableFile:
+    """Return a table's file, added to that of the table that it is like.
+
+    Rows and comparisons are added; any other key replaces the inherited one. A table that adds to one of the paper is
+    no table of the paper: it may have rows without published values, and ``replicate run all`` leaves it out.
+
+    Args:
+        above: tables that are like this one.
+
+    Raises:
+        InvalidDefinition: the file cannot be read, or tables are like each other in a circle.
+    """
+    file = folders.table_file(name)
+    if name in above:
+        raise InvalidDefinition(f"{file.where}, key 'like': tables in a circle: {' <- '.join([*above, name])}")
+    content = section(file.content, file.where)
+    listed = sections(content.pop("rows", []), f"{file.where}, rows")
+    rows = [UnbuiltRow(name, f"{file.where}, row {number}", each) for number, each in enumerate(listed, 1)]
+    if "like" not in content:
+        return TableFile(file.where, content, rows)
+    other = str(content.pop("like"))
+    base = load(known(other, folders.table_files(), f"{file.where}, key 'like'", "table"), (*above, name))
+    if isinstance(base.content.get("compare"), list) and isinstance(content.get("compare"), list):
+        content["compare"] = [*base.content["compare"], *content["compare"]]
+    inherited = base.content | {"in_paper": False, "extra": True}
+    return TableFile(file.where, inherited | content, [*base.rows, *rows])
+
+
+def rows_with_own_arm(name: str) -> set[str]:
+    """Return the names of a table's own rows that define their arm in place."""
+    rows = folders.table_file(name).content.get("rows", [])
+    named = (row for row in rows if isinstance(row, dict)) if isinstance(rows, list) else ()
+    return {str(row.get("name")) for row in named if isinstance(row.get("arm"), dict)}
