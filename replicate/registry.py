@@ -6,6 +6,7 @@ installed packages through entry points, and those of a user through the modules
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 import sys
@@ -105,7 +106,7 @@ class Registry(Generic[T]):
             del self._found[name], self._modules[name]
 
     def _entry_points(self) -> list[EntryPoint]:
-        return list(entry_points(group=self.group))
+        return _entry_points(self.group)
 
     def _import(self, point: EntryPoint) -> None:
         try:
@@ -130,6 +131,12 @@ def forget(module: str) -> None:
     """Remove what a module has registered anywhere, so that it can be imported again."""
     for registry in _REGISTRIES:
         registry.forget(module)
+
+
+@functools.cache
+def _entry_points(group: str) -> list[EntryPoint]:
+    """Return what installed packages offer; cached, because it reads the metadata of all of them."""
+    return list(entry_points(group=group))
 
 
 def _same_package(module: str, other: str) -> bool:
