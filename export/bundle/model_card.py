@@ -40,12 +40,11 @@ def text(choice: Choice, corpus: Corpus, model: Path, checks: Sequence[Check], q
         "## Intended use and limits",
         _limits(corpus, choice.run),
         "## Checks",
-        "\n".join(f"- {check.name}: {check.found}" for check in checks),
-        f"- {INT8}: {quantised.summary}",
+        "\n".join([*(f"- {check.name}: {check.found}" for check in checks), f"- {INT8}: {quantised.summary}"]),
         "## Licence",
         f"Code and weights: Apache-2.0. Data: {_licence(name)}",
     ]
-    return "\n\n".join(sections).replace("\n\n- " + INT8, "\n- " + INT8) + "\n"
+    return "\n\n".join(sections) + "\n"
 
 
 def _use(corpus: Corpus, stream: str, recipe: Recipe | None) -> str:
