@@ -36,6 +36,7 @@ class Registry(Generic[T]):
         self.kind, self.package, self.group = kind, package, group
         self._found: dict[str, T] = {}
         self._modules: dict[str, str] = {}
+        self._checked: dict[str, T] = {}  # what ``get`` has found: it reads the metadata of all installed packages
         self._builtin_loaded = False
         _REGISTRIES.add(self)
 
@@ -57,6 +58,7 @@ class Registry(Generic[T]):
                     f"{_file(module)}; rename one"
                 )
             self._found[name], self._modules[name] = thing, module
+            self._checked.pop(name, None)
             return thing
 
         return add
@@ -71,6 +73,8 @@ class Registry(Generic[T]):
             InvalidDefinition: nothing is registered under that name; the message suggests the nearest one.
             BadPlugin: it cannot be imported, or two installed packages have one of that name.
         """
+        if name in self._checked:
+            return self._checked[name]
         self._load_builtin()
         installed = [point for point in self._entry_points() if point.name == name]
         origins = [point.value for point in installed]
@@ -85,6 +89,7 @@ class Registry(Generic[T]):
         if name not in self._found:
             place = f"{where}: " if where else ""
             raise InvalidDefinition(f"{place}unknown {self.kind} {name!r}: {choices(name, self.names())}")
+        self._checked[name] = self._found[name]
         return self._found[name]
 
     def names(self) -> list[str]:
@@ -104,6 +109,7 @@ class Registry(Generic[T]):
         """Remove what a module has registered."""
         for name in [name for name, origin in self._modules.items() if origin == module]:
             del self._found[name], self._modules[name]
+            self._checked.pop(name, None)
 
     def _entry_points(self) -> list[EntryPoint]:
         return _entry_points(self.group)

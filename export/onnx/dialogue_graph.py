@@ -21,7 +21,7 @@ from export.onnx.deployed_model import SpeechModel
 from export.onnx.encoder import encode, fold_residual_biases
 from replicate.model.cogmen import GraphPart
 from replicate.model.config import ModelConfig
-from replicate.model.context.transformer import ContextExtractor
+from replicate.model.context.transformer import TransformerExtractor
 from replicate.model.window_graph import BLOCK
 
 # This, or a multiple of it, is added to the attention score of an utterance outside the window: its softmax is 0.
@@ -45,7 +45,7 @@ def build(speech: SpeechModel) -> onnx.ModelProto:
     x = _input(write, speech, present)
     mask = _attention_mask(write, config)
     shape = write.op("Concat", write.op("Shape", "speaker"), write.ints(config.encoder_width), axis=0)
-    assert isinstance(model.rnn, ContextExtractor)
+    assert isinstance(model.rnn, TransformerExtractor)
     for layer in fold_residual_biases(list(model.rnn.transformer_encoder.layers)):
         x = encode(write, layer, x, mask, shape)
     window = _Window(write, config, present)

@@ -14,6 +14,7 @@ from export.onnx.dialogue_graph import build
 from export.predictor import FORMAT_NAME, FORMAT_VERSION
 from replicate.corpus.provenance import Recipe
 from replicate.errors import NotExportable
+from replicate.model.context.base import context_extractor
 from replicate.rng import deterministic
 from replicate.store.keys import code_version
 from replicate.store.run import Run
@@ -29,7 +30,7 @@ def write(run: Run, speakers: tuple[str, ...], path: Path) -> None:
         NotExportable: its context extractor cannot be exported.
     """
     kind = run.record.model.context
-    if kind != "transformer":
+    if not context_extractor(kind).exportable:
         raise NotExportable(
             f"run {run.record.key} ({run.record.arm.name}) has the context extractor {kind}, and only "
             "transformers are exported: choose another arm with --arm"

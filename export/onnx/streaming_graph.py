@@ -20,7 +20,7 @@ from export.onnx.dialogue_graph import OUTSIDE, encoder_input, fold_attention_we
 from export.onnx.encoder import after_attention, fold_residual_biases, self_attention
 from replicate.model.cogmen import GraphPart
 from replicate.model.config import ModelConfig
-from replicate.model.context.transformer import ContextExtractor
+from replicate.model.context.transformer import TransformerExtractor
 
 
 def state_size(config: ModelConfig) -> int:
@@ -37,7 +37,7 @@ def build(speech: SpeechModel) -> onnx.ModelProto:
     """
     model, write = speech.model, Writer()
     config = model.config
-    assert config.causal and isinstance(model.rnn, ContextExtractor)
+    assert config.causal and isinstance(model.rnn, TransformerExtractor)
     layers = list(model.rnn.transformer_encoder.layers)
     sizes = _pieces(config)
     count, *pieces = write.multi_op("Split", "state", write.ints(*sizes), outputs=len(sizes), axis=0)

@@ -20,7 +20,7 @@ from replicate.corpus.types import Corpus, Dialogue
 from replicate.machine import PEAK, peak, peak_memory, processor, reset_peak_memory
 from replicate.model.cogmen import COGMEN
 from replicate.model.context.packed import blocks, encode
-from replicate.model.context.transformer import ContextExtractor
+from replicate.model.context.transformer import TransformerExtractor
 from replicate.model.seed_layers import SeedBatch
 from replicate.model.window_graph import build_band
 from replicate.training.config import Budget, RunSpec
@@ -175,7 +175,7 @@ def _component_cost(point: Point, spec: RunSpec, corpus: Corpus) -> tuple[float,
     """Run one component of the model forward and backward for one dialogue."""
     model = COGMEN(model_config(spec, corpus)).train()
     count, lengths = point.utterances, torch.tensor([point.utterances])
-    assert isinstance(model.rnn, ContextExtractor)
+    assert isinstance(model.rnn, TransformerExtractor)
     config, layer = model.config, model.rnn.transformer_encoder.layers[0]
     band = build_band(torch.zeros(count).long(), torch.arange(count) % 2, config.past, config.future)
     rows = SeedBatch.one(1, count, lengths.device)

@@ -15,10 +15,9 @@ from replicate.config.protocols import protocol
 from replicate.config.toml import known, merged, section
 from replicate.errors import InvalidDefinition
 from replicate.rng import generator
-from replicate.training.config import Arm, Masking, Protocol
+from replicate.training.config import Arm, Protocol
 
 _OF_ARM = ("context_layers", "gnn_heads", "dropout")
-_OF_MASKING = tuple(f"masking.{field.name}" for field in fields(Masking))
 
 Change = tuple[tuple[str, Any], ...]
 
@@ -73,13 +72,14 @@ def _points(arm: Arm, asked: Protocol) -> list[Trial]:
     """Return every point of the arm's grid once, without the unchanged arm. All are checked; their number is 0."""
     grid = folders.sections("sweep")[arm.name]
     where = grid.where
-    options = [_options(key, values, arm, where) for key, values in section(grid.content, where).items()]
+    of_masking = tuple(f"masking.{each.name}" for each in fields(asked.masking) if each.init)
+    options = [_options(key, values, arm, of_masking, where) for key, values in section(grid.content, where).items()]
     for first, second in itertools.combinations(options, 2):
         for each in set().union(*first) & set().union(*second):
             raise InvalidDefinition(f"{where}: {each} is listed by two keys")
     stands = {key: getattr(arm, key) for key in _OF_ARM}
     stands |= {key: getattr(arm.method, key.partition(".")[2]) for key in _of_method(arm)}
-    stands |= {key: getattr(asked.masking, key.partition(".")[2]) for key in _OF_MASKING}
+    stands |= {key: getattr(asked.masking, key.partition(".")[2]) for key in of_masking}
     # A grid has many more points than different arms or protocols, so each of these is built once.
     named = list(arms().values())
     made: dict[Change, Arm] = {(): arm}
@@ -87,8 +87,8 @@ def _points(arm: Arm, asked: Protocol) -> list[Trial]:
     found: dict[Change, Trial] = {}
     for combination in itertools.product(*options):
         values = {key: value for each in combination for key, value in each.items() if value != stands[key]}
-        of_arm = tuple((key, value) for key, value in values.items() if key not in _OF_MASKING)
-        settings = tuple((key, value) for key, value in values.items() if key in _OF_MASKING)
+        of_arm = tuple((key, value) for key, value in values.items() if key not in of_masking)
+        settings = tuple((key, value) for key, value in values.items() if key in of_masking)
         if of_arm not in made:
             made[of_arm] = _arm(arm, of_arm, named, where)
         if settings not in protocols:
@@ -98,11 +98,11 @@ def _points(arm: Arm, asked: Protocol) -> list[Trial]:
     return list(found.values())
 
 
-def _options(key: str, values: Any, arm: Arm, where: str) -> list[dict[str, Any]]:
+def _options(key: str, values: Any, arm: Arm, of_masking: tuple[str, ...], where: str) -> list[dict[str, Any]]:
     """Return the alternatives that one key of a grid lists, each as values by setting."""
     if key.startswith("distillation.") and arm.method is None:
         raise InvalidDefinition(f"{where}, key {key!r}: the arm has no distillation method")
-    known(key, (*_OF_ARM, *_of_method(arm), "masking", *_OF_MASKING), where, "key")
+    known(key, (*_OF_ARM, *_of_method(arm), "masking", *of_masking), where, "key")
     if not isinstance(values, list) or not values:
         raise InvalidDefinition(f"{where}, key {key!r}: it needs a list of values")
     if key.startswith("masking") and not any(each.masked for each in arm.with_teachers):
@@ -113,7 +113,7 @@ def _options(key: str, values: Any, arm: Arm, where: str) -> list[dict[str, Any]
         options = [{key: value} for value in values]
     for name, value in itertools.chain.from_iterable(option.items() for option in options):
         if key == "masking":
-            known(name, _OF_MASKING, where, "setting")
+            known(name, of_masking, where, "setting")
         if not isinstance(value, int | float | str):
             raise InvalidDefinition(f"{where}, key {key!r}: {value!r} is not a single value")
     return options

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from replicate.config import folders
@@ -9,6 +10,7 @@ from replicate.config.toml import build, known, merged, section
 from replicate.errors import InvalidDefinition
 from replicate.suggest import choices
 from replicate.training.config import Protocol
+from replicate.training.masking.base import DEFAULT_STRATEGY, masking_strategy
 
 
 def protocol(name: str) -> Protocol:
@@ -21,7 +23,7 @@ def protocol(name: str) -> Protocol:
     overrides = tuple(filter(None, listed.split(",")))
     found = _definition(base, "protocols.toml")
     where = f"protocol {name!r}" if overrides else found.where
-    return build(Protocol, _override(section(found.content, found.where), overrides, where), where, name=name)
+    return _build(_override(_content(base, "protocols.toml"), overrides, where), where, name)
 
 
 def mixed_protocol(
@@ -47,13 +49,16 @@ def mixed_protocol(
         content = merged(content, value)
     name = base + (f", {other} {' and '.join(from_other)}" if from_other else "")
     name += f"+{','.join(overrides)}" if overrides else ""
-    return build(Protocol, _override(content, overrides, where), where, name=name)
+    return _build(_override(content, overrides, where), where, name)
 
 
 def _override(content: dict[str, Any], overrides: tuple[str, ...], where: str) -> dict[str, Any]:
     for override in overrides:
-        key, _, value = override.partition("=")
-        content = merged(content, _nested(key.strip(), value.strip(), content, where))
+        key, value = (text.strip() for text in override.partition("=")[::2])
+        if key == "masking.strategy":
+            # Another strategy has other settings: it starts from its defaults.
+            content |= {"masking": asdict(masking_strategy(value, where)())}
+        content = merged(content, _nested(key, value, content, where))
     return content
 
 
@@ -63,8 +68,16 @@ def _definition(name: str, where: str) -> folders.Definition:
 
 
 def _content(name: str, where: str) -> dict[str, Any]:
+    """A protocol's section, with the name of its masking strategy."""
     found = _definition(name, where)
-    return section(found.content, found.where)
+    return merged({"masking": {"strategy": DEFAULT_STRATEGY}}, section(found.content, found.where))
+
+
+def _build(content: dict[str, Any], where: str, name: str) -> Protocol:
+    masking = section(content.pop("masking"), f"{where}, key 'masking'")
+    strategy = masking_strategy(str(masking.pop("strategy")), f"{where}, key 'masking.strategy'")
+    given = {"name": name, "masking": build(strategy, masking, f"{where}, key 'masking'")}
+    return build(Protocol, content, where, **given)
 
 
 def _nested(key: str, value: str, content: dict[str, Any], where: str) -> dict[str, Any]:

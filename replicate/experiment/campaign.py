@@ -197,7 +197,7 @@ class Campaign:
             for key, task in self.tasks.items()
             if "A" in task.spec.arm.contexts
             and (not task.spec.arm.uses_hubert or task.spec.protocol.hubert.order == "time")
-            and task.spec.arm.context == "transformer"
+            and task.spec.arm.exportable
             and replace(task.spec.protocol, name="") == plain
             and task.corpus == self.corpus.hash
         ]

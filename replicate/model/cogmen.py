@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch_geometric.nn import RGCNConv, TransformerConv
 
 from replicate.model.config import ModelConfig
-from replicate.model.context import transformer as context
-from replicate.model.decoupler import Decoupler
-from replicate.model.hallucinator import Hallucinator
+from replicate.model.context.base import context_extractor
+from replicate.model.heads.decoupler import Decoupler
+from replicate.model.heads.hallucinator import Hallucinator
 from replicate.model.seed_layers import SeedBatch, batch_norm, drop, linear
 from replicate.model.window_graph import Band, Edges, build_band, dialogue_numbers, edge_list
 from replicate.model.windowed_gnn import relational_convolution, windowed_attention
@@ -24,7 +24,7 @@ Form = Literal["reference", "banded"]
 
 
 class Output(NamedTuple):
-    """What the model says of N utterances.
+    """The model's outputs for N utterances.
 
     Shapes:
         node: (N, hidden), the context extractor's output.
@@ -67,7 +67,7 @@ class Classifier(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, rows: SeedBatch) -> Tensor:
-        """Log-probabilities (M, classes) of embeddings (M, hidden * heads), or of what stands for them or beside."""
+        """Log-probabilities (M, classes) of features (M, width): embeddings, and the output of additional heads."""
         hidden = drop(linear(x, self.lin1.weight, self.lin1.bias).relu(), self.dropout, rows.parts)
         logits = linear(hidden, self.lin2.weight, self.lin2.bias)
         return logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)  # also under autocast
@@ -79,7 +79,7 @@ class COGMEN(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.rnn = context.make(config)
+        self.rnn = context_extractor(config.context).from_config(config)
         self.gcn = GraphPart(config)
         self.decoupler = Decoupler(config.hidden * config.gnn_heads, config.decoupled) if config.decoupled else None
         self.hallucinator = None
@@ -103,11 +103,11 @@ class COGMEN(nn.Module):
         """Outputs for the utterances of a padded batch, packed dialogue after dialogue.
 
         Args:
-            rows: of a model of several runs (``stack``), whose dialogues stand run after run in the batch.
+            rows: for a stack of several runs' models (``seed_stack``), whose dialogues are in the batch run after run.
 
         Shapes:
             x: (B, L, width), padding zero; lengths: (B,) int64, L the largest; speakers: (B, L) int64;
-            keep: what of the encoder's input stays (1) and what is masked (0), broadcast to (B, L, encoder_width).
+            keep: mask of the encoder's input, 1 to keep and 0 to hide, broadcast to (B, L, encoder_width).
             N of the output is the sum of lengths.
         """
         node, band = self.nodes(x, lengths, speakers, form, keep, rows)
@@ -131,7 +131,7 @@ class COGMEN(nn.Module):
         dialogue, speaker = dialogue_numbers(lengths), speakers[present]
         if self.rnn.attend_padding or form == "reference":
             if rows is not None:
-                raise ValueError("only the packed form trains several runs as one")
+                raise ValueError("only the packed form computes a stack of models")
             x = self.project(x)
             node = self.rnn(x if keep is None else x * keep, present)[present]
         else:
@@ -143,7 +143,7 @@ class COGMEN(nn.Module):
                 x = x * rows.pad(keep.expand(*present.shape, -1)[present])
             node = self.rnn.packed(x, lengths, rows)
             dialogue, speaker = rows.pad(dialogue), rows.pad(speaker)
-            if rows.real is not None:  # what is no utterance belongs to no dialogue
+            if rows.real is not None:  # rows without an utterance belong to no dialogue
                 dialogue = torch.where(rows.real.flatten() > 0, dialogue, -1)
         config = self.config
         return node, build_band(dialogue, speaker, config.past, config.future, config.speakers)
@@ -161,9 +161,9 @@ class COGMEN(nn.Module):
         embedding = self.gcn(node, graph, rows)
         features = embedding
         if self.decoupler is not None:
-            parts = self.decoupler(embedding)
-            features = torch.cat([parts.shared, parts.private], -1)
+            halves = self.decoupler(embedding)
+            features = torch.cat([halves.shared, halves.private], -1)
         if self.hallucinator is not None:
-            # Guesses learn from what they guess alone, and teach the student nothing.
+            # Detached on both sides: the head is trained by its own loss only, and the student not through the head.
             features = torch.cat([features, self.hallucinator(embedding.detach()).detach()], -1)
         return Output(node, embedding, self.clf(features, rows))

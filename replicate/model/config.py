@@ -1,11 +1,8 @@
-"""Everything that decides the shape of a model and what it computes."""
+"""The configuration of a model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
-
-Context = Literal["transformer", "gru", "lstm", "ssm"]
 
 
 @dataclass(frozen=True)
@@ -13,20 +10,22 @@ class ModelConfig:
     """Everything that decides the shape of a model and what it computes.
 
     Attributes:
-        width: columns of the input (all streams of the arm side by side).
-        classes, speakers: of the corpus.
-        hidden: width between the parts (100 in the paper).
+        width: columns of the input: all streams of the arm.
+        classes, speakers: numbers of the corpus.
+        hidden: width between the components (100 in the paper).
         context_layers, gnn_heads: the paper's [SeqContext, GNN]; its "GNN layers" are these heads.
         past, future: the window; 0 and 0 give the disjoint graph of Appendix A.
-        attend_padding: see ``ContextExtractor``.
-        encoder_heads: None takes the released rule, see ``context.encoder_heads``.
-        projected: leading columns of the input that a linear layer takes to ``hidden`` first (HuBERT); 0 for none.
-        learn_projection: false keeps that layer as it was drawn, as the released code does.
-        decoupled: size of the shared and the private part that the classifier sees (DMD); 0 leaves the embedding whole.
-        hallucinated: size of what a model that sees would say, whose guess the classifier gets (PKDOT); 0 for none.
-        context: which context extractor; feed_forward, encoder_heads and attend_padding are the transformer's.
-        causal: whether an utterance's output depends on itself and what was before alone; ``past`` is 0 then.
-        memory: utterances that a layer of a causal transformer attends to, the current one among them.
+        attend_padding: see ``TransformerExtractor``.
+        encoder_heads: attention heads of the transformer; None for the released rule, see ``encoder_heads``.
+        projected: leading columns of the input that a linear layer maps to ``hidden`` first (HuBERT); 0 for none.
+        learn_projection: False freezes that layer at its initial weights, as in the released code.
+        decoupled: size of the shared and of the private half of the embedding (DMD), which are then the classifier's
+            input; 0 for no split.
+        hallucinated: size of a video-only model's embedding that is predicted and added to the classifier's input
+            (PKDOT); 0 for none.
+        context: name of the context extractor; feed_forward, encoder_heads and attend_padding are the transformer's.
+        causal: whether an utterance's output depends only on it and on earlier ones; ``past`` must then be 0.
+        memory: utterances that a layer of a causal transformer attends to, including the current one.
     """
 
     width: int
@@ -45,7 +44,7 @@ class ModelConfig:
     learn_projection: bool = True
     decoupled: int = 0
     hallucinated: int = 0
-    context: Context = "transformer"
+    context: str = "transformer"
     causal: bool = False
     memory: int = 64
 

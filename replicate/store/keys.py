@@ -16,6 +16,7 @@ import torch_geometric
 
 import replicate
 from replicate.corpus.types import Corpus
+from replicate.model.context.base import context_extractor
 from replicate.training.config import Arm, RunSpec, relevant_settings
 
 
@@ -56,7 +57,7 @@ def _decisive(arm: Arm) -> dict[str, Any]:
     del content["name"], content["teacher"], content["unimodal_teachers"]
     content["teachers"] = [_decisive(teacher) for teacher in arm.teachers]
     content["distillation"] = None if arm.method is None else asdict(arm.method)
-    if not (arm.causal and arm.context == "transformer"):
+    if not (arm.causal and context_extractor(arm.context).uses_memory):
         del content["memory"]
     return content
 

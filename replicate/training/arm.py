@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from replicate.errors import InvalidDefinition
-from replicate.model.config import Context
+from replicate.model.context.base import context_extractor
 from replicate.suggest import choices
 from replicate.training.checks import check_choices
 from replicate.training.methods import MethodTraits, Settings, method_settings
@@ -56,7 +56,7 @@ class Arm:
     gnn_heads: int = 7
     window: tuple[int, int] = (5, 5)
     dropout: float = 0.1
-    context: Context = "transformer"
+    context: str = "transformer"
     causal: bool = False
     memory: int = 64
 
@@ -72,11 +72,16 @@ class Arm:
     def stackable(self) -> bool:
         """Whether runs of the arm and of its teachers may train as one program. Additional heads cannot."""
         return all(
-            arm.context == "transformer"
+            context_extractor(arm.context).stackable
             and (arm.method is None or arm.method.implementation.stackable)
             and not arm.model_heads
             for arm in self.with_teachers
         )
+
+    @property
+    def exportable(self) -> bool:
+        """Whether its model can be written as ONNX."""
+        return context_extractor(self.context).exportable
 
     @property
     def model_heads(self) -> dict[str, int]:
@@ -146,6 +151,7 @@ def _check_contexts(arm: Arm) -> None:
 
 
 def _check_model(arm: Arm) -> None:
+    context_extractor(arm.context, "context")
     for key in ("context_layers", "gnn_heads", "memory"):
         if getattr(arm, key) < 1:
             raise InvalidDefinition(f"{key} = {getattr(arm, key)} must be 1 or more")

@@ -7,51 +7,20 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from replicate.errors import InvalidDefinition
+from replicate.model.context.base import context_extractor
 from replicate.training.arm import AUDIO, CONTEXTS, HUBERT, Arm
 from replicate.training.checks import check_choices
+from replicate.training.masking.base import DEFAULT_STRATEGY, MaskingStrategy, masking_strategy
 
 __all__ = [
-    "AUDIO", "CONTEXTS", "HUBERT", "Arm", "Budget", "Hubert", "Masking", "Precision", "Protocol", "RunSpec",
+    "AUDIO", "CONTEXTS", "HUBERT", "Arm", "Budget", "Hubert", "Precision", "Protocol", "RunSpec",
     "TripletForm", "relevant_settings",
 ]  # fmt: skip
 
-MaskUnit = Literal["utterance", "dialogue", "batch"]
 TripletForm = Literal["one", "n-way"]
 Projection = Literal["learned", "random", "none", "pca"]
 Order = Literal["time", "release"]
 Precision = Literal["float32", "bf16"]
-
-
-@dataclass(frozen=True)
-class Masking:
-    """How masked training draws its masks (the paper's masked training and its Appendix A).
-
-    Attributes:
-        unit: what shares one draw. Text: each input of its own; released code: the whole batch.
-        none, audio, visual, random: probabilities of the four scenarios; they sum to 1.
-        start: in the random scenario, the probability with which a feature column starts a mask.
-        length: columns that a mask covers.
-    """
-
-    unit: MaskUnit = "utterance"
-    none: float = 0.1
-    audio: float = 0.3
-    visual: float = 0.3
-    random: float = 0.3
-    start: float = 0.2
-    length: int = 1
-
-    def __post_init__(self) -> None:
-        check_choices(self, "masking")
-        chances = (self.none, self.audio, self.visual, self.random)
-        if not (min(chances) >= 0 and abs(sum(chances) - 1) <= 1e-9):  # so that NaN fails
-            raise InvalidDefinition("masking.none, audio, visual and random must be 0 or more, and sum to 1")
-        if self.none + self.random == 0:
-            raise InvalidDefinition(
-                "masking.none and masking.random are both 0, so that uni-modal masking has no scenario left"
-            )
-        if not 0 <= self.start <= 1 or self.length < 1:
-            raise InvalidDefinition("masking.start must be a probability, and masking.length 1 or more")
 
 
 @dataclass(frozen=True)
@@ -72,6 +41,10 @@ class Hubert:
         check_choices(self, "hubert")
 
 
+def _paper_masking() -> MaskingStrategy:
+    return masking_strategy(DEFAULT_STRATEGY)()
+
+
 @dataclass(frozen=True)
 class Protocol:
     """One way to understand the paper where its text and its code differ; see ``tables/protocols.toml``.
@@ -79,12 +52,13 @@ class Protocol:
     Attributes:
         attend_padding: whether padding takes part in attention, as in the released code.
         triplet: negatives of the triplet loss: "one" of any other class, or one of each other class ("n-way").
+        masking: strategy of masked training and its settings.
     """
 
     name: str
     attend_padding: bool = False
     triplet: TripletForm = "one"
-    masking: Masking = field(default_factory=Masking)
+    masking: MaskingStrategy = field(default_factory=_paper_masking)
     hubert: Hubert = field(default_factory=Hubert)
 
     def __post_init__(self) -> None:
@@ -95,7 +69,7 @@ def relevant_settings(arm: Arm, protocol: Protocol) -> dict[str, Any]:
     """The settings of a protocol that change an arm's numbers, or its teachers'; the protocol's name does not."""
     arms = arm.with_teachers
     used = {name for each in arms if each.method for name in each.method.implementation.protocol_settings}
-    used |= {"attend_padding"}
+    used |= {"attend_padding"} if any(context_extractor(each.context).can_attend_padding for each in arms) else set()
     used |= {"masking"} if any(each.masked for each in arms) else set()
     # Also for a video-only arm with a HuBERT stream: its labels are in the order of the HuBERT features.
     used |= {"hubert"} if any(each.uses_hubert for each in arms) else set()

@@ -23,7 +23,7 @@ from replicate.rng import deterministic, seeded
 from replicate.training.config import Arm, RunSpec
 from replicate.training.data import Batch, Scale, scales, tensors
 from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs, origin
-from replicate.training.masking import keep_seen
+from replicate.training.masking.base import keep_seen
 from replicate.training.pca_projection import init_projection_with_pca
 from replicate.training.released_order import apply_feature_order
 from replicate.training.trainer import Epoch, Trainer

@@ -18,7 +18,6 @@ from replicate.training.config import Budget, RunSpec
 from replicate.training.data import Batch
 from replicate.training.distillation.base import MethodSetup, TeacherOutputs
 from replicate.training.distillation.loss import Distillation
-from replicate.training.masking import draw_keep
 from replicate.training.metrics import weighted_f1
 
 
@@ -93,7 +92,7 @@ class Trainer:
         shape = len(lengths), int(lengths.max()) if len(lengths) else 0
         if not len(lengths):
             return torch.ones(*shape, sum(widths.values()))
-        return draw_keep(self.spec.protocol.masking, *shape, widths, self.masks).expand(*shape, -1)
+        return self.spec.protocol.masking.draw(*shape, widths, self.masks).expand(*shape, -1)
 
     def loss(self, output: Output, labels: Tensor, rows: Tensor, batch: Batch) -> Tensor:
         """The loss of the run's utterances in a batch, which may hold other runs', too; see ``Distillation``."""

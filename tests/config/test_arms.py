@@ -5,11 +5,12 @@ import pytest
 from replicate.config.arms import arms, changed
 from replicate.config.protocols import mixed_protocol, protocol
 from replicate.errors import InvalidDefinition
-from replicate.training.config import Arm, Hubert, Masking, Protocol
+from replicate.training.config import Arm, Hubert, Protocol
 from replicate.training.distillation.dmd import DmdOnlineSettings, DmdSettings
 from replicate.training.distillation.pkdot import MtPkdotSettings, PkdotSettings
 from replicate.training.distillation.teacher_alignment import AlignmentSettings
 from replicate.training.distillation.triplet import TripletSettings
+from replicate.training.masking.scenarios import Masking
 
 BASE = '[base]\ntrain = "AV"\ncontexts = ["A", "AV"]\nselect = "AV"\n'
 

@@ -9,7 +9,8 @@ from replicate.config.protocols import protocol
 from replicate.errors import InvalidDefinition
 from replicate.rng import generator
 from replicate.store.keys import run_key
-from replicate.training.config import Budget, Masking, RunSpec
+from replicate.training.config import Budget, RunSpec
+from replicate.training.masking.scenarios import Masking
 
 SMALL = """
 [COGMEN-Mask]

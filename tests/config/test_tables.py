@@ -4,9 +4,10 @@ import pytest
 
 from replicate.config import tables as definitions
 from replicate.errors import BadSeeds, InvalidDefinition, UnknownTable
-from replicate.training.config import Arm, Budget, Hubert, Masking
+from replicate.training.config import Arm, Budget, Hubert
 from replicate.training.distillation.dmd import DmdSettings
 from replicate.training.distillation.pkdot import MtPkdotSettings
+from replicate.training.masking.scenarios import Masking
 
 
 @pytest.mark.parametrize(
@@ -324,7 +325,7 @@ BAD = [
     ("table2", 'name = "COGMEN-AV"', 'name = "COGMEN-A"', ["table2.toml", "'COGMEN-A'"]),
     ("arms", "masked = true", "maskd = true", ["arms.toml", "[COGMEN-Mask]", "'maskd'", "masked"]),
     ("arms", "masked = true", "masked = 1", ["arms.toml", "[COGMEN-Mask]", "'masked'"]),
-    ("arms", "masked = true", 'context = "rnn"', ["arms.toml", "[COGMEN-Mask]", "'context'", "'rnn'", "'gru'"]),
+    ("arms", "masked = true", 'context = "rnn"', ["arms.toml", "[COGMEN-Mask]", "context", "'rnn'", "gru"]),
     ("arms", "masked = true", "memory = 0", ["arms.toml", "[COGMEN-Mask]", "memory = 0", "1 or more"]),
     (
         "arms",

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from replicate.config import tables as definitions
 from replicate.runner.tasks import cost, graph, share, units
 from replicate.store.keys import run_key
-from replicate.training.config import Masking, Protocol
+from replicate.training.config import Protocol
+from replicate.training.masking.scenarios import Masking
 from tests.small_runs import SPEC, STUDENT, TEACHER, seeds, small_corpus
 
 OTHER = replace(STUDENT, name="other student", gnn_heads=1)

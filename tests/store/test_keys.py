@@ -10,9 +10,10 @@ import replicate
 from replicate.config import tables
 from replicate.store import keys
 from replicate.store.keys import code_version, run_key
-from replicate.training.config import Arm, Budget, Hubert, Masking, Protocol
+from replicate.training.config import Arm, Budget, Hubert, Protocol
 from replicate.training.distillation.logits import LogitsSettings
 from replicate.training.distillation.triplet import TripletSettings
+from replicate.training.masking.scenarios import Masking
 from replicate.training.methods import METHODS
 from tests.small_runs import SPEC, TEACHER
 from tests.small_runs import STUDENT as STUDENT_ARM

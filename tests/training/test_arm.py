@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from replicate.errors import InvalidDefinition
-from replicate.training.config import Arm, Budget, Hubert, Masking, Protocol
+from replicate.training.config import Arm, Budget, Hubert, Protocol
 from replicate.training.distillation.dmd import DmdOnlineSettings, DmdSettings
 from replicate.training.distillation.logits import LogitsSettings
 from replicate.training.distillation.pkdot import MtPkdotSettings
 from replicate.training.distillation.triplet import TripletSettings
+from replicate.training.masking.scenarios import Masking
 
 from .conftest import AV, STUDENT, TEACHER, A
 

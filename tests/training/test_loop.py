@@ -9,6 +9,7 @@ from replicate.errors import Diverged, MissingStream
 from replicate.training import loop as training
 from replicate.training import trainer
 from replicate.training.config import Budget, Protocol, RunSpec
+from replicate.training.masking.scenarios import Masking
 from replicate.training.metrics import weighted_f1
 
 from .conftest import AV, MASK, A, changed, corpus, louder, run
@@ -172,7 +173,7 @@ def drawn(monkeypatch):
             seen["order"].append(labels.tolist())
         return original_loss(log_prob, labels)
 
-    def draw_keep(*arguments):
+    def draw(*arguments):
         keep = original_keep(*arguments)
         seen["masks"].append(keep.tolist())
         return keep
@@ -184,9 +185,9 @@ def drawn(monkeypatch):
         return {**seen, "weights": {name: tensor.tolist() for name, tensor in parameters.items()}}
 
     seen: dict[str, list] = {}
-    original_loss, original_keep = trainer.F.nll_loss, trainer.draw_keep
+    original_loss, original_keep = trainer.F.nll_loss, Masking.draw
     monkeypatch.setattr(trainer.F, "nll_loss", nll_loss)
-    monkeypatch.setattr(trainer, "draw_keep", draw_keep)
+    monkeypatch.setattr(Masking, "draw", draw)
     return record
 
 

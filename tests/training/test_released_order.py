@@ -10,8 +10,9 @@ from replicate.model.cogmen import COGMEN
 from replicate.model.config import ModelConfig
 from replicate.rng import seeded
 from replicate.training import trainer
-from replicate.training.config import Hubert, Masking, Protocol
+from replicate.training.config import Hubert, Protocol
 from replicate.training.loop import embed
+from replicate.training.masking.scenarios import Masking
 from replicate.training.released_order import apply_feature_order
 
 from .conftest import AV, MASK, PAPER, STUDENT, TEACHER, A, changed, corpus, run, spec_of, trained, with_hubert
@@ -101,10 +102,10 @@ def test_the_order_moves_hubert_arms_alone():
 
 
 def test_a_student_is_paired_with_its_teacher_in_the_same_order(monkeypatch):
-    """What the teacher says of an utterance is what it heard there, whatever the order."""
+    """A teacher's outputs for an utterance are computed from that utterance's features, whatever the order."""
     source = with_hubert(corpus())
-    teacher, student = replace(TEACHER, audio="hubert"), replace(STUDENT, audio="hubert")
-    student = replace(student, teacher=teacher)
+    teacher = replace(TEACHER, audio="hubert")
+    student = replace(STUDENT, audio="hubert", teacher=teacher)
     labels = np.concatenate([d.labels for d in apply_feature_order(source, student, RELEASE).split("train")])
     result = run(teacher, source, protocol=RELEASE)
     asked = []
@@ -159,13 +160,13 @@ def test_an_arm_without_hubert_has_no_projection(projection):
 @pytest.mark.parametrize(("projection", "columns"), [("learned", 100), ("random", 100), ("none", 5), ("pca", 100)])
 def test_masks_are_drawn_for_what_comes_out_of_the_projection(monkeypatch, projection, columns):
     asked = []
-    original = trainer.draw_keep
+    original = Masking.draw
 
-    def draw_keep(masking, dialogues, utterances, widths, draws):
+    def draw(masking, dialogues, utterances, widths, draws):
         asked.append(dict(widths))
         return original(masking, dialogues, utterances, widths, draws)
 
-    monkeypatch.setattr(trainer, "draw_keep", draw_keep)
+    monkeypatch.setattr(Masking, "draw", draw)
     masked = replace(MASK, audio="hubert", gnn_heads=2, context_layers=1)
     run(masked, with_hubert(corpus()), protocol=reading(projection))
     assert asked[0] == {"hubert": columns, "visual": 3} and list(asked[0]) == ["hubert", "visual"]
@@ -207,9 +208,9 @@ def test_an_unseen_stream_cannot_be_heard_through_the_projection(projection):
         assert not np.allclose(one.log_prob["test", context], other.log_prob["test", context])
 
 
-def test_silence_in_training_is_silence_behind_the_projection():
-    """All audio masked: what HuBERT says cannot matter, whichever way it enters."""
-    masking = Masking(none=0.0, audio=1.0, visual=0.0, random=0.0)
+def test_masked_hubert_features_have_no_effect_in_training():
+    """All audio masked: HuBERT features cannot matter, with a projection and without."""
+    masking = Masking(none=1e-10, audio=1.0, visual=0.0, random=0.0)  # not all 0: a probability that is never drawn
     masked = replace(BOTH, masked=True, select="V", contexts=("V",))
     for projection in ("learned", "none"):
         protocol = replace(reading(projection), masking=masking)

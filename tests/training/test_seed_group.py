@@ -8,8 +8,9 @@ import torch
 
 from replicate.errors import Diverged
 from replicate.training import loop as training
-from replicate.training.config import Masking, Protocol
+from replicate.training.config import Protocol
 from replicate.training.loop import train, train_seed_group
+from replicate.training.masking.scenarios import Masking
 
 from .conftest import AV, MASK, PAPER, STUDENT, TEACHER, A, corpus, embeddings, speaking, spec_of, with_hubert
 

@@ -1,24 +1,48 @@
-"""What every context extractor is: node features from the utterances of a dialogue, padded or packed."""
+"""What every context extractor is: a module that computes node features from the utterances of a dialogue."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from replicate.errors import BadPlugin
+from replicate.model.config import ModelConfig
 from replicate.model.seed_layers import SeedBatch
+from replicate.registry import Registry
 
 
 class Extractor(nn.Module):
     """Base of all context extractors.
 
+    A subclass takes (width, hidden, layers, dropout, causal), or builds itself from a ``ModelConfig`` in
+    ``from_config``. It implements ``forward``; ``packed`` falls back on it.
+
     Attributes:
-        attend_padding: whether padding takes part; only the transformer can let it.
+        stackable: whether models that differ in their seeds can be stacked into one (``replicate.model.seed_stack``):
+            ``packed`` then uses the layers of ``seed_layers`` only.
+        exportable: whether the ``export`` package can write it as ONNX.
+        uses_memory: whether a causal one depends on ``ModelConfig.memory``.
+        can_attend_padding: whether it depends on ``ModelConfig.attend_padding``.
+        attend_padding: whether padding takes part in this one.
     """
+
+    stackable: ClassVar[bool] = False
+    exportable: ClassVar[bool] = False
+    uses_memory: ClassVar[bool] = False
+    can_attend_padding: ClassVar[bool] = False
 
     attend_padding: bool = False
 
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> Extractor:
+        """Build the extractor of a configuration."""
+        return cls(config.encoder_width, config.hidden, config.context_layers, config.dropout, config.causal)
+
     def forward(self, x: Tensor, present: Tensor) -> Tensor:
-        """Node features.
+        """Compute node features of padded dialogues.
 
         Shapes:
             x: (B, L, width), padding zero; present: (B, L) bool, false on padding. Returns (B, L, hidden).
@@ -26,7 +50,7 @@ class Extractor(nn.Module):
         raise NotImplementedError
 
     def packed(self, x: Tensor, lengths: Tensor, rows: SeedBatch) -> Tensor:
-        """Node features of packed utterances: what ``forward`` gives where padding takes no part.
+        """Compute node features of packed utterances: those of ``forward`` where padding takes no part.
 
         Shapes:
             x: (M, width), dialogue after dialogue, in ``rows``; lengths: (B,) int64. Returns (M, hidden).
@@ -38,3 +62,34 @@ class Extractor(nn.Module):
         padded[present] = x
         node: Tensor = self(padded, present)[present]
         return node
+
+
+E = TypeVar("E", bound=Extractor)
+
+EXTRACTORS: Registry[type[Extractor]] = Registry("context extractor", "replicate.model.context", "replicate.context")
+
+
+def register(name: str) -> Callable[[type[E]], type[E]]:
+    """A class decorator that adds a context extractor under a name; ``context = "name"`` in an arm selects it.
+
+    Raises:
+        BadPlugin: another extractor has this name.
+    """
+
+    def add(extractor: type[E]) -> type[E]:
+        EXTRACTORS.register(name)(extractor)
+        return extractor
+
+    return add
+
+
+def context_extractor(name: str, where: str = "") -> type[Extractor]:
+    """The class of a context extractor; ``where`` is the file and key that name it, for messages.
+
+    Raises:
+        InvalidDefinition: no extractor has this name. BadPlugin: what has this name is no context extractor.
+    """
+    found = EXTRACTORS.get(name, where)
+    if not (isinstance(found, type) and issubclass(found, Extractor)):
+        raise BadPlugin(f"plugin {EXTRACTORS.module(name)}: {name!r} is no subclass of Extractor")
+    return found

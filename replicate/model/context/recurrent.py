@@ -1,36 +1,37 @@
-"""Recurrent context extractors: GRU and LSTM, options of the released code beside the transformer."""
+"""Recurrent context extractors: GRU and LSTM, options of the released code in place of the transformer."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from replicate.model.context.base import Extractor
+from replicate.model.context.base import Extractor, register
 
 
 class Recurrent(Extractor):
-    """A GRU or LSTM over each dialogue, both ways with half the width each, or causal with all of it.
+    """A recurrent network over each dialogue: in both directions with half the width each, or causal.
 
     Args:
-        kind: nn.GRU or nn.LSTM.
         width, hidden: columns of the input and of the output.
 
     Raises:
-        ValueError: an odd ``hidden`` has no half.
+        ValueError: ``hidden`` is odd, and has no half.
     """
 
-    def __init__(
-        self, kind: type[nn.GRU] | type[nn.LSTM], width: int, hidden: int, layers: int, dropout: float, causal: bool
-    ) -> None:
+    kind: ClassVar[type[nn.GRU] | type[nn.LSTM]]
+
+    def __init__(self, width: int, hidden: int, layers: int, dropout: float, causal: bool) -> None:
         super().__init__()
         if hidden % 2 and not causal:
             raise ValueError(f"hidden = {hidden} is odd: each direction takes half of it")
-        self.recurrent = kind(
+        self.recurrent = self.kind(
             width,
             hidden if causal else hidden // 2,
             layers,
             batch_first=True,
-            dropout=dropout if layers > 1 else 0.0,  # stands between layers; torch warns where there is no between
+            dropout=dropout if layers > 1 else 0.0,  # between layers; torch warns if there is only one
             bidirectional=not causal,
         )
 
@@ -39,3 +40,17 @@ class Recurrent(Extractor):
         given = pack_padded_sequence(x, present.sum(1).cpu(), batch_first=True, enforce_sorted=False)
         node, _ = pad_packed_sequence(self.recurrent(given)[0], batch_first=True, total_length=x.shape[1])
         return node
+
+
+@register("gru")
+class Gru(Recurrent):
+    """A GRU."""
+
+    kind = nn.GRU
+
+
+@register("lstm")
+class Lstm(Recurrent):
+    """An LSTM."""
+
+    kind = nn.LSTM

@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from replicate.model.context.base import Extractor
+from replicate.model.context.base import Extractor, register
 
-# Complex states of a channel, each standing for itself and its conjugate: S4D's default of 64 real ones.
+# Complex states of a channel, each with its conjugate: S4D's default of 64 real ones.
 STATES = 32
-# Learned steps start between these, in utterances: a channel first remembers ten to a thousand of them.
+# Range of the initial step sizes, in utterances: at first a channel's memory is 10 to 1000 utterances.
 STEPS = (1e-3, 1e-1)
 
 
@@ -33,10 +33,10 @@ class Diagonal(nn.Module):
         self.skip = nn.Parameter(torch.randn(channels))
 
     def discrete(self) -> tuple[Tensor, Tensor]:
-        """What a step multiplies the states by, as its logarithm, and what of them is heard.
+        """The logarithm of the factor of each state per step, and the weight of each state in the output.
 
         Shapes:
-            Both (channels, states) complex64; the output is twice the real part.
+            Both (channels, states) complex64; the output is twice the real component.
         """
         decay = torch.complex(-self.log_decay.exp(), self.frequency)
         step = decay * self.log_step.exp()
@@ -45,25 +45,25 @@ class Diagonal(nn.Module):
     def kernel(self, length: int) -> Tensor:
         """The response to a single input, (channels, length).
 
-        The k-th power of the step is one of sqrt(length) small powers times one of sqrt(length) large ones: so no
-        tensor has an axis of states beside one of the whole length.
+        The k-th power of a factor is one of sqrt(length) small powers times one of sqrt(length) large ones, so that no
+        tensor has both an axis of states and one of the whole length.
         """
-        step, heard = self.discrete()
+        step, weight = self.discrete()
         size = math.isqrt(length - 1) + 1
         count = torch.arange(size, device=step.device)
         small = (step[:, :, None] * count).exp()
-        large = heard[:, None] * (step[:, None] * (size * count[:, None])).exp()
+        large = weight[:, None] * (step[:, None] * (size * count[:, None])).exp()
         return 2 * torch.bmm(large, small).real.flatten(1)[:, :length]
 
     def forward(self, x: Tensor) -> Tensor:
-        """What every channel gives, from itself and what was before.
+        """The output of every channel, from the current utterance and the earlier ones.
 
         Shapes:
             x: (B, L, channels). Returns the same.
         """
         length = x.shape[1]
         u = x.float().transpose(1, 2)  # there is no FFT of bfloat16
-        size = 2 * length  # so that the end does not wrap round to the beginning
+        size = 2 * length  # so that the end does not wrap around to the beginning
         spectrum = torch.fft.rfft(u, n=size) * torch.fft.rfft(self.kernel(length), n=size)
         return (torch.fft.irfft(spectrum, n=size)[..., :length] + u * self.skip[:, None]).transpose(1, 2)
 
@@ -79,15 +79,16 @@ class Block(nn.Module):
         self.norm = nn.LayerNorm(hidden)
 
     def forward(self, x: Tensor, back: Tensor) -> Tensor:
-        """x (B, L, hidden) after the block; ``back`` (B, L, 1) int64 are the places of reversed dialogues."""
-        heard = [self.directions[0](x)]
+        """The block's output for x (B, L, hidden); ``back`` (B, L, 1) int64 reverses each dialogue."""
+        outputs = [self.directions[0](x)]
         for backward in self.directions[1:]:
-            heard.append(torch.take_along_dim(backward(torch.take_along_dim(x, back, 1)), back, 1))
-        mixed = self.dropout(F.gelu(torch.cat(heard, -1)))
+            outputs.append(torch.take_along_dim(backward(torch.take_along_dim(x, back, 1)), back, 1))
+        mixed = self.dropout(F.gelu(torch.cat(outputs, -1)))
         normed: Tensor = self.norm(x + F.glu(self.output(mixed), -1))
         return normed
 
 
+@register("ssm")
 class StateSpace(Extractor):
     """A linear layer, blocks of diagonal state spaces, a linear layer; both ways, or causal."""
 
@@ -98,7 +99,7 @@ class StateSpace(Extractor):
         self.leave = nn.Linear(hidden, hidden)
 
     def forward(self, x: Tensor, present: Tensor) -> Tensor:
-        """See ``Extractor``. Padding stands behind a dialogue in either direction, where it is not heard."""
+        """See ``Extractor``. In both directions padding follows the dialogue, so it does not affect it."""
         step = torch.arange(x.shape[1], device=x.device)
         back = torch.where(present, present.sum(1, keepdim=True) - 1 - step, step)[..., None]
         x = self.enter(x)

@@ -1,39 +1,14 @@
-"""The context extractor: what each utterance takes from the others of its dialogue ("SeqContext" in the released code).
-
-``make`` chooses; the transformer is here.
-"""
+"""The transformer of the released code, which calls it "SeqContext"."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from replicate.model.context.base import Extractor
+from replicate.model.config import ModelConfig
+from replicate.model.context.base import Extractor, register
 from replicate.model.context.packed import blocks, causal_mask, encode
-from replicate.model.context.recurrent import Recurrent
-from replicate.model.context.s4d import StateSpace
 from replicate.model.seed_layers import SeedBatch, linear
-
-if TYPE_CHECKING:
-    from replicate.model.config import ModelConfig
-
-
-def make(config: ModelConfig) -> Extractor:
-    """The context extractor that a configuration asks for."""
-    sizes = (config.encoder_width, config.hidden, config.context_layers, config.dropout)
-    if config.context == "ssm":
-        return StateSpace(*sizes, config.causal)
-    if config.context != "transformer":
-        return Recurrent(nn.GRU if config.context == "gru" else nn.LSTM, *sizes, config.causal)
-    return ContextExtractor(
-        *sizes,
-        config.feed_forward,
-        config.encoder_heads,
-        config.attend_padding,
-        config.memory if config.causal else None,
-    )
 
 
 def encoder_heads(width: int) -> int:
@@ -41,15 +16,22 @@ def encoder_heads(width: int) -> int:
     return next((heads for heads in range(7, 15) if width % heads == 0), 1)
 
 
-class ContextExtractor(Extractor):
+@register("transformer")
+class TransformerExtractor(Extractor):
     """Post-norm transformer encoder without positions, then a linear layer to ``hidden`` (as in the released code).
 
     Args:
         width: columns of the input; the encoder works at this width.
-        attend_padding: whether padding takes part in attention. The released code lets it, so that a dialogue's
-            output depends on the longest dialogue of its batch.
-        memory: None, or utterances that each one attends to: itself and those before it. No padding is among them.
+        attend_padding: whether padding takes part in attention, as in the released code. A dialogue's output then
+            depends on the longest dialogue of its batch.
+        memory: for a causal transformer, how many utterances each one attends to: itself and those right before it, so
+            that padding takes no part. None otherwise.
     """
+
+    stackable = True
+    exportable = True
+    uses_memory = True
+    can_attend_padding = True
 
     def __init__(
         self,
@@ -66,11 +48,25 @@ class ContextExtractor(Extractor):
         layer = nn.TransformerEncoderLayer(
             width, heads or encoder_heads(width), feed_forward, dropout, batch_first=True
         )
-        # Nested tensors would pack away the padding that the released reading attends to.
+        # Nested tensors would remove the padding that the released protocol attends to.
         self.transformer_encoder = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.transformer_out = nn.Linear(width, hidden)
         self.memory = memory
         self.attend_padding = attend_padding and memory is None
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> TransformerExtractor:
+        """Build the extractor of a configuration."""
+        return cls(
+            config.encoder_width,
+            config.hidden,
+            config.context_layers,
+            config.dropout,
+            config.feed_forward,
+            config.encoder_heads,
+            config.attend_padding,
+            config.memory if config.causal else None,
+        )
 
     def forward(self, x: Tensor, present: Tensor) -> Tensor:
         """See ``Extractor``."""
@@ -81,7 +77,7 @@ class ContextExtractor(Extractor):
         return self.transformer_out(self.transformer_encoder(x, src_key_padding_mask=absent))
 
     def packed(self, x: Tensor, lengths: Tensor, rows: SeedBatch) -> Tensor:
-        """See ``Extractor``; takes less time than ``forward``."""
+        """See ``Extractor``; faster than ``forward``."""
         given = blocks(lengths, rows, self.memory)
         for layer in self.transformer_encoder.layers:
             x = encode(layer, x, given, rows)

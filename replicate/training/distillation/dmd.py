@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from replicate.errors import InvalidDefinition
 from replicate.model.cogmen import COGMEN
-from replicate.model.decoupler import Decoupled, Decoupler
+from replicate.model.heads.decoupler import Decoupled, Decoupler
 from replicate.rng import generator, seeded
 from replicate.training.arm import Arm
 from replicate.training.data import Batch

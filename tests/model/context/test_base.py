@@ -5,12 +5,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from replicate.errors import InvalidDefinition
 from replicate.model.config import ModelConfig
-from replicate.model.context.recurrent import Recurrent
+from replicate.model.context.base import EXTRACTORS, Extractor, context_extractor, register
+from replicate.model.context.recurrent import Gru, Lstm
 from replicate.model.context.s4d import StateSpace
-from replicate.model.context.transformer import ContextExtractor, make
+from replicate.model.context.transformer import TransformerExtractor
 from replicate.model.seed_layers import SeedBatch
 from replicate.rng import generator, seeded
+from replicate.training.arm import Arm
 
 from ..conftest import batch, small_model
 
@@ -33,7 +36,7 @@ def extractor(kind, causal=False, memory=4, layers=2):
         memory=memory,
     )
     with seeded(0, "extractor"):
-        return make(config)
+        return context_extractor(kind).from_config(config)
 
 
 def dialogues(lengths, seed=0):
@@ -47,7 +50,7 @@ def one(lengths):
 
 def test_a_configuration_chooses():
     found = [type(extractor(kind)) for kind in KINDS]
-    assert found == [ContextExtractor, Recurrent, Recurrent, StateSpace]
+    assert found == [TransformerExtractor, Gru, Lstm, StateSpace]
     assert isinstance(extractor("gru").recurrent, torch.nn.GRU) and isinstance(
         extractor("lstm").recurrent, torch.nn.LSTM
     )
@@ -188,3 +191,37 @@ def test_causal_transformers_train_as_a_stack():
             for model, part in zip(models, (slice(0, 2), slice(2, 4)), strict=True)
         ]
     assert torch.allclose(together.log_prob, torch.cat(alone), atol=1e-5)
+
+
+@register("last")
+class Last(Extractor):
+    """An extractor of one's own: a linear layer on each utterance."""
+
+    def __init__(self, width, hidden, layers, dropout, causal):
+        super().__init__()
+        self.linear = torch.nn.Linear(width, hidden)
+
+    def forward(self, x, present):
+        return self.linear(x)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget():
+    yield
+    EXTRACTORS.forget(__name__)
+
+
+def test_an_extractor_of_ones_own_claims_no_capability():
+    model = small_model(context="last", attend_padding=True)
+    given = batch([1, 9, 4])
+    reference, banded = (model(given.x, given.lengths, given.speakers, form) for form in ("reference", "banded"))
+    assert isinstance(model.rnn, Last) and torch.allclose(reference.log_prob, banded.log_prob, atol=1e-5)
+    assert not (Last.stackable or Last.exportable or Last.uses_memory or Last.can_attend_padding)
+    assert not Arm("mine", "A", ("A",), "A", context="last").stackable
+
+
+def test_an_unknown_extractor_is_named_with_the_nearest():
+    with pytest.raises(
+        InvalidDefinition, match=r"arm mine: context: unknown context extractor 'grue': did you mean gru"
+    ):
+        Arm("mine", "A", ("A",), "A", context="grue")

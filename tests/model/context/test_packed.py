@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicate.model.context.packed import DIALOGUES, blocks
-from replicate.model.context.transformer import ContextExtractor
+from replicate.model.context.transformer import TransformerExtractor
 from replicate.model.seed_layers import SeedBatch
 from replicate.rng import generator, seeded
 
@@ -12,7 +12,7 @@ CPU = torch.device("cpu")
 
 def extractor(dropout=0.0):
     with seeded(0, "extractor"):
-        return ContextExtractor(8, 5, 2, dropout, feed_forward=16).train()
+        return TransformerExtractor(8, 5, 2, dropout, feed_forward=16).train()
 
 
 def one(lengths):

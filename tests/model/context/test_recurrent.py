@@ -1,14 +1,13 @@
 import pytest
 import torch
-from torch import nn
 
-from replicate.model.context.recurrent import Recurrent
+from replicate.model.context.recurrent import Gru, Lstm
 from replicate.rng import seeded
 
 
 def recurrent(kind, causal, layers=1):
     with seeded(0, "recurrent"):
-        return Recurrent(kind, 3, 4, layers, 0.0, causal)
+        return kind(3, 4, layers, 0.0, causal)
 
 
 def gru_by_hand(weights, x, end):
@@ -27,25 +26,25 @@ def gru_by_hand(weights, x, end):
 def test_each_direction_is_the_recurrence_step_by_step_and_has_half_the_width():
     x = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
     present = torch.ones(1, 5, dtype=torch.bool)
-    model = recurrent(nn.GRU, causal=False)
+    model = recurrent(Gru, causal=False)
     weights = dict(model.recurrent.named_parameters())
     back = gru_by_hand(weights, x.flip(0), "_reverse").flip(0)
     assert torch.allclose(model(x[None], present)[0], torch.cat([gru_by_hand(weights, x, ""), back], 1), atol=1e-6)
-    model = recurrent(nn.GRU, causal=True)
+    model = recurrent(Gru, causal=True)
     alone = gru_by_hand(dict(model.recurrent.named_parameters()), x, "")
     assert alone.shape == (5, 4) and torch.allclose(model(x[None], present)[0], alone, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
+@pytest.mark.parametrize("kind", [Gru, Lstm])
 def test_dropout_stands_between_layers_alone(kind):
     x, present = torch.randn(1, 5, 3, generator=torch.Generator().manual_seed(0)), torch.ones(1, 5, dtype=torch.bool)
     for layers, same in ((1, True), (2, False)):
         with seeded(0, "recurrent"):
-            model = Recurrent(kind, 3, 4, layers, 0.5, False).train()
+            model = kind(3, 4, layers, 0.5, False).train()
         assert torch.equal(model(x, present), model(x, present)) is same
 
 
 def test_an_odd_width_has_no_half():
     with pytest.raises(ValueError, match="hidden = 5 is odd"):
-        Recurrent(nn.GRU, 3, 5, 1, 0.0, False)
-    assert Recurrent(nn.GRU, 3, 5, 1, 0.0, True).recurrent.hidden_size == 5
+        Gru(3, 5, 1, 0.0, False)
+    assert Gru(3, 5, 1, 0.0, True).recurrent.hidden_size == 5

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from replicate.model.context.transformer import ContextExtractor, encoder_heads
+from replicate.model.context.transformer import TransformerExtractor, encoder_heads
 from replicate.rng import seeded
 
 
@@ -29,7 +29,7 @@ def test_heads_are_the_first_of_7_to_14_that_divide_the_width(width, heads):
 
 def extractor(width=6, **options):
     with seeded(0, "extractor"):
-        return ContextExtractor(width, 5, 2, 0.0, feed_forward=8, **options).eval()
+        return TransformerExtractor(width, 5, 2, 0.0, feed_forward=8, **options).eval()
 
 
 @torch.no_grad()

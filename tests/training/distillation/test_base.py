@@ -38,8 +38,7 @@ class CosineDistillation(DistillationMethod):
 def _forget():
     """Other tests look at all registered methods."""
     yield
-    METHODS._found.pop("cosine")
-    METHODS._modules.pop("cosine")
+    METHODS.forget(__name__)
 
 
 def test_settings_know_their_method():
@@ -78,7 +77,7 @@ def test_it_is_safe_by_default():
 def test_a_settings_class_belongs_to_one_method():
     with pytest.raises(BadPlugin, match="LogitsSettings is the settings class of 'logits' and 'other'"):
         register("other", LogitsSettings)(CosineDistillation)
-    with pytest.raises(BadPlugin, match="two modules register the distillation method 'logits'"):
+    with pytest.raises(BadPlugin, match="two plugins of one name: distillation method 'logits'"):
 
         @register("logits", type("Mine", (Settings,), {"__module__": __name__}))
         class Other(DistillationMethod):

@@ -1,4 +1,4 @@
-"""What a model that sees would say, guessed from speech (PKDOT's transformation network; not in the paper)."""
+"""Predicts a video-only model's embedding from speech (PKDOT's transformation network; not in the paper)."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import itertools
 
 from torch import Tensor, nn
 
-# Widths between input and output, as in PKDOT. Its last layer has a sigmoid; what is guessed here is not bounded.
+# Hidden widths, as in PKDOT. There the last layer has a sigmoid; the embeddings predicted here are not bounded.
 WIDTHS = (256, 128, 256)
 
 
 class Hallucinator(nn.Module):
-    """Linear layers with ReLU between, from a student's embedding to one of a model that sees."""
+    """Linear layers with ReLU between them, from a student's embedding to that of a video-only model."""
 
     def __init__(self, width: int, target: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise((width, *WIDTHS, target)))
 
     def forward(self, embedding: Tensor) -> Tensor:
-        """Guesses (N, target) of embeddings (N, width)."""
+        """Predictions (N, target) from embeddings (N, width)."""
         for number, layer in enumerate(self.layers):
             embedding = layer(embedding if number == 0 else embedding.relu())
         return embedding

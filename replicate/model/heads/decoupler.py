@@ -1,4 +1,4 @@
-"""Splits an utterance's embedding into what streams share and what one has for itself (DMD; not in the paper)."""
+"""Splits an utterance's embedding into a half that streams share and a private one (DMD; not in the paper)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from replicate.model.seed_layers import layer_norm, linear
 
 
 class Decoupled(NamedTuple):
-    """An embedding in its parts.
+    """Both halves of an embedding.
 
     Shapes:
         common: (N, space), the embedding before it is split; shared, private: (N, space).
@@ -22,10 +22,10 @@ class Decoupled(NamedTuple):
 
 
 class Decoupler(nn.Module):
-    """A linear layer and LayerNorm into a common space, then a linear map for each part, as DMD has them.
+    """A linear layer and LayerNorm into a common space, then a linear map for each half, as in DMD.
 
     Args:
-        owns_shared: whether the map to the shared part is its own; else it is another's, for all models share one.
+        owns_shared: whether the map to the shared half is part of this module; all models use the same one.
     """
 
     def __init__(self, width: int, space: int, owns_shared: bool = True) -> None:
@@ -35,7 +35,7 @@ class Decoupler(nn.Module):
         self.private = nn.Linear(space, space, bias=False)
 
     def forward(self, embedding: Tensor, shared: nn.Linear | None = None) -> Decoupled:
-        """The parts of embeddings (N, width)."""
+        """Split embeddings (N, width); ``shared`` is the map to the shared half if the module has none."""
         shared = shared or self.shared
         assert shared is not None
         common = layer_norm(self.norm, linear(embedding, self.project.weight, self.project.bias))

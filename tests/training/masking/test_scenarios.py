@@ -7,13 +7,12 @@ from hypothesis import strategies as st
 
 from replicate.config.tables import protocol
 from replicate.rng import generator
-from replicate.training.config import Masking
-from replicate.training.masking import draw_keep, keep_seen
+from replicate.training.masking.scenarios import Masking
 
 WIDTHS = {"audio": 3, "visual": 4}
-# With start = 1 the random scenario masks everything, so every scenario shows in what it leaves.
-# A probability so small that it is never drawn: with "none" and "random" both 0 a setting is refused.
+# A probability so small that it is never drawn: "none" and "random" must not both be 0.
 NEVER = 1e-10
+# With start = 1 the random scenario hides everything, so the four scenarios can be told apart.
 SHOWN = Masking(start=1.0)
 LEFT = {
     (1, 1, 1, 1, 1, 1, 1): "none",
@@ -24,7 +23,7 @@ LEFT = {
 
 
 def draw(masking, dialogues=2, utterances=3, seed=0, widths=WIDTHS):
-    return draw_keep(masking, dialogues, utterances, widths, generator(seed, "masks"))
+    return masking.draw(dialogues, utterances, widths, generator(seed, "masks"))
 
 
 def scenarios(masking, dialogues=100, utterances=200, seed=0):
@@ -129,12 +128,3 @@ def test_hubert_columns_are_masked_as_audio():
     assert draw(masking, 1, 1, widths={"hubert": 2, "visual": 1}).tolist() == [[[0, 0, 1]]]
     masking = replace(masking, audio=0.0, visual=1.0)
     assert draw(masking, 1, 1, widths={"hubert": 2, "visual": 1}).tolist() == [[[1, 1, 0]]]
-
-
-def test_streams_outside_the_context_are_hidden():
-    streams = {"audio": 1, "visual": 2}
-    assert keep_seen(streams, ("audio",)).tolist() == [[[1, 0, 0]]]
-    assert keep_seen(streams, ("visual",)).tolist() == [[[0, 1, 1]]]
-    assert keep_seen(streams, ("audio", "visual")).tolist() == [[[1, 1, 1]]]
-    assert keep_seen({"hubert": 2, "visual": 1}, ("hubert",)).tolist() == [[[1, 1, 0]]]
-    assert keep_seen(streams, ("audio",)).dtype == torch.float32
