@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from replicate.cli import main
+from replicate.config import folders
 from tests.golden_files import golden, pytest_addoption  # noqa: F401  (found by pytest here)
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def replicate(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Outco
 
     yield run
     signal.signal(signal.SIGTERM, before)
+    folders.use([])  # --config-dir stays in use until the next command that takes it
 
 
 @pytest.fixture(scope="session")

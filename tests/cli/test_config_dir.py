@@ -7,19 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from replicate.config import folders
-
 ARMS = '[thin]\nlike = "COGMEN-A"\ngnn_heads = 1\n'
 TABLE = (
     'title = "T"\nsource = "not in the paper"\nin_paper = false\ncontexts = ["A"]\n'
     '[[rows]]\nname = "thin"\narm = "thin"\n'
 )
-
-
-@pytest.fixture(autouse=True)
-def _forget_folders():
-    yield
-    folders.use([])
 
 
 @pytest.fixture
