@@ -20,7 +20,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-tables: $(READY) ## Train and print every table and claim on the embedded corpus
+tables: $(READY) ## Train and print every table and claim on the built-in corpus
 	$(BIN)/replicate run all
 
 beyond: $(READY) ## Train and print the tables beyond the paper: distillation methods, causal models, context extractors, HuBERT
