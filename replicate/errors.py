@@ -181,6 +181,10 @@ class NewerFormat(OtherFormat):
     """A run or a manifest was written by a newer version."""
 
 
+class TrainingFailed(ReplicateError):
+    """Training raised an exception in some of the runs; all other runs are complete."""
+
+
 class WorkerDied(ReplicateError):
     """A worker process was killed from outside, usually because memory ran out."""
 

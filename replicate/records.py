@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from replicate.errors import NewerFormat, OldFormat
+from replicate.errors import InvalidDefinition, NewerFormat, OldFormat
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ def convert(content: object, cls: type[T]) -> T:
     """
     try:
         return msgspec.convert(content, cls)
-    except (msgspec.ValidationError, RecursionError) as error:
+    except (msgspec.ValidationError, InvalidDefinition, RecursionError) as error:
         raise ValueError(str(error)) from error
 
 

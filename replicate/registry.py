@@ -21,6 +21,12 @@ from replicate.suggest import choices
 T = TypeVar("T")
 
 _REGISTRIES: weakref.WeakSet[Registry[Any]] = weakref.WeakSet()
+_plugin_modules: set[str] = set()
+
+
+def plugin_modules() -> frozenset[str]:
+    """Names of the modules outside this package that have registered something."""
+    return frozenset(_plugin_modules)
 
 
 class Registry(Generic[T]):
@@ -59,6 +65,8 @@ class Registry(Generic[T]):
                 )
             self._found[name], self._modules[name] = thing, module
             self._checked.pop(name, None)
+            if module.partition(".")[0] != __name__.partition(".")[0]:
+                _plugin_modules.add(module)
             return thing
 
         return add

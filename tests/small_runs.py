@@ -1,4 +1,4 @@
-"""Finished runs on a corpus of a few utterances."""
+"""Completed runs on a corpus of a few utterances."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from replicate.config import folders
 from replicate.corpus.types import Corpus, Dialogue
-from replicate.runner.tasks import Task, graph
+from replicate.runner.tasks import Program, Task, TaskGraph
 from replicate.store.keys import run_key
 from replicate.store.store import Store
 from replicate.training.config import Arm, Budget, Protocol, RunSpec
@@ -36,9 +36,20 @@ def of(arm: Arm, seed: int = 24) -> RunSpec:
     return replace(SPEC, arm=arm, seed=seed)
 
 
+def graph(specs: Iterable[RunSpec], corpus: Corpus) -> TaskGraph:
+    """Runs on one corpus, and their teachers."""
+    return TaskGraph([(spec, corpus) for spec in specs], "cpu")
+
+
 def listed(specs: Iterable[RunSpec], corpus: Corpus) -> list[Task]:
     """The tasks of runs on one corpus."""
-    return list(graph([(spec, corpus) for spec in specs], "cpu").values())
+    return list(graph(specs, corpus).tasks.values())
+
+
+def programs(specs: Iterable[RunSpec], corpus: Corpus) -> list[Program]:
+    """The programs that train runs on one corpus."""
+    found = graph(specs, corpus)
+    return found.programs(found.tasks.values())
 
 
 def small_corpus() -> Corpus:

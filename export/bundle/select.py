@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 from replicate.corpus import Corpus, load
 from replicate.corpus.types import SPLITS
 from replicate.errors import NothingToExport, NotThisFormat
-from replicate.experiment.manifest import MANIFEST, read
+from replicate.experiment.manifest import Manifest
 from replicate.store.run import Run
-from replicate.store.store import Store
 from replicate.training.metrics import weighted_f1
 
 
@@ -52,23 +50,16 @@ def dev_f1(run: Run) -> float:
     return weighted_f1(run.labels("dev"), run.log_prob("dev", "A"))
 
 
-def read_manifest(results: Path) -> dict[str, Any]:
-    """Load which runs of a results folder can be exported, where they are, and their corpus.
+def read_manifest(results: Path) -> Manifest:
+    """Load the manifest of a results folder.
 
     Raises:
-        NothingToExport: the manifest cannot be read.
+        NothingToExport: it is missing or cannot be read. OldFormat, NewerFormat: another version wrote it.
     """
     try:
-        manifest = read(results)
-        source = manifest["source"]
-        found = {"runs": manifest["deployable"], "store": results / manifest["store"], "source": source}
-        if not all(isinstance(key, str) for key in found["runs"]) or not {"data", "data_dir"} <= source.keys():
-            raise TypeError("its runs or source are malformed")
-        return found
+        return Manifest.load(results)
     except NotThisFormat as error:
         raise NothingToExport(str(error)) from error
-    except (KeyError, TypeError, AttributeError) as error:
-        raise NothingToExport(f"cannot read {results / MANIFEST} ({error}): run the table again") from error
 
 
 def choose(results: Path, arm: str | None = None, key: str | None = None) -> Choice:
@@ -86,9 +77,9 @@ def choose(results: Path, arm: str | None = None, key: str | None = None) -> Cho
             damaged.
     """
     manifest = read_manifest(results)
-    store = Store(manifest["store"])
+    store = manifest.open_store(results)
     found: dict[str, list[Run]] = {}
-    for listed in manifest["runs"]:
+    for listed in manifest.deployable:
         run = store.get(listed)
         if run is None:
             raise NothingToExport(f"run {listed} is not in {store.root}: run the table again, or copy its runs/ along")
@@ -133,8 +124,8 @@ def corpus_of_results(results: Path, run: Run) -> Corpus:
     Raises:
         NothingToExport: it was changed after the training. ReplicateError: it cannot be loaded.
     """
-    source = read_manifest(results)["source"]
-    corpus = corpus_of(run, source["data"], source["data_dir"])
+    source = read_manifest(results).source
+    corpus = corpus_of(run, source.data, source.data_dir)
     if corpus is None:
-        raise NothingToExport(f"corpus {source['data']} has changed since {results} was trained: run the table again")
+        raise NothingToExport(f"corpus {source.data} has changed since {results} was trained: run the table again")
     return corpus

@@ -153,8 +153,7 @@ _TRAINING = (
     ),
     click.option(
         "--store",
-        "shared",
-        metavar="ADDRESS",
+        metavar="FOLDER|ADDRESS",
         help="Where completed runs are kept: a folder, or an fsspec address such as s3://bucket/runs, which is cached "
         "below --out (default: runs/ below --out).",
     ),
@@ -173,8 +172,8 @@ _TRAINING = (
 def training(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of every command that trains, from --data to --dry-run.
 
-    All but --repair and --dry-run become arguments of ``Campaign.prepare``: --engine, --address and --gpu-share as one,
-    ``cluster``, and --seed as ``seeds``.
+    All but --repair and --dry-run become fields of ``experiment.prepare.Options``: --engine, --address and --gpu-share
+    as one, ``cluster``, and --seed as ``seeds``.
     """
 
     @functools.wraps(command)

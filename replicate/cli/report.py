@@ -19,24 +19,26 @@ def report(results: Path, open_: bool) -> None:
     Nothing is trained. The page, index.html, is one file that needs no network.
     """
     from replicate.errors import CorruptRun
+    from replicate.experiment import wording
     from replicate.experiment.manifest import newest_results
     from replicate.experiment.resume import from_manifest
     from replicate.report import outputs
 
     folder = newest_results(results)
-    campaign = from_manifest(folder)
-    missing = campaign.missing()
+    completed, context = from_manifest(folder)
+    runs = completed.plan.tasks
+    missing = [task for task in context.missing(completed.plan.graph) if task.key not in completed.failed]
     if missing:
         raise CorruptRun(
-            f"{len(missing)} of {len(campaign.tasks)} runs of {folder} are not in {campaign.store.root}, or another "
-            f"version of the code or of torch trained them: train them with `{campaign.command()}`"
+            f"{len(missing)} of {len(runs)} runs of {folder} are not in {context.store.root}, or another version of "
+            f"the code or of torch trained them: train them with `{wording.command(completed.plan, context)}`"
         )
     with console.status().status("writing"):
-        written = outputs.write(campaign, None)
+        written = outputs.write(completed, context, None)
     page = written.folder / "index.html"
     click.echo(page)
     names = ", ".join(result.table.name for result in written.results)
-    console.note(f"From {len(campaign.tasks)} completed runs: {names}")
+    console.note(f"From {len(runs) - len(completed.failed)} completed runs: {names}")
     if open_:
         click.launch(str(page))
     console.suggest("export", "onnx", "--results", written.folder)

@@ -10,7 +10,8 @@ import click
 from replicate.cli import console, options
 
 if TYPE_CHECKING:
-    from replicate.experiment.campaign import Campaign
+    from replicate.experiment.context import CommandContext
+    from replicate.experiment.plan import Plan
     from replicate.runner.tasks import Task
 
 
@@ -41,30 +42,35 @@ def run(
     Each TABLE is a name such as table2, or all: the tables of the paper and protocol. Completed runs are not repeated.
     """
     from replicate.config.check import check
-    from replicate.experiment.campaign import Campaign
+    from replicate.experiment import wording
+    from replicate.experiment.completed import CompletedRuns
+    from replicate.experiment.prepare import Options, prepare
     from replicate.report import outputs, progress
 
     names = _table_names(tables)
-    campaign = Campaign.prepare(names, keep_dropped=keep_dropped, **how)
+    plan, context = prepare(names, Options(keep_dropped=keep_dropped, **how))
     if trace is not None:
-        _trace(campaign, trace)
+        _trace(plan, trace)
         return
     check()
-    todo = _to_train(campaign, share, repair, dry_run)
+    todo = _to_train(plan, context, share, repair, dry_run)
     if dry_run:
         for task in todo:
             console.results().print(task.name)
         return
     err_console = console.status()
-    with progress.training(todo, campaign.corpus, err_console) as callback:
-        seconds = campaign.train(todo, callback)
+    with progress.training(todo, plan.corpus, err_console) as callback:
+        training = context.train(plan.graph, todo, callback)
     if share is not None:
-        console.note(f"Share {share} is complete; once all shares are: {campaign.command()}")
+        training.require_complete()
+        console.note(f"Share {share} is complete; once all shares are: {wording.command(plan, context)}")
         return
+    completed = CompletedRuns(plan, context.store, {run.key: run for run in training.failed})
     with err_console.status("writing tables, claims and figures"):
-        written = outputs.write(campaign, seconds)
+        written = outputs.write(completed, context, training.seconds)
     outputs.show(written, names, console.results())
     console.note(f"Written to {written.folder}/; in a browser: {written.folder}/index.html")
+    training.require_complete()
     console.suggest("export", "onnx", "--results", written.folder)
 
 
@@ -76,28 +82,31 @@ def _table_names(tables: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys([*every, *(name for name in tables if name != "all")]))
 
 
-def _to_train(campaign: Campaign, share: str | None, repair: bool, dry_run: bool) -> list[Task]:
+def _to_train(plan: Plan, context: CommandContext, share: str | None, repair: bool, dry_run: bool) -> list[Task]:
     """Return the runs that this command has to train, and print what they are for."""
-    chosen = None if share is None else campaign.share(share)
-    todo = campaign.missing(repair, remove=not dry_run)
+    from replicate.experiment import wording
+    from replicate.experiment.context import share_of
+
+    chosen = None if share is None else share_of(plan.graph, share)
+    todo = context.missing(plan.graph, repair, remove=not dry_run)
     if chosen is not None:
         todo = [task for task in todo if task.key in chosen]
-    console.note(campaign.describe(len(todo)))
-    console.detail(f"corpus hash {campaign.corpus.hash}, device {campaign.device}, {campaign.jobs} jobs")
-    console.detail(f"completed runs are in {campaign.store.root}")
+    console.note(wording.describe(plan, context, len(todo)))
+    console.detail(f"corpus hash {plan.corpus.hash}, device {plan.device}, {context.jobs} jobs")
+    console.detail(f"completed runs are in {context.store.root}")
     if chosen is not None:
         console.note(f"share {share}: {len(chosen)} runs, {len(todo)} of them to train")
-    for line in campaign.remarks():
+    for line in wording.remarks(plan, context.store):
         console.note(line)
     return todo
 
 
-def _trace(campaign: Campaign, target: Path) -> None:
+def _trace(plan: Plan, target: Path) -> None:
     """Write a profiler trace of the first run, which is never a student."""
     from replicate.benchmark import trace
 
-    task = next(iter(campaign.tasks.values()))
+    task = next(iter(plan.tasks.values()))
     with console.status().status(f"tracing {task.name}"):
-        seconds = trace.write(task.spec, campaign.corpus_of(campaign.tables[0]), campaign.device, target)
+        seconds = trace.write(task.spec, plan.graph.corpora[task.corpus], plan.device, target)
     console.note(f"{task.name}: one epoch, {seconds:.2f} s while traced")
     console.note(f"Written to {target}: open it at https://ui.perfetto.dev or chrome://tracing")

@@ -29,28 +29,31 @@ def sweep(arm: str, trials: int, repair: bool, dry_run: bool, **how: Any) -> Non
     """
     from dataclasses import replace
 
-    from replicate.experiment.campaign import Campaign
+    from replicate.experiment import wording
+    from replicate.experiment.prepare import Options, prepare
     from replicate.experiment.sweep import DEFAULT_SEEDS, Sweep
     from replicate.report import progress
     from replicate.report import sweep as report
 
-    campaign = Campaign.prepare([], **how)
+    plan, context = prepare([], Options(**how))
     if how["seeds"] is None:
-        campaign = replace(campaign, seeds=campaign.profile.seeds[:DEFAULT_SEEDS])
-    prepared = Sweep.prepare(arm, trials, campaign)
-    todo = prepared.missing(repair, remove=not dry_run)
+        plan = replace(plan, seeds=plan.profile.seeds[:DEFAULT_SEEDS])
+    prepared = Sweep.prepare(arm, trials, plan, context)
+    todo = context.missing(prepared.graph, repair, remove=not dry_run)
     console.note(prepared.describe(len(todo)))
-    for line in campaign.remarks():
+    for line in wording.remarks(plan, context.store):
         console.note(line)
     if dry_run:
         for trial in prepared.trials:
             click.echo(f"{trial.number}  {trial.words}")
         return
-    with progress.training(todo, campaign.corpus, console.status()) as callback:
-        prepared.train(todo, callback)
-    result = prepared.result()
-    report.write(prepared, result, campaign.folder)
+    with progress.training(todo, plan.corpus, console.status()) as callback:
+        training = context.train(prepared.graph, todo, callback)
+    result = prepared.result({run.key for run in training.failed})
+    folder = context.folder(plan)
+    report.write(prepared, result, folder)
     report.show(prepared, result, console.results())
-    console.note(f"Written to {campaign.folder}/")
+    console.note(f"Written to {folder}/")
     best, _ = result.ranked[0]
-    console.suggest("runs", "show", prepared.key(best, campaign.seeds[0]), "--store", campaign.store.root)
+    training.require_complete()
+    console.suggest("runs", "show", prepared.key(best, plan.seeds[0]), "--store", context.store.root)

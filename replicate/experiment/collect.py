@@ -1,4 +1,4 @@
-"""A campaign's tables from its finished runs."""
+"""A plan's tables, computed from its completed runs."""
 
 from __future__ import annotations
 
@@ -7,73 +7,74 @@ from collections.abc import Callable, Collection
 from replicate.config import tables as definitions
 from replicate.config.tables import Row, Table
 from replicate.corpus.provenance import describe
-from replicate.experiment.campaign import Campaign
+from replicate.experiment.completed import CompletedRuns
 from replicate.results import aggregate
 from replicate.results.aggregate import Cell, Cost, TableResult
 from replicate.store.run import Run
 
 
-def tables(campaign: Campaign) -> list[TableResult]:
-    """The finished tables.
+def tables(completed: CompletedRuns) -> list[TableResult]:
+    """The tables of a plan; rows whose runs failed have no cells.
 
     Raises:
-        CorruptRun: a run is not there.
+        CorruptRun: a run is missing that did not fail.
     """
-    return [_table(campaign, table) for table in campaign.tables]
+    return [_table(completed, table) for table in completed.plan.tables]
 
 
-def _table(campaign: Campaign, table: Table) -> TableResult:
-    corpus = campaign.corpus_of(table)
-    rows, needs = aggregate.cells(table.rows, corpus, _fetch(campaign, table))
+def _table(completed: CompletedRuns, table: Table) -> TableResult:
+    plan = completed.plan
+    corpus = plan.corpus_of(table)
+    rows, needs = aggregate.cells(table.rows, corpus, _runs_of(completed, table))
     others: dict[str, dict[str, Cell]] = {}
     if table.companion is not None:
         other = definitions.companion_table(table)
-        others, _ = aggregate.cells(other.rows, campaign.corpus_of(other), _fetch(campaign, other))
+        others, _ = aggregate.cells(other.rows, plan.corpus_of(other), _runs_of(completed, other))
+    failures = {row.name: completed.failure(table, row) for row in table.rows if row.name not in needs}
+    failed = {name: failure for name, failure in failures.items() if failure is not None}
     return TableResult(
         table,
         corpus.name,
         corpus.hash,
-        _notes(campaign, table, needs),
-        campaign.profile.name,
-        table.protocol or campaign.protocol.name,
-        campaign.seeds,
+        (*_notes(completed, table, needs), *map(str, failed.values())),
+        plan.profile.name,
+        table.protocol or plan.protocol.name,
+        plan.seeds,
         rows,
         others,
         needs,
         aggregate.compared(table, rows),
-        _costs(campaign, table, needs) if table.cost else {},
+        _costs(completed, table, {*needs, *failed}) if table.cost else {},
         corpus.labels,
+        {name: failure.kind for name, failure in failed.items()},
     )
 
 
-def _fetch(campaign: Campaign, table: Table) -> Callable[[Row], list[Run]]:
-    return lambda row: campaign.runs(table, row)
+def _runs_of(completed: CompletedRuns, table: Table) -> Callable[[Row], list[Run]]:
+    """The runs of a row, none where one of them failed."""
+    return lambda row: [] if completed.failure(table, row) else completed.of_row(table, row)
 
 
-def _notes(campaign: Campaign, table: Table, needs: Collection[str]) -> tuple[str, ...]:
-    """What a reader of the table must know: how it was trained, what it leaves out, what its streams are made by."""
-    corpus, all_of_it = campaign.corpus_of(table), len(campaign.corpus.dialogues)
-    dropped = all_of_it - len(corpus.dialogues)
-    seen = dict.fromkeys(name for row in table.rows if row.name not in needs for name in row.arm.required_streams)
+def _notes(completed: CompletedRuns, table: Table, needs: Collection[str]) -> tuple[str, ...]:
+    """What a reader of the table must know: precision, dialogues that are left out, how streams were extracted."""
+    plan = completed.plan
+    corpus, total = plan.corpus_of(table), len(plan.corpus.dialogues)
+    dropped = total - len(corpus.dialogues)
+    used = dict.fromkeys(name for row in table.rows if row.name not in needs for name in row.arm.required_streams)
     return (
-        *(["Trained with products in bfloat16 (--precision bf16)."] if campaign.precision == "bf16" else []),
-        *([f"{dropped} of {all_of_it} dialogues are left out (--keep-dropped)"] if dropped else []),
+        *(["Trained with products in bfloat16 (--precision bf16)."] if plan.precision == "bf16" else []),
+        *([f"{dropped} of {total} dialogues are left out (--keep-dropped)"] if dropped else []),
         *corpus.notes,
-        *(f"stream {name}: {describe(corpus.recipes[name])}" for name in seen if name in corpus.recipes),
+        *(f"stream {name}: {describe(corpus.recipes[name])}" for name in used if name in corpus.recipes),
     )
 
 
-def _costs(campaign: Campaign, table: Table, needs: Collection[str]) -> dict[str, Cost]:
-    """What the rows of a table took to train, but for those that need something."""
-    corpus = campaign.corpus_of(table)
+def _costs(completed: CompletedRuns, table: Table, without: Collection[str]) -> dict[str, Cost]:
+    """Training time by row, for all rows but ``without``."""
     found = {}
     for row in table.rows:
-        if row.name not in needs:
-            reading = table.protocol_of(row, campaign.protocol)
-            with_teachers = dict.fromkeys(row.arm.with_teachers[1:])
-            teachers = [
-                [campaign.stored(campaign.run_of(arm, reading, seed), corpus) for seed in campaign.seeds]
-                for arm in with_teachers
-            ]
-            found[row.name] = aggregate.cost(campaign.runs(table, row), teachers)
+        if row.name not in without:
+            arms = dict.fromkeys(row.arm.with_teachers[1:])
+            teachers = [completed.of_arm(table, row, arm) for arm in arms]
+            found[row.name] = aggregate.cost(completed.of_row(table, row), teachers)
     return found

@@ -1,43 +1,154 @@
-"""Reading ``manifest.json``: what ``replicate run`` wrote about a folder of results."""
+"""``manifest.json``: everything needed to repeat, report and export a set of tables, as typed dataclasses."""
 
 from __future__ import annotations
 
 import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from replicate.errors import NothingToExport, NotThisFormat
+from replicate import __version__
+from replicate.errors import NothingToExport, NotThisFormat, OtherFormat
+from replicate.experiment.plan import Plan, Source
+from replicate.files import write_text
+from replicate.machine import processor
+from replicate.records import check_format, convert
+from replicate.runner.failures import FailedRun
+from replicate.store import open_store
+from replicate.store.keys import code_version
+from replicate.store.store import Store
+from replicate.training.config import Precision
 
 MANIFEST = "manifest.json"
+# Increase it whenever a manifest of this version could not be read by the previous one. Manifests without a number are
+# older than 2.
+FORMAT = 2
+
+_PACKAGES = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn", "onnx", "onnxruntime")
 
 
-def read(folder: Path) -> dict[str, Any]:
-    """What lies in the folder's manifest; which keys are there is the caller's to check.
+@dataclass(frozen=True)
+class CorpusSummary:
+    """The corpus of all tables; single tables may leave out dialogues."""
 
-    Raises:
-        NotThisFormat: there is none, or it cannot be read.
+    name: str
+    hash: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The machine that trained last."""
+
+    system: str
+    processor: str | None
+    cores: int | None
+
+    @classmethod
+    def this(cls) -> Machine:
+        """This machine."""
+        return cls(platform.platform(), processor(), os.cpu_count())
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The content of ``manifest.json``.
+
+    Attributes:
+        command: the command that repeats the tables.
+        config_dirs: folders of the user's own definitions and plugins (``--config-dir``).
+        runs: keys of all runs, teachers before students.
+        failed: the runs among them that could not be trained.
+        deployable: keys of the runs that can be exported.
+        store: folder of the runs, relative to the manifest.
+        store_address: the address that the folder is a cache of, if there is one.
+        wall_seconds: wall time of training in the command that wrote the manifest.
+        training_seconds: training time of all runs, whenever they were trained.
+        versions: None for packages that are not installed.
     """
-    path = folder / MANIFEST
+
+    format: int
+    tables: tuple[str, ...]
+    corpus: CorpusSummary
+    protocol: str
+    profile: str
+    seeds: tuple[int, ...]
+    keep_dropped: bool
+    command: str
+    source: Source
+    config_dirs: tuple[str, ...]
+    runs: tuple[str, ...]
+    failed: tuple[FailedRun, ...]
+    deployable: tuple[str, ...]
+    store: str
+    store_address: str | None
+    device: str
+    precision: Precision
+    stacked: bool
+    jobs: int
+    wall_seconds: float
+    training_seconds: float
+    machine: Machine
+    versions: dict[str, str | None]
+
+    @classmethod
+    def load(cls, folder: Path) -> Manifest:
+        """Read the manifest of a results folder.
+
+        Raises:
+            NotThisFormat: there is none, it cannot be read, or a value has the wrong type. OldFormat, NewerFormat:
+            another version wrote it.
+        """
+        path = folder / MANIFEST
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            check_format(content, FORMAT, path)
+            return convert(content, cls)
+        except (OSError, ValueError, RecursionError) as error:
+            raise NotThisFormat(f"cannot read {path} ({error}): run the table again") from error
+
+    @classmethod
+    def find(cls, folder: Path) -> Manifest | None:
+        """The manifest of a folder that need not have one; None where ``load`` would fail."""
+        try:
+            return cls.load(folder)
+        except (NotThisFormat, OtherFormat):
+            return None
+
+    def open_store(self, folder: Path) -> Store:
+        """The store of the runs; ``folder`` is the manifest's."""
+        return open_store(self.store_address, folder / self.store)
+
+    def save(self, folder: Path) -> None:
+        """Write ``manifest.json`` into a results folder.
+
+        Raises:
+            DiskFull, CannotWrite: naming the file.
+        """
+        write_text(folder / MANIFEST, json.dumps(asdict(self), indent=1) + "\n")
+
+
+def corpus_of(plan: Plan) -> CorpusSummary:
+    """The corpus of a plan."""
+    return CorpusSummary(plan.corpus.name, plan.corpus.hash, plan.corpus.notes)
+
+
+def installed_versions() -> dict[str, str | None]:
+    """Versions of this package, its code, Python, and the packages that numbers depend on."""
+    ours = {"replicate": __version__, "code": code_version(), "python": platform.python_version()}
+    return ours | {name: _version(name) for name in _PACKAGES}
+
+
+def corpus_hash(folder: Path) -> str | None:
+    """Hash of the corpus that the tables in a folder were measured on, whatever the manifest's format; None without."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise unreadable(folder, error) from error
-    if not isinstance(found, dict):
-        raise unreadable(folder, TypeError("it holds no table of keys"))
-    return found
-
-
-def peek(folder: Path) -> dict[str, Any]:
-    """The same for a folder that need not have one: empty where ``read`` would fail."""
-    try:
-        return read(folder)
-    except NotThisFormat:
-        return {}
-
-
-def unreadable(folder: Path, error: Exception) -> NotThisFormat:
-    """What to say of a manifest that lacks what it should have."""
-    return NotThisFormat(f"cannot read {folder / MANIFEST} ({error}): run the table again")
+        return str(_content(folder / MANIFEST)["corpus"]["hash"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def newest_results(folder: Path) -> Path:
@@ -48,12 +159,12 @@ def newest_results(folder: Path) -> Path:
     """
     found = sorted(folder.rglob(MANIFEST), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise NothingToExport(f"no finished table in {folder}: run `replicate run table2` first, or give --results")
+        raise NothingToExport(f"no tables in {folder}: run `replicate run table2` first, or give --results")
     return found[-1].parent
 
 
 def named_runs(results: Path) -> set[str] | None:
-    """Runs that the tables and sweeps at or below a results folder rest on; None where there is neither.
+    """Keys of the runs that tables and sweeps at or below a results folder use, of any format; None without either.
 
     Raises:
         NotThisFormat: one of their files cannot be read, so that its runs would wrongly count as unused.
@@ -62,9 +173,21 @@ def named_runs(results: Path) -> set[str] | None:
     found: set[str] = set()
     for path in files:
         try:
-            found |= set(json.loads(path.read_text(encoding="utf-8"))["runs"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            found |= set(_content(path)["runs"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise NotThisFormat(
                 f"cannot read {path} ({error}), so its runs would count as unused: repair or delete it"
             ) from error
     return found if files else None
+
+
+def _content(path: Path) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,4 +1,4 @@
-"""Campaigns that earlier commands left: read from a manifest, and put together with the one at hand."""
+"""Plans of earlier commands: read from a manifest, joined with the plan of this command, and written to a manifest."""
 
 from __future__ import annotations
 
@@ -6,69 +6,120 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from replicate.config import tables
+from replicate.config import folders, tables
 from replicate.config.requirements import trainable
 from replicate.errors import ReplicateError, UnknownCorpus
-from replicate.experiment.campaign import Campaign
-from replicate.experiment.manifest import MANIFEST, peek, read, unreadable
+from replicate.experiment.completed import CompletedRuns
+from replicate.experiment.context import CommandContext
+from replicate.experiment.manifest import FORMAT, MANIFEST, Machine, Manifest, corpus_of, installed_versions
+from replicate.experiment.plan import Plan
+from replicate.experiment.prepare import Options, prepare
+from replicate.experiment.wording import command
+from replicate.runner.failures import FailedRun
+from replicate.store.remote import RemoteStore
 
 
-def from_manifest(folder: Path) -> Campaign:
-    """The campaign whose results lie in ``folder``.
+def from_manifest(folder: Path) -> tuple[CompletedRuns, CommandContext]:
+    """The runs behind the tables in a results folder.
 
     Raises:
-        NotThisFormat: its manifest cannot be read. UnknownCorpus: the corpus has changed or gone.
+        NotThisFormat, OtherFormat: its manifest cannot be read. UnknownCorpus: the corpus has changed, or is missing.
+        InvalidDefinition, BadPlugin: in a folder of the user's definitions that the manifest names.
     """
-    found = read(folder)
-    try:
-        data_dir = found["source"]["data_dir"]
-        campaign = Campaign.prepare(
-            list(found["tables"]),
-            str(found["profile"]),
-            str(found["protocol"]),
-            ",".join(map(str, found["seeds"])) + ",",
-            str(found["source"]["data"]),
-            None if data_dir is None else Path(data_dir),
-            "cpu",
-            None,
-            Path(os.path.normpath(folder / found["store"])).parent,
-            bool(found["keep_dropped"]),
-            found["precision"],
-            bool(found["stacked"]),
-        )
-        # The device is part of what its runs are called; to look at them it need not be here.
-        campaign = replace(campaign, device=str(found["device"]))
-        known = str(found["corpus"]["hash"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise unreadable(folder, error) from error
-    if campaign.corpus.hash != known:
-        raise UnknownCorpus(
-            f"corpus {campaign.corpus.name} has changed since {folder / MANIFEST} was written: run again"
-        )
-    return campaign
+    manifest = Manifest.load(folder)
+    folders.use(dict.fromkeys([*folders.current(), *manifest.config_dirs]))
+    data_dir = manifest.source.data_dir
+    options = Options(
+        manifest.profile,
+        manifest.protocol,
+        manifest.seeds,
+        manifest.source.data,
+        None if data_dir is None else Path(data_dir),
+        "cpu",
+        out=folder.parents[1],
+        store=manifest.store_address or os.path.normpath(folder / manifest.store),
+        keep_dropped=manifest.keep_dropped,
+        precision=manifest.precision,
+        stacked=manifest.stacked,
+    )
+    plan, context = prepare(manifest.tables, options)
+    if plan.corpus.hash != manifest.corpus.hash:
+        raise UnknownCorpus(f"corpus {plan.corpus.name} has changed since {folder / MANIFEST} was written: run again")
+    # The device is part of the keys of runs; reading the runs does not need it.
+    plan = replace(plan, device=manifest.device)
+    return CompletedRuns(plan, context.store, _by_key(manifest.failed)), context
 
 
-def with_finished(campaign: Campaign) -> Campaign:
-    """The campaign with every table that an earlier command finished under the same conditions.
+def with_earlier_tables(completed: CompletedRuns, context: CommandContext) -> CompletedRuns:
+    """The runs of a plan together with those of every table that an earlier command completed in the same folder.
 
-    So that results, claims and the page of one folder rest on all of its tables, whatever was asked for last.
+    So that results, claims and the page of one folder are about all of its tables. Tables of other conditions are left
+    out: seeds, device or stacking differ, or a run is missing that did not fail.
     """
-    try:
-        found = peek(campaign.folder)
-        ours = [list(campaign.seeds), campaign.device, campaign.stacked]
-        same = [found["seeds"], found["device"], found["stacked"]] == ours
-        earlier = set(found["tables"]) if same else set()
-    except (KeyError, TypeError):
-        earlier = set()
-    asked = {table.name for table in campaign.tables}
-    names = [name for name in tables.table_names() if name in asked | earlier]
-    return replace(campaign, tables=tuple(tables.table(n) for n in names if n in asked or _whole(campaign, n)))
+    plan = completed.plan
+    earlier = Manifest.find(context.folder(plan))
+    if earlier is None or (earlier.seeds, earlier.device, earlier.stacked) != (plan.seeds, plan.device, plan.stacked):
+        return completed
+    failed = _by_key(earlier.failed)
+    own = {table.name: table for table in plan.tables}
+    found = []
+    for name in tables.table_names():
+        if name in own:
+            found.append(own[name])
+        elif name in earlier.tables and _complete(replace(plan, tables=(tables.table(name),)), context, failed):
+            found.append(tables.table(name))
+    joined = replace(plan, tables=tuple(found))
+    # A run that failed earlier and is complete now is in the store.
+    still = {key: run for key, run in failed.items() if key in joined.tasks and key not in plan.tasks}
+    return replace(completed, plan=joined, failed={**still, **completed.failed})
 
 
-def _whole(campaign: Campaign, name: str) -> bool:
-    """Whether every run of a table is in the store as it was written."""
-    table = tables.table(name)
+def write_manifest(completed: CompletedRuns, context: CommandContext, seconds: float) -> Manifest:
+    """Write the manifest of a plan whose runs are complete; ``seconds`` is the wall time of training.
+
+    Raises:
+        DiskFull, CannotWrite: naming the file.
+    """
+    plan, store = completed.plan, completed.store
+    folder = context.folder(plan)
+    manifest = Manifest(
+        FORMAT,
+        tuple(table.name for table in plan.tables),
+        corpus_of(plan),
+        plan.protocol.name,
+        plan.profile.name,
+        plan.seeds,
+        plan.keep_dropped,
+        command(plan, context),
+        plan.source,
+        tuple(map(str, folders.current())),
+        tuple(plan.tasks),
+        tuple(run for key, run in completed.failed.items() if key in plan.tasks),
+        tuple(key for key in plan.deployable() if key not in completed.failed),
+        os.path.relpath(store.root, folder),
+        store.address if isinstance(store, RemoteStore) else None,
+        plan.device,
+        plan.precision,
+        plan.stacked,
+        context.jobs,
+        round(seconds, 1),
+        round(completed.seconds(), 1),
+        Machine.this(),
+        installed_versions(),
+    )
+    manifest.save(folder)
+    return manifest
+
+
+def _by_key(runs: tuple[FailedRun, ...]) -> dict[str, FailedRun]:
+    return {run.key: run for run in runs}
+
+
+def _complete(plan: Plan, context: CommandContext, failed: dict[str, FailedRun]) -> bool:
+    """Whether every run of a plan is in the store as it was written, or failed earlier."""
     try:
-        return trainable(table, campaign.corpus) and not replace(campaign, tables=(table,)).missing()
+        return trainable(plan.tables[0], plan.corpus) and not {
+            task.key for task in context.missing(plan.graph) if task.key not in failed
+        }
     except ReplicateError:
         return False

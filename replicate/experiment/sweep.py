@@ -1,17 +1,18 @@
-"""Selection on dev of what the paper leaves open: hyper-parameters of an arm and of its masks."""
+"""Selection, on dev alone, of what the paper leaves open: an arm's hyper-parameters and how masks are drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from replicate.config.grid import Trial, arm_with_grid, trials
-from replicate.experiment.campaign import Campaign
+from replicate.errors import TrainingFailed
+from replicate.experiment.context import CommandContext
+from replicate.experiment.plan import Plan
+from replicate.experiment.wording import where
 from replicate.results.statistics import Summary, summarise
-from replicate.runner.tasks import Task, graph
-from replicate.runner.worker import ProgressCallback
-from replicate.store.keys import run_key
+from replicate.runner.tasks import TaskGraph
 from replicate.store.run import Run
 from replicate.training.config import Arm, RunSpec
 from replicate.training.data import require
@@ -30,11 +31,11 @@ class Scores:
 
 @dataclass(frozen=True)
 class SweepResult:
-    """Scores of all trials on dev, and of two of them on test.
+    """What is printed and written.
 
     Attributes:
-        ranked: trials with their dev scores in the arm's ``select`` context, best first.
-        test: scores on test by trial number and context, only for the first trial in ``ranked`` and trial 0.
+        ranked: trials and their scores on dev in the arm's ``select`` context, best first.
+        test: scores on test by trial number and context, of the first trial in ``ranked`` and of trial 0 alone.
     """
 
     ranked: tuple[tuple[Trial, Scores], ...]
@@ -48,64 +49,62 @@ class SweepResult:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Trials of one arm on a campaign's corpus, profile, seeds and store.
+    """Trials of one arm on a plan's corpus, profile and seeds; the plan itself has no tables.
 
     Attributes:
+        trials: the first one, number 0, is the arm unchanged.
         points: size of the grid, without the unchanged arm.
     """
 
-    campaign: Campaign
+    plan: Plan
+    context: CommandContext
     arm: Arm
     trials: tuple[Trial, ...]
     points: int
 
     @classmethod
-    def prepare(cls, name: str, count: int, campaign: Campaign) -> Sweep:
-        """Look up the arm and its grid, and check that the corpus has all streams; nothing is trained.
+    def prepare(cls, name: str, count: int, plan: Plan, context: CommandContext) -> Sweep:
+        """Draw the trials; nothing is trained.
 
         Raises:
             InvalidDefinition: the arm has no grid, or one with impossible values. MissingStream: the corpus lacks a
-                stream of the arm or of one of its teachers.
+                stream of the arm or of its teacher.
         """
         arm = arm_with_grid(name)
-        require(campaign.corpus, arm.required_streams)
-        return cls(campaign, arm, *trials(arm, campaign.protocol, count))
+        require(plan.corpus, arm.required_streams)
+        return cls(plan, context, arm, *trials(arm, plan.protocol, count))
 
     @cached_property
-    def tasks(self) -> dict[str, Task]:
-        """All runs by key, seed by seed, with teachers before students."""
-        specs = (self._spec(trial, seed) for seed in self.campaign.seeds for trial in self.trials)
-        return graph(((spec, self.campaign.corpus) for spec in specs), self.campaign.device)
-
-    def missing(self, repair: bool = False, remove: bool = True) -> list[Task]:
-        """Return the runs that are not in the store; with ``repair``, damaged runs are removed and trained again."""
-        return [self.tasks[key] for key in self.campaign.store.missing(self.tasks, repair, remove)]
-
-    def train(self, todo: list[Task], callback: ProgressCallback) -> None:
-        """Train ``todo``."""
-        campaign = self.campaign
-        if todo:
-            campaign.store.probe()
-        corpora = {campaign.corpus.hash: campaign.corpus}
-        campaign.engine(todo, corpora, callback)
+    def graph(self) -> TaskGraph:
+        """All runs; seed by seed."""
+        specs = (self._spec(trial, seed) for seed in self.plan.seeds for trial in self.trials)
+        return TaskGraph(((spec, self.plan.corpus) for spec in specs), self.plan.device)
 
     def describe(self, todo: int) -> str:
-        """Return one line on the number of trials and runs and how they are trained."""
-        campaign, total = self.campaign, len(self.tasks)
+        """One line on the runs of the sweep; ``todo`` of them are still to be trained."""
+        plan, total = self.plan, len(self.graph.tasks)
         return (
-            f"sweep of {self.arm.name} on {campaign.corpus.name}: {len(self.trials) - 1} of {self.points} points of "
+            f"sweep of {self.arm.name} on {plan.corpus.name}: {len(self.trials) - 1} of {self.points} points of "
             f"the grid and the unchanged arm, {total} runs, {total - todo} completed, {todo} to train "
-            f"({campaign.profile.budget.epochs} epochs each, {campaign.device}, "
-            f"{campaign.where(todo)})"
+            f"({plan.profile.budget.epochs} epochs each, {plan.device}, {where(plan, self.context, todo)})"
         )
 
-    def result(self) -> SweepResult:
-        """Rank the trials on dev, then evaluate the selected trial and the unchanged arm on test.
+    def result(self, failed: Collection[str] = ()) -> SweepResult:
+        """Rank the trials on dev; then evaluate the selected one and the unchanged arm on test, once.
+
+        Args:
+            failed: keys of runs that could not be trained. Their trials are not ranked.
 
         Raises:
-            CorruptRun: a run is missing or damaged.
+            CorruptRun: a run is missing or damaged. TrainingFailed: a run of the unchanged arm failed, with which the
+            trials are compared.
         """
-        scored = [(trial, self._scores(trial, "dev", self.arm.select)) for trial in self.trials]
+        complete = [trial for trial in self.trials if not any(self.key(trial, s) in failed for s in self.plan.seeds)]
+        if self.trials[0] not in complete:
+            raise TrainingFailed(
+                f"{self.arm.name} itself could not be trained: there is nothing to compare trials with"
+            )
+        scored = [(trial, self._scores(trial, "dev", self.arm.select)) for trial in complete]
         ranked = sorted(scored, key=lambda pair: -pair[1].summary.mean)
         shown = {trial.number: trial for trial in (ranked[0][0], self.trials[0])}
         test = {
@@ -115,16 +114,16 @@ class Sweep:
         return SweepResult(tuple(ranked), test)
 
     def key(self, trial: Trial, seed: int) -> str:
-        """Return the store key of the run of one trial and seed."""
-        return run_key(self._spec(trial, seed), self.campaign.corpus, self.campaign.device)
+        """Key of a trial's run."""
+        return self.graph.key(self._spec(trial, seed), self.plan.corpus)
 
     def _spec(self, trial: Trial, seed: int) -> RunSpec:
-        return self.campaign.run_of(trial.arm, trial.protocol, seed)
+        return self.plan.run_of(trial.arm, trial.protocol, seed)
 
     def _scores(self, trial: Trial, split: str, context: str) -> Scores:
-        runs = [self._run(trial, seed) for seed in self.campaign.seeds]
+        runs = [self._run(trial, seed) for seed in self.plan.seeds]
         values = tuple(weighted_f1(run.labels(split), run.log_prob(split, context)) for run in runs)
         return Scores(summarise(values), values)
 
     def _run(self, trial: Trial, seed: int) -> Run:
-        return self.campaign.store.need(self.key(trial, seed), f"{trial.arm.name}, seed {seed}")
+        return self.context.store.need(self.key(trial, seed), f"{trial.arm.name}, seed {seed}")

@@ -66,6 +66,7 @@ def table_json(result: TableResult) -> str:
                 "row": row.name,
                 "cells": _cells(shown(result, row)),
                 **({"needs": list(result.needs[row.name])} if row.name in result.needs else {}),
+                **({"failed": result.failed[row.name]} if row.name in result.failed else {}),
                 **({"companion": _cells(result.companion[row.name])} if row.name in result.companion else {}),
             }
             for row in result.table.rows

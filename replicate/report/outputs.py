@@ -8,16 +8,17 @@ from rich.console import Console
 
 from replicate.config import tables as definitions
 from replicate.experiment import collect
-from replicate.experiment.campaign import Campaign
-from replicate.experiment.manifest import read
-from replicate.experiment.resume import with_finished
-from replicate.report import claims, figures, manifest, page, tables
+from replicate.experiment.completed import CompletedRuns
+from replicate.experiment.context import CommandContext
+from replicate.experiment.manifest import Manifest
+from replicate.experiment.resume import with_earlier_tables, write_manifest
+from replicate.report import claims, figures, page, tables
 from replicate.report.types import Outputs
 from replicate.results import claims as judging
 
 
-def write(campaign: Campaign, seconds: float | None) -> Outputs:
-    """Write tables, claims, figures, the page and the manifest of a campaign whose runs are all complete.
+def write(completed: CompletedRuns, context: CommandContext, seconds: float | None) -> Outputs:
+    """Write tables, claims, figures, the page and the manifest of a plan whose runs are complete or have failed.
 
     ``seconds`` is how long this command trained; with None the manifest stays as it is, because it describes the
     machine that trained.
@@ -25,18 +26,18 @@ def write(campaign: Campaign, seconds: float | None) -> Outputs:
     Raises:
         CorruptRun: a run is missing. DiskFull, CannotWrite: naming the file.
     """
-    campaign = with_finished(campaign)
-    results = collect.tables(campaign)
+    completed = with_earlier_tables(completed, context)
+    results = collect.tables(completed)
     rule, judged = judging.judge({result.table.name: result for result in results})
-    folder = campaign.folder
+    folder = context.folder(completed.plan)
     _remove_other_tables(folder, {result.table.name for result in results})
     tables.write_all(results, folder)
     claims.write(rule, judged, results[0], folder)
-    conditions = read(folder) if seconds is None else manifest.write(campaign, results, seconds)
+    manifest = Manifest.load(folder) if seconds is None else write_manifest(completed, context, seconds)
     outputs = Outputs(folder, results, rule, judged)
-    drawn = figures.write(campaign, results)
+    drawn = figures.write(completed, results, folder / "figures")
     _remove_other_figures(folder, {figure.name for figure in drawn})
-    page.write(outputs, drawn, conditions)
+    page.write(outputs, drawn, manifest)
     return outputs
 
 

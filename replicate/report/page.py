@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from replicate.experiment.manifest import Manifest
 from replicate.files import write_text
 from replicate.report import claims, sections, text
 from replicate.report.types import Grid
@@ -23,7 +24,7 @@ _TEMPLATE = "page.html.j2"
 _LARGEST_SVG = 300_000
 
 
-def write(outputs: Outputs, figures: Sequence[Figure], manifest: Mapping[str, Any]) -> Path:
+def write(outputs: Outputs, figures: Sequence[Figure], manifest: Manifest) -> Path:
     """Write ``index.html`` to the results folder and return its path.
 
     Raises:
@@ -34,7 +35,7 @@ def write(outputs: Outputs, figures: Sequence[Figure], manifest: Mapping[str, An
     return path
 
 
-def html(outputs: Outputs, figures: Sequence[Figure], manifest: Mapping[str, Any]) -> str:
+def html(outputs: Outputs, figures: Sequence[Figure], manifest: Manifest) -> str:
     """Return the page."""
     # Imported here because most commands write no page.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -48,7 +49,7 @@ def html(outputs: Outputs, figures: Sequence[Figure], manifest: Mapping[str, Any
     )
     return environment.get_template(_TEMPLATE).render(
         manifest=manifest,
-        banner=_banner(outputs.results, manifest["corpus"]["notes"]),
+        banner=_banner(outputs.results, manifest.corpus.notes),
         counts=_counts(outputs.judged),
         claims=_claims(outputs.judged),
         claim_conditions=claims.conditions(outputs.rule, outputs.results[0]),
@@ -58,7 +59,7 @@ def html(outputs: Outputs, figures: Sequence[Figure], manifest: Mapping[str, Any
             for each in figures
         ],
         conditions=_conditions(manifest),
-        versions=[(name, version or "not installed") for name, version in manifest["versions"].items()],
+        versions=[(name, version or "not installed") for name, version in manifest.versions.items()],
     )
 
 
@@ -125,22 +126,22 @@ def _embedded(figure: Figure) -> str | None:
     return f"data:image/{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
 
 
-def _conditions(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _conditions(manifest: Manifest) -> list[tuple[str, str]]:
     """Settings and machine of the runs, by name."""
-    machine = manifest["machine"]
+    machine = manifest.machine
     return [
-        ("tables", ", ".join(manifest["tables"])),
-        ("corpus", manifest["corpus"]["name"]),
-        ("corpus hash", manifest["corpus"]["hash"]),
-        ("protocol", manifest["protocol"]),
-        ("profile", manifest["profile"]),
-        ("seeds", ", ".join(map(str, manifest["seeds"]))),
-        ("runs", str(len(manifest["runs"]))),
-        ("device", f"{manifest['device']}, {manifest['jobs']} at a time"),
-        ("wall time", f"{_duration(manifest['wall_seconds'])} in the last command"),
-        ("training time", f"{_duration(manifest['training_seconds'])}, sum of all runs"),
-        ("processor", f"{machine['processor'] or 'unknown'}, {machine['cores']} cores"),
-        ("system", machine["system"]),
+        ("tables", ", ".join(manifest.tables)),
+        ("corpus", manifest.corpus.name),
+        ("corpus hash", manifest.corpus.hash),
+        ("protocol", manifest.protocol),
+        ("profile", manifest.profile),
+        ("seeds", ", ".join(map(str, manifest.seeds))),
+        ("runs", str(len(manifest.runs))),
+        ("device", f"{manifest.device}, {manifest.jobs} at a time"),
+        ("wall time", f"{_duration(manifest.wall_seconds)} in the last command"),
+        ("training time", f"{_duration(manifest.training_seconds)}, sum of all runs"),
+        ("processor", f"{machine.processor or 'unknown'}, {machine.cores} cores"),
+        ("system", machine.system),
     ]
 
 

@@ -79,11 +79,11 @@ def scores(result: TableResult) -> Grid:
 
 
 def _score_line(result: TableResult, row: Row) -> list[str]:
-    lacking = result.needs.get(row.name)
-    line = [row.name, text.MISSING if lacking else str(len(result.seeds))]
+    reason = text.why_missing(result, row)
+    line = [row.name, text.MISSING if reason else str(len(result.seeds))]
     for context in result.table.contexts:
         cell = result.rows[row.name].get(context)
-        line.append(text.needs(lacking) if lacking and context in row.contexts else text.measured(cell))
+        line.append(reason if reason and context in row.contexts else text.measured(cell))
         if result.table.in_paper:
             # Published values stay visible where nothing could be measured.
             line.append(text.published(shown(result, row).get(context)))

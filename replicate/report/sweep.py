@@ -45,27 +45,27 @@ def write(sweep: Sweep, result: SweepResult, folder: Path) -> list[Path]:
 
 def conditions(sweep: Sweep, result: SweepResult) -> list[str]:
     """Return the notes below the tables; the first one names corpus, protocol, profile and seeds."""
-    campaign, count = sweep.campaign, len(sweep.trials) - 1
-    seeds = ", ".join(map(str, campaign.seeds))
+    plan, count = sweep.plan, len(sweep.trials) - 1
+    seeds = ", ".join(map(str, plan.seeds))
     drawn = "all" if count == sweep.points else f"{count} of {sweep.points}"
     lines = [
-        f"Measured on {campaign.corpus.name} ({campaign.corpus.hash[:12]}), protocol {campaign.protocol.name}, "
-        f"profile {campaign.profile.name}; weighted F1, mean ± sample deviation over n = "
-        f"{text.count(len(campaign.seeds))} ({seeds}).",
+        f"Measured on {plan.corpus.name} ({plan.corpus.hash[:12]}), protocol {plan.protocol.name}, "
+        f"profile {plan.profile.name}; weighted F1, mean ± sample deviation over n = "
+        f"{text.count(len(plan.seeds))} ({seeds}).",
         f"Trials: {drawn} points of the grid in tables/sweep.toml, and the unchanged arm. Epochs and the trial are "
         f"selected on dev, {sweep.arm.select} inference.",
         "The dev F1 of the selected trial is biased upwards by the selection. The test split was evaluated only for "
         "this trial and for the unchanged arm.",
     ]
-    if sweep.arm.teacher is not None and all(trial.protocol == campaign.protocol for trial in sweep.trials):
+    if sweep.arm.teacher is not None and all(trial.protocol == plan.protocol for trial in sweep.trials):
         lines.append(f"The teacher {sweep.arm.teacher.name} is the same in every trial.")
     if result.winner.number == 0:
         lines.append("No trial is better on dev than the unchanged arm.")
-    return lines + text.sentences(campaign.corpus.notes)
+    return lines + text.sentences(plan.corpus.notes)
 
 
 def _heading(sweep: Sweep) -> str:
-    return f"sweep of {sweep.arm.name} on {sweep.campaign.corpus.name}: trials by dev F1"
+    return f"sweep of {sweep.arm.name} on {sweep.plan.corpus.name}: trials by dev F1"
 
 
 def _dev(sweep: Sweep, result: SweepResult) -> Grid:
@@ -114,9 +114,9 @@ def _csv(sweep: Sweep, result: SweepResult) -> str:
     """One line per trial on dev, then the lines on test, in full precision."""
     header = ["sweep", "rank", "trial", "change", "split", "context", "mean", "std", "n"]
     header += ["corpus", "protocol", "profile", "seeds", "values"]
-    campaign = sweep.campaign
-    seeds = " ".join(map(str, campaign.seeds))
-    where = [campaign.corpus.name, campaign.protocol.name, campaign.profile.name, seeds]
+    plan = sweep.plan
+    seeds = " ".join(map(str, plan.seeds))
+    where = [plan.corpus.name, plan.protocol.name, plan.profile.name, seeds]
     ranks = {trial.number: rank for rank, (trial, _) in enumerate(result.ranked, 1)}
     rows = [(trial, "dev", sweep.arm.select, scores) for trial, scores in result.ranked]
     for trial in _on_test(sweep, result):
@@ -130,15 +130,15 @@ def _csv(sweep: Sweep, result: SweepResult) -> str:
 
 
 def _json(sweep: Sweep, result: SweepResult, folder: Path) -> str:
-    campaign = sweep.campaign
-    corpus = campaign.corpus
+    plan = sweep.plan
+    corpus = plan.corpus
     content = {
         "sweep": sweep.arm.name,
         "corpus": {"name": corpus.name, "hash": corpus.hash, "notes": list(corpus.notes)},
-        "profile": campaign.profile.name,
-        "protocol": campaign.protocol.name,
-        "seeds": list(campaign.seeds),
-        "device": campaign.device,
+        "profile": plan.profile.name,
+        "protocol": plan.protocol.name,
+        "seeds": list(plan.seeds),
+        "device": plan.device,
         "select": sweep.arm.select,
         "points": sweep.points,
         "winner": result.winner.number,
@@ -148,15 +148,15 @@ def _json(sweep: Sweep, result: SweepResult, folder: Path) -> str:
                 "change": dict(trial.change),
                 "arm": trial.arm.name,
                 "protocol": trial.protocol.name,
-                "runs": [sweep.key(trial, seed) for seed in campaign.seeds],
+                "runs": [sweep.key(trial, seed) for seed in plan.seeds],
                 "dev": _numbers(scores),
                 **({"test": _by_context(result, trial)} if trial.number in result.test else {}),
             }
             for trial, scores in result.ranked
         ],
         # `replicate runs prune --unused` keeps the runs that are listed here.
-        "runs": list(sweep.tasks),
-        "store": os.path.relpath(campaign.store.root, folder),
+        "runs": list(sweep.graph.tasks),
+        "store": os.path.relpath(sweep.context.store.root, folder),
         "versions": versions(),
     }
     return data_files.as_json(content)

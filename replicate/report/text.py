@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from replicate.config import requirements
-from replicate.results.aggregate import Cell
+from replicate.config.tables import Row
+from replicate.results.aggregate import Cell, TableResult
 from replicate.results.statistics import Summary
 from replicate.training.config import HUBERT
 
@@ -55,9 +56,11 @@ def sentences(notes: Iterable[str]) -> list[str]:
     return [f"{note[:1].upper()}{note[1:]}." for note in notes]
 
 
-def needs(lacking: Sequence[str]) -> str:
-    """Return the text that replaces the numbers of a row whose arm needs streams that the corpus lacks."""
-    return f"needs {requirements.words(lacking)}"
+def why_missing(result: TableResult, row: Row) -> str | None:
+    """Return the text that replaces a row's numbers if its arm could not be trained, else None."""
+    if row.name in result.needs:
+        return f"needs {requirements.words(result.needs[row.name])}"
+    return f"failed: {result.failed[row.name]}" if row.name in result.failed else None
 
 
 # By stream: the options of `replicate features` and `replicate data merge` that add it to a corpus from recordings.

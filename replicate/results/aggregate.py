@@ -68,6 +68,7 @@ class TableResult:
         needs: rows that could not be trained, and the streams that the corpus lacks for them.
         costs: by row name, where the table shows them.
         labels: class names, in the order of ``Cell.by_class``.
+        failed: rows whose training failed, and why in a few words; the notes have the whole message.
     """
 
     table: Table
@@ -83,6 +84,7 @@ class TableResult:
     comparisons: tuple[Comparison, ...]
     costs: Mapping[str, Cost] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
 
     def cell(self, name: str) -> Cell | None:
         """The cell "row/context", None where its row could not be trained."""
@@ -91,13 +93,16 @@ class TableResult:
 
 
 def cells(
-    rows: Sequence[Row], corpus: Corpus, fetch: Callable[[Row], list[Run]]
+    rows: Sequence[Row], corpus: Corpus, runs_of: Callable[[Row], list[Run]]
 ) -> tuple[dict[str, dict[str, Cell]], dict[str, tuple[str, ...]]]:
-    """Cells of all rows by name and context, and what rows that cannot be trained need."""
+    """Cells of all rows by name and context, and the streams that rows need and the corpus lacks.
+
+    ``runs_of`` gives the runs of a row, or none where it has no cells.
+    """
     found: dict[str, dict[str, Cell]] = {}
     needs = lacking(rows, corpus)
     for row in rows:
-        runs = [] if row.name in needs else fetch(row)
+        runs = [] if row.name in needs else runs_of(row)
         found[row.name] = {context: _cell(runs, row, context, corpus.published) for context in row.contexts if runs}
     return found, needs
 

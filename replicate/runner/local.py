@@ -1,7 +1,7 @@
-"""Trains what is missing: in this process, or in several at once with the same bits.
+"""Training on this machine: in this process, or in several at once with the same bits.
 
-Several commands may share a store: a run is trained under a lock, and what another process works on is left to it
-and looked at again later.
+Several commands may share a store: a run is trained under a lock, and a run that another process is training is
+postponed until that process has saved it or died.
 """
 
 from __future__ import annotations
@@ -13,23 +13,26 @@ import queue
 import signal
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from replicate.config import folders
 from replicate.corpus.types import Corpus
 from replicate.errors import MissingDevice, WorkerDied
-from replicate.runner.tasks import Task, units
-from replicate.runner.worker import Progress, ProgressCallback, Unit, train_unit, waits_for_teacher
+from replicate.runner.failures import FailedRun
+from replicate.runner.schedule import Outcome, Schedule
+from replicate.runner.tasks import Program
+from replicate.runner.worker import Progress, ProgressCallback, train_program
 from replicate.store.store import Store
 
-# Seconds between two looks at everything that other processes are training.
+# Seconds between two attempts to train everything that other processes hold the locks of.
 _PATIENCE = 2.0
 
 
@@ -39,10 +42,10 @@ def cores() -> int:
 
 
 def resolve_device(name: str) -> str:
-    """``auto`` as ``cuda`` where there is a GPU, else ``cpu``.
+    """Return ``cuda`` or ``cpu``; ``auto`` is ``cuda`` where there is a GPU.
 
     Raises:
-        MissingDevice: ``cuda`` was asked for and is not there.
+        MissingDevice: there is no CUDA device.
     """
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
@@ -52,64 +55,64 @@ def resolve_device(name: str) -> str:
 
 
 def run_all(
-    tasks: Sequence[Task], corpora: Mapping[str, Corpus], store: Store, device: str, jobs: int, listen: ProgressCallback
-) -> None:
-    """Train and store every run of ``tasks``; a finished one is stored before the next begins.
+    programs: Sequence[Program],
+    corpora: Mapping[str, Corpus],
+    store: Store,
+    device: str,
+    jobs: int,
+    on_progress: ProgressCallback,
+) -> list[FailedRun]:
+    """Train and save every program, and return the runs whose training raised, or whose teacher's did.
 
-    ``tasks`` has teachers before students; a teacher that is not among them is in the store already. ``corpora``
-    are by hash.
+    Every run is saved before the next one of its process begins. A teacher that is not among the programs must be in
+    the store. ``corpora`` are by hash.
 
     Raises:
-        KeyboardInterrupt: passed on once the workers have stopped. WorkerDied: a worker was killed.
+        KeyboardInterrupt: passed on once the workers have stopped. WorkerDied: a worker was killed. DiskFull,
+        CannotWrite, CorruptRun: of the store.
     """
-    programs = units(tasks)
+    schedule = Schedule(programs)
     if jobs == 1 or len(programs) < 2:
-        waiting = deque(programs)
-        while waiting:
-            unit = waiting.popleft()
-            open_keys = [task.key for other in waiting for task in other]
-            # What another process trains comes back to the end of the queue, before its students, until it is done.
-            if waits_for_teacher(unit, open_keys) or not train_unit(
-                unit, corpora[unit[0].corpus], store, device, listen
-            ):
-                waiting.append(unit)
-                time.sleep(_PATIENCE / len(waiting))
-        return
+        while schedule:
+            program = schedule.start()
+            outcome = train_program(program, corpora[program.corpus], store, device, on_progress)
+            schedule.finish(program, outcome)
+            if outcome is False:
+                time.sleep(_PATIENCE / len(schedule))
+        return schedule.failed()
     context = multiprocessing.get_context("spawn")
     news, stop = context.Queue(), context.Event()
-    setting = (corpora, store, device, news, stop, len(programs))
+    setting = (folders.current(), corpora, store, device, news, stop, len(programs))
     pool = ProcessPoolExecutor(min(jobs, len(programs)), context, _start_worker, setting)
     try:
-        follow(lambda unit: pool.submit(_work, unit), programs, news, listen)
+        follow(lambda program: pool.submit(_work, program), schedule, news, on_progress)
     except BrokenProcessPool as error:
         raise WorkerDied(
-            "a worker was killed from outside, perhaps for want of memory: finished runs are kept; "
+            "a worker was killed from outside, perhaps because memory ran out: completed runs are kept; "
             "run again with fewer --jobs"
         ) from error
     finally:
         stop.set()
         pool.shutdown(cancel_futures=True)
+    return schedule.failed()
 
 
 def follow(
-    submit: Callable[[Unit], Future[bool]], programs: Sequence[Unit], news: Any, listen: ProgressCallback
+    submit: Callable[[Program], Future[Outcome]], schedule: Schedule, news: Any, on_progress: ProgressCallback
 ) -> None:
-    """Submit programs as their teachers are done and pass the workers' news on; a worker's first error is raised."""
-    waiting, running = list(programs), dict[Future[bool], Unit]()
-    while waiting or running:
-        open_keys = {task.key for unit in (*waiting, *running.values()) for task in unit}
-        ready = [unit for unit in waiting if not waits_for_teacher(unit, open_keys)]
-        waiting = [unit for unit in waiting if waits_for_teacher(unit, open_keys)]
+    """Submit programs as soon as their teachers are trained, and pass on the progress that workers report."""
+    running: dict[Future[Outcome], Program] = {}
+    while schedule or running:
         with _interrupts_ignored():  # a worker that is started now inherits it: only this process answers Ctrl-C
-            running |= {submit(unit): unit for unit in ready}
+            while schedule:
+                program = schedule.start()
+                running[submit(program)] = program
         done, _ = wait(running, timeout=0.1)
         for future in done:
-            unit = running.pop(future)
-            if not future.result():
-                waiting.append(unit)
+            schedule.finish(running.pop(future), future.result())
         with contextlib.suppress(queue.Empty):
             while True:
-                listen(news.get(timeout=0 if waiting or running else 0.05))
+                on_progress(news.get(timeout=0 if schedule or running else 0.05))
 
 
 @contextmanager
@@ -128,29 +131,39 @@ _worker: dict[str, Any] = {}
 
 
 class _Stopped(Exception):
-    """The main process wants no more."""
+    """The main process has ended the command."""
 
 
-def _start_worker(corpora: Mapping[str, Corpus], store: Store, device: str, news: Any, stop: Any, tasks: int) -> None:
-    _worker.update(corpora=corpora, store=store, device=device, news=news, stop=stop, patience=_PATIENCE / tasks)
+def _start_worker(
+    config_dirs: Sequence[Path],
+    corpora: Mapping[str, Corpus],
+    store: Store,
+    device: str,
+    news: Any,
+    stop: Any,
+    programs: int,
+) -> None:
+    folders.use(config_dirs)  # before programs are unpickled, whose arms may be a plugin's
+    _worker.update(corpora=corpora, store=store, device=device, news=news, stop=stop, patience=_PATIENCE / programs)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 
 def _die_with_parent() -> None:
-    """A killed main process cannot tell its workers; without this they would wait for work for ever."""
+    """End this worker when the main process is killed; without this it would wait for programs for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait_for([parent.sentinel])
         os._exit(1)
 
 
-def _work(unit: Unit) -> bool:
-    def listen(progress: Progress) -> None:
+def _work(program: Program) -> Outcome:
+    def on_progress(progress: Progress) -> None:
         if _worker["stop"].is_set():
             raise _Stopped
         _worker["news"].put(progress)
 
-    done = train_unit(unit, _worker["corpora"][unit[0].corpus], _worker["store"], _worker["device"], listen)
-    if not done:
-        time.sleep(_worker["patience"])  # so that asking again is no work
-    return done
+    corpus = _worker["corpora"][program.corpus]
+    outcome = train_program(program, corpus, _worker["store"], _worker["device"], on_progress)
+    if outcome is False:
+        time.sleep(_worker["patience"])  # so that trying again takes no processor time
+    return outcome

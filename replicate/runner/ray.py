@@ -1,4 +1,4 @@
-"""Trains on a Ray cluster: programs anywhere in it, teachers before students. They share the store and nothing else."""
+"""Training on a Ray cluster: programs on any of its machines, which share the store and nothing else."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+from replicate.config import folders
 from replicate.corpus.types import Corpus
 from replicate.errors import MissingEngine, WorkerDied
+from replicate.runner.failures import FailedRun
 from replicate.runner.local import follow
-from replicate.runner.tasks import Task, units
-from replicate.runner.worker import Progress, ProgressCallback, Unit, train_unit
+from replicate.runner.schedule import Outcome, Schedule
+from replicate.runner.tasks import Program
+from replicate.runner.worker import Progress, ProgressCallback, train_program
 from replicate.store.store import Store
 
 # How often a program is started again whose process or machine died.
@@ -27,8 +30,8 @@ class Cluster:
     """A Ray cluster.
 
     Attributes:
-        address: of its head, such as ``auto`` or ``10.0.0.1:6379``; None starts one on this machine alone.
-        gpu_share: part of a GPU that a program takes; programs share a GPU with 0.5 or less.
+        address: of its head, such as ``auto`` or ``10.0.0.1:6379``; None starts one on this machine.
+        gpu_share: share of a GPU that a program takes; with 0.5 or less, several programs share a GPU.
     """
 
     address: str | None = None
@@ -36,16 +39,16 @@ class Cluster:
 
 
 def run_all(
-    tasks: Sequence[Task],
+    programs: Sequence[Program],
     corpora: Mapping[str, Corpus],
     store: Store,
     device: str,
     cluster: Cluster,
-    listen: ProgressCallback,
-) -> None:
-    """Train and store every run of ``tasks`` on a cluster; see ``schedule.run_all``.
+    on_progress: ProgressCallback,
+) -> list[FailedRun]:
+    """Train and save every program on a cluster; see ``local.run_all``.
 
-    A program whose worker or machine dies is started again elsewhere; what is stored stays.
+    A program whose worker or machine dies is started again on another one; completed runs stay in the store.
 
     Raises:
         MissingEngine: Ray is not installed, or no cluster answers. WorkerDied: the workers of a program died each time.
@@ -55,33 +58,25 @@ def run_all(
         from ray.util.queue import Queue
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
     except ImportError as error:
-        raise MissingEngine(
-            "Ray is not installed: run `make setup`, or `pip install -e '.[ray]'` in a checkout"
-        ) from error
+        raise MissingEngine("Ray is not installed: run `pip install -e '.[ray]'` in the checkout") from error
+    _connect(cluster)
     try:
-        if cluster.address is not None and ":" in cluster.address.removeprefix("ray://"):
-            # Ray itself waits for minutes where nobody listens.
-            host, _, port = cluster.address.removeprefix("ray://").rpartition(":")
-            socket.create_connection((host, int(port)), timeout=10).close()
-        ray.init(cluster.address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    except (OSError, ValueError, RuntimeError) as error:
-        where = f"no Ray cluster at {cluster.address}"
-        raise MissingEngine(f"{where}: {error}; start one with `ray start --head`") from error
-    try:
-        # The queue lives and dies with this process's machine.
+        # The queue is on this process's machine, and ends with it.
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         news = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
-        given: Any = ray.put(dict(corpora))
+        on_cluster: Any = ray.put(dict(corpora))
         needs = {"num_cpus": 1, "num_gpus": cluster.gpu_share if device == "cuda" else 0}
         work = ray.remote(_work).options(max_retries=RETRIES, **needs)
 
-        def submit(unit: Unit) -> Future[bool]:
-            return work.remote(unit, given, store, device, news).future()
+        def submit(program: Program) -> Future[Outcome]:
+            return work.remote(program, on_cluster, store, device, news).future()
 
-        follow(submit, units(tasks), _Arrived(news), listen)
+        schedule = Schedule(programs)
+        follow(submit, schedule, _News(news), on_progress)
+        return schedule.failed()
     except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError) as error:
         raise WorkerDied(
-            f"the process of a run died {RETRIES + 1} times, perhaps for want of memory: finished runs are kept; "
+            f"the process of a run died {RETRIES + 1} times, perhaps because memory ran out: completed runs are kept; "
             "look at the cluster and run again"
         ) from error
     except ray.exceptions.RayTaskError as error:
@@ -90,8 +85,34 @@ def run_all(
         ray.shutdown()
 
 
-class _Arrived:
-    """A queue of the cluster, read in one go: asking it for every single item takes longer than an epoch may."""
+def _connect(cluster: Cluster) -> None:
+    import ray
+
+    try:
+        if cluster.address is not None and ":" in cluster.address.removeprefix("ray://"):
+            # Ray itself waits for minutes where no cluster answers.
+            host, _, port = cluster.address.removeprefix("ray://").rpartition(":")
+            socket.create_connection((host, int(port)), timeout=10).close()
+        ray.init(
+            cluster.address,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            runtime_env=_runtime_env(),
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        where = f"no Ray cluster at {cluster.address}"
+        raise MissingEngine(f"{where}: {error}; start one with `ray start --head`") from error
+
+
+def _runtime_env() -> dict[str, Any]:
+    """Make workers import the user's plugins before they unpickle programs; the folders must be on their machines."""
+    config_dirs = folders.current()
+    return {"worker_process_setup_hook": lambda: folders.use(config_dirs)} if config_dirs else {}
+
+
+class _News:
+    """A queue on the cluster, read in batches: a request for each single item may take longer than an epoch."""
 
     def __init__(self, news: Any) -> None:
         self.news, self.read = news, deque[Progress]()
@@ -109,5 +130,5 @@ class _Arrived:
         return self.read.popleft()
 
 
-def _work(unit: Unit, corpora: Mapping[str, Corpus], store: Store, device: str, news: Any) -> bool:
-    return train_unit(unit, corpora[unit[0].corpus], store, device, news.put)
+def _work(program: Program, corpora: Mapping[str, Corpus], store: Store, device: str, news: Any) -> Outcome:
+    return train_program(program, corpora[program.corpus], store, device, news.put)

@@ -1,10 +1,12 @@
-"""Runs as a task graph: students after their teachers, every run once."""
+"""Runs as a task graph: every run once, students after their teachers, and the key of each run, computed once."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+from scipy.cluster.hierarchy import DisjointSet
 
 from replicate.corpus.types import Corpus
 from replicate.model.config import ModelConfig
@@ -19,7 +21,7 @@ class Task:
     Attributes:
         key: the run's name in the store.
         corpus: hash of the corpus.
-        teachers: keys of the runs that must be in the store first, as the arm lists them.
+        teachers: keys of the runs that must be in the store first, in the order of ``RunSpec.teachers``.
     """
 
     key: str
@@ -29,64 +31,117 @@ class Task:
 
     @property
     def name(self) -> str:
-        """For progress and errors; a reading is named where single knobs are turned."""
-        reading = self.spec.protocol.name
-        turned = "" if reading.isidentifier() else f" ({reading})"
-        return f"{self.spec.arm.name}{turned}, seed {self.spec.seed}"
+        """Arm and seed, for progress and errors; with the protocol where single settings of it are overridden."""
+        protocol = self.spec.protocol.name
+        overridden = "" if protocol.isidentifier() else f" ({protocol})"
+        return f"{self.spec.arm.name}{overridden}, seed {self.spec.seed}"
 
 
-def graph(wanted: Iterable[tuple[RunSpec, Corpus]], device: str) -> dict[str, Task]:
-    """All tasks that ``wanted`` needs by key, every teacher before its students."""
-    tasks: dict[str, Task] = {}
+@dataclass(frozen=True)
+class Program:
+    """The runs that one process trains as one program: all of a seed group, or a single run.
 
-    def add(spec: RunSpec, corpus: Corpus) -> str:
-        key = run_key(spec, corpus, device)
-        if key not in tasks:
-            teachers = tuple(add(teacher, corpus) for teacher in spec.teachers)
-            tasks[key] = Task(key, spec, corpus.hash, teachers)
-        return key
+    Attributes:
+        runs: all runs of the program, in the order of ``RunSpec.seed_group``.
+        wanted: the runs among them that are to be trained. A seed group is trained as a whole in any case, because its
+            numbers depend on its members.
+    """
 
-    for spec, corpus in wanted:
-        add(spec, corpus)
-    return tasks
+    runs: tuple[Task, ...]
+    wanted: tuple[Task, ...]
+
+    @property
+    def key(self) -> str:
+        """Key of the first run, which names the program and its lock."""
+        return self.runs[0].key
+
+    @property
+    def corpus(self) -> str:
+        """Hash of the corpus."""
+        return self.runs[0].corpus
+
+    @property
+    def teachers(self) -> set[str]:
+        """Keys of the teachers of all runs."""
+        return {teacher for task in self.runs for teacher in task.teachers}
 
 
-def units(tasks: Iterable[Task]) -> list[tuple[Task, ...]]:
-    """Tasks by the program that trains them: those of a stack together, every other one alone; in their order."""
+class TaskGraph:
+    """The runs that are wanted on a device, and their teachers.
+
+    Attributes:
+        tasks: by key, every teacher before its students; a run that is wanted twice is there once.
+        corpora: by hash.
+    """
+
+    def __init__(self, wanted: Iterable[tuple[RunSpec, Corpus]], device: str) -> None:
+        self.device = device
+        self.tasks: dict[str, Task] = {}
+        self.corpora: dict[str, Corpus] = {}
+        self._known: dict[tuple[RunSpec, str], Task] = {}
+        for spec, corpus in wanted:
+            self._add(spec, corpus)
+
+    def key(self, spec: RunSpec, corpus: Corpus) -> str:
+        """The key of a run."""
+        return self._task(spec, corpus).key
+
+    def programs(self, tasks: Iterable[Task]) -> list[Program]:
+        """The programs that train these tasks, in their order."""
+        found = []
+        for wanted in _by_program(tasks):
+            first, corpus = wanted[0].spec, self.corpora[wanted[0].corpus]
+            runs = tuple(self._task(spec, corpus) for spec in first.seed_group_specs())
+            found.append(Program(runs, tuple(wanted)))
+        return found
+
+    def _add(self, spec: RunSpec, corpus: Corpus) -> None:
+        self.corpora[corpus.hash] = corpus
+        task = self._task(spec, corpus)
+        if task.key not in self.tasks:
+            for teacher in spec.teachers:
+                self._add(teacher, corpus)
+            self.tasks[task.key] = task
+
+    def _task(self, spec: RunSpec, corpus: Corpus) -> Task:
+        known = self._known.get((spec, corpus.hash))
+        if known is None:
+            teachers = tuple(self._task(teacher, corpus).key for teacher in spec.teachers)
+            known = Task(run_key(spec, corpus, self.device), spec, corpus.hash, teachers)
+            self._known[spec, corpus.hash] = known
+        return known
+
+
+def _by_program(tasks: Iterable[Task]) -> list[list[Task]]:
+    """Tasks of one seed group together, every other one alone; in their order."""
     found: dict[object, list[Task]] = defaultdict(list)
     for task in tasks:
         found[(replace(task.spec, seed=0), task.corpus) if task.spec.seed_group else task.key].append(task)
-    return [tuple(unit) for unit in found.values()]
+    return list(found.values())
 
 
-def share(tasks: Sequence[Task], corpora: Mapping[str, Corpus], part: int, parts: int) -> list[Task]:
-    """One of so many shares of a task list (part 1, 2, ... parts), of about equal work; the same at every call.
+def share(tasks: Sequence[Task], corpora: Mapping[str, Corpus], number: int, shares: int) -> list[Task]:
+    """Share ``number`` (from 1) of ``shares`` of a task list, of about equal work; the same at every call.
 
-    What hangs together is in one share, so that none waits for another: teachers with students, stacks as a whole.
+    Teachers are in one share with their students, and seed groups are whole, so that no share waits for another.
     """
-    leader = {task.key: task.key for task in tasks}
-
-    def led_by(key: str) -> str:
-        while leader[key] != key:
-            key = leader[key]
-        return key
-
-    for unit in units(tasks):
-        for task in unit:
-            for other in (unit[0].key, *task.teachers):
-                leader[led_by(task.key)] = led_by(other)
-    groups: dict[str, list[Task]] = defaultdict(list)
+    connected = DisjointSet(task.key for task in tasks)
+    for group in _by_program(tasks):
+        for task in group:
+            for other in (group[0].key, *task.teachers):
+                connected.merge(task.key, other)
+    families: dict[str, list[Task]] = defaultdict(list)
     for task in tasks:
-        groups[led_by(task.key)].append(task)
-    work = {key: sum(cost(task, corpora[task.corpus]) for task in group) for key, group in groups.items()}
-    shares: list[list[str]] = [[] for _ in range(parts)]
-    for key in sorted(groups, key=lambda key: -work[key]):
-        min(shares, key=lambda keys: sum(map(work.__getitem__, keys))).append(key)
-    return [task for task in tasks if led_by(task.key) in shares[part - 1]]
+        families[connected[task.key]].append(task)
+    work = {root: sum(cost(task, corpora[task.corpus]) for task in family) for root, family in families.items()}
+    found: list[list[str]] = [[] for _ in range(shares)]
+    for root in sorted(families, key=lambda root: -work[root]):
+        min(found, key=lambda roots: sum(map(work.__getitem__, roots))).append(root)
+    return [task for task in tasks if connected[task.key] in found[number - 1]]
 
 
 def cost(task: Task, corpus: Corpus) -> float:
-    """Roughly how much work a task is: epochs times the encoder's layers by their width, and the graph part."""
+    """A rough estimate of a task's work: epochs times the encoder's layers by their width, and the graph layers."""
     arm, spec = task.spec.arm, task.spec
     width = sum(
         ModelConfig.hidden if name == spec.projected else corpus.widths.get(name, 0)

@@ -1,26 +1,30 @@
-"""What every engine does with the runs that are one program: train and store them, one process at a time."""
+"""What every engine does with a program: train its runs and save them, in one process at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
+
 from replicate.corpus.types import Corpus
-from replicate.runner.tasks import Task
-from replicate.store.keys import run_key
+from replicate.errors import CannotWrite, CorruptRun, DiskFull, OtherFormat
+from replicate.runner.failures import Failure
+from replicate.runner.schedule import Outcome
+from replicate.runner.tasks import Program, Task
 from replicate.store.store import Store
 from replicate.training.config import RunSpec
 from replicate.training.distillation.base import TeacherOutputs
-from replicate.training.loop import compute_teacher_outputs, train_seed_group
+from replicate.training.loop import RunResult, compute_teacher_outputs, train_seed_group
 from replicate.training.trainer import Epoch
 
-# Tasks that one program trains: several seeds of an arm, or a single run.
-Unit = tuple[Task, ...]
+# Errors of the store. They would meet all further runs, too, and end the command.
+_STORE_ERRORS = (DiskFull, CannotWrite, CorruptRun, OtherFormat)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a schedule tells while it works. ``epoch`` is None when the run is in the store."""
+    """A completed epoch of a run; ``epoch`` is None when the run is in the store."""
 
     task: Task
     epoch: Epoch | None
@@ -29,41 +33,66 @@ class Progress:
 ProgressCallback = Callable[[Progress], None]
 
 
-def waits_for_teacher(unit: Unit, keys: Iterable[str]) -> bool:
-    """Whether a teacher of the unit is among the runs with these keys, which are still to come."""
-    return not {teacher for task in unit for teacher in task.teachers}.isdisjoint(keys)
+class _CallbackError(BaseException):
+    """The progress callback raised. It ends the command, and must not pass for an error of the run."""
 
 
-def train_unit(unit: Unit, corpus: Corpus, store: Store, device: str, listen: ProgressCallback) -> bool:
-    """Train and store a unit's runs; false where another process is at it.
+def train_program(
+    program: Program, corpus: Corpus, store: Store, device: str, on_progress: ProgressCallback
+) -> Outcome:
+    """Train and save the runs of a program under its lock.
 
-    A stack is trained as a whole, whichever of its runs are asked for: its numbers depend on who is in it.
+    Returns:
+        True when they are in the store, False if another process is training them, and a ``Failure`` if training
+        raised. Errors of the store are raised.
     """
-    specs = unit[0].spec.seed_group_specs()
-    keys = [run_key(spec, corpus, device) for spec in specs]
-    asked = {task.spec.seed: task for task in unit}
-    with store.lock(keys[0], wait=False) as ours:
-        if not ours:
+    with store.lock(program.key, wait=False) as locked:
+        if not locked:
             return False
-        if any(store.get(task.key) is None for task in unit):
-
-            def tell(spec: RunSpec, epoch: Epoch) -> None:
-                if spec.seed in asked:
-                    listen(Progress(asked[spec.seed], epoch))
-
-            teacher_outputs = [[_taught(spec, each, corpus, store, device) for each in spec.teachers] for spec in specs]
-            results = train_seed_group(specs, corpus, device, tell, teacher_outputs)
-            for key, spec, result in zip(keys, specs, results, strict=True):
-                if store.get(key) is None:
-                    teacher_runs = [run_key(each, corpus, device) for each in spec.teachers]
-                    store.put(key, spec, corpus, device, result, teacher_runs)
-    for task in unit:
-        listen(Progress(task, None))
+        if any(store.get(task.key) is None for task in program.wanted):
+            results = _train(program, corpus, store, device, on_progress)
+            if isinstance(results, Failure):
+                return results
+            for task, result in zip(program.runs, results, strict=True):
+                if store.get(task.key) is None:
+                    store.put(task.key, task.spec, corpus, device, result, task.teachers)
+    for task in program.wanted:
+        on_progress(Progress(task, None))
     return True
 
 
-def _taught(spec: RunSpec, teacher: RunSpec, corpus: Corpus, store: Store, device: str) -> TeacherOutputs:
-    """What a student's teacher says."""
-    key = run_key(teacher, corpus, device)
-    run = store.need(key, f"the teacher of {spec.arm.name}, seed {spec.seed}")
+def _train(
+    program: Program, corpus: Corpus, store: Store, device: str, on_progress: ProgressCallback
+) -> Sequence[RunResult] | Failure:
+    wanted = {task.spec.seed: task for task in program.wanted}
+
+    def on_epoch(spec: RunSpec, epoch: Epoch) -> None:
+        if spec.seed in wanted:
+            try:
+                on_progress(Progress(wanted[spec.seed], epoch))
+            except Exception as error:
+                raise _CallbackError from error
+
+    try:
+        teacher_outputs = [
+            [
+                _teacher_outputs(task, key, spec, corpus, store)
+                for key, spec in zip(task.teachers, task.spec.teachers, strict=True)
+            ]
+            for task in program.runs
+        ]
+        return train_seed_group([task.spec for task in program.runs], corpus, device, on_epoch, teacher_outputs)
+    except _CallbackError as error:
+        raise (error.__cause__ or error) from None
+    except _STORE_ERRORS:
+        raise
+    except Exception as error:  # a plugin may raise anything
+        failure = Failure.of(error)
+    if device == "cuda":
+        torch.cuda.empty_cache()  # after running out of memory, the next run needs all of it
+    return failure
+
+
+def _teacher_outputs(student: Task, key: str, teacher: RunSpec, corpus: Corpus, store: Store) -> TeacherOutputs:
+    run = store.need(key, f"the teacher of {student.name}")
     return store.teacher_outputs(key, lambda: compute_teacher_outputs(run.model(), run.scaling(), teacher, corpus))

@@ -1,1 +1,26 @@
-"""store."""
+"""Completed runs: their keys, records and files, on this machine or at an address."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from replicate.store.store import Store
+
+
+def open_store(where: str | Path | None, cache: Path) -> Store:
+    """Open the store that ``--store`` names.
+
+    Args:
+        where: a folder, or an fsspec address such as ``s3://bucket/runs``; None takes the folder ``cache``.
+        cache: folder of this machine that holds the runs of an address that were downloaded or trained here.
+    """
+    from replicate.store.remote import RemoteStore
+    from replicate.store.store import Store
+
+    if where is None:
+        return Store(cache)
+    if "://" in str(where):
+        return RemoteStore(cache, str(where))
+    return Store(Path(where).resolve())

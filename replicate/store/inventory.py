@@ -12,8 +12,9 @@ from pathlib import Path
 
 from replicate.errors import CorruptRun, NewerFormat, OtherFormat, UnknownRun
 from replicate.files import INCOMPLETE
+from replicate.records import format_number
 from replicate.store.keys import versions
-from replicate.store.record import ArmRecord, RunRecord
+from replicate.store.record import FORMAT, ArmRecord, RunRecord, load_json
 from replicate.store.store import EMBEDDINGS, Store
 
 # A folder of any other name is not a run, so that a wrong --store never loses files.
@@ -127,11 +128,13 @@ def damage(store: Store, key: str) -> str | None:
 def of_other_format(store: Store, key: str) -> str | None:
     """``OLD`` or ``NEWER`` for a run whose record this version does not read, None for every other one."""
     try:
-        store.record(key)
+        # Only records with another number are read as a whole.
+        if format_number(load_json(store.root / key)) != FORMAT:
+            store.record(key)
     except OtherFormat as error:
         return NEWER if isinstance(error, NewerFormat) else OLD
-    except CorruptRun:
-        return None
+    except (CorruptRun, ValueError):
+        pass
     return None
 
 

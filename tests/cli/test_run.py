@@ -41,7 +41,7 @@ def cells(line):
 
 def test_files_and_screen_hold_the_same_numbers(again):
     folder, stdout, stderr = again
-    assert "12 runs, 12 finished, 0 to train" in stderr and "replicate export onnx" in stderr
+    assert "12 runs, 12 completed, 0 to train" in stderr and "replicate export onnx" in stderr
     content = json.loads((folder / "table2.json").read_text())
     assert [row["row"] for row in content["rows"]] == [
         *("COGMEN-A", "COGMEN-AV", "COGMEN-Mask"),
@@ -119,7 +119,7 @@ def test_completed_runs_are_not_repeated_and_new_seeds_are_added(replicate, smok
     status, stdout, stderr = replicate(
         "run", "table2", "--profile", "smoke", "--seeds", "3", "--dry-run", "--out", smoke_out
     )
-    assert status == 0 and "18 runs, 12 finished, 6 to train" in stderr
+    assert status == 0 and "18 runs, 12 completed, 6 to train" in stderr
     arms = ("COGMEN-A", "COGMEN-AV", "COGMEN-Mask", "Student-of-Mask", "COGMEN-A-masked", "COGMEN-Mask-deep")
     assert stdout.splitlines() == [f"{arm}, seed 26" for arm in arms]
 
@@ -160,7 +160,7 @@ def test_damaged_runs_are_named_and_trained_again_with_repair(replicate, smoke_o
     assert status == 0 and stdout.splitlines() == ["COGMEN-A, seed 24", "COGMEN-AV, seed 24"]
     assert all((out / "runs" / key).is_dir() for key in keys)
     status, _, stderr = replicate(*command, "--repair")
-    assert status == 0 and "12 runs, 10 finished, 2 to train" in stderr
+    assert status == 0 and "12 runs, 10 completed, 2 to train" in stderr
     lines = [line.split(";")[0] for line in stderr.splitlines() if line.startswith("run ")]
     assert lines == ["run 1/2 complete: COGMEN-A, seed 24", "run 2/2 complete: COGMEN-AV, seed 24"]
     assert (out / "synthetic-tiny" / "smoke-paper" / "table2.json").read_bytes() == table
@@ -210,7 +210,7 @@ def test_a_corpus_without_video_fills_the_rows_of_audio_alone(replicate, tmp_pat
     status, stdout, stderr = replicate("run", "table1", "table2", "table4", *command)
     assert status == 0, stderr
     assert stderr.splitlines()[:4] == [
-        "table2, table4 on speech: 2 runs, 0 finished, 2 to train (2 epochs each, cpu, 1 at a time)",
+        "table2, table4 on speech: 2 runs, 0 completed, 2 to train (2 epochs each, cpu, 1 at a time)",
         "table2: 4 of 6 rows need the visual stream",
         "table4: 3 of 4 rows need the visual and hubert streams",
         "table1: left out, its rows need the visual stream",
@@ -253,14 +253,11 @@ def test_a_name_in_brackets_is_a_name_and_no_markup(replicate, tmp_path):
 def test_no_digit_is_cut_in_a_narrow_terminal(smoke_results, width):
     from rich.console import Console
 
-    from replicate.experiment import collect
-    from replicate.experiment.campaign import Campaign
     from replicate.report import tables
+    from tests.experiment.builders import prepare
 
-    out = smoke_results.parents[1]
-    campaign = Campaign.prepare(["table2"], "smoke", "paper", None, None, None, "cpu", 1, out)
     screen = io.StringIO()
-    (result,) = collect.tables(campaign)
+    (result,) = prepare(smoke_results.parents[1]).tables()
     tables.show(result, Console(file=screen, width=width))
     lines = list(map(cells, screen.getvalue().splitlines()))
     content = json.loads((smoke_results / "table2.json").read_text())
@@ -294,7 +291,7 @@ def test_all_shares_of_the_task_list_make_the_table(replicate, smoke_out, tmp_pa
         assert f"Share {part} is complete; once all shares are: replicate run table2" in done.stderr
         assert not list(tmp_path.glob("*/*/table2.md"))
     assert 0 < trained[0] < trained[1] == 6
-    assert "6 runs, 6 finished, 0 to train" in replicate("run", "table2", *out).stderr
+    assert "6 runs, 6 completed, 0 to train" in replicate("run", "table2", *out).stderr
 
 
 @pytest.mark.parametrize("part", ["0/2", "3/2", "1", "a/b", "-1/2"])
@@ -320,7 +317,7 @@ def test_two_folders_can_share_a_store(replicate, tmp_path):
     first = replicate(*common, "--out", str(tmp_path / "first"))
     assert first.status == 0, first.stderr
     second = replicate(*common, "--out", str(tmp_path / "second"))
-    assert "6 runs, 6 finished, 0 to train" in second.stderr
+    assert "6 runs, 6 completed, 0 to train" in second.stderr
     assert second.stdout == first.stdout
 
 
@@ -331,7 +328,7 @@ def test_stacking_is_printed_and_part_of_the_repeated_command(replicate, tmp_pat
     manifest = json.loads((tmp_path / "synthetic-tiny" / "smoke-paper" / "manifest.json").read_text())
     assert (manifest["precision"], manifest["stacked"]) == ("float32", True)
     again = replicate(*shlex.split(manifest["command"])[1:])
-    assert "12 runs, 12 finished, 0 to train" in again.stderr
+    assert "12 runs, 12 completed, 0 to train" in again.stderr
     assert replicate("report", "--results", tmp_path / "synthetic-tiny" / "smoke-paper").status == 0
 
 

@@ -9,7 +9,7 @@ import pytest
 from replicate import errors
 from replicate.config import folders
 from replicate.corpus.archive import write
-from replicate.experiment.campaign import Campaign
+from replicate.experiment.prepare import Options, prepare
 from replicate.experiment.sweep import Sweep
 from replicate.store.record import RECORD
 from replicate.store.store import Store
@@ -45,13 +45,13 @@ def arguments(tmp_path: Path) -> list[object]:
 @pytest.fixture
 def planted(tmp_path: Path, arguments: list[object]) -> Sweep:
     """All four trials of COGMEN-Mask, complete; trial 2 is best on dev and trial 1 is best on test."""
-    campaign = Campaign.prepare([], "smoke", "paper", None, str(arguments[1]), None, "cpu", 1, tmp_path / "out")
-    sweep = Sweep.prepare("COGMEN-Mask", 3, campaign)
+    plan, context = prepare([], Options("smoke", data=arguments[1], device="cpu", jobs=1, out=tmp_path / "out"))
+    sweep = Sweep.prepare("COGMEN-Mask", 3, plan, context)
     for trial, (dev, test) in zip(sweep.trials, [(2, 2), (3, 0), (1, 1), (3, 5)], strict=True):
-        for seed in campaign.seeds:
-            spec = RunSpec(trial.arm, trial.protocol, campaign.profile.budget, seed)
+        for seed in plan.seeds:
+            spec = RunSpec(trial.arm, trial.protocol, plan.profile.budget, seed)
             # The two that may be shown differ between seeds.
-            put(campaign.store, spec, campaign.corpus, {"dev": dev, "test": test + (seed == 25) * (test in (1, 2))})
+            put(context.store, spec, plan.corpus, {"dev": dev, "test": test + (seed == 25) * (test in (1, 2))})
     return sweep
 
 
@@ -68,7 +68,7 @@ def test_whole_output(replicate: Callable, planted: Sweep, arguments, tmp_path):
     }
     lines = [" ".join(line.split()) for line in stdout.splitlines() if line.strip() and "──" not in line]
     words = {trial.number: trial.words for trial in planted.trials}
-    corpus = planted.campaign.corpus.hash[:12]
+    corpus = planted.plan.corpus.hash[:12]
     assert lines == [
         "sweep of COGMEN-Mask on small: trials by dev F1",
         "trial what differs dev F1, A inference n",
@@ -104,12 +104,16 @@ def test_files_hold_the_same_numbers_and_no_other_test_score(replicate, planted,
     content = json.loads((folder / names[1]).read_text())
     assert (content["sweep"], content["select"], content["winner"], content["points"]) == ("COGMEN-Mask", "A", 2, 3)
     assert (content["profile"], content["protocol"], content["seeds"]) == ("smoke", "paper", [24, 25])
-    assert content["corpus"] == {"name": "small", "hash": planted.campaign.corpus.hash, "notes": []}
+    assert content["corpus"] == {"name": "small", "hash": planted.plan.corpus.hash, "notes": []}
     assert [trial["trial"] for trial in content["trials"]] == [2, 0, 1, 3]
     assert [trial["trial"] for trial in content["trials"] if "test" in trial] == [2, 0]
     assert content["trials"][0]["change"] == dict(planted.trials[2].change)
-    assert set(content["runs"]) == {key for trial in content["trials"] for key in trial["runs"]} == set(planted.tasks)
-    assert (folder / content["store"]).resolve() == planted.campaign.store.root.resolve()
+    assert (
+        set(content["runs"])
+        == {key for trial in content["trials"] for key in trial["runs"]}
+        == set(planted.graph.tasks)
+    )
+    assert (folder / content["store"]).resolve() == planted.context.store.root.resolve()
     with (folder / names[0]).open() as file:
         lines = list(csv.DictReader(file))
     assert [(line["trial"], line["split"], line["context"]) for line in lines] == [
@@ -198,9 +202,9 @@ def test_a_mistake_is_one_line_and_nothing_is_trained(replicate, arguments, tmp_
 
 def test_damaged_runs_are_trained_again_when_asked(replicate, planted, arguments):
     key = planted.key(planted.trials[3], 25)
-    (planted.campaign.store.root / key / RECORD).write_text("{")
+    (planted.context.store.root / key / RECORD).write_text("{")
     status, stdout, stderr = replicate("sweep", "COGMEN-Mask", *arguments)
     assert (status, stdout) == (1, "") and "error (corrupt run)" in stderr and key in stderr and "--repair" in stderr
     status, _, stderr = replicate("sweep", "COGMEN-Mask", *arguments, "--repair")
     assert status == 0 and "8 runs, 7 completed, 1 to train" in stderr
-    assert planted.campaign.store.get(key) is not None
+    assert planted.context.store.get(key) is not None

@@ -1,5 +1,63 @@
-"""The fixtures of finished runs on a corpus of a few utterances."""
+"""Fixtures of the experiment: small completed runs, a completed smoke table, and corpora that lack something."""
 
-from tests.small_runs import corpus, edit, result, store, stored, tables_folder
+from dataclasses import replace
+
+import pytest
+
+from replicate.corpus.archive import write
+from replicate.corpus.synthetic import generate
+from tests.experiment.builders import prepare
+from tests.small_runs import corpus, edit, result, small_corpus, store, stored, tables_folder
 
 __all__ = ["corpus", "edit", "result", "store", "stored", "tables_folder"]
+
+
+@pytest.fixture
+def completed(smoke_out):
+    """The command of a completed smoke table; do not write into it."""
+    return prepare(smoke_out)
+
+
+@pytest.fixture
+def two_tables(tables_folder):
+    """A second table that names COGMEN-A under another name."""
+    (tables_folder / "table9.toml").write_text(
+        'title = "Nine"\nsource = "nowhere"\ncontexts = ["A"]\nin_paper = false\n'
+        '[[rows]]\nname = "Base"\narm = "COGMEN-A"\n'
+    )
+
+
+# Dialogues of the tiny corpus, and the names of dialogues that table 4 leaves out on IEMOCAP.
+LEFT_OUT = {"Syn01_005": "Ses01F_impro03", "Syn02_010": "Ses02M_impro03", "Syn05_027": "Ses05F_impro07"}
+
+
+@pytest.fixture
+def iemocap(tmp_path):
+    """A file of the tiny corpus in which three dialogues are called like some that table 4 leaves out."""
+    source = generate("synthetic-tiny")
+    dialogues = tuple(replace(d, id=LEFT_OUT.get(d.id, d.id)) for d in source.dialogues)
+    assert sum(d.id in LEFT_OUT.values() for d in dialogues) == 3
+    assert {d.split for d in dialogues if d.id in LEFT_OUT.values()} == {"train", "test"}
+    write(replace(source, name="renamed", dialogues=dialogues), tmp_path / "renamed.npz")
+    return tmp_path / "renamed.npz"
+
+
+@pytest.fixture
+def without_hubert(tmp_path):
+    """A file of the tiny corpus without the HuBERT stream."""
+    source = generate("synthetic-tiny")
+    without = [
+        replace(d, features={name: array for name, array in d.features.items() if name != "hubert"})
+        for d in source.dialogues
+    ]
+    write(replace(source, name="without-hubert", dialogues=tuple(without)), tmp_path / "without-hubert.npz")
+    return tmp_path / "without-hubert.npz"
+
+
+@pytest.fixture
+def audio_only(tmp_path):
+    """A file of a corpus with audio alone."""
+    source = small_corpus()
+    only = tuple(replace(d, features={"audio": d.features["audio"]}) for d in source.dialogues)
+    write(replace(source, dialogues=only), tmp_path / "audio-only.npz")
+    return tmp_path / "audio-only.npz"

@@ -4,13 +4,13 @@ from itertools import pairwise
 import pytest
 
 from replicate.corpus.archive import write
-from replicate.errors import CorruptRun, InvalidDefinition, MissingStream
-from replicate.experiment.campaign import Campaign
+from replicate.errors import CorruptRun, InvalidDefinition, MissingStream, TrainingFailed
 from replicate.experiment.sweep import Sweep
 from replicate.runner import local
 from replicate.store.record import PREDICTIONS
 from replicate.store.run import Run
 from replicate.training.config import RunSpec
+from tests.experiment.builders import prepare as prepare_command
 from tests.planted import put
 from tests.small_runs import small_corpus
 
@@ -18,23 +18,23 @@ from tests.small_runs import small_corpus
 def prepare(tmp_path, arm="COGMEN-Mask", trials=3, seeds="24,25", corpus=None):
     write(corpus or small_corpus(), tmp_path / "small.npz")
     out = tmp_path / "out"
-    campaign = Campaign.prepare([], "smoke", "paper", seeds, str(tmp_path / "small.npz"), None, "cpu", 1, out)
-    return Sweep.prepare(arm, trials, campaign)
+    command = prepare_command(out, (), tmp_path / "small.npz", seeds=seeds)
+    return Sweep.prepare(arm, trials, command.plan, command.context)
 
 
 def plant(sweep, wrong):
     """Finished runs of every trial; ``wrong`` are numbers of mistakes on dev and on test by trial."""
     for trial in sweep.trials:
-        for seed in sweep.campaign.seeds:
-            spec = RunSpec(trial.arm, trial.protocol, sweep.campaign.profile.budget, seed)
+        for seed in sweep.plan.seeds:
+            spec = RunSpec(trial.arm, trial.protocol, sweep.plan.profile.budget, seed)
             dev, test = wrong[trial.number]
-            put(sweep.campaign.store, spec, sweep.campaign.corpus, {"dev": dev, "test": test})
+            put(sweep.context.store, spec, sweep.plan.corpus, {"dev": dev, "test": test})
 
 
 def test_the_best_on_dev_is_selected_however_bad_it_is_on_test(tmp_path):
     sweep = prepare(tmp_path)
     plant(sweep, {0: (2, 0), 1: (3, 0), 2: (0, 5), 3: (1, 1)})
-    assert sweep.missing() == []
+    assert sweep.context.missing(sweep.graph) == []
     result = sweep.result()
     assert [trial.number for trial, _ in result.ranked] == [2, 3, 0, 1]
     means = [scores.summary.mean for _, scores in result.ranked]
@@ -102,37 +102,47 @@ def test_one_seed_has_no_spread(tmp_path):
 
 def test_students_come_after_their_teachers_which_are_shared(tmp_path):
     sweep = prepare(tmp_path, arm="Student-A", trials=4)
-    names = [task.spec.arm.name for task in sweep.tasks.values()]
+    names = [task.spec.arm.name for task in sweep.graph.tasks.values()]
     assert names.count("Teacher-AV") == 2 and len(names) == 2 + 2 * 5
-    keys = list(sweep.tasks)
-    for task in sweep.tasks.values():
+    keys = list(sweep.graph.tasks)
+    for task in sweep.graph.tasks.values():
         assert all(keys.index(teacher) < keys.index(task.key) for teacher in task.teachers)
 
 
 def test_what_is_finished_is_not_trained_again(tmp_path, monkeypatch):
     few, more = prepare(tmp_path, trials=2), prepare(tmp_path, trials=4)
     plant(few, dict.fromkeys(range(3), (0, 0)))
-    todo = more.missing()
+    todo = more.context.missing(more.graph)
     assert [(task.spec.arm.name, task.spec.seed) for task in todo] == [
         (trial.arm.name, seed) for seed in (24, 25) for trial in more.trials[3:]
     ]
     assert "4 of 1079 points of the grid and the unchanged arm, 10 runs, 6 completed, 4 to train" in more.describe(4)
     given = []
-    monkeypatch.setattr(local, "run_all", lambda tasks, *rest: given.append((tasks, *rest)))
-    more.train(todo, print)
-    campaign = more.campaign
-    corpora = {campaign.corpus.hash: campaign.corpus}
-    assert given == [(todo, corpora, campaign.store, "cpu", 1, print)]
+    monkeypatch.setattr(local, "run_all", lambda *arguments: given.append(arguments) or [])
+    more.context.train(more.graph, todo, print)
+    corpora = {more.plan.corpus.hash: more.plan.corpus}
+    assert given == [(more.graph.programs(todo), corpora, more.context.store, "cpu", 1, print)]
+
+
+def test_trials_whose_runs_failed_are_not_ranked(tmp_path):
+    sweep = prepare(tmp_path)
+    plant(sweep, {0: (2, 0), 1: (0, 0), 2: (1, 0), 3: (3, 0)})
+    failed = sweep.key(sweep.trials[1], 25)
+    sweep.context.store.remove(failed)
+    result = sweep.result({failed})
+    assert [trial.number for trial, _ in result.ranked] == [2, 0, 3]
+    with pytest.raises(TrainingFailed, match="COGMEN-Mask itself could not be trained"):
+        sweep.result({sweep.key(sweep.trials[0], 24)})
 
 
 def test_a_damaged_run_is_named_or_trained_again(tmp_path):
     sweep = prepare(tmp_path, trials=1)
     plant(sweep, dict.fromkeys(range(2), (0, 0)))
     key = sweep.key(sweep.trials[1], 25)
-    (sweep.campaign.store.root / key / PREDICTIONS).unlink()
+    (sweep.context.store.root / key / PREDICTIONS).unlink()
     with pytest.raises(CorruptRun, match=key):
-        sweep.missing()
-    assert [task.key for task in sweep.missing(repair=True)] == [key]
+        sweep.context.missing(sweep.graph)
+    assert [task.key for task in sweep.context.missing(sweep.graph, repair=True)] == [key]
     with pytest.raises(CorruptRun, match=r"seed 25 is no longer.*again"):
         sweep.result()
 

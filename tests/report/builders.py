@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from replicate.config.claims import Claim, Margins, Rule, Statement
 from replicate.config.tables import Row, Table
+from replicate.experiment.manifest import FORMAT, CorpusSummary, Machine, Manifest
+from replicate.experiment.plan import Source
 from replicate.report.types import Outputs
 from replicate.results.aggregate import Cell, Comparison, TableResult
 from replicate.results.claims import JudgedClaim, JudgedStatement
@@ -93,28 +95,39 @@ def claim(number: int, text: str, outcome: Any, *holds: bool | None, measured: b
 
 
 def outputs(folder: Path, results: Sequence[TableResult] | None = None, judged: Sequence[JudgedClaim] = ()) -> Outputs:
-    """What a campaign would have written into ``folder``."""
+    """What a command would have written into ``folder``."""
     return Outputs(folder, list([result()] if results is None else results), RULE, list(judged))
 
 
-def manifest(results: Sequence[TableResult] = (), **fields: Any) -> Mapping[str, Any]:
-    """The manifest of such results, as far as the page reads it."""
+def manifest(results: Sequence[TableResult] = (), **fields: Any) -> Manifest:
+    """The manifest of such results."""
     first = results[0] if results else result()
-    return {
-        "tables": [each.table.name for each in results or [first]],
-        "corpus": {"name": first.corpus, "hash": first.corpus_hash, "notes": list(first.notes)},
-        "protocol": first.protocol,
-        "profile": first.profile,
-        "seeds": list(first.seeds),
-        "command": "replicate run table2 --data 'a & b'",
-        "runs": ["a" * 20, "b" * 20, "c" * 20],
-        "device": "cpu",
-        "jobs": 2,
-        "wall_seconds": 12.3,
-        "training_seconds": 7380.0,
-        "machine": {"system": "System 1", "processor": "Processor 2", "cores": 8},
-        "versions": {"replicate": "0.1.0", "python": "3.12.1", "onnx": None},
-    } | fields
+    made = Manifest(
+        FORMAT,
+        tuple(each.table.name for each in results or [first]),
+        CorpusSummary(first.corpus, first.corpus_hash, first.notes),
+        first.protocol,
+        first.profile,
+        first.seeds,
+        False,
+        "replicate run table2 --data 'a & b'",
+        Source("a & b"),
+        (),
+        ("a" * 20, "b" * 20, "c" * 20),
+        (),
+        (),
+        "../../runs",
+        None,
+        "cpu",
+        "float32",
+        False,
+        2,
+        12.3,
+        7380.0,
+        Machine("System 1", "Processor 2", 8),
+        {"replicate": "0.1.0", "python": "3.12.1", "onnx": None},
+    )
+    return replace(made, **fields)
 
 
 def drawn(folder: Path, name: str = "figure3", title: str = "Title", caption: str = "Caption.") -> Drawn:

@@ -16,11 +16,11 @@ from replicate import plotting
 from replicate.config import figures as definitions
 from replicate.corpus.synthetic import NOTE
 from replicate.errors import CannotWrite
-from replicate.experiment.campaign import Campaign
-from replicate.experiment.collect import tables
+from replicate.experiment import collect
 from replicate.model.seed_layers import SeedBatch
 from replicate.report import figures
 from replicate.report.figures import embedding, panels
+from tests.experiment.builders import prepare
 from tests.figures_toml import section
 
 
@@ -31,16 +31,20 @@ def figures_toml(tables_folder):
 
 
 @pytest.fixture
-def smoke(smoke_out, tmp_path, monkeypatch):
-    """Table 2 of the smoke profile, whose figures are written to a folder of the test."""
-    monkeypatch.setattr(Campaign, "folder", property(lambda self: tmp_path / "results"))
-    return Campaign.prepare(["table2"], "smoke", "paper", None, None, None, "cpu", 1, smoke_out)
+def smoke(smoke_out):
+    """The completed runs of table 2 with the smoke profile."""
+    return prepare(smoke_out).completed
 
 
-def test_of_table2_alone_its_own_figures_are_drawn(smoke):
-    found = figures.write(smoke, tables(smoke))
+@pytest.fixture
+def folder(tmp_path):
+    """Where figures are drawn."""
+    return tmp_path / "figures"
+
+
+def test_of_table2_alone_its_own_figures_are_drawn(smoke, folder):
+    found = figures.write(smoke, collect.tables(smoke), folder)
     assert [figure.name for figure in found] == ["figure4", "per-class-f1"]
-    folder = smoke.folder / "figures"
     assert sorted(path.name for path in folder.iterdir()) == [
         *("figure4.png", "figure4.svg", "per-class-f1.png", "per-class-f1.svg")
     ]
@@ -64,13 +68,13 @@ def test_of_table2_alone_its_own_figures_are_drawn(smoke):
     assert "not in the paper" in found[1].caption
 
 
-def test_the_same_runs_give_the_same_bytes(smoke, monkeypatch):
-    results = tables(smoke)
-    first = {path: path.read_bytes() for figure in figures.write(smoke, results) for path in _files(figure)}
+def test_the_same_runs_give_the_same_bytes(smoke, monkeypatch, folder):
+    results = collect.tables(smoke)
+    first = {path: path.read_bytes() for figure in figures.write(smoke, results, folder) for path in _files(figure)}
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
     # Other settings of matplotlib have no effect, and are kept.
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.hashsalt": "x"}):
-        second = figures.write(smoke, results)
+        second = figures.write(smoke, results, folder)
         assert matplotlib.rcParams["font.size"] == 30 and matplotlib.rcParams["svg.hashsalt"] == "x"
     assert {path: path.read_bytes() for figure in second for path in _files(figure)} == first
     for path, content in first.items():
@@ -82,10 +86,10 @@ def _files(figure):
     return figure.png, figure.svg
 
 
-def test_figures_of_a_row_that_lacks_a_stream_are_left_out(smoke):
-    (result,) = tables(smoke)
+def test_figures_of_a_row_that_lacks_a_stream_are_left_out(smoke, folder):
+    (result,) = collect.tables(smoke)
     without = {"needs": {"COGMEN-Mask": ("hubert",)}, "rows": {**result.rows, "COGMEN-Mask": {}}}
-    assert figures.write(smoke, [replace(result, **without)]) == []
+    assert figures.write(smoke, [replace(result, **without)], folder) == []
     # COGMEN-AV is in no figure that needs table2 alone.
     without = {"needs": {"COGMEN-AV": ("hubert",)}, "rows": {**result.rows, "COGMEN-AV": {}}}
     found = {"table2": replace(result, **without)}
@@ -93,28 +97,28 @@ def test_figures_of_a_row_that_lacks_a_stream_are_left_out(smoke):
     assert names == ["figure4", "per-class-f1"]
 
 
-def test_without_its_table_nothing_is_drawn(smoke):
-    assert figures.write(smoke, []) == [] and not (smoke.folder / "figures").exists()
+def test_without_its_table_nothing_is_drawn(smoke, folder):
+    assert figures.write(smoke, [], folder) == [] and not folder.exists()
 
 
-def test_curves_and_embeddings_of_saved_runs(smoke, figures_toml, monkeypatch):
+def test_curves_and_embeddings_of_saved_runs(smoke, figures_toml, monkeypatch, folder):
     cells = ("table2/COGMEN-AV/AV", "table2/COGMEN-A/A")
     figures_toml(section("lines", "curves", cells) + section("dots", "embedding", cells))
     drawn = []
     render = plotting.render
     monkeypatch.setattr(plotting, "render", lambda figure: drawn.append(figure) or render(figure))
-    lines, dots = figures.write(smoke, tables(smoke))
+    lines, dots = figures.write(smoke, collect.tables(smoke), folder)
     assert (lines.name, dots.name) == ("lines", "dots") and lines.png.exists() and dots.svg.exists()
     assert "n = 2 seeds." in lines.caption and "seed 24 alone." in dots.caption
-    table = smoke.tables[0]
+    table = smoke.plan.tables[0]
     row = next(row for row in table.rows if row.name == "COGMEN-A")
-    records = [run.record for run in smoke.runs(table, row)]
+    records = [run.record for run in smoke.of_row(table, row)]
     mean, best = drawn[0].axes[-1].lines
     assert mean.get_ydata() == pytest.approx(np.mean([[e.dev_f1 for e in r.curve] for r in records], 0))
     assert best.get_xdata().tolist() == [record.best_epoch for record in records]
     teacher, student = drawn[1].axes
     assert teacher.get_xlim() == student.get_xlim() and teacher.get_ylim() == student.get_ylim()
-    truth = np.concatenate([dialogue.labels for dialogue in smoke.corpus.split("test")])
+    truth = np.concatenate([dialogue.labels for dialogue in smoke.plan.corpus.split("test")])
     for axis in (teacher, student):
         assert [len(line.get_xdata()) for line in axis.lines] == np.bincount(truth, minlength=4).tolist()
         places = np.concatenate([line.get_xydata() for line in axis.lines])
@@ -122,12 +126,12 @@ def test_curves_and_embeddings_of_saved_runs(smoke, figures_toml, monkeypatch):
     centre = np.concatenate([line.get_xydata() for line in teacher.lines]).mean(0)
     assert centre == pytest.approx([0, 0], abs=1e-6)
     assert re.fullmatch(r"component 1 \(\d+ % of the variance\)", teacher.get_xlabel())
-    assert [text.get_text() for text in student.get_legend().get_texts()] == list(smoke.corpus.labels)
+    assert [text.get_text() for text in student.get_legend().get_texts()] == list(smoke.plan.corpus.labels)
 
 
 @pytest.mark.parametrize("context", ["A", "AV"])
 def test_the_saved_predictions_follow_from_the_embeddings(smoke, context):
-    (result,) = tables(smoke)
+    (result,) = collect.tables(smoke)
     row = next(row for row in result.table.rows if row.name == "COGMEN-AV")
     shown = panels.PanelRuns("T", smoke, result, row, context)
     run = shown.runs()[0]
@@ -138,11 +142,10 @@ def test_the_saved_predictions_follow_from_the_embeddings(smoke, context):
     assert again.numpy() == pytest.approx(run.log_prob("test", context), abs=1e-5)
 
 
-def test_both_files_or_none(smoke):
-    folder = smoke.folder / "figures"
+def test_both_files_or_none(smoke, folder):
     (folder / "figure4.svg").mkdir(parents=True)
     with pytest.raises(CannotWrite, match=r"figure4\.svg"):
-        figures.write(smoke, tables(smoke))
+        figures.write(smoke, collect.tables(smoke), folder)
     assert [path.name for path in folder.iterdir()] == ["figure4.svg"]
 
 

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 import torch
 
-from replicate.errors import CorruptRun, Diverged, MissingDevice, WorkerDied
+from replicate.errors import CorruptRun, DiskFull, MissingDevice, WorkerDied
 from replicate.runner import local
 from replicate.runner import worker as work
 from replicate.runner.local import resolve_device, run_all
 from replicate.runner.worker import Progress
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD
 from replicate.store.store import EMBEDDINGS, Store
-from tests.small_runs import SPEC, STUDENT, TEACHER, listed, of, seeds, small_corpus
+from tests.small_runs import SPEC, STUDENT, TEACHER, listed, of, programs, seeds, small_corpus
 
 # Processes of their own that do not import everything anew.
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -36,7 +36,7 @@ def quiet(progress):
 
 
 def run(store, corpus, specs, jobs=1, listen=quiet):
-    run_all(listed(specs, corpus), {corpus.hash: corpus}, store, "cpu", jobs, listen)
+    return run_all(programs(specs, corpus), {corpus.hash: corpus}, store, "cpu", jobs, listen)
 
 
 def contents(store):
@@ -83,12 +83,58 @@ def test_two_processes_give_the_same_bits_as_one(undisturbed, corpus, store):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-@pytest.mark.slow
-def test_an_error_of_a_worker_is_raised_here(store, corpus):
-    wild = [replace(spec, budget=replace(spec.budget, learning_rate=1e30)) for spec in seeds(24, 25)]
-    with pytest.raises(Diverged, match="speech, seed"):
-        run(store, corpus, wild, 2)
-    assert store.keys() == []
+def diverging(spec):
+    return replace(spec, budget=replace(spec.budget, learning_rate=1e30))
+
+
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_run_that_diverges_fails_alone_and_its_students_are_skipped(store, corpus, jobs):
+    specs = [diverging(of(STUDENT)), SPEC, of(STUDENT, 25)]
+    lost, alone, *family = listed([diverging(of(STUDENT))], corpus), listed([SPEC], corpus), listed(specs[2:], corpus)
+    news: list[Progress] = []
+    failed = run(store, corpus, specs, jobs, news.append)
+    assert [(run.key, run.name, run.kind) for run in failed] == [
+        (lost[0].key, "teacher, seed 24", "diverged"),
+        (lost[1].key, "student, seed 24", "teacher failed"),
+    ]
+    assert "loss" in failed[0].message and failed[1].message == "its teacher teacher, seed 24 could not be trained"
+    complete = sorted(task.key for tasks in (alone, *family) for task in tasks)
+    assert sorted(store.keys()) == complete == sorted(p.task.key for p in news if p.epoch is None)
+    # The lock of the failed run is free, and the same command tries it again.
+    with store.lock(lost[0].key, wait=False) as locked:
+        assert locked
+    assert [run.key for run in run_all(programs(specs, corpus), {corpus.hash: corpus}, store, "cpu", 1, quiet)] == [
+        task.key for task in lost
+    ]
+
+
+def test_an_error_of_a_plugin_names_its_module(store, corpus, monkeypatch):
+    def train(*arguments):
+        raise RuntimeError("a\nbad\x1b[31m value")
+
+    monkeypatch.setattr(work, "train_seed_group", train)
+    monkeypatch.setattr("replicate.runner.failures.plugin_modules", lambda: {__name__})
+    (failed,) = run(store, corpus, [SPEC])
+    assert (failed.kind, failed.message) == ("RuntimeError", "a bad [31m value")
+    assert failed.plugin.startswith(f"{__name__}, {__file__}:")
+    assert str(failed).startswith("speech, seed 24 failed: RuntimeError: ") and f"(plugin {__name__}" in str(failed)
+
+
+def test_an_error_of_the_store_ends_the_command(store, corpus, monkeypatch):
+    def put(*arguments):
+        raise DiskFull("no room left")
+
+    monkeypatch.setattr(store, "put", put)
+    with pytest.raises(DiskFull):
+        run(store, corpus, seeds(24, 25))
+
+
+def test_an_error_of_the_callback_is_not_an_error_of_the_run(store, corpus):
+    def on_progress(progress):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(store, corpus, [SPEC], listen=on_progress)
 
 
 @pytest.mark.slow
@@ -163,7 +209,7 @@ def test_a_teacher_that_is_stored_already_is_used(undisturbed, corpus, store, mo
     tasks = listed([of(STUDENT)], corpus)
     run(store, corpus, [of(TEACHER)])
     news: list[Progress] = []
-    run_all(tasks[1:], {corpus.hash: corpus}, store, "cpu", 1, news.append)
+    run_all(programs([of(STUDENT)], corpus)[1:], {corpus.hash: corpus}, store, "cpu", 1, news.append)
     assert heard(news) == [(24, "student", 1), (24, "student", 2), (24, "student", None)]
     key = tasks[1].key
     assert (store.root / key / CHECKPOINT).read_bytes() == (undisturbed.root / key / CHECKPOINT).read_bytes()
@@ -171,13 +217,14 @@ def test_a_teacher_that_is_stored_already_is_used(undisturbed, corpus, store, mo
 
 def test_a_teacher_that_has_gone_is_named(store, corpus):
     with pytest.raises(CorruptRun, match="teacher of student, seed 24 is no longer"):
-        run_all(listed([of(STUDENT)], corpus)[1:], {corpus.hash: corpus}, store, "cpu", 1, quiet)
+        run_all(programs([of(STUDENT)], corpus)[1:], {corpus.hash: corpus}, store, "cpu", 1, quiet)
 
 
 def test_every_task_is_trained_on_its_own_corpus(store, corpus):
     other = replace(corpus, standardise=False)
     tasks = listed([SPEC], corpus) + listed([SPEC], other)
-    run_all(tasks, {corpus.hash: corpus, other.hash: other}, store, "cpu", 1, quiet)
+    both = programs([SPEC], corpus) + programs([SPEC], other)
+    run_all(both, {corpus.hash: corpus, other.hash: other}, store, "cpu", 1, quiet)
     assert [store.get(task.key).record.corpus.hash for task in tasks] == [corpus.hash, other.hash]
 
 
@@ -334,7 +381,7 @@ def train_family(folder, connection, jobs=1, meeting=None, hangs_at=None):
     np.savez_compressed = savez_compressed
     local._PATIENCE = 0.02
     corpus = small_corpus()
-    run_all(listed(FAMILY, corpus), {corpus.hash: corpus}, Store(folder), "cpu", jobs, listen)
+    run_all(programs(FAMILY, corpus), {corpus.hash: corpus}, Store(folder), "cpu", jobs, listen)
     connection.send("done")
 
 

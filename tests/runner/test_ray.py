@@ -8,13 +8,13 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from replicate.errors import Diverged, MissingEngine
+from replicate.errors import MissingEngine
 from replicate.runner import ray as cluster
 from replicate.runner.local import run_all
 from replicate.runner.ray import Cluster
 from replicate.store.record import CHECKPOINT
 from replicate.store.store import Store
-from tests.small_runs import SPEC, STUDENT, listed, of, seeds
+from tests.small_runs import SPEC, STUDENT, listed, of, programs, seeds
 
 ray = pytest.importorskip("ray", reason="needs the extra [ray]")
 FAMILY = [of(arm, seed) for seed in (24, 25) for arm in (STUDENT, SPEC.arm)]
@@ -36,7 +36,7 @@ def nodes():
 
 def train(nodes, store, corpus, specs, listen=lambda progress: None):
     tasks = listed(specs, corpus)
-    cluster.run_all(tasks, {corpus.hash: corpus}, store, "cpu", Cluster(nodes.address), listen)
+    cluster.run_all(programs(specs, corpus), {corpus.hash: corpus}, store, "cpu", Cluster(nodes.address), listen)
     return [(store.root / task.key / CHECKPOINT).read_bytes() for task in tasks]
 
 
@@ -53,7 +53,7 @@ def crash(nodes):
 @pytest.mark.slow
 def test_a_cluster_gives_the_bits_of_one_process_whichever_node_dies(nodes, corpus, tmp_path):
     alone = Store(tmp_path / "alone")
-    run_all(listed(FAMILY, corpus), {corpus.hash: corpus}, alone, "cpu", 1, lambda progress: None)
+    run_all(programs(FAMILY, corpus), {corpus.hash: corpus}, alone, "cpu", 1, lambda progress: None)
     expected = [(alone.root / task.key / CHECKPOINT).read_bytes() for task in listed(FAMILY, corpus)]
     news = []
     assert train(nodes, Store(tmp_path / "cluster"), corpus, FAMILY, news.append) == expected
@@ -63,7 +63,7 @@ def test_a_cluster_gives_the_bits_of_one_process_whichever_node_dies(nodes, corp
 
     # Long runs, one on each node; a node is killed once both work.
     long = [replace(spec, budget=replace(spec.budget, epochs=600)) for spec in seeds(24, 25)]
-    run_all(listed(long, corpus), {corpus.hash: corpus}, alone, "cpu", 1, lambda progress: None)
+    run_all(programs(long, corpus), {corpus.hash: corpus}, alone, "cpu", 1, lambda progress: None)
     expected = [(alone.root / task.key / CHECKPOINT).read_bytes() for task in listed(long, corpus)]
     begun, killed = set(), []
 
@@ -82,14 +82,22 @@ def test_a_cluster_gives_the_bits_of_one_process_whichever_node_dies(nodes, corp
 
 
 @pytest.mark.slow
-def test_an_error_of_a_run_is_raised_here(nodes, corpus, store):
-    wild = [replace(spec, budget=replace(spec.budget, learning_rate=1e30)) for spec in seeds(24)]
-    with pytest.raises(Diverged, match="speech, seed 24"):
-        train(nodes, store, corpus, wild)
+def test_a_run_that_diverges_fails_alone(nodes, corpus, store):
+    wild = replace(SPEC, budget=replace(SPEC.budget, learning_rate=1e30))
+    (failed,) = cluster.run_all(
+        programs([wild, *seeds(25)], corpus),
+        {corpus.hash: corpus},
+        store,
+        "cpu",
+        Cluster(nodes.address),
+        lambda progress: None,
+    )
+    assert (failed.name, failed.kind) == ("speech, seed 24", "diverged")
+    assert store.keys() == [task.key for task in listed(seeds(25), corpus)]
 
 
 def test_no_cluster_is_an_error(corpus, store):
     began = time.monotonic()
     with pytest.raises(MissingEngine, match=r"no Ray cluster at 127\.0\.0\.1:1"):
-        cluster.run_all(listed([SPEC], corpus), {}, store, "cpu", Cluster("127.0.0.1:1"), lambda progress: None)
+        cluster.run_all(programs([SPEC], corpus), {}, store, "cpu", Cluster("127.0.0.1:1"), lambda progress: None)
     assert time.monotonic() - began < 60

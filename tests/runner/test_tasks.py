@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicate.config import tables as definitions
-from replicate.runner.tasks import cost, graph, share, units
+from replicate.runner.tasks import TaskGraph, cost, share
 from replicate.store.keys import run_key
 from replicate.training.config import Protocol
 from replicate.training.masking.scenarios import Masking
@@ -25,7 +25,7 @@ def names(tasks):
 
 
 def listed(*specs, corpus=CORPUS):
-    return graph([(spec, corpus) for spec in specs], "cpu")
+    return TaskGraph([(spec, corpus) for spec in specs], "cpu").tasks
 
 
 def test_a_teacher_comes_before_its_student_unasked():
@@ -63,13 +63,14 @@ def test_every_seed_has_a_teacher_of_its_own():
 
 def test_every_corpus_has_a_teacher_of_its_own():
     other = replace(CORPUS, standardise=False)
-    tasks = graph([(of(STUDENT), CORPUS), (of(STUDENT), other)], "cpu")
+    tasks = TaskGraph([(of(STUDENT), CORPUS), (of(STUDENT), other)], "cpu").tasks
     assert len(tasks) == 4 and [task.corpus for task in tasks.values()] == [CORPUS.hash] * 2 + [other.hash] * 2
     assert all(tasks[key].corpus == task.corpus for task in tasks.values() for key in task.teachers)
 
 
 def test_the_device_is_part_of_the_key():
-    assert not set(graph([(SPEC, CORPUS)], "cpu")) & set(graph([(SPEC, CORPUS)], "cuda"))
+    first, second = (set(TaskGraph([(SPEC, CORPUS)], device).tasks) for device in ("cpu", "cuda"))
+    assert first and second and not first & second
 
 
 def test_one_arm_under_two_names_is_one_run():
@@ -110,14 +111,14 @@ def test_the_whole_paper_is_trained_once():
     tables = [definitions.table(name) for name in definitions.table_names()]
 
     def tasks(*chosen):
-        return graph(
+        return TaskGraph(
             [
                 (replace(SPEC, arm=row.arm, protocol=table.protocol_of(row, protocol)), CORPUS)
                 for table in chosen
                 for row in table.rows
             ],
             "cpu",
-        )
+        ).tasks
 
     counts = {table.name: len(tasks(table)) for table in tables}
     # Each of the extra tables has its baseline among those of table 2; the causal one table 1's student and teacher.
@@ -144,10 +145,12 @@ def test_a_task_says_what_it_is():
     assert task.name == "speech, seed 7" and Protocol("paper") == task.spec.protocol
 
 
-def test_tasks_of_a_stack_are_one_unit():
+def test_tasks_of_a_seed_group_are_one_program():
     stacked = [replace(of(arm, seed), seed_group=(24, 25)) for seed in (24, 25) for arm in (STUDENT, SPEC.arm)]
-    tasks = listed(*stacked, of(OTHER)).values()
-    assert [[task.name for task in unit] for unit in units(tasks)] == [
+    found = TaskGraph([(spec, CORPUS) for spec in (*stacked, of(OTHER))], "cpu")
+    programs = found.programs(found.tasks.values())
+    assert all(program.runs == program.wanted for program in programs)
+    assert [[task.name for task in program.runs] for program in programs] == [
         ["teacher, seed 24", "teacher, seed 25"],
         ["student, seed 24", "student, seed 25"],
         ["speech, seed 24", "speech, seed 25"],

@@ -11,7 +11,7 @@ from replicate.runner.local import run_all
 from replicate.store.record import CHECKPOINT
 from replicate.store.store import Store
 from replicate.training.config import Protocol
-from tests.small_runs import ARM, SPEC, STUDENT, listed, of
+from tests.small_runs import ARM, SPEC, STUDENT, graph, listed, of, programs
 
 SEEDS = (24, 25, 26)
 
@@ -21,7 +21,7 @@ def stack(arm=STUDENT, seeds=SEEDS, seed_group=SEEDS):
 
 
 def run(store, corpus, specs, jobs=1, listen=lambda progress: None):
-    run_all(listed(specs, corpus), {corpus.hash: corpus}, store, "cpu", jobs, listen)
+    run_all(programs(specs, corpus), {corpus.hash: corpus}, store, "cpu", jobs, listen)
 
 
 def checkpoints(store, corpus, specs):
@@ -70,12 +70,13 @@ def test_a_stack_of_which_runs_are_missing_is_trained_whole_to_the_same_bits(who
     expected = checkpoints(whole[0], corpus, stack())
     run(store, corpus, stack(), jobs=2)
     assert checkpoints(store, corpus, stack()) == expected
-    lost = listed(stack(ARM), corpus)[1]
+    found = graph(stack(ARM), corpus)
+    lost = list(found.tasks.values())[1]
     run(store, corpus, stack(ARM))
     before = checkpoints(store, corpus, stack(ARM))
     store.remove(lost.key)
     news = []
-    run_all([lost], {corpus.hash: corpus}, store, "cpu", 1, news.append)
+    run_all(found.programs([lost]), found.corpora, store, "cpu", 1, news.append)
     assert [(p.task.spec.seed, p.epoch and p.epoch.epoch) for p in news] == [(25, 1), (25, 2), (25, None)]
     assert checkpoints(store, corpus, stack(ARM)) == before
 
@@ -86,15 +87,18 @@ def test_whoever_is_in_a_stack_decides_its_keys(corpus):
 
 
 def test_a_stack_is_locked_as_one(whole, corpus, store):
-    first, *_, last = listed(stack(ARM), corpus)
+    found = graph(stack(ARM), corpus)
+    first, *_, last = found.tasks.values()
     with Store(store.root).lock(first.key, wait=False) as ours:
         assert ours
-        assert not worker.train_unit((last,), corpus, store, "cpu", lambda progress: None)
+        (program,) = found.programs([last])
+        assert program.runs == tuple(found.tasks.values()) and program.wanted == (last,)
+        assert worker.train_program(program, corpus, store, "cpu", lambda progress: None) is False
 
 
 def test_a_lost_teacher_is_named(corpus, store):
     with pytest.raises(CorruptRun, match="teacher of student, seed 24"):
-        run_all(listed(stack(), corpus)[1::2], {corpus.hash: corpus}, store, "cpu", 1, lambda progress: None)
+        run_all(programs(stack(), corpus)[1:], {corpus.hash: corpus}, store, "cpu", 1, lambda progress: None)
 
 
 def test_precision_is_part_of_what_a_run_is(corpus, store):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from replicate.config import figures as definitions
-from replicate.experiment.campaign import Campaign
+from replicate.experiment.completed import CompletedRuns
 from replicate.files import atomic_path
 from replicate.report.figures import panels
 from replicate.results.aggregate import TableResult
@@ -31,8 +31,8 @@ class Figure:
     svg: Path
 
 
-def write(campaign: Campaign, results: list[TableResult]) -> list[Figure]:
-    """Draw the figures of ``figures.toml`` into ``figures/`` and return them in the order of the file.
+def write(completed: CompletedRuns, results: list[TableResult], folder: Path) -> list[Figure]:
+    """Draw the figures of ``figures.toml`` into a folder and return them in the order of the file.
 
     A figure is left out if one of its tables is not among ``results`` or one of its rows could not be trained. The
     same runs give the same bytes.
@@ -41,8 +41,8 @@ def write(campaign: Campaign, results: list[TableResult]) -> list[Figure]:
         InvalidDefinition: in ``figures.toml``. CorruptRun: a run is missing. DiskFull, CannotWrite: naming the file.
     """
     by_name = {result.table.name: result for result in results}
-    wanted = [(drawing, panels.find(drawing, campaign, by_name)) for drawing in definitions.load()]
-    return [_write(drawing, found, campaign.folder / "figures") for drawing, found in wanted if found is not None]
+    wanted = [(drawing, panels.find(drawing, completed, by_name)) for drawing in definitions.load()]
+    return [_write(drawing, found, folder) for drawing, found in wanted if found is not None]
 
 
 def _write(drawing: definitions.Drawing, found: list[panels.PanelRuns], folder: Path) -> Figure:

@@ -78,9 +78,9 @@ def draw(panels: Sequence[PanelRuns], frame: Frame) -> Figure:
 
 def _embeddings(panel: PanelRuns, run: Run) -> NDArray[np.float64]:
     """Test embeddings (N, d) of one run."""
-    campaign, table = panel.campaign, panel.result.table
-    spec = campaign.spec(table, panel.row, campaign.seeds[0])
-    corpus = campaign.corpus_of(table)
+    plan, table = panel.completed.plan, panel.result.table
+    spec = plan.spec(table, panel.row, plan.seeds[0])
+    corpus = plan.corpus_of(table)
     tensor = embed(run.model(), run.scaling(), spec, corpus, split="test", context=panel.context)
     return tensor.double().numpy()
 

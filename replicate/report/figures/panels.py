@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from replicate.config.figures import Drawing
 from replicate.config.tables import Row
-from replicate.experiment.campaign import Campaign
+from replicate.experiment.completed import CompletedRuns
 from replicate.report import text
 from replicate.results.aggregate import Cell, TableResult
 from replicate.store.run import Run
@@ -22,7 +22,7 @@ class PanelRuns:
     """
 
     title: str
-    campaign: Campaign
+    completed: CompletedRuns
     result: TableResult
     row: Row
     context: str
@@ -31,7 +31,7 @@ class PanelRuns:
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names in the corpus's order, which every figure keeps."""
-        return self.campaign.corpus.labels
+        return self.completed.plan.corpus.labels
 
     @property
     def cell(self) -> Cell:
@@ -40,10 +40,10 @@ class PanelRuns:
 
     def runs(self) -> list[Run]:
         """Return the runs of the cell, seed by seed."""
-        return self.campaign.runs(self.result.table, self.row)
+        return self.completed.of_row(self.result.table, self.row)
 
 
-def find(drawing: Drawing, campaign: Campaign, results: Mapping[str, TableResult]) -> list[PanelRuns] | None:
+def find(drawing: Drawing, completed: CompletedRuns, results: Mapping[str, TableResult]) -> list[PanelRuns] | None:
     """Return the panels of a figure, or None if one of its tables is not there or a row could not be trained."""
     found = []
     for panel in drawing.panels:
@@ -51,7 +51,7 @@ def find(drawing: Drawing, campaign: Campaign, results: Mapping[str, TableResult
         if table not in results or not results[table].rows[name]:
             return None
         row = next(row for row in results[table].table.rows if row.name == name)
-        found.append(PanelRuns(panel.title, campaign, results[table], row, context, panel.prefix))
+        found.append(PanelRuns(panel.title, completed, results[table], row, context, panel.prefix))
     return found
 
 

@@ -5,11 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from export.bundle import select
 from export.bundle.select import choose, corpus_of
 from replicate import errors
 from replicate.corpus.synthetic import generate
-from replicate.experiment.manifest import newest_results
+from replicate.experiment.manifest import Manifest, newest_results
+from replicate.experiment.plan import Source
+from tests.report.builders import manifest
 
 
 class FakeRun:
@@ -38,16 +39,10 @@ def results(tmp_path, monkeypatch):
         "c2": FakeRun("c2", "better", 25, 7),
         "d1": FakeRun("d1", "video", 24, 8, ("AV",)),
     }
-    manifest = {
-        "runs": list(made),
-        "deployable": [key for key, run in made.items() if "A" in run.record.arm.contexts],
-        "store": "runs",
-        "source": {"data": "synthetic-tiny", "data_dir": None},
-    }
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    monkeypatch.setattr(
-        "export.bundle.select.Store", lambda root: type("S", (), {"get": lambda _, key: made.get(key), "root": root})()
-    )
+    audio = tuple(key for key, run in made.items() if "A" in run.record.arm.contexts)
+    manifest(runs=tuple(made), deployable=audio, store="runs", source=Source("synthetic-tiny")).save(tmp_path)
+    store = SimpleNamespace(get=made.get, root=tmp_path / "runs")
+    monkeypatch.setattr(Manifest, "open_store", lambda self, folder: store)
     return tmp_path
 
 
@@ -58,7 +53,7 @@ def test_the_best_mean_on_dev_wins_then_its_best_seed(results):
 
 
 def test_hubert_is_chosen_by_name_or_if_there_is_nothing_else(results, monkeypatch):
-    store = select.Store(results)
+    store = Manifest.load(results).open_store(results)
     store.get("a1").audio_stream = store.get("a2").audio_stream = store.get("b1").audio_stream = store.get(
         "b2"
     ).audio_stream = "hubert"
@@ -100,11 +95,9 @@ def test_without_results_the_next_command_is_named(tmp_path):
     "content",
     [
         "",
-        "{}",
         "[]",
-        '{"deployable": 3, "store": "x", "source": {"data": "x", "data_dir": null}}',
-        '{"deployable": ["x"], "store": "x", "source": {}}',
-        '{"runs": ["x"], "store": "x", "source": {"data": "x", "data_dir": null}}',
+        '{"format": 2}',
+        '{"format": 2, "deployable": 3, "store": "x", "source": {"data": "x", "data_dir": null}}',
     ],
 )
 def test_a_broken_manifest_is_named(tmp_path, content):

@@ -1,0 +1,58 @@
+"""The completed runs of a plan, found in a store by the keys of the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from replicate.config.tables import Row, Table
+from replicate.corpus.types import Corpus
+from replicate.experiment.plan import Plan
+from replicate.runner.failures import FailedRun
+from replicate.store.run import Run
+from replicate.store.store import Store
+from replicate.training.config import Arm, RunSpec
+
+
+@dataclass(frozen=True)
+class CompletedRuns:
+    """The runs of a plan.
+
+    Attributes:
+        failed: by key, the runs that could not be trained. All others must be in the store.
+    """
+
+    plan: Plan
+    store: Store
+    failed: Mapping[str, FailedRun] = field(default_factory=dict)
+
+    def of_row(self, table: Table, row: Row) -> list[Run]:
+        """The runs of a row, seed by seed.
+
+        Raises:
+            CorruptRun: a run is missing or damaged.
+        """
+        corpus = self.plan.corpus_of(table)
+        return [self._run(self.plan.spec(table, row, seed), corpus) for seed in self.plan.seeds]
+
+    def of_arm(self, table: Table, row: Row, arm: Arm) -> list[Run]:
+        """The runs of an arm under the conditions of a row, such as those of the row's teacher, seed by seed.
+
+        Raises:
+            CorruptRun: a run is missing or damaged.
+        """
+        corpus, protocol = self.plan.corpus_of(table), table.protocol_of(row, self.plan.protocol)
+        return [self._run(self.plan.run_of(arm, protocol, seed), corpus) for seed in self.plan.seeds]
+
+    def failure(self, table: Table, row: Row) -> FailedRun | None:
+        """The first run of a row that could not be trained."""
+        corpus = self.plan.corpus_of(table)
+        keys = (self.plan.graph.key(self.plan.spec(table, row, seed), corpus) for seed in self.plan.seeds)
+        return next((self.failed[key] for key in keys if key in self.failed), None)
+
+    def seconds(self) -> float:
+        """How long all runs together took to train, in this command or in earlier ones."""
+        return sum(run.record.seconds for run in map(self.store.get, self.plan.tasks) if run is not None)
+
+    def _run(self, spec: RunSpec, corpus: Corpus) -> Run:
+        return self.store.need(self.plan.graph.key(spec, corpus), f"{spec.arm.name}, seed {spec.seed}")

@@ -1,0 +1,120 @@
+"""What a command trains: tables on one corpus, under one protocol and profile, from listed seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from replicate.config import requirements
+from replicate.config import tables as definitions
+from replicate.config.tables import Profile, Row, Table
+from replicate.corpus.types import Corpus
+from replicate.runner.tasks import Task, TaskGraph
+from replicate.training.config import Arm, Precision, Protocol, RunSpec
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a corpus comes from, as ``corpus.load`` takes it from any working folder.
+
+    Attributes:
+        data: name or absolute path.
+        data_dir: folder with the files of a named corpus.
+    """
+
+    data: str
+    data_dir: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides which runs there are and what their numbers are.
+
+    Attributes:
+        left_out: tables that were requested, but of which no row can be trained on this corpus.
+        device: "cpu" or "cuda"; it is part of the key of a run.
+        precision: see ``RunSpec``.
+        stacked: whether all seeds of an arm are trained as one program, where the arm allows it.
+        keep_dropped: whether tables use the dialogues that they leave out otherwise.
+    """
+
+    tables: tuple[Table, ...]
+    corpus: Corpus
+    source: Source
+    profile: Profile
+    protocol: Protocol
+    seeds: tuple[int, ...]
+    device: str
+    precision: Precision = "float32"
+    stacked: bool = False
+    keep_dropped: bool = False
+    left_out: tuple[Table, ...] = ()
+
+    @property
+    def tasks(self) -> dict[str, Task]:
+        """All runs by key, teachers before students."""
+        return self.graph.tasks
+
+    @cached_property
+    def graph(self) -> TaskGraph:
+        """All runs, each once, seed by seed, so that early results cover all arms."""
+        return TaskGraph(self._wanted(), self.device)
+
+    def corpus_of(self, table: Table) -> Corpus:
+        """The corpus without the dialogues that the table leaves out."""
+        leave_out = frozenset() if self.keep_dropped else frozenset(table.leave_out)
+        if leave_out not in self._reduced:
+            self._reduced[leave_out] = self.corpus.without(leave_out)
+        return self._reduced[leave_out]
+
+    @cached_property
+    def corpora(self) -> tuple[Corpus, ...]:
+        """The corpora of all tables, each once."""
+        return tuple({corpus.hash: corpus for corpus in map(self.corpus_of, self._with_companions)}.values())
+
+    def spec(self, table: Table, row: Row, seed: int) -> RunSpec:
+        """The run of a row from one seed."""
+        return self.run_of(row.arm, table.protocol_of(row, self.protocol), seed)
+
+    def run_of(self, arm: Arm, protocol: Protocol, seed: int) -> RunSpec:
+        """The run of an arm under a protocol from one seed, in a seed group where that is possible."""
+        stacked = self.stacked and len(self.seeds) > 1 and arm.stackable and not protocol.attend_padding
+        seed_group = tuple(sorted(self.seeds)) if stacked else ()
+        return RunSpec(arm, protocol, self.profile.budget, seed, self.precision, seed_group)
+
+    def deployable(self) -> list[str]:
+        """Keys of the runs that can be exported: those tested on audio alone, with a context extractor that allows it.
+
+        Runs under another protocol than the plan's, or on a part of the corpus, only serve their table. Models of
+        HuBERT features in the order of the release are left out: an utterance's features there are another one's.
+        """
+        plain = replace(self.protocol, name="")
+        return [
+            key
+            for key, task in self.tasks.items()
+            if "A" in task.spec.arm.contexts
+            and (not task.spec.arm.uses_hubert or task.spec.protocol.hubert.order == "time")
+            and task.spec.arm.exportable
+            and replace(task.spec.protocol, name="") == plain
+            and task.corpus == self.corpus.hash
+        ]
+
+    @cached_property
+    def _reduced(self) -> dict[frozenset[str], Corpus]:
+        """Corpora by the dialogues that they lack, so that each is made and hashed once."""
+        return {}
+
+    @cached_property
+    def _with_companions(self) -> tuple[Table, ...]:
+        companions = (definitions.companion_table(table) for table in self.tables if table.companion is not None)
+        return (*self.tables, *companions)
+
+    def _wanted(self) -> Iterator[tuple[RunSpec, Corpus]]:
+        for seed in self.seeds:
+            for table in self._with_companions:
+                corpus = self.corpus_of(table)
+                lacking = requirements.lacking(table.rows, corpus)
+                for row in table.rows:
+                    if row.name not in lacking:
+                        yield self.spec(table, row, seed), corpus

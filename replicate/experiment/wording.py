@@ -1,0 +1,64 @@
+"""Lines about a plan: what will be trained and where, what a reader should know, and the command that repeats it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from replicate.config import folders, requirements
+from replicate.experiment.context import CommandContext
+from replicate.experiment.plan import Plan
+from replicate.store import inventory
+from replicate.store.remote import RemoteStore
+from replicate.store.store import Store
+
+
+def describe(plan: Plan, context: CommandContext, todo: int) -> str:
+    """One line on the runs of a plan; ``todo`` of them are still to be trained."""
+    total = len(plan.tasks)
+    return (
+        f"{', '.join(table.name for table in plan.tables)} on {plan.corpus.name}: {total} runs, "
+        f"{total - todo} completed, {todo} to train ({plan.profile.budget.epochs} epochs each, "
+        f"{plan.device}, {where(plan, context, todo)})"
+    )
+
+
+def where(plan: Plan, context: CommandContext, todo: int) -> str:
+    """Where ``todo`` runs are trained, and how many at a time."""
+    if context.cluster is not None:
+        address = context.cluster.address
+        return f"on the Ray cluster at {address}" if address else "on a Ray cluster of this machine"
+    group = f", {len(plan.seeds)} seeds as one program" if plan.stacked and len(plan.seeds) > 1 else ""
+    return f"{min(context.jobs, max(todo, 1))} at a time{group}"
+
+
+def remarks(plan: Plan, store: Store) -> list[str]:
+    """What a reader should know beforehand: rows that cannot be trained, and runs in the store that are not used."""
+    lines = requirements.remarks(plan.tables, plan.left_out, plan.corpus)
+    old = sum(inventory.of_other_format(store, key) == inventory.OLD for key in inventory.keys(store))
+    others = store.of_other_versions() - old
+    for number, what in ((old, "in an old format"), (others, "of another version of the code or of torch")):
+        if number > 0:
+            lines.append(
+                f"{number} runs in {store.root} are {what}: they are left alone (`replicate runs prune` removes them)"
+            )
+    return lines
+
+
+def command(plan: Plan, context: CommandContext) -> str:
+    """The command that repeats the tables of a plan."""
+    words = ["replicate", "run", *(table.name for table in plan.tables)]
+    words += [word for folder in folders.current() for word in ("--config-dir", str(folder))]
+    words += ["--data", plan.source.data]
+    words += [] if plan.source.data_dir is None else ["--data-dir", plan.source.data_dir]
+    words += ["--profile", plan.profile.name, "--protocol", plan.protocol.name]
+    words += ["--seeds", ",".join(map(str, plan.seeds)) + ("," if len(plan.seeds) == 1 else "")]
+    words += ["--device", plan.device] + (["--keep-dropped"] if plan.keep_dropped else [])
+    words += [] if plan.precision == "float32" else ["--precision", plan.precision]
+    words += [] if plan.stacked == (plan.device == "cuda") else ["--stack" if plan.stacked else "--no-stack"]
+    words += ["--out", str(context.out)] if context.out != Path("results") else []
+    if isinstance(context.store, RemoteStore):
+        words += ["--store", context.store.address]
+    elif context.store.root != context.out.resolve() / "runs":
+        words += ["--store", str(context.store.root)]
+    return shlex.join(words)
