@@ -51,5 +51,7 @@ def test_extending(perform, tmp_path):
     claims = (tmp_path / "results/synthetic-tiny/smoke-paper/claims.md").read_text(encoding="utf-8")
     assert "Cosine distillation helps" in claims
     assert "dialogue-masks" in output("run table2 --config-dir mine --profile one-epoch")
+    assert re.search(r"9 runs, 0 \w+, 9 to train", output("run my-context"))
+    assert "whole-utterances" in output("run table2 --config-dir mine --profile $PROFILE")
     assert "calls" in output("data info")
     assert "context on calls: " in output("run context")
