@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from replicate.config import tables
+from replicate.config.arms import arms
+from replicate.config.protocols import protocol
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.machine import PEAK, peak, peak_memory, processor, reset_peak_memory
 from replicate.model.cogmen import COGMEN
@@ -193,7 +194,7 @@ def _component_cost(point: Point, spec: RunSpec, corpus: Corpus) -> tuple[float,
 
 
 def _spec(point: Point) -> RunSpec:
-    return RunSpec(tables.arms()[ARM], tables.protocol("paper"), Budget(batch=point.batch), 0)
+    return RunSpec(arms()[ARM], protocol("paper"), Budget(batch=point.batch), 0)
 
 
 def _corpus(point: Point) -> Corpus:

@@ -48,10 +48,10 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         BadSeeds: not whole numbers of 0 or more, repeated, none, or more than 1000.
     """
     advice = "give numbers with commas, such as 24,25,26, or a single count, such as 5"
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
+    listed = [each.strip() for each in text.split(",") if each.strip()]
+    if not all(each.isascii() and each.isdigit() and len(each) < 19 for each in listed):
         raise BadSeeds(f"seeds {text!r} are not all whole numbers below 1e18: {advice}")
-    numbers = tuple(int(part) for part in parts)
+    numbers = tuple(map(int, listed))
     if len(numbers) == 1 and "," not in text:
         numbers = tuple(range(24, 24 + numbers[0])) if numbers[0] <= 1000 else ()
     if not numbers or len(set(numbers)) < len(numbers):

@@ -6,27 +6,12 @@ from dataclasses import dataclass, field, replace
 
 from replicate.config import folders, table_files
 from replicate.config.arms import arm_in_row, arms
-from replicate.config.profiles import Profile, parse_seeds, profile
 from replicate.config.protocols import mixed_protocol, protocol
 from replicate.config.table_files import UnbuiltRow
 from replicate.config.toml import build, known
 from replicate.errors import InvalidDefinition, UnknownTable
 from replicate.suggest import choices
 from replicate.training.config import CONTEXTS, Arm, Protocol
-
-__all__ = [
-    "Companion",
-    "Profile",
-    "Row",
-    "Table",
-    "arms",
-    "companion_table",
-    "parse_seeds",
-    "profile",
-    "protocol",
-    "table",
-    "table_names",
-]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from functools import cached_property
 
 from replicate.config import requirements
 from replicate.config import tables as definitions
-from replicate.config.tables import Profile, Row, Table
+from replicate.config.profiles import Profile
+from replicate.config.tables import Row, Table
 from replicate.corpus.types import Corpus
 from replicate.runner.tasks import Task, TaskGraph
 from replicate.training.config import Arm, Precision, Protocol, RunSpec

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from replicate.config import requirements
+from replicate.config import profiles, protocols, requirements
 from replicate.config import tables as definitions
 from replicate.corpus import catalogue, load
 from replicate.corpus.types import Corpus
@@ -58,8 +58,8 @@ def prepare(tables: Sequence[str], options: Options) -> tuple[Plan, CommandConte
         UnknownTable, InvalidDefinition, BadSeeds, MissingDevice, MissingStream, and every error of ``corpus.load``.
     """
     found = tuple(definitions.table(name) for name in tables)
-    profile = definitions.profile(options.profile)
-    protocol = definitions.protocol(options.protocol)
+    profile = profiles.profile(options.profile)
+    protocol = protocols.protocol(options.protocol)
     seeds = _seeds(options.seeds, profile.seeds)
     device = local.resolve_device(options.device)
     corpus, source = _corpus(options, profile.corpus)
@@ -80,7 +80,7 @@ def prepare(tables: Sequence[str], options: Options) -> tuple[Plan, CommandConte
 def _seeds(chosen: str | Sequence[int] | None, default: tuple[int, ...]) -> tuple[int, ...]:
     if chosen is None:
         return default
-    return definitions.parse_seeds(chosen if isinstance(chosen, str) else ",".join(map(str, chosen)) + ",")
+    return profiles.parse_seeds(chosen if isinstance(chosen, str) else ",".join(map(str, chosen)) + ",")
 
 
 def _corpus(options: Options, default: str) -> tuple[Corpus, Source]:

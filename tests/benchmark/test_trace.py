@@ -5,14 +5,16 @@ import pytest
 
 from replicate import errors
 from replicate.benchmark import trace
-from replicate.config import tables
+from replicate.config.arms import arms
+from replicate.config.profiles import profile
+from replicate.config.protocols import protocol
 from replicate.corpus.synthetic import generate
 from replicate.training.config import RunSpec
 
 
 def spec(arm="COGMEN-A", **budget):
-    smoke = tables.profile("smoke").budget
-    return RunSpec(tables.arms()[arm], tables.protocol("paper"), dataclasses.replace(smoke, **budget), 24)
+    smoke = profile("smoke").budget
+    return RunSpec(arms()[arm], protocol("paper"), dataclasses.replace(smoke, **budget), 24)
 
 
 def test_a_trace_contains_one_epoch_and_is_the_only_file(tmp_path):

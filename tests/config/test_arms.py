@@ -1,23 +1,23 @@
+"""Arms are built from ``arms.toml``, and mistakes in it are named."""
+
 from dataclasses import replace
 
 import pytest
 
 from replicate.config.arms import arms, changed
-from replicate.config.protocols import mixed_protocol, protocol
 from replicate.errors import InvalidDefinition
-from replicate.training.config import Arm, Hubert, Protocol
+from replicate.training.config import Arm
 from replicate.training.distillation.dmd import DmdOnlineSettings, DmdSettings
 from replicate.training.distillation.pkdot import MtPkdotSettings, PkdotSettings
 from replicate.training.distillation.teacher_alignment import AlignmentSettings
 from replicate.training.distillation.triplet import TripletSettings
-from replicate.training.masking.scenarios import Masking
 
 BASE = '[base]\ntrain = "AV"\ncontexts = ["A", "AV"]\nselect = "AV"\n'
 
 
 @pytest.fixture
 def written(tables_folder):
-    """The arms of an ``arms.toml`` of this content."""
+    """Read the arms of an ``arms.toml`` with this content."""
 
     def read(content):
         (tables_folder / "arms.toml").write_text(content, encoding="utf-8")
@@ -28,7 +28,7 @@ def written(tables_folder):
 
 @pytest.fixture
 def refused(written):
-    """The message with which an ``arms.toml`` is refused."""
+    """Return the message for an ``arms.toml`` with this content."""
 
     def message(content):
         with pytest.raises(InvalidDefinition) as raised:
@@ -40,7 +40,7 @@ def refused(written):
     return message
 
 
-def test_an_arm_is_like_another_where_it_says_nothing(written):
+def test_keys_that_an_arm_lacks_are_those_of_the_arm_that_it_is_like(written):
     found = written(
         BASE
         + '[child]\nlike = "base"\nselect = "A"\nwindow = [0, 3]\nmasked = true\n'
@@ -72,19 +72,19 @@ def test_a_teacher_is_inherited_and_can_be_another(written):
     assert [arm.name for arm in found["same"].with_teachers] == ["same", "base"]
 
 
-def test_a_student_may_teach(written):
+def test_a_student_can_be_a_teacher(written):
     found = written(BASE + '[a]\nlike = "base"\nteacher = "base"\n[b]\nlike = "base"\nteacher = "a"\n')
     assert [arm.name for arm in found["b"].with_teachers] == ["b", "a", "base"]
 
 
-TAUGHT = '[s]\nlike = "base"\nteacher = "base"\n'
-SEVERAL = TAUGHT + 'unimodal_teachers = ["base"]\n'
+STUDENT = '[s]\nlike = "base"\nteacher = "base"\n'
+SEVERAL = STUDENT + 'unimodal_teachers = ["base"]\n'
 
 
-def test_a_method_of_distillation_is_built_from_its_section(written):
+def test_a_distillation_method_is_built_from_its_section(written):
     found = written(
         BASE
-        + TAUGHT
+        + STUDENT
         + '[p]\nlike = "s"\ndistillation = { method = "pkdot", blur = 0.2 }\n'
         + '[m]\nlike = "s"\nunimodal_teachers = ["base"]\n'
         + 'distillation = { method = "mtpkdot", alignment = { epochs = 3 } }\n'
@@ -106,13 +106,13 @@ def test_a_method_of_distillation_is_built_from_its_section(written):
     ("content", "named"),
     [
         ('[s]\nlike = "base"\ndistillation = { method = "logits" }\n', ["logits", "needs a teacher"]),
-        (TAUGHT + 'distillation = { method = "hint" }\n', ["unknown distillation method 'hint'", "mtpkdot"]),
-        (TAUGHT + "distillation = { temperature = 2.0 }\n", ["unknown key 'temperature'"]),
-        (TAUGHT + 'distillation = { method = "logits", temperature = 0 }\n', ["temperature = 0.0", "above 0"]),
-        (TAUGHT + 'distillation = { method = "pkdot", select = "best" }\n', ["'best'", "joint_only"]),
-        (TAUGHT + 'distillation = { method = "pkdot", anchor_count = 0 }\n', ["anchor_count = 0"]),
-        (TAUGHT + 'distillation = { method = "dmd-online" }\n', ["takes no teacher"]),
-        (TAUGHT + 'distillation = { method = "pkdot", hallucinate = "mse" }\n', ["video-only", "train = 'V'"]),
+        (STUDENT + 'distillation = { method = "hint" }\n', ["unknown distillation method 'hint'", "mtpkdot"]),
+        (STUDENT + "distillation = { temperature = 2.0 }\n", ["unknown key 'temperature'"]),
+        (STUDENT + 'distillation = { method = "logits", temperature = 0 }\n', ["temperature = 0.0", "above 0"]),
+        (STUDENT + 'distillation = { method = "pkdot", select = "best" }\n', ["'best'", "joint_only"]),
+        (STUDENT + 'distillation = { method = "pkdot", anchor_count = 0 }\n', ["anchor_count = 0"]),
+        (STUDENT + 'distillation = { method = "dmd-online" }\n', ["takes no teacher"]),
+        (STUDENT + 'distillation = { method = "pkdot", hallucinate = "mse" }\n', ["video-only", "train = 'V'"]),
         (SEVERAL, ["one teacher", "unimodal_teachers"]),
         (SEVERAL + 'distillation = { method = "mtpkdot", alignment = { batch = 0 } }\n', ["alignment.batch = 0"]),
         ('[s]\nlike = "base"\nunimodal_teachers = ["base"]\n', ["needs a teacher"]),
@@ -125,42 +125,17 @@ def test_a_mistake_in_a_method_is_named(refused, content, named):
     assert "[s]" in message and all(part in message for part in named), message
 
 
-def test_students_and_teachers_of_the_paper():
-    # What else distils has tables of its own, "distillation" and the ablations.
-    found = {name: arm for name, arm in arms().items() if not arm.distillation or arm.distillation == TripletSettings()}
-    teachers = {name: arm.teacher.name for name, arm in found.items() if arm.teacher}
-    assert teachers == {
-        "Student-A": "Teacher-AV",
-        "Student-A-2-layers": "Teacher-AV",
-        "Student-A-3-heads": "Teacher-AV",
-        "Student-of-Mask": "COGMEN-Mask",
-        "HuBERT-Student-A": "HuBERT-Teacher-AV",
-        "Student-A-causal": "Teacher-AV",
-    }
-    sizes = {name: (found[name].context_layers, found[name].gnn_heads) for name in (*teachers, *teachers.values())}
-    assert sizes == {
-        "Teacher-AV": (4, 7),
-        "Student-A": (4, 7),
-        "Student-A-2-layers": (2, 7),
-        "Student-A-3-heads": (4, 3),
-        "Student-of-Mask": (4, 7),
-        "COGMEN-Mask": (2, 7),
-        "HuBERT-Teacher-AV": (4, 7),
-        "HuBERT-Student-A": (4, 7),
-        "Student-A-causal": (4, 7),
-    }
-    assert {arm.window for name, arm in found.items() if "disjoint" in name} == {(0, 0)}
-    assert {arm.window for name, arm in found.items() if "causal" in name} == {(0, 5)}
-    others = [arm for name, arm in found.items() if "disjoint" not in name and "causal" not in name]
-    assert {arm.window for arm in others} == {(5, 5)}
-    assert all(arm.causal == name.endswith("-causal") for name, arm in found.items())
-    assert all(
-        arm.context == (name.split("-")[-1] if name[-3:] in ("gru", "ssm") or "lstm" in name else "transformer")
-        for name, arm in found.items()
-    )
-    assert all(arm.uses_hubert == name.startswith("HuBERT") for name, arm in found.items())
-    weights = {(arm.method.triplet_weight, arm.method.nll_weight) for arm in found.values() if arm.method}
-    assert weights == {(1, 1)}
+def test_names_of_the_packaged_arms_are_what_the_arms_are():
+    for name, arm in arms().items():
+        assert arm.window == ((0, 0) if "disjoint" in name else (0, 5) if "causal" in name else (5, 5))
+        assert arm.causal == name.endswith("-causal") and arm.uses_hubert == name.startswith("HuBERT")
+        assert arm.context == next((kind for kind in ("gru", "lstm", "ssm") if name.endswith(kind)), "transformer")
+        assert (arm.method is not None) == ("Student" in name)
+
+
+def test_the_paper_weighs_both_losses_of_its_method_equally():
+    methods = [arm.method for arm in arms().values() if arm.method and arm.distillation == TripletSettings()]
+    assert {(method.triplet_weight, method.nll_weight) for method in methods} == {(1, 1)}
 
 
 @pytest.mark.parametrize(
@@ -227,143 +202,3 @@ def test_an_arm_can_be_changed_and_is_checked_again():
         with pytest.raises(InvalidDefinition, match="here") as raised:
             changed(student, change, "here")
         assert named in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("paper", Protocol("paper")),
-        ("paper+", Protocol("paper+")),
-        (
-            "released",
-            Protocol(
-                "released", True, "n-way", Masking("batch", 0.0, 0.3, 0.3, 0.4, 0.2, 1), Hubert("random", "release")
-            ),
-        ),
-        ("paper+attend_padding=true", Protocol("paper+attend_padding=true", attend_padding=True)),
-        ("paper+hubert.projection=none", Protocol("paper+hubert.projection=none", hubert=Hubert("none"))),
-        ("paper+hubert.projection=pca", Protocol("paper+hubert.projection=pca", hubert=Hubert("pca"))),
-        (
-            "paper+masking.unit=dialogue,masking.start=0.5,masking.length=3",
-            Protocol(
-                "paper+masking.unit=dialogue,masking.start=0.5,masking.length=3",
-                masking=Masking("dialogue", 0.1, 0.3, 0.3, 0.3, 0.5, 3),
-            ),
-        ),
-        (
-            "paper+ triplet = n-way , masking.start = 1",
-            Protocol("paper+ triplet = n-way , masking.start = 1", triplet="n-way", masking=Masking(start=1.0)),
-        ),
-        (
-            "released+attend_padding=false,triplet=one,hubert.order=time",
-            Protocol(
-                "released+attend_padding=false,triplet=one,hubert.order=time",
-                masking=Masking("batch", 0.0, 0.3, 0.3, 0.4, 0.2, 1),
-                hubert=Hubert("random", "time"),
-            ),
-        ),
-    ],
-)
-def test_protocols_and_single_settings(name, expected):
-    found = protocol(name)
-    assert found == expected
-    assert type(found.masking.start) is float and type(found.masking.length) is int
-
-
-@pytest.mark.parametrize(
-    ("name", "named"),
-    [
-        ("mine", ["protocols.toml", "unknown protocol 'mine'", "released"]),
-        ("", ["unknown protocol ''"]),
-        ("papers", ["did you mean paper?"]),
-        ("paper+padding=true", ["unknown setting 'padding'", "attend_padding"]),
-        ("paper+attend_padding", ["attend_padding", "''"]),
-        ("paper+attend_padding=yes", ["'yes'", "attend_padding", "False"]),
-        ("paper+attend_padding=True", ["'True'", "attend_padding"]),
-        ("paper+masking=none", ["masking is a section", "masking.unit"]),
-        ("paper+masking.none.x=1", ["masking.none"]),
-        ("paper+masking.units=batch", ["unknown setting 'units'", "did you mean unit?"]),
-        ("paper+masking.unit=speaker", ["'speaker'", "'utterance'", "'dialogue'", "'batch'"]),
-        ("paper+masking.start=often", ["'often'", "start", "0.2"]),
-        ("paper+masking.start=1.5", ["masking.start"]),
-        ("paper+masking.start=nan", ["masking.start"]),
-        ("paper+masking.length=0", ["masking.length"]),
-        ("paper+masking.length=1.5", ["'1.5'", "length"]),
-        ("paper+masking.none=0.2", ["sum to 1"]),
-        ("paper+masking.none=nan", ["sum to 1"]),
-        ("paper+masking.none=-0.1,masking.audio=0.5", ["0 or more"]),
-        ("paper+masking.none=0,masking.random=0,masking.audio=0.7", ["uni-modal masking"]),
-        ("paper+triplet=two", ["'two'", "'one'", "'n-way'"]),
-        ("paper+hubert.projection=PCA", ["'PCA' is none of 'learned', 'random', 'none', 'pca'"]),
-        ("paper+hubert.order=", ["''", "'release'"]),
-        ("paper+name=x", ["unknown setting 'name'"]),
-    ],
-)
-def test_a_bad_setting_is_named(name, named):
-    with pytest.raises(InvalidDefinition) as raised:
-        protocol(name)
-    message = str(raised.value)
-    assert "\n" not in message and all(part in message for part in named), message
-
-
-def test_a_mixed_protocol_takes_settings_from_the_other_one():
-    paper, released = protocol("paper"), protocol("released")
-    assert mixed_protocol("paper", "released", (), (), "here") == paper
-    found = mixed_protocol("paper", "released", ("masking.unit",), (), "here")
-    assert found == replace(
-        paper, name="paper, released masking.unit", masking=replace(paper.masking, unit=released.masking.unit)
-    )
-    found = mixed_protocol("paper", "released", ("attend_padding", "masking"), (), "here")
-    assert found.name == "paper, released attend_padding and masking"
-    assert replace(found, name="paper") == replace(paper, attend_padding=True, masking=released.masking)
-    found = mixed_protocol("released", "paper", ("hubert.order", "triplet"), (), "here")
-    assert replace(found, name="released") == replace(released, triplet="one", hubert=Hubert("random", "time"))
-    whole = mixed_protocol("paper", "released", ("attend_padding", "triplet", "masking", "hubert"), (), "here")
-    assert replace(whole, name="released") == released
-
-
-@pytest.mark.parametrize(
-    ("from_other", "named"),
-    [
-        (("padding",), ["here", "unknown setting 'padding'", "attend_padding"]),
-        (("masking.units",), ["here", "'units'"]),
-        (("masking.unit.x",), ["here"]),
-        (("",), ["here", "unknown setting ''"]),
-        (("masking.none",), ["here", "sum to 1"]),
-    ],
-)
-def test_a_setting_that_the_other_protocol_lacks_is_named(from_other, named):
-    with pytest.raises(InvalidDefinition) as raised:
-        mixed_protocol("paper", "released", from_other, (), "here")
-    assert all(part in str(raised.value) for part in named), str(raised.value)
-
-
-def test_overrides_are_written_as_in_the_name_of_a_protocol():
-    for overrides in (
-        ("hubert.projection=none",),
-        ("hubert.projection = pca", "hubert.order=release", "masking.start=1"),
-    ):
-        assert mixed_protocol("paper", "", (), overrides, "here") == protocol(f"paper+{','.join(overrides)}")
-    # They come last.
-    found = mixed_protocol("paper", "released", ("hubert",), ("hubert.order=time",), "here")
-    assert found == replace(
-        protocol("paper"), name="paper, released hubert+hubert.order=time", hubert=Hubert("random", "time")
-    )
-
-
-@pytest.mark.parametrize(
-    ("override", "named"),
-    [
-        ("hubert.projection=fixed", ["'fixed' is none of", "'pca'"]),
-        ("hubert.projections=none", ["unknown setting 'projections'"]),
-        ("hubert=none", ["hubert is a section", "hubert.projection"]),
-        ("hubert.order", ["''", "'release'"]),
-        ("", ["unknown setting ''"]),
-        ("masking.none=0.2", ["sum to 1"]),
-        ("hubert.order=release,triplet=n-way", ["'release,triplet=n-way'"]),
-    ],
-)
-def test_an_override_that_cannot_be_made_is_named(override, named):
-    with pytest.raises(InvalidDefinition, match=r"^here") as raised:
-        mixed_protocol("paper", "", (), (override,), "here")
-    assert all(part in str(raised.value) for part in named), str(raised.value)

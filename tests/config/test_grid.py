@@ -47,7 +47,7 @@ def test_every_grid_of_the_repository_is_sound(name, name_of_protocol, corpus):
     assert all(trial.arm.teacher == arm.teacher and trial.arm.select == arm.select for trial in found)
 
 
-def test_trial_zero_is_the_arm_as_it_stands():
+def test_trial_zero_is_the_unchanged_arm():
     (stands, *others), _ = trials("COGMEN-Mask", 5)
     assert (stands.number, stands.change, stands.words) == (0, {}, "unchanged")
     assert (stands.arm, stands.protocol) == (arms()["COGMEN-Mask"], protocol("paper"))
@@ -93,7 +93,7 @@ def test_a_point_changes_the_arm_and_the_protocol(write):
     assert protocol(last.protocol.name) == last.protocol
 
 
-def test_what_the_user_turned_is_where_a_grid_starts_from(write):
+def test_a_grid_starts_from_the_overrides_of_the_user(write):
     write(SMALL)
     found, _ = trials("COGMEN-Mask", 0, "paper+masking.length=3,masking.start=0.5")
     assert found[0].protocol.masking == Masking(length=3, start=0.5)

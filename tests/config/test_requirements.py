@@ -32,7 +32,7 @@ def having(corpus, *names):
         (TEACHER, ("audio",), ("visual",)),
         (HUBERT, ("audio", "visual", "hubert"), ("hubert-second-to-last",)),
         (BOTH, ("audio",), ("hubert", "visual")),
-        # What a teacher sees, and what learns beside it.
+        # Streams of a teacher, and auxiliary streams.
         (STUDENT, ("audio",), ("visual",)),
         (GRANDCHILD, ("audio",), ("visual",)),
         (replace(ARM, teacher=ARM, unimodal_teachers=(TEACHER,), distillation=DmdSettings()), ("audio",), ("visual",)),
@@ -41,11 +41,11 @@ def having(corpus, *names):
         (STUDENT, ("audio", "visual"), ()),
     ],
 )
-def test_a_row_lacks_what_any_of_its_lineage_lacks(corpus, arm, streams, expected):
+def test_a_row_lacks_what_its_arm_or_a_teacher_lacks(corpus, arm, streams, expected):
     assert lacking([Row("r", arm)], having(corpus, *streams)) == ({"r": expected} if expected else {})
 
 
-def test_a_table_stands_where_one_row_does(corpus):
+def test_a_table_is_kept_if_one_row_can_be_trained(corpus):
     speech = having(corpus, "audio")
     whole, part, nothing = table("whole", ARM), table("part", STUDENT, ARM, BOTH), table("nothing", BOTH, TEACHER)
     assert [trainable(each, speech) for each in (whole, part, nothing)] == [True, True, False]
@@ -58,7 +58,7 @@ def test_a_table_stands_where_one_row_does(corpus):
     assert parted((), speech) == ((), ())
 
 
-def test_where_no_table_stands_what_is_missing_is_said_in_one_line(corpus):
+def test_if_no_table_is_kept_the_message_names_what_is_missing(corpus):
     seen = having(corpus, "visual")
     with pytest.raises(MissingStream) as raised:
         parted((table("one", ARM), table("two", HUBERT)), seen)

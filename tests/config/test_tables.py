@@ -1,69 +1,24 @@
+"""Tables are built from their files, and mistakes in any file are named."""
+
 from dataclasses import replace
 
 import pytest
 
 from replicate.config import tables as definitions
-from replicate.errors import BadSeeds, InvalidDefinition, UnknownTable
-from replicate.training.config import Arm, Budget, Hubert
-from replicate.training.distillation.dmd import DmdSettings
-from replicate.training.distillation.pkdot import MtPkdotSettings
+from replicate.config.arms import arms
+from replicate.config.profiles import profile
+from replicate.config.protocols import protocol
+from replicate.errors import InvalidDefinition, UnknownTable
+from replicate.training.config import Arm, Hubert
 from replicate.training.masking.scenarios import Masking
 
 
-@pytest.mark.parametrize(
-    ("text", "seeds"),
-    [
-        ("24,25", (24, 25)),
-        ("25,24", (25, 24)),
-        ("3", (24, 25, 26)),
-        ("1", (24,)),
-        ("24,", (24,)),
-        (" 7 , 0 ", (7, 0)),
-        ("1000", tuple(range(24, 1024))),
-        ("1001,", (1001,)),
-    ],
-)
-def test_seeds(text, seeds):
-    assert definitions.parse_seeds(text) == seeds
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        " ",
-        ",",
-        "a",
-        "24,a",
-        "24,24",
-        "024,24",
-        "-1",
-        "1.5",
-        "24;25",
-        "0",
-        "1001",
-        "٣",
-        "²",
-        "２,３",
-        "1e3",
-        "9" * 5000,
-    ],
-)
-def test_what_is_no_list_of_seeds_is_refused(text):
-    with pytest.raises(BadSeeds, match="24,25,26"):
-        definitions.parse_seeds(text)
-
-
-def test_the_shipped_files_load():
-    names = [f"table{number}" for number in range(1, 6)]
-    names += ["ablation-dmd", "ablation-mtpkdot", "causal", "context", "distillation", "hubert", "protocol"]
-    assert definitions.table_names() == names
-    tables = {name: definitions.table(name) for name in definitions.table_names()}
-    known = definitions.arms()
-    assert all(row.arm == known[row.arm.name] for table in tables.values() for row in table.rows)
-    assert [name for name, table in tables.items() if not table.in_paper] == names[5:]
-    assert [name for name, table in tables.items() if table.extra] == names[5:-1]
-    assert [definitions.profile(name).name for name in ("smoke", "quick", "paper")] == ["smoke", "quick", "paper"]
+def test_tables_of_the_paper_come_first_and_are_not_extra():
+    names = definitions.table_names()
+    tables = {name: definitions.table(name) for name in names}
+    in_paper = [name for name in names if tables[name].in_paper]
+    assert in_paper == names[: len(in_paper)] == [f"table{number}" for number in range(1, 6)]
+    assert [name for name in names if not tables[name].extra] == [*in_paper, "protocol"]
 
 
 # Table, row, context, weighted F1, its deviation where the paper gives one.
@@ -119,71 +74,35 @@ def test_every_row_is_shown_where_something_was_published():
             assert set(row.contexts) == set(row.published) and set(row.published_std) <= set(row.published)
 
 
-def test_the_dialogues_of_the_hubert_tables():
-    left_out = (
-        "Ses01F_impro03 Ses01F_impro06 Ses01F_impro07 Ses01M_impro03 Ses01M_impro07 Ses02F_impro03 Ses02M_impro03 "
-        "Ses03F_impro02 Ses03F_impro03 Ses03F_impro04 Ses03F_impro07 Ses03M_impro02 Ses03M_impro03 Ses03M_impro05a "
-        "Ses03M_impro07 Ses05F_impro07"
-    )
-    assert left_out.count("Ses") == 16
-    for name in definitions.table_names():
-        assert " ".join(definitions.table(name).leave_out) == (
-            left_out if name in ("table4", "table5", "hubert") else ""
-        )
+def test_tables_of_hubert_features_leave_out_the_same_16_dialogues():
+    left_out = {name: definitions.table(name).leave_out for name in definitions.table_names()}
+    assert {name for name, dialogues in left_out.items() if dialogues} == {"table4", "table5", "hubert"}
+    assert left_out["table4"] == left_out["table5"] == left_out["hubert"] and len(set(left_out["hubert"])) == 16
 
 
-def test_the_arms_of_the_tables():
-    found = {table: [row.arm.name for row in definitions.table(table).rows] for table in definitions.table_names()}
-    # Students of the same teachers, and of each method's own kind.
-    for name, method in (("ablation-dmd", DmdSettings), ("ablation-mtpkdot", MtPkdotSettings)):
-        first, *others = found.pop(name)
-        assert first == "COGMEN-A-4-layers" and len(set(others)) == len(others)
-        assert all(type(definitions.arms()[arm].method) is method for arm in others)
-        assert len({definitions.arms()[arm].teachers for arm in others}) == 1
-    assert found == {
-        "table1": ["Teacher-AV", "Student-A", "Teacher-AV", "Student-A-2-layers", "Teacher-AV", "Student-A-3-heads"],
-        "table2": [
-            *("COGMEN-A", "COGMEN-AV", "COGMEN-Mask"),
-            *("Student-of-Mask", "COGMEN-A-masked", "COGMEN-Mask-deep"),
-        ],
-        "table3": ["COGMEN-A-disjoint", "COGMEN-AV-disjoint", "COGMEN-Mask-disjoint", "COGMEN-A-masked-disjoint"],
-        "table4": ["COGMEN-A", "COGMEN-AV", "HuBERT-A", "HuBERT-AV"],
-        "table5": [
-            *("COGMEN-Mask", "HuBERT-Mask", "Student-A", "HuBERT-Student-A", "Teacher-AV", "HuBERT-Teacher-AV"),
-        ],
-        "protocol": ["COGMEN-Mask"] * 5 + ["Student-A"] * 2 + ["HuBERT-A"] * 3 + ["HuBERT-AV"] * 2,
-        "causal": [
-            *("COGMEN-A", "COGMEN-A-causal", "Student-A", "Student-A-causal", "COGMEN-Mask", "COGMEN-Mask-causal"),
-        ],
-        "distillation": [
-            *("COGMEN-A-4-layers", "Student-A", "Student-learned-weights", "Student-logits", "Student-PKDOT"),
-            *("Student-MT-PKDOT", "Student-DMD", "Student-DMD-online"),
-        ],
-        "hubert": [
-            *("COGMEN-A", *["HuBERT-A"] * 8, *["HuBERT-A-second-to-last"] * 8, "COGMEN-Mask", *["HuBERT-Mask"] * 4),
-        ],
-        "context": [f"COGMEN-{streams}{kind}" for streams in ("A", "AV") for kind in ("", "-gru", "-lstm", "-ssm")],
-    }
+@pytest.mark.parametrize(("name", "method"), [("ablation-dmd", "dmd"), ("ablation-mtpkdot", "mtpkdot")])
+def test_an_ablation_changes_one_method_with_the_same_teachers(name, method):
+    first, *others = (row.arm for row in definitions.table(name).rows)
+    assert first.method is None and len(set(others)) == len(others)
+    assert {arm.method.method for arm in others} == {method} and len({arm.teachers for arm in others}) == 1
 
 
 def test_values_of_the_paper_and_of_the_released_code():
-    arms = definitions.arms()
-    assert arms["COGMEN-A"] == Arm("COGMEN-A", "A", ("A",), "A")
-    assert arms["COGMEN-AV"] == Arm("COGMEN-AV", "AV", ("A", "AV"), "AV")
-    assert arms["COGMEN-Mask"] == Arm("COGMEN-Mask", "AV", ("A", "AV"), "A", masked=True)
-    paper, released = definitions.protocol("paper"), definitions.protocol("released")
+    found = arms()
+    assert found["COGMEN-A"] == Arm("COGMEN-A", "A", ("A",), "A")
+    assert found["COGMEN-AV"] == Arm("COGMEN-AV", "AV", ("A", "AV"), "AV")
+    assert found["COGMEN-Mask"] == Arm("COGMEN-Mask", "AV", ("A", "AV"), "A", masked=True)
+    paper, released = protocol("paper"), protocol("released")
     assert (paper.attend_padding, released.attend_padding) == (False, True)
     assert (paper.triplet, released.triplet) == ("one", "n-way")
     assert paper.masking == Masking("utterance", 0.1, 0.3, 0.3, 0.3, 0.2, 1)
     assert released.masking == Masking("batch", 0.0, 0.3, 0.3, 0.4, 0.2, 1)
     assert (paper.hubert, released.hubert) == (Hubert("learned", "time"), Hubert("random", "release"))
-    assert definitions.profile("paper").budget == Budget(55, 32, 1e-4, 1e-8, 2048) == Budget()
-    assert definitions.profile("paper").seeds[0] == 24
 
 
-def test_a_row_of_the_protocol_table_has_a_protocol_of_its_own():
-    table, asked = definitions.table("protocol"), definitions.protocol("released")
-    paper = definitions.protocol("paper")
+def test_a_row_of_the_protocol_table_has_its_own_protocol():
+    table, asked = definitions.table("protocol"), protocol("released")
+    paper = protocol("paper")
     protocols = {row.name: table.protocol_of(row, asked) for row in table.rows}
     assert {name for name, each in protocols.items() if each == paper} == {
         *("masked: text", "student: text", "HuBERT-A: text", "HuBERT-AV: text")
@@ -198,13 +117,13 @@ def test_a_row_of_the_protocol_table_has_a_protocol_of_its_own():
 
 def test_a_row_may_override_settings(edit):
     edit("protocol", 'from_other = ["masking.unit"]', 'overrides = ["masking.unit=batch", "masking.length=2"]')
-    table, asked = definitions.table("protocol"), definitions.protocol("released")
+    table, asked = definitions.table("protocol"), protocol("released")
     found = table.protocol_of(table.rows[1], asked)
-    assert found == definitions.protocol("paper+masking.unit=batch,masking.length=2")
+    assert found == protocol("paper+masking.unit=batch,masking.length=2")
 
 
-def test_rows_of_the_hubert_table_are_what_they_are_called():
-    table, asked = definitions.table("hubert"), definitions.protocol("released")
+def test_names_of_rows_of_the_hubert_table_are_what_the_rows_are():
+    table, asked = definitions.table("hubert"), protocol("released")
     for row in table.rows:
         hubert = table.protocol_of(row, asked).hubert
         if row.arm.name.startswith("HuBERT-A"):
@@ -212,18 +131,18 @@ def test_rows_of_the_hubert_table_are_what_they_are_called():
             assert row.name == f"{hubert.projection}, {hubert.order}, {layer}"
         elif row.arm.name == "HuBERT-Mask":
             assert (row.name, hubert.order, row.arm.audio) == (f"Mask: {hubert.projection}", "time", "hubert")
-        assert replace(table.protocol_of(row, asked), name="paper", hubert=Hubert()) == definitions.protocol("paper")
+        assert replace(table.protocol_of(row, asked), name="paper", hubert=Hubert()) == protocol("paper")
     assert len({row.name for row in table.rows}) == 2 + 4 * 2 * 2 + 4
 
 
 def test_a_protocol_alone_holds_for_all_rows(edit):
     edit("table2", "title", 'protocol = "released"\ntitle')
-    table, released = definitions.table("table2"), definitions.protocol("released")
-    assert {table.protocol_of(row, definitions.protocol("paper")) for row in table.rows} == {released}
+    table, released = definitions.table("table2"), protocol("released")
+    assert {table.protocol_of(row, protocol("paper")) for row in table.rows} == {released}
 
 
 def test_other_tables_take_the_protocol_that_was_asked_for():
-    table, asked = definitions.table("table2"), definitions.protocol("paper+triplet=n-way")
+    table, asked = definitions.table("table2"), protocol("paper+triplet=n-way")
     assert {table.protocol_of(row, asked) for row in table.rows} == {asked}
 
 
@@ -370,8 +289,8 @@ def test_a_mistake_in_a_file_is_named(edit, file, old, new, named):
     with pytest.raises(InvalidDefinition) as raised:
         definitions.table("table2")
         definitions.table("protocol")
-        definitions.profile("smoke")
-        definitions.protocol("paper")
+        profile("smoke")
+        protocol("paper")
     message = str(raised.value)
     assert "\n" not in message and all(part in message for part in named), message
 
@@ -382,13 +301,13 @@ def test_whole_numbers_are_floats_where_floats_are_meant(edit):
     assert value == 1.0 and type(value) is float
 
 
-def test_what_is_not_in_the_paper_needs_no_published_value(edit):
+def test_a_table_that_is_not_in_the_paper_needs_no_published_value(edit):
     edit("table2", "published = { A = 0.636 }", "")
     edit("table2", "title", "in_paper = false\ntitle")
     assert definitions.table("table2").rows[0].published == {}
 
 
-def test_a_row_is_shown_in_the_contexts_of_both_arm_and_table_unless_it_says_less():
+def test_a_row_is_shown_in_the_contexts_that_arm_and_table_share_or_in_those_it_lists():
     def contexts(name):
         return [row.contexts for row in definitions.table(name).rows]
 
@@ -398,10 +317,10 @@ def test_a_row_is_shown_in_the_contexts_of_both_arm_and_table_unless_it_says_les
     assert definitions.table("table4").rows[1].arm.contexts == ("A", "AV")
 
 
-def test_a_file_that_is_gone_is_named(tables_folder):
+def test_a_missing_file_is_named(tables_folder):
     (tables_folder / "arms.toml").unlink()
     with pytest.raises(InvalidDefinition, match=r"arms\.toml"):
-        definitions.arms()
+        arms()
 
 
 @pytest.mark.parametrize(

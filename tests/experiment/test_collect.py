@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from replicate.config import tables as definitions
+from replicate.config.arms import arms
 from replicate.config.tables import Row
 from replicate.corpus.archive import write
 from replicate.corpus.synthetic import generate
@@ -75,7 +75,7 @@ def test_a_table_names_its_conditions(completed):
 
 def test_two_rows_may_name_one_arm(completed):
     (table,) = completed.plan.tables
-    twice = replace(table, rows=(*table.rows, Row("again", definitions.arms()["COGMEN-A"], ("A",))))
+    twice = replace(table, rows=(*table.rows, Row("again", arms()["COGMEN-A"], ("A",))))
     again = completed.change(tables=(twice,))
     assert again.plan.tasks == completed.plan.tasks
     (result,) = again.tables()

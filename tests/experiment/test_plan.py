@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from replicate.config import tables as definitions
+from replicate.config.arms import arms as all_arms
 from replicate.errors import BadSeeds, MissingStream, UnknownCorpus, UnknownTable
 from replicate.experiment.wording import describe
 from tests.experiment.builders import plant, prepare
@@ -125,5 +125,5 @@ def test_seeds_train_as_one_program_only_where_they_can(tmp_path):
     extra = prepare(tmp_path, ("context", "causal")).change(stacked=True)
     alone = {task.spec.arm.name for task in extra.plan.tasks.values() if not task.spec.seed_group}
     assert alone == {f"COGMEN-{streams}-{kind}" for streams in ("A", "AV") for kind in ("gru", "lstm", "ssm")}
-    arms = definitions.arms()
+    arms = all_arms()
     assert not replace(arms["Student-A"], teacher=arms["COGMEN-AV-gru"]).stackable

@@ -5,6 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicate.config import tables as definitions
+from replicate.config.arms import arms
+from replicate.config.protocols import protocol as protocol_of_name
 from replicate.runner.tasks import TaskGraph, cost, share
 from replicate.store.keys import run_key
 from replicate.training.config import Protocol
@@ -107,7 +109,7 @@ def test_no_student_is_ever_before_its_teacher(wanted):
 
 def test_the_whole_paper_is_trained_once():
     """Runs of a seed on a corpus with every stream and without dialogues that are left out."""
-    protocol = definitions.protocol("paper")
+    protocol = protocol_of_name("paper")
     tables = [definitions.table(name) for name in definitions.table_names()]
 
     def tasks(*chosen):
@@ -137,7 +139,7 @@ def test_the_whole_paper_is_trained_once():
     assert len(tasks(*(table for table in tables if not table.extra))) == 4 + 6 + 4 + 2 + 3 + 8
     # Of the HuBERT table, openSMILE's rows and the text's readings are in those of the paper, two knobs in protocol.
     assert len(tasks(*tables)) == 4 + 6 + 4 + 2 + 3 + 8 + 3 + 6 + 8 + 8 + 8 + (22 - 2 - 2 - 2)
-    assert len({task.spec.arm.name for task in tasks(*tables).values()}) == len(definitions.arms())
+    assert len({task.spec.arm.name for task in tasks(*tables).values()}) == len(arms())
 
 
 def test_a_task_says_what_it_is():

@@ -7,7 +7,7 @@ import torch
 import torch_geometric
 
 import replicate
-from replicate.config import tables
+from replicate.config.protocols import protocol
 from replicate.store import keys
 from replicate.store.keys import code_version, run_key
 from replicate.training.config import Arm, Budget, Hubert, Protocol
@@ -191,8 +191,8 @@ def test_names_do_not_decide_the_key(corpus):
 
 def test_a_knob_turned_to_where_it_stands_is_no_other_run(corpus):
     for spec in (MASKED, STUDENT, HUBERT):
-        again = replace(spec, protocol=tables.protocol("paper+masking.unit=utterance,triplet=one"))
-        plain = replace(spec, protocol=tables.protocol("paper"))
+        again = replace(spec, protocol=protocol("paper+masking.unit=utterance,triplet=one"))
+        plain = replace(spec, protocol=protocol("paper"))
         assert key(again, corpus) == key(plain, corpus)
 
 

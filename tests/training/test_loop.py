@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from replicate.config.tables import protocol
+from replicate.config.protocols import protocol
 from replicate.errors import Diverged, MissingStream
 from replicate.training import loop as training
 from replicate.training import trainer

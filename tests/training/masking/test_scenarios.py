@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replicate.config.tables import protocol
+from replicate.config.protocols import protocol
 from replicate.rng import generator
 from replicate.training.masking.scenarios import Masking
 

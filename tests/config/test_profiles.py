@@ -1,0 +1,61 @@
+"""Profiles of the package, and seeds that a user lists."""
+
+import pytest
+
+from replicate.config.profiles import parse_seeds, profile
+from replicate.errors import BadSeeds, InvalidDefinition
+from replicate.training.config import Budget
+
+
+def test_the_paper_profile_is_the_released_codes_budget():
+    assert profile("paper").budget == Budget(55, 32, 1e-4, 1e-8, 2048) == Budget()
+    assert profile("paper").seeds[0] == 24
+
+
+def test_an_unknown_profile_suggests_the_nearest():
+    with pytest.raises(InvalidDefinition, match="unknown profile 'smok': did you mean smoke"):
+        profile("smok")
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [
+        ("24,25", (24, 25)),
+        ("25,24", (25, 24)),
+        ("3", (24, 25, 26)),
+        ("1", (24,)),
+        ("24,", (24,)),
+        (" 7 , 0 ", (7, 0)),
+        ("1000", tuple(range(24, 1024))),
+        ("1001,", (1001,)),
+    ],
+)
+def test_seeds(text, seeds):
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        ",",
+        "a",
+        "24,a",
+        "24,24",
+        "024,24",
+        "-1",
+        "1.5",
+        "24;25",
+        "0",
+        "1001",
+        "٣",
+        "²",
+        "２,３",
+        "1e3",
+        "9" * 5000,
+    ],
+)
+def test_what_is_no_list_of_seeds_is_refused(text):
+    with pytest.raises(BadSeeds, match="24,25,26"):
+        parse_seeds(text)
