@@ -12,7 +12,7 @@ import click
 
 from replicate import __version__
 from replicate.cli import check as checks
-from replicate.cli import console, environment, options
+from replicate.cli import console, environment
 from replicate.cli.bench import bench_training
 from replicate.cli.benchmark import benchmark
 from replicate.cli.data import data
@@ -44,7 +44,7 @@ cli.add_command(checks.check)
 # Spellings of earlier versions.
 export.add_command(checks.alias(checks.bundle), "check")
 runs.add_command(checks.alias(checks.store), "verify")
-options.add_logging(cli)
+console.add_options(cli)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -109,7 +109,7 @@ def print_checks(checks: list[Check]) -> None:
 @check.command()
 @click.argument("chosen", nargs=-1, metavar="[KEY]...")
 @options.run_store
-def store(chosen: tuple[str, ...], folder: Path) -> None:
+def store(chosen: tuple[str, ...], where: str) -> None:
     """Check the hashes of all files of every run in a store, or of the runs KEY..., and print a line per problem.
 
     A damaged run fails the check. Damaged teacher embeddings do not: they are computed again when they are needed.
@@ -117,9 +117,8 @@ def store(chosen: tuple[str, ...], folder: Path) -> None:
     """
     from replicate.errors import DamagedRuns
     from replicate.store import inventory
-    from replicate.store.store import Store
 
-    found = Store(options.existing_store(folder))
+    found = options.open_runs(where, must_exist=True)
     keys = list(dict.fromkeys(inventory.find(found, key) for key in chosen)) if chosen else inventory.keys(found)
     damaged = 0
     for key in _with_progress(keys):
@@ -135,10 +134,10 @@ def store(chosen: tuple[str, ...], folder: Path) -> None:
     runs = console.count(len(keys), "run")
     if damaged:
         raise DamagedRuns(
-            f"{damaged} of {runs} in {folder} damaged: train them again with --repair, or remove them with "
+            f"{damaged} of {runs} in {where} damaged: train them again with --repair, or remove them with "
             "`replicate runs prune --damaged`"
         )
-    console.note(f"{runs} in {folder}, none damaged")
+    console.note(f"{runs} in {where}, none damaged")
 
 
 def _with_progress(keys: Sequence[str]) -> Iterator[str]:

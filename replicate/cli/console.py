@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from replicate import __version__
 from replicate.files import from_os_error
 
 if TYPE_CHECKING:
@@ -135,3 +136,51 @@ def _console(stderr: bool) -> Console:
     if not console.is_terminal:
         console.width = 1000  # a file has no edge to cut cells at
     return console
+
+
+def _set_level(_context: click.Context, parameter: click.Parameter, given: bool) -> None:
+    if given:
+        wanted = VERBOSE if parameter.name == "verbose" else QUIET
+        if level() not in (NORMAL, wanted):
+            raise click.UsageError("--verbose and --quiet exclude each other")
+        set_level(wanted)
+
+
+def _start_log_file(context: click.Context, _parameter: click.Parameter, path: Path | None) -> None:
+    if path is not None:
+        open_log_file(path)
+        detail(f"version {__version__}: replicate {shlex.join(context.find_root().obj or ())}")
+
+
+def add_options(command: click.Command) -> None:
+    """Add --verbose, --quiet and --log-file to a command and to all commands below it."""
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            add_options(each)
+    else:
+        # A new list: hidden aliases share theirs with the command.
+        command.params = [
+            *command.params,
+            click.Option(
+                ["-v", "--verbose"],
+                is_flag=True,
+                expose_value=False,
+                callback=_set_level,
+                help="Also print details on stderr.",
+            ),
+            click.Option(
+                ["-q", "--quiet"],
+                is_flag=True,
+                expose_value=False,
+                callback=_set_level,
+                help="Print results and errors only.",
+            ),
+            click.Option(
+                ["--log-file"],
+                type=click.Path(path_type=Path, dir_okay=False),
+                metavar="FILE",
+                expose_value=False,
+                callback=_start_log_file,
+                help="Append status lines, details and errors to FILE, with times.",
+            ),
+        ]

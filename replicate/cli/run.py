@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from replicate.cli import console, options
+from replicate.cli import console
+from replicate.cli.training import training_options
 
 if TYPE_CHECKING:
     from replicate.experiment.context import CommandContext
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("tables", nargs=-1, required=True, metavar="TABLE...")
-@options.training
+@training_options
 @click.option("--keep-dropped", is_flag=True, help="Use the dialogues that tables 4 and 5 leave out on IEMOCAP.")
 @click.option(
     "--trace",

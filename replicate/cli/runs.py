@@ -25,7 +25,7 @@ def runs() -> None:
 @click.option("--arm", help="List only runs of this arm.")
 @click.option("--corpus", help="List only runs on this corpus.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array, one object per run.")
-def list_(folder: Path, arm: str | None, corpus: str | None, as_json: bool) -> None:
+def list_(where: str, arm: str | None, corpus: str | None, as_json: bool) -> None:
     """Print a line per run.
 
     F1 is the weighted F1 on dev at the best epoch; test scores are not shown, so that no run is selected by them.
@@ -37,30 +37,29 @@ def list_(folder: Path, arm: str | None, corpus: str | None, as_json: bool) -> N
 
     from replicate.report import runs as report
     from replicate.store import inventory
-    from replicate.store.store import Store
 
-    store = Store(folder)
+    store = options.open_runs(where)
     everything = inventory.entries(store)
     found = [run for run in everything if arm in (None, run.arm) and corpus in (None, run.corpus)]
     if as_json:
         click.echo(json.dumps([asdict(run) for run in found], indent=1, ensure_ascii=False))
         return
     if not everything:
-        console.note(f"no runs in {folder}: `replicate run table2` trains some")
+        console.note(f"no runs in {where}: `replicate run table2` trains some")
         return
     if not found:
         arms, corpora = (sorted({getattr(run, name) for run in everything} - {""}) for name in ("arm", "corpus"))
-        console.note(f"no such run in {folder}: arms are {', '.join(arms)}; corpora {', '.join(corpora)}")
+        console.note(f"no such run in {where}: arms are {', '.join(arms)}; corpora {', '.join(corpora)}")
         return
     _print_columns(report.listing(found), range(1, 6))
-    console.suggest("runs", "show", found[0].key, "--store", folder)
+    console.suggest("runs", "show", found[0].key, "--store", where)
 
 
 @runs.command()
 @click.argument("key")
 @options.run_store
 @click.option("--json", "as_json", is_flag=True, help="Print the run's record as it was saved.")
-def show(key: str, folder: Path, as_json: bool) -> None:
+def show(key: str, where: str, as_json: bool) -> None:
     """Print settings, learning curve, dev scores and files of the run KEY.
 
     The beginning of a key is enough if no other run's key begins with it.
@@ -70,12 +69,11 @@ def show(key: str, folder: Path, as_json: bool) -> None:
     from replicate.errors import UnknownRun
     from replicate.report import runs as report
     from replicate.store import inventory
-    from replicate.store.store import Store
 
-    store = Store(folder)
+    store = options.open_runs(where)
     run = store.get(inventory.find(store, key))
     if run is None:
-        raise UnknownRun(f"run {key} was removed from {folder} in the meantime: see `replicate runs list`")
+        raise UnknownRun(f"run {key} was removed from {where} in the meantime: see `replicate runs list`")
     if as_json:
         click.echo(json.dumps(run.record.as_json(), indent=1, ensure_ascii=False))
         return
@@ -97,7 +95,7 @@ def show(key: str, folder: Path, as_json: bool) -> None:
 )
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--dry-run", is_flag=True, help="List what would be removed, and remove nothing.")
-def prune(folder: Path, damaged: bool, unused: bool, results: Path | None, yes: bool, dry_run: bool) -> None:
+def prune(where: str, damaged: bool, unused: bool, results: Path | None, yes: bool, dry_run: bool) -> None:
     """Remove runs of other versions and files that belong to no run.
 
     These are: runs of other versions of the code, torch or torch_geometric, teacher embeddings without a run,
@@ -106,12 +104,11 @@ def prune(folder: Path, damaged: bool, unused: bool, results: Path | None, yes: 
     """
     from replicate.experiment.manifest import named_runs
     from replicate.store import prune as pruning
-    from replicate.store.store import Store
 
-    store = Store(options.existing_store(folder))
+    store = options.open_runs(where, must_exist=True)
     named = None
     if unused:
-        place = results or folder.resolve().parent
+        place = results or store.root.parent
         named = named_runs(place)
         if named is None:
             raise click.UsageError(f"no table or sweep in {place}, so every run would be unused: give --results")
@@ -119,14 +116,14 @@ def prune(folder: Path, damaged: bool, unused: bool, results: Path | None, yes: 
             console.note("a process is using this store: runs that no results use are kept")
     removals = pruning.plan(store, damaged, named)
     if not removals:
-        console.note(f"nothing to remove in {folder}")
+        console.note(f"nothing to remove in {where}")
         return
     _list(removals)
     if dry_run:
         return
     if not yes and not _terminal():
         raise click.UsageError("nothing was removed: there is no terminal to ask in; --yes removes without asking")
-    if not yes and not click.confirm(f"Remove them from {folder}?", err=True):
+    if not yes and not click.confirm(f"Remove them from {where}?", err=True):
         console.note("nothing was removed")
         return
     kept = [removal for removal in removals if not pruning.remove(store, removal)]

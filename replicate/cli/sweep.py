@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from replicate.cli import console, options
+from replicate.cli import console
+from replicate.cli.training import training_options
 
 
 @click.command()
 @click.argument("arm")
-@options.training
+@training_options
 @click.option(
     "--trials",
     type=click.IntRange(0),

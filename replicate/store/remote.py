@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,6 +18,9 @@ from replicate.store.run import Run
 from replicate.store.store import Store
 from replicate.training.config import RunSpec
 from replicate.training.loop import RunResult
+
+# Folders of other names at the address are not runs.
+_KEY = re.compile(r"[0-9a-f]{20}")
 
 
 class RemoteStore(Store):
@@ -52,11 +56,22 @@ class RemoteStore(Store):
     def missing(self, keys: Iterable[str], repair: bool = False, remove: bool = True) -> list[str]:
         """The runs that are neither in the cache nor at the address; see ``Store.missing``."""
         keys = list(keys)
-        there = self._try(lambda files, base: {path.split("/")[-2] for path in files.glob(f"{base}/*/{RECORD}")})
+        there = self._keys()
         for key in keys:
             if key in there and not (self.root / key).is_dir():
                 self._fetch(key)
         return super().missing(keys, repair, remove)
+
+    def download(self) -> int:
+        """Download all runs that are at the address and not yet in the cache; return their number.
+
+        Raises:
+            CannotWrite: the address cannot be reached.
+        """
+        keys = [key for key in sorted(self._keys()) if _KEY.fullmatch(key) and not (self.root / key).is_dir()]
+        for key in keys:
+            self._fetch(key)
+        return len(keys)
 
     def remove(self, key: str) -> None:
         """Delete a run from the cache and from the address, from where a damaged one would be downloaded again."""
@@ -84,6 +99,10 @@ class RemoteStore(Store):
             files.mv(aside, f"{base}/{key}/{RECORD}")
 
         self._try(send)
+
+    def _keys(self) -> set[str]:
+        """Keys of the runs that are at the address as a whole."""
+        return self._try(lambda files, base: {path.split("/")[-2] for path in files.glob(f"{base}/*/{RECORD}")})
 
     def _fetch(self, key: str) -> None:
         def fetch(files: Any, base: str) -> None:

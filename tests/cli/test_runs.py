@@ -112,7 +112,8 @@ def test_show_whole_output(replicate, store, keys):
         "method      triplet, nll_weight 1.0, weights fixed, weights_rate 0.01, triplet_weight 1.0",
         f"teacher     both, run {keys[2]}",
         "protocol    paper",
-        "            attend_padding False, triplet one, masking.unit utterance, masking.none 0.1, masking.audio 0.3, "
+        "            attend_padding False, triplet one, masking.strategy scenarios, masking.unit utterance, "
+        "masking.none 0.1, masking.audio 0.3, "
         "masking.visual 0.3, masking.random 0.3, masking.start 0.2, masking.length 1, hubert.projection learned, "
         "hubert.order time",
         "budget      epochs 2, batch 2, learning_rate 0.001, weight_decay 1e-08, feed_forward 2048",
@@ -286,3 +287,17 @@ def test_prune_removes_nothing_from_a_folder_that_is_not_a_store(replicate, tmp_
 def test_a_store_that_does_not_exist_is_not_an_empty_one(replicate, tmp_path, command):
     status, stdout, stderr = replicate(*command, "--store", tmp_path / "mistyped")
     assert (status, stdout) == (2, "") and "no store at" in stderr and "mistyped" in stderr
+
+
+def test_a_store_at_an_address_is_downloaded_first(replicate, store, keys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    address = f"file://{store.root}"
+    here = Path("results/runs")
+    status, stdout, stderr = replicate("runs", "list", "--store", address)
+    assert status == 0 and {line.split()[0] for line in stdout.splitlines()[1:]} == set(keys)
+    assert stderr.startswith(f"downloaded 4 runs from {address} to {here}\n")
+    assert stderr.endswith(f"Next: replicate runs show {keys[2]} --store {address}\n")
+    damage(store, keys[0])  # at the address alone: the copy here is as it was written
+    assert replicate("check", "store", "--store", address).status == 0
+    assert replicate("runs", "show", keys[1], "--store", address).status == 0
+    assert "error (cannot write)" in replicate("runs", "list", "--store", "nonsense://x").stderr

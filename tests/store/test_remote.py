@@ -66,3 +66,12 @@ def test_a_run_that_is_damaged_there_can_be_repaired(tmp_path, sent, key, corpus
 def test_an_address_that_cannot_be_used_is_named(tmp_path, address):
     with pytest.raises(CannotWrite, match=address):
         RemoteStore(tmp_path / "one", address).probe()
+
+
+def test_download_fetches_all_runs_once_and_nothing_else(tmp_path, address, sent, key):
+    sent._try(lambda files, base: files.makedirs(f"{base}/notes", exist_ok=True))
+    sent._try(lambda files, base: files.pipe_file(f"{base}/notes/{RECORD}", b"{}"))
+    other = RemoteStore(tmp_path / "other", address)
+    assert (other.download(), other.download()) == (1, 0)
+    assert [path.name for path in other.root.glob("[!.]*")] == [key]
+    assert other.get(key).record == sent.get(key).record
