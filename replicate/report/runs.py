@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from replicate.store.inventory import Entry, teachers
-from replicate.store.keys import versions
+from replicate.store.keys import other_versions
 from replicate.store.run import Run
 from replicate.store.store import Store
 from replicate.training.metrics import weighted_f1
@@ -44,7 +44,6 @@ def facts(run: Run, store: Store) -> Lines:
     for teacher in teachers(store, record):
         where = "" if teacher.present else ", not in the store"
         lines.append(("teacher", f"{teacher.arm}, run {teacher.key or 'unknown'}{where}"))
-    trained_by = {name: record.versions.get(name) for name in versions()}
     return [
         *lines,
         ("protocol", record.protocol.name),
@@ -52,7 +51,7 @@ def facts(run: Run, store: Store) -> Lines:
         ("budget", _values(asdict(record.budget))),
         ("seed", str(record.seed)),
         ("corpus", f"{record.corpus.name} ({record.corpus.hash[:12]}), classes {', '.join(record.corpus.labels)}"),
-        ("trained by", "this version" if trained_by == versions() else "another version"),
+        ("trained by", "another version" if other_versions(record.versions) else "this version"),
         ("", _values(record.versions)),
         ("trained", f"{record.seconds:.1f} s on {record.device}"),
         ("model", f"streams {'+'.join(record.streams)}, {_values(asdict(record.model))}"),

@@ -13,7 +13,7 @@ from pathlib import Path
 from replicate.errors import CorruptRun, NewerFormat, OtherFormat, UnknownRun
 from replicate.files import INCOMPLETE
 from replicate.records import format_number
-from replicate.store.keys import versions
+from replicate.store.keys import other_versions
 from replicate.store.record import FORMAT, ArmRecord, RunRecord, load_json
 from replicate.store.store import EMBEDDINGS, Store
 
@@ -191,7 +191,7 @@ def _entry(store: Store, key: str) -> Entry:
         record.device,
         record.best.dev_f1,
         record.seconds,
-        store.version_of(key) == versions(),
+        not other_versions(record.versions),
     )
 
 

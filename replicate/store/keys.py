@@ -1,58 +1,89 @@
-"""A run's name: a hash of everything that decides its numbers."""
+"""The key of a run: a hash of everything that decides its numbers. It is the name of the run's folder."""
 
 from __future__ import annotations
 
-import ast
-import functools
 import hashlib
 import importlib.metadata
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch_geometric
 
-import replicate
 from replicate.corpus.types import Corpus
 from replicate.model.context.base import context_extractor
-from replicate.training.config import Arm, RunSpec, relevant_settings
+from replicate.model.heads import HEADS
+from replicate.store.sources import core_hash, current_hash, module_hashes
+from replicate.training.config import Arm, Protocol, RunSpec, relevant_settings
+
+# In front of a module's name among the versions of a run: its value is a hash of the module's code.
+SOURCE = "source of "
 
 
-@functools.cache
 def code_version() -> str:
-    """Hash of the code that a run's numbers pass through, without comments and docstrings."""
-    package = Path(replicate.__file__).parent
-    paths = [package / "rng.py", *sorted((package / "model").rglob("*.py"))]
-    paths += sorted(path for path in (package / "training").rglob("*.py") if path.stem != "parity")
-    digest = hashlib.sha256()
-    for path in paths:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            body = getattr(node, "body", None)
-            if isinstance(body, list) and body and _is_docstring(body[0]):
-                body.pop(0)
-        digest.update(f"{path.relative_to(package).as_posix()}\n{ast.dump(tree)}\n".encode())
-    return digest.hexdigest()[:16]
+    """Hash of the code that all runs use, without comments and docstrings."""
+    return core_hash()
 
 
-def versions() -> dict[str, str]:
-    """What a run's numbers depend on beside its settings; torch_geometric's layers draw their own initial weights."""
-    return {"torch": torch.__version__, "torch_geometric": torch_geometric.__version__, "code": code_version()}
+def versions(spec: RunSpec | None = None) -> dict[str, str]:
+    """Versions of the code and libraries that a run's numbers depend on; without a run, those that all runs share.
+
+    torch_geometric counts because its layers draw their own initial weights.
+    """
+    found = {"torch": torch.__version__, "torch_geometric": torch_geometric.__version__, "code": code_version()}
+    if spec is not None:
+        classes = [cls for arm in spec.arm.with_teachers for cls in _classes(arm, spec.protocol)]
+        methods = [arm.method.implementation for arm in spec.arm.with_teachers if arm.method]
+        found |= {library: _library(library) for method in methods for library in method.libraries}
+        found |= {f"{SOURCE}{name}": digest for name, digest in sorted(module_hashes(classes).items())}
+    return found
+
+
+def other_versions(found: Mapping[str, str]) -> dict[str, str]:
+    """Those of a run's recorded versions that differ from today's. A plugin that is not loaded counts as unchanged."""
+    shared = versions()
+    differ = {}
+    for name, version in found.items():
+        if name == "replicate":  # the release; what matters of it is "code"
+            continue
+        today: str | None
+        if name.startswith(SOURCE):
+            today = current_hash(name.removeprefix(SOURCE))
+        else:
+            today = shared.get(name) or _library(name)
+        if today is not None and today != version:
+            differ[name] = version
+    return differ | {name: "unknown" for name in shared if name not in found}
 
 
 def run_key(spec: RunSpec, corpus: Corpus, device: str) -> str:
-    """Name of the run's folder: the same for the same numbers, under whatever names arms and protocols go."""
-    with_teachers = spec.arm.with_teachers
+    """The key of a run. Names of arms, protocols and corpora do not change it, nor does where a plugin's file is."""
     decides = asdict(spec) | {"arm": _decisive(spec.arm), "protocol": relevant_settings(spec.arm, spec.protocol)}
-    decides |= {"corpus": corpus.hash, "device": device, **versions()}
-    used = {library for arm in with_teachers if arm.method for library in arm.method.implementation.libraries}
-    decides |= {library: importlib.metadata.version(library) for library in used}
+    decides |= {"corpus": corpus.hash, "device": device, "versions": sorted(versions(spec).values())}
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
 
 
+def _classes(arm: Arm, protocol: Protocol) -> list[type]:
+    """The classes that an arm uses and others may not: extractor, method, additional heads, masking strategy."""
+    found: list[type] = [context_extractor(arm.context), *(HEADS[name] for name in arm.model_heads)]
+    if arm.method is not None:
+        found += [type(arm.method), arm.method.implementation]
+    if arm.masked:
+        found.append(type(protocol.masking))
+    return found
+
+
+def _library(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
 def _decisive(arm: Arm) -> dict[str, Any]:
+    """The settings of an arm and its teachers that decide its numbers."""
     content = asdict(arm)
     del content["name"], content["teacher"], content["unimodal_teachers"]
     content["teachers"] = [_decisive(teacher) for teacher in arm.teachers]
@@ -60,7 +91,3 @@ def _decisive(arm: Arm) -> dict[str, Any]:
     if not (arm.causal and context_extractor(arm.context).uses_memory):
         del content["memory"]
     return content
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from replicate.store.inventory import NEWER, damage, embedded, incomplete_files, inside, keys, of_other_format, size
-from replicate.store.keys import versions
+from replicate.store.keys import other_versions, versions
 from replicate.store.store import EMBEDDINGS, LOCKS, Store
 
 _LOCK = re.compile(r"[0-9a-f]{20}(-embeddings)?")
@@ -100,10 +100,9 @@ def _why(store: Store, key: str, damaged: bool, named: Collection[str] | None) -
         return None if other == NEWER else other
     if damaged and damage(store, key) is not None:
         return "damaged"
-    version = store.version_of(key)
-    if version is not None and version != versions():
-        differs = [f"{name} {value}" for name, value in version.items() if value != versions()[name]]
-        return f"of another version: {', '.join(differs)}"
+    differ = other_versions(store.version_of(key) or versions())
+    if differ:
+        return f"of another version: {', '.join(f'{name} {version}' for name, version in differ.items())}"
     if named is not None and key not in named:
         return "not used by any results"
     return None

@@ -193,7 +193,7 @@ class RunRecord:
             result.curve,
             CorpusRecord(corpus.name, corpus.hash, corpus.labels, recipes),
             device,
-            {"replicate": replicate.__version__, **versions()},
+            {"replicate": replicate.__version__, **versions(spec)},
             round(result.seconds, 3),
             dict(files),
             "",

@@ -18,7 +18,7 @@ from replicate.corpus.types import SPLITS, Corpus
 from replicate.errors import CorruptRun
 from replicate.files import INCOMPLETE, atomic_folder, from_os_error, sha256
 from replicate.store import embeddings
-from replicate.store.keys import versions
+from replicate.store.keys import other_versions, versions
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RunRecord, corrupt, load_json
 from replicate.store.run import Run
 from replicate.training.config import RunSpec
@@ -130,13 +130,12 @@ class Store:
 
     def of_other_versions(self) -> int:
         """How many run folders were written by another version of the code, torch or torch_geometric."""
-        return sum(self.version_of(key) not in (None, versions()) for key in self.keys())
+        return sum(bool(other_versions(self.version_of(key) or versions())) for key in self.keys())
 
     def version_of(self, key: str) -> dict[str, str] | None:
         """Versions that a run was trained with, whatever its format; None where its record cannot be read."""
         try:
-            found = load_json(self.root / key)["versions"]
-            return {name: str(found.get(name)) for name in versions()}
+            return {name: str(version) for name, version in load_json(self.root / key)["versions"].items()}
         except (CorruptRun, KeyError, AttributeError):
             return None
 

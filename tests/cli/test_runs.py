@@ -121,7 +121,8 @@ def test_show_whole_output(replicate, store, keys):
         f"corpus      small ({record['corpus']['hash'][:12]}), classes no, yes",
         "trained by  this version",
         f"            replicate {record['versions']['replicate']}, torch {torch.__version__}, torch_geometric "
-        f"{record['versions']['torch_geometric']}, code {code_version()}",
+        f"{record['versions']['torch_geometric']}, code {code_version()}, "
+        + ", ".join(f"{name} {version}" for name, version in record["versions"].items() if name.startswith("source")),
         "trained     1.2 s on cpu",
         f"model       streams audio, {model}",
         "",

@@ -1,15 +1,12 @@
-import shutil
 from dataclasses import fields, replace
-from pathlib import Path
 
 import pytest
 import torch
 import torch_geometric
 
-import replicate
 from replicate.config.protocols import protocol
 from replicate.store import keys
-from replicate.store.keys import code_version, run_key
+from replicate.store.keys import other_versions, run_key, versions
 from replicate.training.config import Arm, Budget, Hubert, Protocol
 from replicate.training.distillation.logits import LogitsSettings
 from replicate.training.distillation.triplet import TripletSettings
@@ -196,27 +193,23 @@ def test_a_knob_turned_to_where_it_stands_is_no_other_run(corpus):
         assert key(again, corpus) == key(plain, corpus)
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new", "same"),
-    [
-        ("model/window_graph.py", "BLOCK = 16", "BLOCK  =  16  # why not", True),
-        ("model/window_graph.py", '"""The window graph', '"""A window graph', True),
-        ("training/loop.py", '"""One optimiser step', '"""A step', True),
-        ("training/parity.py", "TOLERANCE = 1e-5", "TOLERANCE = 1e-4", True),
-        ("store/keys.py", "[:20]", "[:21]", True),
-        ("model/window_graph.py", "BLOCK = 16", "BLOCK = 32", False),
-        ("training/trainer.py", '"min")', '"max")', False),
-        ("training/distillation/triplet.py", "MARGIN = 1.0", "MARGIN = 2.0", False),
-        ("training/released_order.py", "reversed(range(speakers))", "range(speakers)", False),
-        ("rng.py", ">> 1", ">> 2", False),
-    ],
-)
-def test_the_code_version_is_of_code_that_decides_numbers(tmp_path, monkeypatch, file, old, new, same):
-    copy = tmp_path / "replicate"
-    shutil.copytree(Path(replicate.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__", "_tables"))
-    monkeypatch.setattr(replicate, "__file__", str(copy / "__init__.py"))
-    before = code_version.__wrapped__()
-    content = (copy / file).read_text(encoding="utf-8")
-    assert old in content
-    (copy / file).write_text(content.replace(old, new, 1), encoding="utf-8")
-    assert (code_version.__wrapped__() == before) is same
+def test_versions_of_a_run_are_those_of_the_core_and_of_what_its_arm_uses():
+    assert versions(SPEC).keys() - versions().keys() == {
+        "source of replicate.model.context.packed",
+        "source of replicate.model.context.transformer",
+    }
+    assert versions().keys() == {"torch", "torch_geometric", "code"}
+    pkdot = replace(STUDENT, arm=replace(STUDENT.arm, distillation=METHODS.get("pkdot")()))
+    assert "geomloss" in versions(pkdot) and "geomloss" not in versions(STUDENT)
+
+
+def test_versions_that_differ_are_named(monkeypatch):
+    found = {"replicate": "0.0", **versions(STUDENT)}
+    assert other_versions(found) == {}
+    changed = found | {"torch": "0.0", "source of replicate.training.distillation.triplet": "0"}
+    assert other_versions(changed) == {"torch": "0.0", "source of replicate.training.distillation.triplet": "0"}
+    assert other_versions(found | {"geomloss": "0.0"}) == {"geomloss": "0.0"}
+    # Whether a plugin that is not loaded has changed is unknown.
+    assert other_versions(found | {"source of replicate_plugin_mine": "0"}) == {}
+    del found["torch"]
+    assert other_versions(found) == {"torch": "unknown"}

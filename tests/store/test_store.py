@@ -135,7 +135,7 @@ def rewrite(folder, without=(), **changes):
 
 
 def test_runs_of_other_versions_are_counted(store, stored, monkeypatch):
-    assert store.of_other_versions() == 0 and store.version_of(stored.name) == versions()
+    assert store.of_other_versions() == 0 and store.version_of(stored.name).items() >= versions().items()
     shutil.copytree(stored, store.root / ("0" * 20))
     rewrite(store.root / ("0" * 20), versions=versions() | {"code": "another"})
     assert store.version_of("0" * 20)["code"] == "another" and store.of_other_versions() == 1
