@@ -6,18 +6,21 @@ import sys
 
 import pytest
 
-from replicate.config import folders
+from replicate.config import folders, tables
+from replicate.config.protocols import protocol
 from replicate.errors import BadPlugin, InvalidDefinition
-from replicate.registry import Registry
-
-THINGS: Registry[type] = Registry("thing", "tests.config", "replicate.things")
+from replicate.store.keys import run_key
+from replicate.training.config import Budget, RunSpec
+from replicate.training.distillation.triplet import TripletSettings
+from replicate.training.methods import METHODS
+from tests.config.things import THINGS
 
 PLUGIN = """
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.config.test_plugins import THINGS
+from tests.config.things import THINGS
 
 @THINGS.register("mine")
 @dataclass(frozen=True)
@@ -109,6 +112,57 @@ def test_two_plugins_that_register_one_name_are_both_named(use_folder):
     message = str(raised.value)
     assert "two plugins of one name: thing 'mine' is registered by" in message
     assert "mine/a.py" in message and "mine/b.py" in message
+
+
+METHOD = """
+from dataclasses import dataclass
+
+from replicate.training.distillation import DistillationMethod, MethodLosses, Settings, register
+
+@dataclass(frozen=True)
+class MineSettings(Settings):
+    mine_weight: float = 1.0
+
+@register("mine", MineSettings)
+class Mine(DistillationMethod):
+    def __init__(self, setup):
+        super().__init__(setup, {"mine": setup.settings.mine_weight})
+
+    def forward(self, student, teachers, labels):
+        return MethodLosses({"mine": (student.embedding - teachers[0].embedding).square().mean()})
+"""
+TABLE = """
+like = "distillation"
+title = "Mine"
+rows = [{ name = "mine", arm = { like = "Student-A", distillation.method = "mine" } }]
+"""
+
+
+def test_a_plugin_cannot_replace_a_packaged_method(use_folder):
+    with pytest.raises(BadPlugin, match=r"distillation method 'triplet' is registered by .*triplet\.py and by .*a\.py"):
+        use_folder(a_py=METHOD.replace('"mine"', '"triplet"'))
+    assert METHODS.get("triplet") is TripletSettings
+
+
+def test_an_unregistered_method_is_named_with_the_nearest(use_folder):
+    use_folder(a_py=METHOD, my_table_toml=TABLE.replace('method = "mine"', 'method = "mime"'))
+    message = r"my-table\.toml, row 1, arm, distillation: unknown distillation method 'mime': did you mean mine\?"
+    with pytest.raises(InvalidDefinition, match=message):
+        tables.table("my-table")
+
+
+def test_a_plugin_adds_one_run_and_changes_no_other(use_folder, corpus):
+    def keys(table):
+        specs = (RunSpec(row.arm, protocol("paper"), Budget(), 24) for row in tables.table(table).rows)
+        return [run_key(spec, corpus, "cpu") for spec in specs]
+
+    before = keys("distillation")
+    use_folder(a_py=METHOD, my_table_toml=TABLE)
+    assert keys("distillation") == before
+    *others, own = keys("my-table")
+    assert others == before and own not in before
+    use_folder(a_py=METHOD.replace("square", "abs"))
+    assert keys("my-table")[:-1] == before and keys("my-table")[-1] != own
 
 
 def test_a_name_that_is_no_module_name_is_refused(use_folder, tmp_path):

@@ -1,0 +1,5 @@
+"""A registry for plugins of tests; quick to import in a process of its own."""
+
+from replicate.registry import Registry
+
+THINGS: Registry[type] = Registry("thing", "tests.config", "replicate.things")
