@@ -29,12 +29,6 @@ class Mine:
 """
 
 
-@pytest.fixture(autouse=True)
-def _no_builtin_things(monkeypatch):
-    """Tests are no package of built-in things."""
-    monkeypatch.setattr(THINGS, "_builtin_loaded", True)
-
-
 def test_a_plugin_registers_its_classes(use_folder):
     folder = use_folder(plugin_py=PLUGIN)
     assert THINGS.get("mine")().value == 1
