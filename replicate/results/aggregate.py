@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
+from typing import TYPE_CHECKING
 
 from replicate.config.requirements import lacking
 from replicate.config.tables import Row, Table
 from replicate.corpus.types import Corpus
+from replicate.frames import frame
 from replicate.results.statistics import Summary, holm, paired, permutation_p, summarise, verdict
 from replicate.store.run import Run
 from replicate.training.metrics import f1_by_class, weighted_f1
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,26 @@ class TableResult:
     costs: Mapping[str, Cost] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """One row per cell: row, context, mean, std (None with one seed), n, and the paper's numbers where it has any.
+
+        Raises:
+            MissingExtra: pandas is not installed.
+        """
+        found = [(row, context, cell) for row, cells in self.rows.items() for context, cell in cells.items()]
+        return frame(
+            {
+                "row": [row for row, _, _ in found],
+                "context": [context for _, context, _ in found],
+                "mean": [cell.summary.mean for _, _, cell in found],
+                "std": [cell.summary.std for _, _, cell in found],
+                "n": [cell.summary.n for _, _, cell in found],
+                "published": [cell.published for _, _, cell in found],
+                "published_std": [cell.published_std for _, _, cell in found],
+                "verdict": [cell.verdict for _, _, cell in found],
+            }
+        )
 
     def cell(self, name: str) -> Cell | None:
         """The cell "row/context", None where its row could not be trained."""

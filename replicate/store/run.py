@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from replicate.corpus.types import SPLITS
 from replicate.model.cogmen import COGMEN
+from replicate.store.predictions import Predictions, score
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RunRecord, corrupt
+from replicate.suggest import choices
 from replicate.training.data import Scale
 
 
@@ -32,6 +35,35 @@ class Run:
     def audio_stream(self) -> str:
         """The audio stream that the model takes."""
         return self.record.arm.audio
+
+    def f1(self, context: str, split: str = "test") -> float:
+        """Weighted F1, the paper's metric, in a context; see ``score``."""
+        return self.score("weighted_f1", context, split)
+
+    def score(self, metric: str, context: str, split: str = "test") -> float:
+        """A metric of the predictions for a split, in 0..1.
+
+        Args:
+            metric: "weighted_f1" or "f1", "accuracy" or "wa", "ua" (unweighted average recall), or "macro_f1".
+            context: the streams that the model gets: "A", "V", "AV" and so on, as far as the arm is tested in them.
+            split: "train", "dev" or "test".
+
+        Raises:
+            ValueError: an unknown metric, or a context or split without predictions. CorruptRun: the run is damaged.
+        """
+        self._check(split, context)
+        return score(metric, self.labels(split), self.log_prob(split, context))
+
+    def predictions(self, split: str, context: str) -> Predictions:
+        """Predictions for every utterance of a split; arguments and errors as in ``score``."""
+        self._check(split, context)
+        return Predictions(
+            self.record.corpus.labels,
+            self.dialogues(split),
+            self._predictions(f"{split}/speaker"),
+            self.labels(split),
+            np.exp(self.log_prob(split, context)),
+        )
 
     def log_prob(self, split: str, context: str) -> NDArray[np.float32]:
         """Log-probabilities (N, classes), dialogue after dialogue in the corpus's order."""
@@ -60,6 +92,15 @@ class Run:
             name: Scale(tensors[f"scale/{name}/mean"].numpy(), tensors[f"scale/{name}/deviation"].numpy())
             for name in self.record.streams
         }
+
+    def _check(self, split: str, context: str) -> None:
+        if split not in SPLITS:
+            raise ValueError(f"unknown split {split!r}: {choices(split, list(SPLITS))}")
+        arm = self.record.arm
+        if context not in arm.contexts:
+            raise ValueError(
+                f"{arm.name} has no predictions in context {context!r}: {choices(context, list(arm.contexts))}"
+            )
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         try:

@@ -1,0 +1,229 @@
+"""The Python API: train an arm or a table, load a corpus, export a model. ``import replicate`` gives these functions.
+
+Runs are kept in the same store as those of the command line, so that nothing is trained twice.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from replicate.config import folders
+from replicate.config.arms import arms
+from replicate.corpus import load
+from replicate.corpus.types import Corpus
+from replicate.errors import BadBundle, InvalidDefinition, NotExportable
+from replicate.experiment import collect
+from replicate.experiment.completed import CompletedRuns
+from replicate.experiment.context import CommandContext, Training
+from replicate.experiment.prepare import Options, prepare
+from replicate.results.aggregate import TableResult
+from replicate.runner.tasks import TaskGraph
+from replicate.runner.worker import Progress, ProgressCallback
+from replicate.store.run import Run
+from replicate.suggest import choices
+from replicate.training.arm import Arm
+from replicate.training.config import Precision
+from replicate.training.data import require
+
+__all__ = ["export", "load_corpus", "table", "train"]
+
+
+def train(
+    arm: str | Arm,
+    corpus: str | Path | Corpus | None = None,
+    *,
+    profile: str = "quick",
+    protocol: str = "paper",
+    seed: int = 24,
+    results: str | Path = "results",
+    store: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    device: str = "auto",
+    precision: Precision = "float32",
+    jobs: int = 1,
+    config_dirs: Iterable[str | Path] | None = None,
+    progress: bool = True,
+) -> Run:
+    """Train an arm from one seed, its teachers first, and return the run. A second call loads it.
+
+    Args:
+        arm: name of an arm, or an ``Arm``.
+        corpus: name or file of a corpus, or a ``Corpus``; None takes the profile's.
+        profile: how much work: "smoke" (seconds), "quick" (minutes) or "paper".
+        protocol: "paper", "released", or one with overrides, such as "paper+masking.unit=batch".
+        results: folder of results, as ``--out`` of the command line.
+        store: where runs are kept, a folder or an fsspec address; None takes ``runs`` in ``results``.
+        data_dir: folder with the files of a named corpus.
+        device: "auto", "cpu" or "cuda".
+        jobs: runs trained at a time. With more than 1, a script needs ``if __name__ == "__main__":`` around the call.
+        config_dirs: folders with arms, protocols and plugins of your own; None keeps those of an earlier call.
+        progress: show a bar in a terminal or notebook.
+
+    Raises:
+        TrainingFailed: training raised an exception. ReplicateError: any other error that a user can repair.
+    """
+    _use(config_dirs)
+    chosen = _arm(arm)
+    options = _options(corpus, data_dir, results, store, profile, protocol, (seed,), device, precision, jobs)
+    plan, context = prepare([], options)
+    require(plan.corpus, chosen.required_streams)
+    spec = plan.run_of(chosen, plan.protocol, seed)
+    graph = TaskGraph([(spec, plan.corpus)], plan.device)
+    _complete(graph, context, progress).require_complete()
+    return context.store.need(graph.key(spec, plan.corpus), f"{chosen.name}, seed {seed}")
+
+
+def table(
+    name: str,
+    corpus: str | Path | Corpus | None = None,
+    *,
+    seeds: int | Sequence[int] | None = None,
+    profile: str = "quick",
+    protocol: str = "paper",
+    results: str | Path = "results",
+    store: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    device: str = "auto",
+    precision: Precision = "float32",
+    jobs: int = 1,
+    config_dirs: Iterable[str | Path] | None = None,
+    progress: bool = True,
+) -> TableResult:
+    """Train all runs of a table that the store lacks, and return its cells. No file but the runs is written.
+
+    Args:
+        name: such as "table2".
+        seeds: how many, or which; None takes the profile's. All other arguments are as in ``train``.
+
+    Warns:
+        UserWarning: for each run whose training failed; its row has no cells, and is in ``TableResult.failed``.
+
+    Raises:
+        ReplicateError: any error that a user can repair.
+    """
+    _use(config_dirs)
+    chosen = str(seeds) if isinstance(seeds, int) else seeds
+    options = _options(corpus, data_dir, results, store, profile, protocol, chosen, device, precision, jobs)
+    plan, context = prepare([name], options)
+    training = _complete(plan.graph, context, progress)
+    for run in training.failed:
+        warnings.warn(str(run), stacklevel=2)
+    completed = CompletedRuns(plan, context.store, {run.key: run for run in training.failed})
+    (result,) = collect.tables(completed)
+    return result
+
+
+def load_corpus(
+    name: str | Path, data_dir: str | Path | None = None, *, config_dirs: Iterable[str | Path] | None = None
+) -> Corpus:
+    """Load a corpus by name or file; a public one is downloaded first.
+
+    Args:
+        data_dir: folder with the files of a named corpus.
+        config_dirs: folders with readers of your own; None keeps those of an earlier call.
+
+    Raises:
+        ReplicateError: any error that a user can repair.
+    """
+    _use(config_dirs)
+    return load(name, data_dir)
+
+
+def export(
+    run: Run,
+    folder: str | Path,
+    corpus: str | Path | Corpus | None = None,
+    *,
+    data_dir: str | Path | None = None,
+) -> Path:
+    """Export a run that works on speech alone as a bundle, check it against PyTorch, and return the bundle's folder.
+
+    Args:
+        corpus: the corpus that the run was trained on, to check the bundle with; None loads it by its name.
+
+    Raises:
+        NotExportable: the arm is not tested on audio alone, or its context extractor cannot be exported. ExportFailed:
+        a check failed, and nothing was written. BadBundle: the corpus is another one, or cannot be found.
+    """
+    from export.bundle import bundle
+    from export.bundle.select import Choice
+
+    arm = run.record.arm
+    if "A" not in arm.contexts:
+        raise NotExportable(f"{arm.name} is not tested on audio alone, only in {', '.join(arm.contexts)}")
+    loaded = corpus
+    if not isinstance(loaded, Corpus):
+        name, place = None if corpus is None else str(corpus), None if data_dir is None else Path(data_dir)
+        loaded = bundle.corpus_for(run, name, place)
+    if loaded is None:
+        raise BadBundle(f"the corpus {run.record.corpus.name} is not on this machine: pass it as corpus=")
+    if loaded.hash != run.record.corpus.hash:
+        raise BadBundle(f"the run was trained on another corpus than {loaded.name}: its hash differs")
+    choice = Choice(run, run.folder.parent, {arm.name: [run]}, True)
+    return bundle.write(choice, loaded, Path(folder)).folder
+
+
+def _use(config_dirs: Iterable[str | Path] | None) -> None:
+    if config_dirs is not None:
+        folders.use(config_dirs)
+
+
+def _arm(arm: str | Arm) -> Arm:
+    if isinstance(arm, Arm):
+        return arm
+    known = arms()
+    if arm not in known:
+        raise InvalidDefinition(f"unknown arm {arm!r}: {choices(arm, list(known))}")
+    return known[arm]
+
+
+def _options(
+    corpus: str | Path | Corpus | None,
+    data_dir: str | Path | None,
+    results: str | Path,
+    store: str | Path | None,
+    profile: str,
+    protocol: str,
+    seeds: str | Sequence[int] | None,
+    device: str,
+    precision: Precision,
+    jobs: int,
+) -> Options:
+    return Options(
+        profile,
+        protocol,
+        seeds,
+        corpus,
+        None if data_dir is None else Path(data_dir),
+        device,
+        jobs,
+        Path(results),
+        store,
+        precision=precision,
+    )
+
+
+def _complete(graph: TaskGraph, context: CommandContext, progress: bool) -> Training:
+    """Train the runs that the store lacks."""
+    todo = context.missing(graph)
+    with _bar(sum(task.spec.budget.epochs for task in todo), progress) as callback:
+        return context.train(graph, todo, callback)
+
+
+@contextmanager
+def _bar(epochs: int, shown: bool) -> Iterator[ProgressCallback]:
+    from tqdm.auto import tqdm
+
+    # None hides the bar where stderr is a file; a notebook's stderr is not a terminal either, but can show it.
+    hidden = not shown or epochs == 0 or (False if "ipykernel" in sys.modules else None)
+    with tqdm(total=epochs, unit="epoch", disable=hidden, leave=False) as bar:
+
+        def update(progress: Progress) -> None:
+            bar.set_description(progress.task.name)
+            bar.update(progress.epoch is not None)
+
+        yield update

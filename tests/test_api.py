@@ -1,0 +1,155 @@
+"""The functions of ``import replicate``."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
+
+import replicate
+from replicate import errors
+from replicate.corpus.archive import write
+from replicate.corpus.synthetic import generate
+from replicate.experiment.manifest import Manifest
+from replicate.training.arm import Arm
+from tests.small_runs import small_corpus
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return tmp_path_factory.mktemp("api") / "results"
+
+
+@pytest.fixture(scope="module")
+def student(results):
+    """A student that was trained through the API, with its teacher."""
+    return replicate.train("Student-A", "synthetic-tiny", profile="smoke", results=results, progress=False)
+
+
+def test_the_module_loads_nothing_heavy_until_a_function_is_used():
+    code = "import sys, replicate; assert 'torch' not in sys.modules; assert 'train' in dir(replicate)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    with pytest.raises(AttributeError, match="nonsense"):
+        replicate.nonsense  # noqa: B018
+
+
+def test_a_run_has_its_scores(student):
+    labels = student.labels("test")
+    predicted = student.log_prob("test", "A").argmax(1)
+    assert student.f1("A") == student.score("f1", "A") == f1_score(labels, predicted, average="weighted")
+    assert student.score("wa", "A") == student.score("accuracy", "A") == accuracy_score(labels, predicted)
+    assert student.score("ua", "A") == pytest.approx(balanced_accuracy_score(labels, predicted))
+    assert student.score("macro_f1", "A") == f1_score(labels, predicted, average="macro")
+    assert student.f1("A", "dev") == student.record.best.dev_f1
+    assert student.model().config == student.record.model
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("weighted-f1", "A"), "did you mean weighted_f1"),
+        (("f1", "AV"), "Student-A has no predictions"),
+        (("f1", "A", "tset"), "did you mean test"),
+    ],
+)
+def test_an_unknown_metric_context_or_split_is_named(student, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        student.score(*arguments)
+
+
+def test_predictions_are_typed_and_become_a_data_frame(student):
+    corpus = generate("synthetic-tiny")
+    found = student.predictions("test", "A")
+    assert found.classes == corpus.labels and len(found) == sum(len(d) for d in corpus.split("test"))
+    assert np.allclose(found.probabilities.sum(1), 1, atol=1e-5)
+    frame = found.to_pandas()
+    assert list(frame.columns[:5]) == ["dialogue", "utterance", "speaker", "label", "predicted"]
+    first = corpus.split("test")[0]
+    shown = frame[frame.dialogue == first.id]
+    assert list(shown.utterance) == list(range(1, len(first) + 1))
+    assert list(shown.label) == [corpus.labels[number] for number in first.labels]
+    best = frame[[f"p_{name}" for name in corpus.labels]].idxmax(axis=1).str.removeprefix("p_")
+    assert (best == frame.predicted).all()
+
+
+def test_without_pandas_the_message_says_how_to_install_it(student, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(errors.MissingExtra, match="pip install pandas"):
+        student.predictions("test", "A").to_pandas()
+
+
+def test_a_second_call_loads_the_run(student, results, monkeypatch):
+    monkeypatch.setattr("replicate.runner.local.train_program", lambda *_: pytest.fail("trained again"))
+    again = replicate.train("Student-A", "synthetic-tiny", profile="smoke", results=results)
+    assert again.record == student.record
+
+
+def test_the_command_line_finds_the_runs(student, results, replicate):
+    """Table 1 with seed 24 has Student-A and its teacher."""
+    arguments = ["table1", "--data", "synthetic-tiny", "--profile", "smoke", "--seeds", "24,", "--out", results]
+    done = replicate("run", *arguments, "--dry-run")
+    assert "4 runs, 2 completed, 2 to train" in done.stderr
+
+
+def test_a_table_is_that_of_the_command_line(smoke_out, smoke_results):
+    found = replicate.table("table2", "synthetic-tiny", profile="smoke", results=smoke_out)
+    assert found.seeds == Manifest.load(smoke_results).seeds
+    frame = found.to_pandas().set_index(["row", "context"])
+    assert frame.loc[("COGMEN-AV", "A"), "mean"] == found.rows["COGMEN-AV"]["A"].summary.mean
+    assert frame.loc[("COGMEN-AV", "A"), "published"] == 0.426 and set(frame.n) == {2}
+    one = replicate.table("table2", "synthetic-tiny", profile="smoke", results=smoke_out, seeds=1)
+    assert one.seeds == (24,) and one.rows["COGMEN-AV"]["A"].summary.std is None
+
+
+def test_an_arm_built_in_python_is_trained_on_a_corpus_in_memory(tmp_path):
+    arm = Arm("tiny", "A", ("A",), "A", context_layers=1, gnn_heads=1)
+    run = replicate.train(arm, small_corpus(), profile="smoke", seed=7, results=tmp_path, store=tmp_path / "there")
+    assert (run.record.arm.name, run.record.seed, run.record.corpus.name) == ("tiny", 7, "small")
+    assert run.folder.parent == tmp_path / "there" and not (tmp_path / "runs").exists()
+
+
+def test_mistakes_are_named_before_anything_is_trained(tmp_path):
+    with pytest.raises(errors.InvalidDefinition, match="did you mean Student-A"):
+        replicate.train("Student-a", "synthetic-tiny", results=tmp_path)
+    with pytest.raises(errors.InvalidDefinition, match="select"):
+        Arm("wrong", "A", ("A",), "AV")
+    with pytest.raises(errors.MissingStream, match="hubert"):
+        replicate.train("HuBERT-A", small_corpus(), profile="smoke", results=tmp_path)
+    with pytest.raises(errors.UnknownTable):
+        replicate.table("tabel2", "synthetic-tiny", results=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_fails_is_an_error_and_a_failed_row_a_warning(tmp_path, monkeypatch):
+    def diverge(*arguments):
+        raise errors.Diverged("the loss is not a number")
+
+    monkeypatch.setattr("replicate.runner.worker.train_seed_group", diverge)
+    with pytest.raises(errors.TrainingFailed, match="COGMEN-A, seed 24 failed: diverged: the loss"):
+        replicate.train("COGMEN-A", "synthetic-tiny", profile="smoke", results=tmp_path)
+    with pytest.warns(UserWarning, match="COGMEN-A, seed 24 failed: diverged"):
+        found = replicate.table("table4", "synthetic-tiny", profile="smoke", results=tmp_path, seeds=[24])
+    assert set(found.failed.values()) == {"diverged"} and found.rows["COGMEN-A"] == {}
+
+
+def test_a_corpus_is_loaded_by_name_or_file(tmp_path):
+    assert replicate.load_corpus("synthetic-tiny").hash == generate("synthetic-tiny").hash
+    write(small_corpus(), tmp_path / "small.npz")
+    assert replicate.load_corpus(tmp_path / "small.npz").hash == small_corpus().hash
+
+
+def test_a_run_is_exported_as_a_checked_bundle(student, tmp_path):
+    folder = replicate.export(student, tmp_path / "bundle")
+    assert (folder / "model.onnx").is_file() and (folder / "run" / student.record.key).is_dir()
+    corpus = generate("synthetic-tiny")
+    other = corpus.without([corpus.dialogues[0].id])
+    with pytest.raises(errors.BadBundle, match="another corpus"):
+        replicate.export(student, tmp_path / "no", other)
+
+
+def test_a_run_that_needs_video_is_not_exported(results, tmp_path):
+    arm = Arm("video", "AV", ("AV",), "AV", context_layers=1, gnn_heads=1)
+    run = replicate.train(arm, "synthetic-tiny", profile="smoke", results=results, progress=False)
+    with pytest.raises(errors.NotExportable, match="only in AV"):
+        replicate.export(run, tmp_path / "bundle")
