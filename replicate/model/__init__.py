@@ -1,6 +1,6 @@
-"""COGMEN: context extractor (``context``), window graph (``graph``), the whole model (``cogmen``).
+"""COGMEN: context extractors (``context``), the window graph (``window_graph``), the whole model (``cogmen``).
 
-The context extractor is a transformer (``context``, ``packed``), a GRU or LSTM (``recurrent``) or a state space
-(``statespace``), behind one interface (``extractor``).
-The graph part has two forms on the same weights: the reference (torch_geometric) and the band (``banded``).
+The graph part has two implementations on the same weights: torch_geometric's layers, which are the reference, and a
+banded form without scatter operations (``windowed_gnn``). ``seed_layers`` and ``seed_stack`` train several seeds as one
+program.
 """

@@ -1,6 +1,6 @@
 """COGMEN (Joshi et al., 2022) as the paper uses it: context extractor, window graph, classifier.
 
-Parameters carry the names of the released code, so its checkpoints load as they are.
+Parameters have the names of the released code, so that its checkpoints can be loaded.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ class GraphPart(nn.Module):
         self.conv2 = TransformerConv(hidden, hidden, heads=heads, concat=True)
         self.bn = nn.BatchNorm1d(hidden * heads)
 
-    def forward(self, x: Tensor, graph: Band | Edges, rows: SeedBatch) -> Tensor:
-        """Embeddings (M, hidden * heads) of nodes x (M, hidden): by torch_geometric on edges, else on the band."""
+    def forward(self, x: Tensor, graph: Band | Edges, seed_batch: SeedBatch) -> Tensor:
+        """Embeddings (M, hidden * heads) of nodes x (M, hidden), by torch_geometric if the graph is a list of edges."""
         if isinstance(graph, Edges):
             x = self.conv2(self.conv1(x, graph.pairs, graph.relation), graph.pairs)
         else:
             x = windowed_attention(self.conv2, relational_convolution(self.conv1, x, graph), graph)
-        return F.leaky_relu(batch_norm(self.bn, x, rows))
+        return F.leaky_relu(batch_norm(self.bn, x, seed_batch))
 
 
 class Classifier(nn.Module):
-    """Two linear layers with dropout between, log-softmax."""
+    """Two linear layers with ReLU and dropout between them, then log-softmax."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -66,15 +66,15 @@ class Classifier(nn.Module):
         self.lin2 = nn.Linear(config.hidden, config.classes)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, rows: SeedBatch) -> Tensor:
+    def forward(self, x: Tensor, seed_batch: SeedBatch) -> Tensor:
         """Log-probabilities (M, classes) of features (M, width): embeddings, and the output of additional heads."""
-        hidden = drop(linear(x, self.lin1.weight, self.lin1.bias).relu(), self.dropout, rows.parts)
+        hidden = drop(linear(x, self.lin1.weight, self.lin1.bias).relu(), self.dropout, seed_batch.segments)
         logits = linear(hidden, self.lin2.weight, self.lin2.bias)
         return logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)  # also under autocast
 
 
 class COGMEN(nn.Module):
-    """The whole model. Make it inside ``replicate.rng.seeded`` to fix its initial weights."""
+    """The whole model. Build it inside ``replicate.rng.seeded`` for repeatable initial weights."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class COGMEN(nn.Module):
             self.hallucinator = Hallucinator(config.hidden * config.gnn_heads, config.hallucinated)
         self.clf = Classifier(config)
         if config.projected:
-            # Without a bias, so that padding stays zero.
+            # No bias, so that padding stays zero.
             self.projection = nn.Linear(config.projected, config.hidden, bias=False)
             self.projection.requires_grad_(config.learn_projection)
 
@@ -98,21 +98,21 @@ class COGMEN(nn.Module):
         speakers: Tensor,
         form: Form = "banded",
         keep: Tensor | None = None,
-        rows: SeedBatch | None = None,
+        seed_batch: SeedBatch | None = None,
     ) -> Output:
-        """Outputs for the utterances of a padded batch, packed dialogue after dialogue.
+        """Compute the outputs for the utterances of a padded batch, packed dialogue after dialogue.
 
         Args:
-            rows: for a stack of several runs' models (``seed_stack``), whose dialogues are in the batch run after run.
+            seed_batch: for a stack of models (``seed_stack``), whose dialogues are in the batch run after run.
 
         Shapes:
             x: (B, L, width), padding zero; lengths: (B,) int64, L the largest; speakers: (B, L) int64;
             keep: mask of the encoder's input, 1 to keep and 0 to hide, broadcast to (B, L, encoder_width).
             N of the output is the sum of lengths.
         """
-        node, band = self.nodes(x, lengths, speakers, form, keep, rows)
-        output = self.classify(node, edge_list(band, len(node)) if form == "reference" else band, rows)
-        return output if rows is None else Output(*map(rows.gather, output))
+        node, band = self.nodes(x, lengths, speakers, form, keep, seed_batch)
+        output = self.classify(node, edge_list(band, len(node)) if form == "reference" else band, seed_batch)
+        return output if seed_batch is None else Output(*map(seed_batch.gather, output))
 
     def nodes(
         self,
@@ -121,44 +121,44 @@ class COGMEN(nn.Module):
         speakers: Tensor,
         form: Form = "banded",
         keep: Tensor | None = None,
-        rows: SeedBatch | None = None,
+        seed_batch: SeedBatch | None = None,
     ) -> tuple[Tensor, Band]:
-        """The context extractor's output (M, hidden), in rows, and the graph over it.
+        """The context extractor's output (M, hidden) and the window graph over its rows.
 
-        The reference runs torch's encoder on padded dialogues, and so does the banded form where padding takes part.
+        The reference form runs torch's encoder on padded dialogues; so does the banded form if padding takes part.
         """
         present = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
         dialogue, speaker = dialogue_numbers(lengths), speakers[present]
         if self.rnn.attend_padding or form == "reference":
-            if rows is not None:
+            if seed_batch is not None:
                 raise ValueError("only the packed form computes a stack of models")
             x = self.project(x)
             node = self.rnn(x if keep is None else x * keep, present)[present]
         else:
             x = x[present]
-            if rows is None:
-                rows = SeedBatch.one(len(lengths), len(x), x.device)
-            x = self.project(rows.pad(x))
+            if seed_batch is None:
+                seed_batch = SeedBatch.one(len(lengths), len(x), x.device)
+            x = self.project(seed_batch.pad(x))
             if keep is not None:
-                x = x * rows.pad(keep.expand(*present.shape, -1)[present])
-            node = self.rnn.packed(x, lengths, rows)
-            dialogue, speaker = rows.pad(dialogue), rows.pad(speaker)
-            if rows.real is not None:  # rows without an utterance belong to no dialogue
-                dialogue = torch.where(rows.real.flatten() > 0, dialogue, -1)
+                x = x * seed_batch.pad(keep.expand(*present.shape, -1)[present])
+            node = self.rnn.packed(x, lengths, seed_batch)
+            dialogue, speaker = seed_batch.pad(dialogue), seed_batch.pad(speaker)
+            if seed_batch.real is not None:  # rows without an utterance belong to no dialogue
+                dialogue = torch.where(seed_batch.real.flatten() > 0, dialogue, -1)
         config = self.config
         return node, build_band(dialogue, speaker, config.past, config.future, config.speakers)
 
     def project(self, x: Tensor) -> Tensor:
-        """The encoder's input (..., encoder_width) of features (..., width)."""
+        """The encoder's input (..., encoder_width) from features (..., width)."""
         if not self.config.projected:
             return x
         head, rest = x[..., : self.config.projected], x[..., self.config.projected :]
         return torch.cat([linear(head, self.projection.weight, None), rest], -1)
 
-    def classify(self, node: Tensor, graph: Band | Edges, rows: SeedBatch | None = None) -> Output:
-        """Graph part and classifier on nodes (M, hidden) in rows."""
-        rows = rows or SeedBatch.one(0, len(node), node.device)
-        embedding = self.gcn(node, graph, rows)
+    def classify(self, node: Tensor, graph: Band | Edges, seed_batch: SeedBatch | None = None) -> Output:
+        """Run the graph part and the classifier on nodes (M, hidden)."""
+        seed_batch = seed_batch or SeedBatch.one(0, len(node), node.device)
+        embedding = self.gcn(node, graph, seed_batch)
         features = embedding
         if self.decoupler is not None:
             halves = self.decoupler(embedding)
@@ -166,4 +166,4 @@ class COGMEN(nn.Module):
         if self.hallucinator is not None:
             # Detached on both sides: the head is trained by its own loss only, and the student not through the head.
             features = torch.cat([features, self.hallucinator(embedding.detach()).detach()], -1)
-        return Output(node, embedding, self.clf(features, rows))
+        return Output(node, embedding, self.clf(features, seed_batch))

@@ -1,4 +1,4 @@
-"""Weights of the original code: from a state dict of its names to a model of ours."""
+"""Loads weights of the original code into our model."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ def load_original(
     attend_padding: bool = False,
     dropout: float = 0.0,
 ) -> COGMEN:
-    """A model with the original's weights, every size read off them, in eval mode.
+    """Build a model from the original's state dict, in eval mode. All sizes are taken from the weights.
 
-    Window, encoder heads and padding leave no trace in the weights and have to be said.
+    Args:
+        weights: state dict of the original code.
+        window, encoder_heads, attend_padding: settings that cannot be seen in the weights.
 
     Raises:
         NotThisFormat: a weight is missing, unknown, or of a size that does not fit the others.

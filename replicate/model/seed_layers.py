@@ -1,7 +1,8 @@
-"""Layers on packed utterances, of one run or of several that train as one program: their weights have an axis of runs.
+"""Layers on packed utterances, for one model or for a stack of models of different seeds (``seed_stack``).
 
-Every run gets the same number of rows, one run after the other. What a run lacks is filled with some utterance's
-features, which nobody hears, and which has no part in means or losses.
+The weights of a stack have a leading axis of runs, and its input has the same number of rows for every run, one run
+after the other. A run with fewer utterances is padded with copies of an utterance, which are masked out of batch
+statistics and losses.
 """
 
 from __future__ import annotations
@@ -15,22 +16,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# A part of a tensor, and the generator that draws for it.
-Part: TypeAlias = "tuple[tuple[slice, ...], torch.Generator]"
+# An index into a tensor, and the generator that draws dropout for what it selects.
+Segment: TypeAlias = "tuple[tuple[slice, ...], torch.Generator]"
 
 
 @dataclass(frozen=True)
 class SeedBatch:
-    """Where the utterances of every run stand.
+    """Which rows of a batch hold which run's utterances.
 
     Attributes:
-        dialogues, counts: of each run, its dialogues and their utterances.
-        draws: each run's generator for dropout, on CPUs of the CPU, on GPUs of the GPU.
+        dialogues, counts: numbers of dialogues and of utterances of each run.
+        draws: each run's generator for dropout, on the device of the batch.
 
     Shapes:
-        source: (runs * size,) int64, which of all packed utterances a row shows; place: (sum of counts,) int64, the row
-        of each utterance; real: (runs, size, 1) float32, 1 for utterances. All None for one run, whose rows are its
-        utterances.
+        source: (runs * size,) int64, the packed utterance that is in each row; place: (sum of counts,) int64, the row
+        of each utterance; real: (runs, size, 1) float32, 1 for utterances and 0 for padding. All are None for a single
+        run, whose rows are its packed utterances.
     """
 
     dialogues: tuple[int, ...]
@@ -42,16 +43,24 @@ class SeedBatch:
 
     @classmethod
     def one(cls, dialogues: int, utterances: int, device: torch.device) -> SeedBatch:
-        """Those of a single run, which draws from torch's global generator."""
+        """The batch of a single run, which draws from torch's global generator."""
         return cls((dialogues,), (utterances,), (_global(device),))
 
     @classmethod
     def several(
         cls, lengths: Tensor, dialogues: Sequence[int], draws: Sequence[torch.Generator] | None = None
     ) -> SeedBatch:
-        """Those of several runs; lengths (B,) are of all their dialogues, run after run. Without dropout no draws."""
+        """The batch of several runs.
+
+        Args:
+            dialogues: number of dialogues of each run.
+            draws: each run's generator for dropout; not needed in eval mode.
+
+        Shapes:
+            lengths: (B,) int64, of the dialogues of all runs, run after run.
+        """
         draws = draws or [_global(lengths.device)] * len(dialogues)
-        count = torch.stack([part.sum() for part in lengths.cpu().split(list(dialogues))])
+        count = torch.stack([run.sum() for run in lengths.cpu().split(list(dialogues))])
         step = torch.arange(int(count.max()))
         real = step < count[:, None]
         source = torch.where(real, (count.cumsum(0) - count)[:, None] + step, 0).flatten()
@@ -61,34 +70,34 @@ class SeedBatch:
 
     @property
     def size(self) -> int:
-        """Rows of a run."""
+        """Number of rows of each run."""
         return max(self.counts)
 
     @property
-    def parts(self) -> list[Part]:
-        """The utterances of every run among the rows."""
+    def segments(self) -> list[Segment]:
+        """The rows of every run that hold its utterances."""
         starts = range(0, len(self.counts) * self.size, self.size)
         runs = zip(starts, self.counts, self.draws, strict=True)
         return [((slice(start, start + count),), draws) for start, count, draws in runs]
 
     def pad(self, x: Tensor) -> Tensor:
-        """Packed utterances (sum of counts, ...) as rows (runs * size, ...)."""
+        """Arrange packed utterances (sum of counts, ...) in padded rows (runs * size, ...)."""
         return x if self.source is None else x.index_select(0, self.source)
 
     def gather(self, x: Tensor) -> Tensor:
-        """Rows (runs * size, ...) as packed utterances (sum of counts, ...)."""
+        """Take the packed utterances (sum of counts, ...) out of padded rows (runs * size, ...)."""
         return x if self.place is None else x.index_select(0, self.place)
 
 
 def product(x: Tensor, weight: Tensor) -> Tensor:
-    """Rows (M, a) times one weight (a, b), or each run's rows times its own (runs, a, b): (M, b)."""
+    """Multiply rows (M, a) by one weight (a, b), or each run's rows by its own (runs, a, b): (M, b)."""
     if weight.dim() == 2:
         return x @ weight
     return torch.bmm(x.view(len(weight), -1, x.shape[1]), weight).flatten(0, 1)
 
 
 def plus(x: Tensor, bias: Tensor) -> Tensor:
-    """Rows (M, b) plus one bias (b,), or each run's (runs, b)."""
+    """Add one bias (b,) to rows (M, b), or each run's own (runs, b)."""
     return x + bias if bias.dim() == 1 else (x.view(len(bias), -1, x.shape[1]) + bias[:, None]).flatten(0, 1)
 
 
@@ -110,8 +119,8 @@ def layer_norm(layer: nn.LayerNorm, x: Tensor) -> Tensor:
     return torch.addcmul(layer.bias[:, None], x, layer.weight[:, None]).flatten(0, 1)
 
 
-def batch_norm(layer: nn.BatchNorm1d, x: Tensor, rows: SeedBatch) -> Tensor:
-    """BatchNorm on rows: every run by the mean and variance of its own utterances.
+def batch_norm(layer: nn.BatchNorm1d, x: Tensor, seed_batch: SeedBatch) -> Tensor:
+    """BatchNorm on rows, with the mean and variance of each run's own utterances.
 
     Shapes:
         running_mean, running_var of the layer: (d,), or (runs, d); num_batches_tracked: () or (runs,).
@@ -119,15 +128,15 @@ def batch_norm(layer: nn.BatchNorm1d, x: Tensor, rows: SeedBatch) -> Tensor:
     if layer.weight.dim() == 1:
         normed: Tensor = layer(x)
         return normed
-    assert layer.running_mean is not None and layer.running_var is not None and rows.real is not None
+    assert layer.running_mean is not None and layer.running_var is not None and seed_batch.real is not None
     assert layer.momentum is not None and layer.num_batches_tracked is not None
     x = x.view(len(layer.weight), -1, x.shape[1])
     if layer.training:
-        count = rows.real.sum(1)
-        mean = (x * rows.real).sum(1) / count.clamp(min=1)
-        variance = ((x - mean[:, None]).square() * rows.real).sum(1) / count.clamp(min=1)
+        count = seed_batch.real.sum(1)
+        mean = (x * seed_batch.real).sum(1) / count.clamp(min=1)
+        variance = ((x - mean[:, None]).square() * seed_batch.real).sum(1) / count.clamp(min=1)
         with torch.no_grad():
-            rate = layer.momentum * (count > 0)  # a run without a batch keeps what it has
+            rate = layer.momentum * (count > 0)  # the statistics of a run without a batch stay
             layer.running_mean.lerp_(mean, rate)
             layer.running_var.lerp_(variance * count / (count - 1).clamp(min=1), rate)
             layer.num_batches_tracked += count[:, 0] > 0
@@ -137,22 +146,22 @@ def batch_norm(layer: nn.BatchNorm1d, x: Tensor, rows: SeedBatch) -> Tensor:
     return torch.addcmul((layer.bias - mean * scale)[:, None], x, scale[:, None]).flatten(0, 1)
 
 
-def drop(x: Tensor, dropout: nn.Dropout, parts: Sequence[Part]) -> Tensor:
-    """Dropout, every part by draws of its own run."""
+def drop(x: Tensor, dropout: nn.Dropout, segments: Sequence[Segment]) -> Tensor:
+    """Dropout, with the random numbers of each segment drawn by its run's generator."""
     if not dropout.training or dropout.p == 0:
         return x
-    make = torch.empty if len(parts) == 1 else torch.zeros  # what is no run's must be a number
+    make = torch.empty if len(segments) == 1 else torch.zeros  # padding is in no segment, and must not become NaN
     factors = make(x.shape, device=x.device)
-    for index, draws in parts:
+    for index, draws in segments:
         fill(factors[index], dropout.p, draws)
     return x * factors
 
 
 def fill(factors: Tensor, chance: float, draws: torch.Generator) -> None:
-    """Write what dropout leaves, as factors: 0 or 1 / (1 - chance).
+    """Fill a tensor with dropout's factors, 0 or 1 / (1 - chance).
 
-    On CPUs four of them from each draw of 64 bits, so the chance is met to 1e-5. Drawn by numpy, from a state that the
-    generator gives: torch's own dropout on CPUs takes ten times as long, a quarter of an epoch.
+    On CPUs each 64-bit random number gives 4 factors of 16 bits, so the probability is met to 1e-5. They are drawn by
+    numpy, seeded from the generator: torch's own dropout takes 10 times as long on CPUs, which is 1/4 of an epoch.
     """
     if factors.is_cuda:
         drawn = torch.empty(factors.shape, dtype=factors.dtype, device=factors.device)

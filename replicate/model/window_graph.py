@@ -1,6 +1,6 @@
-"""The window graph: which utterance sends to which, and under which relation. Built here and nowhere else.
+"""The window graph: which utterance sends to which, and with which relation. It is built only here.
 
-Utterance j sends to every i in [j - past, j + future] of its own dialogue, itself included; so i receives from
+Utterance j sends to every i in [j - past, j + future] of its own dialogue, including itself; so i receives from
 the band [i - future, i + past]. Directions and relation numbers are those of the released code.
 """
 
@@ -12,8 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-# Receivers per block. Larger blocks waste products on pairs outside the window, smaller ones gather every sender
-# more often; on CPUs 16 is near the best for windows of 5 + 5.
+# Receivers per block. Larger blocks compute more pairs outside the window, smaller ones gather every sender more
+# often; on CPUs 16 is close to the fastest for windows of 5 + 5.
 BLOCK = 16
 
 
@@ -21,7 +21,7 @@ BLOCK = 16
 class Band:
     """The graph of M utterances in blocks of T receivers, each with the S = T + future + past rows around it.
 
-    ``future`` of the S rows stand before a block's receivers.
+    The first ``future`` of the S rows precede a block's receivers.
 
     Shapes (K blocks cover the M rows, the last one padded):
         sender: (K, S) int64, row of the sender; where a block reaches over the end, some row of 0..M-1.
@@ -36,7 +36,7 @@ class Band:
 
 
 class Edges(NamedTuple):
-    """The graph as torch_geometric wants it.
+    """The graph in torch_geometric's format.
 
     Shapes:
         pairs: (2, E) int64, row 0 the sender j and row 1 the receiver i. relation: (E,) int64.
@@ -47,7 +47,7 @@ class Edges(NamedTuple):
 
 
 def dialogue_numbers(lengths: Tensor) -> Tensor:
-    """For every packed utterance the number of its dialogue.
+    """The number of the dialogue of every packed utterance.
 
     Shapes:
         lengths: (B,) int64. Returns (sum of lengths,) int64.
@@ -58,10 +58,10 @@ def dialogue_numbers(lengths: Tensor) -> Tensor:
 def build_band(
     dialogue: Tensor, speaker: Tensor, past: int, future: int, speakers: int = 2, block: int = BLOCK
 ) -> Band:
-    """The graph of utterances that lie in one row, dialogue after dialogue.
+    """Build the graph of packed utterances, dialogue after dialogue.
 
     Shapes:
-        dialogue, speaker: (M,) int64, number of the dialogue and of the speaker.
+        dialogue, speaker: (M,) int64, number of each utterance's dialogue and speaker.
     """
     rows = dialogue.shape[0]
     first = torch.arange(0, rows, block, device=dialogue.device)[:, None]
@@ -73,14 +73,14 @@ def build_band(
     offset = sender[:, None, :] - receiver[:, :, None]
     same = dialogue[sender_][:, None, :] == dialogue[receiver_][:, :, None]
     valid = same & inside[:, None, :] & (offset >= -future) & (offset <= past)
-    # A receiver past the last row is dropped later; its own slot keeps its softmax a number.
+    # A receiver past the last row is dropped later; its edge from itself keeps its softmax finite.
     valid = valid | (offset == 0)
     relation = 2 * speakers * speaker[sender_][:, None, :] + 2 * speaker[receiver_][:, :, None] + (offset >= 0)
     return Band(sender_, valid, relation, future)
 
 
 def edge_list(band: Band, rows: int) -> Edges:
-    """The same graph, edge by edge, ordered by receiver; ``rows`` is the number of utterances."""
+    """The same graph as a list of edges, ordered by receiver; ``rows`` is the number of utterances."""
     blocks, block, _ = band.valid.shape
     receiver = torch.arange(blocks * block, device=band.sender.device).view(blocks, block, 1)
     valid = band.valid & (receiver < rows)

@@ -1,4 +1,4 @@
-"""The two graph layers without scatter: blocks of utterances against the rows around them. Same weights as PyG's.
+"""The two graph layers without scatter, on blocks of utterances and the rows around them; with PyG's weights.
 
 Cost and memory grow linearly in the number of utterances, and the operations export to plain ONNX.
 """
@@ -17,7 +17,7 @@ from replicate.model.window_graph import Band
 
 
 def relational_convolution(layer: RGCNConv, x: Tensor, band: Band) -> Tensor:
-    """What ``layer(x, edge_index, edge_type)`` gives: mean over each relation's senders, plus the root.
+    """Compute ``layer(x, edge_index, edge_type)``: the mean over each relation's senders, plus the root.
 
     Shapes:
         x: (M, d). Returns (M, out).
@@ -25,17 +25,17 @@ def relational_convolution(layer: RGCNConv, x: Tensor, band: Band) -> Tensor:
     relations = torch.arange(layer.num_relations, device=x.device)[:, None]
     member = ((band.relation[:, :, None, :] == relations) & band.valid[:, :, None, :]).to(x.dtype)
     share = member / member.sum(-1, keepdim=True).clamp(min=1)
-    # Average the senders first: one product of width relations x d for each utterance instead of one for each edge.
+    # Averaging the senders first takes one product per utterance, of width relations x d, instead of one per edge.
     mean = torch.bmm(share.flatten(1, 2), _around(x, band))
     mean = mean.view(-1, layer.num_relations * layer.in_channels_l)[: x.shape[0]]
     return plus(product(mean, layer.weight.flatten(-3, -2)) + product(x, layer.root), layer.bias)
 
 
 def windowed_attention(layer: TransformerConv, x: Tensor, band: Band) -> Tensor:
-    """What ``layer(x, edge_index)`` gives: each utterance attends to its window, heads concatenated, plus the skip.
+    """Compute ``layer(x, edge_index)``: each utterance attends to its window, heads concatenated, plus the skip.
 
-    The key's weight is multiplied to the queries, and values are projected after they are mixed: so senders come as
-    they are, once for all heads. What the key's bias adds is the same for all senders, and shares forget it.
+    The key's weight is applied to the queries, and the value's weight after the weighted sum, so that senders need no
+    projection per head. Softmax is shift-invariant, so the key's bias, the same for all senders, is dropped.
 
     Shapes:
         x: (M, d). Returns (M, heads * out).
@@ -54,15 +54,15 @@ def windowed_attention(layer: TransformerConv, x: Tensor, band: Band) -> Tensor:
 
 
 def _around(x: Tensor, band: Band) -> Tensor:
-    """The rows of x (M, d) around every block, zero where there are none: (blocks, senders, d), without a copy."""
+    """The rows of x (M, d) around every block, zeros beyond the ends: a view (blocks, senders, d)."""
     blocks, block, senders = band.valid.shape
     past = senders - block - band.future
     return F.pad(x, (0, 0, band.future, blocks * block - x.shape[0] + past)).unfold(0, senders, block).transpose(1, 2)
 
 
 def _by_head(x: Tensor, weight: Tensor) -> Tensor:
-    """Every head's part of x (M, heads * a) times its own weight ([runs,] heads, a, b): (M, heads, b)."""
+    """Multiply each head's columns of x (M, heads * a) by its weight ([runs,] heads, a, b): (M, heads, b)."""
     heads, runs = weight.shape[-3], 1 if weight.dim() == 3 else len(weight)
-    parts = x.view(runs, x.shape[0] // runs, heads, -1).transpose(1, 2).flatten(0, 1)
-    out = torch.bmm(parts, weight.flatten(0, -3))
+    columns = x.view(runs, x.shape[0] // runs, heads, -1).transpose(1, 2).flatten(0, 1)
+    out = torch.bmm(columns, weight.flatten(0, -3))
     return out.unflatten(0, (runs, heads)).transpose(1, 2).flatten(0, 1)

@@ -58,7 +58,7 @@ def _core_hash(package: Path) -> str:
 
 
 def module_hashes(classes: Iterable[type]) -> dict[str, str]:
-    """Hashes of the optional modules and plugins that define these classes and, in turn, of those that they import.
+    """Hashes of the optional modules and plugins that define these classes, and of those that they import, and so on.
 
     Raises:
         BadPlugin: a source cannot be read.

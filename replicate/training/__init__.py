@@ -1,1 +1,1 @@
-"""One run from seed to checkpoint (``run``), the masks it draws (``masking``), and the numbers it is judged by."""
+"""Training one run: what it consists of (``config``), the loop (``loop``), distillation, masking, metrics."""

@@ -199,8 +199,8 @@ def _infer(
     outputs: list[list[Output]] = [[] for _ in range(runs)]
     for chosen in data.in_order(size):
         batch = data.take(chosen.repeat(runs))
-        rows = None if runs == 1 else SeedBatch.several(batch.lengths, [len(chosen)] * runs)
-        output = model(batch.x, batch.lengths, batch.speakers, keep=keep, rows=rows)
+        seed_batch = None if runs == 1 else SeedBatch.several(batch.lengths, [len(chosen)] * runs)
+        output = model(batch.x, batch.lengths, batch.speakers, keep=keep, seed_batch=seed_batch)
         for run, piece in zip(outputs, zip(*(field.chunk(runs) for field in output), strict=True), strict=True):
             run.append(Output(*piece))
     return [Output(*map(torch.cat, zip(*run, strict=True))) for run in outputs]
@@ -254,9 +254,11 @@ def _step(
     empty = torch.empty(0, dtype=torch.int64, device=train.lengths.device)
     chosen = [empty if one is None else one for one in step]
     batch = train.take(torch.cat(chosen))
-    rows = None
+    seed_batch = None
     if len(trainers) > 1:
-        rows = SeedBatch.several(batch.lengths, [len(one) for one in chosen], [trainer.dropout for trainer in trainers])
+        seed_batch = SeedBatch.several(
+            batch.lengths, [len(one) for one in chosen], [trainer.dropout for trainer in trainers]
+        )
     keep = None
     if trainers[0].spec.arm.masked:
         masks = [trainer.keep(train.lengths[one], widths) for trainer, one in zip(trainers, chosen, strict=True)]
@@ -264,9 +266,9 @@ def _step(
             batch.x.device
         )
     with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=trainers[0].spec.precision == "bf16"):
-        output = whole(batch.x, batch.lengths, batch.speakers, keep=keep, rows=rows)
+        output = whole(batch.x, batch.lengths, batch.speakers, keep=keep, seed_batch=seed_batch)
     output = Output(*(field.to(torch.promote_types(field.dtype, torch.float32)) for field in output))
-    counts = list(rows.counts) if rows else [len(output.log_prob)]
+    counts = list(seed_batch.counts) if seed_batch else [len(output.log_prob)]
     pieces = zip(*(t.split(counts) for t in (*output, batch.packed_labels(), batch.packed_rows())), strict=True)
     losses = {
         trainer: trainer.loss(Output(*piece[:3]), piece[3], piece[4], batch)
@@ -277,7 +279,7 @@ def _step(
         trainer.optimizer.zero_grad(set_to_none=True)
     whole.zero_grad(set_to_none=True)
     torch.stack(list(losses.values())).sum().backward()
-    if rows:
+    if seed_batch:
         scatter_gradients(whole, [trainer.model for trainer in trainers])
     for trainer in losses:
         trainer.optimizer.step()

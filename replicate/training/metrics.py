@@ -1,4 +1,4 @@
-"""The one metric of the paper."""
+"""The paper's metric, weighted F1."""
 
 from __future__ import annotations
 

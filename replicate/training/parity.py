@@ -1,15 +1,15 @@
-"""Holds both forms of the model against recorded outputs of the original code (``replicate check parity``).
+"""Compares both forms of the model with recorded outputs of the original code (``replicate check parity``).
 
-A recorded training run needs care. Biases in front of BatchNorm have a gradient that is zero but for rounding;
-Adam divides by its size, so the rounding moves these biases by some 1e-4 in ten steps. Training does not notice
-(BatchNorm subtracts the mean), but in eval mode the running mean lags behind; and a ReLU within rounding of its
-kink can go either way. So the last outputs repeat to 1e-5 only if every sum is taken in the original's order:
-here the reference form trains on edges in that order, and both forms are judged along its weights, step by step
-and at the end. What each form gives when it trains by itself is shown beside it, not judged.
+Recorded training runs need care. The gradient of a bias in front of BatchNorm is zero except for rounding errors; Adam
+normalises them, so that these biases move by about 1e-4 in 10 steps. This has no effect in training, where BatchNorm
+subtracts the mean, but it has in eval mode, where the running mean lags behind; and a ReLU whose input is within
+rounding of 0 can go either way. So the final outputs can only repeat to 1e-5 if every sum is computed in the original's
+order: here the reference form trains on edges in that order, and both forms are compared along its weights, at every
+step and at the end. The difference of each form that is trained on its own is shown next to it, but not checked.
 
-Even so, another processor rounds otherwise than the one that recorded. How far rounding alone moves the last
-outputs is measured: three trainings here differ in the order of sums and in nothing else. Where the last outputs
-are not the recorded ones to 1e-5, they must be within a few times that distance; losses always to 1e-5.
+Processors also round differently. How far rounding alone moves the final outputs is measured by three trainings that
+differ only in the order of sums. Final outputs must agree to 1e-5, or within a few times that distance; losses must
+always agree to 1e-5.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ from replicate.training.distillation.triplet import triplet_loss
 from replicate.training.trainer import make_optimizer
 
 TOLERANCE = 1e-5
-# How many times the distance that rounding alone makes is still put down to rounding.
+# A difference up to this many times the one that rounding alone makes is accepted as rounding.
 ROUNDING = 4
-# A ReLU at its kink can make that distance large; what differs by more than this is wrong anyhow.
+# A ReLU at 0 can make that distance large; a larger difference than this is never accepted.
 MOST = 0.1
 FORMS: tuple[Form, ...] = get_args(Form)
 _OUTPUTS = ("node", "graph", "log_prob")
@@ -62,15 +62,15 @@ class Comparison:
 
     @property
     def passed(self) -> bool:
-        """Whether it is under the tolerance; a NaN is not."""
+        """Whether the difference is below the tolerance (NaN is not), or is not checked."""
         return self.difference < self.tolerance or not self.judged
 
 
 def compare(path: Path) -> Iterator[Comparison]:
-    """All comparisons that a recorded file allows: a forward pass, or a training trajectory.
+    """Yield all comparisons that a recorded file allows: of a forward pass, a training run, or the triplet loss.
 
     Raises:
-        NotThisFormat: the file is no recording.
+        NotThisFormat: the file is not a recording.
     """
     arrays = _read(path)
     try:
@@ -87,23 +87,23 @@ def compare(path: Path) -> Iterator[Comparison]:
             "encoder_heads": meta.get("encoder_heads"),
             "dropout": meta.get("dropout", 0.0),
         }
-        seed_group = _batch(arrays, dialogues, streams)
+        whole = _batch(arrays, dialogues, streams)
         with deterministic():
             if "losses" in arrays:
                 found = _trajectories(weights, options, inputs, meta, arrays)
             else:
-                found = _forward(weights, options, inputs, seed_group, arrays)
+                found = _forward(weights, options, inputs, whole, arrays)
             for comparison in found:
                 yield Comparison(path.name, *comparison)
     except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise NotThisFormat(
-            f"{path} is no recording of the original model ({type(error).__name__}: {reason})"
+            f"{path} is not a recording of the original model ({type(error).__name__}: {reason})"
         ) from error
 
 
 def _triplet(recorded: dict[str, NDArray[Any]]) -> Iterator[tuple[str, float]]:
-    """The released triplet loss and its gradient with respect to the student's embeddings."""
+    """Compare the released triplet loss and its gradient with respect to the student's embeddings."""
     student = torch.from_numpy(recorded["student"]).requires_grad_()
     negative = torch.from_numpy(recorded["negative_index"]).long()
     loss = triplet_loss(student, torch.from_numpy(recorded["teacher"]), negative, "n-way")
@@ -119,16 +119,16 @@ def _forward(
     weights: dict[str, torch.Tensor],
     options: dict[str, Any],
     inputs: list[Batch],
-    seed_group: Batch,
+    whole: Batch,
     recorded: dict[str, NDArray[Any]],
 ) -> Found:
     for form, (setting, batches, attend_padding) in itertools.product(
         FORMS,
         (
             ("each_alone", inputs, False),
-            # Padding masked: the same dialogues in one batch must give what each gives alone.
-            ("each_alone, batched", [seed_group], False),
-            ("batch_padded", [seed_group], True),
+            # With padding masked, dialogues in one batch must give the same outputs as each alone.
+            ("each_alone, batched", [whole], False),
+            ("batch_padded", [whole], True),
         ),
     ):
         model = load_original(weights, attend_padding=attend_padding, **options)
@@ -138,7 +138,7 @@ def _forward(
             ours = torch.cat([getattr(output, name) for output in outputs]).numpy()
             yield form, setting, name, _difference(ours, recorded[f"{setting.split(',')[0]}/{name}"]), True
         if setting == "batch_padded" and "batch_padded/loss" in recorded:
-            loss = F.nll_loss(outputs[0].log_prob, seed_group.packed_labels())
+            loss = F.nll_loss(outputs[0].log_prob, whole.packed_labels())
             yield form, setting, "loss", _difference(loss.numpy(), recorded["batch_padded/loss"]), True
 
 
@@ -152,13 +152,13 @@ def _trajectories(
     batches = [_join(inputs[i : i + meta["batch"]]) for i in range(0, len(inputs), meta["batch"])]
 
     def trained(forward: Forward, watch: Form | None = None) -> tuple[COGMEN, list[float], list[float]]:
-        """The model after training, its losses, and beside them those of the form ``watch`` on its weights."""
+        """The model after training, its losses, and the losses of the form ``watch`` with the same weights."""
         model = load_original(weights, **options).train()
         optimizer = make_optimizer([model], Budget(learning_rate=meta["lr"], weight_decay=meta["weight_decay"]))
         losses, watched = [], []
         for batch in batches * meta["epochs"]:
             if watch is not None:
-                # On a copy, for a forward pass in training mode moves BatchNorm's running mean.
+                # On a copy, because a forward pass in training mode changes BatchNorm's running mean.
                 output = _by_form(watch)(copy.deepcopy(model), batch)
                 watched.append(float(F.nll_loss(output.log_prob.detach(), batch.packed_labels())))
             loss = F.nll_loss(forward(model, batch).log_prob, batch.packed_labels())
@@ -192,7 +192,7 @@ def _by_form(form: Form) -> Forward:
 
 
 def _in_original_order(model: COGMEN, batch: Batch) -> Output:
-    """The reference form with edges as the original lists them: as Python iterates a set of (j, i)."""
+    """The reference form with edges in the original's order, which is that of a Python set of (j, i)."""
     node, band = model.nodes(batch.x, batch.lengths, batch.speakers, "reference")
     edges = edge_list(band, len(node))
     past, future = model.config.past, model.config.future
@@ -241,7 +241,7 @@ def _batch(arrays: dict[str, NDArray[Any]], dialogues: list[int], streams: tuple
 
 
 def _join(batches: list[Batch]) -> Batch:
-    """One batch of several with one dialogue each."""
+    """Join batches of one dialogue each into one batch."""
     return Batch.whole(
         pad_sequence([batch.x[0] for batch in batches], batch_first=True),
         torch.cat([batch.lengths for batch in batches]),
@@ -251,7 +251,7 @@ def _join(batches: list[Batch]) -> Batch:
 
 
 def update(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> torch.Tensor:
-    """One optimiser step; returns the loss without its graph."""
+    """Take one optimiser step; return the loss without its graph."""
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     optimizer.step()

@@ -1,6 +1,6 @@
-"""HuBERT features projected on their principal components: a fixed linear map, made before training. Not in the paper.
+"""Projection of HuBERT features on their principal components, computed before training and frozen. Not in the paper.
 
-It keeps as much of the features' variance as a linear map of its width can: what it loses, the width costs.
+No linear map to the same width keeps more of the features' variance, so it shows how much the width itself costs.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from replicate.training.data import Batch
 
 @torch.no_grad()
 def init_projection_with_pca(models: Sequence[COGMEN], train: Batch) -> None:
-    """Set the projection of models of one shape to the principal components of what it gets of the training split."""
+    """Set the projection of models of one shape to the principal components of the training split's features."""
     config = models[0].config
     rows = train.x[train.present][:, : config.projected]
-    # On the CPU, single-threaded inside ``rng.deterministic``: the same bits however many runs train beside.
+    # On the CPU, single-threaded inside ``rng.deterministic``: the same bits with any number of workers.
     weight = components(rows.cpu(), config.hidden)
     for model in models:
         model.projection.weight.copy_(weight)
@@ -28,9 +28,9 @@ def init_projection_with_pca(models: Sequence[COGMEN], train: Batch) -> None:
 def components(rows: Tensor, count: int) -> Tensor:
     """The linear map to the first principal components, those with the largest variance first.
 
-    All are divided by one number, so that their mean variance is one, as that of the standardised features; their
-    ratios stay (no whitening). Where there are fewer components than ``count``, for want of rows or columns, the
-    remaining outputs are zero. The largest entry of a component is positive.
+    All are divided by one number, so that their mean variance is 1, as that of the standardised features; their ratios
+    stay (no whitening). If there are fewer components than ``count``, the remaining outputs are zero. The entry of a
+    component with the largest magnitude is positive.
 
     Shapes:
         rows: (n, columns), on the CPU; returns (count, columns) float64.
@@ -39,7 +39,7 @@ def components(rows: Tensor, count: int) -> Tensor:
     centred = centred - centred.mean(0)
     variances, vectors = torch.linalg.eigh(centred.T @ centred / len(rows))
     variances, vectors = variances.flip(0)[:count], vectors.flip(1).T[:count]
-    # Features come in 32 bits: less than this is their rounding.
+    # Features are float32: smaller variances are rounding.
     there = variances > variances[0] * max(rows.shape) * torch.finfo(torch.float32).eps ** 2
     found = torch.zeros(count, rows.shape[1], dtype=torch.float64)
     if there.any():

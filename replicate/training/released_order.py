@@ -1,4 +1,4 @@
-"""HuBERT features as the released code lines them up, beside the order of time."""
+"""The order of HuBERT features in the released code, which differs from the order of time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from replicate.training.config import Arm, Protocol
 
 
 def apply_feature_order(corpus: Corpus, arm: Arm, protocol: Protocol) -> Corpus:
-    """The corpus as the arm gets it: as it is, or with labels and HuBERT features in the release's order.
+    """Put labels and HuBERT features in the release's order, if the arm and the protocol ask for it.
 
-    That order lists all utterances of the last speaker of a dialogue (F) first. Speakers and video keep the order of
-    time, so that relations and AV rows are misaligned, as in the released code.
+    In that order all utterances of a dialogue's last speaker (F) come first. Speakers and video keep the order of time,
+    so that relations, and the audio and video of an utterance, are misaligned as in the released code.
     """
     if not arm.uses_hubert or protocol.hubert.order == "time":
         return corpus

@@ -51,12 +51,12 @@ def test_a_dialogue_does_not_depend_on_its_batch_mates(lengths, seed):
     model, given = small_model(), batch(lengths, seed=seed)
     alone = []
     with torch.no_grad():
-        together = run(model, given).log_prob
+        batched = run(model, given).log_prob
         for i, n in enumerate(lengths):
             alone.append(
                 model(given.x[i : i + 1, :n], given.lengths[i : i + 1], given.speakers[i : i + 1, :n]).log_prob
             )
-    assert torch.allclose(together, torch.cat(alone), rtol=0, atol=1e-5)
+    assert torch.allclose(batched, torch.cat(alone), rtol=0, atol=1e-5)
 
 
 def test_content_of_padding_does_not_matter_unless_it_is_attended_to():
@@ -70,18 +70,18 @@ def test_content_of_padding_does_not_matter_unless_it_is_attended_to():
         assert torch.allclose(clean, other, rtol=0, atol=1e-5) is not attend_padding
 
 
-def test_the_released_reading_depends_on_the_longest_of_the_batch():
+def test_the_released_protocol_depends_on_the_longest_dialogue_of_the_batch():
     model, given = small_model(attend_padding=True), batch([3, 9])
     with torch.no_grad():
-        together = run(model, given).log_prob[:3]
+        batched = run(model, given).log_prob[:3]
         alone = model(given.x[:1, :3], given.lengths[:1], given.speakers[:1, :3]).log_prob
-    assert (together - alone).abs().max() > 1e-3
+    assert (batched - alone).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize(("past", "future"), [(0, 0), (2, 0), (0, 3), (1, 2)])
 @pytest.mark.parametrize("form", ["reference", "banded"])
 def test_a_message_reaches_two_windows_and_no_further(past, future, form):
-    """Two layers: utterance 20 is heard from 20 - 2 * past to 20 + 2 * future."""
+    """Two layers: utterance 20 has an effect from 20 - 2 * past to 20 + 2 * future."""
     model, given = small_model(past=past, future=future), batch([40])
     with torch.no_grad():
         node, graph = model.nodes(given.x, given.lengths, given.speakers)
@@ -92,7 +92,7 @@ def test_a_message_reaches_two_windows_and_no_further(past, future, form):
     assert moved.nonzero().flatten().tolist() == list(range(20 - 2 * past, 20 + 2 * future + 1))
 
 
-def test_who_speaks_matters_with_more_than_two_speakers():
+def test_speakers_matter_with_more_than_two_of_them():
     model, given = small_model(speakers=3), batch([6], speakers=3)
     outputs = []
     with torch.no_grad():

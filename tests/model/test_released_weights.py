@@ -10,7 +10,7 @@ WEIGHTS = small_model(context_layers=1).state_dict()
 
 
 @torch.no_grad()
-def test_every_size_is_read_off_the_weights():
+def test_every_size_is_taken_from_the_weights():
     model = small_model(3, width=10, hidden=6, gnn_heads=2, classes=5, speakers=3, context_layers=3, past=2, future=1)
     loaded = load_original(model.state_dict(), window=(2, 1))
     given = batch([4, 2], width=10, speakers=3)
@@ -19,7 +19,7 @@ def test_every_size_is_read_off_the_weights():
     assert loaded.config.context_layers == 3 and loaded.config.feed_forward == 16
 
 
-def test_what_the_original_never_uses_is_ignored():
+def test_unused_weights_of_the_original_are_ignored():
     unused = {
         "rnn.encoding_layer.linear1.weight": torch.zeros(3),
         "clf.emotion_att.lin.weight": torch.zeros(3),
@@ -51,6 +51,6 @@ def test_an_unknown_weight_is_refused():
         load_original({**WEIGHTS, "gcn.conv3.weight": torch.zeros(1)})
 
 
-def test_nothing_is_refused():
+def test_an_empty_state_dict_is_refused():
     with pytest.raises(NotThisFormat):
         load_original({})

@@ -21,13 +21,13 @@ def test_rows_of_several_runs():
     assert found.real[..., 0].tolist() == [[1, 1, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1]]
     x = torch.arange(7.0)[:, None]
     assert torch.equal(found.gather(found.pad(x)), x)
-    assert [index for index, _ in found.parts] == [(slice(0, 3),), (slice(4, 4),), (slice(8, 12),)]
+    assert [index for index, _ in found.segments] == [(slice(0, 3),), (slice(4, 4),), (slice(8, 12),)]
 
 
 def test_a_single_run_has_its_utterances_as_rows():
     found, x = SeedBatch.one(2, 5, torch.device("cpu")), torch.ones(5, 1)
     assert found.pad(x) is x and found.gather(x) is x
-    assert found.size == 5 and found.parts == [((slice(0, 5),), torch.default_generator)]
+    assert found.size == 5 and found.segments == [((slice(0, 5),), torch.default_generator)]
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -97,7 +97,7 @@ def factors(shape, chance, draws):
 
 
 @pytest.mark.parametrize("chance", [0.1, 0.3, 0.5])
-def test_dropout_keeps_the_stated_share_and_the_mean(chance):
+def test_dropout_keeps_its_share_and_the_mean(chance):
     found = factors((500, 1001), chance, generator(0, "dropout"))
     assert found.unique().tolist() == pytest.approx([0.0, 1 / (1 - chance)])
     assert abs((found == 0).float().mean() - chance) < 4 * (chance * (1 - chance) / found.numel()) ** 0.5 + 1e-5
@@ -105,7 +105,7 @@ def test_dropout_keeps_the_stated_share_and_the_mean(chance):
     assert abs(torch.corrcoef(torch.stack([found[:-1].flatten(), found[1:].flatten()]))[0, 1]) < 0.01
 
 
-def test_dropout_repeats_with_its_seed_and_goes_on_without():
+def test_dropout_repeats_with_the_same_seed_only():
     def draw():
         draws = generator(3, "dropout")
         return factors((7, 9), 0.5, draws), factors((7, 9), 0.5, draws)
@@ -115,16 +115,16 @@ def test_dropout_repeats_with_its_seed_and_goes_on_without():
     assert all(torch.equal(a, b) for a, b in zip((first, second), draw(), strict=True))
 
 
-def test_dropout_leaves_evaluation_alone():
-    x, single = torch.ones(3, 4), SeedBatch.one(1, 3, torch.device("cpu")).parts
+def test_dropout_does_nothing_in_eval_mode():
+    x, single = torch.ones(3, 4), SeedBatch.one(1, 3, torch.device("cpu")).segments
     assert drop(x, nn.Dropout(0.5).eval(), single) is x
     assert drop(x, nn.Dropout(0.0), single) is x
     with seeded(0, "x"):
         assert not torch.equal(drop(x, nn.Dropout(0.5), single), x)
 
 
-def test_a_run_drops_among_others_what_it_drops_alone():
+def test_dropout_of_a_run_is_the_same_alone_and_in_a_stack():
     x, found = torch.ones(12, 5), rows()
-    together = found.gather(drop(x, nn.Dropout(0.4), found.parts))
+    stacked = found.gather(drop(x, nn.Dropout(0.4), found.segments))
     alone = [factors((count, 5), 0.4, generator(seed, "dropout")) for seed, count in ((0, 3), (2, 4))]
-    assert np.array_equal(together, torch.cat(alone))
+    assert np.array_equal(stacked, torch.cat(alone))

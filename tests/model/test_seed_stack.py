@@ -32,17 +32,17 @@ def rows(seed=0):
 
 
 @pytest.mark.parametrize("projected", [0, 4])
-def test_the_whole_model_gives_what_its_models_give_and_the_same_gradients(projected):
+def test_a_stack_gives_the_outputs_and_gradients_of_its_models(projected):
     config = ModelConfig(**{**CONFIG.__dict__, "projected": projected})
-    single, parts = models(config), models(config)
-    whole = stack(parts)
+    single, members = models(config), models(config)
+    whole = stack(members)
     x, speakers, keep = batch(LENGTHS)
     keep = keep[..., : config.encoder_width]
-    together = whole(x, LENGTHS, speakers, keep=keep, rows=rows())
-    sum(field.square().sum() for field in together).backward()
-    scatter_gradients(whole, parts)
+    stacked = whole(x, LENGTHS, speakers, keep=keep, seed_batch=rows())
+    sum(field.square().sum() for field in stacked).backward()
+    scatter_gradients(whole, members)
     first = 0
-    for run, (model, part, count) in enumerate(zip(single, parts, DIALOGUES, strict=True)):
+    for run, (model, member, count) in enumerate(zip(single, members, DIALOGUES, strict=True)):
         own = slice(first, first := first + count)
         lengths = LENGTHS[own]
         longest = int(lengths.max())
@@ -50,37 +50,37 @@ def test_the_whole_model_gives_what_its_models_give_and_the_same_gradients(proje
             alone = model(x[own, :longest], lengths, speakers[own, :longest], keep=keep[own, :longest])
         sum(field.square().sum() for field in alone).backward()
         starts = int(LENGTHS[: own.start].sum())
-        for ours, theirs in zip(together, alone, strict=True):
+        for ours, theirs in zip(stacked, alone, strict=True):
             assert torch.allclose(ours[starts : starts + int(lengths.sum())], theirs, atol=1e-5)
-        for (name, ours), theirs in zip(part.named_parameters(), model.parameters(), strict=True):
+        for (name, ours), theirs in zip(member.named_parameters(), model.parameters(), strict=True):
             if theirs.grad is None:
                 assert ours.grad is None, name
             else:
                 assert torch.allclose(ours.grad, theirs.grad, rtol=1e-3, atol=1e-4), name
-        for (name, ours), theirs in zip(part.named_buffers(), model.buffers(), strict=True):
+        for (name, ours), theirs in zip(member.named_buffers(), model.buffers(), strict=True):
             assert torch.allclose(ours, theirs, atol=1e-5), name
 
 
-def test_models_are_views_of_the_whole():
-    parts = models()
-    before = [model.clf.lin1.weight.clone() for model in parts]
-    whole = stack(parts)
-    assert all(torch.equal(model.clf.lin1.weight, old) for model, old in zip(parts, before, strict=True))
+def test_models_are_views_of_the_stack():
+    members = models()
+    before = [model.clf.lin1.weight.clone() for model in members]
+    whole = stack(members)
+    assert all(torch.equal(model.clf.lin1.weight, old) for model, old in zip(members, before, strict=True))
     with torch.no_grad():
-        parts[1].clf.lin1.weight.zero_()
+        members[1].clf.lin1.weight.zero_()
         whole.gcn.bn.running_mean[0] = 7
     assert torch.equal(whole.clf.lin1.weight[0], before[0]) and not whole.clf.lin1.weight[1].any()
-    assert (parts[0].gcn.bn.running_mean == 7).all() and not parts[1].gcn.bn.running_mean.any()
+    assert (members[0].gcn.bn.running_mean == 7).all() and not members[1].gcn.bn.running_mean.any()
 
 
-def test_what_is_not_learned_is_not_learned_together():
+def test_frozen_parameters_stay_frozen_in_a_stack():
     config = ModelConfig(**{**CONFIG.__dict__, "projected": 4, "learn_projection": False})
     whole = stack(models(config))
     assert not whole.projection.weight.requires_grad and whole.clf.lin1.weight.requires_grad
 
 
-def test_only_the_packed_form_runs_several():
+def test_only_the_packed_form_computes_a_stack():
     whole = stack(models())
     x, speakers, _ = batch(LENGTHS)
     with pytest.raises(ValueError, match="packed form"):
-        whole(x, LENGTHS, speakers, "reference", rows=rows())
+        whole(x, LENGTHS, speakers, "reference", seed_batch=rows())

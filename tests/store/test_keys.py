@@ -60,9 +60,9 @@ def names(cls, *without):
     return [f.name for f in fields(cls) if f.name not in ("name", *without)]
 
 
-def turned(spec, **knobs):
+def with_settings(spec, **settings):
     """The spec under another protocol."""
-    return replace(spec, protocol=replace(spec.protocol, **knobs))
+    return replace(spec, protocol=replace(spec.protocol, **settings))
 
 
 def test_every_setting_of_an_arm_is_tried_below():
@@ -89,7 +89,7 @@ def test_every_setting_of_a_teacher_decides_the_key_of_its_student(corpus, field
     assert key(replace(SPEC, arm=other_student), corpus) != key(replace(SPEC, arm=student), corpus)
 
 
-def test_memory_decides_the_key_of_causal_transformers_alone(corpus):
+def test_memory_decides_the_key_of_causal_transformers_only(corpus):
     for change, decides in (({}, False), ({"causal": True}, True), ({"causal": True, "context": "gru"}, False)):
         arm = replace(BASE, **change)
         both = [key(replace(MASKED, arm=replace(arm, memory=memory)), corpus) for memory in (64, 65)]
@@ -118,47 +118,47 @@ def test_the_method_and_every_teacher_decide_the_key(corpus):
 
 
 @pytest.mark.parametrize("field", names(Budget))
-def test_every_knob_of_a_budget_decides_the_key(corpus, field):
+def test_every_setting_of_a_budget_decides_the_key(corpus, field):
     moved = replace(SPEC, budget=replace(SPEC.budget, **{field: other(getattr(SPEC.budget, field))}))
     assert key(moved, corpus) != key(SPEC, corpus)
 
 
-def test_every_knob_of_a_protocol_is_looked_at_below():
+def test_every_setting_of_a_protocol_is_tried_below():
     assert names(Protocol) == ["attend_padding", "triplet", "masking", "hubert"]
 
 
 def test_padding_decides_the_key_of_every_arm(corpus):
     for spec in (SPEC, MASKED, STUDENT, HUBERT):
-        assert key(turned(spec, attend_padding=True), corpus) != key(spec, corpus)
+        assert key(with_settings(spec, attend_padding=True), corpus) != key(spec, corpus)
 
 
-def test_the_form_of_the_triplet_decides_the_key_of_students_alone(corpus):
-    assert key(turned(STUDENT, triplet="n-way"), corpus) != key(STUDENT, corpus)
+def test_the_form_of_the_triplet_decides_the_key_of_students_only(corpus):
+    assert key(with_settings(STUDENT, triplet="n-way"), corpus) != key(STUDENT, corpus)
     for spec in (SPEC, MASKED, HUBERT, STUDENT.teachers[0]):
-        assert key(turned(spec, triplet="n-way"), corpus) == key(spec, corpus)
+        assert key(with_settings(spec, triplet="n-way"), corpus) == key(spec, corpus)
 
 
 @pytest.mark.parametrize(
     "change",
     [{"unit": "batch"}, {"start": 0.3}, {"length": 2}, {"none": 0.3, "random": 0.1}, {"audio": 0.2, "visual": 0.4}],
 )
-def test_masks_decide_the_key_of_masked_arms_and_of_their_students_alone(corpus, change):
+def test_masks_decide_the_key_of_masked_arms_and_their_students_only(corpus, change):
     masking = replace(Masking(), **change)
     teacher_outputs = replace(SPEC, arm=replace(SPEC.arm, teacher=MASKED.arm))
     for spec, decides in ((MASKED, True), (teacher_outputs, True), (SPEC, False), (STUDENT, False), (HUBERT, False)):
-        assert (key(turned(spec, masking=masking), corpus) != key(spec, corpus)) is decides
+        assert (key(with_settings(spec, masking=masking), corpus) != key(spec, corpus)) is decides
 
 
 @pytest.mark.parametrize("field", names(Hubert))
-def test_the_way_of_hubert_decides_the_key_of_hubert_arms_alone(corpus, field):
+def test_hubert_settings_decide_the_key_of_hubert_arms_only(corpus, field):
     hubert = replace(Hubert(), **{field: other(getattr(Hubert(), field))})
     other_layer = replace(HUBERT, arm=replace(HUBERT.arm, audio="hubert-second-to-last"))
     specs = ((HUBERT, True), (other_layer, True), (SPEC, False), (MASKED, False), (STUDENT, False))
     for spec, decides in specs:
-        assert (key(turned(spec, hubert=hubert), corpus) != key(spec, corpus)) is decides
-    # One that only sees is arranged like those that hear, whose teacher it may be.
+        assert (key(with_settings(spec, hubert=hubert), corpus) != key(spec, corpus)) is decides
+    # A video-only arm counts, too: its labels are in the order of the HuBERT features.
     video = replace(HUBERT, arm=replace(HUBERT.arm, train="V", contexts=("V",), select="V"))
-    assert key(turned(video, hubert=hubert), corpus) != key(video, corpus)
+    assert key(with_settings(video, hubert=hubert), corpus) != key(video, corpus)
 
 
 def test_seed_device_corpus_and_versions_decide_the_key(corpus, monkeypatch):
@@ -186,7 +186,7 @@ def test_names_do_not_decide_the_key(corpus):
     assert key(renamed, replace(corpus, name="z")) == key(STUDENT, corpus)
 
 
-def test_a_knob_turned_to_where_it_stands_is_no_other_run(corpus):
+def test_an_override_with_the_same_value_is_the_same_run(corpus):
     for spec in (MASKED, STUDENT, HUBERT):
         again = replace(spec, protocol=protocol("paper+masking.unit=utterance,triplet=one"))
         plain = replace(spec, protocol=protocol("paper"))

@@ -31,7 +31,7 @@ def made(*audio_of_train, standardise=True, others=100.0):
     return Corpus("made-up", ("a", "b", "c"), dialogues, standardise=standardise)
 
 
-def test_scaling_is_of_the_training_split_alone():
+def test_scaling_uses_the_training_split_only():
     scale = scales(made([[0, 5], [2, 5]], [[4, 5]]), ("audio",))["audio"]
     assert scale.mean.tolist() == [2, 5]
     # Deviation of 0, 2, 4 over all three (not n - 1), and 1 for the constant column.
@@ -40,7 +40,7 @@ def test_scaling_is_of_the_training_split_alone():
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e6 + 0.1, -3e30])
-def test_a_constant_column_stays_finite_and_is_not_blown_up(value):
+def test_a_constant_column_stays_finite_and_small(value):
     source = made([[value]] * 7, others=value)
     x = tensors(source, "train", scales(source, ("audio", "visual"))).x
     assert x.abs().max() <= 1e-6 * max(1, abs(value))
@@ -53,7 +53,7 @@ def test_without_standardisation_features_are_used_as_they_are():
     assert tensors(source, "train", scaling).x.tolist() == [[[0, 5], [2, 5]]]
 
 
-def test_streams_lie_side_by_side_and_padding_is_zero():
+def test_streams_are_concatenated_and_padding_is_zero():
     source = made([[1, 2]], [[3, 4], [5, 6], [7, 8]], standardise=False)
     data = tensors(source, "train", scales(source, ("audio", "visual")))
     v = np.float32(0.1)
@@ -83,7 +83,7 @@ def test_take_keeps_the_order_asked_for_and_cuts_to_the_longest():
     assert taken.packed_labels().tolist() == [*first.labels, *second.labels]
 
 
-def test_taken_utterances_know_their_place_in_the_split():
+def test_taken_utterances_keep_their_place_in_the_split():
     data = tensors(corpus((2, 5, 3)), "train", scales(corpus((2, 5, 3)), ("audio",)))
     assert data.starts.tolist() == [0, 2, 7] and data.packed_rows().tolist() == list(range(10))
     taken = data.take(torch.tensor([2, 0]))

@@ -75,7 +75,7 @@ def test_an_exception_from_on_epoch_ends_the_run():
     class Enough(Exception):
         pass
 
-    def listen(epoch):
+    def each_epoch(epoch):
         seen.append(epoch.epoch)
         if len(seen) == 2:
             raise Enough
@@ -83,7 +83,7 @@ def test_an_exception_from_on_epoch_ends_the_run():
     seen: list[int] = []
     spec = RunSpec(A, Protocol("paper"), Budget(epochs=5, batch=3), 24)
     with pytest.raises(Enough):
-        training.train(spec, corpus(), on_epoch=listen)
+        training.train(spec, corpus(), on_epoch=each_epoch)
     assert seen == [1, 2]
     assert not torch.are_deterministic_algorithms_enabled()
 
@@ -109,7 +109,7 @@ def test_the_curve_is_of_the_predictions_that_are_kept():
     assert best.dev_loss == pytest.approx(-result.log_prob["dev", "A"][np.arange(7), dev].mean())
 
 
-def test_the_test_split_is_never_looked_at(speech):
+def test_the_test_split_has_no_effect_on_training(speech):
     other = changed(corpus(), "test", lambda d: louder(d) | {"labels": 1 - d.labels})
     result = run(on=other)
     assert all(torch.equal(result.weights[name], speech.weights[name]) for name in speech.weights)
@@ -117,13 +117,13 @@ def test_the_test_split_is_never_looked_at(speech):
     assert not np.array_equal(result.log_prob["test", "A"], speech.log_prob["test", "A"])
 
 
-def test_the_dev_split_chooses_and_does_not_train(speech):
+def test_the_dev_split_chooses_the_epoch_and_trains_nothing(speech):
     result = run(on=changed(corpus(), "dev", louder))
     assert [epoch.train_loss for epoch in result.curve] == [epoch.train_loss for epoch in speech.curve]
     assert [epoch.dev_loss for epoch in result.curve] != [epoch.dev_loss for epoch in speech.curve]
 
 
-def test_the_select_context_is_what_dev_is_judged_in():
+def test_dev_is_scored_in_the_select_context():
     result = run(replace(AV, select="A"), epochs=3)
     dev = np.concatenate([d.labels for d in corpus().split("dev")])
     assert weighted_f1(dev, result.log_prob["dev", "A"]) == result.curve[result.best_epoch - 1].dev_f1
@@ -149,12 +149,12 @@ def test_the_width_of_hidden_layers_is_the_budgets():
     assert narrow.weights[layer].shape == (8, 4) and narrow.model.feed_forward == 8
 
 
-def test_a_learning_rate_out_of_hand_is_an_error():
+def test_a_learning_rate_that_diverges_is_an_error():
     with pytest.raises(Diverged, match="speech, seed 24"):
         run(learning_rate=1e30, epochs=4)
 
 
-def test_features_out_of_hand_are_an_error():
+def test_features_that_diverge_are_an_error():
     huge = changed(
         corpus(standardise=False),
         "train",
@@ -210,7 +210,7 @@ def test_epochs_are_shuffled_and_complete(drawn):
         assert sorted(label for batch in epoch for label in batch) == total
 
 
-def test_a_lone_utterance_in_a_batch_is_no_crash():
+def test_a_batch_of_one_utterance_is_avoided():
     """BatchNorm cannot train on one row; a corpus must not be able to end a run with a traceback."""
     assert len(run(on=corpus((1, 1, 1, 1))).curve) == 2
     assert len(run(on=corpus((1, 1, 1)), batch=1).curve) == 2

@@ -44,7 +44,7 @@ def test_the_weighted_mean_of_the_classes_is_the_metric():
     assert weighted_f1(labels, predicted) == pytest.approx(np.average(by_class, weights=np.bincount(labels)))
 
 
-def test_a_class_that_is_not_there_warns_of_nothing():
+def test_an_absent_class_gives_no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert f1_by_class([0, 0], scores([0, 0], 3)) == (1, 0, 0)

@@ -30,8 +30,8 @@ def golden(name):
 
 
 def edited(tmp_path, name, **arrays):
-    with np.load(golden(name)) as stored:
-        np.savez(tmp_path / "edited.npz", **{**stored, **arrays})
+    with np.load(golden(name)) as recorded:
+        np.savez(tmp_path / "edited.npz", **{**recorded, **arrays})
     return tmp_path / "edited.npz"
 
 
@@ -77,7 +77,7 @@ def test_a_wrong_triplet_fails(tmp_path, array, failed):
 
 
 @pytest.mark.parametrize(("array", "by"), [("losses", 2e-5), ("final_log_prob", 0.05)])
-def test_another_course_of_training_fails(tmp_path, array, by):
+def test_other_recorded_losses_fail(tmp_path, array, by):
     with np.load(golden("train_a")) as arrays:
         wrong = arrays[array].copy()
     wrong.flat[-1] += by
@@ -174,7 +174,7 @@ def test_outputs_of_another_size_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 cut off"])
-def test_no_npz_at_all_is_refused(tmp_path, content):
+def test_a_file_that_is_no_npz_is_refused(tmp_path, content):
     (tmp_path / "file.npz").write_bytes(content)
     with pytest.raises(NotThisFormat, match=r"file\.npz"):
         list(compare(tmp_path / "file.npz"))

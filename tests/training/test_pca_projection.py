@@ -13,12 +13,12 @@ from replicate.training.pca_projection import components
 from .conftest import AV, A, changed, corpus, run, spec_of, with_hubert
 
 PCA_READING = Protocol("pca", hubert=Hubert("pca"))
-HEARD = replace(A, name="hubert speech", audio="hubert", context_layers=1, gnn_heads=2)
+SPEECH = replace(A, name="hubert speech", audio="hubert", context_layers=1, gnn_heads=2)
 BOTH = replace(AV, name="hubert both", audio="hubert", context_layers=1, gnn_heads=2)
 
 
 def drawn(rows, columns, rank=None):
-    """Columns that hang together, of very different variances and with a mean."""
+    """Correlated columns with very different variances and a mean."""
     rng = np.random.default_rng(5)
     mixed = rng.standard_normal((rows, rank or columns)) @ rng.standard_normal((rank or columns, columns))
     return (mixed * np.linspace(0.1, 3, columns) + 2).astype(np.float32)
@@ -62,7 +62,7 @@ def test_the_largest_entry_of_a_component_is_positive():
         (np.repeat(drawn(50, 2), 3, axis=1), 2),
     ],
 )
-def test_where_components_are_missing_outputs_are_zero(x, there):
+def test_outputs_without_a_component_are_zero(x, there):
     found = components(torch.from_numpy(x), 20)
     assert found.shape == (20, x.shape[1]) and (found[there:] == 0).all() and (found[:there] != 0).any(1).all()
     # Of those that there are the mean variance is one.
@@ -76,7 +76,7 @@ def test_features_that_do_not_vary_have_no_components(x):
 
 @pytest.mark.parametrize("stream", HUBERT)
 @pytest.mark.parametrize("standardise", [True, False])
-def test_a_run_takes_them_from_what_it_gets_of_the_training_split(stream, standardise):
+def test_components_are_those_of_the_features_that_the_run_gets(stream, standardise):
     source = with_hubert(corpus(standardise=standardise), stream=stream)
     arm = replace(BOTH, audio=stream)
     scale = scales(source, arm.streams)[stream]
@@ -86,18 +86,18 @@ def test_a_run_takes_them_from_what_it_gets_of_the_training_split(stream, standa
     assert torch.allclose(found, components(torch.from_numpy(rows), 100).float(), atol=1e-6)
 
 
-def test_the_training_split_alone_decides():
+def test_components_depend_on_the_training_split_only():
     source = with_hubert(corpus())
-    before = weights(HEARD, source)["projection.weight"]
+    before = weights(SPEECH, source)["projection.weight"]
 
     def louder(dialogue):
         return {"features": dialogue.features | {"hubert": 3 * dialogue.features["hubert"] ** 2}}
 
     for split, same in (("dev", True), ("test", True), ("train", False)):
-        assert torch.equal(weights(HEARD, changed(source, split, louder))["projection.weight"], before) is same
+        assert torch.equal(weights(SPEECH, changed(source, split, louder))["projection.weight"], before) is same
 
 
-def test_they_stay_through_training_and_all_else_starts_as_with_a_random_projection():
+def test_components_are_frozen_and_other_weights_start_as_with_a_random_projection():
     source = with_hubert(corpus())
     still = {"learning_rate": 0.0, "weight_decay": 0.0}
     start, after = weights(BOTH, source, **still), weights(BOTH, source, learning_rate=1e-2, weight_decay=0.1)
@@ -122,5 +122,5 @@ def test_a_run_alone_and_in_a_stack_project_alike():
 
 def test_the_order_of_the_release_has_the_same_components():
     source = with_hubert(corpus())
-    released = run(HEARD, source, protocol=Protocol("x", hubert=Hubert("pca", "release"))).weights["projection.weight"]
-    assert torch.allclose(released, weights(HEARD, source)["projection.weight"], atol=1e-5)
+    released = run(SPEECH, source, protocol=Protocol("x", hubert=Hubert("pca", "release"))).weights["projection.weight"]
+    assert torch.allclose(released, weights(SPEECH, source)["projection.weight"], atol=1e-5)

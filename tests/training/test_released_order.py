@@ -18,11 +18,11 @@ from replicate.training.released_order import apply_feature_order
 from .conftest import AV, MASK, PAPER, STUDENT, TEACHER, A, changed, corpus, run, spec_of, trained, with_hubert
 
 RELEASE = Protocol("release order", hubert=Hubert(order="release"))
-HEARD = replace(A, name="hubert speech", audio="hubert", context_layers=1, gnn_heads=2)
-BOTH = replace(HEARD, name="hubert both", train="AV", contexts=("A", "V", "AV"), select="AV")
+SPEECH = replace(A, name="hubert speech", audio="hubert", context_layers=1, gnn_heads=2)
+BOTH = replace(SPEECH, name="hubert both", train="AV", contexts=("A", "V", "AV"), select="AV")
 
 
-def reading(projection):
+def with_projection(projection):
     return Protocol(projection, hubert=Hubert(projection=projection))
 
 
@@ -38,7 +38,7 @@ def literal(speakers=("M", "F")):
 
 
 def test_the_release_lists_all_of_f_then_all_of_m():
-    (dialogue,) = apply_feature_order(literal(), HEARD, RELEASE).dialogues
+    (dialogue,) = apply_feature_order(literal(), SPEECH, RELEASE).dialogues
     assert dialogue.features["hubert"][:, 0].tolist() == [21, 22, 24, 20, 23]
     assert dialogue.labels.tolist() == [1, 2, 1, 0, 3]
     # These keep the order of time, and with it lose their utterances.
@@ -51,17 +51,17 @@ def test_the_release_lists_all_of_f_then_all_of_m():
 def test_any_layer_is_put_in_the_order_of_the_release():
     other = "hubert-second-to-last"
     source = changed(literal(), "train", lambda d: {"features": d.features | {other: d.features["hubert"] + 10}})
-    (dialogue,) = apply_feature_order(source, replace(HEARD, audio=other), RELEASE).dialogues
+    (dialogue,) = apply_feature_order(source, replace(SPEECH, audio=other), RELEASE).dialogues
     assert dialogue.features[other][:, 0].tolist() == [31, 32, 34, 30, 33]
-    # What the arm does not hear stays.
+    # Streams that the arm does not use stay.
     assert dialogue.features["hubert"][:, 0].tolist() == [20, 21, 22, 23, 24]
 
 
 @pytest.mark.parametrize("projection", ["learned", "random", "none", "pca"])
-def test_the_second_to_last_layer_goes_the_way_of_the_last(projection):
+def test_both_layers_are_treated_alike(projection):
     """The same numbers under either name give the same."""
     protocol = Protocol(projection, hubert=Hubert(projection, "release"))
-    for arm in (HEARD, BOTH, replace(MASK, audio="hubert", gnn_heads=2, context_layers=1)):
+    for arm in (SPEECH, BOTH, replace(MASK, audio="hubert", gnn_heads=2, context_layers=1)):
         last = run(arm, with_hubert(corpus()), protocol=protocol)
         stream = "hubert-second-to-last"
         other = run(replace(arm, audio=stream), with_hubert(corpus(), stream=stream), protocol=protocol)
@@ -72,31 +72,31 @@ def test_the_second_to_last_layer_goes_the_way_of_the_last(projection):
 
 def test_with_three_speakers_the_last_comes_first():
     source = changed(literal(("M", "F", "X")), "train", lambda d: {"speakers": np.array([2, 0, 1, 2, 0])})
-    (dialogue,) = apply_feature_order(source, HEARD, RELEASE).dialogues
+    (dialogue,) = apply_feature_order(source, SPEECH, RELEASE).dialogues
     assert dialogue.features["hubert"][:, 0].tolist() == [20, 23, 22, 21, 24]
 
 
 def test_a_speaker_alone_keeps_the_order():
     source = changed(literal(), "train", lambda d: {"speakers": np.ones(5, np.int64)})
-    assert apply_feature_order(source, HEARD, RELEASE).hash == source.hash
+    assert apply_feature_order(source, SPEECH, RELEASE).hash == source.hash
 
 
-def test_the_corpus_itself_stays():
+def test_the_corpus_itself_is_unchanged():
     source = literal()
     before = source.hash
-    assert apply_feature_order(source, HEARD, RELEASE).hash != before
+    assert apply_feature_order(source, SPEECH, RELEASE).hash != before
     assert Corpus(source.name, source.labels, source.dialogues).hash == before
 
 
-@pytest.mark.parametrize(("arm", "protocol"), [(HEARD, PAPER), (BOTH, PAPER), (A, RELEASE), (AV, RELEASE)])
-def test_the_order_of_time_and_arms_without_hubert_are_as_they_are(arm, protocol):
+@pytest.mark.parametrize(("arm", "protocol"), [(SPEECH, PAPER), (BOTH, PAPER), (A, RELEASE), (AV, RELEASE)])
+def test_the_order_of_time_and_arms_without_hubert_are_unchanged(arm, protocol):
     source = literal()
     assert apply_feature_order(source, arm, protocol) is source
 
 
-def test_the_order_moves_hubert_arms_alone():
+def test_the_order_changes_hubert_arms_only():
     source = with_hubert(corpus())
-    for arm, same in ((HEARD, False), (BOTH, False), (replace(A, gnn_heads=2), True)):
+    for arm, same in ((SPEECH, False), (BOTH, False), (replace(A, gnn_heads=2), True)):
         results = [run(arm, source, protocol=protocol).log_prob["test", "A"] for protocol in (PAPER, RELEASE)]
         assert np.array_equal(*results) is same
 
@@ -124,12 +124,12 @@ def test_a_student_is_paired_with_its_teacher_in_the_same_order(monkeypatch):
 
 
 @pytest.mark.parametrize(("projection", "moves"), [("learned", True), ("random", False), ("pca", False)])
-@pytest.mark.parametrize("arm", [HEARD, BOTH])
+@pytest.mark.parametrize("arm", [SPEECH, BOTH])
 def test_a_random_projection_and_components_are_never_trained(arm, projection, moves):
     source = with_hubert(corpus())
     budget = {"learning_rate": 1e-2, "weight_decay": 0.1}
-    after = run(arm, source, protocol=reading(projection), **budget)
-    before = run(arm, source, protocol=reading(projection), **budget | {"learning_rate": 0.0})
+    after = run(arm, source, protocol=with_projection(projection), **budget)
+    before = run(arm, source, protocol=with_projection(projection), **budget | {"learning_rate": 0.0})
     assert after.weights["projection.weight"].shape == (100, 5)
     assert torch.equal(after.weights["projection.weight"], before.weights["projection.weight"]) is not moves
     assert not torch.equal(after.weights["clf.lin1.weight"], before.weights["clf.lin1.weight"])
@@ -137,7 +137,9 @@ def test_a_random_projection_and_components_are_never_trained(arm, projection, m
 
 def test_a_random_projection_starts_like_a_learned_one_and_differs_by_seed():
     def start(seed, projection):
-        result = run(HEARD, with_hubert(corpus()), seed, reading(projection), learning_rate=0.0, weight_decay=0.0)
+        result = run(
+            SPEECH, with_hubert(corpus()), seed, with_projection(projection), learning_rate=0.0, weight_decay=0.0
+        )
         return result.weights["projection.weight"]
 
     assert torch.equal(start(24, "random"), start(24, "learned"))
@@ -145,7 +147,7 @@ def test_a_random_projection_starts_like_a_learned_one_and_differs_by_seed():
 
 
 def test_without_a_projection_there_is_no_layer():
-    result = run(BOTH, with_hubert(corpus()), protocol=reading("none"))
+    result = run(BOTH, with_hubert(corpus()), protocol=with_projection("none"))
     assert not [name for name in result.weights if "projection" in name]
     assert result.model.projected == 0 and result.model.encoder_width == 8
     assert result.weights["rnn.transformer_out.weight"].shape == (100, 8)
@@ -153,12 +155,12 @@ def test_without_a_projection_there_is_no_layer():
 
 @pytest.mark.parametrize("projection", ["learned", "random", "none", "pca"])
 def test_an_arm_without_hubert_has_no_projection(projection):
-    result = run(replace(A, gnn_heads=2), with_hubert(corpus()), protocol=reading(projection))
+    result = run(replace(A, gnn_heads=2), with_hubert(corpus()), protocol=with_projection(projection))
     assert not [name for name in result.weights if "projection" in name]
 
 
 @pytest.mark.parametrize(("projection", "columns"), [("learned", 100), ("random", 100), ("none", 5), ("pca", 100)])
-def test_masks_are_drawn_for_what_comes_out_of_the_projection(monkeypatch, projection, columns):
+def test_masks_are_drawn_for_the_projected_columns(monkeypatch, projection, columns):
     asked = []
     original = Masking.draw
 
@@ -168,7 +170,7 @@ def test_masks_are_drawn_for_what_comes_out_of_the_projection(monkeypatch, proje
 
     monkeypatch.setattr(Masking, "draw", draw)
     masked = replace(MASK, audio="hubert", gnn_heads=2, context_layers=1)
-    run(masked, with_hubert(corpus()), protocol=reading(projection))
+    run(masked, with_hubert(corpus()), protocol=with_projection(projection))
     assert asked[0] == {"hubert": columns, "visual": 3} and list(asked[0]) == ["hubert", "visual"]
 
 
@@ -180,7 +182,7 @@ def inputs(model, x, keep):
     return encoder.call_args.args[0].view(*x.shape[:2], -1)
 
 
-def test_what_is_masked_is_zero_for_the_encoder():
+def test_masked_columns_are_zero_for_the_encoder():
     with seeded(0, "projected"):
         model = COGMEN(ModelConfig(width=7, hidden=6, gnn_heads=2, feed_forward=8, projected=5))
     x = torch.randn(2, 3, 7, generator=torch.Generator().manual_seed(0))
@@ -199,10 +201,10 @@ def test_what_is_masked_is_zero_for_the_encoder():
 
 
 @pytest.mark.parametrize("projection", ["learned", "random", "none", "pca"])
-def test_an_unseen_stream_cannot_be_heard_through_the_projection(projection):
+def test_an_unseen_stream_does_not_leak_through_the_projection(projection):
     plain = with_hubert(corpus(standardise=False))
     louder = changed(plain, "test", lambda d: {"features": d.features | {"hubert": 3 * d.features["hubert"] + 1}})
-    one, other = (run(BOTH, source, protocol=reading(projection)) for source in (plain, louder))
+    one, other = (run(BOTH, source, protocol=with_projection(projection)) for source in (plain, louder))
     assert np.array_equal(one.log_prob["test", "V"], other.log_prob["test", "V"])
     for context in ("A", "AV"):
         assert not np.allclose(one.log_prob["test", context], other.log_prob["test", context])
@@ -213,7 +215,7 @@ def test_masked_hubert_features_have_no_effect_in_training():
     masking = Masking(none=1e-10, audio=1.0, visual=0.0, random=0.0)  # not all 0: a probability that is never drawn
     masked = replace(BOTH, masked=True, select="V", contexts=("V",))
     for projection in ("learned", "none"):
-        protocol = replace(reading(projection), masking=masking)
+        protocol = replace(with_projection(projection), masking=masking)
         plain = with_hubert(corpus(standardise=False))
         moved = [
             changed(plain, "train", lambda d, k=k: {"features": d.features | {"hubert": d.features["hubert"] + k}})

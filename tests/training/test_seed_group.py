@@ -33,7 +33,7 @@ def double(monkeypatch):
 
 
 def both(arm, on=None, protocol=None, teacher=None, **budget):
-    """Runs together, and each alone."""
+    """Runs of a seed group, and each alone."""
     on = on or corpus((5, 3, 4, 1, 6, 2, 9))
     specs = [spec_of(arm, seed, protocol, **budget) for seed in SEEDS]
     teacher_outputs = [] if teacher is None else [speaking(teacher, on, protocol)]
@@ -53,7 +53,7 @@ def assert_alike(seed_group, alone, tolerance=1e-7):
 
 
 @pytest.mark.parametrize("arm", [A, AV, MASK], ids=lambda arm: arm.name)
-def test_runs_together_give_what_they_give_alone(arm):
+def test_a_seed_group_gives_what_its_runs_give_alone(arm):
     seed_group, alone = both(arm, learning_rate=1e-4)
     assert_alike(seed_group, alone, 1e-4)
     # And they are three runs: no two alike.
@@ -67,7 +67,7 @@ def test_dropout_and_masks_of_every_kind(double):
 
 
 @pytest.mark.parametrize("triplet", ["one", "n-way"])
-def test_students_together(triplet, double):
+def test_students_in_a_seed_group(triplet, double):
     on = corpus((5, 3, 4, 1, 6, 2, 9))
     teacher = embeddings(TEACHER, on)
     assert_alike(*both(STUDENT, on, Protocol("paper", triplet=triplet), teacher))
@@ -76,7 +76,7 @@ def test_students_together(triplet, double):
 
 
 @pytest.mark.parametrize("projection", ["learned", "random", "pca"])
-def test_projections_together(projection, double):
+def test_projections_in_a_seed_group(projection, double):
     hubert = replace(PAPER, hubert=replace(PAPER.hubert, projection=projection))
     assert_alike(*both(replace(A, audio="hubert"), with_hubert(corpus()), hubert))
 
@@ -89,7 +89,7 @@ def test_runs_with_fewer_batches_wait_for_the_others(double):
     assert_alike(seed_group, [train(spec, on) for spec in specs])
 
 
-def test_learning_rates_fall_run_by_run():
+def test_each_run_has_its_own_learning_rate_schedule():
     def fallen(runs):
         return [[epoch.learning_rate for epoch in run.curve] for run in runs]
 
@@ -98,7 +98,7 @@ def test_learning_rates_fall_run_by_run():
     assert len({tuple(rates) for rates in fallen(alone)}) > 1
 
 
-def test_every_epoch_of_every_run_is_told():
+def test_on_epoch_is_called_for_every_epoch_of_every_run():
     told = []
     specs = [spec_of(seed=seed) for seed in SEEDS]
     train_seed_group(specs, corpus(), on_epoch=lambda spec, epoch: told.append((spec.seed, epoch.epoch)))
@@ -111,7 +111,7 @@ def test_the_same_bits_again():
         assert all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
 
 
-def test_a_run_out_of_hand_is_named():
+def test_a_diverged_run_is_named():
     specs = [spec_of(seed=seed, learning_rate=1e30, epochs=4) for seed in SEEDS]
     with pytest.raises(Diverged, match="speech, seed 24"):
         train_seed_group(specs, corpus())
@@ -123,7 +123,7 @@ def test_only_seeds_may_differ():
 
 
 @pytest.mark.gpu
-def test_runs_together_give_what_they_give_alone_on_a_gpu():
+def test_a_seed_group_gives_what_its_runs_give_alone_on_a_gpu():
     specs = [spec_of(MASK, seed, learning_rate=1e-4) for seed in SEEDS]
     on = corpus((5, 3, 4, 1, 6, 2, 9))
     assert_alike(train_seed_group(specs, on, "cuda"), [train(spec, on, "cuda") for spec in specs], 1e-4)

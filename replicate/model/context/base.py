@@ -49,13 +49,14 @@ class Extractor(nn.Module):
         """
         raise NotImplementedError
 
-    def packed(self, x: Tensor, lengths: Tensor, rows: SeedBatch) -> Tensor:
+    def packed(self, x: Tensor, lengths: Tensor, seed_batch: SeedBatch) -> Tensor:
         """Compute node features of packed utterances: those of ``forward`` where padding takes no part.
 
         Shapes:
-            x: (M, width), dialogue after dialogue, in ``rows``; lengths: (B,) int64. Returns (M, hidden).
+            x: (M, width), dialogue after dialogue, in the rows of ``seed_batch``; lengths: (B,) int64.
+            Returns (M, hidden).
         """
-        if rows.source is not None:
+        if seed_batch.source is not None:
             raise ValueError(f"{type(self).__name__} trains one run at a time")
         present = torch.arange(int(lengths.max()), device=x.device) < lengths[:, None]
         padded = x.new_zeros(*present.shape, x.shape[1])

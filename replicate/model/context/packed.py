@@ -1,7 +1,7 @@
-"""The context extractor's layers on packed utterances: padding costs nothing but in attention. Same weights as torch's.
+"""Transformer layers on packed utterances, with the weights of torch's ``TransformerEncoderLayer``.
 
-Linear layers, norms and dropout see the utterances alone, one after the other; attention works on padded blocks of
-dialogues of like length.
+Linear layers, norms and dropout run on utterances without padding; attention runs on padded blocks of dialogues of
+similar length.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from replicate.model.seed_layers import Part, SeedBatch, drop, layer_norm, linear
+from replicate.model.seed_layers import SeedBatch, Segment, drop, layer_norm, linear
 
-# Dialogues of a run that share a block of attention on CPUs: few dialogues of like length hold little padding.
+# Dialogues of a run in one block of attention on CPUs: few dialogues of similar length need little padding.
 DIALOGUES = 8
 
 
@@ -22,25 +22,25 @@ class Block(NamedTuple):
     """Some dialogues, padded to the longest of them.
 
     Attributes:
-        parts: of each run its dialogues, without the padding that only other runs' dialogues need.
+        segments: the dialogues of each run, without the padding that only other runs' dialogues need.
 
     Shapes:
-        row: (B', L') int64, row of each utterance, some real one on padding; mask: float32, what is added to scores,
-        (B', 1, 1, L'), -inf on padding, or (L', L') of a causal layer; place: (n,) int64, of each real utterance its
-        place in the block.
+        row: (B', L') int64, row of each utterance, that of a real one on padding; mask: float32, added to the scores,
+        (B', 1, 1, L') with -inf on padding, or (L', L') in a causal layer; place: (n,) int64, place of each real
+        utterance in the block.
     """
 
     row: Tensor
     mask: Tensor
     place: Tensor
-    parts: list[Part]
+    segments: list[Segment]
 
 
 class Blocks(NamedTuple):
     """All dialogues of a batch.
 
     Shapes:
-        order: (rows,) int64, where a row's utterance is among the real ones of all blocks; anywhere for rows of none.
+        order: (rows,) int64, for each row the place of its utterance among the real ones of all blocks; 0 for padding.
     """
 
     blocks: list[Block]
@@ -48,25 +48,33 @@ class Blocks(NamedTuple):
 
 
 def causal_mask(length: int, memory: int, device: torch.device) -> Tensor:
-    """(length, length) float32: 0 where a row's utterance hears a column's, which is it or at most memory - 1 before.
+    """The mask of a causal layer: 0 for the utterance itself and the ``memory`` - 1 right before it, -inf otherwise.
 
-    Padding stands behind, where no utterance hears it; itself it hears what is before it, so that no row is empty.
+    Padding follows the utterances, so none attends to it. Padding itself attends to what precedes it, so that no row is
+    empty and gives NaN.
+
+    Shapes:
+        Returns (length, length) float32, queries in rows.
     """
     step = torch.arange(length, device=device)
     ago = step[:, None] - step
     return torch.zeros(length, length, device=device).masked_fill((ago < 0) | (ago >= memory), -torch.inf)
 
 
-def blocks(lengths: Tensor, rows: SeedBatch, memory: int | None = None) -> Blocks:
-    """Dialogues of the given lengths (B,), run after run, in blocks, the longest first; on a GPU in a single one.
+def blocks(lengths: Tensor, seed_batch: SeedBatch, memory: int | None = None) -> Blocks:
+    """Divide dialogues into blocks, the longest first; on a GPU there is one block.
 
-    ``memory`` is that of a causal layer, None where every utterance hears all of its dialogue.
+    Args:
+        memory: of a causal layer; None if every utterance attends to its whole dialogue.
+
+    Shapes:
+        lengths: (B,) int64, of the dialogues of all runs, run after run.
     """
-    device, dialogues = lengths.device, rows.dialogues
+    device, dialogues = lengths.device, seed_batch.dialogues
     size = len(lengths) if lengths.is_cuda else DIALOGUES
     run = torch.repeat_interleave(torch.arange(len(dialogues), device=device), torch.tensor(dialogues, device=device))
     starts = lengths.cumsum(0) - lengths
-    starts = starts if rows.place is None else rows.place[starts]
+    starts = starts if seed_batch.place is None else seed_batch.place[starts]
     longest = lengths.argsort(descending=True, stable=True)
     longest = longest[run[longest].argsort(stable=True)]
     rank = torch.cat([torch.arange(count, device=device) for count in dialogues])
@@ -81,39 +89,39 @@ def blocks(lengths: Tensor, rows: SeedBatch, memory: int | None = None) -> Block
             mask = torch.zeros(present.shape, device=device).masked_fill(~present, -torch.inf)[:, None, None]
         else:
             mask = causal_mask(len(step), memory, device)
-        parts: list[Part] = []
+        segments: list[Segment] = []
         before = 0
-        for count, draws in zip(dialogues, rows.draws, strict=True):
+        for count, draws in zip(dialogues, seed_batch.draws, strict=True):
             own = slice(before, before := before + min(max(count - first, 0), size))
             if own.start < own.stop:
                 width = slice(int(length[own.start]))
-                parts.append(((own, slice(None), width, width), draws))
-        found.append(Block(row, mask, present.flatten().nonzero()[:, 0], parts))
+                segments.append(((own, slice(None), width, width), draws))
+        found.append(Block(row, mask, present.flatten().nonzero()[:, 0], segments))
         real.append(row[present])
     packed = torch.cat(real)
-    order = torch.zeros(len(dialogues) * rows.size, dtype=torch.int64, device=device)
+    order = torch.zeros(len(dialogues) * seed_batch.size, dtype=torch.int64, device=device)
     order[packed] = torch.arange(len(packed), device=device)
     return Blocks(found, order)
 
 
-def encode(layer: nn.TransformerEncoderLayer, x: Tensor, given: Blocks, rows: SeedBatch) -> Tensor:
-    """What the post-norm layer gives for rows x (M, width), each utterance attending to its own dialogue."""
-    mixed = _attend(layer.self_attn, x, given)
-    x = layer_norm(layer.norm1, x + drop(mixed, layer.dropout1, rows.parts))
-    hidden = drop(linear(x, layer.linear1.weight, layer.linear1.bias).relu(), layer.dropout, rows.parts)
+def encode(layer: nn.TransformerEncoderLayer, x: Tensor, batch: Blocks, seed_batch: SeedBatch) -> Tensor:
+    """Compute the post-norm layer for rows x (M, width); each utterance attends to its own dialogue."""
+    mixed = _attend(layer.self_attn, x, batch)
+    x = layer_norm(layer.norm1, x + drop(mixed, layer.dropout1, seed_batch.segments))
+    hidden = drop(linear(x, layer.linear1.weight, layer.linear1.bias).relu(), layer.dropout, seed_batch.segments)
     out = linear(hidden, layer.linear2.weight, layer.linear2.bias)
-    return layer_norm(layer.norm2, x + drop(out, layer.dropout2, rows.parts))
+    return layer_norm(layer.norm2, x + drop(out, layer.dropout2, seed_batch.segments))
 
 
-def _attend(attention: nn.MultiheadAttention, x: Tensor, given: Blocks) -> Tensor:
+def _attend(attention: nn.MultiheadAttention, x: Tensor, batch: Blocks) -> Tensor:
     width, heads = attention.embed_dim, attention.num_heads
     projected = linear(x, attention.in_proj_weight, attention.in_proj_bias)
     chance = nn.Dropout(attention.dropout).train(attention.training)
     mixed = []
-    for block in given.blocks:
+    for block in batch.blocks:
         padded = projected.index_select(0, block.row.flatten()).view(*block.row.shape, 3, heads, width // heads)
         query, key, value = padded.permute(2, 0, 3, 1, 4)
         score = query @ key.transpose(2, 3) / math.sqrt(width // heads) + block.mask
-        out = drop(score.softmax(-1), chance, block.parts) @ value
+        out = drop(score.softmax(-1), chance, block.segments) @ value
         mixed.append(out.transpose(1, 2).reshape(-1, width).index_select(0, block.place))
-    return linear(torch.cat(mixed).index_select(0, given.order), attention.out_proj.weight, attention.out_proj.bias)
+    return linear(torch.cat(mixed).index_select(0, batch.order), attention.out_proj.weight, attention.out_proj.bias)

@@ -12,7 +12,7 @@ from replicate.model.seed_layers import SeedBatch, linear
 
 
 def encoder_heads(width: int) -> int:
-    """The first head count in 7..14 that divides ``width``, else 1 (rule of the released code)."""
+    """The first number of heads from 7 to 14 that divides ``width``, else 1 (the released code's rule)."""
     return next((heads for heads in range(7, 15) if width % heads == 0), 1)
 
 
@@ -76,9 +76,9 @@ class TransformerExtractor(Extractor):
         absent = None if self.attend_padding else torch.zeros_like(x[..., 0]).masked_fill(~present, -torch.inf)
         return self.transformer_out(self.transformer_encoder(x, src_key_padding_mask=absent))
 
-    def packed(self, x: Tensor, lengths: Tensor, rows: SeedBatch) -> Tensor:
+    def packed(self, x: Tensor, lengths: Tensor, seed_batch: SeedBatch) -> Tensor:
         """See ``Extractor``; faster than ``forward``."""
-        given = blocks(lengths, rows, self.memory)
+        batch = blocks(lengths, seed_batch, self.memory)
         for layer in self.transformer_encoder.layers:
-            x = encode(layer, x, given, rows)
+            x = encode(layer, x, batch, seed_batch)
         return linear(x, self.transformer_out.weight, self.transformer_out.bias)

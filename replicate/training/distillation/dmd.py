@@ -44,7 +44,7 @@ class DmdSettings(GraphSettings):
     Attributes:
         space: columns of a shared or private half.
         homo, hetero: whether there is a graph over the shared and over the private halves.
-        private_features: whether private halves are pulled together ("attract"), pushed apart ("repel", as released,
+        private_features: whether private halves are pulled closer ("attract"), pushed apart ("repel", as released,
             where a target of -1 looks like a slip), or neither.
         distil_weight, decouple_weight: of both graphs, and of the losses that separate shared from private.
         contrast_weight: of margin and orthogonality among the latter.

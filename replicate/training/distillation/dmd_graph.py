@@ -147,5 +147,5 @@ def repelled(target: Tensor, source: Tensor) -> Tensor:
 
 
 def attracted(target: Tensor, source: Tensor) -> Tensor:
-    """One minus the cosine (N,), which pulls features together."""
+    """One minus the cosine (N,), which pulls features closer."""
     return 1 - F.cosine_similarity(target, source)

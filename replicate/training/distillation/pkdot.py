@@ -53,7 +53,7 @@ class MtPkdotSettings(Settings):
         utterances: drawn at random from a larger batch, because the cost of transport grows with their square.
         hallucinate: whether a head of the student predicts the video-only teacher's embedding, and its classifier gets
             the prediction as additional input; "mse" and "mmd" are the losses of the head. The original trains the head
-            before the student and freezes it; here both are trained together, because there is no student before.
+            before the student and freezes it; here both are trained at once, because there is no student before.
         hallucination_weight: weight of that loss, whose gradient changes only the head.
     """
 

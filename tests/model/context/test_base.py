@@ -1,4 +1,4 @@
-"""What holds for every context extractor, by whatever name a configuration asks for it."""
+"""Properties of every context extractor."""
 
 import pytest
 import torch
@@ -48,7 +48,7 @@ def one(lengths):
     return SeedBatch.one(len(lengths), sum(lengths), torch.device("cpu"))
 
 
-def test_a_configuration_chooses():
+def test_a_configuration_names_its_extractor():
     found = [type(extractor(kind)) for kind in KINDS]
     assert found == [TransformerExtractor, Gru, Lstm, StateSpace]
     assert isinstance(extractor("gru").recurrent, torch.nn.GRU) and isinstance(
@@ -78,13 +78,13 @@ def test_packed_gives_what_padded_gives_and_the_same_finite_gradients(kind, caus
 @settings(max_examples=15, deadline=None)
 @given(lengths=LENGTHS)
 @torch.no_grad()
-def test_a_dialogue_is_as_it_is_alone_whatever_stands_in_the_padding(kind, causal, lengths):
+def test_a_dialogue_depends_neither_on_others_nor_on_padding(kind, causal, lengths):
     x, present = dialogues(lengths)
     model = extractor(kind, causal).eval()
-    together = model(x.masked_fill(~present[..., None], 7.0), present)
+    batched = model(x.masked_fill(~present[..., None], 7.0), present)
     for row, n in enumerate(lengths):
         alone = model(x[row : row + 1, :n], torch.ones(1, n, dtype=torch.bool))[0]
-        assert torch.allclose(together[row, :n], alone, atol=1e-5)
+        assert torch.allclose(batched[row, :n], alone, atol=1e-5)
 
 
 @kinds
@@ -92,7 +92,7 @@ def test_a_dialogue_is_as_it_is_alone_whatever_stands_in_the_padding(kind, causa
 @settings(max_examples=15, deadline=None)
 @given(length=st.integers(2, 12), data=st.data())
 @torch.no_grad()
-def test_a_later_utterance_changes_an_earlier_one_only_where_it_may(kind, causal, length, data):
+def test_later_utterances_change_earlier_ones_unless_causal(kind, causal, length, data):
     place = data.draw(st.integers(1, length - 1))
     x, present = dialogues([length])
     other = x.clone()
@@ -106,7 +106,7 @@ def test_a_later_utterance_changes_an_earlier_one_only_where_it_may(kind, causal
 
 @pytest.mark.parametrize("form", ["packed", "padded"])
 @torch.no_grad()
-def test_a_causal_transformer_hears_its_memory_in_each_layer_and_no_further(form):
+def test_a_causal_transformer_attends_to_its_memory_in_each_layer_and_no_further(form):
     x, present = dialogues([20])
     other = x.clone()
     other[0, 3] += 1
@@ -121,7 +121,7 @@ def test_a_causal_transformer_hears_its_memory_in_each_layer_and_no_further(form
 
 
 @torch.no_grad()
-def test_a_memory_longer_than_the_dialogue_attends_to_all_that_was_before():
+def test_a_memory_longer_than_the_dialogue_covers_all_earlier_utterances():
     x, present = dialogues([9])
     assert torch.equal(
         extractor("transformer", True, 9).eval()(x, present), extractor("transformer", True, 64).eval()(x, present)
@@ -157,14 +157,14 @@ def test_a_whole_causal_model_in_both_forms_gives_the_same_finite_gradients(kind
         assert gradient.isfinite().all() and torch.allclose(gradient, gradients[0][name], rtol=1e-4, atol=1e-4), name
 
 
-def test_padding_takes_no_part_in_a_causal_model_under_any_reading():
+def test_padding_takes_no_part_in_a_causal_model_under_any_protocol():
     assert small_model(attend_padding=True).rnn.attend_padding
     for kind in KINDS:
         assert not small_model(attend_padding=True, context=kind, causal=True, past=0).rnn.attend_padding
 
 
 @pytest.mark.parametrize("wrong", [{"past": 1}, {"past": 0, "memory": 0}])
-def test_a_causal_configuration_that_is_none_is_refused(wrong):
+def test_an_impossible_causal_configuration_is_refused(wrong):
     with pytest.raises(ValueError, match="a causal model has past = 0"):
         ModelConfig(6, causal=True, **wrong)
 
@@ -183,14 +183,14 @@ def test_causal_transformers_train_as_a_stack():
     given = batch([5, 2, 4, 7])
     rows = SeedBatch.several(given.lengths, [2, 2])
     with torch.no_grad():
-        together = stack([small_model(seed, causal=True, past=0, memory=3) for seed in range(2)]).eval()(
-            given.x, given.lengths, given.speakers, rows=rows
+        stacked = stack([small_model(seed, causal=True, past=0, memory=3) for seed in range(2)]).eval()(
+            given.x, given.lengths, given.speakers, seed_batch=rows
         )
         alone = [
             model(given.x[part], given.lengths[part], given.speakers[part]).log_prob
             for model, part in zip(models, (slice(0, 2), slice(2, 4)), strict=True)
         ]
-    assert torch.allclose(together.log_prob, torch.cat(alone), atol=1e-5)
+    assert torch.allclose(stacked.log_prob, torch.cat(alone), atol=1e-5)
 
 
 @register("last")

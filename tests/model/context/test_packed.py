@@ -38,7 +38,7 @@ several = st.lists(st.lists(st.integers(1, 9), max_size=2 * DIALOGUES + 1), min_
 
 
 @given(several.filter(any))
-def test_every_utterance_lies_in_one_block(runs):
+def test_every_utterance_is_in_one_block(runs):
     lengths = torch.tensor([length for run in runs for length in run])
     draws = [generator(seed, "dropout") for seed in range(len(runs))]
     rows = one(lengths) if len(runs) == 1 else SeedBatch.several(lengths, [len(run) for run in runs], draws)
@@ -53,11 +53,11 @@ def test_every_utterance_lies_in_one_block(runs):
 
 
 @given(several.filter(any))
-def test_a_run_draws_for_its_dialogues_what_it_draws_alone(runs):
+def test_dropout_of_a_run_has_the_same_shapes_alone_and_in_a_stack(runs):
     lengths = torch.tensor([length for run in runs for length in run])
     rows = SeedBatch.several(lengths, [len(run) for run in runs], [generator(seed, "x") for seed in range(len(runs))])
-    together = [
-        [(draws, factors[index].shape) for index, draws in block.parts]
+    stacked = [
+        [(draws, factors[index].shape) for index, draws in block.segments]
         for block in blocks(lengths, rows).blocks
         for factors in [torch.empty(len(block.row), 1, block.row.shape[1], block.row.shape[1])]
     ]
@@ -67,7 +67,7 @@ def test_a_run_draws_for_its_dialogues_what_it_draws_alone(runs):
             if run
             else []
         )
-        assert [shape for block in together for who, shape in block if who is draws] == alone
+        assert [shape for block in stacked for who, shape in block if who is draws] == alone
 
 
 def test_evaluation_draws_nothing():

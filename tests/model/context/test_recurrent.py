@@ -36,7 +36,7 @@ def test_each_direction_is_the_recurrence_step_by_step_and_has_half_the_width():
 
 
 @pytest.mark.parametrize("kind", [Gru, Lstm])
-def test_dropout_stands_between_layers_alone(kind):
+def test_dropout_is_only_between_layers(kind):
     x, present = torch.randn(1, 5, 3, generator=torch.Generator().manual_seed(0)), torch.ones(1, 5, dtype=torch.bool)
     for layers, same in ((1, True), (2, False)):
         with seeded(0, "recurrent"):

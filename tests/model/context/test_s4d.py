@@ -24,12 +24,12 @@ def test_the_convolution_is_the_recurrence_step_by_step(length):
     state, expected = torch.zeros(3, 4, dtype=torch.complex128), []
     for row in u.double():
         state = hold * state + (hold - 1) / decay * row[:, None]
-        heard = (torch.view_as_complex(layer.out) * state).sum(1)
-        expected.append(2 * heard.real + layer.skip * row)
+        output = (torch.view_as_complex(layer.out) * state).sum(1)
+        expected.append(2 * output.real + layer.skip * row)
     assert torch.allclose(layer(u[None])[0].double(), torch.stack(expected), rtol=0, atol=1e-5)
 
 
-def test_it_starts_as_s4d_lin_says():
+def test_initial_values_are_those_of_s4d_lin():
     layer = Diagonal(500, 4)
     assert torch.allclose(-layer.log_decay.exp(), torch.tensor(-0.5))
     assert torch.allclose(layer.frequency, math.pi * torch.arange(4.0))

@@ -39,7 +39,7 @@ def test_there_are_no_positions():
     assert torch.allclose(model(x, present)[:, order], model(x[:, order], present), atol=1e-5)
 
 
-def test_heads_can_be_said():
+def test_the_number_of_heads_can_be_set():
     assert extractor(heads=3).transformer_encoder.layers[0].self_attn.num_heads == 3
     assert extractor(width=16).transformer_encoder.layers[0].self_attn.num_heads == 8
 

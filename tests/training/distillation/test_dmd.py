@@ -31,7 +31,7 @@ def outputs(width, n=12, seed=0):
     return UtteranceOutputs(normal(n, width, seed=seed).requires_grad_(), normal(n, 3, seed=seed + 9).log_softmax(1))
 
 
-def test_parts_that_are_the_same_cost_one_and_opposite_ones_nothing():
+def test_equal_halves_cost_1_and_opposite_ones_0():
     part = normal(5, 8)
     assert float(orthogonality(part, 2 * part)) == pytest.approx(1)
     assert float(orthogonality(part, -part)) == 0
@@ -63,8 +63,8 @@ def test_losses_are_named_and_edges_are_logged(change):
     graphs = {name for name in ("homo", "hetero") if getattr(settings_, name)}
     assert losses.keys() == plain | graphs and losses.keys() <= made.weights.keys()
     edges = {f"{graph} edge {name} to student" for graph in graphs for name in NAMES}
-    parts = {f"{graph} {part}" for graph in graphs for part in ("prior", "logits")}
-    assert logged.keys() == edges | parts | {"margins without a negative"}
+    components = {f"{graph} {name}" for graph in graphs for name in ("prior", "logits")}
+    assert logged.keys() == edges | components | {"margins without a negative"}
     assert made.weights.keys() == losses.keys()
     for graph in graphs:
         assert sum(float(logged[f"{graph} edge {name} to student"]) for name in NAMES) == pytest.approx(1)
@@ -124,7 +124,7 @@ def test_online_edges_go_both_ways():
     assert ours.embedding.grad.abs().max() > 0 and theirs.embedding.grad.abs().max() > 0
 
 
-def test_private_parts_may_be_drawn_together():
+def test_private_halves_may_be_pulled_closer_or_pushed_apart():
     losses = {}
     for kind in ("off", "attract", "repel"):
         made, _ = build(DmdSettings(space=8, private_features=kind))

@@ -56,7 +56,7 @@ def test_weights_of_an_utterance_sum_to_one(seed, edges, kind):
 
 @pytest.mark.parametrize("features", [None, repelled, attracted])
 @pytest.mark.parametrize("kind", ["softmax", "log_softmax", "divergence"])
-def test_no_gradient_reaches_a_source(features, kind):
+def test_sources_of_edges_get_no_gradient(features, kind):
     logits, feature = nodes(INTO_STUDENT)
     unit(settings_=GraphSettings(distance=kind), features=features)(logits, feature).loss.backward()
     assert logits[0].grad.abs().max() > 0 and feature[0].grad.abs().max() > 0
@@ -102,7 +102,7 @@ def test_the_loss_by_hand():
     assert float(apart.loss.detach()) == pytest.approx(2 * 0.5 + 10 * 2 * 2)
 
 
-def test_edges_are_held_to_their_prior():
+def test_edges_are_pulled_towards_their_prior():
     logits, feature = nodes(INTO_STUDENT)
     loss, components, weights = unit(settings_=GraphSettings(edge_weight=10.0))(logits, feature)
     without = unit(settings_=GraphSettings(edge_weight=0.0))(logits, feature).loss
@@ -112,7 +112,7 @@ def test_edges_are_held_to_their_prior():
     assert float(components["logits"]) == pytest.approx(float(without))
 
 
-def test_repelled_and_attracted():
+def test_distances_of_features_by_hand():
     x = torch.tensor([[1.0, 0.0]])
     assert [float(repelled(x, y)) for y in (x, -x)] == [1, 0]
     assert [float(attracted(x, y)) for y in (x, -x)] == [0, 2]

@@ -24,7 +24,7 @@ from replicate.training.loop import compute_teacher_outputs, train, train_seed_g
 from ..conftest import PAPER, STUDENT, TEACHER, A, changed, corpus, louder, method_setup, run, spec_of, trained
 
 SPEECH = replace(STUDENT, name="speech teacher", teacher=None)
-SIGHT = Arm("sight", "V", ("V",), "V", context_layers=1, gnn_heads=3)
+VIDEO = Arm("video", "V", ("V",), "V", context_layers=1, gnn_heads=3)
 SHORT = AlignmentSettings(epochs=2, batch=8, rank=4)
 # The triplet loss does not look at the batch.
 BATCH = Batch.whole(*(torch.zeros(0, 0) for _ in range(4)))
@@ -47,7 +47,7 @@ def arm_of(name, **settings):
     method = replace(METHODS[name], **settings)
     if not method.implementation.needs_teacher:
         return replace(STUDENT, teacher=None, distillation=method)
-    further = (SIGHT, SPEECH) if method.implementation.several_teachers and name != "pkdot" else ()
+    further = (VIDEO, SPEECH) if method.implementation.several_teachers and name != "pkdot" else ()
     return replace(STUDENT, unimodal_teachers=further, distillation=method)
 
 
@@ -55,7 +55,7 @@ def arm_of(name, **settings):
 def teacher_outputs():
     """Each teacher's outputs."""
     found = {}
-    for arm in (TEACHER, SPEECH, SIGHT):
+    for arm in (TEACHER, SPEECH, VIDEO):
         result = run(arm)
         found[arm.name] = compute_teacher_outputs(trained(result), result.scaling, spec_of(arm), corpus())
     return found
@@ -101,21 +101,21 @@ def test_the_loss_is_the_sum_of_what_is_logged(teacher_outputs):
         assert epoch.train_loss == pytest.approx(sum(epoch.logged[name] * w for name, w in weights.items()), rel=1e-5)
 
 
-def test_teachers_that_are_chosen_are_counted(teacher_outputs):
+def test_the_share_of_each_teacher_is_logged(teacher_outputs):
     for epoch in learn(arm_of("mtpkdot"), teacher_outputs).curve:
-        shares = [epoch.logged[f"chosen {name}"] for name in ("teacher", "sight", "speech teacher")]
+        shares = [epoch.logged[f"chosen {name}"] for name in ("teacher", "video", "speech teacher")]
         assert sum(shares) == pytest.approx(1) and all(share in (0, 0.5, 1) for share in shares)
 
 
-def test_batches_too_small_for_transport_are_counted_and_train_on(teacher_outputs):
+def test_batches_too_small_for_transport_are_logged_and_trained_without(teacher_outputs):
     result = learn(arm_of("pkdot"), teacher_outputs, on=None, batch=1)
     assert 0 < result.curve[0].logged["without transport"] <= 1
 
 
-def test_one_class_alone_gives_numbers():
+def test_a_single_class_gives_finite_predictions():
     source = changed(corpus(), "train", lambda d: {"labels": np.zeros(len(d), np.int64)})
     found = {}
-    for arm in (TEACHER, SPEECH, SIGHT):
+    for arm in (TEACHER, SPEECH, VIDEO):
         result = run(arm, source)
         found[arm.name] = compute_teacher_outputs(trained(result), result.scaling, spec_of(arm), source)
     for name in METHODS:
@@ -134,7 +134,7 @@ def test_learned_weights_begin_as_the_fixed_ones_and_move(teacher_outputs):
     assert moved[0] == pytest.approx(1, abs=0.05) and len(set(moved)) == len(moved)
 
 
-def test_a_small_loss_comes_to_weigh_much():
+def test_a_small_loss_gets_a_large_weight():
     """One that stays at 0.1 is best divided by a variance of 0.2."""
     labels = torch.zeros(4, dtype=torch.int64)
     settings = TripletSettings(triplet_weight=0.0, weights="learned")
@@ -174,8 +174,8 @@ def test_a_teacher_of_another_corpus_or_protocol_is_refused(teacher_outputs):
 
 
 @pytest.mark.parametrize("name", ["pkdot", "mtpkdot", "dmd", "dmd-online"])
-def test_padding_has_no_part(teacher_outputs, name, monkeypatch):
-    """Whatever values stand on padding, in the student's streams and in the auxiliary ones."""
+def test_padding_has_no_effect(teacher_outputs, name, monkeypatch):
+    """Whatever values padding has, in the student's streams and in the auxiliary ones."""
 
     def dirty(*arguments):
         batch = original(*arguments)
@@ -219,8 +219,8 @@ def test_auxiliary_streams_are_required():
         train(spec_of(arm_of("dmd-online")), deaf)
 
 
-def test_a_student_never_sees_what_its_teachers_see(teacher_outputs):
-    """Whatever the method, the picture of an utterance changes nothing once the teachers have spoken."""
+def test_the_teachers_video_does_not_reach_the_student(teacher_outputs):
+    """With the teachers' outputs given, the corpus's video changes nothing for the student."""
     blind = corpus()
     blind = replace(
         blind,
@@ -228,9 +228,9 @@ def test_a_student_never_sees_what_its_teachers_see(teacher_outputs):
             replace(d, features=d.features | {"visual": 0 * d.features["visual"]}) for d in blind.dialogues
         ),
     )
-    spoken = {name: said._replace(origin=origin(blind, TEACHER, PAPER)) for name, said in teacher_outputs.items()}
+    same = {name: each._replace(origin=origin(blind, TEACHER, PAPER)) for name, each in teacher_outputs.items()}
     for name in ("triplet", "mtpkdot", "dmd"):
-        one, two = (learn(arm_of(name), *what, epochs=1) for what in ((teacher_outputs, corpus()), (spoken, blind)))
+        one, two = (learn(arm_of(name), *what, epochs=1) for what in ((teacher_outputs, corpus()), (same, blind)))
         assert all(torch.equal(one.weights[key], two.weights[key]) for key in one.weights), name
 
 
@@ -241,9 +241,9 @@ def test_the_head_learns_its_target_and_leaves_the_student_unchanged(teacher_out
     assert result.model.hallucinated == 300 and result.weights["clf.lin1.weight"].shape == (100, 500)
     # Another target changes nothing but the head.
     other = dict(teacher_outputs) | {
-        "sight": TeacherOutputs(
-            *(split._replace(embedding=-split.embedding) for split in teacher_outputs["sight"][:2]),
-            teacher_outputs["sight"].origin,
+        "video": TeacherOutputs(
+            *(split._replace(embedding=-split.embedding) for split in teacher_outputs["video"][:2]),
+            teacher_outputs["video"].origin,
         )
     }
     short = arm_of("guess", select="joint_only")

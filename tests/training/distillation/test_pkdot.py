@@ -39,7 +39,7 @@ def build(settings=None, names=NAMES):
 
 
 @pytest.mark.parametrize("which", ANCHORS)
-def test_a_student_like_its_teacher_costs_nothing(which):
+def test_a_student_equal_to_its_teacher_costs_nothing(which):
     embedding = normal(40, 6)
     cost, centroid = structure_loss(embedding, embedding.clone(), MtPkdotSettings(anchors=which))
     assert abs(float(cost)) < 1e-6 and float(centroid) < 1e-6
@@ -57,7 +57,7 @@ def test_rotation_and_scale_of_either_side_do_not_matter(seed, scale, other, whi
         assert float(before) == pytest.approx(float(after), rel=1e-6, abs=1e-9)
 
 
-def test_the_gradient_reaches_the_student_alone():
+def test_the_gradient_reaches_only_the_student():
     student, teacher = normal(40, 5).requires_grad_(), normal(40, 7, seed=1).requires_grad_()
     sum(structure_loss(student, teacher, MtPkdotSettings())).backward()
     assert teacher.grad is None and torch.isfinite(student.grad).all() and student.grad.abs().max() > 0
@@ -166,14 +166,14 @@ def test_the_teacher_with_the_least_cross_entropy_on_the_batch_is_taken(best):
     assert (embedding == best).all() and share.tolist() == [float(i == best) for i in range(3)]
 
 
-def test_or_for_every_utterance():
+def test_a_teacher_may_be_chosen_for_every_utterance():
     labels = [0, 1, 2, 1]
     teachers = three(labels, [[0.5, 0.1, 0.1, 0.5], [0.1, 0.5, 0.1, 0.1], [0.1, 0.1, 0.5, 0.1]])
     embedding, share = build(MtPkdotSettings(select="sample")).choose(teachers, torch.tensor(labels))
     assert embedding[:, 0].tolist() == [0, 1, 2, 0] and share.tolist() == [0.5, 0.25, 0.25]
 
 
-def test_or_any_or_the_joint_one_always():
+def test_a_teacher_may_be_drawn_or_always_be_the_joint_one():
     labels = [0, 1, 2, 1]
     teachers = three(labels, [[0.1] * 4, [0.5] * 4, [0.5] * 4])
     method = build(MtPkdotSettings(select="uniform"))
@@ -194,7 +194,7 @@ def test_pkdot_is_mtpkdot_with_the_joint_teacher_alone():
     assert found[0] == found[1]
 
 
-def test_a_batch_that_is_too_small_has_no_transport_and_says_so():
+def test_a_batch_that_is_too_small_has_no_transport_which_is_logged():
     method = build()
     for n, skipped in ((LEAST_UTTERANCES - 1, 1), (LEAST_UTTERANCES, 0)):
         losses, logged = method(outputs(n), [outputs(n, seed=i) for i in range(3)], torch.zeros(n, dtype=torch.int64))
@@ -202,7 +202,7 @@ def test_a_batch_that_is_too_small_has_no_transport_and_says_so():
         assert logged.get("fewer anchors") == (None if skipped else 1)
 
 
-def test_a_large_batch_is_drawn_from():
+def test_of_a_large_batch_some_utterances_are_drawn():
     settings_ = MtPkdotSettings(utterances=16)
     whole = outputs(200)
     rows = build(settings_, NAMES[:1])(whole, [outputs(200, seed=1)], torch.zeros(200, dtype=torch.int64))

@@ -11,33 +11,33 @@ QUICK = AlignmentSettings(epochs=25, batch=64, rank=8)
 
 
 def teacher(width, seed, noise=0.3):
-    """One whose embeddings hold the class, in directions of its own."""
+    """A teacher whose embeddings depend on the class, in directions of its own."""
     draws = torch.Generator().manual_seed(seed)
     centre = torch.randn(3, width, generator=draws)
-    said = []
+    outputs = []
     for labels in LABELS:
         embedding = centre[labels] + noise * torch.randn(len(labels), width, generator=draws)
-        said.append(UtteranceOutputs(embedding, (-torch.cdist(embedding, centre)).log_softmax(1)))
-    return TeacherOutputs(*said, "somewhere")
+        outputs.append(UtteranceOutputs(embedding, (-torch.cdist(embedding, centre)).log_softmax(1)))
+    return TeacherOutputs(*outputs, "somewhere")
 
 
 JOINT, VIDEO, SPEECH = teacher(10, 0), teacher(6, 1), teacher(12, 2)
 
 
-def test_single_streams_come_near_the_joint_teacher_which_stays():
+def test_single_stream_teachers_are_aligned_and_the_joint_one_stays():
     (joint, *others), notes = align([JOINT, VIDEO, SPEECH], LABELS, QUICK, 24)
     assert notes["alignment epoch"] in range(1, 26) and notes["alignment dev F1"] > 0.9
     assert all(0.8 < notes[f"alignment cosine {number}"] <= 1 for number in (1, 2))
     assert joint is JOINT.train or all(torch.equal(a, b) for a, b in zip(joint, JOINT.train, strict=True))
-    for said in others:
-        assert said.embedding.shape == (300, 10) and said.log_prob.shape == (300, 3)
-        assert not said.embedding.requires_grad
-        assert float(F.cosine_similarity(said.embedding, joint.embedding).mean()) > 0.8
-        assert float((said.log_prob.argmax(1) == LABELS[0]).float().mean()) > 0.95
-        assert float(said.log_prob.exp().sum(1).sub(1).abs().max()) < 1e-5
+    for each in others:
+        assert each.embedding.shape == (300, 10) and each.log_prob.shape == (300, 3)
+        assert not each.embedding.requires_grad
+        assert float(F.cosine_similarity(each.embedding, joint.embedding).mean()) > 0.8
+        assert float((each.log_prob.argmax(1) == LABELS[0]).float().mean()) > 0.95
+        assert float(each.log_prob.exp().sum(1).sub(1).abs().max()) < 1e-5
 
 
-def test_the_joint_teacher_moves_where_it_may():
+def test_the_joint_teacher_moves_if_it_is_not_detached():
     settings = AlignmentSettings(epochs=5, batch=64, rank=8, detach_joint=False, joint_learning_rate=1e-2)
     (joint, _), _ = align([JOINT, VIDEO], LABELS, settings, 24)
     assert not torch.equal(joint.embedding, JOINT.train.embedding) and joint.embedding.shape == (300, 10)
@@ -52,7 +52,7 @@ def test_the_same_seed_aligns_the_same_and_another_one_otherwise():
 @pytest.mark.parametrize(
     ("f1", "best"), [([0.5, 0.4, 0.3, 0.4], 1), ([0.1, 0.5, 0.5, 0.2], 3), ([0.1, 0.2, 0.3, 0.4], 4)]
 )
-def test_adapters_are_of_the_best_epoch_on_dev(monkeypatch, f1, best):
+def test_adapters_are_those_of_the_best_epoch_on_dev(monkeypatch, f1, best):
     def aligned(epochs):
         with monkeypatch.context() as patch:
             scores = iter(f1)

@@ -81,7 +81,7 @@ def by_hand(student, teacher, negative, form):
 @example([1, 1, 1], 3, 0)
 @example([0, 0, 3], 2, 0)
 @given(LABELS, st.integers(1, 5), st.integers(0, 99))
-def test_the_loss_is_what_a_slow_hand_makes_of_it(form, labels, width, seed):
+def test_the_loss_is_that_of_a_plain_loop(form, labels, width, seed):
     student, teacher = normal(2, len(labels), width, seed=seed).double()
     negative = draw(labels, form, seed)
     loss = triplet_loss(student, teacher, negative, form)
@@ -89,7 +89,7 @@ def test_the_loss_is_what_a_slow_hand_makes_of_it(form, labels, width, seed):
 
 
 def test_two_anchors_on_a_line():
-    # The first stands 1 from its own and 3 from the other: 1 - 3 + 1 < 0. The second 2 from its own, on the other.
+    # Distances to the own and to the other one: 1 and 3 for the first, 1 - 3 + 1 < 0; 2 and 0 for the second.
     student, teacher = torch.tensor([[0.0], [1.0]]), torch.tensor([[1.0], [3.0]])
     negative = torch.tensor([[1], [0]])
     assert float(triplet_loss(student, teacher, negative, "one")) == pytest.approx((0 + 3) / 2, abs=1e-4)
@@ -111,7 +111,7 @@ def test_a_student_that_is_its_teacher_has_a_finite_gradient(form, labels):
     student = teacher.clone().requires_grad_()
     triplet_loss(student, teacher, draw(labels, form), form).backward()
     assert torch.isfinite(student.grad).all()
-    # And one whose negative is where it stands.
+    # And one at the same place as its negative.
     same = torch.zeros(len(labels), 4, requires_grad=True)
     triplet_loss(same, torch.zeros(len(labels), 4), draw(labels, form), form).backward()
     assert torch.isfinite(same.grad).all()
@@ -119,7 +119,7 @@ def test_a_student_that_is_its_teacher_has_a_finite_gradient(form, labels):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("labels", [[1], [2, 2, 2]])
-def test_without_a_negative_nothing_is_learned(form, labels):
+def test_an_anchor_without_a_negative_has_no_gradient(form, labels):
     negative = draw(labels, form)
     assert (negative == -1).all()
     student = normal(len(labels), 4).requires_grad_()
@@ -274,7 +274,7 @@ def plain(result):
     ]
 
 
-def test_a_student_learns_something_else_than_alone(teacher):
+def test_distillation_changes_the_student(teacher):
     alone = run(replace(STUDENT, teacher=None))
     teacher_outputs, n_way = run(STUDENT, teacher=teacher), run(STUDENT, teacher=teacher, protocol=N_WAY)
     other = run(STUDENT, teacher=teacher + 1)
@@ -283,7 +283,7 @@ def test_a_student_learns_something_else_than_alone(teacher):
     assert plain(run(STUDENT, teacher=teacher)) == results[1]
 
 
-def test_without_the_triplet_term_a_student_is_as_if_alone(teacher):
+def test_with_weight_0_a_student_is_the_same_as_without_a_teacher(teacher):
     """Bit for bit: negatives and the adapter's weights are drawn without shifting another draw."""
     for heads in (1, 2):
         student = replace(STUDENT, gnn_heads=heads, distillation=TripletSettings(triplet_weight=0.0), dropout=0.3)

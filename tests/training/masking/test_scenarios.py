@@ -33,7 +33,7 @@ def scenarios(masking, dialogues=100, utterances=200, seed=0):
 
 
 @pytest.mark.parametrize(("unit", "shape"), [("batch", (1, 1, 7)), ("dialogue", (2, 1, 7)), ("utterance", (2, 3, 7))])
-def test_the_unit_decides_who_shares_a_draw(unit, shape):
+def test_the_unit_decides_what_shares_a_draw(unit, shape):
     keep = draw(Masking(unit=unit))
     assert keep.shape == shape and keep.dtype == torch.float32
     assert set(keep.flatten().tolist()) <= {0.0, 1.0}
@@ -102,14 +102,14 @@ SPEECH = {"audio": 4}
 
 @pytest.mark.parametrize("name", ["audio", "visual", "hubert"])
 @pytest.mark.parametrize(("unit", "size"), [("utterance", (100, 200)), ("dialogue", (20_000, 3))])
-def test_a_stream_that_stands_alone_is_never_masked_as_a_whole(name, unit, size):
+def test_a_single_stream_is_never_masked_as_a_whole(name, unit, size):
     rows = draw(replace(SHOWN, unit=unit), *size, widths={name: 4}).flatten(0, 1)
     none, hidden = int(rows.all(1).sum()), int((rows == 0).all(1).sum())
     assert none + hidden == 20_000
     assert none / 20_000 == pytest.approx(0.1 / (0.1 + 0.3), abs=0.015)
 
 
-def test_of_a_lone_stream_single_columns_are_masked():
+def test_single_columns_of_a_single_stream_are_masked():
     keep = draw(Masking(), 100, 200, widths=SPEECH)
     assert keep.shape == (100, 200, 4)
     assert 1 - keep.mean() == pytest.approx(0.75 * 0.2, abs=0.01)
@@ -118,7 +118,7 @@ def test_of_a_lone_stream_single_columns_are_masked():
 
 
 @pytest.mark.parametrize(("chances", "left"), [((0.0, 0.5, 0.3, 0.2), 0.0), ((0.2, 0.5, 0.3, 0.0), 1.0)])
-def test_of_a_lone_stream_one_scenario_may_be_all(chances, left):
+def test_a_single_stream_may_have_one_scenario_only(chances, left):
     masking = Masking("utterance", *chances, start=1.0)
     assert draw(masking, 9, 9, widths=SPEECH).unique().tolist() == [left]
 
