@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from docs.fill_readme import RESULTS as MEASURED
 from docs.fill_readme import Measured, claims, pages
 
@@ -37,7 +35,6 @@ def test_the_commands_and_the_bundle_example_run(perform, smoke_out, tmp_path):
     assert len(eval(program("-c", code))) == 4
 
 
-@pytest.mark.slow
 def test_the_python_example_runs(tmp_path, monkeypatch):
     (code,) = [code for code in blocks(README, "python") if "replicate.train" in code]
     monkeypatch.chdir(tmp_path)
