@@ -53,7 +53,7 @@ def train(
     Args:
         arm: name of an arm, or an ``Arm``.
         corpus: name or file of a corpus, or a ``Corpus``; None takes the profile's.
-        profile: how much work: "smoke" (seconds), "quick" (minutes) or "paper".
+        profile: size of the experiment: "smoke" (seconds), "quick" (minutes) or "paper".
         protocol: "paper", "released", or one with overrides, such as "paper+masking.unit=batch".
         results: folder of results, as ``--out`` of the command line.
         store: where runs are kept, a folder or an fsspec address; None takes ``runs`` in ``results``.

@@ -87,7 +87,7 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def stored(store: Store, corpus: Corpus, result: RunResult) -> Path:
+def saved(store: Store, corpus: Corpus, result: RunResult) -> Path:
     """The folder of ``SPEC``'s run in ``store``."""
     key = run_key(SPEC, corpus, "cpu")
     store.put(key, SPEC, corpus, "cpu", result)

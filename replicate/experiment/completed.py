@@ -51,7 +51,7 @@ class CompletedRuns:
         return next((self.failed[key] for key in keys if key in self.failed), None)
 
     def seconds(self) -> float:
-        """How long all runs together took to train, in this command or in earlier ones."""
+        """Sum of the training times of all runs, in this command or in earlier ones."""
         return sum(run.record.seconds for run in map(self.store.get, self.plan.tasks) if run is not None)
 
     def _run(self, spec: RunSpec, corpus: Corpus) -> Run:

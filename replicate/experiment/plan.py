@@ -108,8 +108,8 @@ class Plan:
 
     @cached_property
     def _with_companions(self) -> tuple[Table, ...]:
-        companions = (definitions.companion_table(table) for table in self.tables if table.companion is not None)
-        return (*self.tables, *companions)
+        others = (definitions.companion_table(table) for table in self.tables if table.companion is not None)
+        return (*self.tables, *others)
 
     def _wanted(self) -> Iterator[tuple[RunSpec, Corpus]]:
         for seed in self.seeds:

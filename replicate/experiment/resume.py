@@ -45,13 +45,13 @@ def from_manifest(folder: Path) -> tuple[CompletedRuns, CommandContext]:
     plan, context = prepare(manifest.tables, options)
     if plan.corpus.hash != manifest.corpus.hash:
         raise UnknownCorpus(f"corpus {plan.corpus.name} has changed since {folder / MANIFEST} was written: run again")
-    # The device is part of the keys of runs; reading the runs does not need it.
+    # The device is part of the keys of runs; loading the runs does not need it.
     plan = replace(plan, device=manifest.device)
     return CompletedRuns(plan, context.store, _by_key(manifest.failed)), context
 
 
 def with_earlier_tables(completed: CompletedRuns, context: CommandContext) -> CompletedRuns:
-    """The runs of a plan together with those of every table that an earlier command completed in the same folder.
+    """The runs of a plan and those of every table that an earlier command completed in the same folder.
 
     So that results, claims and the page of one folder are about all of its tables. Tables of other conditions are left
     out: seeds, device or stacking differ, or a run is missing that did not fail.

@@ -1,4 +1,4 @@
-"""A table's numbers, computed from stored predictions alone."""
+"""A table's numbers, computed from saved predictions alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cell:
-    """An arm's weighted F1 on test in one context over all seeds, beside the published value if there is one.
+    """An arm's weighted F1 on test in one context over all seeds, and the published value if there is one.
 
     Attributes:
         values: one per seed. by_class: F1 of every class, per seed, in the corpus's order of classes.
@@ -66,7 +66,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class TableResult:
-    """What is printed and written; cells by row name and context.
+    """The numbers of a table; cells by row name and context.
 
     Attributes:
         companion: cells of another table's rows of the same name.
@@ -133,7 +133,7 @@ def cells(
 
 
 def compared(table: Table, rows: Mapping[str, Mapping[str, Cell]]) -> tuple[Comparison, ...]:
-    """The table's comparisons whose cells are both there, corrected for their number."""
+    """The table's comparisons of which both cells exist, corrected for their number."""
     pairs = []
     for names in table.compare:
         first, second = (rows[name.rpartition("/")[0]].get(name.rpartition("/")[2]) for name in names)
@@ -163,7 +163,7 @@ def _cell(runs: list[Run], row: Row, context: str, comparable: bool) -> Cell:
 
 
 def cost(runs: Sequence[Run], teachers: Sequence[Sequence[Run]]) -> Cost:
-    """What a row's runs took, and the runs of each of its teachers, seed by seed."""
+    """Training time of a row's runs, and of the runs of each of its teachers, seed by seed."""
     return Cost(_seconds(runs), sum(map(_seconds, teachers)))
 
 

@@ -66,10 +66,10 @@ def run_all(
         news = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
         on_cluster: Any = ray.put(dict(corpora))
         needs = {"num_cpus": 1, "num_gpus": cluster.gpu_share if device == "cuda" else 0}
-        work = ray.remote(_work).options(max_retries=RETRIES, **needs)
+        train = ray.remote(_work).options(max_retries=RETRIES, **needs)
 
         def submit(program: Program) -> Future[Outcome]:
-            return work.remote(program, on_cluster, store, device, news).future()
+            return train.remote(program, on_cluster, store, device, news).future()
 
         schedule = Schedule(programs)
         follow(submit, schedule, _News(news), on_progress)

@@ -113,7 +113,7 @@ class TaskGraph:
 
 
 def _by_program(tasks: Iterable[Task]) -> list[list[Task]]:
-    """Tasks of one seed group together, every other one alone; in their order."""
+    """Tasks by program: those of a seed group in one list, every other one in a list of its own; in their order."""
     found: dict[object, list[Task]] = defaultdict(list)
     for task in tasks:
         found[(replace(task.spec, seed=0), task.corpus) if task.spec.seed_group else task.key].append(task)
@@ -121,7 +121,7 @@ def _by_program(tasks: Iterable[Task]) -> list[list[Task]]:
 
 
 def share(tasks: Sequence[Task], corpora: Mapping[str, Corpus], number: int, shares: int) -> list[Task]:
-    """Share ``number`` (from 1) of ``shares`` of a task list, of about equal work; the same at every call.
+    """Share ``number`` (from 1) of ``shares`` of a task list, of about equal cost; the same at every call.
 
     Teachers are in one share with their students, and seed groups are whole, so that no share waits for another.
     """
@@ -133,15 +133,15 @@ def share(tasks: Sequence[Task], corpora: Mapping[str, Corpus], number: int, sha
     families: dict[str, list[Task]] = defaultdict(list)
     for task in tasks:
         families[connected[task.key]].append(task)
-    work = {root: sum(cost(task, corpora[task.corpus]) for task in family) for root, family in families.items()}
+    costs = {root: sum(cost(task, corpora[task.corpus]) for task in family) for root, family in families.items()}
     found: list[list[str]] = [[] for _ in range(shares)]
-    for root in sorted(families, key=lambda root: -work[root]):
-        min(found, key=lambda roots: sum(map(work.__getitem__, roots))).append(root)
+    for root in sorted(families, key=lambda root: -costs[root]):
+        min(found, key=lambda roots: sum(map(costs.__getitem__, roots))).append(root)
     return [task for task in tasks if connected[task.key] in found[number - 1]]
 
 
 def cost(task: Task, corpus: Corpus) -> float:
-    """A rough estimate of a task's work: epochs times the encoder's layers by their width, and the graph layers."""
+    """Estimate a task's relative training time: epochs, times the encoder's layers by their width and the graph's."""
     arm, spec = task.spec.arm, task.spec
     width = sum(
         ModelConfig.hidden if name == spec.projected else corpus.widths.get(name, 0)

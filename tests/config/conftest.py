@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from replicate.config import folders
-from tests.small_runs import corpus, edit, result, store, stored, tables_folder
+from tests.small_runs import corpus, edit, result, saved, store, tables_folder
 
-__all__ = ["corpus", "edit", "result", "store", "stored", "tables_folder"]
+__all__ = ["corpus", "edit", "result", "store", "saved", "tables_folder"]
 
 
 @pytest.fixture

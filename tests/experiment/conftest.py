@@ -7,9 +7,9 @@ import pytest
 from replicate.corpus.archive import write
 from replicate.corpus.synthetic import generate
 from tests.experiment.builders import prepare
-from tests.small_runs import corpus, edit, result, small_corpus, store, stored, tables_folder
+from tests.small_runs import corpus, edit, result, saved, small_corpus, store, tables_folder
 
-__all__ = ["corpus", "edit", "result", "store", "stored", "tables_folder"]
+__all__ = ["corpus", "edit", "result", "store", "saved", "tables_folder"]
 
 
 @pytest.fixture

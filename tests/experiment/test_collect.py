@@ -100,8 +100,8 @@ def test_table_1_trains_one_teacher_for_its_three_students(tmp_path):
 
 def test_the_files_of_a_command_hold_its_numbers(completed, smoke_results):
     (result,) = completed.tables()
-    stored = json.loads((smoke_results / "table2.json").read_text())
-    assert stored["rows"][2]["cells"]["AV"]["values"] == list(result.rows["COGMEN-Mask"]["AV"].values)
+    saved = json.loads((smoke_results / "table2.json").read_text())
+    assert saved["rows"][2]["cells"]["AV"]["values"] == list(result.rows["COGMEN-Mask"]["AV"].values)
 
 
 def test_tables_of_hubert_leave_dialogues_out(tmp_path, iemocap):
@@ -239,7 +239,7 @@ def test_a_row_with_other_settings_is_a_run_of_its_own(tmp_path):
     }
     plant(command)
     (result,) = command.tables()
-    # Whatever was asked for: the table has a reading of its own.
+    # The table has a protocol of its own, whatever the option.
     assert result.protocol == "paper" and len(result.comparisons) == 8
     paper = prepare(tmp_path, ("table2",), seeds="24,")
     shared = set(paper.plan.tasks) & set(command.plan.tasks)

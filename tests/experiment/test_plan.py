@@ -73,7 +73,7 @@ def test_a_table_of_which_nothing_can_be_trained_is_refused(tmp_path, without_hu
         prepare(tmp_path / "out", ("table9",), data=without_hubert)
     assert not (tmp_path / "out").exists()
     assert prepare(tmp_path / "out", ("table9",)).missing()
-    # Companion tables that can be trained it is left out, and said to be.
+    # Next to tables that can be trained it is left out with a remark.
     command = prepare(tmp_path / "out", ("table9", "table2"), data=without_hubert, seeds="24,")
     assert [table.name for table in command.plan.tables] == ["table2"]
     assert command.remarks() == ["table9: left out, its rows need the hubert stream"]
@@ -107,8 +107,8 @@ def test_runs_that_need_speech_alone_are_deployable(tmp_path, iemocap):
         *("COGMEN-A", "COGMEN-AV", "COGMEN-Mask", "Student-A", "Teacher-AV"),
         *("COGMEN-A-causal", "Student-A-causal", "COGMEN-Mask-causal"),
     }
-    turned = prepare(tmp_path, ("protocol",), data=iemocap, seeds="24,", protocol="released")
-    assert turned.plan.deployable() == []
+    released = prepare(tmp_path, ("protocol",), data=iemocap, seeds="24,", protocol="released")
+    assert released.plan.deployable() == []
 
 
 def test_seeds_train_as_one_program_only_where_they_can(tmp_path):
@@ -118,7 +118,7 @@ def test_seeds_train_as_one_program_only_where_they_can(tmp_path):
     assert seed_group(prepare(tmp_path)) == {()}
     assert seed_group(prepare(tmp_path, seeds="25,24").change(stacked=True)) == {(24, 25)}
     assert seed_group(prepare(tmp_path, seeds="24,").change(stacked=True)) == {()}
-    # The released reading lets padding take part, which a stack cannot.
+    # In the released protocol padding takes part in attention, which seed groups do not support.
     assert seed_group(prepare(tmp_path, protocol="released").change(stacked=True)) == {()}
     assert "--stack" in prepare(tmp_path).change(stacked=True).text
     # Of the extractors, only transformers stack, causal or not; a student only if its teacher does.

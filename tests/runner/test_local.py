@@ -15,8 +15,7 @@ import pytest
 import torch
 
 from replicate.errors import CorruptRun, DiskFull, MissingDevice, WorkerDied
-from replicate.runner import local
-from replicate.runner import worker as work
+from replicate.runner import local, worker
 from replicate.runner.local import resolve_device, run_all
 from replicate.runner.worker import Progress
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD
@@ -35,8 +34,8 @@ def quiet(progress):
     pass
 
 
-def run(store, corpus, specs, jobs=1, listen=quiet):
-    return run_all(programs(specs, corpus), {corpus.hash: corpus}, store, "cpu", jobs, listen)
+def run(store, corpus, specs, jobs=1, on_progress=quiet):
+    return run_all(programs(specs, corpus), {corpus.hash: corpus}, store, "cpu", jobs, on_progress)
 
 
 def contents(store):
@@ -51,8 +50,8 @@ def contents(store):
     return found | {path.name: path.read_bytes() for path in (store.root / EMBEDDINGS).glob("*")}
 
 
-def heard(news):
-    """Seed, arm and epoch of what a listener was told; None where the run is in the store."""
+def epochs(news):
+    """Seed, arm and epoch of every progress report; None where the run is in the store."""
     return [(p.task.spec.seed, p.task.spec.arm.name, p.epoch and p.epoch.epoch) for p in news]
 
 
@@ -71,9 +70,9 @@ def test_two_processes_give_the_same_bits_as_one(undisturbed, corpus, store):
     assert len(contents(undisturbed)) == 8 + 2
     assert contents(undisturbed) == contents(store)
     tasks = listed(FAMILY, corpus)
-    finished = [p.task.key for p in news if p.epoch is None]
-    assert sorted(finished) == sorted(task.key for task in tasks)
-    assert sorted(heard(p for p in news if p.epoch)) == sorted(
+    completed = [p.task.key for p in news if p.epoch is None]
+    assert sorted(completed) == sorted(task.key for task in tasks)
+    assert sorted(epochs(p for p in news if p.epoch)) == sorted(
         (task.spec.seed, task.spec.arm.name, epoch) for task in tasks for epoch in (1, 2)
     )
     for task in tasks:
@@ -112,7 +111,7 @@ def test_an_error_of_a_plugin_names_its_module(store, corpus, monkeypatch):
     def train(*arguments):
         raise RuntimeError("a\nbad\x1b[31m value")
 
-    monkeypatch.setattr(work, "train_seed_group", train)
+    monkeypatch.setattr(worker, "train_seed_group", train)
     monkeypatch.setattr("replicate.runner.failures.plugin_modules", lambda: {__name__})
     (failed,) = run(store, corpus, [SPEC])
     assert (failed.kind, failed.message) == ("RuntimeError", "a bad [31m value")
@@ -134,30 +133,30 @@ def test_an_error_of_the_callback_is_not_an_error_of_the_run(store, corpus):
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        run(store, corpus, [SPEC], listen=on_progress)
+        run(store, corpus, [SPEC], on_progress=on_progress)
 
 
 @pytest.mark.slow
-def test_a_killed_worker_is_named_and_finished_runs_are_kept(store, corpus):
-    def listen(progress):
+def test_a_killed_worker_is_named_and_completed_runs_are_kept(store, corpus):
+    def on_progress(progress):
         if progress.epoch is None:
             os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
 
     long = [replace(spec, budget=replace(spec.budget, epochs=20)) for spec in seeds(*range(24, 64))]
     with pytest.raises(WorkerDied, match="--jobs"):
-        run(store, corpus, long, 2, listen)
+        run(store, corpus, long, 2, on_progress)
     keys = [task.key for task in listed(long, corpus)]
     assert 1 <= sum(store.get(key) is not None for key in keys) < 40
     assert multiprocessing.active_children() == []
 
 
-def test_the_listener_hears_every_epoch_and_every_finished_run(store, corpus):
+def test_every_epoch_and_every_completed_run_is_reported(store, corpus):
     news: list[Progress] = []
-    run(store, corpus, seeds(24, 25), listen=news.append)
-    assert heard(news) == [(seed, "speech", epoch) for seed in (24, 25) for epoch in (1, 2, None)]
+    run(store, corpus, seeds(24, 25), on_progress=news.append)
+    assert epochs(news) == [(seed, "speech", epoch) for seed in (24, 25) for epoch in (1, 2, None)]
 
 
-def test_a_student_comes_after_its_teacher_and_says_who_it_was(undisturbed, corpus):
+def test_a_student_comes_after_its_teacher_and_its_record_names_it(undisturbed, corpus):
     for task in listed(FAMILY, corpus):
         record = undisturbed.get(task.key).record
         assert record.teacher_runs == task.teachers
@@ -166,14 +165,14 @@ def test_a_student_comes_after_its_teacher_and_says_who_it_was(undisturbed, corp
 
 def test_a_student_learns_from_the_teacher_of_its_own_seed(undisturbed, corpus, store, monkeypatch):
     asked = []
-    original = work.train_seed_group
+    original = worker.train_seed_group
 
     def train(specs, corpus, device, on_epoch, teacher_outputs):
         (spec,) = specs
-        asked.append((spec.arm.name, spec.seed, [said.train.embedding.clone() for said in teacher_outputs[0]]))
+        asked.append((spec.arm.name, spec.seed, [teacher.train.embedding.clone() for teacher in teacher_outputs[0]]))
         return original(specs, corpus, device, on_epoch, teacher_outputs)
 
-    monkeypatch.setattr(work, "train_seed_group", train)
+    monkeypatch.setattr(worker, "train_seed_group", train)
     run(store, corpus, FAMILY)
     for name, seed, embeddings in asked:
         if name in ("teacher", "speech"):
@@ -181,16 +180,16 @@ def test_a_student_learns_from_the_teacher_of_its_own_seed(undisturbed, corpus, 
             continue
         teacher = of(TEACHER, seed)
         (task,) = listed([teacher], corpus)
-        stored = undisturbed.get(task.key)
-        expected = work.compute_teacher_outputs(stored.model(), stored.scaling(), teacher, corpus).train.embedding
+        saved = undisturbed.get(task.key)
+        expected = worker.compute_teacher_outputs(saved.model(), saved.scaling(), teacher, corpus).train.embedding
         assert torch.equal(embeddings[0], expected)
     assert len(asked) == 8
 
 
 def test_embeddings_are_computed_once_for_all_students_of_a_teacher(store, corpus, monkeypatch):
     computed = []
-    original = work.compute_teacher_outputs
-    monkeypatch.setattr(work, "compute_teacher_outputs", lambda *a: computed.append(a[2].seed) or original(*a))
+    original = worker.compute_teacher_outputs
+    monkeypatch.setattr(worker, "compute_teacher_outputs", lambda *a: computed.append(a[2].seed) or original(*a))
     run(store, corpus, FAMILY)
     assert computed == [24, 25]
     # Another student that comes later finds them.
@@ -199,23 +198,23 @@ def test_embeddings_are_computed_once_for_all_students_of_a_teacher(store, corpu
     assert len(list((store.root / EMBEDDINGS).iterdir())) == 2
 
 
-def test_nobody_computes_embeddings_for_arms_alone(store, corpus, monkeypatch):
-    monkeypatch.setattr(work, "compute_teacher_outputs", lambda *a: pytest.fail("no student asked"))
+def test_embeddings_are_not_computed_without_students(store, corpus, monkeypatch):
+    monkeypatch.setattr(worker, "compute_teacher_outputs", lambda *a: pytest.fail("there is no student"))
     run(store, corpus, [of(TEACHER), SPEC])
     assert not (store.root / EMBEDDINGS).exists()
 
 
-def test_a_teacher_that_is_stored_already_is_used(undisturbed, corpus, store, monkeypatch):
+def test_a_teacher_in_the_store_is_used(undisturbed, corpus, store, monkeypatch):
     tasks = listed([of(STUDENT)], corpus)
     run(store, corpus, [of(TEACHER)])
     news: list[Progress] = []
     run_all(programs([of(STUDENT)], corpus)[1:], {corpus.hash: corpus}, store, "cpu", 1, news.append)
-    assert heard(news) == [(24, "student", 1), (24, "student", 2), (24, "student", None)]
+    assert epochs(news) == [(24, "student", 1), (24, "student", 2), (24, "student", None)]
     key = tasks[1].key
     assert (store.root / key / CHECKPOINT).read_bytes() == (undisturbed.root / key / CHECKPOINT).read_bytes()
 
 
-def test_a_teacher_that_has_gone_is_named(store, corpus):
+def test_a_missing_teacher_is_named(store, corpus):
     with pytest.raises(CorruptRun, match="teacher of student, seed 24 is no longer"):
         run_all(programs([of(STUDENT)], corpus)[1:], {corpus.hash: corpus}, store, "cpu", 1, quiet)
 
@@ -228,31 +227,31 @@ def test_every_task_is_trained_on_its_own_corpus(store, corpus):
     assert [store.get(task.key).record.corpus.hash for task in tasks] == [corpus.hash, other.hash]
 
 
-@pytest.mark.parametrize(("epoch", "finished"), [(1, 1), (2, 1), (None, 2)])
-def test_an_interrupt_keeps_finished_runs_and_no_half_one(store, corpus, epoch, finished):
-    def listen(progress):
+@pytest.mark.parametrize(("epoch", "completed"), [(1, 1), (2, 1), (None, 2)])
+def test_an_interrupt_keeps_completed_runs_and_no_incomplete_one(store, corpus, epoch, completed):
+    def on_progress(progress):
         if progress.task.spec.seed == 25 and (progress.epoch and progress.epoch.epoch) == epoch:
             raise KeyboardInterrupt
 
     tasks = listed(seeds(24, 25, 26), corpus)
     with pytest.raises(KeyboardInterrupt):
-        run(store, corpus, seeds(24, 25, 26), listen=listen)
+        run(store, corpus, seeds(24, 25, 26), on_progress=on_progress)
     keys = [task.key for task in tasks]
-    assert {path.name for path in store.root.glob("[!.]*")} == set(keys[:finished])
-    assert store.missing(keys) == keys[finished:]
+    assert {path.name for path in store.root.glob("[!.]*")} == set(keys[:completed])
+    assert store.missing(keys) == keys[completed:]
     # The lock of the run that was interrupted is free again.
     for key in keys:
         with store.lock(key, wait=False) as ours:
             assert ours
 
 
-def test_finished_runs_are_not_trained_again(store, corpus, stored, monkeypatch):
-    before = (stored / RECORD).stat()[:7]  # without the times, of which reading moves one
-    written = (stored / RECORD).stat().st_mtime_ns
+def test_completed_runs_are_not_trained_again(store, corpus, saved, monkeypatch):
+    before = (saved / RECORD).stat()[:7]  # without the times, one of which changes when the file is read
+    written = (saved / RECORD).stat().st_mtime_ns
     news: list[Progress] = []
-    run(store, corpus, seeds(24, 25), listen=news.append)
-    assert heard(news) == [(24, "speech", None), (25, "speech", 1), (25, "speech", 2), (25, "speech", None)]
-    assert (stored / RECORD).stat()[:7] == before and (stored / RECORD).stat().st_mtime_ns == written
+    run(store, corpus, seeds(24, 25), on_progress=news.append)
+    assert epochs(news) == [(24, "speech", None), (25, "speech", 1), (25, "speech", 2), (25, "speech", None)]
+    assert (saved / RECORD).stat()[:7] == before and (saved / RECORD).stat().st_mtime_ns == written
 
 
 def test_devices(monkeypatch):
@@ -314,14 +313,14 @@ def test_a_run_that_another_process_trains_is_left_to_it(undisturbed, store, cor
     other = waits_for_teacher(first.key)
     news: list[Progress] = []
 
-    def listen(progress):
+    def on_progress(progress):
         news.append(progress)
         if (progress.task, progress.epoch) == (second, None):
             shutil.copytree(undisturbed.root / first.key, store.root / first.key)
             other.release()
 
-    run(store, corpus, seeds(24, 25), listen=listen)
-    assert heard(news) == [(25, "speech", 1), (25, "speech", 2), (25, "speech", None), (24, "speech", None)]
+    run(store, corpus, seeds(24, 25), on_progress=on_progress)
+    assert epochs(news) == [(25, "speech", 1), (25, "speech", 2), (25, "speech", None), (24, "speech", None)]
 
 
 def test_a_run_whose_process_died_is_trained_here(store, corpus, waits_for_teacher):
@@ -329,13 +328,13 @@ def test_a_run_whose_process_died_is_trained_here(store, corpus, waits_for_teach
     other = waits_for_teacher(first.key)
     news: list[Progress] = []
 
-    def listen(progress):
+    def on_progress(progress):
         news.append(progress)
         if (progress.task, progress.epoch) == (second, None):
             other.kill()
 
-    run(store, corpus, seeds(24, 25), listen=listen)
-    assert heard(news) == [(seed, "speech", epoch) for seed in (25, 24) for epoch in (1, 2, None)]
+    run(store, corpus, seeds(24, 25), on_progress=on_progress)
+    assert epochs(news) == [(seed, "speech", epoch) for seed in (25, 24) for epoch in (1, 2, None)]
 
 
 def test_students_wait_for_a_teacher_that_another_process_trains(undisturbed, store, corpus, waits_for_teacher):
@@ -345,14 +344,14 @@ def test_students_wait_for_a_teacher_that_another_process_trains(undisturbed, st
     other = waits_for_teacher(teacher.key)
     news: list[Progress] = []
 
-    def listen(progress):
+    def on_progress(progress):
         news.append(progress)
         if (progress.task, progress.epoch) == (alone, None):
             shutil.copytree(undisturbed.root / teacher.key, store.root / teacher.key)
             other.release()
 
-    run(store, corpus, specs, listen=listen)
-    assert heard(news) == [
+    run(store, corpus, specs, on_progress=on_progress)
+    assert epochs(news) == [
         *((24, "speech", epoch) for epoch in (1, 2, None)),
         (24, "teacher", None),
         *((24, "student", epoch) for epoch in (1, 2, None)),
@@ -361,9 +360,9 @@ def test_students_wait_for_a_teacher_that_another_process_trains(undisturbed, st
 
 
 def train_family(folder, connection, jobs=1, meeting=None, hangs_at=None):
-    """What another command does, in a process of its own; it sends all that its listener hears."""
+    """What another command does, in a process of its own; it sends every progress report."""
 
-    def listen(progress):
+    def on_progress(progress):
         connection.send((progress.task.key, progress.epoch and progress.epoch.epoch))
         if jobs > 1 and progress.epoch is None:
             connection.send([worker.pid for worker in multiprocessing.active_children()])
@@ -381,25 +380,25 @@ def train_family(folder, connection, jobs=1, meeting=None, hangs_at=None):
     np.savez_compressed = savez_compressed
     local._PATIENCE = 0.02
     corpus = small_corpus()
-    run_all(programs(FAMILY, corpus), {corpus.hash: corpus}, Store(folder), "cpu", jobs, listen)
+    run_all(programs(FAMILY, corpus), {corpus.hash: corpus}, Store(folder), "cpu", jobs, on_progress)
     connection.send("done")
 
 
 class Command:
-    """Another command that trains FAMILY in the same store; ``heard`` is what it said so far."""
+    """Another command that trains FAMILY in the same store; ``messages`` is what it has sent so far."""
 
     def __init__(self, store, **options):
         self.connection, theirs = PROCESSES.Pipe(duplex=False)
         self.process = PROCESSES.Process(target=train_family, args=(store.root, theirs), kwargs=options)
         self.process.start()
         theirs.close()
-        self.heard = []
+        self.messages = []
 
     def until(self, is_enough):
-        """Listen until it says something in particular."""
-        while not (self.heard and is_enough(self.heard[-1])):
-            assert self.connection.poll(60), "it says nothing any more"
-            self.heard.append(self.connection.recv())
+        """Receive messages until one of a kind."""
+        while not (self.messages and is_enough(self.messages[-1])):
+            assert self.connection.poll(60), "it sends nothing any more"
+            self.messages.append(self.connection.recv())
 
     def kill(self):
         self.process.kill()
@@ -413,25 +412,25 @@ def test_two_commands_on_one_store_train_nothing_twice(undisturbed, store, corpu
     meeting = PROCESSES.Barrier(2)
     commands = [Command(store, meeting=meeting) for _ in range(2)]
     for command in commands:
-        command.until(lambda said: said == "done")
+        command.until(lambda message: message == "done")
     keys = sorted(task.key for task in listed(FAMILY, corpus))
-    trained = [[said[0] for said in command.heard if said[1] == 1] for command in commands]
+    trained = [[message[0] for message in command.messages if message[1] == 1] for command in commands]
     assert sorted(trained[0] + trained[1]) == keys and all(trained)
     for command in commands:
-        assert sorted(said[0] for said in command.heard if said[1] is None) == keys
+        assert sorted(message[0] for message in command.messages if message[1] is None) == keys
     assert contents(store) == contents(undisturbed)
 
 
 def test_a_killed_command_leaves_whole_runs_and_the_next_one_goes_on(undisturbed, store, corpus):
     """It is killed while the folder of its third run is half written."""
     command = Command(store, hangs_at=3)
-    command.until(lambda said: said == "writing")
+    command.until(lambda message: message == "writing")
     command.kill()
     keys = [task.key for task in listed(FAMILY, corpus)]
     assert len(list(store.root.glob(".incomplete-*"))) == 1
     assert store.missing(keys) == keys[2:] and set(store.keys()) == set(keys[:2])
     news: list[Progress] = []
-    run(store, corpus, FAMILY, listen=news.append)
+    run(store, corpus, FAMILY, on_progress=news.append)
     assert [p.task.key for p in news if p.epoch and p.epoch.epoch == 1] == keys[2:]
     assert contents(store) == contents(undisturbed)
 
@@ -446,8 +445,8 @@ def running(pid):
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system has no /proc")
 def test_workers_of_a_killed_command_die_with_it(undisturbed, store, corpus):
     command = Command(store, jobs=2)
-    command.until(lambda said: isinstance(said, list))
-    workers = command.heard[-1]
+    command.until(lambda message: isinstance(message, list))
+    workers = command.messages[-1]
     assert len(workers) == 2 and all(map(running, workers))
     command.kill()
     deadline = time.monotonic() + 20

@@ -34,9 +34,9 @@ def nodes():
         made.shutdown()
 
 
-def train(nodes, store, corpus, specs, listen=lambda progress: None):
+def train(nodes, store, corpus, specs, on_progress=lambda progress: None):
     tasks = listed(specs, corpus)
-    cluster.run_all(programs(specs, corpus), {corpus.hash: corpus}, store, "cpu", Cluster(nodes.address), listen)
+    cluster.run_all(programs(specs, corpus), {corpus.hash: corpus}, store, "cpu", Cluster(nodes.address), on_progress)
     return [(store.root / task.key / CHECKPOINT).read_bytes() for task in tasks]
 
 
@@ -57,24 +57,24 @@ def test_a_cluster_gives_the_bits_of_one_process_whichever_node_dies(nodes, corp
     expected = [(alone.root / task.key / CHECKPOINT).read_bytes() for task in listed(FAMILY, corpus)]
     news = []
     assert train(nodes, Store(tmp_path / "cluster"), corpus, FAMILY, news.append) == expected
-    told = [(p.task.spec.arm.name, p.task.spec.seed) for p in news if p.epoch is None]
-    assert sorted(told) == sorted((task.spec.arm.name, task.spec.seed) for task in listed(FAMILY, corpus))
+    reported = [(p.task.spec.arm.name, p.task.spec.seed) for p in news if p.epoch is None]
+    assert sorted(reported) == sorted((task.spec.arm.name, task.spec.seed) for task in listed(FAMILY, corpus))
     assert {p.epoch.epoch for p in news if p.epoch} == {1, 2}
 
-    # Long runs, one on each node; a node is killed once both work.
+    # Long runs, one on each node; a node is killed once both train.
     long = [replace(spec, budget=replace(spec.budget, epochs=600)) for spec in seeds(24, 25)]
     run_all(programs(long, corpus), {corpus.hash: corpus}, alone, "cpu", 1, lambda progress: None)
     expected = [(alone.root / task.key / CHECKPOINT).read_bytes() for task in listed(long, corpus)]
     begun, killed = set(), []
 
-    def listen(progress):
+    def on_progress(progress):
         begun.add(progress.task.spec.seed)
         if not killed and len(begun) == 2 and progress.epoch:
             killed.append(crash(nodes))
 
     news = []
     store = Store(tmp_path / "broken")
-    assert train(nodes, store, corpus, long, lambda p: (news.append(p), listen(p))) == expected
+    assert train(nodes, store, corpus, long, lambda p: (news.append(p), on_progress(p))) == expected
     assert killed
     # The run of the dead node began anew, the other one did not.
     began = sorted(p.task.spec.seed for p in news if p.epoch and p.epoch.epoch == 1)

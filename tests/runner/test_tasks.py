@@ -18,8 +18,8 @@ GRANDCHILD = replace(STUDENT, name="student of a student", teacher=STUDENT)
 CORPUS = small_corpus()
 
 
-def of(arm, seed=24, **knobs):
-    return replace(SPEC, arm=arm, seed=seed, protocol=replace(SPEC.protocol, **knobs))
+def of(arm, seed=24, **overrides):
+    return replace(SPEC, arm=arm, seed=seed, protocol=replace(SPEC.protocol, **overrides))
 
 
 def names(tasks):
@@ -30,7 +30,7 @@ def listed(*specs, corpus=CORPUS):
     return TaskGraph([(spec, corpus) for spec in specs], "cpu").tasks
 
 
-def test_a_teacher_comes_before_its_student_unasked():
+def test_a_teacher_is_added_before_its_student():
     tasks = listed(of(STUDENT))
     assert names(tasks) == ["teacher, seed 24", "student, seed 24"]
     teacher, student = tasks.values()
@@ -80,9 +80,9 @@ def test_one_arm_under_two_names_is_one_run():
     assert names(listed(of(STUDENT), of(twin))) == ["teacher, seed 24", "student, seed 24"]
 
 
-def test_what_an_arm_does_not_look_at_makes_no_second_run():
+def test_settings_that_an_arm_does_not_use_make_no_second_run():
     masking, masked = Masking(unit="batch"), replace(TEACHER, name="masked", masked=True)
-    for arm, knobs, runs in [
+    for arm, overrides, runs in [
         (SPEC.arm, {"masking": masking}, 1),
         (SPEC.arm, {"triplet": "n-way"}, 1),
         (masked, {"masking": masking}, 2),
@@ -91,7 +91,7 @@ def test_what_an_arm_does_not_look_at_makes_no_second_run():
         (replace(STUDENT, teacher=masked), {"masking": masking}, 4),
         (SPEC.arm, {"attend_padding": True}, 2),
     ]:
-        assert len(listed(of(arm), of(arm, **knobs))) == runs
+        assert len(listed(of(arm), of(arm, **overrides))) == runs
 
 
 @settings(max_examples=40, deadline=None)
@@ -135,14 +135,14 @@ def test_the_whole_paper_is_trained_once():
     # Table 1 is a teacher and three students; table 2 has no teacher that is not a row of it.
     assert counts == {"table1": 4, "table2": 6, "table3": 4, "table4": 4, "table5": 6, "protocol": 13}
     # Of table 4's openSMILE rows, table 2 has both; of table 5's, tables 1 and 2 have all three; the protocol table
-    # shares the text's readings and the teacher.
+    # shares the runs under the text's protocol and the teacher.
     assert len(tasks(*(table for table in tables if not table.extra))) == 4 + 6 + 4 + 2 + 3 + 8
-    # Of the HuBERT table, openSMILE's rows and the text's readings are in those of the paper, two knobs in protocol.
+    # Rows of the HuBERT table with openSMILE or the text's protocol are in the paper's tables, two others in protocol.
     assert len(tasks(*tables)) == 4 + 6 + 4 + 2 + 3 + 8 + 3 + 6 + 8 + 8 + 8 + (22 - 2 - 2 - 2)
     assert len({task.spec.arm.name for task in tasks(*tables).values()}) == len(arms())
 
 
-def test_a_task_says_what_it_is():
+def test_a_task_is_named_by_arm_and_seed():
     (task,) = listed(*seeds(7)).values()
     assert task.name == "speech, seed 7" and Protocol("paper") == task.spec.protocol
 
@@ -163,11 +163,11 @@ def test_tasks_of_a_seed_group_are_one_program():
 
 @settings(deadline=None)
 @given(st.integers(1, 9), st.booleans())
-def test_shares_hold_every_task_once_and_what_hangs_together(parts, stacked):
+def test_shares_hold_every_task_once_and_what_is_connected(number, stacked):
     specs = [of(arm, seed) for seed in (24, 25, 26) for arm in (STUDENT, OTHER, SPEC.arm)]
     tasks = list(listed(*(replace(spec, seed_group=(24, 25, 26) if stacked else ()) for spec in specs)).values())
     corpora = {CORPUS.hash: CORPUS}
-    shares = [share(tasks, corpora, part, parts) for part in range(1, parts + 1)]
+    shares = [share(tasks, corpora, part, number) for part in range(1, number + 1)]
     assert sorted(task.key for one in shares for task in one) == sorted(task.key for task in tasks)
     for one in shares:
         keys = {task.key for task in one}
@@ -175,6 +175,6 @@ def test_shares_hold_every_task_once_and_what_hangs_together(parts, stacked):
         assert stacked is False or all(sum(other.spec.arm == task.spec.arm for other in one) == 3 for task in one)
         # In the order of the whole list, so that teachers come first.
         assert one == [task for task in tasks if task.key in keys]
-    if not stacked and parts <= 3:  # three families and three runs alone
-        work = [sum(cost(task, CORPUS) for task in one) for one in shares]
-        assert max(work) <= 1.5 * min(work)
+    if not stacked and number <= 3:  # three families and three runs alone
+        costs = [sum(cost(task, CORPUS) for task in one) for one in shares]
+        assert max(costs) <= 1.5 * min(costs)

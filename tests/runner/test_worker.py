@@ -1,4 +1,4 @@
-"""Stacks of seeds through the scheduler and the store."""
+"""Seed groups through the runner and the store."""
 
 from dataclasses import replace
 
@@ -20,8 +20,8 @@ def stack(arm=STUDENT, seeds=SEEDS, seed_group=SEEDS):
     return [replace(of(arm, seed), seed_group=seed_group) for seed in seeds]
 
 
-def run(store, corpus, specs, jobs=1, listen=lambda progress: None):
-    run_all(programs(specs, corpus), {corpus.hash: corpus}, store, "cpu", jobs, listen)
+def run(store, corpus, specs, jobs=1, on_progress=lambda progress: None):
+    run_all(programs(specs, corpus), {corpus.hash: corpus}, store, "cpu", jobs, on_progress)
 
 
 def checkpoints(store, corpus, specs):
@@ -30,30 +30,32 @@ def checkpoints(store, corpus, specs):
 
 @pytest.fixture(scope="module")
 def whole(corpus, tmp_path_factory):
-    """A store with a stack of students, and what was told."""
+    """A store with a seed group of students, and the progress reports."""
     store, news = Store(tmp_path_factory.mktemp("stack") / "runs"), []
-    run(store, corpus, stack(), listen=news.append)
+    run(store, corpus, stack(), on_progress=news.append)
     return store, news
 
 
-def test_every_run_of_a_stack_is_told_and_stored(whole, corpus):
+def test_every_run_of_a_seed_group_is_reported_and_saved(whole, corpus):
     store, news = whole
-    heard = [(p.task.spec.arm.name, p.task.spec.seed, p.epoch and p.epoch.epoch) for p in news]
-    assert heard == [(name, seed, epoch) for name in ("teacher", "student") for epoch in (1, 2, None) for seed in SEEDS]
+    reported = [(p.task.spec.arm.name, p.task.spec.seed, p.epoch and p.epoch.epoch) for p in news]
+    assert reported == [
+        (name, seed, epoch) for name in ("teacher", "student") for epoch in (1, 2, None) for seed in SEEDS
+    ]
     for task in listed(stack(), corpus):
         record = store.get(task.key).record
         assert (record.seed_group, record.seed) == (SEEDS, task.spec.seed)
         assert record.teacher_runs == task.teachers
 
 
-def test_students_under_two_protocols_share_a_teacher_that_both_leave_as_it_is(store, corpus):
+def test_students_under_two_protocols_share_a_teacher_that_neither_protocol_changes(store, corpus):
     released = replace(of(STUDENT), protocol=Protocol("released", triplet="n-way"))
     run(store, corpus, [of(STUDENT), released])
     ours, theirs = (store.get(listed([spec], corpus)[-1].key) for spec in (of(STUDENT), released))
     assert ours.record.teacher_runs == theirs.record.teacher_runs and ours.record.key != theirs.record.key
 
 
-def test_a_stack_gives_what_its_runs_give_alone(whole, corpus, store):
+def test_a_seed_group_gives_what_its_runs_give_alone(whole, corpus, store):
     run(store, corpus, [replace(spec, seed_group=()) for spec in stack()])
     for ours, alone in zip(
         listed(stack(), corpus), listed([replace(spec, seed_group=()) for spec in stack()], corpus), strict=True
@@ -66,7 +68,7 @@ def test_a_stack_gives_what_its_runs_give_alone(whole, corpus, store):
 
 
 @pytest.mark.slow
-def test_a_stack_of_which_runs_are_missing_is_trained_whole_to_the_same_bits(whole, corpus, store):
+def test_a_seed_group_that_lacks_runs_is_trained_as_a_whole_to_the_same_bits(whole, corpus, store):
     expected = checkpoints(whole[0], corpus, stack())
     run(store, corpus, stack(), jobs=2)
     assert checkpoints(store, corpus, stack()) == expected
@@ -81,12 +83,12 @@ def test_a_stack_of_which_runs_are_missing_is_trained_whole_to_the_same_bits(who
     assert checkpoints(store, corpus, stack(ARM)) == before
 
 
-def test_whoever_is_in_a_stack_decides_its_keys(corpus):
+def test_the_seeds_of_a_group_decide_its_keys(corpus):
     keys = {task.key for seed_group in (SEEDS, SEEDS[:2], ()) for task in listed(stack(ARM, (24,), seed_group), corpus)}
     assert len(keys) == 3
 
 
-def test_a_stack_is_locked_as_one(whole, corpus, store):
+def test_a_seed_group_has_one_lock(whole, corpus, store):
     found = graph(stack(ARM), corpus)
     first, *_, last = found.tasks.values()
     with Store(store.root).lock(first.key, wait=False) as ours:
@@ -96,7 +98,7 @@ def test_a_stack_is_locked_as_one(whole, corpus, store):
         assert worker.train_program(program, corpus, store, "cpu", lambda progress: None) is False
 
 
-def test_a_lost_teacher_is_named(corpus, store):
+def test_a_missing_teacher_is_named(corpus, store):
     with pytest.raises(CorruptRun, match="teacher of student, seed 24"):
         run_all(programs(stack(), corpus)[1:], {corpus.hash: corpus}, store, "cpu", 1, lambda progress: None)
 

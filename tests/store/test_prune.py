@@ -151,10 +151,10 @@ def test_lock_files_that_are_not_held_are_removed(store):
 
 def test_folders_that_are_no_runs_are_never_touched(store, key, monkeypatch):
     (store.root / "thesis").mkdir()
-    (store.root / "thesis" / "final.tex").write_text("years of work")
+    (store.root / "thesis" / "final.tex").write_text("many years")
     monkeypatch.setattr(torch, "__version__", "0.0")
     carry_out(store, damaged=True, named=set())
-    assert (store.root / "thesis" / "final.tex").read_text() == "years of work"
+    assert (store.root / "thesis" / "final.tex").read_text() == "many years"
     assert store.keys() == ["thesis"]
 
 

@@ -23,9 +23,9 @@ from replicate.training.released_order import apply_feature_order
 from tests.small_runs import SPEC, STUDENT, teacher_outputs
 
 
-def test_what_is_put_is_what_is_got(store, stored, corpus, result):
-    run = store.get(stored.name)
-    assert {path.name for path in stored.iterdir()} == {CHECKPOINT, PREDICTIONS, RECORD}
+def test_a_run_is_read_as_it_was_written(store, saved, corpus, result):
+    run = store.get(saved.name)
+    assert {path.name for path in saved.iterdir()} == {CHECKPOINT, PREDICTIONS, RECORD}
     for split in SPLITS:
         assert np.array_equal(run.log_prob(split, "A"), result.log_prob[split, "A"])
         assert run.labels(split).tolist() == np.concatenate([d.labels for d in corpus.split(split)]).tolist()
@@ -36,8 +36,8 @@ def test_what_is_put_is_what_is_got(store, stored, corpus, result):
     assert record.streams == ("audio",) and record.versions["torch"] == torch.__version__
 
 
-def test_the_stored_model_gives_the_stored_predictions(store, stored, corpus):
-    run = store.get(stored.name)
+def test_the_stored_model_gives_the_stored_predictions(store, saved, corpus):
+    run = store.get(saved.name)
     assert {name: asdict(s)["mean"].tolist() for name, s in run.scaling().items()} == {
         name: s.mean.tolist() for name, s in scales(corpus, ("audio",)).items()
     }
@@ -47,45 +47,45 @@ def test_the_stored_model_gives_the_stored_predictions(store, stored, corpus):
         assert np.allclose(ours, run.log_prob(split, "A"), rtol=0, atol=1e-6)
 
 
-def test_a_run_that_is_not_there_is_none(store):
+def test_a_missing_run_is_none(store):
     assert store.get("0" * 20) is None
 
 
 @pytest.mark.parametrize("name", [CHECKPOINT, PREDICTIONS])
 @pytest.mark.parametrize("place", [0, 0.5, 1])
-def test_a_changed_byte_is_found(store, stored, name, place):
-    content = bytearray((stored / name).read_bytes())
+def test_a_changed_byte_is_found(store, saved, name, place):
+    content = bytearray((saved / name).read_bytes())
     content[int(place * (len(content) - 1))] ^= 1
-    (stored / name).write_bytes(content)
+    (saved / name).write_bytes(content)
     with pytest.raises(CorruptRun, match=name):
-        store.get(stored.name)
+        store.get(saved.name)
 
 
 @pytest.mark.parametrize(
     ("old", "new"), [('"seed": 24', '"seed": 25'), ('"best_epoch": ', '"best_epoch": 1'), ("{", "")]
 )
-def test_a_changed_record_is_found(store, stored, old, new):
-    content = (stored / RECORD).read_text()
-    (stored / RECORD).write_text(content.replace(old, new, 1))
-    with pytest.raises(CorruptRun, match=stored.name):
-        store.get(stored.name)
+def test_a_changed_record_is_found(store, saved, old, new):
+    content = (saved / RECORD).read_text()
+    (saved / RECORD).write_text(content.replace(old, new, 1))
+    with pytest.raises(CorruptRun, match=saved.name):
+        store.get(saved.name)
 
 
 @pytest.mark.parametrize("name", [CHECKPOINT, PREDICTIONS, RECORD])
-def test_a_missing_or_empty_file_is_found(store, stored, name):
-    (stored / name).write_bytes(b"")
+def test_a_missing_or_empty_file_is_found(store, saved, name):
+    (saved / name).write_bytes(b"")
     with pytest.raises(CorruptRun, match="--repair"):
-        store.get(stored.name)
-    (stored / name).unlink()
+        store.get(saved.name)
+    (saved / name).unlink()
     with pytest.raises(CorruptRun, match="--repair"):
-        store.get(stored.name)
+        store.get(saved.name)
 
 
 @pytest.mark.parametrize("content", ["[]", "3", "null", "{}", '{"files": null}', '{"files": {}}'])
-def test_a_record_of_something_else_is_found(store, stored, content):
-    (stored / RECORD).write_text(content)
+def test_a_record_of_something_else_is_found(store, saved, content):
+    (saved / RECORD).write_text(content)
     with pytest.raises(CorruptRun):
-        store.get(stored.name)
+        store.get(saved.name)
 
 
 FULL = "No space left on device"
@@ -111,18 +111,18 @@ def test_a_run_that_could_not_be_written_leaves_nothing(store, corpus, result, m
     assert list(store.root.iterdir()) == [] and store.get("run") is None
 
 
-def test_putting_twice_keeps_the_first(store, stored, corpus, result):
-    before = (stored / RECORD).read_bytes()
-    store.put(stored.name, SPEC, corpus, "cpu", replace(result, best_epoch=3 - result.best_epoch))
-    assert (stored / RECORD).read_bytes() == before and list(store.root.iterdir()) == [stored]
+def test_putting_twice_keeps_the_first(store, saved, corpus, result):
+    before = (saved / RECORD).read_bytes()
+    store.put(saved.name, SPEC, corpus, "cpu", replace(result, best_epoch=3 - result.best_epoch))
+    assert (saved / RECORD).read_bytes() == before and list(store.root.iterdir()) == [saved]
 
 
-def test_runs_are_listed_whatever_state_they_are_in(store, stored):
-    (stored / RECORD).write_text("{")
+def test_runs_are_listed_whatever_state_they_are_in(store, saved):
+    (saved / RECORD).write_text("{")
     for name in (".incomplete-x", ".locks", EMBEDDINGS, "0" * 20):
         (store.root / name).mkdir(exist_ok=True)
     (store.root / "a file").write_text("")
-    assert store.keys() == sorted([stored.name, "0" * 20])
+    assert store.keys() == sorted([saved.name, "0" * 20])
     assert Store(store.root / "nowhere").keys() == []
 
 
@@ -134,9 +134,9 @@ def rewrite(folder, without=(), **changes):
     (folder / RECORD).write_text(json.dumps(record))
 
 
-def test_runs_of_other_versions_are_counted(store, stored, monkeypatch):
-    assert store.of_other_versions() == 0 and store.version_of(stored.name).items() >= versions().items()
-    shutil.copytree(stored, store.root / ("0" * 20))
+def test_runs_of_other_versions_are_counted(store, saved, monkeypatch):
+    assert store.of_other_versions() == 0 and store.version_of(saved.name).items() >= versions().items()
+    shutil.copytree(saved, store.root / ("0" * 20))
     rewrite(store.root / ("0" * 20), versions=versions() | {"code": "another"})
     assert store.version_of("0" * 20)["code"] == "another" and store.of_other_versions() == 1
     monkeypatch.setattr(torch, "__version__", "0.0")
@@ -144,18 +144,18 @@ def test_runs_of_other_versions_are_counted(store, stored, monkeypatch):
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"versions": 3}'])
-def test_a_record_that_cannot_be_read_is_of_no_version(store, stored, content):
-    (stored / RECORD).write_text(content)
-    assert store.version_of(stored.name) is None and store.of_other_versions() == 0
+def test_a_record_that_cannot_be_read_is_of_no_version(store, saved, content):
+    (saved / RECORD).write_text(content)
+    assert store.version_of(saved.name) is None and store.of_other_versions() == 0
 
 
-def test_a_record_is_read_without_the_other_files(store, stored, result):
-    (stored / CHECKPOINT).unlink()
-    (stored / PREDICTIONS).unlink()
-    assert store.record(stored.name).best_epoch == result.best_epoch
-    rewrite(stored, key="1" * 20)
+def test_a_record_is_read_without_the_other_files(store, saved, result):
+    (saved / CHECKPOINT).unlink()
+    (saved / PREDICTIONS).unlink()
+    assert store.record(saved.name).best_epoch == result.best_epoch
+    rewrite(saved, key="1" * 20)
     with pytest.raises(CorruptRun, match="copied under another name"):
-        store.record(stored.name)
+        store.record(saved.name)
 
 
 @pytest.mark.parametrize(
@@ -173,67 +173,67 @@ def test_a_record_is_read_without_the_other_files(store, stored, result):
         ({"teacher_runs": ["0" * 20]}, "teacher_runs"),
     ],
 )
-def test_a_value_of_a_wrong_type_names_folder_and_key(store, stored, change, key):
-    rewrite(stored, **change)
-    with pytest.raises(CorruptRun, match=f"{stored.name}.*{key}"):
-        store.get(stored.name)
+def test_a_value_of_a_wrong_type_names_folder_and_key(store, saved, change, key):
+    rewrite(saved, **change)
+    with pytest.raises(CorruptRun, match=f"{saved.name}.*{key}"):
+        store.get(saved.name)
 
 
-def test_a_record_of_a_newer_format_is_named_and_never_removed(store, stored):
-    rewrite(stored, format=FORMAT + 1, arm="something new")
-    before = (stored / RECORD).read_bytes()
-    expected = rf"{stored} was written by a newer version: format {FORMAT + 1}, this version reads {FORMAT}"
+def test_a_record_of_a_newer_format_is_named_and_never_removed(store, saved):
+    rewrite(saved, format=FORMAT + 1, arm="something new")
+    before = (saved / RECORD).read_bytes()
+    expected = rf"{saved} was written by a newer version: format {FORMAT + 1}, this version reads {FORMAT}"
     for read in (store.get, store.record, lambda key: store.missing([key], repair=True)):
         with pytest.raises(NewerFormat, match=expected):
-            read(stored.name)
-    assert (stored / RECORD).read_bytes() == before
+            read(saved.name)
+    assert (saved / RECORD).read_bytes() == before
 
 
 @pytest.mark.parametrize("number", [1, None])
-def test_a_record_of_the_old_format_is_named_and_left_alone(store, stored, number):
-    rewrite(stored, **({"format": number} if number else {}), without=() if number else ("format",))
-    with pytest.raises(OldFormat, match=f"{stored.name} was written by an older version"):
-        store.missing([stored.name], repair=True)
-    assert stored.is_dir()
+def test_a_record_of_the_old_format_is_named_and_left_alone(store, saved, number):
+    rewrite(saved, **({"format": number} if number else {}), without=() if number else ("format",))
+    with pytest.raises(OldFormat, match=f"{saved.name} was written by an older version"):
+        store.missing([saved.name], repair=True)
+    assert saved.is_dir()
 
 
 @pytest.mark.parametrize("number", ["2", True, 2.0, None])
-def test_a_format_that_is_no_number_is_damage(store, stored, number):
-    rewrite(stored, format=number)
+def test_a_format_that_is_no_number_is_damage(store, saved, number):
+    rewrite(saved, format=number)
     with pytest.raises(CorruptRun, match=r"\$\.format"):
-        store.get(stored.name)
+        store.get(saved.name)
 
 
-def test_a_record_is_the_same_after_a_round_trip(store, stored, tmp_path):
-    record = RunRecord.load(stored)
+def test_a_record_is_the_same_after_a_round_trip(store, saved, tmp_path):
+    record = RunRecord.load(saved)
     record.save(tmp_path)
     assert RunRecord.load(tmp_path) == record
-    assert (tmp_path / RECORD).read_bytes() == (stored / RECORD).read_bytes()
+    assert (tmp_path / RECORD).read_bytes() == (saved / RECORD).read_bytes()
 
 
-def test_missing_names_what_is_not_there_and_what_is_damaged(store, stored):
+def test_missing_names_what_is_not_there_and_what_is_damaged(store, saved):
     absent, broken, more = "0" * 20, "1" * 20, "2" * 20
-    assert store.missing([absent, stored.name]) == [absent]
-    shutil.copytree(stored, store.root / broken)  # whole, but of another key
+    assert store.missing([absent, saved.name]) == [absent]
+    shutil.copytree(saved, store.root / broken)  # whole, but of another key
     with pytest.raises(CorruptRun, match=rf"{broken} is damaged.*--repair trains it again$"):
-        store.missing([absent, broken, stored.name])
+        store.missing([absent, broken, saved.name])
     (store.root / more).mkdir()
     with pytest.raises(CorruptRun, match=rf"{broken} is damaged.*; also damaged: {more}$"):
         store.missing([broken, more])
-    assert set(store.keys()) == {broken, more, stored.name}
-    assert store.missing([absent, broken, stored.name, more], repair=True) == [absent, broken, more]
-    assert store.keys() == [stored.name] and store.get(stored.name) is not None
+    assert set(store.keys()) == {broken, more, saved.name}
+    assert store.missing([absent, broken, saved.name, more], repair=True) == [absent, broken, more]
+    assert store.keys() == [saved.name] and store.get(saved.name) is not None
 
 
-def test_a_run_that_is_removed_takes_its_embeddings_along(store, stored):
+def test_a_run_that_is_removed_takes_its_embeddings_along(store, saved):
     other = "0" * 20
-    for key in (stored.name, other):
+    for key in (saved.name, other):
         store.teacher_outputs(key, lambda: teacher_outputs(torch.ones(2, 2)))
-    store.remove(stored.name)
-    assert store.get(stored.name) is None and store.keys() == []
+    store.remove(saved.name)
+    assert store.get(saved.name) is None and store.keys() == []
     assert [path.stem for path in (store.root / EMBEDDINGS).iterdir()] == [other]
     assert list(store.root.glob(".incomplete-*")) == []
-    store.remove(stored.name)  # it has gone already
+    store.remove(saved.name)  # removing it twice is no error
 
 
 def test_embeddings_are_computed_once(store):
@@ -285,7 +285,7 @@ def test_several_students_at_once_wait_for_one_computation(store):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(asked) == 1 and [said.train.embedding.tolist() for said in found] == [[[1], [1]]] * 4
+    assert len(asked) == 1 and [each.train.embedding.tolist() for each in found] == [[[1], [1]]] * 4
 
 
 def test_embeddings_that_could_not_be_computed_leave_nothing(store):
@@ -295,7 +295,7 @@ def test_embeddings_that_could_not_be_computed_leave_nothing(store):
     assert not list(store.root.glob(f"{EMBEDDINGS}/*")) and not store.embeddings_intact("teacher")
 
 
-def test_a_lock_is_for_one_and_is_given_back(store):
+def test_a_lock_is_held_by_one_process_and_released(store):
     other = Store(store.root)
     with store.lock("run", wait=False) as ours:
         assert ours
@@ -333,14 +333,14 @@ def test_a_student_without_the_keys_of_its_teachers_is_not_written(store, corpus
     assert store.keys() == []
 
 
-def test_predictions_stand_beside_the_labels_they_were_judged_by(store, corpus):
-    """In the release's order labels move; the stored ones are those that training saw."""
+def test_predictions_are_saved_with_the_labels_that_training_used(store, corpus):
+    """In the order of the release labels move; the saved ones are those that training used."""
     rng = np.random.default_rng(0)
-    heard = tuple(
+    with_hubert = tuple(
         replace(d, features=d.features | {"hubert": rng.standard_normal((len(d), 2)).astype(np.float32)})
         for d in corpus.dialogues
     )
-    source = replace(corpus, dialogues=heard)
+    source = replace(corpus, dialogues=with_hubert)
     protocol = replace(SPEC.protocol, hubert=Hubert(order="release"))
     spec = replace(SPEC, arm=replace(SPEC.arm, audio="hubert"), protocol=protocol)
     result = train(spec, source)
