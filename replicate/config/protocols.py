@@ -46,7 +46,8 @@ def mixed_protocol(
             value = section(value, where)[known(part, value, where, "setting")]
         for part in reversed(key.split(".")):
             value = {part: value}
-        content = merged(content, value)
+        # A whole section replaces the other one: masking strategies have different settings.
+        content = merged(content, value) if "." in key else content | value
     name = base + (f", {other} {' and '.join(from_other)}" if from_other else "")
     name += f"+{','.join(overrides)}" if overrides else ""
     return _build(_override(content, overrides, where), where, name)
@@ -68,9 +69,13 @@ def _definition(name: str, where: str) -> folders.Definition:
 
 
 def _content(name: str, where: str) -> dict[str, Any]:
-    """A protocol's section, with the name of its masking strategy."""
+    """A protocol's section, with the name and all settings of its masking strategy."""
     found = _definition(name, where)
-    return merged({"masking": {"strategy": DEFAULT_STRATEGY}}, section(found.content, found.where))
+    content = section(found.content, found.where)
+    masking = section(content.get("masking", {}), f"{found.where}, key 'masking'")
+    strategy = str(masking.get("strategy", DEFAULT_STRATEGY))
+    defaults = asdict(masking_strategy(strategy, f"{found.where}, key 'masking.strategy'")())
+    return content | {"masking": defaults | masking}
 
 
 def _build(content: dict[str, Any], where: str, name: str) -> Protocol:

@@ -15,7 +15,8 @@ from replicate.runner.tasks import Program, Task
 from replicate.store.store import Store
 from replicate.training.config import RunSpec
 from replicate.training.distillation.base import TeacherOutputs
-from replicate.training.loop import RunResult, compute_teacher_outputs, train_seed_group
+from replicate.training.inference import compute_teacher_outputs
+from replicate.training.loop import RunResult, train_seed_group
 from replicate.training.trainer import Epoch
 
 # Errors of the store. They would meet all further runs, too, and end the command.

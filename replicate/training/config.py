@@ -115,6 +115,9 @@ class RunSpec:
     precision: Precision = "float32"
     seed_group: tuple[int, ...] = ()
 
+    def __post_init__(self) -> None:
+        check_choices(self)
+
     @property
     def projected(self) -> str | None:
         """The stream whose columns a projection takes to the model's hidden width, None without one."""

@@ -13,17 +13,17 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from replicate.corpus.types import SPLITS, Corpus, Split
+from replicate.corpus.types import SPLITS, Corpus
 from replicate.errors import WrongTeacher
 from replicate.model.cogmen import COGMEN, Output
 from replicate.model.config import ModelConfig
 from replicate.model.seed_layers import SeedBatch
 from replicate.model.seed_stack import scatter_gradients, stack
 from replicate.rng import deterministic, seeded
-from replicate.training.config import Arm, RunSpec
+from replicate.training.config import RunSpec
 from replicate.training.data import Batch, Scale, scales, tensors
-from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs, origin
-from replicate.training.masking.base import keep_seen
+from replicate.training.distillation.base import TeacherOutputs, origin
+from replicate.training.inference import infer, predict, stream_widths
 from replicate.training.pca_projection import init_projection_with_pca
 from replicate.training.released_order import apply_feature_order
 from replicate.training.trainer import Epoch, Trainer
@@ -162,57 +162,6 @@ def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
     )
 
 
-def compute_teacher_outputs(model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus) -> TeacherOutputs:
-    """A trained model's outputs for the training and dev split, in the context it was trained on."""
-    train, dev = (_forward_split(model, scaling, spec, corpus, split, spec.arm.train) for split in ("train", "dev"))
-    return TeacherOutputs(train, dev, origin(corpus, spec.arm, spec.protocol))
-
-
-def embed(
-    model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus, split: Split = "train", context: str = ""
-) -> Tensor:
-    """Embeddings (N, hidden * heads) of a split, packed, in eval mode; ``context`` is by default that of training."""
-    return _forward_split(model, scaling, spec, corpus, split, context or spec.arm.train).embedding
-
-
-def _forward_split(
-    model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus, split: Split, context: str
-) -> UtteranceOutputs:
-    data = tensors(apply_feature_order(corpus, spec.arm, spec.protocol), split, scaling)
-    with deterministic():
-        output = _infer(model, data, spec.arm, context, corpus, spec.budget.batch)[0]
-    return UtteranceOutputs(output.graph, output.log_prob)
-
-
-def predict(model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int = 32) -> Tensor:
-    """Log-probabilities (N, classes) of a split in ``context``, in eval mode."""
-    return _infer(model, data, arm, context, corpus, size)[0].log_prob
-
-
-@torch.no_grad()
-def _infer(
-    model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int, runs: int = 1
-) -> list[Output]:
-    """The model's output for a whole split, for each of its runs."""
-    model.eval()
-    keep = keep_seen(_widths(arm, model.config, corpus), arm.seen(context)).to(data.x.device)
-    outputs: list[list[Output]] = [[] for _ in range(runs)]
-    for chosen in data.in_order(size):
-        batch = data.take(chosen.repeat(runs))
-        seed_batch = None if runs == 1 else SeedBatch.several(batch.lengths, [len(chosen)] * runs)
-        output = model(batch.x, batch.lengths, batch.speakers, keep=keep, seed_batch=seed_batch)
-        for run, piece in zip(outputs, zip(*(field.chunk(runs) for field in output), strict=True), strict=True):
-            run.append(Output(*piece))
-    return [Output(*map(torch.cat, zip(*run, strict=True))) for run in outputs]
-
-
-def _widths(arm: Arm, config: ModelConfig, corpus: Corpus) -> dict[str, int]:
-    """Columns of each stream in the encoder's input."""
-    return {
-        name: config.hidden if name == arm.audio and config.projected else corpus.widths[name] for name in arm.streams
-    }
-
-
 def _fit(
     trainers: Sequence[Trainer],
     data: dict[str, Batch],
@@ -224,7 +173,7 @@ def _fit(
     alone = len(trainers) == 1
     models = [trainer.model for trainer in trainers]
     whole = models[0] if alone else stack(models)
-    widths = _widths(arm, whole.config, corpus)
+    widths = stream_widths(arm, whole.config, corpus)
     dev_labels = data["dev"].packed_labels()
     for number in range(1, budget.epochs + 1):
         whole.train()
@@ -235,7 +184,7 @@ def _fit(
                 losses[i].append(loss)
         if not alone:
             whole.eval()
-        predicted = _infer(whole, data["dev"], arm, arm.select, corpus, budget.batch, len(trainers))
+        predicted = infer(whole, data["dev"], arm, arm.select, corpus, budget.batch, len(trainers))
         for trainer, output, values in zip(trainers, predicted, losses, strict=True):
             epoch = trainer.judge(number, float(torch.stack(values).mean()), output.log_prob, dev_labels)
             if on_epoch is not None:

@@ -7,6 +7,7 @@ import pytest
 from replicate.config.protocols import mixed_protocol, protocol
 from replicate.errors import InvalidDefinition
 from replicate.training.config import Hubert, Protocol
+from replicate.training.masking.base import masking_strategy
 from replicate.training.masking.scenarios import Masking
 
 
@@ -148,3 +149,47 @@ def test_an_override_that_cannot_be_made_is_named(override, named):
     with pytest.raises(InvalidDefinition, match=r"^here") as raised:
         mixed_protocol("paper", "", (), (override,), "here")
     assert all(part in str(raised.value) for part in named), str(raised.value)
+
+
+STRATEGY = """
+from dataclasses import dataclass
+import torch
+from replicate.training.masking import MaskingStrategy, register
+
+@register("columns")
+@dataclass(frozen=True)
+class Columns(MaskingStrategy):
+    chance: float = 0.5
+    hard: bool = False
+
+    def draw(self, dialogues, utterances, widths, draws):
+        return (torch.rand(1, 1, sum(widths.values()), generator=draws) >= self.chance).float()
+"""
+MINE = """
+[mine]
+attend_padding = false
+triplet = "one"
+[mine.masking]
+strategy = "columns"
+chance = 0.25
+"""
+
+
+def test_a_protocol_may_name_another_masking_strategy(use_folder):
+    use_folder(columns_py=STRATEGY, protocols_toml=MINE)
+    strategy = masking_strategy("columns")
+    assert protocol("mine") == Protocol("mine", masking=strategy(0.25))
+    assert protocol("mine+masking.hard=true").masking == strategy(0.25, True)
+    # An override of the strategy starts from the defaults of the new one.
+    assert protocol("paper+masking.strategy=columns,masking.chance=1").masking == strategy(1.0)
+    assert protocol("mine+masking.strategy=scenarios,masking.length=2").masking == Masking(length=2)
+    assert mixed_protocol("paper", "mine", ("masking",), (), "here").masking == strategy(0.25)
+    assert mixed_protocol("mine", "paper", ("masking",), (), "here").masking == Masking()
+    for name, named in (
+        ("paper+masking.strategy=column", "unknown masking strategy 'column': did you mean columns"),
+        ("mine+masking.unit=batch", "unknown setting 'unit'"),
+        ("mine+masking.chance=often", "'often' is not a value for chance"),
+    ):
+        with pytest.raises(InvalidDefinition) as raised:
+            protocol(name)
+        assert named in str(raised.value) and name in str(raised.value)

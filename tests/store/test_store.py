@@ -17,7 +17,8 @@ from replicate.store.store import EMBEDDINGS, Store
 from replicate.training.config import Hubert
 from replicate.training.data import scales, tensors
 from replicate.training.distillation.base import TeacherOutputs
-from replicate.training.loop import predict, train
+from replicate.training.inference import predict
+from replicate.training.loop import train
 from replicate.training.metrics import weighted_f1
 from replicate.training.released_order import apply_feature_order
 from tests.small_runs import SPEC, STUDENT, teacher_outputs

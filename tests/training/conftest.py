@@ -16,7 +16,8 @@ from replicate.model.cogmen import COGMEN
 from replicate.model.config import ModelConfig
 from replicate.training.config import Arm, Budget, Protocol, RunSpec
 from replicate.training.distillation.base import MethodSetup, TeacherOutputs, UtteranceOutputs, origin
-from replicate.training.loop import RunResult, embed, train
+from replicate.training.inference import embed
+from replicate.training.loop import RunResult, train
 from replicate.training.methods import Settings
 
 A = Arm("speech", "A", ("A",), "A")

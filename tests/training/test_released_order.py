@@ -11,7 +11,7 @@ from replicate.model.config import ModelConfig
 from replicate.rng import seeded
 from replicate.training import trainer
 from replicate.training.config import Hubert, Protocol
-from replicate.training.loop import embed
+from replicate.training.inference import embed
 from replicate.training.masking.scenarios import Masking
 from replicate.training.released_order import apply_feature_order
 

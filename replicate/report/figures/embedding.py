@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from replicate.plotting import COLOURS, MARKERS, NORMAL, Frame, sheet, short, wrapped
 from replicate.report.figures.panels import PanelRuns
 from replicate.store.run import Run
-from replicate.training.loop import embed
+from replicate.training.inference import embed
 
 HOW_TO_READ = (
     "Every mark is a test utterance, projected onto the first two principal components of the first panel's "

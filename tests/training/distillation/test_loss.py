@@ -19,7 +19,8 @@ from replicate.training.distillation.loss import Distillation
 from replicate.training.distillation.pkdot import MtPkdotSettings, PkdotSettings
 from replicate.training.distillation.teacher_alignment import AlignmentSettings
 from replicate.training.distillation.triplet import TripletSettings
-from replicate.training.loop import compute_teacher_outputs, train, train_seed_group
+from replicate.training.inference import compute_teacher_outputs
+from replicate.training.loop import train, train_seed_group
 
 from ..conftest import PAPER, STUDENT, TEACHER, A, changed, corpus, louder, method_setup, run, spec_of, trained
 

@@ -17,7 +17,8 @@ from replicate.training.data import Batch
 from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs
 from replicate.training.distillation.loss import Distillation
 from replicate.training.distillation.triplet import TripletSettings, draw_negatives, triplet_loss
-from replicate.training.loop import embed, train
+from replicate.training.inference import embed
+from replicate.training.loop import train
 
 from ..conftest import (
     AV,

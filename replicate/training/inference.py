@@ -1,0 +1,66 @@
+"""A trained model's outputs for a split of a corpus."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from replicate.corpus.types import Corpus, Split
+from replicate.model.cogmen import COGMEN, Output
+from replicate.model.config import ModelConfig
+from replicate.model.seed_layers import SeedBatch
+from replicate.rng import deterministic
+from replicate.training.config import Arm, RunSpec
+from replicate.training.data import Batch, Scale, tensors
+from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs, origin
+from replicate.training.masking.base import keep_seen
+from replicate.training.released_order import apply_feature_order
+
+
+def compute_teacher_outputs(model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus) -> TeacherOutputs:
+    """A trained model's outputs for the training and dev split, in the context it was trained on."""
+    train, dev = (_forward_split(model, scaling, spec, corpus, split, spec.arm.train) for split in ("train", "dev"))
+    return TeacherOutputs(train, dev, origin(corpus, spec.arm, spec.protocol))
+
+
+def embed(
+    model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus, split: Split = "train", context: str = ""
+) -> Tensor:
+    """Embeddings (N, hidden * heads) of a split, packed, in eval mode; ``context`` is by default that of training."""
+    return _forward_split(model, scaling, spec, corpus, split, context or spec.arm.train).embedding
+
+
+def _forward_split(
+    model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus, split: Split, context: str
+) -> UtteranceOutputs:
+    data = tensors(apply_feature_order(corpus, spec.arm, spec.protocol), split, scaling)
+    with deterministic():
+        output = infer(model, data, spec.arm, context, corpus, spec.budget.batch)[0]
+    return UtteranceOutputs(output.graph, output.log_prob)
+
+
+def predict(model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int = 32) -> Tensor:
+    """Log-probabilities (N, classes) of a split in ``context``, in eval mode."""
+    return infer(model, data, arm, context, corpus, size)[0].log_prob
+
+
+@torch.no_grad()
+def infer(model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int, runs: int = 1) -> list[Output]:
+    """The model's output for a whole split, for each of its runs."""
+    model.eval()
+    keep = keep_seen(stream_widths(arm, model.config, corpus), arm.seen(context)).to(data.x.device)
+    outputs: list[list[Output]] = [[] for _ in range(runs)]
+    for chosen in data.in_order(size):
+        batch = data.take(chosen.repeat(runs))
+        seed_batch = None if runs == 1 else SeedBatch.several(batch.lengths, [len(chosen)] * runs)
+        output = model(batch.x, batch.lengths, batch.speakers, keep=keep, seed_batch=seed_batch)
+        for run, piece in zip(outputs, zip(*(field.chunk(runs) for field in output), strict=True), strict=True):
+            run.append(Output(*piece))
+    return [Output(*map(torch.cat, zip(*run, strict=True))) for run in outputs]
+
+
+def stream_widths(arm: Arm, config: ModelConfig, corpus: Corpus) -> dict[str, int]:
+    """Columns of each stream in the encoder's input."""
+    return {
+        name: config.hidden if name == arm.audio and config.projected else corpus.widths[name] for name in arm.streams
+    }
