@@ -53,7 +53,7 @@ format: $(READY) ## Correct style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-readme: $(READY) ## Write the generated parts of README.md and docs/: measured tables, commands and options
+readme: $(READY) ## Write the generated sections of README.md and docs/: measured tables, commands and options
 	$(BIN)/python docs/fill_readme.py
 	$(BIN)/python docs/generate_commands.py
 

@@ -41,7 +41,7 @@ class TableFile:
 def load(name: str, above: tuple[str, ...] = ()) -> TableFile:
     """Return a table's file, added to that of the table that it is like.
 
-    Rows and comparisons are added; any other key replaces the inherited one. A table that adds to one of the paper is
+    New rows and comparisons are added; any other key replaces the inherited one. A table that adds to one of the paper is
     no table of the paper: it may have rows without published values, and ``replicate run all`` leaves it out.
 
     Args:
