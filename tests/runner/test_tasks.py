@@ -137,7 +137,8 @@ def test_the_whole_paper_is_trained_once():
     # Of table 4's openSMILE rows, table 2 has both; of table 5's, tables 1 and 2 have all three; the protocol table
     # shares the runs under the text's protocol and the teacher.
     assert len(tasks(*(table for table in tables if not table.extra))) == 4 + 6 + 4 + 2 + 3 + 8
-    # Some rows of the HuBERT table with openSMILE or the text's protocol are in the paper's tables, two others in protocol.
+    # Some rows of the HuBERT table are in the paper's tables, those with openSMILE features or the text's protocol; two
+    # others are in the table protocol.
     assert len(tasks(*tables)) == 4 + 6 + 4 + 2 + 3 + 8 + 3 + 6 + 8 + 8 + 8 + (22 - 2 - 2 - 2)
     assert len({task.spec.arm.name for task in tasks(*tables).values()}) == len(arms())
 
