@@ -41,8 +41,8 @@ class TableFile:
 def load(name: str, above: tuple[str, ...] = ()) -> TableFile:
     """Return a table's file, added to that of the table that it is like.
 
-    New rows and comparisons are added; any other key replaces the inherited one. A table that adds to one of the paper's
-    is not a table of the paper: it may have rows without published values, and ``replicate run all`` leaves it out.
+    New rows and comparisons are added; any other key replaces the inherited one. A table that adds to a
+    table of the paper may have rows without published values, and ``replicate run all`` leaves it out.
 
     Args:
         above: tables that are like this one.
