@@ -25,9 +25,9 @@ def counts(labels: ArrayLike, log_prob: ArrayLike, classes: int) -> NDArray[np.i
     Shapes:
         labels: (N,) int; log_prob: (N, classes). Result: (classes, classes), rows true, columns predicted.
     """
-    found = np.zeros((classes, classes), np.int64)
-    np.add.at(found, (np.asarray(labels), np.asarray(log_prob).argmax(1)), 1)
-    return found
+    from sklearn.metrics import confusion_matrix
+
+    return np.asarray(confusion_matrix(labels, np.asarray(log_prob).argmax(1), labels=range(classes)))
 
 
 def shares(matrix: NDArray[np.int64]) -> NDArray[np.float64]:
