@@ -6,12 +6,13 @@ installed packages through entry points, and those of a user through the modules
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import pkgutil
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
@@ -55,7 +56,7 @@ class Registry(Generic[T]):
 
         def add(thing: T) -> T:
             module = str(getattr(thing, "__module__", "?"))
-            if not module.startswith(f"{self.package}."):
+            if not self._is_built_in(module):
                 self._load_builtin()  # so that the plugin is refused, and not the built-in module that has the name
             other = self._modules.get(name, module)
             if other != module:
@@ -119,6 +120,21 @@ class Registry(Generic[T]):
             del self._found[name], self._modules[name]
             self._checked.pop(name, None)
 
+    @contextlib.contextmanager
+    def temporary(self) -> Iterator[None]:
+        """Forget at the end of a ``with`` block what plugins register in it; built-in classes stay."""
+        found, modules = dict(self._found), dict(self._modules)
+        try:
+            yield
+        finally:
+            built_in = {name: origin for name, origin in self._modules.items() if self._is_built_in(origin)}
+            self._found = {name: self._found[name] for name in built_in} | found
+            self._modules = built_in | modules
+            self._checked.clear()
+
+    def _is_built_in(self, module: str) -> bool:
+        return module.startswith(f"{self.package}.")
+
     def _entry_points(self) -> list[EntryPoint]:
         return _entry_points(self.group)
 
@@ -145,6 +161,17 @@ def forget(module: str) -> None:
     """Remove what a module has registered anywhere, so that it can be imported again."""
     for registry in _REGISTRIES:
         registry.forget(module)
+
+
+@contextlib.contextmanager
+def temporary() -> Iterator[None]:
+    """Forget at the end of a ``with`` block what plugins register in any registry; for tests and notebooks."""
+    before = set(_plugin_modules)
+    with contextlib.ExitStack() as stack:
+        for registry in list(_REGISTRIES):
+            stack.enter_context(registry.temporary())
+        stack.callback(_plugin_modules.intersection_update, before)
+        yield
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 import torch
 
+from replicate import registry
 from replicate.cli import main
 from replicate.config import folders
 from tests.golden_files import golden, pytest_addoption  # noqa: F401  (found by pytest here)
@@ -36,6 +37,14 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def _no_plugins_left() -> Iterator[None]:
+    """Forget after every test its ``--config-dir`` folders and what it has registered."""
+    with registry.temporary():
+        yield
+        folders.use([])
+
+
 @pytest.fixture
 def replicate(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Outcome]]:
     """Run the command line in this process."""
@@ -49,7 +58,6 @@ def replicate(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Outco
 
     yield run
     signal.signal(signal.SIGTERM, before)
-    folders.use([])  # --config-dir stays in use until the next command that takes it
 
 
 @pytest.fixture(scope="session")

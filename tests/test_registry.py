@@ -55,6 +55,27 @@ def test_what_a_module_registered_can_be_forgotten(things):
     assert things.names() == ["two"]
 
 
+def test_what_is_registered_temporarily_is_forgotten(things):
+    kept = things.register("kept")(made("other"))
+    before = registry.plugin_modules()
+    with pytest.raises(RuntimeError), registry.temporary():
+        things.register("mine")(made())
+        things.register("kept")(made("other"))
+        assert things.get("mine") and things.get("kept") is not kept and "a_module" in registry.plugin_modules()
+        raise RuntimeError
+    assert things.names() == ["kept"] and things.get("kept") is kept and registry.plugin_modules() == before
+    things.register("mine")(made("other"))  # the name is free again
+
+
+def test_a_built_in_class_that_is_first_loaded_meanwhile_stays():
+    masking = Registry("strategy", "replicate.training.masking", "replicate.things")
+    with registry.temporary():
+        masking.register("built-in")(made("replicate.training.masking.scenarios"))
+        masking.register("mine")(made())
+        assert masking.get("mine")
+    assert masking.names() == ["built-in"]
+
+
 def offer(things, monkeypatch, *values):
     points = [EntryPoint("one", value, "replicate.things") for value in values]
     monkeypatch.setattr(things, "_entry_points", lambda: points)

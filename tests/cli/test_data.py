@@ -125,7 +125,7 @@ def test_convert_needs_the_suffix_npz(small: Path, tmp_path: Path) -> None:
 def test_fetch_of_files_that_are_there_prints_their_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The empty file's git blob id.
     file = PublishedFile("a/b.csv", "b.csv", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391")
-    register_corpus(monkeypatch, "made-up", NamedCorpus("", "Ask first.", "", "o/r/c", (file,)))
+    register_corpus("made-up", NamedCorpus("", "Ask first.", "", "o/r/c", (file,)))
     (tmp_path / "b.csv").touch()
     result = call("fetch", "made-up", "--to", tmp_path)
     assert result.exit_code == 0

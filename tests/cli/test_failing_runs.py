@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from replicate.config import folders
 from replicate.experiment.manifest import Manifest
 
 # Raises in its second batch, with the arm's own seed in the message.
@@ -19,10 +18,10 @@ class BrokenSettings(Settings):
     broken_weight: float = 1.0
 
 
-@register("{name}", BrokenSettings)
+@register("broken", BrokenSettings)
 class Broken(DistillationMethod):
     def __init__(self, setup):
-        super().__init__(setup, {{"broken": setup.settings.broken_weight}})
+        super().__init__(setup, {"broken": setup.settings.broken_weight})
 
     def forward(self, student, teachers, labels):
         raise IndexError("no such\\nutterance")
@@ -40,20 +39,18 @@ arm = "Student-A"
 
 [[rows]]
 name = "broken"
-arm = {{ like = "Student-A", distillation.method = "{name}" }}
+arm = { like = "Student-A", distillation.method = "broken" }
 """
 
 
 @pytest.fixture
-def mine(tmp_path, request):
-    """A folder with a method that raises and a table with it; every test has a name of its own for them."""
-    name = f"broken-{abs(hash(request.node.name))}"
+def mine(tmp_path):
+    """A folder with a method that raises and a table with it."""
     folder = tmp_path / "mine"
     folder.mkdir()
-    (folder / f"method_{abs(hash(request.node.name))}.py").write_text(METHOD.format(name=name))
-    (folder / "works-and-not.toml").write_text(TABLE.format(name=name))
-    yield folder
-    folders.use(())
+    (folder / "method_that_raises.py").write_text(METHOD)
+    (folder / "works-and-not.toml").write_text(TABLE)
+    return folder
 
 
 @pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ __all__ = ["corpus", "edit", "result", "store", "saved", "tables_folder"]
 
 
 @pytest.fixture
-def use_folder(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+def use_folder(tmp_path: Path) -> Callable[..., Path]:
     """Write files, by name, into a folder of the user and use it; the last call's folders are in use."""
 
     def write(*, folder: str = "mine", also: tuple[Path, ...] = (), **files: str) -> Path:
@@ -26,5 +26,4 @@ def use_folder(tmp_path: Path) -> Iterator[Callable[..., Path]]:
         folders.use([*also, path])
         return path
 
-    yield write
-    folders.use([])
+    return write

@@ -78,7 +78,7 @@ def entry(monkeypatch: pytest.MonkeyPatch) -> None:
         PublishedFile("data/one.bin", "one.bin", blob(ONE)),
         PublishedFile("data/sub/two.bin", "sub/two.bin", blob(TWO)),
     )
-    register_corpus(monkeypatch, "made-up", NamedCorpus("", "", "", "o/r/abc", files))
+    register_corpus("made-up", NamedCorpus("", "", "", "o/r/abc", files))
     monkeypatch.setattr(module, "TIMEOUT", (1, 1))
 
 

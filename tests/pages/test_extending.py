@@ -2,21 +2,11 @@
 
 import re
 
-import pytest
-
-from replicate.config import folders
-
 from .conftest import QUICKLY, text
 
 PAGE = "extending.md"
 # A file is a block of code after a line that ends with its name.
 FILE = re.compile(r"`((?:mine/)?[\w-]+\.(?:py|toml|csv))`:\n\n```\w+\n(.*?)```", re.DOTALL)
-
-
-@pytest.fixture(autouse=True)
-def _forget_folders():
-    yield
-    folders.use([])
 
 
 def files() -> dict[str, str]:

@@ -140,8 +140,7 @@ def config_dir(tmp_path):
         teacher = Arm("teacher", "A", ("A",), "A")
         return replace(SPEC, arm=replace(teacher, name="mine", teacher=teacher, distillation=METHODS.get("mine")()))
 
-    yield load
-    folders.use([])
+    return load
 
 
 def test_a_plugin_changes_the_keys_of_its_own_arms_only(config_dir, keys, corpus):

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,20 +19,18 @@ from replicate.corpus.readers import base
 from replicate.corpus.readers.base import READERS, NamedCorpus, Reader, register
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.errors import BadPlugin, NonFinite, UnknownCorpus
-from tests.corpus_readers import keep_registry
 
 TOY = Path(__file__).with_name("toy_reader.py")
 
 
 @pytest.fixture
-def plugin(tmp_path: Path) -> Iterator[Path]:
+def plugin(tmp_path: Path) -> Path:
     """The toy reader in a folder for ``--config-dir``, imported."""
     path = tmp_path / "own" / "toy_reader.py"
     path.parent.mkdir()
     shutil.copy(TOY, path)
     folders.use([path.parent])
-    yield path
-    folders.use([])
+    return path
 
 
 @pytest.fixture
@@ -81,8 +78,7 @@ def test_a_reader_that_fails_is_named_with_its_line(toy: Path, plugin: Path) -> 
     assert str(caught.value).startswith(f"{plugin}, line {line}: the corpus reader 'toy' fails on {toy} (KeyError")
 
 
-def test_a_reader_that_returns_something_else_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep_registry(monkeypatch)
+def test_a_reader_that_returns_something_else_is_named(tmp_path: Path) -> None:
 
     @register("wrong")
     class Wrong(Reader):
@@ -97,8 +93,7 @@ def test_a_reader_that_returns_something_else_is_named(tmp_path: Path, monkeypat
         load(tmp_path / "x.wrong")
 
 
-def test_a_reader_without_a_method_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep_registry(monkeypatch)
+def test_a_reader_without_a_method_read_is_named(tmp_path: Path) -> None:
 
     @register("half")
     class Half(Reader):
@@ -129,16 +124,14 @@ def accepting(name: str, suffix: str) -> type[Reader]:
     return Accepting
 
 
-def test_a_reader_from_outside_comes_before_a_built_in_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_from_outside_comes_before_a_built_in_one(tmp_path: Path) -> None:
     archive.write(one("file"), tmp_path / "x.npz")
     assert load(tmp_path / "x.npz").name == "file"
-    keep_registry(monkeypatch)
     register("own")(accepting("own", ".npz"))
     assert load(tmp_path / "x.npz").name == "own"
 
 
-def test_two_readers_for_one_path_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep_registry(monkeypatch)
+def test_two_readers_for_one_path_are_named(tmp_path: Path) -> None:
     for name in ("first", "second"):
         register(name)(accepting(name, ".x"))
     (tmp_path / "a.x").touch()
@@ -146,8 +139,7 @@ def test_two_readers_for_one_path_are_named(tmp_path: Path, monkeypatch: pytest.
         load(tmp_path / "a.x")
 
 
-def test_a_reader_can_name_corpora(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    keep_registry(monkeypatch)
+def test_a_reader_can_name_corpora(tmp_path: Path) -> None:
 
     @register("named")
     class Named(Reader):
@@ -164,7 +156,6 @@ def test_a_reader_can_name_corpora(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 def test_readers_of_installed_packages_are_found(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep_registry(monkeypatch)
     monkeypatch.syspath_prepend(TOY.parent)
     monkeypatch.delitem(sys.modules, "toy_reader", raising=False)
     point = EntryPoint("toy", "toy_reader:ToyReader", "replicate.corpus")

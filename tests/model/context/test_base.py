@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from replicate.errors import InvalidDefinition
 from replicate.model.config import ModelConfig
-from replicate.model.context.base import EXTRACTORS, Extractor, context_extractor, register
+from replicate.model.context.base import Extractor, context_extractor, register
 from replicate.model.context.recurrent import Gru, Lstm
 from replicate.model.context.s4d import StateSpace
 from replicate.model.context.transformer import TransformerExtractor
@@ -193,7 +193,6 @@ def test_causal_transformers_train_as_a_stack():
     assert torch.allclose(stacked.log_prob, torch.cat(alone), atol=1e-5)
 
 
-@register("last")
 class Last(Extractor):
     """An extractor of one's own: a linear layer on each utterance."""
 
@@ -205,13 +204,8 @@ class Last(Extractor):
         return self.linear(x)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _forget():
-    yield
-    EXTRACTORS.forget(__name__)
-
-
 def test_an_extractor_of_ones_own_claims_no_capability():
+    register("last")(Last)
     model = small_model(context="last", attend_padding=True)
     given = batch([1, 9, 4])
     reference, banded = (model(given.x, given.lengths, given.speakers, form) for form in ("reference", "banded"))

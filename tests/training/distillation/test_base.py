@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from replicate.errors import BadPlugin, InvalidDefinition
 from replicate.training.distillation import DistillationMethod, MethodLosses, MethodSetup, Settings, register
 from replicate.training.distillation.logits import LogitsSettings
-from replicate.training.methods import METHODS, method_settings
+from replicate.training.methods import method_settings
 
 from ..conftest import STUDENT, TEACHER, embeddings, run
 
@@ -23,7 +23,6 @@ class CosineSettings(Settings):
     offset: float = -0.5
 
 
-@register("cosine", CosineSettings)
 class CosineDistillation(DistillationMethod):
     """Pull the student's embedding towards the teacher's direction."""
 
@@ -34,11 +33,9 @@ class CosineDistillation(DistillationMethod):
         return MethodLosses({"cosine": 1 - F.cosine_similarity(student.embedding, teachers[0].embedding).mean()})
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _forget():
-    """Other tests look at all registered methods."""
-    yield
-    METHODS.forget(__name__)
+@pytest.fixture(autouse=True)
+def _registered():
+    register("cosine", CosineSettings)(CosineDistillation)
 
 
 def test_settings_know_their_method():

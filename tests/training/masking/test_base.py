@@ -10,12 +10,11 @@ import torch
 from replicate.errors import InvalidDefinition
 from replicate.training.config import Protocol
 from replicate.training.masking import MaskingStrategy, register
-from replicate.training.masking.base import STRATEGIES, keep_seen, masking_strategy
+from replicate.training.masking.base import keep_seen, masking_strategy
 
 from ..conftest import MASK, run
 
 
-@register("columns")
 @dataclass(frozen=True)
 class Columns(MaskingStrategy):
     """Hide every column of the batch with one probability."""
@@ -26,10 +25,9 @@ class Columns(MaskingStrategy):
         return (torch.rand(1, 1, sum(widths.values()), generator=draws) >= self.chance).float()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _forget():
-    yield
-    STRATEGIES.forget(__name__)
+@pytest.fixture(autouse=True)
+def _registered():
+    register("columns")(Columns)
 
 
 def test_a_strategy_knows_its_name_and_trains():
