@@ -48,7 +48,7 @@ class GraphPart(nn.Module):
         self.bn = nn.BatchNorm1d(hidden * heads)
 
     def forward(self, x: Tensor, graph: Band | Edges, seed_batch: SeedBatch) -> Tensor:
-        """Embeddings (M, hidden * heads) of nodes x (M, hidden), by torch_geometric if the graph is a list of edges."""
+        """Return embeddings (M, hidden * heads) of nodes x (M, hidden); ``Edges`` select torch_geometric's layers."""
         if isinstance(graph, Edges):
             x = self.conv2(self.conv1(x, graph.pairs, graph.relation), graph.pairs)
         else:
@@ -67,7 +67,7 @@ class Classifier(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, seed_batch: SeedBatch) -> Tensor:
-        """Log-probabilities (M, classes) of features (M, width): embeddings, and the output of additional heads."""
+        """Return log-probabilities (M, classes) of features (M, width): embeddings and outputs of additional heads."""
         hidden = drop(linear(x, self.lin1.weight, self.lin1.bias).relu(), self.dropout, seed_batch.segments)
         logits = linear(hidden, self.lin2.weight, self.lin2.bias)
         return logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)  # also under autocast
@@ -103,12 +103,13 @@ class COGMEN(nn.Module):
         """Compute the outputs for the utterances of a padded batch, packed dialogue after dialogue.
 
         Args:
-            seed_batch: for a stack of models (``seed_stack``), whose dialogues are in the batch run after run.
+            seed_batch: for a stack of models (``seed_stack``): which rows belong to which run. The batch holds all
+                dialogues of the first run, then all of the second, and so on.
 
         Shapes:
             x: (B, L, width), padding zero; lengths: (B,) int64, L the largest; speakers: (B, L) int64;
             keep: mask of the encoder's input, 1 to keep and 0 to hide, broadcast to (B, L, encoder_width).
-            N of the output is the sum of lengths.
+            The output has N = lengths.sum() rows.
         """
         node, band = self.nodes(x, lengths, speakers, form, keep, seed_batch)
         output = self.classify(node, edge_list(band, len(node)) if form == "reference" else band, seed_batch)
@@ -123,9 +124,9 @@ class COGMEN(nn.Module):
         keep: Tensor | None = None,
         seed_batch: SeedBatch | None = None,
     ) -> tuple[Tensor, Band]:
-        """The context extractor's output (M, hidden) and the window graph over its rows.
+        """Compute the context extractor's output (M, hidden) and the window graph over its rows.
 
-        The reference form runs torch's encoder on padded dialogues; so does the banded form if padding takes part.
+        The reference form runs torch's encoder on padded dialogues; so does the banded form if padding is attended to.
         """
         present = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
         dialogue, speaker = dialogue_numbers(lengths), speakers[present]
@@ -149,7 +150,7 @@ class COGMEN(nn.Module):
         return node, build_band(dialogue, speaker, config.past, config.future, config.speakers)
 
     def project(self, x: Tensor) -> Tensor:
-        """The encoder's input (..., encoder_width) from features (..., width)."""
+        """Compute the encoder's input (..., encoder_width) from features (..., width)."""
         if not self.config.projected:
             return x
         head, rest = x[..., : self.config.projected], x[..., self.config.projected :]
@@ -164,6 +165,6 @@ class COGMEN(nn.Module):
             halves = self.decoupler(embedding)
             features = torch.cat([halves.shared, halves.private], -1)
         if self.hallucinator is not None:
-            # Detached on both sides: the head is trained by its own loss only, and the student not through the head.
+            # Detached on both sides: only its own loss trains the head, and no gradient reaches the student through it.
             features = torch.cat([features, self.hallucinator(embedding.detach()).detach()], -1)
         return Output(node, embedding, self.clf(features, seed_batch))

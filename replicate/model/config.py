@@ -11,21 +11,23 @@ class ModelConfig:
 
     Attributes:
         width: columns of the input: all streams of the arm.
-        classes, speakers: numbers of the corpus.
+        classes, speakers: how many of each the corpus has.
         hidden: width between the components (100 in the paper).
-        context_layers, gnn_heads: the paper's [SeqContext, GNN]; its "GNN layers" are these heads.
+        context_layers, gnn_heads: the paper's [SeqContext, GNN]; what it calls "GNN layers" are attention heads.
         past, future: the window; 0 and 0 give the disjoint graph of Appendix A.
         attend_padding: see ``TransformerExtractor``.
-        encoder_heads: attention heads of the transformer; None for the released rule, see ``encoder_heads``.
+        encoder_heads: attention heads of the transformer; None for the released rule, see
+            ``replicate.model.context.transformer.encoder_heads``.
         projected: leading columns of the input that a linear layer maps to ``hidden`` first (HuBERT); 0 for none.
         learn_projection: False freezes that layer at its initial weights, as in the released code.
         decoupled: size of the shared and of the private half of the embedding (DMD), which are then the classifier's
             input; 0 for no split.
-        hallucinated: size of a video-only model's embedding that is predicted and added to the classifier's input
+        hallucinated: size of a video-only model's embedding that is predicted and appended to the classifier's input
             (PKDOT); 0 for none.
-        context: name of the context extractor; feed_forward, encoder_heads and attend_padding are the transformer's.
+        context: name of the context extractor; feed_forward, encoder_heads and attend_padding only affect
+            "transformer".
         causal: whether an utterance's output depends only on it and on earlier ones; ``past`` must then be 0.
-        memory: utterances that a layer of a causal transformer attends to, including the current one.
+        memory: how many utterances a layer of a causal transformer attends to, including the current one.
     """
 
     width: int

@@ -1,4 +1,4 @@
-"""Loads weights of the original code into our model."""
+"""Load weights of the original code into our model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def load_original(
 
     Args:
         weights: state dict of the original code.
-        window, encoder_heads, attend_padding: settings that cannot be seen in the weights.
+        window, encoder_heads, attend_padding: settings that the weights do not determine.
 
     Raises:
         NotThisFormat: a weight is missing, unknown, or of a size that does not fit the others.

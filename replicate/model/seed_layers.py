@@ -1,8 +1,8 @@
 """Layers on packed utterances, for one model or for a stack of models of different seeds (``seed_stack``).
 
-The weights of a stack have a leading axis of runs, and its input has the same number of rows for every run, one run
-after the other. A run with fewer utterances is padded with copies of an utterance, which are masked out of batch
-statistics and losses.
+The weights of a stack have a leading axis of runs. Its input has the same number of rows for every run: all rows of the
+first run, then all of the second, and so on. A run with fewer utterances is padded with copies of an utterance, which
+are masked out of batch statistics and losses.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class SeedBatch:
 
     Attributes:
         dialogues, counts: numbers of dialogues and of utterances of each run.
-        draws: each run's generator for dropout, on the device of the batch.
+        draws: each run's random generator for dropout, on the device of the batch.
 
     Shapes:
         source: (runs * size,) int64, the packed utterance that is in each row; place: (sum of counts,) int64, the row
@@ -43,14 +43,14 @@ class SeedBatch:
 
     @classmethod
     def one(cls, dialogues: int, utterances: int, device: torch.device) -> SeedBatch:
-        """The batch of a single run, which draws from torch's global generator."""
+        """Return the batch of a single run, whose dropout draws from torch's global generator."""
         return cls((dialogues,), (utterances,), (_global(device),))
 
     @classmethod
     def several(
         cls, lengths: Tensor, dialogues: Sequence[int], draws: Sequence[torch.Generator] | None = None
     ) -> SeedBatch:
-        """The batch of several runs.
+        """Return the batch of several runs.
 
         Args:
             dialogues: number of dialogues of each run.
@@ -136,7 +136,7 @@ def batch_norm(layer: nn.BatchNorm1d, x: Tensor, seed_batch: SeedBatch) -> Tenso
         mean = (x * seed_batch.real).sum(1) / count.clamp(min=1)
         variance = ((x - mean[:, None]).square() * seed_batch.real).sum(1) / count.clamp(min=1)
         with torch.no_grad():
-            rate = layer.momentum * (count > 0)  # the statistics of a run without a batch stay
+            rate = layer.momentum * (count > 0)  # keep the running statistics of a run without a batch
             layer.running_mean.lerp_(mean, rate)
             layer.running_var.lerp_(variance * count / (count - 1).clamp(min=1), rate)
             layer.num_batches_tracked += count[:, 0] > 0
@@ -160,8 +160,8 @@ def drop(x: Tensor, dropout: nn.Dropout, segments: Sequence[Segment]) -> Tensor:
 def fill(factors: Tensor, chance: float, draws: torch.Generator) -> None:
     """Fill a tensor with dropout's factors, 0 or 1 / (1 - chance).
 
-    On CPUs each 64-bit random number gives 4 factors of 16 bits, so the probability is met to 1e-5. They are drawn by
-    numpy, seeded from the generator: torch's own dropout takes 10 times as long on CPUs, which is 1/4 of an epoch.
+    On CPUs each 64-bit random number gives 4 factors of 16 bits, so the probability is exact to 1e-5. They are drawn by
+    numpy, seeded from the generator, because torch's own dropout takes 10 times as long on CPUs: 1/4 of an epoch.
     """
     if factors.is_cuda:
         drawn = torch.empty(factors.shape, dtype=factors.dtype, device=factors.device)
@@ -174,7 +174,7 @@ def fill(factors: Tensor, chance: float, draws: torch.Generator) -> None:
 
 
 def _global(device: torch.device) -> torch.Generator:
-    """Torch's global generator for a device."""
+    """Return torch's global generator for a device."""
     if device.type != "cuda":
         return torch.default_generator
     return torch.cuda.default_generators[torch.cuda.current_device() if device.index is None else device.index]

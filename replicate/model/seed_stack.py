@@ -1,4 +1,4 @@
-"""Stacks models of one shape into one: weights get a leading axis, and every product becomes a batch of products."""
+"""Stack models of one shape into one: weights get a leading axis, and every product becomes a batch of products."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from replicate.model.cogmen import COGMEN
 
 
 def stack(models: Sequence[COGMEN]) -> COGMEN:
-    """Stack models into one, whose parameters and buffers are shared with them.
+    """Stack models into one that shares its parameters and buffers with them.
 
     The models' own parameters become views, so that an optimiser step on one of them changes the stack. The stack is
     called with a ``SeedBatch``.
@@ -32,7 +32,7 @@ def stack(models: Sequence[COGMEN]) -> COGMEN:
 
 
 def scatter_gradients(whole: COGMEN, models: Sequence[COGMEN]) -> None:
-    """Hand the gradients of a stack to its models."""
+    """Give each model its slice of the stack's gradients."""
     for name, parameter in whole.named_parameters():
         if parameter.grad is not None:
             for model, gradient in zip(models, parameter.grad, strict=True):

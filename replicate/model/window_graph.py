@@ -1,4 +1,4 @@
-"""The window graph: which utterance sends to which, and with which relation. It is built only here.
+"""The window graph: which utterance sends messages to which, and under which relation.
 
 Utterance j sends to every i in [j - past, j + future] of its own dialogue, including itself; so i receives from
 the band [i - future, i + past]. Directions and relation numbers are those of the released code.
@@ -24,8 +24,8 @@ class Band:
     The first ``future`` of the S rows precede a block's receivers.
 
     Shapes (K blocks cover the M rows, the last one padded):
-        sender: (K, S) int64, row of the sender; where a block reaches over the end, some row of 0..M-1.
-        valid: (K, T, S) bool, whether there is an edge. Every real receiver has one from itself.
+        sender: (K, S) int64, row of the sender; beyond either end of the batch, some row of 0..M-1 that is not valid.
+        valid: (K, T, S) bool, whether there is an edge. Every real receiver has an edge from itself.
         relation: (K, T, S) int64, ``2 * speakers * speaker_j + 2 * speaker_i + (j >= i)``.
     """
 
@@ -47,7 +47,7 @@ class Edges(NamedTuple):
 
 
 def dialogue_numbers(lengths: Tensor) -> Tensor:
-    """The number of the dialogue of every packed utterance.
+    """Return the dialogue number of every packed utterance.
 
     Shapes:
         lengths: (B,) int64. Returns (sum of lengths,) int64.
@@ -80,7 +80,7 @@ def build_band(
 
 
 def edge_list(band: Band, rows: int) -> Edges:
-    """The same graph as a list of edges, ordered by receiver; ``rows`` is the number of utterances."""
+    """Return the same graph as a list of edges, ordered by receiver; ``rows`` is the number of utterances."""
     blocks, block, _ = band.valid.shape
     receiver = torch.arange(blocks * block, device=band.sender.device).view(blocks, block, 1)
     valid = band.valid & (receiver < rows)

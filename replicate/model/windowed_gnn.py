@@ -1,6 +1,7 @@
-"""The two graph layers without scatter, on blocks of utterances and the rows around them; with PyG's weights.
+"""The two graph layers without scatter operations, with the weights of torch_geometric's layers.
 
-Cost and memory grow linearly in the number of utterances, and the operations export to plain ONNX.
+They run on blocks of utterances and the rows around them. Cost and memory grow linearly in the number of utterances,
+and the operations export to plain ONNX.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from replicate.model.window_graph import Band
 
 
 def relational_convolution(layer: RGCNConv, x: Tensor, band: Band) -> Tensor:
-    """Compute ``layer(x, edge_index, edge_type)``: the mean over each relation's senders, plus the root.
+    """Compute ``layer(x, edge_index, edge_type)``: each relation's transformed mean over senders, plus the root term.
 
     Shapes:
         x: (M, d). Returns (M, out).
@@ -25,7 +26,7 @@ def relational_convolution(layer: RGCNConv, x: Tensor, band: Band) -> Tensor:
     relations = torch.arange(layer.num_relations, device=x.device)[:, None]
     member = ((band.relation[:, :, None, :] == relations) & band.valid[:, :, None, :]).to(x.dtype)
     share = member / member.sum(-1, keepdim=True).clamp(min=1)
-    # Averaging the senders first takes one product per utterance, of width relations x d, instead of one per edge.
+    # Averaging the senders first takes one product per utterance, relations x d wide, instead of one per edge.
     mean = torch.bmm(share.flatten(1, 2), _around(x, band))
     mean = mean.view(-1, layer.num_relations * layer.in_channels_l)[: x.shape[0]]
     return plus(product(mean, layer.weight.flatten(-3, -2)) + product(x, layer.root), layer.bias)
@@ -54,7 +55,7 @@ def windowed_attention(layer: TransformerConv, x: Tensor, band: Band) -> Tensor:
 
 
 def _around(x: Tensor, band: Band) -> Tensor:
-    """The rows of x (M, d) around every block, zeros beyond the ends: a view (blocks, senders, d)."""
+    """Return the rows of x (M, d) around every block as a view (blocks, senders, d), with zeros beyond the ends."""
     blocks, block, senders = band.valid.shape
     past = senders - block - band.future
     return F.pad(x, (0, 0, band.future, blocks * block - x.shape[0] + past)).unfold(0, senders, block).transpose(1, 2)

@@ -1,1 +1,1 @@
-"""Training one run: what it consists of (``config``), the loop (``loop``), distillation, masking, metrics."""
+"""Training of one run: its definition (``arm``, ``config``), the loop, masking, distillation methods and metrics."""

@@ -15,7 +15,7 @@ from replicate.training.methods import MethodTraits, Settings, method_settings
 # columns of the other streams are set to zero.
 CONTEXTS: dict[str, tuple[str, ...]] = {"A": ("audio",), "V": ("visual",), "AV": ("audio", "visual")}
 
-# The released code uses HuBERT's last layer, the text says the second-to-last.
+# The released code uses HuBERT's last layer, the paper's text the second-to-last.
 HUBERT = ("hubert", "hubert-second-to-last")
 AUDIO = ("audio", *HUBERT)
 
@@ -29,11 +29,12 @@ class Arm:
     Attributes:
         train: context whose streams the model is built for and trained on.
         contexts: contexts it is tested in.
-        select: context whose dev F1 picks the epoch.
+        select: context whose dev F1 chooses the epoch.
         masked: whether training masks part of the input.
         audio: audio stream of the input, one of ``AUDIO``: "audio" (openSMILE-like), or a layer of HuBERT.
         teacher: arm whose outputs this one is distilled from; outputs are computed in the teacher's ``train`` context.
-        unimodal_teachers: additional ones, for methods that take several; ``teacher`` is then the joint one.
+        unimodal_teachers: additional teachers of single streams, for methods that take several; ``teacher`` is then the
+            joint teacher, which has all streams.
         distillation: method and its settings; the paper's method for an arm that has a teacher and names none.
         window: how many utterances [past, future] of ``ModelConfig``.
         context: name of the context extractor.
@@ -70,7 +71,7 @@ class Arm:
 
     @property
     def stackable(self) -> bool:
-        """Whether runs of the arm and of its teachers may train as one program. Additional heads cannot."""
+        """Whether runs of the arm and of its teachers may train as one program; additional heads exclude it."""
         return all(
             context_extractor(arm.context).stackable
             and (arm.method is None or arm.method.implementation.stackable)
@@ -99,7 +100,7 @@ class Arm:
         return self.seen(self.train)
 
     def seen(self, context: str) -> tuple[str, ...]:
-        """Streams that the arm gets in a context."""
+        """Return the input streams that a context provides; the model's other streams are set to zero in it."""
         return tuple(self.audio if name == "audio" else name for name in CONTEXTS[context])
 
     @property

@@ -1,4 +1,4 @@
-"""Checks that dataclasses of settings share, so that one built in Python is refused like one read from TOML."""
+"""Checks shared by the settings dataclasses, so that settings built in Python are checked like those read from TOML."""
 
 from __future__ import annotations
 

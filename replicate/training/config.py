@@ -1,4 +1,4 @@
-"""What a run consists of: an arm, a protocol, a training budget, a seed. Plain values; ``tables/*.toml`` fills them."""
+"""The definition of a run: arm, protocol, training budget and seed, as plain values that ``tables/*.toml`` sets."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Hubert:
     """How HuBERT features enter a model.
 
     Attributes:
-        projection: of their columns to the model's hidden width: "learned" with the model, "random" and frozen
-            (as released), "none", or "pca", the principal components, frozen (see ``pca_projection``).
-        order: "time", or "release": audio and labels as the release lists them, all utterances of the second
+        projection: how their columns are projected to the model's hidden width: "learned" with the model, "random" and
+            frozen (as released), "pca", the principal components, frozen (see ``pca_projection``), or "none".
+        order: "time", or "release": audio and labels as the release lists them, with all utterances of the second
             speaker (F) first, while speakers and video keep the order of time.
     """
 
@@ -66,7 +66,7 @@ class Protocol:
 
 
 def relevant_settings(arm: Arm, protocol: Protocol) -> dict[str, Any]:
-    """The settings of a protocol that change an arm's numbers, or its teachers'; the protocol's name does not."""
+    """Return the settings of a protocol that change the numbers of an arm or its teachers; its name is not one."""
     arms = arm.with_teachers
     used = {name for each in arms if each.method for name in each.method.implementation.protocol_settings}
     used |= {"attend_padding"} if any(context_extractor(each.context).can_attend_padding for each in arms) else set()
@@ -78,10 +78,11 @@ def relevant_settings(arm: Arm, protocol: Protocol) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Budget:
-    """How long, how fast and how much to train; the defaults are the original's.
+    """The training budget: epochs, batch size, optimiser and encoder size; defaults are those of the released code.
 
     Attributes:
-        feed_forward: width of the hidden layers in the context extractor, where most of the arithmetic is.
+        batch: dialogues in a batch.
+        feed_forward: width of the hidden layers in the context extractor, which take most of the training time.
     """
 
     epochs: int = 55
@@ -101,11 +102,12 @@ class Budget:
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One run but for its corpus: what to train, how, and from which seed.
+    """One run without its corpus: what to train, how, and from which seed.
 
     Attributes:
-        precision: of products in training; "bf16" is autocast. Evaluation and weights are float32 in any case.
-        seed_group: seeds of the runs that train as one program, this one's among them; empty for a run alone.
+        precision: number format of products in training; "bf16" is autocast. Evaluation and weights are always float32.
+        seed_group: seeds of the runs that train as one program, including this one's; empty for a run that trains
+            alone.
     """
 
     arm: Arm
@@ -120,7 +122,7 @@ class RunSpec:
 
     @property
     def projected(self) -> str | None:
-        """The stream whose columns a projection takes to the model's hidden width, None without one."""
+        """The stream that is projected to the model's hidden width; None if no stream is."""
         has_hubert = self.arm.uses_hubert and self.arm.audio in self.arm.streams
         return self.arm.audio if has_hubert and self.protocol.hubert.projection != "none" else None
 
@@ -130,5 +132,5 @@ class RunSpec:
         return tuple(replace(self, arm=arm) for arm in self.arm.teachers)
 
     def seed_group_specs(self) -> list[RunSpec]:
-        """The runs that train as one program with this one, itself among them."""
+        """Return the runs that train as one program with this one, including this one."""
         return [replace(self, seed=seed) for seed in self.seed_group or (self.seed,)]

@@ -20,7 +20,7 @@ class Batch:
 
     Shapes:
         x: (B, L, width) float32; lengths: (B,) int64; speakers, labels: (B, L) int64, 0 on padding;
-        starts: (B,) int64, place of each dialogue's first utterance in its whole split, packed;
+        starts: (B,) int64, index of each dialogue's first utterance in its whole split, packed;
         auxiliary: (B, L, width'), auxiliary streams of a distillation method, None without any.
     """
 
@@ -35,7 +35,7 @@ class Batch:
     def whole(
         cls, x: Tensor, lengths: Tensor, speakers: Tensor, labels: Tensor, auxiliary: Tensor | None = None
     ) -> Batch:
-        """A batch that is a whole split."""
+        """Return a batch that is a whole split."""
         return cls(x, lengths, speakers, labels, lengths.cumsum(0) - lengths, auxiliary)
 
     @property
@@ -53,11 +53,11 @@ class Batch:
         return self.labels[self.present]
 
     def packed_rows(self) -> Tensor:
-        """Places of the real utterances in their whole split, packed: (sum of lengths,) int64."""
+        """Indices of the real utterances in their whole split, packed: (sum of lengths,) int64."""
         return (self.starts[:, None] + torch.arange(self.x.shape[1], device=self.x.device))[self.present]
 
     def take(self, chosen: Tensor) -> Batch:
-        """The chosen dialogues, in that order, cut to the longest of them."""
+        """Return the chosen dialogues, in that order, cut to the longest of them."""
         lengths = self.lengths[chosen]
         longest = int(lengths.max())
         return Batch(
@@ -70,9 +70,10 @@ class Batch:
         )
 
     def shuffled(self, size: int, draws: torch.Generator) -> list[Tensor]:
-        """Dialogues in batches of ``size``, or one more where a batch would hold a single utterance.
+        """Return the dialogues in shuffled batches of ``size``.
 
-        BatchNorm cannot train on one utterance (the original code stops with an error).
+        A batch of a single utterance is merged with its neighbour, because BatchNorm cannot train on one utterance (the
+        original code stops with an error).
         """
         order = torch.randperm(len(self.lengths), generator=draws).to(self.lengths.device)
         batches: list[Tensor] = []
@@ -83,11 +84,11 @@ class Batch:
         return batches
 
     def in_order(self, size: int) -> tuple[Tensor, ...]:
-        """Dialogues in batches of at most ``size``, in the corpus's order."""
+        """Return the dialogues in batches of at most ``size``, in the corpus's order."""
         return torch.arange(len(self.lengths), device=self.x.device).split(size)
 
     def to(self, device: torch.device) -> Batch:
-        """The same on another device."""
+        """Return the same batch on another device."""
         tensors = (self.x, self.lengths, self.speakers, self.labels, self.starts, self.auxiliary)
         return Batch(*(None if tensor is None else tensor.to(device) for tensor in tensors))  # type: ignore[arg-type]
 
@@ -105,7 +106,7 @@ class Scale:
 
 
 def scales(corpus: Corpus, streams: tuple[str, ...]) -> dict[str, Scale]:
-    """Mean and deviation of every stream on the training split, or 0 and 1 where the corpus is used as it is.
+    """Compute mean and deviation of every stream on the training split; 0 and 1 if the corpus is not standardised.
 
     Raises:
         MissingStream: the corpus has no such stream, or no training dialogue.
@@ -155,7 +156,7 @@ def require(corpus: Corpus, streams: tuple[str, ...]) -> None:
 def tensors(
     corpus: Corpus, split: Split, scaling: dict[str, Scale], auxiliary: dict[str, Scale] | None = None
 ) -> Batch:
-    """One split as a single padded batch: ``x`` has the streams of ``scaling``, in its order, and so on."""
+    """Return a split as one padded batch; ``x`` and ``auxiliary`` have the streams of the two scalings, in order."""
     dialogues = corpus.split(split)
 
     def features(scaling: dict[str, Scale]) -> Tensor:

@@ -18,7 +18,7 @@ from replicate.training.released_order import apply_feature_order
 
 
 def compute_teacher_outputs(model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus) -> TeacherOutputs:
-    """A trained model's outputs for the training and dev split, in the context it was trained on."""
+    """Compute a trained model's outputs for the training and dev split, in the context it was trained on."""
     train, dev = (_forward_split(model, scaling, spec, corpus, split, spec.arm.train) for split in ("train", "dev"))
     return TeacherOutputs(train, dev, origin(corpus, spec.arm, spec.protocol))
 
@@ -26,7 +26,7 @@ def compute_teacher_outputs(model: COGMEN, scaling: dict[str, Scale], spec: RunS
 def embed(
     model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus, split: Split = "train", context: str = ""
 ) -> Tensor:
-    """Embeddings (N, hidden * heads) of a split, packed, in eval mode; ``context`` is by default that of training."""
+    """Compute packed embeddings (N, hidden * heads) of a split in eval mode, by default in the training context."""
     return _forward_split(model, scaling, spec, corpus, split, context or spec.arm.train).embedding
 
 
@@ -40,13 +40,13 @@ def _forward_split(
 
 
 def predict(model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int = 32) -> Tensor:
-    """Log-probabilities (N, classes) of a split in ``context``, in eval mode."""
+    """Compute log-probabilities (N, classes) of a split in ``context``, in eval mode."""
     return infer(model, data, arm, context, corpus, size)[0].log_prob
 
 
 @torch.no_grad()
 def infer(model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int, runs: int = 1) -> list[Output]:
-    """The model's output for a whole split, for each of its runs."""
+    """Compute the model's output for a whole split: one ``Output``, or one per run of a stack of ``runs`` models."""
     model.eval()
     keep = keep_seen(stream_widths(arm, model.config, corpus), arm.seen(context)).to(data.x.device)
     outputs: list[list[Output]] = [[] for _ in range(runs)]
@@ -60,7 +60,7 @@ def infer(model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, si
 
 
 def stream_widths(arm: Arm, config: ModelConfig, corpus: Corpus) -> dict[str, int]:
-    """Columns of each stream in the encoder's input."""
+    """Return the columns of each stream in the encoder's input."""
     return {
         name: config.hidden if name == arm.audio and config.projected else corpus.widths[name] for name in arm.streams
     }

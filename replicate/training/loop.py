@@ -75,7 +75,7 @@ def train_seed_group(
 ) -> list[RunResult]:
     """Train runs that differ only in their seeds as one program; see ``train``.
 
-    Every run draws the same random numbers as it does alone, so results are the same up to the order of sums.
+    Every run draws the same random numbers as when it trains alone, so results are equal up to the order of sums.
 
     Raises:
         See ``train``.
@@ -139,7 +139,7 @@ def _check_teacher_outputs(teacher_outputs: Sequence[TeacherOutputs], spec: RunS
 
 
 def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
-    """The model that a run trains on a corpus."""
+    """Return the configuration of the model that a run trains on a corpus."""
     arm, protocol = spec.arm, spec.protocol
     return ModelConfig(
         width=sum(corpus.widths[name] for name in arm.streams),
@@ -194,7 +194,7 @@ def _fit(
 def _step(
     whole: COGMEN, trainers: Sequence[Trainer], train: Batch, step: Sequence[Tensor | None], widths: dict[str, int]
 ) -> list[Tensor]:
-    """One optimiser step of every run that still has a batch in this epoch; returns their losses.
+    """Take one optimiser step of every run that still has a batch in this epoch; return their losses.
 
     Args:
         whole: the model, or all runs' models stacked.

@@ -38,7 +38,7 @@ class MethodTraits:
         """Sizes of the heads that the student's model gets for this method, by their field in ``ModelConfig``.
 
         Args:
-            settings: the method's own; arm: the ``Arm``, which is defined on top of this module.
+            settings: the method's own settings. arm: the ``Arm`` (not typed, because its module imports this one).
         """
         return {}
 
@@ -47,7 +47,7 @@ class MethodTraits:
         """Check what else the method requires of an arm; arguments as in ``model_heads``.
 
         Raises:
-            InvalidDefinition: with the reason; the arm and the method are put in front of it.
+            InvalidDefinition: with the reason only; the caller puts arm and method in front of it.
         """
 
 
@@ -59,7 +59,7 @@ class Settings:
         nll_weight: weight of the cross-entropy with the labels.
         weights: "learned" gives every loss a variance that is trained with the model, and divides by it (Kendall, Gal,
             Cipolla, 2018); training starts from the fixed weights. Not in the paper.
-        weights_rate: learning rate of the logarithms of these variances; the model's own would hardly change them.
+        weights_rate: learning rate of the logarithms of these variances; at the model's rate they would hardly change.
         method: name of the method, set by ``register``.
         implementation: class of the method, set by ``register``.
         positive: names of the fields that must be above 0.
@@ -82,14 +82,14 @@ class Settings:
         return found
 
 
-# Registered under a method's name: the class of its settings, whose ``implementation`` is the method itself.
+# Settings class of each method, by the method's name; its ``implementation`` is the class of the method.
 METHODS: Registry[type[Settings]] = Registry(
     "distillation method", "replicate.training.distillation", "replicate.distillation"
 )
 
 
 def method_settings(name: str, where: str = "") -> type[Settings]:
-    """The class of a method's settings; ``where`` is the file and key that name the method, for messages.
+    """Return the class of a method's settings; ``where`` is the file and key that name the method, for messages.
 
     Raises:
         InvalidDefinition: no method has this name. BadPlugin: the method's class is not decorated with ``register``.

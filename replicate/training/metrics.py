@@ -7,10 +7,10 @@ from numpy.typing import ArrayLike
 
 
 def weighted_f1(labels: ArrayLike, log_prob: ArrayLike) -> float:
-    """F1 per class, averaged by the classes' shares, in 0..1 (the paper's metric).
+    """Compute F1 per class, averaged with the shares of the classes as weights, in 0..1 (the paper's metric).
 
     Shapes:
-        labels: (N,) int; log_prob: (N, classes), or any scores whose largest wins.
+        labels: (N,) int; log_prob: (N, classes), or other scores of which the largest is the prediction.
     """
     from sklearn.metrics import f1_score
 
@@ -18,7 +18,7 @@ def weighted_f1(labels: ArrayLike, log_prob: ArrayLike) -> float:
 
 
 def f1_by_class(labels: ArrayLike, log_prob: ArrayLike) -> tuple[float, ...]:
-    """F1 of every class, in the order of the classes."""
+    """Compute F1 of every class, in the order of the classes."""
     from sklearn.metrics import f1_score
 
     scores = np.asarray(log_prob)

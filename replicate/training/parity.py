@@ -1,14 +1,14 @@
-"""Compares both forms of the model with recorded outputs of the original code (``replicate check parity``).
+"""Compare both forms of the model with recorded outputs of the original code (``replicate check parity``).
 
 Recorded training runs need care. The gradient of a bias in front of BatchNorm is zero except for rounding errors; Adam
 normalises them, so that these biases move by about 1e-4 in 10 steps. This has no effect in training, where BatchNorm
 subtracts the mean, but it has in eval mode, where the running mean lags behind; and a ReLU whose input is within
-rounding of 0 can go either way. So the final outputs can only repeat to 1e-5 if every sum is computed in the original's
-order: here the reference form trains on edges in that order, and both forms are compared along its weights, at every
-step and at the end. The difference of each form that is trained on its own is shown next to it, but not checked.
+rounding of 0 can go either way. So final outputs can only agree to 1e-5 if every sum is computed in the original's
+order. Therefore the reference form is trained on edges in that order, and both forms are evaluated with its weights at
+every step and at the end. The differences of each form trained by itself are also shown, but not checked.
 
-Processors also round differently. How far rounding alone moves the final outputs is measured by three trainings that
-differ only in the order of sums. Final outputs must agree to 1e-5, or within a few times that distance; losses must
+Processors also round differently. The effect of rounding alone on the final outputs is measured by three trainings that
+differ only in the order of sums. Final outputs must agree to 1e-5, or within a few times that effect; losses must
 always agree to 1e-5.
 """
 
@@ -40,9 +40,9 @@ from replicate.training.distillation.triplet import triplet_loss
 from replicate.training.trainer import make_optimizer
 
 TOLERANCE = 1e-5
-# A difference up to this many times the one that rounding alone makes is accepted as rounding.
+# Final outputs may differ by up to this many times the effect of rounding alone.
 ROUNDING = 4
-# A ReLU at 0 can make that distance large; a larger difference than this is never accepted.
+# A ReLU with an input near 0 can make the effect of rounding large; a difference above this is never accepted.
 MOST = 0.1
 FORMS: tuple[Form, ...] = get_args(Form)
 _OUTPUTS = ("node", "graph", "log_prob")
@@ -152,7 +152,7 @@ def _trajectories(
     batches = [_join(inputs[i : i + meta["batch"]]) for i in range(0, len(inputs), meta["batch"])]
 
     def trained(forward: Forward, watch: Form | None = None) -> tuple[COGMEN, list[float], list[float]]:
-        """The model after training, its losses, and the losses of the form ``watch`` with the same weights."""
+        """Return the trained model, its losses, and the losses of the form ``watch`` with the same weights."""
         model = load_original(weights, **options).train()
         optimizer = make_optimizer([model], Budget(learning_rate=meta["lr"], weight_decay=meta["weight_decay"]))
         losses, watched = [], []
@@ -192,7 +192,7 @@ def _by_form(form: Form) -> Forward:
 
 
 def _in_original_order(model: COGMEN, batch: Batch) -> Output:
-    """The reference form with edges in the original's order, which is that of a Python set of (j, i)."""
+    """Run the reference form with edges in the original's order, the iteration order of a Python set of (j, i)."""
     node, band = model.nodes(batch.x, batch.lengths, batch.speakers, "reference")
     edges = edge_list(band, len(node))
     past, future = model.config.past, model.config.future

@@ -1,6 +1,7 @@
 """Projection of HuBERT features on their principal components, computed before training and frozen. Not in the paper.
 
-No linear map to the same width keeps more of the features' variance, so it shows how much the width itself costs.
+No linear map to the same width keeps more of the features' variance, so its score shows how much the narrower width
+itself costs.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ def init_projection_with_pca(models: Sequence[COGMEN], train: Batch) -> None:
 
 
 def components(rows: Tensor, count: int) -> Tensor:
-    """The linear map to the first principal components, those with the largest variance first.
+    """Return the linear map to the first ``count`` principal components, in order of decreasing variance.
 
-    All are divided by one number, so that their mean variance is 1, as that of the standardised features; their ratios
-    stay (no whitening). If there are fewer components than ``count``, the remaining outputs are zero. The entry of a
-    component with the largest magnitude is positive.
+    All components are divided by the same number, so that their mean variance is 1 like that of standardised features,
+    without whitening. If there are fewer components than ``count``, the remaining outputs are zero. Signs are chosen so
+    that the entry of largest magnitude in each component is positive.
 
     Shapes:
         rows: (n, columns), on the CPU; returns (count, columns) float64.

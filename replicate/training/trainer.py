@@ -26,7 +26,7 @@ class Epoch:
     """One line of a learning curve; dev values in the arm's ``select`` context.
 
     Attributes:
-        logged: of a student, means over the epoch of its losses, without their weights, and of what its method logs.
+        logged: for a student, epoch means of its losses, before weighting, and of the values that its method logs.
     """
 
     epoch: int
@@ -41,12 +41,12 @@ class Trainer:
     """State of one run while it trains.
 
     Args:
-        data: training and dev split, as the run gets them.
+        data: training and dev split, by name.
         teacher_outputs: one entry for each of the arm's frozen teachers.
 
     Attributes:
-        dropout: draws for dropout where several runs train as one program.
-        weights, best: of the epoch with the best dev F1 so far, and its number.
+        dropout: random generator for dropout if several runs train as one program.
+        weights, best: the weights of the epoch with the best dev F1 so far, and that epoch's number.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Trainer:
         self.best = 0
 
     def shuffled(self, train: Batch) -> list[Tensor]:
-        """Indices of the dialogues of each batch of the next epoch."""
+        """Return the indices of the dialogues of each batch of the next epoch."""
         return train.shuffled(self.spec.budget.batch, self.order)
 
     def keep(self, lengths: Tensor, widths: dict[str, int]) -> Tensor:
@@ -95,7 +95,7 @@ class Trainer:
         return self.spec.protocol.masking.draw(*shape, widths, self.masks).expand(*shape, -1)
 
     def loss(self, output: Output, labels: Tensor, rows: Tensor, batch: Batch) -> Tensor:
-        """The loss of the run's utterances in a batch, which may hold other runs', too; see ``Distillation``."""
+        """Compute the loss for the run's utterances; the batch may also hold other runs'. See ``Distillation``."""
         if self.distillation is None:
             return F.nll_loss(output.log_prob, labels)
         loss: Tensor = self.distillation(output, labels, rows, batch)

@@ -1,4 +1,4 @@
-"""Context extractors, one module each (see ``base``)."""
+"""Context extractors (transformer, GRU, LSTM, S4D), one module each; ``base`` has the interface and the registry."""
 
 from replicate.model.context.base import Extractor, register
 

@@ -1,4 +1,4 @@
-"""What every context extractor is: a module that computes node features from the utterances of a dialogue."""
+"""Base class and registry of context extractors, which compute node features from the utterances of a dialogue."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class Extractor(nn.Module):
     """Base of all context extractors.
 
     A subclass takes (width, hidden, layers, dropout, causal), or builds itself from a ``ModelConfig`` in
-    ``from_config``. It implements ``forward``; ``packed`` falls back on it.
+    ``from_config``. It implements ``forward``, which ``packed`` calls by default.
 
     Attributes:
         stackable: whether models that differ in their seeds can be stacked into one (``replicate.model.seed_stack``):
             ``packed`` then uses the layers of ``seed_layers`` only.
         exportable: whether the ``export`` package can write it as ONNX.
-        uses_memory: whether a causal one depends on ``ModelConfig.memory``.
-        can_attend_padding: whether it depends on ``ModelConfig.attend_padding``.
-        attend_padding: whether padding takes part in this one.
+        uses_memory: whether a causal extractor of this class depends on ``ModelConfig.memory``.
+        can_attend_padding: whether the class supports ``ModelConfig.attend_padding``.
+        attend_padding: whether this instance attends to padding.
     """
 
     stackable: ClassVar[bool] = False
@@ -50,7 +50,7 @@ class Extractor(nn.Module):
         raise NotImplementedError
 
     def packed(self, x: Tensor, lengths: Tensor, seed_batch: SeedBatch) -> Tensor:
-        """Compute node features of packed utterances: those of ``forward`` where padding takes no part.
+        """Compute node features of packed utterances, equal to those of ``forward`` with padding masked out.
 
         Shapes:
             x: (M, width), dialogue after dialogue, in the rows of ``seed_batch``; lengths: (B,) int64.
@@ -71,7 +71,7 @@ EXTRACTORS: Registry[type[Extractor]] = Registry("context extractor", "replicate
 
 
 def register(name: str) -> Callable[[type[E]], type[E]]:
-    """A class decorator that adds a context extractor under a name; ``context = "name"`` in an arm selects it.
+    """Register a context extractor under a name (class decorator); ``context = "name"`` in an arm selects it.
 
     Raises:
         BadPlugin: another extractor has this name.
@@ -85,10 +85,10 @@ def register(name: str) -> Callable[[type[E]], type[E]]:
 
 
 def context_extractor(name: str, where: str = "") -> type[Extractor]:
-    """The class of a context extractor; ``where`` is the file and key that name it, for messages.
+    """Return the class of a context extractor; ``where`` is the file and key that name it, for messages.
 
     Raises:
-        InvalidDefinition: no extractor has this name. BadPlugin: what has this name is no context extractor.
+        InvalidDefinition: no extractor has this name. BadPlugin: the class with this name is not an ``Extractor``.
     """
     found = EXTRACTORS.get(name, where)
     if not (isinstance(found, type) and issubclass(found, Extractor)):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from replicate.model.seed_layers import SeedBatch, Segment, drop, layer_norm, linear
 
-# Dialogues of a run in one block of attention on CPUs: few dialogues of similar length need little padding.
+# Dialogues of one run per block of attention on CPUs: few dialogues of similar length need little padding.
 DIALOGUES = 8
 
 
@@ -25,9 +25,9 @@ class Block(NamedTuple):
         segments: the dialogues of each run, without the padding that only other runs' dialogues need.
 
     Shapes:
-        row: (B', L') int64, row of each utterance, that of a real one on padding; mask: float32, added to the scores,
-        (B', 1, 1, L') with -inf on padding, or (L', L') in a causal layer; place: (n,) int64, place of each real
-        utterance in the block.
+        row: (B', L') int64, input row of each utterance; on padding, the row of the dialogue's first utterance.
+        mask: float32, added to the scores, (B', 1, 1, L') with -inf on padding, or (L', L') in a causal layer.
+        place: (n,) int64, index of each real utterance in the flattened block.
     """
 
     row: Tensor
@@ -40,7 +40,7 @@ class Blocks(NamedTuple):
     """All dialogues of a batch.
 
     Shapes:
-        order: (rows,) int64, for each row the place of its utterance among the real ones of all blocks; 0 for padding.
+        order: (rows,) int64, for each row the index of its utterance among the real ones of all blocks; 0 for padding.
     """
 
     blocks: list[Block]
@@ -48,10 +48,10 @@ class Blocks(NamedTuple):
 
 
 def causal_mask(length: int, memory: int, device: torch.device) -> Tensor:
-    """The mask of a causal layer: 0 for the utterance itself and the ``memory`` - 1 right before it, -inf otherwise.
+    """Return a causal layer's mask: 0 for the utterance itself and the ``memory`` - 1 right before it, -inf otherwise.
 
-    Padding follows the utterances, so none attends to it. Padding itself attends to what precedes it, so that no row is
-    empty and gives NaN.
+    Padding follows the utterances, so no utterance attends to it. Padding rows attend to what precedes them, because
+    the softmax of a fully masked row would be NaN.
 
     Shapes:
         Returns (length, length) float32, queries in rows.
@@ -65,7 +65,7 @@ def blocks(lengths: Tensor, seed_batch: SeedBatch, memory: int | None = None) ->
     """Divide dialogues into blocks, the longest first; on a GPU there is one block.
 
     Args:
-        memory: of a causal layer; None if every utterance attends to its whole dialogue.
+        memory: see ``causal_mask``; None if every utterance attends to its whole dialogue.
 
     Shapes:
         lengths: (B,) int64, of the dialogues of all runs, run after run.

@@ -11,13 +11,13 @@ from replicate.model.context.base import Extractor, register
 
 
 class Recurrent(Extractor):
-    """A recurrent network over each dialogue: in both directions with half the width each, or causal.
+    """A recurrent network over each dialogue: bidirectional with half the width per direction, or causal.
 
     Args:
         width, hidden: columns of the input and of the output.
 
     Raises:
-        ValueError: ``hidden`` is odd, and has no half.
+        ValueError: ``hidden`` is odd, so that two directions cannot share it equally.
     """
 
     kind: ClassVar[type[nn.GRU] | type[nn.LSTM]]
@@ -36,7 +36,7 @@ class Recurrent(Extractor):
         )
 
     def forward(self, x: Tensor, present: Tensor) -> Tensor:
-        """See ``Extractor``. Packed, so that the backward direction starts at each dialogue's end."""
+        """See ``Extractor``. Sequences are packed, so that the backward direction starts at each dialogue's end."""
         given = pack_padded_sequence(x, present.sum(1).cpu(), batch_first=True, enforce_sorted=False)
         node, _ = pad_packed_sequence(self.recurrent(given)[0], batch_first=True, total_length=x.shape[1])
         return node

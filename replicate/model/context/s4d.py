@@ -1,7 +1,8 @@
 """A diagonal state-space context extractor: S4D (Gu et al., 2022), arXiv 2206.11893, with its S4D-Lin initialisation.
 
-A channel u goes through x' = A x + B u, y = C x + D u with a diagonal complex A, discretised by zero-order hold. Over a
-dialogue that is a convolution with one kernel, computed by FFT: cost and memory grow about linearly in the length.
+Each channel u is filtered by x' = A x + B u, y = C x + D u with a diagonal complex A, discretised by zero-order hold.
+Over a dialogue this is a convolution with one kernel, computed by FFT: cost and memory grow about linearly in the
+length.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from replicate.model.context.base import Extractor, register
 
-# Complex states of a channel, each with its conjugate: S4D's default of 64 real ones.
+# Complex states per channel. Each stands for itself and its conjugate, so this is S4D's default state size of 64.
 STATES = 32
 # Range of the initial step sizes, in utterances: at first a channel's memory is 10 to 1000 utterances.
 STEPS = (1e-3, 1e-1)
@@ -33,17 +34,17 @@ class Diagonal(nn.Module):
         self.skip = nn.Parameter(torch.randn(channels))
 
     def discrete(self) -> tuple[Tensor, Tensor]:
-        """The logarithm of the factor of each state per step, and the weight of each state in the output.
+        """Return the logarithm of each state's factor per step, and each state's weight in the output.
 
         Shapes:
-            Both (channels, states) complex64; the output is twice the real component.
+            Both (channels, states) complex64; the output is twice the real part.
         """
         decay = torch.complex(-self.log_decay.exp(), self.frequency)
         step = decay * self.log_step.exp()
         return step, torch.view_as_complex(self.out) * (step.exp() - 1) / decay
 
     def kernel(self, length: int) -> Tensor:
-        """The response to a single input, (channels, length).
+        """Return the impulse response (channels, length).
 
         The k-th power of a factor is one of sqrt(length) small powers times one of sqrt(length) large ones, so that no
         tensor has both an axis of states and one of the whole length.
@@ -56,13 +57,13 @@ class Diagonal(nn.Module):
         return 2 * torch.bmm(large, small).real.flatten(1)[:, :length]
 
     def forward(self, x: Tensor) -> Tensor:
-        """The output of every channel, from the current utterance and the earlier ones.
+        """Compute the output of every channel from the current and the earlier utterances.
 
         Shapes:
             x: (B, L, channels). Returns the same.
         """
         length = x.shape[1]
-        u = x.float().transpose(1, 2)  # there is no FFT of bfloat16
+        u = x.float().transpose(1, 2)  # the FFT does not support bfloat16
         size = 2 * length  # so that the end does not wrap around to the beginning
         spectrum = torch.fft.rfft(u, n=size) * torch.fft.rfft(self.kernel(length), n=size)
         return (torch.fft.irfft(spectrum, n=size)[..., :length] + u * self.skip[:, None]).transpose(1, 2)
@@ -79,7 +80,7 @@ class Block(nn.Module):
         self.norm = nn.LayerNorm(hidden)
 
     def forward(self, x: Tensor, back: Tensor) -> Tensor:
-        """The block's output for x (B, L, hidden); ``back`` (B, L, 1) int64 reverses each dialogue."""
+        """Compute the output for x (B, L, hidden); the index ``back`` (B, L, 1) int64 reverses each dialogue."""
         outputs = [self.directions[0](x)]
         for backward in self.directions[1:]:
             outputs.append(torch.take_along_dim(backward(torch.take_along_dim(x, back, 1)), back, 1))
@@ -90,7 +91,7 @@ class Block(nn.Module):
 
 @register("ssm")
 class StateSpace(Extractor):
-    """A linear layer, blocks of diagonal state spaces, a linear layer; both ways, or causal."""
+    """A linear layer, blocks of diagonal state spaces, a linear layer; bidirectional or causal."""
 
     def __init__(self, width: int, hidden: int, layers: int, dropout: float, causal: bool) -> None:
         super().__init__()
@@ -99,7 +100,7 @@ class StateSpace(Extractor):
         self.leave = nn.Linear(hidden, hidden)
 
     def forward(self, x: Tensor, present: Tensor) -> Tensor:
-        """See ``Extractor``. In both directions padding follows the dialogue, so it does not affect it."""
+        """See ``Extractor``. Padding follows the dialogue in both directions, so it does not affect the dialogue."""
         step = torch.arange(x.shape[1], device=x.device)
         back = torch.where(present, present.sum(1, keepdim=True) - 1 - step, step)[..., None]
         x = self.enter(x)

@@ -12,7 +12,7 @@ from replicate.model.seed_layers import SeedBatch, linear
 
 
 def encoder_heads(width: int) -> int:
-    """The first number of heads from 7 to 14 that divides ``width``, else 1 (the released code's rule)."""
+    """Return the first number of heads from 7 to 14 that divides ``width``, else 1 (the released code's rule)."""
     return next((heads for heads in range(7, 15) if width % heads == 0), 1)
 
 
@@ -24,8 +24,8 @@ class TransformerExtractor(Extractor):
         width: columns of the input; the encoder works at this width.
         attend_padding: whether padding takes part in attention, as in the released code. A dialogue's output then
             depends on the longest dialogue of its batch.
-        memory: for a causal transformer, how many utterances each one attends to: itself and those right before it, so
-            that padding takes no part. None otherwise.
+        memory: for a causal transformer, how many utterances each one attends to: itself and those right before it.
+            Padding comes later and is never attended to. None for a transformer that is not causal.
     """
 
     stackable = True

@@ -13,7 +13,7 @@ class Decoupled(NamedTuple):
     """Both halves of an embedding.
 
     Shapes:
-        common: (N, space), the embedding before it is split; shared, private: (N, space).
+        common: (N, space), the embedding in the common space, before it is split; shared, private: (N, space).
     """
 
     common: Tensor
@@ -25,7 +25,7 @@ class Decoupler(nn.Module):
     """A linear layer and LayerNorm into a common space, then a linear map for each half, as in DMD.
 
     Args:
-        owns_shared: whether the map to the shared half is part of this module; all models use the same one.
+        owns_shared: whether this module holds the map to the shared half, which all models have in common.
     """
 
     def __init__(self, width: int, space: int, owns_shared: bool = True) -> None:
@@ -35,7 +35,7 @@ class Decoupler(nn.Module):
         self.private = nn.Linear(space, space, bias=False)
 
     def forward(self, embedding: Tensor, shared: nn.Linear | None = None) -> Decoupled:
-        """Split embeddings (N, width); ``shared`` is the map to the shared half if the module has none."""
+        """Split embeddings (N, width); ``shared`` is the map to the shared half if this module does not hold it."""
         shared = shared or self.shared
         assert shared is not None
         common = layer_norm(self.norm, linear(embedding, self.project.weight, self.project.bias))

@@ -6,19 +6,19 @@ import itertools
 
 from torch import Tensor, nn
 
-# Hidden widths, as in PKDOT. There the last layer has a sigmoid; the embeddings predicted here are not bounded.
+# Hidden widths, as in PKDOT. PKDOT ends with a sigmoid; here there is none, because the embeddings are not bounded.
 WIDTHS = (256, 128, 256)
 
 
 class Hallucinator(nn.Module):
-    """Linear layers with ReLU between them, from a student's embedding to that of a video-only model."""
+    """Linear layers with ReLU between them that map a student's embedding to a video-only model's embedding."""
 
     def __init__(self, width: int, target: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise((width, *WIDTHS, target)))
 
     def forward(self, embedding: Tensor) -> Tensor:
-        """Predictions (N, target) from embeddings (N, width)."""
+        """Predict the video-only model's embeddings (N, target) from embeddings (N, width)."""
         for number, layer in enumerate(self.layers):
             embedding = layer(embedding if number == 0 else embedding.relu())
         return embedding

@@ -1,6 +1,6 @@
-"""What every distillation method is: a module that computes losses from the outputs of a student and of its teachers.
+"""Base class and registry of distillation methods, which compute losses from the outputs of a student and its teachers.
 
-A method is one file with a dataclass of settings and a class that ``register`` gives a name.
+A method is one file: a dataclass of settings, and a class that is registered under a name with ``register``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class UtteranceOutputs(NamedTuple):
     """A model's outputs for N utterances.
 
     Shapes:
-        embedding: (N, d), of its graph part; log_prob: (N, classes).
+        embedding: (N, d), output of the graph part; log_prob: (N, classes).
     """
 
     embedding: Tensor
@@ -59,7 +59,7 @@ class TeacherOutputs(NamedTuple):
 
 
 def origin(corpus: Corpus, teacher: Arm, protocol: Protocol) -> str:
-    """Hash of a corpus and of the settings of a protocol that change a teacher's numbers."""
+    """Return a hash of a corpus and of the protocol settings that change a teacher's numbers."""
     content = json.dumps([corpus.hash, relevant_settings(teacher, protocol)])
     return hashlib.sha256(content.encode()).hexdigest()
 
@@ -113,7 +113,7 @@ class MethodSetup(Generic[S]):
 
 
 class MethodLosses(NamedTuple):
-    """Losses of a batch by name, without their weights, and values that are only logged. All are scalars."""
+    """Losses of a batch by name, before weighting, and values that are only logged. All are scalars."""
 
     losses: dict[str, Tensor]
     logged: dict[str, Tensor] = {}  # noqa: RUF012  (never changed in place)
@@ -123,12 +123,12 @@ class DistillationMethod(MethodTraits, nn.Module):
     """Base of all distillation methods. Its parameters are trained with the student and discarded after training.
 
     Args:
-        weights: weight of each loss that ``forward`` returns. The cross-entropy with the labels is added to them, with
-            ``nll_weight`` of the settings.
+        weights: weight of each loss that ``forward`` returns. The cross-entropy with the labels is always added to
+            them, weighted by ``nll_weight`` of the settings.
 
     Attributes:
-        train_outputs: outputs that ``forward`` gets as ``teachers``, for the whole training split. A method that
-            transforms the teachers first replaces them.
+        train_outputs: teacher outputs for the whole training split; ``forward`` gets those of its batch as
+            ``teachers``. A method that transforms the teachers' outputs before training replaces this attribute.
         constants: values that are logged with every epoch.
     """
 
@@ -141,7 +141,7 @@ class DistillationMethod(MethodTraits, nn.Module):
         self.constants: dict[str, float] = {}
 
     def peer_outputs(self, batch: Batch) -> list[UtteranceOutputs]:
-        """Outputs of models that the method trains next to the student; ``forward`` gets them after the teachers'."""
+        """Return outputs of models trained together with the student; ``forward`` gets them after the teachers'."""
         return []
 
     @abstractmethod
@@ -154,7 +154,7 @@ class DistillationMethod(MethodTraits, nn.Module):
 
 
 def register(name: str, settings: type[Settings]) -> Callable[[type[M]], type[M]]:
-    """A class decorator that adds a distillation method under a name, with the dataclass of its settings.
+    """Register a distillation method under a name, with the dataclass of its settings (class decorator).
 
     Raises:
         BadPlugin: another method has this name, or uses this class of settings.
@@ -175,5 +175,5 @@ def register(name: str, settings: type[Settings]) -> Callable[[type[M]], type[M]
 
 
 def build_method(setup: MethodSetup[Any]) -> DistillationMethod:
-    """The method that the settings belong to, on the student's device."""
+    """Build the method that the settings belong to, on the student's device."""
     return cast("Callable[[MethodSetup[Any]], DistillationMethod]", setup.settings.implementation)(setup)

@@ -43,12 +43,13 @@ class DmdSettings(GraphSettings):
 
     Attributes:
         space: columns of a shared or private half.
-        homo, hetero: whether there is a graph over the shared and over the private halves.
+        homo, hetero: whether there is a graph over the shared halves (homo) and over the private halves (hetero).
         private_features: whether private halves are pulled closer ("attract"), pushed apart ("repel", as released,
-            where a target of -1 looks like a slip), or neither.
-        distil_weight, decouple_weight: of both graphs, and of the losses that separate shared from private.
-        contrast_weight: of margin and orthogonality among the latter.
-        margin: between cosines of utterances of the same class and of other classes.
+            where a target of -1 looks like a bug), or neither.
+        distil_weight, decouple_weight: weights of the losses of both graphs, and of the losses that separate shared
+            from private halves.
+        contrast_weight: factor on ``decouple_weight`` for the margin and orthogonality losses.
+        margin: required difference between the cosines of utterances of the same class and of other classes.
         homo_size, hetero_size: see ``GraphDistillation``.
     """
 
@@ -100,7 +101,7 @@ class Node(nn.Module):
         self.private_head = nn.Linear(space, classes)
 
     def forward(self, halves: Decoupled) -> Branch:
-        """The node's branch for the halves of N embeddings."""
+        """Compute the node's branch for the halves of N embeddings."""
         shared, private = self.shared(halves.shared).relu(), halves.private + self.private(halves.private)
         rebuilt = self.decoder(torch.cat([halves.private, halves.shared], 1))
         logits = self.shared_head(shared), self.private_head(private)
@@ -112,7 +113,7 @@ class DmdDistillation(DistillationMethod):
     """DMD with edges from every teacher to the student."""
 
     several_teachers = True
-    # Whether there are edges in both directions. With one source: 0 is the student, 1 the other model.
+    # Whether there is also an edge from the student (node 0) to the other model (node 1), which must be the only one.
     mutual: ClassVar[bool] = False
 
     def __init__(self, setup: MethodSetup[Any]) -> None:
@@ -143,7 +144,7 @@ class DmdDistillation(DistillationMethod):
 
     @classmethod
     def model_heads(cls, settings: DmdSettings, arm: Arm) -> dict[str, int]:
-        """The classifier's input is the two halves of the embedding."""
+        """Return the size of the decoupler, whose two halves are the classifier's input."""
         return {"decoupled": settings.space}
 
     @classmethod
@@ -154,11 +155,11 @@ class DmdDistillation(DistillationMethod):
 
     @staticmethod
     def sources(setup: MethodSetup[Any]) -> tuple[list[str], list[int]]:
-        """Names of the models next to the student, and columns of their embeddings."""
+        """Return the names of the other models in the graphs, and the columns of their embeddings."""
         return setup.teacher_names, setup.teacher_widths
 
     def forward(self, student: UtteranceOutputs, teachers: Sequence[UtteranceOutputs], labels: Tensor) -> MethodLosses:
-        """All losses except the cross-entropy of the student's own logits."""
+        """Compute all losses except the cross-entropy of the student's own logits."""
         own, *others = decouplers = [self._student[0], *self.teachers]
         halves = [own(student.embedding)]
         halves += [each(model.embedding, own.shared) for each, model in zip(others, teachers, strict=True)]
@@ -167,7 +168,7 @@ class DmdDistillation(DistillationMethod):
         heads = [logits for branch in branches for logits in (branch.shared_logits, branch.private_logits)]
         losses = {
             "branches": _sum(F.cross_entropy(logits, labels) for logits in heads),
-            # Detached, because the target could shrink otherwise.
+            # Detached, because otherwise the target itself could shrink.
             "reconstruction": _sum(F.mse_loss(branch.rebuilt, half.common.detach()) for _, half, branch in both),
             "cycle": _sum(F.mse_loss(each.private(branch.rebuilt), half.private) for each, half, branch in both),
             "orthogonality": _sum(orthogonality(half.shared, half.private) for half in halves),
@@ -183,14 +184,14 @@ class DmdDistillation(DistillationMethod):
         return MethodLosses(losses, logged)
 
     def _logged(self, graph: str, found: Distilled) -> dict[str, Tensor]:
-        """Mean weights of a graph's edges, and the components of its loss."""
+        """Return the mean weights of a graph's edges, and the components of its loss."""
         means = zip(self.edges, found.weights.mean(0), strict=True)
         return {f"{graph} edge {name}": mean for name, mean in means} | {
             f"{graph} {name}": component for name, component in found.components.items()
         }
 
     def _margin(self, similar: list[Tensor], labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The margin loss on one drawn triplet per utterance and model, and the share of them without a negative."""
+        """Compute the margin loss on one random triplet per utterance and model, and the share without a negative."""
         drawn = []
         for place in range(len(similar)):
             step = torch.randint(1, len(similar), labels.shape, generator=self.draws).to(labels.device)
@@ -224,7 +225,7 @@ class DmdOnlineDistillation(DmdDistillation):
 
     @classmethod
     def check(cls, settings: DmdSettings, arm: Arm) -> None:
-        """Refuse a student with video, because the video model is the other one."""
+        """Refuse a student that has video itself, because the model trained next to it is the video model."""
         super().check(settings, arm)
         if arm.train != "A":
             raise InvalidDefinition(
@@ -233,11 +234,11 @@ class DmdOnlineDistillation(DmdDistillation):
 
     @staticmethod
     def sources(setup: MethodSetup[Any]) -> tuple[list[str], list[int]]:
-        """The video model, with embeddings as wide as the student's."""
+        """Return the video model, whose embeddings are as wide as the student's."""
         return ["video model"], [setup.embedding_width]
 
     def peer_outputs(self, batch: Batch) -> list[UtteranceOutputs]:
-        """Outputs of the video model."""
+        """Return the outputs of the video model."""
         assert batch.auxiliary is not None
         with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self.bf16):
             output = self.peer(batch.auxiliary, batch.lengths, batch.speakers)
@@ -245,12 +246,12 @@ class DmdOnlineDistillation(DmdDistillation):
 
 
 def orthogonality(shared: Tensor, private: Tensor) -> Tensor:
-    """Mean over utterances of the positive part of the cosine between both halves; 1 if they are the same."""
+    """Return the mean over utterances of the positive part of the cosine between both halves; 1 if they are equal."""
     return F.cosine_similarity(shared, private).relu().mean()
 
 
 def margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, there: Tensor, margin: float) -> Tensor:
-    """max(margin - cos(a, p) + cos(a, n), 0), mean over the anchors that have a negative; 0 if none has.
+    """Compute max(margin - cos(a, p) + cos(a, n), 0), averaged over the anchors that have a negative; 0 if none has.
 
     A positive is another model's embedding of an utterance of the same class, a negative the same model's embedding of
     an utterance of another class (DMD's text; its code takes either from any model).

@@ -23,13 +23,13 @@ class GraphSettings(Settings):
 
     Attributes:
         edges: weights of edges, "learned" for each utterance, or "uniform".
-        prior: what is added to the weights of edges, and what their mean over a batch is pulled towards: most for the
-            first teacher ("joint"), or the same for all.
+        prior: prior of the edge weights, which is added to them and towards which their mean over a batch is
+            regularised: largest for the first teacher ("joint"), or equal for all ("uniform").
         sharpness: factor of the scores in the softmax over edges (1/8 as released).
-        distance: between two nodes' logits: of softmax or log-softmax outputs, summed over classes, or their KL
-            divergence at a temperature.
-        edge_weight: of the penalty that keeps edges near their prior; 0 leaves them free.
-        features_weight: of the distance between features.
+        distance: distance between two nodes' logits: that of their softmax or log-softmax outputs, summed over classes,
+            or their KL divergence at a temperature.
+        edge_weight: weight of the penalty that keeps edge weights near their prior; 0 for no penalty.
+        features_weight: weight of the distance between features.
     """
 
     edges: Literal["learned", "uniform"] = "learned"
@@ -44,7 +44,7 @@ class GraphSettings(Settings):
 
 
 def prior(values: Sequence[float]) -> Tensor:
-    """Prior weights of edges: a softmax with temperature ¼, as released."""
+    """Return prior weights of edges: a softmax with temperature ¼, as released."""
     return torch.softmax(torch.tensor(values, dtype=torch.float32) / 0.25, 0)
 
 
@@ -114,7 +114,7 @@ class GraphDistillation(nn.Module):
         return Distilled(torch.stack(list(components.values())).sum(), components, weights)
 
     def weights(self, logits: Sequence[Tensor], features: Sequence[Tensor]) -> Tensor:
-        """Weights (N, edges) of each utterance's edges: a softmax over all of them."""
+        """Return the weights (N, edges) of each utterance's edges: a softmax over all of them."""
         if self.settings.edges == "uniform":
             return torch.full_like(logits[0][:, :1], 1 / len(self.edges)).expand(-1, len(self.edges))
 
@@ -128,9 +128,10 @@ class GraphDistillation(nn.Module):
 
 
 def distance(student: Tensor, teacher: Tensor, settings: GraphSettings) -> Tensor:
-    """Distance between two nodes' logits (N, classes), for each utterance (N,).
+    """Compute the distance between two nodes' logits (N, classes), for each utterance (N,).
 
-    DMD compares single numbers. Logits of several classes are only defined up to a shift, so their softmax is compared.
+    In DMD a node outputs a single number, which is compared directly. Logits of several classes are only defined up to
+    a shift, so their softmax is compared instead.
     """
     if settings.distance == "divergence":
         return softened_divergence(student, teacher, settings.temperature)
@@ -139,7 +140,7 @@ def distance(student: Tensor, teacher: Tensor, settings: GraphSettings) -> Tenso
 
 
 def repelled(target: Tensor, source: Tensor) -> Tensor:
-    """The positive part of the cosine (N,), which pushes similar features apart.
+    """Return the positive part of the cosine (N,), which pushes similar features apart.
 
     As released, except that the released code multiplies its mean over the batch by the mean weight of the edge.
     """
@@ -147,5 +148,5 @@ def repelled(target: Tensor, source: Tensor) -> Tensor:
 
 
 def attracted(target: Tensor, source: Tensor) -> Tensor:
-    """One minus the cosine (N,), which pulls features closer."""
+    """Return one minus the cosine (N,), which pulls features closer."""
     return 1 - F.cosine_similarity(target, source)

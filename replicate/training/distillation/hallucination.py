@@ -10,12 +10,12 @@ KERNELS = 5
 
 
 def guess_loss(guess: Tensor, target: Tensor, kind: str) -> Tensor:
-    """Mean squared error ("mse") of predictions (N, d), or the discrepancy of both sets of points ("mmd"): a scalar."""
+    """Compute the mean squared error ("mse") of predictions (N, d), or their ``discrepancy`` to the targets ("mmd")."""
     return F.mse_loss(guess, target) if kind == "mse" else discrepancy(guess, target)
 
 
 def discrepancy(x: Tensor, y: Tensor) -> Tensor:
-    """Maximum mean discrepancy of two sets of points (N, d), with Gaussian kernels that double in width.
+    """Compute the maximum mean discrepancy of two sets of points (N, d), with Gaussian kernels that double in width.
 
     The width of the middle kernel is the mean squared distance of all points.
     """

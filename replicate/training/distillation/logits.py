@@ -21,7 +21,7 @@ from replicate.training.methods import Settings
 
 @dataclass(frozen=True)
 class LogitsSettings(Settings):
-    """Settings: the student's and the teacher's logits are compared after softening both by a temperature."""
+    """Settings of logit distillation: logits of student and teacher are softened by a temperature, then compared."""
 
     logits_weight: float = 1.0
     temperature: float = 2.0
@@ -30,7 +30,7 @@ class LogitsSettings(Settings):
 
 
 def softened_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """T² times the KL divergence of softened probabilities, for each utterance.
+    """Compute T² times the KL divergence of softened probabilities, for each utterance.
 
     T² keeps the size of the gradient independent of the temperature.
 
@@ -52,6 +52,6 @@ class LogitsDistillation(DistillationMethod):
         self.temperature = setup.settings.temperature
 
     def forward(self, student: UtteranceOutputs, teachers: Sequence[UtteranceOutputs], labels: Tensor) -> MethodLosses:
-        """Mean over utterances of the softened divergence."""
+        """Return the softened divergence, averaged over utterances."""
         loss = softened_divergence(student.log_prob, teachers[0].log_prob, self.temperature).mean()
         return MethodLosses({"logits": loss})

@@ -1,4 +1,4 @@
-"""The whole loss of a student: its method's losses and the cross-entropy with the labels, each with its weight."""
+"""The total loss of a student: its method's losses and the cross-entropy with the labels, each with its weight."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class Distillation(nn.Module):
         self.method = build_method(setup)
         nll_weight = self.method.nll_weight
         self.weights = self.method.weights | ({"nll": nll_weight} if nll_weight else {})
-        # Logarithms of variances; at 0 the loss is the one of fixed weights (Kendall, Gal, Cipolla, 2018).
+        # Logarithms of variances; at 0 the loss equals that with fixed weights (Kendall, Gal, Cipolla, 2018).
         learned = self.weights if setup.settings.weights == "learned" else {}
         self.variances = nn.ParameterDict({name: nn.Parameter(torch.zeros(())) for name in learned})
         self._log: dict[str, list[Tensor]] = defaultdict(list)
 
     def forward(self, output: Output, labels: Tensor, rows: Tensor, batch: Batch) -> Tensor:
-        """The loss of the N utterances of one run in a batch, which may hold other runs', too.
+        """Compute the loss for the N utterances of one run; the batch may also hold utterances of other runs.
 
         Shapes:
-            labels, rows: (N,), packed like the output; ``rows`` are the places of the utterances in the whole split.
+            labels, rows: (N,), packed like the output; ``rows`` are the utterances' indices in the whole split.
         """
         outputs = self.method.train_outputs
         teachers = [UtteranceOutputs(embedding[rows], log_prob[rows]) for embedding, log_prob in outputs]
@@ -43,7 +43,7 @@ class Distillation(nn.Module):
         return self._total(losses)
 
     def logged(self) -> dict[str, float]:
-        """Means of all losses and logged values since the last call."""
+        """Return the means of all losses and logged values since the last call."""
         found = {
             name: float(torch.stack([v.to("cpu", torch.float32) for v in log]).mean())
             for name, log in self._log.items()

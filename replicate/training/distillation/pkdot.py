@@ -1,4 +1,4 @@
-"""PKDOT and MT-PKDOT: optimal transport matches a batch's structure of similarities to that of a teacher.
+"""PKDOT and MT-PKDOT: optimal transport matches the similarity structure of a batch to that of a teacher.
 
 From PKDOT (arXiv 2401.15489) and MT-PKDOT (arXiv 2408.09035), adapted to a speech-only student of teachers that also
 have video; not in the paper.
@@ -40,20 +40,22 @@ class MtPkdotSettings(Settings):
     """Settings of MT-PKDOT: the student is matched to the teacher that does best on the batch.
 
     Attributes:
-        select: which teacher. "batch": the one with the lowest cross-entropy on the batch (as released); "sample": the
-            one with the lowest on each utterance; "joint_only": the first, as in PKDOT; "uniform": one drawn at random
-            for every batch.
-        anchors: which utterances an utterance's similarities are compared at. "row_lowest": for each utterance those
-            that are least similar to it in the teacher (as released); "row_highest": most similar; "shared_lowest": the
-            same for all, least similar on average; "all": the whole batch.
-        anchor_count: how many; at most one fewer than utterances in the batch.
-        blur: of the optimal transport, the square root of its entropic regularisation.
+        select: which teacher is the target. "batch": the one with the lowest cross-entropy on the batch (as released);
+            "sample": for each utterance, the one with the lowest cross-entropy on it; "joint_only": the first, as in
+            PKDOT; "uniform": one drawn at random for every batch.
+        anchors: to which utterances of the batch (columns of the similarity matrix) similarities are compared.
+            "row_lowest": for each utterance, those least similar to it in the teacher (as released); "row_highest":
+            those most similar to it; "shared_lowest": the same for all, least similar on average; "all": the whole
+            batch.
+        anchor_count: number of anchors; at most one fewer than utterances in the batch.
+        blur: square root of the entropic regularisation of optimal transport.
         scale_by_count: divide the transport cost by the number of anchors, with which it grows.
         centroid_weight: weight of the distance between mean similarities; 0 leaves it out.
-        utterances: drawn at random from a larger batch, because the cost of transport grows with their square.
+        utterances: how many are drawn at random from a larger batch, because the cost of transport grows with their
+            square.
         hallucinate: whether a head of the student predicts the video-only teacher's embedding, and its classifier gets
             the prediction as additional input; "mse" and "mmd" are the losses of the head. The original trains the head
-            before the student and freezes it; here both are trained at once, because there is no student before.
+            before the student and freezes it; here both are trained at once, because no student exists before.
         hallucination_weight: weight of that loss, whose gradient changes only the head.
     """
 
@@ -87,7 +89,7 @@ class PkdotSettings(MtPkdotSettings):
 
 
 def similarities(embedding: Tensor) -> Tensor:
-    """Cosines between all utterances (N, N); those of a zero vector are 0, also with itself, without a gradient."""
+    """Return cosines between all utterances (N, N); a zero vector has cosine 0, even to itself, and no gradient."""
     size = embedding.norm(dim=1, keepdim=True)
     there = size > 1e-8
     unit = torch.where(there, embedding, 0) / torch.where(there, size, 1)
@@ -95,7 +97,7 @@ def similarities(embedding: Tensor) -> Tensor:
 
 
 def anchors(similarity: Tensor, which: str, count: int) -> Tensor:
-    """Columns (N, k) at which rows of similarities are compared; k is at most N - 1 except for "all"."""
+    """Return the columns (N, k) at which rows of similarities are compared; k is at most N - 1 except for "all"."""
     n = len(similarity)
     if which == "all":
         return torch.arange(n, device=similarity.device).expand(n, n)
@@ -110,7 +112,7 @@ def anchors(similarity: Tensor, which: str, count: int) -> Tensor:
 
 
 def transport(student: Tensor, teacher: Tensor, blur: float) -> Tensor:
-    """The debiased Sinkhorn divergence between two clouds of points (N, k); the cost is half the squared distance.
+    """Compute the debiased Sinkhorn divergence of two clouds of points (N, k); the cost is half the squared distance.
 
     It is 0 for the same points in any order.
     """
@@ -125,7 +127,7 @@ def transport(student: Tensor, teacher: Tensor, blur: float) -> Tensor:
 
 
 def structure_loss(student: Tensor, teacher: Tensor, settings: MtPkdotSettings) -> tuple[Tensor, Tensor]:
-    """Transport cost between rows of shifted similarities at the teacher's anchors, and the distance of their means.
+    """Compute the transport cost between rows of similarities to the anchors, and the distance of their means.
 
     Shapes:
         student (N, d), teacher (N, d'): embeddings of the same utterances; the teacher's get no gradient. Returns two
@@ -145,8 +147,8 @@ def structure_loss(student: Tensor, teacher: Tensor, settings: MtPkdotSettings) 
 class TransportDistillation(DistillationMethod):
     """MT-PKDOT; PKDOT with ``select = "joint_only"``.
 
-    Unless only the joint teacher is used, teachers are aligned first: afterwards their embeddings have one width. With
-    ``hallucinate``, ``forward`` gets one more entry after the teachers: the video-only teacher before alignment.
+    Unless only the joint teacher is used, the teachers are aligned first, so that their embeddings have the same width.
+    With ``hallucinate``, ``forward`` gets one more entry after the teachers: the video-only teacher before alignment.
     """
 
     several_teachers = True
@@ -171,7 +173,7 @@ class TransportDistillation(DistillationMethod):
 
     @classmethod
     def model_heads(cls, settings: MtPkdotSettings, arm: Arm) -> dict[str, int]:
-        """A head that predicts the video-only teacher's embedding, with ``hallucinate``."""
+        """Return the size of the head that predicts the video-only teacher's embedding, if ``hallucinate`` is set."""
         if settings.hallucinate == "off":
             return {}
         teacher = next(teacher for teacher in arm.teachers if teacher.train == "V")
@@ -190,7 +192,7 @@ class TransportDistillation(DistillationMethod):
             )
 
     def forward(self, student: UtteranceOutputs, teachers: Sequence[UtteranceOutputs], labels: Tensor) -> MethodLosses:
-        """Transport and centroid, which a batch below ``LEAST_UTTERANCES`` has not; the loss of the additional head."""
+        """Compute the transport and centroid losses, unless the batch is too small, and the loss of the head."""
         hallucinate = self.settings.hallucinate
         if hallucinate == "off":
             return self._structure(student, teachers, labels)
@@ -204,7 +206,7 @@ class TransportDistillation(DistillationMethod):
     def _structure(
         self, student: UtteranceOutputs, teachers: Sequence[UtteranceOutputs], labels: Tensor
     ) -> MethodLosses:
-        """Transport and centroid."""
+        """Compute the transport loss and the centroid loss."""
         teacher, chosen = self.choose(teachers, labels)
         logged = {f"chosen {name}": share for name, share in zip(self.names, chosen, strict=True)}
         n = len(labels)
@@ -213,12 +215,12 @@ class TransportDistillation(DistillationMethod):
             return MethodLosses({}, logged | {"without transport": torch.ones(())})
         cost, centroid = structure_loss(student.embedding[rows], teacher[rows], self.settings)
         logged |= {"without transport": torch.zeros(())}
-        # The released code stops with an error if a batch has not more utterances than anchors.
+        # The released code stops with an error if a batch has no more utterances than anchors.
         logged |= {"fewer anchors": torch.tensor(float(len(rows) <= self.settings.anchor_count))}
         return MethodLosses({"transport": cost, "centroid": centroid}, logged)
 
     def choose(self, teachers: Sequence[UtteranceOutputs], labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The target embeddings (N, d), and for each teacher the share of utterances whose target it is."""
+        """Return the target embeddings (N, d), and for each teacher the share of utterances whose target it is."""
         loss = torch.stack([F.nll_loss(each.log_prob, labels, reduction="none") for each in teachers])
         select = self.settings.select
         if select == "sample":

@@ -20,9 +20,9 @@ class AlignmentSettings:
 
     Attributes:
         rank: of the affine map from a teacher's embedding to the joint one's width.
-        detach_joint: whether the joint embedding is left unchanged. In the original it moves towards the others, for
-            its fusion is trained further; here, with False, a linear map that starts as the identity moves it, at
-            ``joint_learning_rate``.
+        detach_joint: whether the joint teacher's embedding is kept fixed. In the original it moves towards the others,
+            because its fusion layers are trained further; here False trains a linear map of it that starts as the
+            identity, with ``joint_learning_rate``.
     """
 
     epochs: int = 10
@@ -43,13 +43,13 @@ class Adapter(nn.Module):
         self.head = nn.Linear(joint, classes)
 
     def forward(self, embedding: Tensor) -> UtteranceOutputs:
-        """Outputs of the adapted teacher for embeddings (N, width)."""
+        """Return the outputs of the adapted teacher for embeddings (N, width)."""
         moved = self.up(self.down(embedding))
         return UtteranceOutputs(moved, self.head(moved).log_softmax(-1))
 
 
 class MovingJoint(nn.Module):
-    """A linear map of the joint embedding that starts as the identity, where it may move towards the others."""
+    """A trained linear map of the joint embedding that starts as the identity (``detach_joint = False``)."""
 
     def __init__(self, width: int, classes: int) -> None:
         super().__init__()
@@ -58,13 +58,17 @@ class MovingJoint(nn.Module):
         nn.init.zeros_(self.move.bias)
 
     def forward(self, embedding: Tensor) -> UtteranceOutputs:
-        """Outputs of the moved joint teacher for embeddings (N, width)."""
+        """Return the outputs of the joint teacher after the map, for embeddings (N, width)."""
         moved = self.move(embedding)
         return UtteranceOutputs(moved, self.head(moved).log_softmax(-1))
 
 
 def alignment_loss(joint: UtteranceOutputs, others: Sequence[UtteranceOutputs], labels: Tensor, detach: bool) -> Tensor:
-    """½ Σ (1 - cosine to the joint embedding) + ½ cross-entropy: the heads' mean, plus the joint one's if it moves."""
+    """Compute ½ Σ (1 - cosine to the joint embedding) + ½ cross-entropy.
+
+    The sum is over the other teachers. The cross-entropy is averaged over their classifiers; that of the joint teacher
+    is added if its embedding is trained.
+    """
     target = joint.embedding.detach() if detach else joint.embedding
     distance = sum((1 - F.cosine_similarity(each.embedding, target)).mean() for each in others)
     nll = torch.stack([F.nll_loss(each.log_prob, labels) for each in others]).mean()
@@ -78,8 +82,8 @@ def align(
 ) -> tuple[list[UtteranceOutputs], dict[str, float]]:
     """Train the adapters; return the aligned teachers' outputs on the training split, and values to log.
 
-    The first teacher is the joint one. The adapters are those of the epoch with the best weighted F1 on dev, a mean
-    over the trained heads, and of equal epochs the last.
+    The first teacher is the joint one. The adapters are taken from the epoch with the best dev weighted F1, averaged
+    over the trained classifiers; of equally good epochs the last.
 
     Shapes:
         labels: of training and of dev, (N,) and (M,) int64.
@@ -114,7 +118,7 @@ def align(
         with torch.no_grad():
             judged = aligned("dev", slice(None))[0 if moving else 1 :]
             f1 = sum(weighted_f1(labels[1].cpu(), each.log_prob.cpu()) for each in judged) / len(judged)
-        if f1 >= best:  # of equal epochs the last, which is aligned the most
+        if f1 >= best:  # of equally good epochs the last, which is the best aligned
             best, chosen, state = f1, epoch, {name: tensor.clone() for name, tensor in whole.state_dict().items()}
     if state:
         whole.load_state_dict(state)

@@ -33,7 +33,7 @@ class TripletSettings(Settings):
 
 
 def draw_negatives(labels: Tensor, classes: int, form: TripletForm, draws: torch.Generator) -> Tensor:
-    """Draw negatives, rows of other classes, uniformly; -1 where the batch has none.
+    """Draw negatives uniformly: rows of other classes, -1 where the batch has none.
 
     Shapes:
         labels: (N,) int64. Returns (N, 1) for "one", an utterance of any other class; (N, classes) for "n-way",
@@ -58,7 +58,7 @@ def draw_negatives(labels: Tensor, classes: int, form: TripletForm, draws: torch
 
 
 def draw_positives(labels: Tensor, classes: int, draws: torch.Generator) -> Tensor:
-    """Draw a row of its own class for every utterance, uniformly and possibly itself: (N,)."""
+    """Draw for every utterance a row of its own class (N,), uniformly; it may be the utterance itself."""
     counts = torch.bincount(labels, minlength=classes)
     starts = counts.cumsum(0) - counts
     chance = torch.rand(len(labels), generator=draws).to(labels.device)
@@ -66,7 +66,7 @@ def draw_positives(labels: Tensor, classes: int, draws: torch.Generator) -> Tens
 
 
 def triplet_loss(student: Tensor, teacher: Tensor, negative: Tensor, form: TripletForm) -> Tensor:
-    """max(k·d⁺ - Σ d⁻ + 1, 0) over an anchor's k negatives: mean over anchors for "one", their sum for "n-way".
+    """Compute max(k·d⁺ - Σ d⁻ + 1, 0) for an anchor's k negatives: averaged for "one", summed for "n-way".
 
     d⁺ is the distance of the student's embedding to the teacher's embedding of the same utterance, d⁻ to the teacher's
     embedding of a negative. An anchor without a negative adds a constant, which has no gradient.
@@ -85,8 +85,8 @@ def triplet_loss(student: Tensor, teacher: Tensor, negative: Tensor, form: Tripl
 class TripletDistillation(DistillationMethod):
     """The paper's method.
 
-    A student's embedding that is narrower than the teacher's first goes through a linear map, which is trained with it
-    and not used afterwards (not in the paper, which does not say how 300 numbers are compared with 700).
+    If the student's embedding is narrower than the teacher's, a linear map widens it. The map is trained with the
+    student and discarded afterwards (not in the paper, which does not say how 300 columns are compared with 700).
     """
 
     stackable = True
@@ -110,7 +110,7 @@ class TripletDistillation(DistillationMethod):
             )
 
     def forward(self, student: UtteranceOutputs, teachers: Sequence[UtteranceOutputs], labels: Tensor) -> MethodLosses:
-        """The triplet loss to the first teacher."""
+        """Compute the triplet loss to the first teacher."""
         negative = draw_negatives(labels, self.classes, self.form, self.draws)
         loss = triplet_loss(self.adapter(student.embedding), teachers[0].embedding, negative, self.form)
         return MethodLosses({"triplet": loss}, {"anchors without a negative": (negative < 0).all(1).float().mean()})

@@ -1,4 +1,4 @@
-"""Masked training: pieces of the input are hidden at random, by a strategy that the protocol names (see ``base``)."""
+"""Masked training: feature columns are hidden at random, by a strategy that the protocol names (see ``base``)."""
 
 from replicate.training.masking.base import MaskingStrategy, register
 

@@ -1,4 +1,4 @@
-"""What every masking strategy is: a frozen dataclass of its settings that draws masks. Masking happens here only."""
+"""Base class and registry of masking strategies: frozen dataclasses of settings that draw masks for training."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class MaskingStrategy(ABC):
         """Draw the mask of one batch: 1 to keep a column of an utterance, 0 to hide it.
 
         Args:
-            draws: the only source of random numbers, so that runs repeat.
+            draws: the only source of random numbers, so that runs are repeatable.
 
         Shapes:
             widths: columns per stream, in the order of the input; streams other than "visual" are audio streams.
@@ -47,7 +47,7 @@ STRATEGIES: Registry[type[MaskingStrategy]] = Registry(
 
 
 def register(name: str) -> Callable[[type[M]], type[M]]:
-    """A class decorator that adds a masking strategy under a name; ``strategy = "name"`` in a protocol selects it.
+    """Register a masking strategy under a name (class decorator); ``strategy = "name"`` in a protocol selects it.
 
     Raises:
         BadPlugin: another strategy has this name.
@@ -62,10 +62,10 @@ def register(name: str) -> Callable[[type[M]], type[M]]:
 
 
 def masking_strategy(name: str, where: str = "") -> type[MaskingStrategy]:
-    """The class of a masking strategy; ``where`` is the file and key that name it, for messages.
+    """Return the class of a masking strategy; ``where`` is the file and key that name it, for messages.
 
     Raises:
-        InvalidDefinition: no strategy has this name. BadPlugin: what has this name is no masking strategy.
+        InvalidDefinition: no strategy has this name. BadPlugin: the class with this name is not a ``MaskingStrategy``.
     """
     found = STRATEGIES.get(name, where)
     if not (isinstance(found, type) and issubclass(found, MaskingStrategy)):
@@ -74,7 +74,7 @@ def masking_strategy(name: str, where: str = "") -> type[MaskingStrategy]:
 
 
 def keep_seen(widths: dict[str, int], seen: tuple[str, ...]) -> Tensor:
-    """The mask of inference in a narrower context: 1 for the columns of the streams in ``seen``, 0 for the others.
+    """Return the mask for inference in a narrower context: 1 for the columns of streams in ``seen``, 0 for the others.
 
     Shapes:
         widths: columns per stream, in the order of the input. Returns (1, 1, sum of widths) float32.

@@ -19,13 +19,15 @@ _NONE, _AUDIO, _VISUAL, _RANDOM = range(4)
 @register("scenarios")
 @dataclass(frozen=True)
 class Masking(MaskingStrategy):
-    """The paper's masked training and its Appendix A: one of four scenarios is drawn.
+    """Masked training of the paper (with Appendix A): one of four scenarios is drawn at random.
 
     Attributes:
-        unit: what shares one draw. Text: each input has its own; released code: the whole batch has one.
-        none, audio, visual, random: probabilities of the four scenarios; they sum to 1.
-        start: in the random scenario, the probability with which a feature column starts a mask.
-        length: columns that a mask covers.
+        unit: what shares one draw of the scenario: an utterance (the paper's text), a dialogue, or a batch (the
+            released code).
+        none, audio, visual, random: probabilities of the four scenarios: no mask, audio hidden, video hidden, random
+            feature columns hidden. They sum to 1.
+        start: in the random scenario, the probability that a mask starts at a feature column.
+        length: number of columns that a mask covers.
     """
 
     unit: Literal["utterance", "dialogue", "batch"] = "utterance"
