@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from replicate.config import folders
 from tests.golden_files import golden, pytest_addoption  # noqa: F401  (found by pytest here)
 
 if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+
     from export.bundle.bundle import Bundle
 
 
@@ -138,3 +141,13 @@ def hubert_group(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.recordings import save_hubert
 
     return save_hubert(tmp_path_factory.mktemp("group") / "model", "group")
+
+
+@pytest.fixture(scope="session")
+def prediction_schema() -> Draft202012Validator:
+    """The documented shape of predictions as JSON."""
+    from jsonschema import Draft202012Validator
+
+    schema = json.loads((Path(__file__).parents[1] / "docs" / "prediction.schema.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)

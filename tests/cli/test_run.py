@@ -1,6 +1,5 @@
-import contextlib
-import csv
-import io
+"""`replicate run`: what is trained, what is left out, and which mistakes are named."""
+
 import json
 import os
 import re
@@ -16,83 +15,8 @@ from pathlib import Path
 import pytest
 
 from replicate import errors
-from replicate.cli import main
 from replicate.corpus.archive import write
 from replicate.corpus.synthetic import generate
-
-
-@pytest.fixture(scope="module")
-def again(smoke_out, tmp_path_factory):
-    """Results folder, stdout and stderr of a command whose runs were all complete."""
-    out = tmp_path_factory.mktemp("again") / "out"
-    shutil.copytree(smoke_out, out)
-    before, stdout, stderr = signal.getsignal(signal.SIGTERM), io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr), pytest.raises(SystemExit) as exit_:
-        main(["run", "table2", "--profile", "smoke", "--jobs", "1", "--out", str(out)])
-    signal.signal(signal.SIGTERM, before)
-    assert exit_.value.code == 0, stderr.getvalue()
-    return out / "synthetic-tiny" / "smoke-paper", stdout.getvalue(), stderr.getvalue()
-
-
-def cells(line):
-    """Texts of a printed line, whose columns are two spaces apart."""
-    return re.split(r"\s{2,}", line.strip())
-
-
-def test_files_and_screen_hold_the_same_numbers(again):
-    folder, stdout, stderr = again
-    assert "12 runs, 12 completed, 0 to train" in stderr and "replicate export onnx" in stderr
-    content = json.loads((folder / "table2.json").read_text())
-    assert [row["row"] for row in content["rows"]] == [
-        *("COGMEN-A", "COGMEN-AV", "COGMEN-Mask"),
-        *("student of COGMEN-Mask", "COGMEN-A + Mask", "COGMEN-Mask, more context layers"),
-    ]
-    lines = {line["row"] + line["context"]: line for line in csv.DictReader((folder / "table2.csv").open())}
-    for row in content["rows"]:
-        (printed,) = [found for found in map(cells, stdout.splitlines()) if found[0] == row["row"]]
-        for context, cell in row["cells"].items():
-            shown = f"{cell['mean']:.3f} ± {cell['std']:.3f}"
-            assert shown in printed and shown in (folder / "table2.md").read_text()
-            assert float(lines[row["row"] + context]["mean"]) == cell["mean"]
-            assert cell["verdict"] is None
-    assert "synthetic" in stdout and "no replication" in stdout
-
-
-def test_comparisons_are_printed_and_written(again):
-    folder, stdout, _ = again
-    comparisons = json.loads((folder / "table2.json").read_text())["comparisons"]
-    assert len(comparisons) == 8
-    printed = {tuple(found[:2]): found[2:] for found in map(cells, stdout.splitlines()) if len(found) == 5}
-    for each in comparisons:
-        low, high = each["ci95"]
-        shown = [f"{each['difference']:+.3f} [{low:+.3f}, {high:+.3f}]", f"{each['p']:.3f}", f"{each['p_holm']:.3f}"]
-        assert printed[each["first"], each["second"]] == shown
-        assert f"| {each['first']} | {each['second']} | {' | '.join(shown)} |" in (folder / "table2.md").read_text()
-
-
-def test_claims_about_the_table_are_printed_and_written(again):
-    folder, stdout, _ = again
-    content = json.loads((folder / "claims.json").read_text())
-    outcomes = {claim["number"]: claim["outcome"] for claim in content["claims"]}
-    # Two seeds decide nothing, and half of the claims need other tables.
-    assert outcomes == dict.fromkeys((3, 4, 5, 6, 8), "undecided") | dict.fromkeys((1, 2, 7, 9, 10))
-    for claim in content["claims"]:
-        line = [f"{claim['number']}. {claim['text']}", claim["outcome"] or "not all of its cells are measured"]
-        assert line in list(map(cells, stdout.splitlines()))
-        assert f"| {' | '.join(line)} |" in (folder / "claims.md").read_text()
-    assert "With 2 seeds no p can be at or below 0.05: nothing can be decided" in stdout
-
-
-def test_tables_of_an_earlier_command_with_other_seeds_are_removed(replicate, smoke_out, tmp_path):
-    out = tmp_path / "out"
-    shutil.copytree(smoke_out, out)
-    folder = out / "synthetic-tiny" / "smoke-paper"
-    (folder / "table1.md").write_text("of an earlier command with other seeds")
-    (folder / "figures").mkdir(exist_ok=True)
-    (folder / "figures" / "figure3.png").write_text("of the same")
-    status, _, _ = replicate("run", "table2", "--profile", "smoke", "--seeds", "24,", "--jobs", 1, "--out", out)
-    assert status == 0 and "(24)" in (folder / "table2.md").read_text()
-    assert not (folder / "table1.md").exists() and not (folder / "figures" / "figure3.png").exists()
 
 
 def test_a_mistake_in_the_claims_is_an_error_before_training(replicate, tmp_path, monkeypatch):
@@ -105,14 +29,6 @@ def test_a_mistake_in_the_claims_is_an_error_before_training(replicate, tmp_path
     status, _, stderr = replicate("run", "table3", "--profile", "smoke", "--jobs", 1, "--out", tmp_path / "out")
     assert status == 1 and "error (invalid definition)" in stderr and "claims.toml, claim 3 has number 3" in stderr
     assert not (tmp_path / "out").exists()
-
-
-def test_everything_that_is_written(smoke_results):
-    names = {path.relative_to(smoke_results).as_posix() for path in smoke_results.rglob("*") if path.is_file()}
-    assert {*(f"table2.{suffix}" for suffix in ("md", "tex", "tabular.tex", "csv", "json"))} <= names
-    assert {"scores.csv", "comparisons.csv", "claims.md", "claims.json", "manifest.json", "index.html"} <= names
-    assert {Path(name).suffix for name in names if name.startswith("figures/")} == {".png", ".svg"}
-    assert not [name for name in names if Path(name).name.startswith(".")]
 
 
 def test_completed_runs_are_not_repeated_and_new_seeds_are_added(replicate, smoke_out, tmp_path):
@@ -236,39 +152,6 @@ def test_hubert_features_alone_fill_their_rows(replicate, tmp_path):
     status, stdout, stderr = replicate("run", "table4", *command)
     assert status == 0 and "table4: 3 of 4 rows need the audio and visual streams" in stderr
     assert "features opensmile" in " ".join(stdout.split())
-
-
-def test_a_name_in_brackets_is_a_name_and_no_markup(replicate, tmp_path):
-    write(replace(generate("synthetic-tiny"), name="[/red]tiny"), tmp_path / "tiny.npz")
-    out = tmp_path / "[b] out"
-    arguments = ["--data", tmp_path / "tiny.npz", "--profile", "smoke", "--seeds", "24,", "--jobs", 1, "--out", out]
-    status, stdout, stderr = replicate("run", "table2", *arguments)
-    assert status == 0 and "table2 on [/red]tiny: " in stdout
-    (written,) = out.glob("*/smoke-paper/table2.md")
-    # The next command can be pasted: the path is quoted.
-    assert shlex.split(stderr.splitlines()[-1])[-1] == str(written.parent)
-
-
-@pytest.mark.parametrize("width", [60, 80])
-def test_no_digit_is_cut_in_a_narrow_terminal(smoke_results, width):
-    from rich.console import Console
-
-    from replicate.report import tables
-    from tests.experiment.builders import prepare
-
-    screen = io.StringIO()
-    (result,) = prepare(smoke_results.parents[1]).tables()
-    tables.show(result, Console(file=screen, width=width))
-    lines = list(map(cells, screen.getvalue().splitlines()))
-    content = json.loads((smoke_results / "table2.json").read_text())
-    assert content["corpus"]["hash"] == result.corpus_hash
-    for expected in content["rows"]:
-        (row,) = [line for line in lines if line[:2] == [expected["row"], "2"]]
-        shown = [f"{cell['mean']:.3f} ± {cell['std']:.3f}" for cell in expected["cells"].values()]
-        assert [text for text in row if "±" in text] == shown
-    for each in content["comparisons"]:
-        difference = f"{each['difference']:+.3f} [{each['ci95'][0]:+.3f}, {each['ci95'][1]:+.3f}]"
-        assert [line for line in lines if line[-3:] == [difference, f"{each['p']:.3f}", f"{each['p_holm']:.3f}"]]
 
 
 def test_a_full_disk_under_stdout_is_an_error():

@@ -17,8 +17,8 @@ from export.bundle.select import choose
 from export.predictor import BadBundle, BadInput, Predictor, predict_lines, to_csv
 from replicate.corpus.synthetic import generate
 from replicate.files import sha256
-
-from .test_predictor import WITHOUT_TORCH, random_dialogue, write_csv
+from tests.export.dialogues import random_dialogue, write_csv
+from tests.export.without_torch import WITHOUT_TORCH
 
 STREAM = "model.stream.onnx"
 

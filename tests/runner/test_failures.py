@@ -1,0 +1,66 @@
+"""A run that fails is named and the others are trained; other errors end the command."""
+
+from dataclasses import replace
+
+import pytest
+
+from replicate.errors import DiskFull
+from replicate.runner import worker
+from replicate.runner.local import run_all
+from replicate.runner.worker import Progress
+from tests.runner.families import quiet, run
+from tests.small_runs import SPEC, STUDENT, listed, of, programs, seeds
+
+
+def diverging(spec):
+    return replace(spec, budget=replace(spec.budget, learning_rate=1e30))
+
+
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_run_that_diverges_fails_alone_and_its_students_are_skipped(store, corpus, jobs):
+    specs = [diverging(of(STUDENT)), SPEC, of(STUDENT, 25)]
+    lost, alone, *family = listed([diverging(of(STUDENT))], corpus), listed([SPEC], corpus), listed(specs[2:], corpus)
+    news: list[Progress] = []
+    failed = run(store, corpus, specs, jobs, news.append)
+    assert [(run.key, run.name, run.kind) for run in failed] == [
+        (lost[0].key, "teacher, seed 24", "diverged"),
+        (lost[1].key, "student, seed 24", "teacher failed"),
+    ]
+    assert "loss" in failed[0].message and failed[1].message == "its teacher teacher, seed 24 could not be trained"
+    complete = sorted(task.key for tasks in (alone, *family) for task in tasks)
+    assert sorted(store.keys()) == complete == sorted(p.task.key for p in news if p.epoch is None)
+    # The lock of the failed run is free, and the same command tries it again.
+    with store.lock(lost[0].key, wait=False) as locked:
+        assert locked
+    assert [run.key for run in run_all(programs(specs, corpus), {corpus.hash: corpus}, store, "cpu", 1, quiet)] == [
+        task.key for task in lost
+    ]
+
+
+def test_an_error_of_a_plugin_names_its_module(store, corpus, monkeypatch):
+    def train(*arguments):
+        raise RuntimeError("a\nbad\x1b[31m value")
+
+    monkeypatch.setattr(worker, "train_seed_group", train)
+    monkeypatch.setattr("replicate.runner.failures.plugin_modules", lambda: {__name__})
+    (failed,) = run(store, corpus, [SPEC])
+    assert (failed.kind, failed.message) == ("RuntimeError", "a bad [31m value")
+    assert failed.plugin.startswith(f"{__name__}, {__file__}:")
+    assert str(failed).startswith("speech, seed 24 failed: RuntimeError: ") and f"(plugin {__name__}" in str(failed)
+
+
+def test_an_error_of_the_store_ends_the_command(store, corpus, monkeypatch):
+    def put(*arguments):
+        raise DiskFull("no room left")
+
+    monkeypatch.setattr(store, "put", put)
+    with pytest.raises(DiskFull):
+        run(store, corpus, seeds(24, 25))
+
+
+def test_an_error_of_the_callback_is_not_an_error_of_the_run(store, corpus):
+    def on_progress(progress):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(store, corpus, [SPEC], on_progress=on_progress)

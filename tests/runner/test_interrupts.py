@@ -1,0 +1,87 @@
+"""An interrupted or killed command keeps its completed runs and leaves no incomplete one."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from replicate.errors import WorkerDied
+from replicate.runner.worker import Progress
+from tests.runner.families import FAMILY, contents, run
+from tests.runner.other_commands import Command
+from tests.small_runs import listed, seeds
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_named_and_completed_runs_are_kept(store, corpus):
+    def on_progress(progress):
+        if progress.epoch is None:
+            os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
+
+    long = [replace(spec, budget=replace(spec.budget, epochs=20)) for spec in seeds(*range(24, 64))]
+    with pytest.raises(WorkerDied, match="--jobs"):
+        run(store, corpus, long, 2, on_progress)
+    keys = [task.key for task in listed(long, corpus)]
+    assert 1 <= sum(store.get(key) is not None for key in keys) < 40
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize(("epoch", "completed"), [(1, 1), (2, 1), (None, 2)])
+def test_an_interrupt_keeps_completed_runs_and_no_incomplete_one(store, corpus, epoch, completed):
+    def on_progress(progress):
+        if progress.task.spec.seed == 25 and (progress.epoch and progress.epoch.epoch) == epoch:
+            raise KeyboardInterrupt
+
+    tasks = listed(seeds(24, 25, 26), corpus)
+    with pytest.raises(KeyboardInterrupt):
+        run(store, corpus, seeds(24, 25, 26), on_progress=on_progress)
+    keys = [task.key for task in tasks]
+    assert {path.name for path in store.root.glob("[!.]*")} == set(keys[:completed])
+    assert store.missing(keys) == keys[completed:]
+    # The lock of the run that was interrupted is free again.
+    for key in keys:
+        with store.lock(key, wait=False) as ours:
+            assert ours
+
+
+def test_a_killed_command_leaves_whole_runs_and_the_next_one_goes_on(undisturbed, store, corpus):
+    """It is killed while the folder of its third run is half written."""
+    command = Command(store, hangs_at=3)
+    command.until(lambda message: message == "writing")
+    command.kill()
+    keys = [task.key for task in listed(FAMILY, corpus)]
+    assert len(list(store.root.glob(".incomplete-*"))) == 1
+    assert store.missing(keys) == keys[2:] and set(store.keys()) == set(keys[:2])
+    news: list[Progress] = []
+    run(store, corpus, FAMILY, on_progress=news.append)
+    assert [p.task.key for p in news if p.epoch and p.epoch.epoch == 1] == keys[2:]
+    assert contents(store) == contents(undisturbed)
+
+
+def running(pid):
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system has no /proc")
+def test_workers_of_a_killed_command_die_with_it(undisturbed, store, corpus):
+    command = Command(store, jobs=2)
+    command.until(lambda message: isinstance(message, list))
+    workers = command.messages[-1]
+    assert len(workers) == 2 and all(map(running, workers))
+    command.kill()
+    deadline = time.monotonic() + 20
+    while any(map(running, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(running, workers))
+    keys = [task.key for task in listed(FAMILY, corpus)]
+    assert 0 < len(store.missing(keys)) < len(keys)
+    run(store, corpus, FAMILY)
+    assert contents(store) == contents(undisturbed)

@@ -1,0 +1,61 @@
+"""A saved run gives the model, the predictions and the labels of its training."""
+
+from dataclasses import asdict, replace
+
+import numpy as np
+import torch
+
+from replicate.corpus.types import SPLITS
+from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD, CorpusRecord
+from replicate.training.config import Hubert
+from replicate.training.data import scales, tensors
+from replicate.training.inference import predict
+from replicate.training.loop import train
+from replicate.training.metrics import weighted_f1
+from replicate.training.released_order import apply_feature_order
+from tests.small_runs import SPEC
+
+
+def test_a_run_is_read_as_it_was_written(store, saved, corpus, result):
+    run = store.get(saved.name)
+    assert {path.name for path in saved.iterdir()} == {CHECKPOINT, PREDICTIONS, RECORD}
+    for split in SPLITS:
+        assert np.array_equal(run.log_prob(split, "A"), result.log_prob[split, "A"])
+        assert run.labels(split).tolist() == np.concatenate([d.labels for d in corpus.split(split)]).tolist()
+    record = run.record
+    assert (record.best_epoch, record.seed, record.device) == (result.best_epoch, 24, "cpu")
+    assert record.curve == result.curve and record.model == result.model and record.budget == SPEC.budget
+    assert record.corpus == CorpusRecord("small", corpus.hash, ("no", "yes"), {})
+    assert record.streams == ("audio",) and record.versions["torch"] == torch.__version__
+
+
+def test_the_stored_model_gives_the_stored_predictions(store, saved, corpus):
+    run = store.get(saved.name)
+    assert {name: asdict(s)["mean"].tolist() for name, s in run.scaling().items()} == {
+        name: s.mean.tolist() for name, s in scales(corpus, ("audio",)).items()
+    }
+    for split in SPLITS:
+        data = tensors(corpus, split, run.scaling())
+        ours = predict(run.model(), data, SPEC.arm, "A", corpus, SPEC.budget.batch).numpy()
+        assert np.allclose(ours, run.log_prob(split, "A"), rtol=0, atol=1e-6)
+
+
+def test_predictions_are_saved_with_the_labels_that_training_used(store, corpus):
+    """In the order of the release labels move; the saved ones are those that training used."""
+    rng = np.random.default_rng(0)
+    with_hubert = tuple(
+        replace(d, features=d.features | {"hubert": rng.standard_normal((len(d), 2)).astype(np.float32)})
+        for d in corpus.dialogues
+    )
+    source = replace(corpus, dialogues=with_hubert)
+    protocol = replace(SPEC.protocol, hubert=Hubert(order="release"))
+    spec = replace(SPEC, arm=replace(SPEC.arm, audio="hubert"), protocol=protocol)
+    result = train(spec, source)
+    store.put("run", spec, source, "cpu", result)
+    run = store.get("run")
+    moved = apply_feature_order(source, spec.arm, protocol)
+    assert [d.labels.tolist() for d in moved.dialogues] != [d.labels.tolist() for d in source.dialogues]
+    for split in SPLITS:
+        assert run.labels(split).tolist() == np.concatenate([d.labels for d in moved.split(split)]).tolist()
+    best = result.curve[result.best_epoch - 1]
+    assert weighted_f1(run.labels("dev"), run.log_prob("dev", "A")) == best.dev_f1
