@@ -51,7 +51,7 @@ def changed(arm: Arm, change: dict[str, Any], where: str) -> Arm:
 
 
 def _resolve(name: str, defined: Mapping[str, Definition], found: dict[str, Arm], above: tuple[str, ...]) -> Arm:
-    """Return an arm, built after its teachers. ``found`` collects all; ``above`` are the arms that wait for it."""
+    """Build an arm after its teachers. ``found`` collects all; ``above`` are those being built, to find circles."""
     where = defined[name].where
     if name in above:
         raise InvalidDefinition(f"{where}: teachers in a circle: {' <- '.join([*above, name])}")
@@ -88,7 +88,7 @@ def _method(content: object, where: str) -> Settings:
 
 
 def _inherited(name: str, defined: Mapping[str, Definition], above: tuple[str, ...]) -> dict[str, Any]:
-    """Return the keys of an arm, over those of the arm that it is like."""
+    """Return the keys of an arm, including those inherited through ``like``."""
     where = defined[name].where
     if name in above:
         raise InvalidDefinition(f"{where}, key 'like': arms in a circle: {' <- '.join([*above, name])}")

@@ -1,4 +1,4 @@
-"""Checks all definitions at once, so that a mistake is found before anything is trained."""
+"""Check all definitions at once, so that a mistake is found before anything is trained."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Claim:
 
 
 def load() -> tuple[Rule, tuple[Claim, ...]]:
-    """Return the rule and the claims, checked against the tables. A user's files add claims; the rule is one for all.
+    """Return the rule and the claims, checked against the tables. A user's files may add claims, not change the rule.
 
     Raises:
         InvalidDefinition: an unknown key, table, row or context, or two claims of one number.

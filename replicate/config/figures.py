@@ -59,7 +59,7 @@ class Drawing:
 
 
 def load() -> tuple[Drawing, ...]:
-    """All figures in the order of the file, checked against the tables.
+    """Return all figures in the order of the file, checked against the tables.
 
     Raises:
         InvalidDefinition: naming file, section and key; an unknown key, kind, table, row or context.

@@ -41,7 +41,8 @@ class Definition:
 def use(folders: Iterable[str | Path]) -> None:
     """Add these folders to the packaged definitions, in place of those of an earlier call, and import their plugins.
 
-    Every process that builds arms or unpickles classes of plugins must call it; ``current`` says with what.
+    Every process that builds arms or unpickles classes of plugins must call it, worker processes with ``current()`` of
+    the main process.
 
     Raises:
         InvalidDefinition: a folder does not exist. BadPlugin: a module cannot be imported, see ``plugins.load``.
@@ -51,7 +52,7 @@ def use(folders: Iterable[str | Path]) -> None:
     for folder in found:
         if not folder.is_dir():
             raise InvalidDefinition(f"--config-dir {folder}: no such folder; give one with TOML files or plugins")
-    _current = ()  # what holds if a plugin fails
+    _current = ()  # the state after a plugin has failed
     plugins.load([path for folder in found for path in plugins.files(folder)])
     _current = found
 

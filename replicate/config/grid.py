@@ -69,7 +69,7 @@ def trials(arm: Arm, asked: Protocol, count: int) -> tuple[tuple[Trial, ...], in
 
 
 def _points(arm: Arm, asked: Protocol) -> list[Trial]:
-    """Return every point of the arm's grid once, without the unchanged arm. All are checked; their number is 0."""
+    """Return every point of the arm's grid once, without the unchanged arm. All are checked, and have number 0."""
     grid = folders.sections("sweep")[arm.name]
     where = grid.where
     of_masking = tuple(f"masking.{each.name}" for each in fields(asked.masking) if each.init)

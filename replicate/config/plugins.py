@@ -1,4 +1,4 @@
-"""Imports a user's modules from ``--config-dir`` folders; they register methods, extractors, strategies or readers."""
+"""Import a user's modules from ``--config-dir`` folders; they register methods, extractors, strategies or readers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 from replicate import registry
 from replicate.errors import BadPlugin
 
-# By the name under which ``sys.modules`` has it: the file of each plugin, and a hash of the source that was executed.
+# File of each plugin, and hash of the source that was executed, by the plugin's name in ``sys.modules``.
 _loaded: dict[str, tuple[Path, str]] = {}
 
 
 def files(folder: Path) -> list[Path]:
-    """Return the plugins in a folder, sorted; modules whose names begin with an underscore are none."""
+    """Return the plugins in a folder, sorted; modules whose names begin with an underscore are not plugins."""
     return sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))
 
 

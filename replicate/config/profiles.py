@@ -30,7 +30,7 @@ def profile(name: str) -> Profile:
     """Return the profile of that name.
 
     Raises:
-        InvalidDefinition: unknown, or with an unknown key or an impossible value.
+        InvalidDefinition: the profile does not exist, or has an unknown key or an impossible value.
     """
     profiles = folders.sections("profiles")
     found = profiles[known(name, profiles, "profiles.toml", "profile")]
@@ -45,7 +45,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     24 is the seed of the released code.
 
     Raises:
-        BadSeeds: not whole numbers of 0 or more, repeated, none, or more than 1000.
+        BadSeeds: seeds are not whole numbers of 0 or more, are repeated, are more than 1000, or there are none.
     """
     advice = "give numbers with commas, such as 24,25,26, or a single count, such as 5"
     listed = [each.strip() for each in text.split(",") if each.strip()]

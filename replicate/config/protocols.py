@@ -69,7 +69,7 @@ def _definition(name: str, where: str) -> folders.Definition:
 
 
 def _content(name: str, where: str) -> dict[str, Any]:
-    """A protocol's section, with the name and all settings of its masking strategy."""
+    """Return a protocol's section, with the name and all settings of its masking strategy."""
     found = _definition(name, where)
     content = section(found.content, found.where)
     masking = section(content.get("masking", {}), f"{found.where}, key 'masking'")
@@ -86,7 +86,7 @@ def _build(content: dict[str, Any], where: str, name: str) -> Protocol:
 
 
 def _nested(key: str, value: str, content: dict[str, Any], where: str) -> dict[str, Any]:
-    """``{"masking": {"unit": "batch"}}`` for ``masking.unit`` and ``batch``, with the type of the present value."""
+    """Return ``{"masking": {"unit": "batch"}}`` for ``masking.unit`` and ``batch``, typed like the present value."""
     head, _, rest = key.partition(".")
     present = content[known(head, content, where, "setting")]
     if rest:

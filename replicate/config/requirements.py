@@ -47,12 +47,12 @@ def remarks(kept: Iterable[Table], without: Iterable[Table], corpus: Corpus) -> 
 
 
 def words(streams: Sequence[str]) -> str:
-    """``the hubert stream``, ``the audio, hubert and visual streams``."""
+    """Return streams in words: ``the hubert stream``, ``the audio, hubert and visual streams``."""
     *others, last = streams
     return f"the {', '.join(others)} and {last} streams" if others else f"the {last} stream"
 
 
 def _all(tables: Iterable[Table], corpus: Corpus) -> tuple[str, ...]:
-    """Return what the corpus lacks for any row of the tables, each stream once."""
+    """Return the streams that the corpus lacks for any row of the tables, each once."""
     rows = (streams for table in tables for streams in lacking(table.rows, corpus).values())
     return tuple(dict.fromkeys(name for streams in rows for name in streams))

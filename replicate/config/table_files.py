@@ -1,4 +1,4 @@
-"""Loads the files of tables; a table may start from another one and add rows to it."""
+"""Load the files of tables; a table may start from another one and add rows to it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from replicate.errors import InvalidDefinition
 
 @dataclass(frozen=True)
 class UnbuiltRow:
-    """A row as its file has it.
+    """A row as it is written in its file.
 
     Attributes:
         table: name of the table whose file has the row.
@@ -26,7 +26,7 @@ class UnbuiltRow:
 
 @dataclass(frozen=True)
 class TableFile:
-    """A table as its file has it, with the keys and rows of the table that it is ``like``.
+    """A table as it is written in its file, with the keys and rows of the table that it is ``like``.
 
     Attributes:
         where: the file, for messages.
@@ -39,13 +39,13 @@ class TableFile:
 
 
 def load(name: str, above: tuple[str, ...] = ()) -> TableFile:
-    """Return a table's file, added to that of the table that it is like.
+    """Return the content of a table's file, added to that of the table that it is ``like``.
 
     New rows and comparisons are added; any other key replaces the inherited one. A table that adds to a
     table of the paper may have rows without published values, and ``replicate run all`` leaves it out.
 
     Args:
-        above: tables that are like this one.
+        above: the tables that inherit from this one through ``like``, to find circles.
 
     Raises:
         InvalidDefinition: the file cannot be read, or tables are like each other in a circle.

@@ -1,4 +1,4 @@
-"""Builds dataclasses from sections of TOML: no unknown key, no missing one, every value of its type."""
+"""Build dataclasses from sections of TOML; unknown keys, missing keys and values of another type are errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Corpora: their types, and how to get one by its name or from a path."""
+"""Corpora: their types, the file format, readers, downloads, merging and synthetic corpora; ``load`` returns one."""
 
 from replicate.corpus.loading import catalogue, data_folder, is_here, load
 from replicate.corpus.types import SPLITS, Corpus, Dialogue, Split

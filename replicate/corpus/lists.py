@@ -1,4 +1,4 @@
-"""Lists with one entry per utterance, as pickles contain them, to checked arrays."""
+"""Convert lists with one entry per utterance, as pickles contain them, to checked arrays."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def _load_named(name: str, reader: str, folder: Path) -> Corpus:
 
 
 def _readers_by_corpus() -> dict[str, str]:
-    """Name of a corpus -> name of its reader."""
+    """Return the name of the reader of each named corpus."""
     found: dict[str, str] = {}
     for reader in READERS.names():
         for name in READERS.get(reader).corpora:
@@ -88,7 +88,7 @@ def _readers_by_corpus() -> dict[str, str]:
 
 
 def _reader_for(path: Path) -> str:
-    """Name of the reader with the highest priority among those that accept a path."""
+    """Return the name of the reader with the highest priority among those that accept a path."""
     readers = {name: READERS.get(name) for name in READERS.names()}
     accepting = []
     for name, reader in readers.items():

@@ -108,7 +108,7 @@ def _joined(one: Dialogue, chosen: Sequence[int], attached: dict[str, NDArray[np
 
 
 def _keys(corpus: Corpus) -> dict[tuple[str, str], int]:
-    """(dialogue, utterance) -> row in the dialogue, in order."""
+    """Return the row of each (dialogue, utterance) in its dialogue, in order."""
     return {(dialogue.id, name): i for dialogue in corpus.dialogues for i, name in enumerate(dialogue.utterances)}
 
 

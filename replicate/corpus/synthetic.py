@@ -2,8 +2,8 @@
 
 It imitates the class shares, lengths and sessions of the release; emotions that persist in a speaker and respond to the
 other speaker's; audio and visual features of the same hidden state; speaker-specific facial expressions; and test
-speakers that are not in training. In dev and test, pitch is missing (zero) in some utterances and the face in others,
-as never happens in training except by masking.
+speakers that are not in training. In dev and test, pitch is missing (zero) in some utterances and the face in others;
+in training this only happens through masking.
 
 The constants were chosen so that a model trained on both streams fails on audio alone, and masking helps when features
 are missing. The corpus can therefore show that the software works, but is no evidence for these claims.
@@ -66,7 +66,7 @@ PRESETS: dict[str, Preset] = {
 FACTORS = 6
 SIGNAL = {"shared": 1.2, "audio": 0.95, "visual": 0.1}
 SPEAKER_SHIFT = 0.2
-# Distance of a person's own way to show an emotion from the common one, in the visual factors.
+# How far a speaker's own expression of an emotion is from the common one, for each kind of factors.
 PERSONAL = {"shared": 0.0, "audio": 0.0, "visual": 1.1}
 NOISE = {"audio": 0.5, "visual": 1.0, "hubert": 1.0}
 # Visual features of networks are activations: never negative, and stronger the more a face moves. So a missing video
@@ -117,14 +117,14 @@ def _draws(name: str, purpose: str) -> Generator:
 
 
 def _splits(session: NDArray[np.int64], share: float) -> list[Split]:
-    """The last session is test; the first dialogues of the others are dev, 10 % in the release."""
+    """Assign splits: the last session is test; the first dialogues of the others are dev, 10 % in the release."""
     training = int((session < session.max()).sum())
     dev = max(1, int(training * share))
     return ["dev" if i < dev else "train" if i < training else "test" for i in range(len(session))]
 
 
 def _lengths(preset: Preset, draws: Generator) -> list[int]:
-    """Lengths of dialogues: skewed to the right, one as long as ``longest``, with the class counts as their sum."""
+    """Draw lengths of dialogues: right-skewed, one as long as ``longest``, with the class counts as their sum."""
     total, count = sum(preset.class_counts), sum(preset.sessions)
     lengths = draws.lognormal(0.0, 0.42, count)
     lengths = np.clip(np.round(lengths * total / lengths.sum()), 2, preset.longest).astype(int)
@@ -138,12 +138,12 @@ def _lengths(preset: Preset, draws: Generator) -> list[int]:
 
 
 def _speakers(n: int, draws: Generator) -> NDArray[np.int64]:
-    """Speakers in order of time: the next utterance is the other speaker's with probability 0.7."""
+    """Draw speakers in order of time: the next utterance is the other speaker's with probability 0.7."""
     return ((draws.random(n) < 0.7).cumsum() % 2).astype(np.int64)
 
 
 def _labels(speakers: list[NDArray[np.int64]], preset: Preset, draws: Generator) -> list[NDArray[np.int64]]:
-    """Emotions drawn without replacement from the class counts, dialogue by dialogue in random order."""
+    """Draw emotions without replacement from the class counts, dialogue by dialogue in random order."""
     left = np.array(preset.class_counts)
     labels: list[NDArray[np.int64]] = [np.empty(0, np.int64)] * len(speakers)
     for i in draws.permutation(len(speakers)):
@@ -171,7 +171,7 @@ def _streams(
     labels: list[NDArray[np.int64]],
     splits: list[Split],
 ) -> dict[str, NDArray[np.float32]]:
-    """Features from hidden factors: shared ones, and those of audio and visual; hubert has the factors of audio."""
+    """Compute features from hidden factors: shared ones, and those of audio and visual; hubert has those of audio."""
     label = np.concatenate(labels)
     person = np.concatenate([2 * session[i] + speaker for i, speaker in enumerate(speakers)])
     factors = {}
@@ -202,13 +202,13 @@ def _streams(
 
 
 def _pitch(label: NDArray[np.int64], draws: Generator) -> NDArray[np.float64]:
-    """(N, PITCHES): the pitch of each utterance as measured by several trackers."""
+    """Return the pitch of each utterance as measured by several trackers: (N, PITCHES)."""
     voice = PITCH[label] + draws.standard_normal(len(label)) * PITCH_NOISE
     return voice[:, None] + draws.standard_normal((len(label), PITCHES)) * TRACK_NOISE
 
 
 def _observe(name: str, stream: str, factors: NDArray[np.float64], preset: Preset) -> NDArray[np.float64]:
-    """(N, width): columns that are noisy random mixtures of all factors."""
+    """Return columns that are noisy random mixtures of all factors: (N, width)."""
     draws, width = _draws(name, stream), preset.widths[stream]
     mix = draws.standard_normal((factors.shape[1], width)) / np.sqrt(factors.shape[1])
     return np.tanh(factors @ mix) + draws.standard_normal((len(factors), width)) * NOISE[stream]

@@ -1,1 +1,1 @@
-"""From tables to numbers: definitions (TOML), schedule, run store, statistics."""
+"""What a command trains (``plan``), where and how (``context``), sweeps, and the manifest of a results folder."""

@@ -14,10 +14,10 @@ from replicate.store.run import Run
 
 
 def tables(completed: CompletedRuns) -> list[TableResult]:
-    """The tables of a plan; rows whose runs failed have no cells.
+    """Return the tables of a plan; rows whose runs failed have no cells.
 
     Raises:
-        CorruptRun: a run is missing that did not fail.
+        CorruptRun: a run is missing although its training did not fail.
     """
     return [_table(completed, table) for table in completed.plan.tables]
 
@@ -51,12 +51,12 @@ def _table(completed: CompletedRuns, table: Table) -> TableResult:
 
 
 def _runs_of(completed: CompletedRuns, table: Table) -> Callable[[Row], list[Run]]:
-    """The runs of a row, none where one of them failed."""
+    """Return a function that gives the runs of a row, or none if one of them failed."""
     return lambda row: [] if completed.failure(table, row) else completed.of_row(table, row)
 
 
 def _notes(completed: CompletedRuns, table: Table, needs: Collection[str]) -> tuple[str, ...]:
-    """What a reader of the table must know: precision, dialogues that are left out, how streams were extracted."""
+    """Return notes for readers of the table: precision, dialogues left out, how streams were extracted."""
     plan = completed.plan
     corpus, total = plan.corpus_of(table), len(plan.corpus.dialogues)
     dropped = total - len(corpus.dialogues)
@@ -70,7 +70,7 @@ def _notes(completed: CompletedRuns, table: Table, needs: Collection[str]) -> tu
 
 
 def _costs(completed: CompletedRuns, table: Table, without: Collection[str]) -> dict[str, Cost]:
-    """Training time by row, for all rows but ``without``."""
+    """Return the training time by row, for all rows except ``without``."""
     found = {}
     for row in table.rows:
         if row.name not in without:

@@ -27,7 +27,7 @@ class CompletedRuns:
     failed: Mapping[str, FailedRun] = field(default_factory=dict)
 
     def of_row(self, table: Table, row: Row) -> list[Run]:
-        """The runs of a row, seed by seed.
+        """Return the runs of a row, seed by seed.
 
         Raises:
             CorruptRun: a run is missing or damaged.
@@ -36,7 +36,7 @@ class CompletedRuns:
         return [self._run(self.plan.spec(table, row, seed), corpus) for seed in self.plan.seeds]
 
     def of_arm(self, table: Table, row: Row, arm: Arm) -> list[Run]:
-        """The runs of an arm under the conditions of a row, such as those of the row's teacher, seed by seed.
+        """Return the runs of an arm (such as the row's teacher) under the conditions of a row, seed by seed.
 
         Raises:
             CorruptRun: a run is missing or damaged.
@@ -45,13 +45,13 @@ class CompletedRuns:
         return [self._run(self.plan.run_of(arm, protocol, seed), corpus) for seed in self.plan.seeds]
 
     def failure(self, table: Table, row: Row) -> FailedRun | None:
-        """The first run of a row that could not be trained."""
+        """Return the first run of a row that could not be trained, or None."""
         corpus = self.plan.corpus_of(table)
         keys = (self.plan.graph.key(self.plan.spec(table, row, seed), corpus) for seed in self.plan.seeds)
         return next((self.failed[key] for key in keys if key in self.failed), None)
 
     def seconds(self) -> float:
-        """Sum of the training times of all runs, in this command or in earlier ones."""
+        """Return the sum of the training times of all runs, in this command or in earlier ones."""
         return sum(run.record.seconds for run in map(self.store.get, self.plan.tasks) if run is not None)
 
     def _run(self, spec: RunSpec, corpus: Corpus) -> Run:

@@ -22,7 +22,7 @@ from replicate.store.store import Store
 
 @dataclass(frozen=True)
 class Training:
-    """What training came to.
+    """Outcome of training.
 
     Attributes:
         seconds: wall time.
@@ -33,7 +33,7 @@ class Training:
     failed: tuple[FailedRun, ...] = ()
 
     def require_complete(self) -> None:
-        """Do nothing if every run is complete.
+        """Raise an error if some runs failed.
 
         Raises:
             TrainingFailed: naming all runs that failed.
@@ -51,9 +51,9 @@ class CommandContext:
     """Where and how a command trains; none of it changes a number.
 
     Attributes:
-        jobs: processes of this machine.
+        jobs: number of processes on this machine.
         out: folder of all outputs.
-        cluster: where to train instead of on this machine.
+        cluster: Ray cluster to train on; None trains on this machine.
     """
 
     jobs: int
@@ -62,7 +62,7 @@ class CommandContext:
     cluster: Cluster | None = None
 
     def folder(self, plan: Plan) -> Path:
-        """The folder of a plan's tables, figures and manifest."""
+        """Return the folder of a plan's tables, figures and manifest."""
         # A corpus file may have any name; only a plain one may become a folder.
         corpus = re.sub(r"[^\w.-]+", "-", plan.corpus.name).strip(".-") or "corpus"
         kind = re.sub(r"[^\w.+,=-]+", "-", f"{plan.profile.name}-{plan.protocol.name}")
@@ -73,7 +73,7 @@ class CommandContext:
         return self.out / corpus / kind
 
     def missing(self, graph: TaskGraph, repair: bool = False, remove: bool = True) -> list[Task]:
-        """The runs that are still to be trained; see ``Store.missing``.
+        """Return the runs that are still to be trained; see ``Store.missing``.
 
         Raises:
             CorruptRun: naming every damaged folder, without ``repair``.
@@ -84,7 +84,7 @@ class CommandContext:
         """Train runs of a task graph, and save each in the store.
 
         Raises:
-            WorkerDied, MissingEngine: of the engine. DiskFull, CannotWrite, CorruptRun: of the store.
+            WorkerDied, MissingEngine: an error of the engine. DiskFull, CannotWrite, CorruptRun: an error of the store.
         """
         if todo:
             self.store.probe()
@@ -98,7 +98,7 @@ class CommandContext:
 
 
 def share_of(graph: TaskGraph, text: str) -> set[str]:
-    """Keys of a share of the runs, written K/N.
+    """Return the keys of a share of the runs, written K/N.
 
     Raises:
         BadShare: the text is not K/N with K from 1 to N.

@@ -24,8 +24,8 @@ from replicate.store.store import Store
 from replicate.training.config import Precision
 
 MANIFEST = "manifest.json"
-# Increase it whenever a manifest of this version could not be read by the previous one. Manifests without a number are
-# older than 2.
+# Increase it whenever the previous version could not read the manifests of this one. Manifests without a number are
+# older than format 2.
 FORMAT = 2
 
 _PACKAGES = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn", "onnx", "onnxruntime")
@@ -50,7 +50,7 @@ class Machine:
 
     @classmethod
     def this(cls) -> Machine:
-        """This machine."""
+        """Return a description of this machine."""
         return cls(platform.platform(), processor(), os.cpu_count())
 
 
@@ -113,14 +113,14 @@ class Manifest:
 
     @classmethod
     def find(cls, folder: Path) -> Manifest | None:
-        """The manifest of a folder that need not have one; None where ``load`` would fail."""
+        """Return the manifest of a folder; None where ``load`` would fail."""
         try:
             return cls.load(folder)
         except (NotThisFormat, OtherFormat):
             return None
 
     def open_store(self, folder: Path) -> Store:
-        """The store of the runs; ``folder`` is the manifest's."""
+        """Open the store of the runs; ``folder`` is the folder of the manifest."""
         return open_store(self.store_address, folder / self.store)
 
     def save(self, folder: Path) -> None:
@@ -133,18 +133,18 @@ class Manifest:
 
 
 def corpus_of(plan: Plan) -> CorpusSummary:
-    """The corpus of a plan."""
+    """Return a summary of a plan's corpus."""
     return CorpusSummary(plan.corpus.name, plan.corpus.hash, plan.corpus.notes)
 
 
 def installed_versions() -> dict[str, str | None]:
-    """Versions of this package, its code, Python, and the packages that numbers depend on."""
+    """Return versions of this package, its code, Python, and the packages that numbers depend on."""
     ours = {"replicate": __version__, "code": code_version(), "python": platform.python_version()}
     return ours | {name: _version(name) for name in _PACKAGES}
 
 
 def corpus_hash(folder: Path) -> str | None:
-    """Hash of the corpus that the tables in a folder were measured on, whatever the manifest's format; None without."""
+    """Return the hash of the corpus that a folder's tables were measured on, from a manifest of any format, or None."""
     try:
         return str(_content(folder / MANIFEST)["corpus"]["hash"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -152,7 +152,7 @@ def corpus_hash(folder: Path) -> str | None:
 
 
 def newest_results(folder: Path) -> Path:
-    """The folder of the newest manifest at or below ``folder``.
+    """Return the folder of the newest manifest at or below ``folder``.
 
     Raises:
         NothingToExport: there is none.
@@ -164,7 +164,7 @@ def newest_results(folder: Path) -> Path:
 
 
 def named_runs(results: Path) -> set[str] | None:
-    """Keys of the runs that tables and sweeps at or below a results folder use, of any format; None without either.
+    """Return keys of the runs that tables and sweeps at or below a results folder use; None if there are none.
 
     Raises:
         NotThisFormat: one of their files cannot be read, so that its runs would wrongly count as unused.

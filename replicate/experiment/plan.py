@@ -30,14 +30,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that decides which runs there are and what their numbers are.
+    """Everything that decides which runs are trained and what their numbers are.
 
     Attributes:
         left_out: tables that were requested, but of which no row can be trained on this corpus.
         device: "cpu" or "cuda"; it is part of the key of a run.
         precision: see ``RunSpec``.
         stacked: whether all seeds of an arm are trained as one program, where the arm allows it.
-        keep_dropped: whether tables use the dialogues that they leave out otherwise.
+        keep_dropped: whether to use the dialogues that tables leave out by default.
     """
 
     tables: tuple[Table, ...]
@@ -63,7 +63,7 @@ class Plan:
         return TaskGraph(self._wanted(), self.device)
 
     def corpus_of(self, table: Table) -> Corpus:
-        """The corpus without the dialogues that the table leaves out."""
+        """Return the corpus without the dialogues that the table leaves out."""
         leave_out = frozenset() if self.keep_dropped else frozenset(table.leave_out)
         if leave_out not in self._reduced:
             self._reduced[leave_out] = self.corpus.without(leave_out)
@@ -75,11 +75,11 @@ class Plan:
         return tuple({corpus.hash: corpus for corpus in map(self.corpus_of, self._with_companions)}.values())
 
     def spec(self, table: Table, row: Row, seed: int) -> RunSpec:
-        """The run of a row from one seed."""
+        """Return the run of a row from one seed."""
         return self.run_of(row.arm, table.protocol_of(row, self.protocol), seed)
 
     def run_of(self, arm: Arm, protocol: Protocol, seed: int) -> RunSpec:
-        """The run of an arm under a protocol from one seed, in a seed group where that is possible."""
+        """Return the run of an arm under a protocol from one seed, in a seed group where that is possible."""
         stacked = self.stacked and len(self.seeds) > 1 and arm.stackable and not protocol.attend_padding
         seed_group = tuple(sorted(self.seeds)) if stacked else ()
         return RunSpec(arm, protocol, self.profile.budget, seed, self.precision, seed_group)
@@ -88,7 +88,8 @@ class Plan:
         """Keys of the runs that can be exported: those tested on audio alone, with a context extractor that allows it.
 
         Runs under another protocol than the plan's, or on a part of the corpus, only serve their table. Models of
-        HuBERT features in the order of the release are left out: an utterance's features there are another one's.
+        HuBERT features in the order of the release are left out, because there the features of an utterance belong to
+        another utterance.
         """
         plain = replace(self.protocol, name="")
         return [
@@ -103,7 +104,7 @@ class Plan:
 
     @cached_property
     def _reduced(self) -> dict[frozenset[str], Corpus]:
-        """Corpora by the dialogues that they lack, so that each is made and hashed once."""
+        """Corpora by the dialogues that are left out, so that each is made and hashed once."""
         return {}
 
     @cached_property

@@ -1,4 +1,4 @@
-"""From the options of a command to a plan and a context, checked before anything is trained."""
+"""Make a plan and a context from a command's options; all of it is checked before anything is trained."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Options:
         out: folder of the outputs.
         store: where completed runs are kept, a folder or an fsspec address; None takes ``runs`` in ``out``.
         keep_dropped: use the dialogues that some tables leave out.
-        stacked: whether to train all seeds of an arm as one program; None does on a GPU.
+        stacked: whether to train all seeds of an arm as one program; None: only on a GPU.
         cluster: a Ray cluster to train on.
     """
 
@@ -63,7 +63,7 @@ def prepare(tables: Sequence[str], options: Options) -> tuple[Plan, CommandConte
     seeds = _seeds(options.seeds, profile.seeds)
     device = local.resolve_device(options.device)
     corpus, source = _corpus(options, profile.corpus)
-    require(corpus, ())  # what all tables need, before what single rows do
+    require(corpus, ())  # requirements of all tables first, then those of single rows
     kept, left_out = requirements.parted(found, corpus)
     # On CPUs, training all seeds as one program gains little and loses with many seeds: see docs/results/training.
     stacked = device == "cuda" if options.stacked is None else options.stacked

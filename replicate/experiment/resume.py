@@ -20,11 +20,11 @@ from replicate.store.remote import RemoteStore
 
 
 def from_manifest(folder: Path) -> tuple[CompletedRuns, CommandContext]:
-    """The runs behind the tables in a results folder.
+    """Return the runs behind the tables in a results folder, and their context.
 
     Raises:
         NotThisFormat, OtherFormat: its manifest cannot be read. UnknownCorpus: the corpus has changed, or is missing.
-        InvalidDefinition, BadPlugin: in a folder of the user's definitions that the manifest names.
+        InvalidDefinition, BadPlugin: a folder of definitions that the manifest names has an error.
     """
     manifest = Manifest.load(folder)
     folders.use(dict.fromkeys([*folders.current(), *manifest.config_dirs]))
@@ -51,10 +51,10 @@ def from_manifest(folder: Path) -> tuple[CompletedRuns, CommandContext]:
 
 
 def with_earlier_tables(completed: CompletedRuns, context: CommandContext) -> CompletedRuns:
-    """The runs of a plan and those of every table that an earlier command completed in the same folder.
+    """Return the runs of a plan and those of every table that an earlier command completed in the same folder.
 
-    So that results, claims and the page of one folder are about all of its tables. Tables of other conditions are left
-    out: seeds, device or stacking differ, or a run is missing that did not fail.
+    Results, claims and the page of a folder then cover all of its tables. A table is left out if its seeds, device or
+    stacking differ, or if a run is missing although its training did not fail.
     """
     plan = completed.plan
     earlier = Manifest.find(context.folder(plan))
@@ -116,7 +116,7 @@ def _by_key(runs: tuple[FailedRun, ...]) -> dict[str, FailedRun]:
 
 
 def _complete(plan: Plan, context: CommandContext, failed: dict[str, FailedRun]) -> bool:
-    """Whether every run of a plan is in the store as it was written, or failed earlier."""
+    """Return whether every run of a plan is in the store, undamaged, or failed earlier."""
     try:
         return trainable(plan.tables[0], plan.corpus) and not {
             task.key for task in context.missing(plan.graph) if task.key not in failed

@@ -31,7 +31,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What is printed and written.
+    """The result of a sweep, as it is printed and written.
 
     Attributes:
         ranked: trials and their scores on dev in the arm's ``select`` context, best first.
@@ -43,7 +43,7 @@ class SweepResult:
 
     @property
     def winner(self) -> Trial:
-        """The trial with the best mean on dev; of equal ones that with the smallest number."""
+        """The trial with the best mean on dev; of equally good ones the one with the smallest number."""
         return self.ranked[0][0]
 
 
@@ -76,12 +76,12 @@ class Sweep:
 
     @cached_property
     def graph(self) -> TaskGraph:
-        """All runs; seed by seed."""
+        """All runs, seed by seed."""
         specs = (self._spec(trial, seed) for seed in self.plan.seeds for trial in self.trials)
         return TaskGraph(((spec, self.plan.corpus) for spec in specs), self.plan.device)
 
     def describe(self, todo: int) -> str:
-        """One line on the runs of the sweep; ``todo`` of them are still to be trained."""
+        """Return one line on the runs of the sweep; ``todo`` of them are still to be trained."""
         plan, total = self.plan, len(self.graph.tasks)
         return (
             f"sweep of {self.arm.name} on {plan.corpus.name}: {len(self.trials) - 1} of {self.points} points of "
@@ -96,8 +96,8 @@ class Sweep:
             failed: keys of runs that could not be trained. Their trials are not ranked.
 
         Raises:
-            CorruptRun: a run is missing or damaged. TrainingFailed: a run of the unchanged arm failed, with which the
-            trials are compared.
+            CorruptRun: a run is missing or damaged. TrainingFailed: a run of the unchanged arm failed, so there is
+            nothing to compare the trials with.
         """
         complete = [trial for trial in self.trials if not any(self.key(trial, s) in failed for s in self.plan.seeds)]
         if self.trials[0] not in complete:
@@ -114,7 +114,7 @@ class Sweep:
         return SweepResult(tuple(ranked), test)
 
     def key(self, trial: Trial, seed: int) -> str:
-        """Key of a trial's run."""
+        """Return the key of a trial's run."""
         return self.graph.key(self._spec(trial, seed), self.plan.corpus)
 
     def _spec(self, trial: Trial, seed: int) -> RunSpec:

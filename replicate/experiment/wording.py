@@ -14,7 +14,7 @@ from replicate.store.store import Store
 
 
 def describe(plan: Plan, context: CommandContext, todo: int) -> str:
-    """One line on the runs of a plan; ``todo`` of them are still to be trained."""
+    """Return one line on the runs of a plan; ``todo`` of them are still to be trained."""
     total = len(plan.tasks)
     return (
         f"{', '.join(table.name for table in plan.tables)} on {plan.corpus.name}: {total} runs, "
@@ -24,7 +24,7 @@ def describe(plan: Plan, context: CommandContext, todo: int) -> str:
 
 
 def where(plan: Plan, context: CommandContext, todo: int) -> str:
-    """Where ``todo`` runs are trained, and how many at a time."""
+    """Return where ``todo`` runs are trained, and how many at a time."""
     if context.cluster is not None:
         address = context.cluster.address
         return f"on the Ray cluster at {address}" if address else "on a Ray cluster of this machine"
@@ -33,7 +33,7 @@ def where(plan: Plan, context: CommandContext, todo: int) -> str:
 
 
 def remarks(plan: Plan, store: Store) -> list[str]:
-    """What a reader should know beforehand: rows that cannot be trained, and runs in the store that are not used."""
+    """Return remarks to print first: rows that cannot be trained, and runs in the store that are not used."""
     lines = requirements.remarks(plan.tables, plan.left_out, plan.corpus)
     old = sum(inventory.of_other_format(store, key) == inventory.OLD for key in inventory.keys(store))
     others = store.of_other_versions() - old
@@ -46,7 +46,7 @@ def remarks(plan: Plan, store: Store) -> list[str]:
 
 
 def command(plan: Plan, context: CommandContext) -> str:
-    """The command that repeats the tables of a plan."""
+    """Return the command that repeats the tables of a plan."""
     words = ["replicate", "run", *(table.name for table in plan.tables)]
     words += [word for folder in folders.current() for word in ("--config-dir", str(folder))]
     words += ["--data", plan.source.data]

@@ -71,7 +71,7 @@ def load(name: str) -> tuple[HubertModel, bool]:
             f"{name} {what} ({reason}): give --model a folder with config.json, preprocessor_config.json and "
             "model.safetensors, which can be fetched on a machine with network"
         ) from error
-    # It is used in training only, and many files lack it.
+    # This parameter is used in training only, and many files lack it.
     missing = sorted(set(report["missing_keys"]) - {"masked_spec_embed"})
     if missing:
         raise BadModel(f"{name} lacks parameters ({missing[0]} and {len(missing) - 1} more): fetch it again")

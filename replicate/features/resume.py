@@ -40,7 +40,7 @@ class SavedVectors:
 
 
 def vectors_path(out: Path) -> Path:
-    """Path of the vectors that an extraction to ``out`` has saved."""
+    """Return the path of the vectors that an extraction to ``out`` has saved."""
     return out.with_name(f"{out.name}.vectors")
 
 
@@ -69,7 +69,7 @@ def open_vectors(out: Path) -> Iterator[SavedVectors]:
 
 
 def key(utterance: Utterance, recipe: Mapping[str, Any]) -> str:
-    """Hash of everything that decides a vector: the extractor's settings, the recording's state, start and stop."""
+    """Return a hash of everything that decides a vector: extractor settings, state of the recording, start and stop."""
     stat = utterance.path.stat()
     decides = [str(utterance.path.resolve()), stat.st_size, stat.st_mtime_ns, utterance.start, utterance.stop, recipe]
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()

@@ -24,7 +24,7 @@ class Cell:
     """An arm's weighted F1 on test in one context over all seeds, and the published value if there is one.
 
     Attributes:
-        values: one per seed. by_class: F1 of every class, per seed, in the corpus's order of classes.
+        values: weighted F1 of each seed. by_class: F1 of every class for each seed, in the corpus's order of classes.
     """
 
     summary: Summary
@@ -54,10 +54,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Cost:
-    """How long an arm takes to train, in seconds of one process: medians over seeds.
+    """Training time of an arm in seconds of one process: medians over seeds.
 
     Attributes:
-        teachers: its frozen teachers, each trained once.
+        teachers: time for its frozen teachers, each counted once.
     """
 
     own: float
@@ -92,7 +92,7 @@ class TableResult:
     failed: Mapping[str, str] = field(default_factory=dict)
 
     def to_pandas(self) -> pandas.DataFrame:
-        """One row per cell: row, context, mean, std (None with one seed), n, and the paper's numbers where it has any.
+        """Return a data frame with a line per cell: row, context, mean, std (None with one seed), n, paper's numbers.
 
         Raises:
             MissingExtra: pandas is not installed.
@@ -112,7 +112,7 @@ class TableResult:
         )
 
     def cell(self, name: str) -> Cell | None:
-        """The cell "row/context", None where its row could not be trained."""
+        """Return the cell "row/context"; None if its row could not be trained."""
         row, _, context = name.rpartition("/")
         return self.rows[row].get(context)
 
@@ -120,7 +120,7 @@ class TableResult:
 def cells(
     rows: Sequence[Row], corpus: Corpus, runs_of: Callable[[Row], list[Run]]
 ) -> tuple[dict[str, dict[str, Cell]], dict[str, tuple[str, ...]]]:
-    """Cells of all rows by name and context, and the streams that rows need and the corpus lacks.
+    """Return the cells of all rows by name and context, and the streams that rows need and the corpus lacks.
 
     ``runs_of`` gives the runs of a row, or none where it has no cells.
     """
@@ -133,7 +133,7 @@ def cells(
 
 
 def compared(table: Table, rows: Mapping[str, Mapping[str, Cell]]) -> tuple[Comparison, ...]:
-    """The table's comparisons of which both cells exist, corrected for their number."""
+    """Return the table's comparisons of which both cells exist, with p values corrected for their number."""
     pairs = []
     for names in table.compare:
         first, second = (rows[name.rpartition("/")[0]].get(name.rpartition("/")[2]) for name in names)
@@ -163,7 +163,7 @@ def _cell(runs: list[Run], row: Row, context: str, comparable: bool) -> Cell:
 
 
 def cost(runs: Sequence[Run], teachers: Sequence[Sequence[Run]]) -> Cost:
-    """Training time of a row's runs, and of the runs of each of its teachers, seed by seed."""
+    """Return the training time of a row's runs, and of the runs of each of its teachers, seed by seed."""
     return Cost(_seconds(runs), sum(map(_seconds, teachers)))
 
 

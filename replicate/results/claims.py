@@ -93,7 +93,7 @@ def _measured(statement: Statement, cells: Mapping[str, Cell]) -> NDArray[np.flo
 
 
 def _published(statement: Statement, cells: Mapping[str, Cell]) -> float | None:
-    """The difference of the published values; the paper publishes no numbers by class."""
+    """Return the difference of the published values; the paper publishes no numbers by class."""
     published = {name: cell.published for name, cell in cells.items()}
     values = [sign * value for name, sign in statement.cells if (value := published.get(name)) is not None]
     return sum(values) if len(values) == len(statement.cells) and statement.measure == "difference" else None

@@ -31,7 +31,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: Exception) -> Failure:
-        """Describe an exception. Its objects are not kept: they may hold GPU memory, or classes of a plugin."""
+        """Describe an exception as text. The exception itself may hold GPU memory, or classes of a plugin."""
         kind = error.kind if isinstance(error, ReplicateError) else type(error).__name__
         message = " ".join("".join(c if c.isprintable() else " " for c in str(error)).split())[:_LONGEST_MESSAGE]
         text = "".join(traceback.format_exception(error))
@@ -59,12 +59,12 @@ class FailedRun:
 
 
 def failed(tasks: Sequence[Task], failure: Failure) -> list[FailedRun]:
-    """The runs of a program that failed."""
+    """Return the failed runs of a program whose training raised an exception."""
     return [FailedRun(task.key, task.name, failure.kind, failure.message, failure.plugin) for task in tasks]
 
 
 def skipped(task: Task, teacher: FailedRun) -> FailedRun:
-    """A student that was not trained, because its teacher could not be."""
+    """Return the failure of a student that was not trained, because its teacher could not be trained."""
     return FailedRun(task.key, task.name, "teacher failed", f"its teacher {teacher.name} could not be trained")
 
 

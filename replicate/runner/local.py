@@ -1,4 +1,4 @@
-"""Training on this machine: in this process, or in several at once with the same bits.
+"""Training on this machine: in this process, or in several at once with bitwise equal results.
 
 Several commands may share a store: a run is trained under a lock, and a run that another process is training is
 postponed until that process has saved it or died.
@@ -32,12 +32,12 @@ from replicate.runner.tasks import Program
 from replicate.runner.worker import Progress, ProgressCallback, train_program
 from replicate.store.store import Store
 
-# Seconds between two attempts to train everything that other processes hold the locks of.
+# Seconds to wait before the next attempt, if other processes hold the locks of all runs that are left.
 _PATIENCE = 2.0
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -65,11 +65,11 @@ def run_all(
     """Train and save every program, and return the runs whose training raised, or whose teacher's did.
 
     Every run is saved before the next one of its process begins. A teacher that is not among the programs must be in
-    the store. ``corpora`` are by hash.
+    the store. ``corpora`` maps hashes to corpora.
 
     Raises:
         KeyboardInterrupt: passed on once the workers have stopped. WorkerDied: a worker was killed. DiskFull,
-        CannotWrite, CorruptRun: of the store.
+        CannotWrite, CorruptRun: an error of the store.
     """
     schedule = Schedule(programs)
     if jobs == 1 or len(programs) < 2:

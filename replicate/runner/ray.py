@@ -21,7 +21,7 @@ from replicate.runner.tasks import Program
 from replicate.runner.worker import Progress, ProgressCallback, train_program
 from replicate.store.store import Store
 
-# How often a program is started again whose process or machine died.
+# How often a program is started again after its process or machine died.
 RETRIES = 3
 
 
@@ -30,7 +30,7 @@ class Cluster:
     """A Ray cluster.
 
     Attributes:
-        address: of its head, such as ``auto`` or ``10.0.0.1:6379``; None starts one on this machine.
+        address: address of its head node, such as ``auto`` or ``10.0.0.1:6379``; None starts a cluster on this machine.
         gpu_share: share of a GPU that a program takes; with 0.5 or less, several programs share a GPU.
     """
 
@@ -118,10 +118,10 @@ class _News:
         self.news, self.read = news, deque[Progress]()
 
     def get(self, timeout: float) -> Progress:
-        """The next item that has arrived.
+        """Return the next item that has arrived.
 
         Raises:
-            queue.Empty: there is none; it does not wait.
+            queue.Empty: no item has arrived; this method does not wait.
         """
         if not self.read:
             self.read.extend(self.news.get_nowait_batch(self.news.qsize()))

@@ -72,7 +72,7 @@ class Schedule:
             if number in self._failures:
                 runs = failures.failed(program.runs, self._failures[number])
             elif number not in self._complete:
-                # Teachers come first, so that what failed or was skipped of them is known.
+                # Teachers come first, so it is known here which of them failed or were skipped.
                 teacher = next(found[key] for key in sorted(program.teachers) if key in found)
                 runs = [failures.skipped(task, teacher) for task in program.runs]
             else:

@@ -31,7 +31,7 @@ class Task:
 
     @property
     def name(self) -> str:
-        """Arm and seed, for progress and errors; with the protocol where single settings of it are overridden."""
+        """Arm and seed, for progress and errors; with the protocol if it overrides settings."""
         protocol = self.spec.protocol.name
         overridden = "" if protocol.isidentifier() else f" ({protocol})"
         return f"{self.spec.arm.name}{overridden}, seed {self.spec.seed}"
@@ -43,8 +43,8 @@ class Program:
 
     Attributes:
         runs: all runs of the program, in the order of ``RunSpec.seed_group``.
-        wanted: the runs among them that are to be trained. A seed group is trained as a whole in any case, because its
-            numbers depend on its members.
+        wanted: the runs among them that were requested. A seed group is always trained as a whole, because its numbers
+            depend on its members.
     """
 
     runs: tuple[Task, ...]
@@ -70,8 +70,8 @@ class TaskGraph:
     """The runs that are wanted on a device, and their teachers.
 
     Attributes:
-        tasks: by key, every teacher before its students; a run that is wanted twice is there once.
-        corpora: by hash.
+        tasks: tasks by key, every teacher before its students; a run that is requested twice occurs once.
+        corpora: corpora by hash.
     """
 
     def __init__(self, wanted: Iterable[tuple[RunSpec, Corpus]], device: str) -> None:
@@ -83,11 +83,11 @@ class TaskGraph:
             self._add(spec, corpus)
 
     def key(self, spec: RunSpec, corpus: Corpus) -> str:
-        """The key of a run."""
+        """Return the key of a run."""
         return self._task(spec, corpus).key
 
     def programs(self, tasks: Iterable[Task]) -> list[Program]:
-        """The programs that train these tasks, in their order."""
+        """Return the programs that train these tasks, in their order."""
         found = []
         for wanted in _by_program(tasks):
             first, corpus = wanted[0].spec, self.corpora[wanted[0].corpus]
@@ -113,7 +113,7 @@ class TaskGraph:
 
 
 def _by_program(tasks: Iterable[Task]) -> list[list[Task]]:
-    """Tasks by program: those of a seed group in one list, every other one in a list of its own; in their order."""
+    """Group tasks by program, in their order: a seed group is one list, every other task a list of its own."""
     found: dict[object, list[Task]] = defaultdict(list)
     for task in tasks:
         found[(replace(task.spec, seed=0), task.corpus) if task.spec.seed_group else task.key].append(task)
@@ -121,7 +121,7 @@ def _by_program(tasks: Iterable[Task]) -> list[list[Task]]:
 
 
 def share(tasks: Sequence[Task], corpora: Mapping[str, Corpus], number: int, shares: int) -> list[Task]:
-    """Share ``number`` (from 1) of ``shares`` of a task list, of about equal cost; the same at every call.
+    """Return share ``number`` (from 1) of a task list divided into ``shares`` of about equal cost, always the same.
 
     Teachers are in one share with their students, and seed groups are whole, so that no share waits for another.
     """

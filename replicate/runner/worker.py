@@ -1,4 +1,4 @@
-"""What every engine does with a program: train its runs and save them, in one process at a time."""
+"""Train and save the runs of one program in one process; all engines call ``train_program``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from replicate.training.inference import compute_teacher_outputs
 from replicate.training.loop import RunResult, train_seed_group
 from replicate.training.trainer import Epoch
 
-# Errors of the store. They would meet all further runs, too, and end the command.
+# Errors of the store. All further runs would fail for the same reason, so these errors end the command.
 _STORE_ERRORS = (DiskFull, CannotWrite, CorruptRun, OtherFormat)
 
 
@@ -35,7 +35,7 @@ ProgressCallback = Callable[[Progress], None]
 
 
 class _CallbackError(BaseException):
-    """The progress callback raised. It ends the command, and must not pass for an error of the run."""
+    """The progress callback raised an exception, which ends the command and is not reported as a failed run."""
 
 
 def train_program(

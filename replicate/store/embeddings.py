@@ -15,7 +15,7 @@ from replicate.training.distillation.base import TeacherOutputs, UtteranceOutput
 
 
 def read(path: Path) -> TeacherOutputs | None:
-    """The teacher outputs in a file; None where it is missing or damaged, for they can be computed again."""
+    """Return the teacher outputs in a file; None if it is missing or damaged, since they can be computed again."""
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is not a dict

@@ -17,27 +17,27 @@ from replicate.store.keys import other_versions
 from replicate.store.record import FORMAT, ArmRecord, RunRecord, load_json
 from replicate.store.store import EMBEDDINGS, Store
 
-# A folder of any other name is not a run, so that a wrong --store never loses files.
+# Only folders with such a name are runs, so that a wrong --store never removes other files.
 _KEY = re.compile(r"[0-9a-f]{20}")
 # The names that files.atomic_path gives to files that it is still writing.
 _TEMPORARY = re.compile(r"\.[0-9a-f]{20}\.safetensors\..+")
 # Writing one run or one file never takes so long.
 _STALE_SECONDS = 3600
-# What a run is in whose record another version wrote.
+# The format of a run whose record was written by another version.
 OLD, NEWER = "old format", "newer format"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One run of a store, without its test scores, so that runs are never chosen by them.
+    """One run of a store, without its test scores, so that no run is selected by them.
 
     Attributes:
         dev_f1: weighted F1 on dev at the best epoch, in the arm's ``select`` context.
         size: bytes on disk.
         current: whether this version of the code, torch and torch_geometric trained it.
         damaged: what is wrong with its record. The run's other files are not read.
-        other_format: ``OLD`` or ``NEWER``, where this version cannot read the record. Of such a run, and of a
-            damaged one, only key and size are known.
+        other_format: ``OLD`` or ``NEWER`` if this version cannot read the record. Only key and size are known of such a
+            run, and of a damaged one.
     """
 
     key: str
@@ -56,12 +56,12 @@ class Entry:
 
 
 def keys(store: Store) -> list[str]:
-    """Names of all run folders, sorted."""
+    """Return the names of all run folders, sorted."""
     return list(filter(_KEY.fullmatch, store.keys()))
 
 
 def entries(store: Store) -> list[Entry]:
-    """All runs, by corpus, arm, protocol, epochs and seed; unreadable ones last."""
+    """Return all runs, sorted by corpus, arm, protocol, epochs and seed; unreadable ones last."""
 
     def order(e: Entry) -> tuple[object, ...]:
         return (e.damaged is not None, e.other_format or "", e.corpus, e.arm, e.protocol, e.epochs, e.seed, e.key)
@@ -70,10 +70,10 @@ def entries(store: Store) -> list[Entry]:
 
 
 def find(store: Store, prefix: str) -> str:
-    """The only key that begins with ``prefix``.
+    """Return the only key that begins with ``prefix``.
 
     Raises:
-        UnknownRun: none does, or several do.
+        UnknownRun: no key begins with it, or several do.
     """
     found = [key for key in keys(store) if key.startswith(prefix)]
     if not found:
@@ -89,7 +89,7 @@ class TeacherRun:
     """A teacher of a run, direct or not.
 
     Attributes:
-        key: empty for the teacher of a teacher whose own run is missing, and with it the key.
+        key: key of its run; empty if it is the teacher of a teacher whose record is missing.
         present: whether the store has the run.
     """
 
@@ -99,7 +99,7 @@ class TeacherRun:
 
 
 def teachers(store: Store, record: RunRecord) -> list[TeacherRun]:
-    """A run's teachers, the teachers' teachers and so on."""
+    """Return a run's teachers, the teachers' teachers, and so on."""
 
     def follow(arm: ArmRecord, keys: Sequence[str]) -> list[TeacherRun]:
         found: list[TeacherRun] = []
@@ -115,7 +115,7 @@ def teachers(store: Store, record: RunRecord) -> list[TeacherRun]:
 
 
 def damage(store: Store, key: str) -> str | None:
-    """What is wrong with a run, every file hashed; None where nothing is, and for a run of another format."""
+    """Hash every file of a run and return what is wrong; None if nothing is, or if the run has another format."""
     try:
         store.get(key)
     except CorruptRun as error:
@@ -126,7 +126,7 @@ def damage(store: Store, key: str) -> str | None:
 
 
 def of_other_format(store: Store, key: str) -> str | None:
-    """``OLD`` or ``NEWER`` for a run whose record this version does not read, None for every other one."""
+    """Return ``OLD`` or ``NEWER`` for a run whose record this version cannot read, None for every other run."""
     try:
         # Only records with another number are read as a whole.
         if format_number(load_json(store.root / key)) != FORMAT:
@@ -139,31 +139,31 @@ def of_other_format(store: Store, key: str) -> str | None:
 
 
 def embedded(store: Store) -> list[str]:
-    """Keys of the teachers whose outputs are in the store, with or without their runs."""
+    """Return keys of the teachers whose outputs are in the store, with or without their runs."""
     names = [path.stem for path in inside(store, EMBEDDINGS).glob("*.safetensors")]
     return sorted(name for name in names if _KEY.fullmatch(name))
 
 
 def incomplete_files(store: Store, stale: bool = False) -> list[Path]:
-    """Files and folders that killed processes left incomplete; with ``stale``, only those older than an hour."""
+    """Return files and folders that killed processes left incomplete; with ``stale``, those older than an hour."""
     found = [path for path in inside(store, EMBEDDINGS).glob(".*") if _TEMPORARY.fullmatch(path.name)]
     found += store.root.glob(f"{INCOMPLETE}*")
     return sorted(path for path in found if not stale or _age(path) > _STALE_SECONDS)
 
 
 def unknown_folders(store: Store) -> list[str]:
-    """Folders in the store that are not runs; they are never touched."""
+    """Return folders in the store that are not runs; they are never changed or removed."""
     return list(filterfalse(_KEY.fullmatch, store.keys()))
 
 
 def inside(store: Store, name: str) -> Path:
-    """A folder of the store; one that is a link leads out of it and counts as absent."""
+    """Return the path of a folder in the store; a link counts as missing, because it leads out of the store."""
     path = store.root / name
     return store.root / ".absent" if path.is_symlink() else path
 
 
 def size(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder; links are not followed."""
+    """Return the bytes of a file, or of all files in a folder; links are not followed."""
     paths = [path] if path.is_symlink() or not path.is_dir() else list(path.rglob("*"))
     total = 0
     for each in paths:
@@ -196,7 +196,7 @@ def _entry(store: Store, key: str) -> Entry:
 
 
 def _age(path: Path) -> float:
-    """Seconds since a file or folder changed; 0 where it was removed meanwhile."""
+    """Return the seconds since a file or folder changed; 0 if it was removed meanwhile."""
     try:
         return time.time() - path.lstat().st_mtime
     except OSError:

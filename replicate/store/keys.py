@@ -18,17 +18,17 @@ from replicate.model.heads import HEADS
 from replicate.store.sources import core_hash, current_hash, module_hashes
 from replicate.training.config import Arm, Protocol, RunSpec, relevant_settings
 
-# In front of a module's name among the versions of a run: its value is a hash of the module's code.
+# Prefix of a module's name among the versions of a run; the version of a module is a hash of its code.
 SOURCE = "source of "
 
 
 def code_version() -> str:
-    """Hash of the code that all runs use, without comments and docstrings."""
+    """Return a hash of the code that all runs use, without comments and docstrings."""
     return core_hash()
 
 
 def versions(spec: RunSpec | None = None) -> dict[str, str]:
-    """Versions of the code and libraries that a run's numbers depend on; without a run, those that all runs share.
+    """Return versions of the code and libraries that a run depends on; without a run, those that all runs depend on.
 
     torch_geometric counts because its layers draw their own initial weights.
     """
@@ -42,11 +42,11 @@ def versions(spec: RunSpec | None = None) -> dict[str, str]:
 
 
 def other_versions(found: Mapping[str, str]) -> dict[str, str]:
-    """Those of a run's recorded versions that differ from today's. A plugin that is not loaded counts as unchanged."""
+    """Return the recorded versions that differ from the installed ones. A plugin that is not loaded counts as equal."""
     shared = versions()
     differ = {}
     for name, version in found.items():
-        if name == "replicate":  # the release; what matters of it is "code"
+        if name == "replicate":  # the release number; changes of the code itself are under "code"
             continue
         today: str | None
         if name.startswith(SOURCE):
@@ -59,14 +59,14 @@ def other_versions(found: Mapping[str, str]) -> dict[str, str]:
 
 
 def run_key(spec: RunSpec, corpus: Corpus, device: str) -> str:
-    """The key of a run. Names of arms, protocols and corpora do not change it, nor does where a plugin's file is."""
+    """Return the key of a run. The names of its arm, protocol and corpus and the path of a plugin do not change it."""
     decides = asdict(spec) | {"arm": _decisive(spec.arm), "protocol": relevant_settings(spec.arm, spec.protocol)}
     decides |= {"corpus": corpus.hash, "device": device, "versions": sorted(versions(spec).values())}
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
 
 
 def _classes(arm: Arm, protocol: Protocol) -> list[type]:
-    """The classes that an arm uses and others may not: extractor, method, additional heads, masking strategy."""
+    """Return the optional classes that an arm uses: extractor, method, additional heads, masking strategy."""
     found: list[type] = [context_extractor(arm.context), *(HEADS[name] for name in arm.model_heads)]
     if arm.method is not None:
         found += [type(arm.method), arm.method.implementation]
@@ -83,7 +83,7 @@ def _library(name: str) -> str:
 
 
 def _decisive(arm: Arm) -> dict[str, Any]:
-    """The settings of an arm and its teachers that decide its numbers."""
+    """Return the settings of an arm and its teachers that decide its numbers."""
     content = asdict(arm)
     del content["name"], content["teacher"], content["unimodal_teachers"]
     content["teachers"] = [_decisive(teacher) for teacher in arm.teachers]

@@ -45,7 +45,7 @@ class Predictions:
         return self.probabilities.argmax(1)
 
     def to_pandas(self) -> pandas.DataFrame:
-        """One row per utterance, with class names; ``utterance`` counts from 1 within each dialogue.
+        """Return a data frame with a row per utterance and class names; ``utterance`` counts from 1 in each dialogue.
 
         Raises:
             MissingExtra: pandas is not installed.
@@ -95,14 +95,14 @@ _METRICS: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
 
 
 def score(metric: str, labels: ArrayLike, scores: ArrayLike) -> float:
-    """A metric of predictions, in 0..1.
+    """Compute a metric of predictions, in 0..1.
 
     Args:
         metric: "weighted_f1" or "f1" (the paper's), "accuracy" or "wa", "ua" (recall, averaged over the classes that
             occur), or "macro_f1".
 
     Shapes:
-        labels: (N,) int; scores: (N, classes), of which the largest counts.
+        labels: (N,) int; scores: (N, classes), of which the largest is the prediction.
 
     Raises:
         ValueError: there is no such metric.

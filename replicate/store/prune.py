@@ -1,4 +1,4 @@
-"""What can be removed from a run store, and its removal: under a lock, as a whole, never outside the store."""
+"""Find what can be removed from a run store, and remove it: under a lock, as a whole, and never outside the store."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Removal:
     """A file or folder that can be removed, and why.
 
     Attributes:
-        path: relative to the store; of a run, its key.
+        path: relative to the store; for a run, its key.
         size: bytes.
     """
 
@@ -33,12 +33,12 @@ class Removal:
 
 
 def plan(store: Store, damaged: bool = False, named: Collection[str] | None = None) -> list[Removal]:
-    """What can be removed: runs of other versions and of the old format, and files that belong to no run.
+    """Return what can be removed: runs of other versions and of the old format, and files that belong to no run.
 
     Args:
         damaged: also list runs with a damaged file; every file is hashed.
-        named: keys of the runs that results use; where given, all others are listed, too. Not while a process works in
-            the store, because they may be the first runs of the results that it trains for.
+        named: keys of the runs that results use. If given, all other runs are listed, too, unless a process holds a
+            lock in the store: it may be training for results that are not written yet.
     """
     held = locked(store)
     going = []
@@ -63,7 +63,7 @@ def plan(store: Store, damaged: bool = False, named: Collection[str] | None = No
 
 
 def locked(store: Store) -> set[str]:
-    """Names of the locks that processes hold right now."""
+    """Return the names of the locks that processes hold at this moment."""
     held = set()
     for path in _locks(store):
         with store.lock(path.name, wait=False) as ours:
@@ -73,7 +73,7 @@ def locked(store: Store) -> set[str]:
 
 
 def remove(store: Store, removal: Removal) -> bool:
-    """Remove it and return whether it was removed; what a process has locked stays."""
+    """Remove a file or folder, unless a process has locked it; return whether it was removed."""
     path = store.root / removal.path
     if removal.kind == "incomplete":
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
@@ -87,14 +87,15 @@ def remove(store: Store, removal: Removal) -> bool:
             store.remove(key)
         else:
             path.unlink(missing_ok=True)
-        # Under its own lock: a process that waits for it notices that the file is missing, and makes a new one.
+        # A lock file is removed while held: a process that waits for it notices that the file is missing, and makes a
+        # new one.
         for name in names:
             (inside(store, LOCKS) / name).unlink(missing_ok=True)
     return True
 
 
 def _why(store: Store, key: str, damaged: bool, named: Collection[str] | None) -> str | None:
-    """Why a run can be removed, None where it stays."""
+    """Return why a run can be removed, or None if it must be kept."""
     other = of_other_format(store, key)
     if other is not None:
         return None if other == NEWER else other

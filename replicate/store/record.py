@@ -1,4 +1,4 @@
-"""``run.json``: everything about a completed run but its weights and predictions, as typed dataclasses."""
+"""``run.json``: everything about a completed run except its weights and predictions, as typed dataclasses."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from replicate.training.trainer import Epoch
 
 CHECKPOINT, PREDICTIONS, RECORD = "checkpoint.safetensors", "predictions.npz", "run.json"
 
-# Increase it whenever a record of this version could not be read by the previous one. Records without a number are
-# older than 2.
+# Increase it whenever the previous version could not read the records of this one. Records without a number are older
+# than format 2.
 FORMAT = 2
 
 
@@ -31,8 +31,8 @@ class ArmRecord:
     """The arm of a run as it was trained; the attributes are those of ``Arm``.
 
     Attributes:
-        distillation: of an arm with teachers, the method's name under "method", and its settings. Which settings there
-            are is the method's business, so that a record can be read where the method's plugin is not installed.
+        distillation: for an arm with a distillation method, its name under "method", and its settings. They are not
+            typed, so that a record can be read where the method's plugin is not installed.
     """
 
     name: str
@@ -54,7 +54,7 @@ class ArmRecord:
 
     @classmethod
     def of(cls, arm: Arm) -> ArmRecord:
-        """The record of an arm and of its teachers."""
+        """Return the record of an arm and of its teachers."""
         return cls(
             arm.name,
             arm.train,
@@ -85,7 +85,7 @@ class ProtocolRecord:
     """The protocol of a run; the attributes are those of ``Protocol``.
 
     Attributes:
-        masking: settings of the masking strategy; which ones there are is the strategy's business.
+        masking: settings of the masking strategy, not typed for the same reason as ``ArmRecord.distillation``.
     """
 
     name: str
@@ -96,7 +96,7 @@ class ProtocolRecord:
 
     @classmethod
     def of(cls, protocol: Protocol) -> ProtocolRecord:
-        """The record of a protocol."""
+        """Return the record of a protocol."""
         return cls(**asdict(protocol))
 
 
@@ -128,7 +128,7 @@ class RunRecord:
         curve: one entry per epoch.
         device: "cpu" or "cuda".
         versions: of the code, torch and torch_geometric.
-        seconds: wall time of training; of a seed group, its share.
+        seconds: wall time of training; for a run of a seed group, its share of the group's time.
         files: SHA-256 of the run's other files by name.
         sha256: of the record itself without this key.
     """
@@ -175,7 +175,7 @@ class RunRecord:
         teacher_runs: Sequence[str],
         files: Mapping[str, str],
     ) -> RunRecord:
-        """The record of a run that has just been trained, with its own hash."""
+        """Return the record of a run that has just been trained, including its own hash."""
         recipes = {name: dict(recipe) for name, recipe in corpus.recipes.items() if name in result.scaling}
         record = cls(
             FORMAT,
@@ -223,12 +223,12 @@ class RunRecord:
         (folder / RECORD).write_text(json.dumps(self.as_json(), indent=1) + "\n", encoding="utf-8")
 
     def as_json(self) -> dict[str, Any]:
-        """The content of ``run.json``."""
+        """Return the content of ``run.json``."""
         return asdict(self)
 
 
 def load_json(folder: Path) -> dict[str, Any]:
-    """The content of a run folder's ``run.json``, whatever its format.
+    """Return the content of a run folder's ``run.json``, whatever its format.
 
     Raises:
         CorruptRun: it cannot be read, or is not a JSON object.
@@ -243,11 +243,11 @@ def load_json(folder: Path) -> dict[str, Any]:
 
 
 def digest(content: Mapping[str, Any]) -> str:
-    """Hash of a record's content without its own hash."""
+    """Return the hash of a record's content, without the hash in it."""
     content = {name: value for name, value in content.items() if name != "sha256"}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def corrupt(folder: Path, reason: str) -> CorruptRun:
-    """The error that names a damaged run folder."""
+    """Return the error that names a damaged run folder."""
     return CorruptRun(f"run folder {folder} is damaged ({reason}): --repair trains it again")

@@ -1,4 +1,4 @@
-"""A store whose runs are also at an address that several machines reach: S3, a web server, anything fsspec supports."""
+"""A store whose runs are also at an address that several machines use: S3, a web server, anything fsspec supports."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RemoteStore(Store):
         self.address = address.rstrip("/")
 
     def get(self, key: str) -> Run | None:
-        """The run of that key, downloaded if it is not in the cache; see ``Store.get``.
+        """Return the run with that key, downloaded if it is not in the cache; see ``Store.get``.
 
         Raises:
             CorruptRun: a file has changed since it was written. CannotWrite: the address cannot be reached.
@@ -48,13 +48,13 @@ class RemoteStore(Store):
         """Make sure that runs can be written, here and at the address.
 
         Raises:
-            DiskFull, CannotWrite: they cannot.
+            DiskFull, CannotWrite: runs cannot be written there.
         """
         super().probe()
         self._try(lambda files, base: (files.pipe_file(f"{base}/.probe", b"probe"), files.rm_file(f"{base}/.probe")))
 
     def missing(self, keys: Iterable[str], repair: bool = False, remove: bool = True) -> list[str]:
-        """The runs that are neither in the cache nor at the address; see ``Store.missing``."""
+        """Return the runs that are neither in the cache nor at the address; see ``Store.missing``."""
         keys = list(keys)
         there = self._keys()
         for key in keys:
@@ -101,7 +101,7 @@ class RemoteStore(Store):
         self._try(send)
 
     def _keys(self) -> set[str]:
-        """Keys of the runs that are at the address as a whole."""
+        """Return keys of the runs that are completely at the address."""
         return self._try(lambda files, base: {path.split("/")[-2] for path in files.glob(f"{base}/*/{RECORD}")})
 
     def _fetch(self, key: str) -> None:

@@ -37,15 +37,16 @@ class Run:
         return self.record.arm.audio
 
     def f1(self, context: str, split: str = "test") -> float:
-        """Weighted F1, the paper's metric, in a context; see ``score``."""
+        """Return weighted F1, the paper's metric, in a context; see ``score``."""
         return self.score("weighted_f1", context, split)
 
     def score(self, metric: str, context: str, split: str = "test") -> float:
-        """A metric of the predictions for a split, in 0..1.
+        """Return a metric of the predictions for a split, in 0..1.
 
         Args:
             metric: "weighted_f1" or "f1", "accuracy" or "wa", "ua" (unweighted average recall), or "macro_f1".
-            context: the streams that the model gets: "A", "V", "AV" and so on, as far as the arm is tested in them.
+            context: the streams that the model gets, such as "A" or "AV"; one of the contexts that the arm is tested
+                in.
             split: "train", "dev" or "test".
 
         Raises:
@@ -55,7 +56,7 @@ class Run:
         return score(metric, self.labels(split), self.log_prob(split, context))
 
     def predictions(self, split: str, context: str) -> Predictions:
-        """Predictions for every utterance of a split; arguments and errors as in ``score``."""
+        """Return predictions for every utterance of a split; arguments and errors as in ``score``."""
         self._check(split, context)
         return Predictions(
             self.record.corpus.labels,
@@ -66,19 +67,19 @@ class Run:
         )
 
     def log_prob(self, split: str, context: str) -> NDArray[np.float32]:
-        """Log-probabilities (N, classes), dialogue after dialogue in the corpus's order."""
+        """Return log-probabilities (N, classes), dialogue after dialogue in the corpus's order."""
         return self._predictions(f"{split}/{context}")
 
     def labels(self, split: str) -> NDArray[np.int64]:
-        """True classes (N,), in the same order."""
+        """Return true classes (N,), in the same order."""
         return self._predictions(f"{split}/label")
 
     def dialogues(self, split: str) -> NDArray[np.str_]:
-        """The dialogue of each utterance (N,), in the same order."""
+        """Return the dialogue of each utterance (N,), in the same order."""
         return self._predictions(f"{split}/dialogue")
 
     def model(self) -> COGMEN:
-        """The trained model in eval mode."""
+        """Return the trained model in eval mode."""
         model = COGMEN(self.record.model)
         model.load_state_dict(
             {name: tensor for name, tensor in self._tensors().items() if not name.startswith("scale/")}
@@ -86,7 +87,7 @@ class Run:
         return model.eval()
 
     def scaling(self) -> dict[str, Scale]:
-        """Standardisation of each stream, in the order of the model's input."""
+        """Return the standardisation of each stream, in the order of the model's input."""
         tensors = self._tensors()
         return {
             name: Scale(tensors[f"scale/{name}/mean"].numpy(), tensors[f"scale/{name}/deviation"].numpy())

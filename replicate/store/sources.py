@@ -20,28 +20,28 @@ from typing import NamedTuple
 import replicate
 from replicate.errors import BadPlugin
 
-# Packages of modules of which an arm only uses some.
+# Packages whose modules are only used by some arms.
 OPTIONAL = (
     "replicate.model.context",
     "replicate.model.heads",
     "replicate.training.distillation",
     "replicate.training.masking",
 )
-# Modules in them that every run uses.
+# Modules of these packages that every run uses.
 _SHARED = ("__init__", "base", "loss")
 # Modules of --config-dir folders, see replicate.config.plugins.
 _PLUGIN = "replicate_plugin_"
 
 
 class _Source(NamedTuple):
-    """What is needed of a file: a hash of its code, and the names that it imports, with dots if they are relative."""
+    """Hash of a file's code, and the names that it imports, with leading dots if they are relative."""
 
     digest: str
     imports: tuple[str, ...]
 
 
 def core_hash() -> str:
-    """Hash of the code that all runs use."""
+    """Return a hash of the code that all runs use."""
     return _core_hash(_package())
 
 
@@ -58,7 +58,7 @@ def _core_hash(package: Path) -> str:
 
 
 def module_hashes(classes: Iterable[type]) -> dict[str, str]:
-    """Hashes of the optional modules and plugins that define these classes, and of those that they import, and so on.
+    """Return hashes of the optional modules and plugins that define these classes, and of those that they import.
 
     Raises:
         BadPlugin: a source cannot be read.
@@ -83,7 +83,7 @@ def module_hashes(classes: Iterable[type]) -> dict[str, str]:
 
 
 def current_hash(name: str) -> str | None:
-    """Today's hash of a module that ``module_hashes`` has named; None where its plugin is not loaded."""
+    """Return the present hash of a module that ``module_hashes`` has named; None if its plugin is not loaded."""
     path = _file(name)
     return None if path is None else _read(path).digest
 
@@ -98,7 +98,7 @@ def _is_optional(name: str) -> bool:
 
 
 def _is_followed(name: str, importer: str) -> bool:
-    """Whether a module that ``importer`` imports is hashed with it: it is optional, or of the same plugin."""
+    """Return whether a module that ``importer`` imports is hashed with it: it is optional, or of the same plugin."""
     if name.startswith("replicate."):
         return _is_optional(name)
     top = importer.partition(".")[0]
@@ -106,7 +106,7 @@ def _is_followed(name: str, importer: str) -> bool:
 
 
 def _file(name: str) -> Path | None:
-    """The source of a module of this package, or of an imported one."""
+    """Return the source file of a module of this package, or of an imported module."""
     if name.startswith("replicate."):
         path = _package().joinpath(*name.split(".")[1:])
         path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
@@ -125,7 +125,7 @@ def _class_source(cls: type) -> str:
 
 
 def _read(path: Path) -> _Source:
-    """A file's code; it is read again only if the file has changed."""
+    """Return a file's code; it is read again only if the file has changed."""
     stat = path.stat()
     return _parse(path, stat.st_mtime_ns, stat.st_size)
 
@@ -140,7 +140,7 @@ def _parse(path: Path, changed: int, size: int) -> _Source:
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:
-    """Names of everything that a module imports, also inside functions; some are attributes of a module."""
+    """Yield names of everything that a module imports, also inside functions; some are attributes of a module."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -151,7 +151,7 @@ def _imports(tree: ast.Module) -> Iterator[str]:
 
 
 def _hash(tree: ast.Module) -> str:
-    """Hash of code without comments and docstrings."""
+    """Return a hash of code without comments and docstrings."""
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and _is_docstring(body[0]):

@@ -40,7 +40,7 @@ class Store:
         """Make sure that runs can be written, before hours are spent on training one.
 
         Raises:
-            DiskFull, CannotWrite: they cannot.
+            DiskFull, CannotWrite: runs cannot be written there.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ class Store:
             raise from_os_error(error, self.root) from error
 
     def get(self, key: str) -> Run | None:
-        """The run of that key, every file checked against its hash, or None where the store lacks it.
+        """Return the run with that key, after checking every file against its hash; None if the store lacks it.
 
         Raises:
             CorruptRun: a file is missing or has changed. OldFormat, NewerFormat: another version wrote the record.
@@ -68,7 +68,7 @@ class Store:
         return Run(folder, record)
 
     def need(self, key: str, name: str) -> Run:
-        """A run that must be in the store; ``name`` says in messages which run that is.
+        """Return a run that must be in the store; ``name`` describes it in messages.
 
         Raises:
             CorruptRun: it is damaged or missing.
@@ -79,7 +79,7 @@ class Store:
         return run
 
     def _sha256(self, path: Path) -> str:
-        """Hash of a file, cached until the file changes, because checkpoints are large and read often."""
+        """Return the hash of a file, cached until the file changes, because checkpoints are large and read often."""
         status = path.stat()
         state = (str(path), status.st_ino, status.st_size, status.st_mtime_ns)
         if state not in self._hashes:
@@ -87,7 +87,7 @@ class Store:
         return self._hashes[state]
 
     def record(self, key: str) -> RunRecord:
-        """The record of a run, checked against its own hash; the run's other files are not read.
+        """Return the record of a run, checked against its own hash; the run's other files are not read.
 
         Raises:
             CorruptRun: it is missing, has changed, or is the record of another key. OldFormat, NewerFormat: another
@@ -99,9 +99,9 @@ class Store:
         return record
 
     def missing(self, keys: Iterable[str], repair: bool = False, remove: bool = True) -> list[str]:
-        """The runs that the store lacks; with ``repair``, damaged ones are removed and listed, too.
+        """Return the runs that the store lacks; with ``repair``, damaged ones are removed and returned, too.
 
-        ``remove=False`` lists damaged runs without removing them, for a dry run.
+        With ``remove=False`` damaged runs are returned but not removed, for a dry run.
 
         Raises:
             CorruptRun: naming every damaged folder, without ``repair``.
@@ -124,16 +124,16 @@ class Store:
         return absent
 
     def keys(self) -> list[str]:
-        """Keys of all run folders, complete or damaged, of any version; sorted."""
+        """Return keys of all run folders, complete or damaged, of any version; sorted."""
         folders = [path.name for path in self.root.glob("[!.]*") if path.is_dir()]
         return sorted(name for name in folders if name != EMBEDDINGS)
 
     def of_other_versions(self) -> int:
-        """How many run folders were written by another version of the code, torch or torch_geometric."""
+        """Return how many run folders were written by another version of the code, torch or torch_geometric."""
         return sum(bool(other_versions(self.version_of(key) or versions())) for key in self.keys())
 
     def version_of(self, key: str) -> dict[str, str] | None:
-        """Versions that a run was trained with, whatever its format; None where its record cannot be read."""
+        """Return the versions that a run was trained with, whatever its format; None if its record cannot be read."""
         try:
             return {name: str(version) for name, version in load_json(self.root / key)["versions"].items()}
         except (CorruptRun, KeyError, AttributeError):
@@ -152,7 +152,7 @@ class Store:
 
     @contextmanager
     def lock(self, key: str, wait: bool) -> Iterator[bool]:
-        """Whether this process alone now holds the lock of a key; ``wait`` waits until it does.
+        """Lock a key inside the block; yield whether this process holds the lock. With ``wait``, wait until it does.
 
         The operating system frees the lock of a process that died.
         """
@@ -174,7 +174,7 @@ class Store:
             lock.release()
 
     def teacher_outputs(self, key: str, compute: Callable[[], TeacherOutputs]) -> TeacherOutputs:
-        """Outputs of a run as a teacher, computed for its first student and read from a file after that."""
+        """Return outputs of a run as a teacher, computed for its first student and read from a file after that."""
         path = self.root / EMBEDDINGS / f"{key}.safetensors"
         with self.lock(f"{key}-embeddings", wait=True):
             found = embeddings.read(path)
@@ -184,7 +184,7 @@ class Store:
         return found
 
     def embeddings_intact(self, key: str) -> bool:
-        """Whether a teacher's outputs are on disk as they were written; others are computed again when needed."""
+        """Return whether a teacher's outputs are on disk and undamaged; if not, they are computed again when needed."""
         return embeddings.read(self.root / EMBEDDINGS / f"{key}.safetensors") is not None
 
     def put(
@@ -216,7 +216,7 @@ class Store:
 
 
 def _predictions(spec: RunSpec, corpus: Corpus, result: RunResult) -> dict[str, NDArray[Any]]:
-    """Log-probabilities per split and context, and dialogues, speakers and labels: enough for any metric."""
+    """Return log-probabilities per split and context, and dialogues, speakers and labels: enough for any metric."""
     arrays: dict[str, NDArray[Any]] = {f"{s}/{context}": v for (s, context), v in result.log_prob.items()}
     corpus = apply_feature_order(corpus, spec.arm, spec.protocol)
     for split in SPLITS:

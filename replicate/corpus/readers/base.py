@@ -54,7 +54,7 @@ class NamedCorpus:
     """A corpus that can be loaded by its name.
 
     Attributes:
-        what: one line for lists.
+        what: description in one line.
         licence: one sentence, printed wherever the data is fetched or described.
         source: who made the data, and where it was published.
         repository: ``owner/name/commit`` on GitHub; empty for generated corpora.
@@ -112,5 +112,5 @@ register = READERS.register
 
 
 def published(folder: str, blobs: Mapping[str, str]) -> tuple[PublishedFile, ...]:
-    """Entries of files in one folder of a repository, from their paths below it and their git blob ids."""
+    """Return entries for files in one folder of a repository, from their paths below it and their git blob ids."""
     return tuple(PublishedFile(f"{folder}/{local}", local, blob) for local, blob in blobs.items())

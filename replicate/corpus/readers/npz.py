@@ -16,7 +16,7 @@ class NpzReader(Reader):
     """Corpus files that this package wrote, or that were made by hand in the same format."""
 
     format = "an .npz of `replicate data convert` or `replicate features`, or a folder with one"
-    priority = -3  # next to published files, an .npz may be anything
+    priority = -3  # published files in the same folder are preferred, because an .npz may hold anything
 
     def accepts(self, path: Path) -> bool:
         """Recognise a file by its suffix, and a folder by such a file in it."""

@@ -141,7 +141,7 @@ class DistillationMethod(MethodTraits, nn.Module):
         self.constants: dict[str, float] = {}
 
     def peer_outputs(self, batch: Batch) -> list[UtteranceOutputs]:
-        """Return outputs of models trained together with the student; ``forward`` gets them after the teachers'."""
+        """Return outputs of models trained alongside the student; ``forward`` gets them after the teachers'."""
         return []
 
     @abstractmethod
