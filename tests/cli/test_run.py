@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from replicate import errors
+from replicate.config import tables as definitions
+from replicate.config.protocols import protocol
 from replicate.corpus.archive import write
 from replicate.corpus.synthetic import generate
 
@@ -42,22 +44,26 @@ def test_completed_runs_are_not_repeated_and_new_seeds_are_added(replicate, smok
 
 def test_dry_run_writes_nothing(replicate, tmp_path):
     status, stdout, _ = replicate("run", "all", "--profile", "smoke", "--dry-run", "--out", tmp_path / "out")
-    # Every arm once a seed, and eight more with an overridden setting of the protocol, which is named.
+    # Every arm of the paper's tables once a seed; a row that overrides settings of the protocol is a run more.
+    tables = [definitions.table(name) for name in definitions.table_names()]
+    rows = [(table, row) for table in tables if not table.extra for row in table.rows]
+    names = {arm.name for _, row in rows for arm in row.arm.with_teachers}
+    changed = [row for table, row in rows if table.protocol_of(row, protocol("paper")) != protocol("paper")]
     lines = stdout.splitlines()
-    assert status == 0 and len(lines) == len(set(lines)) == 2 * (19 + 8)
-    assert (
-        sum("released" in line for line in lines) == 2 * 8 and "Student-A (paper, released triplet), seed 24" in lines
-    )
+    assert status == 0 and len(lines) == len(set(lines)) == 2 * (len(names) + len(changed))
+    plain = {f"{name}, seed {seed}" for name in names for seed in (24, 25)}
+    assert set(lines) >= plain and all(" (paper, released " in line for line in set(lines) - plain)
+    assert changed and "Student-A (paper, released triplet), seed 24" in lines
     assert not (tmp_path / "out").exists()
 
 
 def test_extra_tables_are_run_when_they_are_named(replicate, tmp_path):
-    status, stdout, _ = replicate("run", "all", "causal", "--profile", "smoke", "--dry-run", "--out", tmp_path / "out")
-    lines = stdout.splitlines()
-    assert status == 0 and len(lines) == 2 * (19 + 8 + 3)
-    assert {line.split(",")[0] for line in lines if "-causal" in line} == {
-        *("COGMEN-A-causal", "Student-A-causal", "COGMEN-Mask-causal"),
-    }
+    command = ["--profile", "smoke", "--seeds", "24,", "--dry-run", "--out", tmp_path / "out"]
+    both, alone = (replicate("run", *names, *command) for names in (("all", "causal"), ("all",)))
+    assert both.status == alone.status == 0
+    more = set(both.stdout.splitlines()) - set(alone.stdout.splitlines())
+    causal = {arm.name for row in definitions.table("causal").rows for arm in row.arm.with_teachers if arm.causal}
+    assert causal and more == {f"{name}, seed 24" for name in causal}
 
 
 def test_damaged_runs_are_named_and_trained_again_with_repair(replicate, smoke_out, tmp_path):

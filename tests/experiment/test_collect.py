@@ -230,9 +230,14 @@ def test_companion_cells_have_the_contexts_of_their_row(tmp_path, tables_folder)
 
 def test_a_row_with_other_settings_is_a_run_of_its_own(tmp_path):
     command = prepare(tmp_path, ("protocol",), seeds="24,", protocol="released")
-    readings = [task.spec.protocol.name for task in command.plan.tasks.values()]
-    assert len(readings) == 13 and readings.count("paper") == 5
-    assert {name for name in readings if name != "paper"} >= {
+    (table,) = command.plan.tables
+    expected = [(row.arm.name, table.protocol_of(row, command.plan.protocol).name) for row in table.rows]
+    trained = [(task.spec.arm.name, task.spec.protocol.name) for task in command.plan.tasks.values()]
+    assert len(set(expected)) == len(expected) and set(trained) > set(expected)
+    assert {name for name, _ in set(trained) - set(expected)} == {
+        row.arm.teacher.name for row in table.rows if row.arm.teacher
+    }
+    assert {name for _, name in trained if name != "paper"} >= {
         "paper, released triplet",
         "paper, released masking.unit",
         "paper, released attend_padding and masking",
