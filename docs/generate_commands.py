@@ -15,7 +15,7 @@ PAGE = Path(__file__).parent / "commands.md"
 INTRODUCTION = """# Commands
 
 *Which commands and options are there?* Generated from the commands by `make readme`; `--help` after any command prints
-the same. Results go to stdout, status lines to stderr. What a command exits with: [exit codes](exit-codes.md).
+the same. Results go to stdout, status lines to stderr. See also: [exit codes](exit-codes.md).
 """
 # Options of every command, listed once.
 COMMON = {"--verbose", "--quiet", "--log-file", "--help"}

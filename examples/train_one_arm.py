@@ -12,7 +12,7 @@ import replicate
 
 
 def main(profile: str = "quick") -> None:
-    """Train COGMEN with masks, which sees audio and video, and test it on audio alone."""
+    """Train COGMEN-Mask, which uses audio and video with masked training, and test it on audio alone and on both."""
     run = replicate.train("COGMEN-Mask", corpus="synthetic-small", profile=profile, seed=24)
 
     print(f"trained on {run.record.corpus.name} in {run.record.seconds:.0f} s; best epoch {run.record.best_epoch}")

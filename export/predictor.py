@@ -551,7 +551,7 @@ def to_csv(utterances: Sequence[UtterancePrediction], header: bool = True) -> st
 
 
 def stdin_lines() -> Iterable[str]:
-    """Lines of stdin as they arrive, decoded as UTF-8 on every system."""
+    """Return the lines of stdin as they arrive, decoded as UTF-8 on every system."""
     return io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", newline="")
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def frame(columns: Mapping[str, Any]) -> pandas.DataFrame:
-    """A data frame of these columns.
+    """Return a data frame of these columns.
 
     Raises:
         MissingExtra: pandas is not installed.

@@ -26,7 +26,7 @@ def terminal(
 
 
 def markdown(titles: Sequence[str], lines: Sequence[Sequence[str]], left: int = 1) -> list[str]:
-    """Lines of a Markdown table whose first ``left`` columns are words and the others numbers."""
+    """Return the lines of a Markdown table whose first ``left`` columns are words and the others numbers."""
     escaped = [[cell.replace("|", r"\|") for cell in line] for line in lines]
     rule = "|" + "---|" * left + "---:|" * (len(titles) - left)
     return [f"| {' | '.join(titles)} |", rule, *(f"| {' | '.join(line)} |" for line in escaped)]

@@ -48,7 +48,7 @@ def peak(device: str) -> Callable[[], float]:
 
 
 def peak_memory() -> int:
-    """Peak memory of this process in bytes; on Linux since ``reset_peak_memory``, if that was called.
+    """Return peak memory of this process in bytes; on Linux since ``reset_peak_memory``, if that was called.
 
     On Linux this is not taken from ``getrusage``, which includes the parent's memory from before the process started.
     """
@@ -61,14 +61,14 @@ def peak_memory() -> int:
 
 
 def reset_peak_memory() -> None:
-    """Start ``peak_memory`` anew at the present memory; without effect on other systems than Linux."""
+    """Reset ``peak_memory`` to the present memory; has no effect on other systems than Linux."""
     switch = Path("/proc/self/clear_refs")
     if switch.exists():
         switch.write_text("5")
 
 
 def processor() -> str:
-    """The processor's name; on many Linux systems Python's own answer is empty."""
+    """Return the processor's name, also on Linux systems where ``platform.processor()`` is empty."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def convert(content: object, cls: type[T]) -> T:
-    """A dataclass from the content of a JSON file. Keys that the dataclass lacks are ignored.
+    """Return a dataclass made from the content of a JSON file. Keys that the dataclass lacks are ignored.
 
     Raises:
         ValueError: a key is missing or a value has the wrong type; the message names the key.
@@ -24,7 +24,7 @@ def convert(content: object, cls: type[T]) -> T:
 
 
 def format_number(content: object) -> int:
-    """The format of a record, 0 for one without a number.
+    """Return the format of a record, 0 for one without a number.
 
     Raises:
         ValueError: the content is not a JSON object, or its format is not a whole number.

@@ -7,6 +7,6 @@ from collections.abc import Sequence
 
 
 def choices(name: str, names: Sequence[str]) -> str:
-    """``did you mean X? there are X, Y, Z``; without a near name only the second half."""
+    """Return ``did you mean X? there are X, Y, Z``; without a similar name only the second half."""
     near = difflib.get_close_matches(name, names, 1)
     return (f"did you mean {near[0]}? " if near else "") + f"there are {', '.join(names)}"

@@ -117,7 +117,7 @@ def _names(source: Source, given: Mapping[str, str], known: Sequence[str]) -> di
 
 
 def _columns(recipe: Recipe, extractor: Extractor) -> list[int] | slice:
-    """Positions of the model's columns among the extractor's; all of them if the recipe selects none."""
+    """Return the positions of the model's columns among the extractor's; all of them if the recipe selects none."""
     if "columns" not in recipe:
         return slice(None)
     positions = {name: i for i, name in enumerate(extractor.recipe["columns"])}

@@ -76,7 +76,7 @@ def profile(model: Path, inputs: Inputs, calls: int = 200) -> list[NodeTime]:
 
 
 def _weights(model: onnx.ModelProto) -> list[onnx.TensorProto]:
-    """The weights of every product, in the nodes' order; weights that two nodes share appear twice."""
+    """Return the weights of every product, in the nodes' order; weights that two nodes share appear twice."""
     weights = {tensor.name: tensor for tensor in model.graph.initializer if len(tensor.dims) >= 2}
     products = [node.input[1] for node in model.graph.node if node.op_type in ("Gemm", "MatMul", "Attention")]
     return [weights[name] for name in products if name in weights]

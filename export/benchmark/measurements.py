@@ -1,4 +1,4 @@
-"""What a benchmark measures: latencies, and what else there is to know about each engine and the machine."""
+"""What a benchmark measures: latencies; score, size and memory of each engine; and the machine."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Setup:
 
 
 def to_json(timings: Sequence[Timing], engines: Sequence[EngineSummary], setup: Setup) -> dict[str, Any]:
-    """The content of ``benchmark.json``."""
+    """Return the content of ``benchmark.json``."""
     return {
         **asdict(setup),
         "milliseconds": [_flat(timing) for timing in timings],

@@ -21,7 +21,7 @@ COLUMNS = ("engine", "on", "batch", "utterances", "p50", "p90", "p99", "n", "spe
 
 
 def cells(timings: Sequence[Timing], setup: Setup) -> list[tuple[str, ...]]:
-    """The lines of the latency table; speed is the reference's median for the same case over the engine's."""
+    """Return the lines of the latency table; speed is the reference's median for the same case over the engine's."""
     baseline = {_case(timing): timing.p50 for timing in timings if timing.engine == REFERENCE}
     rows = []
     for timing in timings:
@@ -56,7 +56,7 @@ KINDS = 8
 
 
 def profile_cells(setup: Setup) -> list[tuple[str, ...]]:
-    """The lines of the table of onnxruntime's profile."""
+    """Return the lines of the table of onnxruntime's profile."""
     kinds = setup.profile
     shown = [(kind.kind, kind.nodes, kind.microseconds) for kind in kinds[:KINDS]]
     rest = kinds[KINDS:]
@@ -66,7 +66,7 @@ def profile_cells(setup: Setup) -> list[tuple[str, ...]]:
 
 
 def remarks(timings: Sequence[Timing], engines: Sequence[EngineSummary], setup: Setup) -> list[str]:
-    """Notes to the table: the model and the machine, each engine's score, size and memory, and why one is missing."""
+    """Return notes to the table: model and machine, each engine's score, size and memory, and why one is missing."""
     lines = [
         f"{setup.arm}, seed {setup.seed}: milliseconds per call; speed: median against {REFERENCE}; of "
         f"peak: products with weights ({setup.flops / 1e6:.1f} MFLOP per utterance) per second, as a share of the "
@@ -106,14 +106,14 @@ def show(timings: Sequence[Timing], engines: Sequence[EngineSummary], setup: Set
 
 
 def markdown(timings: Sequence[Timing], engines: Sequence[EngineSummary], setup: Setup) -> str:
-    """The content of ``benchmark.md``."""
+    """Return the content of ``benchmark.md``."""
     lines = grids.markdown(COLUMNS, cells(timings, setup))
     lines += ["", "  \n".join(remarks(timings, engines, setup)), "", PROFILE_TITLE, ""]
     return "\n".join([*lines, *grids.markdown(PROFILE, profile_cells(setup))]) + "\n"
 
 
 def to_csv(timings: Sequence[Timing], setup: Setup) -> str:
-    """The content of ``benchmark.csv``: the latency table."""
+    """Return the content of ``benchmark.csv``: the latency table."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([COLUMNS, *cells(timings, setup)])

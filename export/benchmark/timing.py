@@ -34,14 +34,14 @@ FLOOR_ROWS = 4096
 
 
 def shapes(batches: Sequence[int], lengths: Sequence[int], full: bool) -> list[Shape]:
-    """Every batch size at the usual length and every length at the smallest batch; with ``full``, all combinations."""
+    """Return every batch size at the usual length and every length at the smallest batch, or all combinations."""
     usual = USUAL_LENGTH if USUAL_LENGTH in lengths else lengths[0]
     chosen = [Shape(b, n) for b in batches for n in lengths if full or b == min(batches) or n == usual]
     return sorted(chosen, key=lambda shape: (shape.batch, shape.utterances))
 
 
 def load_of_others() -> float | None:
-    """The load of the last minute if it leaves too few cores for the benchmark, else None."""
+    """Return the load of the last minute if it leaves too few cores for the benchmark, else None."""
     if not hasattr(os, "getloadavg"):
         return None
     load = os.getloadavg()[0]
@@ -55,7 +55,7 @@ def time_all(
     calls: int,
     on_progress: Callable[[int, int, str], None] = lambda done, total, case: None,
 ) -> tuple[list[Timing], list[str]]:
-    """Time every engine for every shape in every place, alternating on the same inputs; then the next of a stream.
+    """Time every engine for every shape in every place, alternating on the same inputs; then the streaming model.
 
     An engine that fails for a shape, or whose output differs from the first engine's, is not timed there.
 
@@ -99,7 +99,7 @@ def time_all(
 
 
 def profile(bundle: Path) -> list[NodeTime]:
-    """Where onnxruntime spends its time for one dialogue of the usual length, on one thread."""
+    """Profile onnxruntime for one dialogue of the usual length, on one thread."""
     run = open_run(bundle)
     return flops.profile(bundle / MODEL, example((USUAL_LENGTH,), SpeechModel(run.model(), run.scaling())))
 

@@ -128,7 +128,7 @@ def check(folder: Path, corpus: Corpus | None) -> list[Check]:
 
 
 def run_int8_checks(int8: Path, model: Path, run: Run, corpus: Corpus | None) -> list[Check]:
-    """Check the quantised file: it is of the same run, near the 32-bit file, and about as good on dev."""
+    """Check that the quantised file is of the same run, close to the 32-bit file, and about as good on dev."""
 
     def dev_f1() -> str:
         assert corpus is not None

@@ -61,7 +61,7 @@ def _use(corpus: Corpus, stream: str, recipe: Recipe | None) -> str:
 
 
 def _recordings(recipe: Recipe) -> str:
-    """How to predict from recordings, for features whose extraction is known."""
+    """Describe how to predict from recordings, for features whose extraction is known."""
     return (
         "\n\nFrom recordings, with the package that exported this bundle and its extra `[audio]`; features are "
         f"{describe(recipe)}:\n\n"
@@ -70,7 +70,7 @@ def _recordings(recipe: Recipe) -> str:
 
 
 def _streaming(run: Run) -> str:
-    """How to predict utterance by utterance with a causal model, and what its state contains."""
+    """Describe how to predict utterance by utterance with a causal model, and what its state contains."""
     config = run.record.model
     size = state_size(config)
     return (
@@ -103,7 +103,7 @@ def _training(choice: Choice, corpus: Corpus) -> str:
 
 
 def _how(arm: ArmRecord) -> str:
-    """How the training used masking and teachers."""
+    """Describe how the training used masking and teachers."""
     masking = " with masking" if arm.masked else ""
     teacher = arm.teacher
     return masking + (f", distilled from {teacher.name}, which was trained on {teacher.train}" if teacher else "")

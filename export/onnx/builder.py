@@ -73,7 +73,7 @@ class Writer:
         return self.op("Unsqueeze", x, self.ints(axis))
 
     def speaker_axis(self, axis: int) -> str:
-        """The size of an axis of the input ``speaker`` (batch, utterances), as a scalar."""
+        """Return the size of an axis of the input ``speaker`` (batch, utterances), as a scalar."""
         return self.op("Gather", self.op("Shape", "speaker"), self.scalar(axis))
 
     def model(self, inputs: Shapes, outputs: Shapes) -> onnx.ModelProto:

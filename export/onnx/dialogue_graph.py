@@ -80,7 +80,7 @@ def _attention_mask(write: Writer, config: ModelConfig) -> str:
 
 
 def _input(write: Writer, speech: SpeechModel, present: str) -> str:
-    """The context extractor's input, (batch * utterances, encoder width), 0 for padding."""
+    """Compute the context extractor's input, (batch * utterances, encoder width), 0 for padding."""
     x = standardised(write, speech, "audio")
     x = write.op("Where", write.unsqueeze(present, 2), x, write.floats(0.0))
     return encoder_input(write, speech, write.op("Reshape", x, write.ints(-1, len(speech.mean))))
@@ -162,7 +162,7 @@ class _Window:
         self.outside = write.op("Mul", write.op("Abs", far), write.floats(OUTSIDE))
 
     def _pad_end(self, more: int) -> str:
-        """The number of rows missing in the last block, plus ``more``."""
+        """Return the number of rows missing in the last block, plus ``more``."""
         return self.write.op("Add", self.tail, self.write.ints(more)) if more else self.tail
 
     def convolve(self, conv: Any, x: str) -> str:

@@ -89,7 +89,7 @@ def quantise(model: Path, target: Path) -> None:
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Silence the root logger, on which onnxruntime recommends a preprocessing for convolutions, which we have none of.
+    """Silence the root logger, on which onnxruntime recommends a preprocessing for convolutions; our models have none.
 
     The handler keeps ``logging.warning`` from configuring the root logger, which would print our own lines twice.
     """

@@ -41,7 +41,7 @@ def write(run: Run, speakers: tuple[str, ...], path: Path) -> None:
 
 
 def streams(run: Run) -> bool:
-    """Whether the run's model is causal, so that it can predict utterance by utterance."""
+    """Return whether the run's model is causal, so that it can predict utterance by utterance."""
     return run.record.model.causal
 
 
@@ -59,18 +59,18 @@ def _save(model: onnx.ModelProto, entries: dict[str, Any], path: Path) -> None:
 
 
 def stream_metadata(run: Run, speakers: tuple[str, ...]) -> dict[str, Any]:
-    """Metadata of a streaming file: ``metadata``, how many utterances a layer attends to, and the state's size."""
+    """Return metadata of a streaming file: ``metadata``, how many utterances a layer attends to, the state's size."""
     config = run.record.model
     return metadata(run, speakers) | {"memory": config.memory, "state": streaming_graph.state_size(config)}
 
 
 def recipe(run: Run) -> Recipe | None:
-    """How the features of the model's audio stream were extracted; None if the corpus came with its features."""
+    """Return how the features of the model's audio stream were extracted; None if the corpus came with features."""
     return run.record.corpus.recipes.get(run.audio_stream)
 
 
 def metadata(run: Run, speakers: tuple[str, ...]) -> dict[str, Any]:
-    """Metadata of an exported file: what its inputs and outputs mean, and which run it comes from."""
+    """Return metadata of an exported file: what its inputs and outputs mean, and which run it comes from."""
     record, scaling = run.record, run.scaling()
     corpus, scale = record.corpus, scaling[run.audio_stream]
     return {

@@ -24,7 +24,7 @@ from replicate.model.context.transformer import TransformerExtractor
 
 
 def state_size(config: ModelConfig) -> int:
-    """The number of values in the state of a causal model."""
+    """Return the number of values in the state of a causal model."""
     return sum(_pieces(config))
 
 
@@ -69,13 +69,13 @@ def build(speech: SpeechModel) -> onnx.ModelProto:
 
 
 def _pieces(config: ModelConfig) -> list[int]:
-    """Sizes of the state's pieces: the count, keys and values of each layer, and three for the graph window."""
+    """Return sizes of the state's pieces: the count, keys and values of each layer, and three for the graph window."""
     layers = [2 * (config.memory - 1) * config.encoder_width] * config.context_layers
     return [1, *layers, config.future, config.future * config.hidden, config.future * config.hidden]
 
 
 def _ago(write: Writer, places: int) -> str:
-    """How many utterances ago each of the last ones was; 0, for the present one, is last. Shapes: (places,)."""
+    """Return how many utterances ago each of the last ones was: (places,), of which the last, 0, is the present one."""
     return write.weight(np.arange(places - 1, -1, -1, dtype=np.float32))
 
 

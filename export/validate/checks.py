@@ -1,4 +1,4 @@
-"""What a check is, and the checks that hold for every exported file: valid ONNX, a single file, the run's metadata."""
+"""The result of a check, and the checks of every exported file: valid ONNX, a single file, the run's metadata."""
 
 from __future__ import annotations
 

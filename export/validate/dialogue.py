@@ -109,7 +109,7 @@ def nearly_the_same(int8: Path, model: Path, run: Run) -> str:
 
 
 def _cases() -> Iterator[tuple[str, tuple[int, ...], str]]:
-    """Name, lengths and speakers of every input on which implementations are compared."""
+    """Yield name, lengths and speakers of every input on which implementations are compared."""
     for n in LENGTHS:
         for speakers in SPEAKERS:
             yield f"length {n}, speakers {speakers}", (n,), speakers

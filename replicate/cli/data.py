@@ -179,7 +179,7 @@ def _splits(corpus: Corpus) -> list[tuple[str, ...]]:
 
 
 def _settings(recipe: Recipe) -> str:
-    """The settings of an extraction; long lists, such as names of columns, are shown by their length."""
+    """Return the settings of an extraction; long lists, such as names of columns, are shown by their length."""
     shown = ((key, value) for key, value in recipe.items() if value and key != "versions")
     return ", ".join(f"{key} {f'({len(value)})' if isinstance(value, list) else value}" for key, value in shown)
 

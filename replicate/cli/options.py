@@ -74,7 +74,7 @@ run_store = click.option(
 def open_runs(where: str, must_exist: bool = False) -> Store:
     """Return the store of ``run_store``; with ``must_exist``, refuse a folder that does not exist.
 
-    An empty store would hide a mistyped path from a check.
+    Otherwise a check of a mistyped path would report an empty store without damage.
     """
     from replicate.store import open_store
     from replicate.store.remote import RemoteStore

@@ -105,7 +105,7 @@ def _state(each: JudgedStatement) -> str:
 
 
 def _sides(statement: Statement) -> tuple[str, str]:
-    """The texts left and right of the relation: a cell, or the difference of two cells."""
+    """Return the texts left and right of the relation: a cell, or the difference of two cells."""
     first, second = statement.first, statement.second
     return (
         f"{first} - {statement.first_minus}" if statement.first_minus else first,

@@ -136,5 +136,5 @@ def _cell(cell: Cell) -> dict[str, Any]:
 
 
 def _number(mean: float) -> float | None:
-    """None for a cell that was not measured: JSON has no NaN."""
+    """Return a mean, or None for a cell that was not measured, since JSON has no NaN."""
     return None if math.isnan(mean) else mean

@@ -96,12 +96,12 @@ def _plain(c: str) -> bool:
 
 
 def _comment(*lines: str) -> str:
-    """Comment lines; they keep all letters, also those that the fonts lack."""
+    """Return comment lines; they keep all letters, also those that the fonts lack."""
     return "".join(f"% {''.join(c if c.isprintable() else '?' for c in line)}\n" for line in lines)
 
 
 def _sentence(words: str) -> str:
-    """Escaped text in which long words may break (a name may have 100 characters)."""
+    """Return escaped text in which long words may break (a name may have 100 characters)."""
     return escape(re.sub(r"\S{30}(?=\S)", rf"\g<0>{_BREAK}", words))
 
 
@@ -110,17 +110,17 @@ def _small(sentences: list[str]) -> str:
 
 
 def _guarded(escaped: str) -> str:
-    r"""After ``\\`` or ``\midrule`` TeX takes a star or a bracket for an option."""
+    r"""Protect a leading star or bracket, which TeX would take for an option of ``\\`` or ``\midrule``."""
     return "{}" + escaped if escaped.startswith(("[", "*")) else escaped
 
 
 def _cell(words: str) -> str:
-    """A cell, in which the hyphen of a negative number becomes a minus sign."""
+    """Return a cell, in which the hyphen of a negative number becomes a minus sign."""
     return _guarded(re.sub(r"(^|(?<=[\s\[]))-(?=\d)", "$-$", escape(words)))
 
 
 def _title(words: str, column: list[str], side: str) -> str:
-    """A column title, broken so that it does not make the column wider than its cells need."""
+    """Return a column title, broken so that it does not make the column wider than its cells need."""
     width = max(map(len, [*words.split(), *column]), default=1)
     lines = textwrap.wrap(words, width, break_long_words=False, break_on_hyphens=False) or [""]
     if len(lines) == 1:
@@ -130,7 +130,7 @@ def _title(words: str, column: list[str], side: str) -> str:
 
 
 def _tabular(grid: Grid) -> str:
-    """The grid as a booktabs tabular."""
+    """Return the grid as a booktabs tabular."""
     sides = ["l" if column.kind == "name" else "r" for column in grid.columns]
     columns = "".join(
         (r"@{\hspace{2em}}" if column.starts_group else "") + side
@@ -143,5 +143,5 @@ def _tabular(grid: Grid) -> str:
 
 
 def _shrunk(tabular: str) -> str:
-    """The tabular, scaled down where it is wider than the page."""
+    """Return the tabular, scaled down where it is wider than the page."""
     return "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n" + tabular + "}"

@@ -64,7 +64,7 @@ def html(outputs: Outputs, figures: Sequence[Figure], manifest: Manifest) -> str
 
 
 def _banner(results: Sequence[TableResult], notes: Sequence[str]) -> tuple[str, list[str]] | None:
-    """Title and sentences of the warning at the top of the page; None if there is nothing to warn about."""
+    """Return title and sentences of the warning at the top of the page; None if there is nothing to warn about."""
     sentences = text.sentences(notes)
     if any(map(sections.has_verdicts, results)):
         return ("About this corpus", sentences) if sentences else None
@@ -77,14 +77,14 @@ def _banner(results: Sequence[TableResult], notes: Sequence[str]) -> tuple[str, 
 
 
 def _counts(judged: Sequence[JudgedClaim]) -> list[tuple[str, int]]:
-    """Number of claims by outcome."""
+    """Return the number of claims by outcome."""
     found: Counter[str] = Counter(claim.outcome or "incomplete" for claim in judged)
     always = ("reproduced", "contradicted", "undecided")
     return [(word, found[word]) for word in (*always, "incomplete") if word in always or found[word]]
 
 
 def _claims(judged: Sequence[JudgedClaim]) -> list[dict[str, Any]]:
-    """All claims, each with the table of its statements."""
+    """Return all claims, each with the table of its statements."""
     return [
         {
             "number": claim.claim.number,
@@ -98,7 +98,7 @@ def _claims(judged: Sequence[JudgedClaim]) -> list[dict[str, Any]]:
 
 
 def _table(result: TableResult) -> dict[str, Any]:
-    """The sections of a table: the page shows the scores, the reader can open the others."""
+    """Return the sections of a table: the page shows the scores, the other sections can be opened."""
     first, *others = sections.sections(result)
     return {
         "name": result.table.name,
@@ -110,13 +110,13 @@ def _table(result: TableResult) -> dict[str, Any]:
 
 
 def _grid(grid: Grid) -> dict[str, Any]:
-    """Titles, lines, and the CSS classes of every column."""
+    """Return titles, lines, and the CSS classes of every column."""
     classes = [f"{column.kind} group" if column.starts_group else column.kind for column in grid.columns]
     return {"titles": grid.titles, "classes": classes, "lines": grid.lines}
 
 
 def _embedded(figure: Figure) -> str | None:
-    """The figure as a data URI, None if its files are missing."""
+    """Return the figure as a data URI, None if its files are missing."""
     if figure.svg.is_file() and figure.svg.stat().st_size <= _LARGEST_SVG:
         path, kind = figure.svg, "svg+xml"
     elif figure.png.is_file():
@@ -127,7 +127,7 @@ def _embedded(figure: Figure) -> str | None:
 
 
 def _conditions(manifest: Manifest) -> list[tuple[str, str]]:
-    """Settings and machine of the runs, by name."""
+    """Return settings and machine of the runs, by name."""
     machine = manifest.machine
     return [
         ("tables", ", ".join(manifest.tables)),

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class _Remaining:
-    """What is left of the training of some runs, in units of ``replicate.runner.tasks.cost``.
+    """Remaining cost of training some runs, in units of ``replicate.runner.tasks.cost``.
 
     A run that this process trains counts epoch by epoch, a run of another process only when it is complete.
     """
@@ -83,7 +83,7 @@ def _log_runs(remaining: _Remaining) -> ProgressCallback:
 
 @contextmanager
 def steady(what: str, total: float, console: Console) -> Iterator[Callable[[float], None]]:
-    """Yield a function to call with every amount of ``total`` that is done; without a terminal it logs each tenth."""
+    """Yield a function that takes each completed amount of ``total``; without a terminal it logs each tenth."""
     if not console.is_terminal:
         yield _log_tenths(what, total)
         return

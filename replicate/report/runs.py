@@ -88,7 +88,7 @@ def in_bytes(number: int) -> str:
 
 
 def _values(content: Mapping[str, Any]) -> str:
-    """Nested values as text, as in ``a 1, b.c 2``."""
+    """Return nested values as text, as in ``a 1, b.c 2``."""
     words = []
     for key, value in content.items():
         if isinstance(value, dict):

@@ -55,7 +55,7 @@ def conditions(result: TableResult) -> list[str]:
 
 
 def has_verdicts(result: TableResult) -> bool:
-    """Whether some cell is compared with a number that was published for this corpus."""
+    """Return whether some cell is compared with a number that was published for this corpus."""
     return any(cell.verdict for row in result.rows.values() for cell in row.values())
 
 

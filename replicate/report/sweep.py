@@ -69,7 +69,7 @@ def _heading(sweep: Sweep) -> str:
 
 
 def _dev(sweep: Sweep, result: SweepResult) -> Grid:
-    """One line per trial, best first."""
+    """Return one line per trial, best first."""
     columns = (
         Column("trial", "name"),
         Column("what differs", "name"),
@@ -84,7 +84,7 @@ def _dev(sweep: Sweep, result: SweepResult) -> Grid:
 
 
 def _test(sweep: Sweep, result: SweepResult) -> Grid:
-    """One line for the selected trial and one for the unchanged arm."""
+    """Return one line for the selected trial and one for the unchanged arm."""
     columns = [Column(f"test F1, {context} inference", "measured") for context in sweep.arm.contexts]
     lines = [
         [_role(trial, result), *(text.mean_and_deviation(each.summary) for each in result.test[trial.number].values())]
@@ -111,7 +111,7 @@ def _markdown(sweep: Sweep, result: SweepResult) -> str:
 
 
 def _csv(sweep: Sweep, result: SweepResult) -> str:
-    """One line per trial on dev, then the lines on test, in full precision."""
+    """Return one line per trial on dev, then the lines on test, in full precision."""
     header = ["sweep", "rank", "trial", "change", "split", "context", "mean", "std", "n"]
     header += ["corpus", "protocol", "profile", "seeds", "values"]
     plan = sweep.plan

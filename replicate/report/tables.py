@@ -76,5 +76,5 @@ def markdown(result: TableResult) -> str:
 
 
 def _broken(notes: list[str]) -> list[str]:
-    """Notes with the two spaces that end a line in Markdown."""
+    """Return notes with the two spaces that end a line in Markdown."""
     return [f"{note}  " for note in notes]

@@ -63,7 +63,7 @@ def why_missing(result: TableResult, row: Row) -> str | None:
     return f"failed: {result.failed[row.name]}" if row.name in result.failed else None
 
 
-# By stream: the options of `replicate features` and `replicate data merge` that add it to a corpus from recordings.
+# Options of `replicate features` and `replicate data merge` that add a stream from recordings to a corpus, by stream.
 _FROM_RECORDINGS = {
     "audio": ("opensmile", "audio"),
     "hubert": ("hubert --layer last", "hubert"),

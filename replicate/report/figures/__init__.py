@@ -38,7 +38,8 @@ def write(completed: CompletedRuns, results: list[TableResult], folder: Path) ->
     same runs give the same bytes.
 
     Raises:
-        InvalidDefinition: in ``figures.toml``. CorruptRun: a run is missing. DiskFull, CannotWrite: naming the file.
+        InvalidDefinition: ``figures.toml`` has an error. CorruptRun: a run is missing. DiskFull, CannotWrite: naming
+            the file.
     """
     by_name = {result.table.name: result for result in results}
     wanted = [(drawing, panels.find(drawing, completed, by_name)) for drawing in definitions.load()]
@@ -56,7 +57,7 @@ def _write(drawing: definitions.Drawing, found: list[panels.PanelRuns], folder: 
     with plotting.style(drawing.name):
         content = plotting.render(kind.draw(found, plotting.Frame(title, footer)))
     png, svg = folder / f"{drawing.name}.png", folder / f"{drawing.name}.svg"
-    # Both or none: the second is made before the first takes its place.
+    # Both files or none: both are written before either is renamed into place.
     with atomic_path(png) as first, atomic_path(svg) as second:
         first.write_bytes(content["png"])
         second.write_bytes(content["svg"])

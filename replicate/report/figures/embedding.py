@@ -77,7 +77,7 @@ def draw(panels: Sequence[PanelRuns], frame: Frame) -> Figure:
 
 
 def _embeddings(panel: PanelRuns, run: Run) -> NDArray[np.float64]:
-    """Test embeddings (N, d) of one run."""
+    """Return the test embeddings (N, d) of one run."""
     plan, table = panel.completed.plan, panel.result.table
     spec = plan.spec(table, panel.row, plan.seeds[0])
     corpus = plan.corpus_of(table)
@@ -94,7 +94,7 @@ def _scatter(axis: Axes, places: NDArray[np.float64], labels: NDArray[np.int64],
 
 
 def _mark(number: int, among: int) -> dict[str, Any]:
-    """Marker style: hollow, and small if there are many, so that overlapping marks stay visible."""
+    """Return a marker style: hollow, and small if there are many, so that overlapping marks stay visible."""
     return {
         "linestyle": "",
         "marker": MARKERS[number % len(MARKERS)],
