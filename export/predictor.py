@@ -94,7 +94,7 @@ class Prediction:
         return [self.labels[i] for i in self.probabilities.argmax(1)]
 
     def utterances(self) -> list[UtterancePrediction]:
-        """The utterances as the JSON and CSV outputs show them."""
+        """Return the utterances for JSON and CSV output; see ``to_json`` and ``to_csv``."""
         rows = enumerate(zip(self.speakers, self.probabilities, strict=True), self.first)
         return [utterance(self.id, number, speaker, self.labels, row) for number, (speaker, row) in rows]
 

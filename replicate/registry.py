@@ -26,7 +26,7 @@ _plugin_modules: set[str] = set()
 
 
 def plugin_modules() -> frozenset[str]:
-    """Names of the modules outside this package that have registered something."""
+    """Return the names of the modules outside this package that have registered something."""
     return frozenset(_plugin_modules)
 
 

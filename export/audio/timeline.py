@@ -42,7 +42,7 @@ class Timeline:
     notes: tuple[str, ...] = ()
 
     def emotion(self, segment: Segment) -> str:
-        """The most probable label; the first one of equals."""
+        """Return the most probable label; of equally probable ones the first."""
         return self.labels[segment.probabilities.index(max(segment.probabilities))]
 
     @property
@@ -54,7 +54,7 @@ class Timeline:
         }
 
     def utterances(self) -> list[UtterancePrediction]:
-        """The segments as the JSON and CSV outputs show them; see ``export.predictor.to_json`` and ``to_csv``."""
+        """Return the segments for JSON and CSV output; see ``export.predictor.to_json`` and ``to_csv``."""
         return [
             utterance(one.dialogue, one.number, one.speaker, self.labels, one.probabilities, (one.start, one.end))
             for one in self.segments

@@ -154,7 +154,7 @@ def merge(
 
 
 def _splits(corpus: Corpus) -> list[tuple[str, ...]]:
-    """A row per split: counts, shares of classes and speakers in percent, shortest, longest and median dialogue."""
+    """Return a row per split: counts, shares of classes and speakers in percent, lengths of dialogues."""
     import numpy as np
 
     from replicate.corpus import SPLITS

@@ -102,7 +102,7 @@ def plus(x: Tensor, bias: Tensor) -> Tensor:
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """A linear layer on rows: weight (b, a) or (runs, b, a), bias (b,) or (runs, b)."""
+    """Apply a linear layer to rows: weight (b, a) or (runs, b, a), bias (b,) or (runs, b)."""
     if weight.dim() == 2:
         return F.linear(x, weight, bias)
     if bias is None:
@@ -111,7 +111,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def layer_norm(layer: nn.LayerNorm, x: Tensor) -> Tensor:
-    """LayerNorm on rows."""
+    """Apply LayerNorm to rows."""
     if layer.weight.dim() == 1:
         normed: Tensor = layer(x)
         return normed
@@ -120,7 +120,7 @@ def layer_norm(layer: nn.LayerNorm, x: Tensor) -> Tensor:
 
 
 def batch_norm(layer: nn.BatchNorm1d, x: Tensor, seed_batch: SeedBatch) -> Tensor:
-    """BatchNorm on rows, with the mean and variance of each run's own utterances.
+    """Apply BatchNorm to rows, with the mean and variance of each run's own utterances.
 
     Shapes:
         running_mean, running_var of the layer: (d,), or (runs, d); num_batches_tracked: () or (runs,).
@@ -147,7 +147,7 @@ def batch_norm(layer: nn.BatchNorm1d, x: Tensor, seed_batch: SeedBatch) -> Tenso
 
 
 def drop(x: Tensor, dropout: nn.Dropout, segments: Sequence[Segment]) -> Tensor:
-    """Dropout, with the random numbers of each segment drawn by its run's generator."""
+    """Apply dropout; the random numbers of each segment are drawn by its run's generator."""
     if not dropout.training or dropout.p == 0:
         return x
     make = torch.empty if len(segments) == 1 else torch.zeros  # padding is in no segment, and must not become NaN

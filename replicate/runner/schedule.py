@@ -66,7 +66,7 @@ class Schedule:
             log.debug("%s", outcome.traceback)
 
     def failed(self) -> list[FailedRun]:
-        """The runs that failed, and the students that were skipped because a teacher failed."""
+        """Return the runs that failed, and the students that were skipped because a teacher failed."""
         found: dict[str, FailedRun] = {}
         for number, program in enumerate(self._programs):
             if number in self._failures:

@@ -1,4 +1,4 @@
-"""The key of a run: a hash of everything that decides its numbers. It is the name of the run's folder."""
+"""Compute the key of a run: a hash of everything that decides its numbers, and the name of the run's folder."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class Settings:
     positive: ClassVar[tuple[str, ...]] = ("weights_rate",)
 
     def numbers(self) -> dict[str, float]:
-        """All settings that are numbers; those of a nested section are named ``section.key``."""
+        """Return all settings that are numbers; those of a nested section are named ``section.key``."""
         found: dict[str, float] = {}
         for name, value in asdict(self).items():
             inner = {f"{name}.{key}": each for key, each in value.items()} if isinstance(value, dict) else {name: value}

@@ -38,7 +38,7 @@ class UtteranceOutputs(NamedTuple):
     log_prob: Tensor
 
     def to(self, device: torch.device) -> UtteranceOutputs:
-        """The same on another device."""
+        """Return the same outputs on another device."""
         return UtteranceOutputs(self.embedding.to(device), self.log_prob.to(device))
 
 
@@ -54,7 +54,7 @@ class TeacherOutputs(NamedTuple):
     origin: str
 
     def to(self, device: torch.device) -> TeacherOutputs:
-        """The same on another device."""
+        """Return the same outputs on another device."""
         return TeacherOutputs(self.train.to(device), self.dev.to(device), self.origin)
 
 
