@@ -77,7 +77,7 @@ def corpus() -> Corpus:
 
 @pytest.fixture(scope="session")
 def result(corpus: Corpus) -> RunResult:
-    """What training ``SPEC`` gives."""
+    """The result of training ``SPEC``."""
     return train(SPEC, corpus)
 
 
@@ -117,7 +117,7 @@ def edit(tables_folder: Path) -> Callable[[str, str, str], None]:
 
 
 def teacher_outputs(embedding: Tensor) -> TeacherOutputs:
-    """What a teacher with these embeddings says; every part of it differs."""
+    """Outputs of a teacher with these embeddings; no two of its tensors are equal."""
     return TeacherOutputs(
         UtteranceOutputs(embedding, embedding - 1), UtteranceOutputs(embedding[:1] + 1, embedding[:1] - 2), "somewhere"
     )

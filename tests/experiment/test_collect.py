@@ -15,7 +15,7 @@ from tests.experiment.builders import plant, prepare
 from tests.experiment.conftest import LEFT_OUT
 
 
-def test_cells_are_the_f1_of_the_stored_predictions(completed):
+def test_cells_are_the_f1_of_the_saved_predictions(completed):
     assert completed.missing() == []
     (result,) = completed.tables()
     assert {name: list(cells) for name, cells in result.rows.items()} == {

@@ -90,7 +90,7 @@ def test_a_companion_table_is_trained_once(tmp_path):
 def test_runs_that_need_speech_alone_are_deployable(tmp_path, iemocap):
     command = prepare(tmp_path, ("table1", "table4", "table5", "protocol"), data=iemocap, seeds="24,")
     found = [command.plan.tasks[key] for key in command.plan.deployable()]
-    # Tables 4 and 5 leave dialogues out here, and the protocol table's text readings are the command's own.
+    # Tables 4 and 5 leave dialogues out here, and the "text" rows of table protocol use the command's protocol.
     assert [task.spec.arm.name for task in found] == [
         *("Teacher-AV", "Student-A", "Student-A-2-layers", "Student-A-3-heads", "COGMEN-Mask", "HuBERT-A", "HuBERT-AV"),
     ]

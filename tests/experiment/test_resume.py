@@ -131,7 +131,7 @@ def names(command):
     return [table.name for table in command.plan.tables]
 
 
-def test_tables_that_were_finished_earlier_join(tmp_path):
+def test_tables_that_were_completed_earlier_are_included(tmp_path):
     completed(tmp_path, "table4")
     later = prepare(tmp_path, ("table3",))
     plant(later)
@@ -145,12 +145,12 @@ def test_tables_that_were_finished_earlier_join(tmp_path):
 @pytest.mark.parametrize(
     "options", [{"seeds": "24,"}, {"seeds": "25,24"}, {"protocol": "released"}, {"keep_dropped": True}]
 )
-def test_tables_of_other_conditions_do_not_join(tmp_path, options):
+def test_tables_of_other_conditions_are_left_out(tmp_path, options):
     completed(tmp_path, "table4")
     assert names(joined(prepare(tmp_path, ("table2",), **options))) == ["table2"]
 
 
-def test_without_a_manifest_nothing_joins(tmp_path):
+def test_without_a_manifest_there_are_no_earlier_tables(tmp_path):
     command = prepare(tmp_path, ("table2",))
     assert names(joined(command)) == ["table2"]
     command.folder.mkdir(parents=True)
@@ -160,7 +160,7 @@ def test_without_a_manifest_nothing_joins(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["missing", "damaged"])
-def test_a_table_that_lacks_a_run_stays_out(tmp_path, damage):
+def test_a_table_that_lacks_a_run_is_left_out(tmp_path, damage):
     earlier = completed(tmp_path, "table4")
     key = next(iter(earlier.plan.tasks))
     if damage == "missing":
@@ -170,7 +170,7 @@ def test_a_table_that_lacks_a_run_stays_out(tmp_path, damage):
     assert names(joined(prepare(tmp_path, ("table3",)))) == ["table3"]
 
 
-def test_a_table_that_no_longer_exists_stays_out(tmp_path):
+def test_a_table_that_no_longer_exists_is_left_out(tmp_path):
     folder = completed(tmp_path, "table4").folder
     content = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(content | {"tables": ["table4", "table9"]}))

@@ -23,7 +23,7 @@ def prepare(tmp_path, arm="COGMEN-Mask", trials=3, seeds="24,25", corpus=None):
 
 
 def plant(sweep, wrong):
-    """Finished runs of every trial; ``wrong`` are numbers of mistakes on dev and on test by trial."""
+    """Completed runs of every trial; ``wrong`` gives the mistakes on dev and on test by trial."""
     for trial in sweep.trials:
         for seed in sweep.plan.seeds:
             spec = RunSpec(trial.arm, trial.protocol, sweep.plan.profile.budget, seed)
@@ -64,7 +64,7 @@ def test_test_is_evaluated_for_the_selected_trial_and_the_unchanged_arm_only(tmp
     keys = {trial.number: {sweep.key(trial, seed) for seed in (24, 25)} for trial in sweep.trials}
     assert {key for key, split in read if split == "test"} == keys[0] | keys[3]
     assert {key for key, split in read if split == "dev"} == keys[0] | keys[1] | keys[2] | keys[3]
-    # Test comes after the last look at dev: nothing is chosen any more.
+    # Test is evaluated after the last use of dev: nothing is selected afterwards.
     splits = [split for _, split in read]
     assert set(splits[: splits.index("test")]) == {"dev"} and "dev" not in splits[splits.index("test") :]
 
@@ -109,7 +109,7 @@ def test_students_come_after_their_teachers_which_are_shared(tmp_path):
         assert all(keys.index(teacher) < keys.index(task.key) for teacher in task.teachers)
 
 
-def test_what_is_finished_is_not_trained_again(tmp_path, monkeypatch):
+def test_completed_runs_are_not_trained_again(tmp_path, monkeypatch):
     few, more = prepare(tmp_path, trials=2), prepare(tmp_path, trials=4)
     plant(few, dict.fromkeys(range(3), (0, 0)))
     todo = more.context.missing(more.graph)

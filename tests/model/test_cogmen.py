@@ -38,7 +38,8 @@ def test_both_forms_give_the_same_gradients(lengths, training, past, future):
         x = given.x.clone().requires_grad_()
         output = model(x, given.lengths, given.speakers, form)
         (F.nll_loss(output.log_prob, given.packed_labels()) + output.graph.square().mean()).backward()
-        # The banded form leaves out the key's bias, which changes nothing: the reference's gradient is zero, too.
+        # The banded form leaves out the key's bias, which has no effect: its gradient in the reference form is zero,
+        # too.
         gradients.append([x.grad, *(torch.zeros_like(p) if p.grad is None else p.grad for p in model.parameters())])
     assert sum(float(g.abs().sum()) for g in gradients[0]) > 1
     for ours, theirs in zip(*gradients, strict=True):

@@ -101,7 +101,7 @@ def test_dropout_keeps_its_share_and_the_mean(chance):
     found = factors((500, 1001), chance, generator(0, "dropout"))
     assert found.unique().tolist() == pytest.approx([0.0, 1 / (1 - chance)])
     assert abs((found == 0).float().mean() - chance) < 4 * (chance * (1 - chance) / found.numel()) ** 0.5 + 1e-5
-    # Neither rows nor columns of it are alike.
+    # Different rows and different columns have different masks.
     assert abs(torch.corrcoef(torch.stack([found[:-1].flatten(), found[1:].flatten()]))[0, 1]) < 0.01
 
 

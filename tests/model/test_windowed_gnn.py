@@ -35,6 +35,6 @@ def test_outputs_and_gradients_are_those_of_torch_geometric(band, ours):
     assert torch.allclose(found, theirs, atol=1e-5)
     names = ["x", *(name for name, _ in layer.named_parameters())]
     for name, mine, other in zip(names, gradients(layer, found, x), gradients(layer, theirs, x), strict=True):
-        # A key's bias adds the same to all scores of a receiver, so that nothing hangs on it.
+        # A key's bias adds the same to all scores of a receiver, so that it has no effect.
         mine = torch.zeros_like(other) if mine is None and name == "lin_key.bias" else mine
         assert torch.allclose(mine, other, atol=1e-5), name

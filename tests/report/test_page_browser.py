@@ -68,7 +68,7 @@ def browse(folder, address, *options, size=PHONE):
 
 
 def probe(path, folder):
-    """What the script finds in a copy of the page that may load and run what it likes."""
+    """Return what the script finds in a copy of the page whose content security policy is removed."""
     unlocked, count = re.subn(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", path.read_text(encoding="utf-8"))
     assert count == 1
     copy = unlocked.replace("</body>", PROBE + "</body>")
@@ -93,7 +93,7 @@ def test_a_reader_finds_every_number(path, tmp_path):
 def test_the_body_fits_a_phone_and_nothing_is_fetched(path, tmp_path):
     found = probe(path, tmp_path)
     assert found["client"] == found["width"] == PHONE[0]
-    # Without their own containers the tables would spill; so the line above can fail.
+    # Without their own containers the tables would overflow; so the line above can fail.
     assert found["scrolled"] >= 4 and found["spilt"] > PHONE[0]
     assert [name for name in found["loaded"] if not name.startswith("data:")] == [ABSENT]
     assert found["image"] == [900, 90]
@@ -108,7 +108,7 @@ def test_a_screenshot_on_a_phone(path, tmp_path, options, dark):
         grey = shot.convert("L")
     assert grey.size == PHONE
     shades = grey.histogram()
-    # The corner is paper, and there is a lot of ink of the opposite lightness on it.
+    # The corner has the background colour, and many pixels have the opposite lightness.
     assert (grey.getpixel((2, 2)) < 64) == dark
     assert sum(shades[128:] if dark else shades[:128]) > 0.01 * sum(shades)
     assert max(shades) < 0.97 * sum(shades)

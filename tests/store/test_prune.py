@@ -99,7 +99,7 @@ def test_unused_runs_go_when_asked(store, corpus):
     assert store.keys() == [used]
 
 
-def test_unused_runs_stay_while_a_process_works_in_the_store(store, corpus, key):
+def test_unused_runs_are_kept_while_a_process_uses_the_store(store, corpus, key):
     with store.lock(KEY, wait=False) as ours:
         assert ours and prune.locked(store) == {KEY}
         assert going(store, named=set()) == []

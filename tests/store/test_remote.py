@@ -28,7 +28,7 @@ def sent(tmp_path, address, corpus, result, key):
     return store
 
 
-def test_what_one_machine_finishes_another_finds(tmp_path, address, sent, key):
+def test_a_run_completed_on_one_machine_is_found_on_another(tmp_path, address, sent, key):
     other = RemoteStore(tmp_path / "other", address)
     assert other.missing([key, "0" * 20]) == ["0" * 20]
     for path in (sent.root / key).iterdir():

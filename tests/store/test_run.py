@@ -29,7 +29,7 @@ def test_a_run_is_read_as_it_was_written(store, saved, corpus, result):
     assert record.streams == ("audio",) and record.versions["torch"] == torch.__version__
 
 
-def test_the_stored_model_gives_the_stored_predictions(store, saved, corpus):
+def test_the_saved_model_gives_the_saved_predictions(store, saved, corpus):
     run = store.get(saved.name)
     assert {name: asdict(s)["mean"].tolist() for name, s in run.scaling().items()} == {
         name: s.mean.tolist() for name, s in scales(corpus, ("audio",)).items()

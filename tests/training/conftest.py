@@ -87,7 +87,7 @@ def run(
 
 
 def speaking(embedding: Tensor, on: Corpus, protocol: Protocol | None = None, arm: Arm = TEACHER) -> TeacherOutputs:
-    """A teacher with these embeddings of the training split, which finds every class as probable."""
+    """A teacher with these embeddings of the training split, which gives all classes the same probability."""
     sizes = [sum(map(len, on.split(split))) for split in ("train", "dev")]
     classes = len(on.labels)
     even = [torch.full((size, classes), -math.log(classes)) for size in sizes]
@@ -127,6 +127,6 @@ def trained(result: RunResult) -> COGMEN:
 
 
 def embeddings(arm: Arm, on: Corpus | None = None, protocol: Protocol | None = None) -> Tensor:
-    """Train an arm; what it makes of the training split."""
+    """Train an arm and return its outputs for the training split."""
     result = run(arm, on, protocol=protocol)
     return embed(trained(result), result.scaling, spec_of(arm, protocol=protocol), on or corpus())

@@ -45,7 +45,7 @@ def test_both_forms_repeat_the_original(name):
     expected = {"trained, same order"} if "train" in name else {"each_alone", "each_alone, batched", "batch_padded"}
     assert settings == expected
     assert [c for c in found if not c.passed] == []
-    # Rounding is an excuse for what a training leaves at its end alone.
+    # Rounding is accepted as a reason only for differences after training.
     assert {(c.setting, c.output) for c in found if c.tolerance != 1e-5} <= {("trained, same order", "log_prob")}
     assert max(c.tolerance for c in found) <= 0.1
 

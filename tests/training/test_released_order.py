@@ -41,7 +41,7 @@ def test_the_release_lists_all_of_f_then_all_of_m():
     (dialogue,) = apply_feature_order(literal(), SPEECH, RELEASE).dialogues
     assert dialogue.features["hubert"][:, 0].tolist() == [21, 22, 24, 20, 23]
     assert dialogue.labels.tolist() == [1, 2, 1, 0, 3]
-    # These keep the order of time, and with it lose their utterances.
+    # These keep the order of time, so they no longer match the utterances of the others.
     assert dialogue.speakers.tolist() == [0, 1, 1, 0, 1]
     assert dialogue.features["visual"][:, 0].tolist() == [10, 11, 12, 13, 14]
     assert dialogue.features["audio"][:, 0].tolist() == [0, 1, 2, 3, 4]

@@ -51,7 +51,7 @@ def test_the_raw_features_name_their_utterances(nine: list[Any], pickled: Callab
     nine[IDS]["t3"] = ["t3_0", "t3_0", "t3_1"]
     names = {d.id: d.utterances for d in cogmen.read(pickled(tuple(nine))).dialogues}
     assert names["t0"] == ("t0_0", "t0_1", "t0_2")
-    assert names["t3"] == ()  # of names that repeat, none says which utterance is meant
+    assert names["t3"] == ()  # names that repeat do not identify utterances
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def test_embeddings_are_placed_on_the_axes_of_the_first():
     left, sizes, _ = np.linalg.svd(first - first.mean(0), full_matrices=False)
     assert np.abs(places) == pytest.approx(np.abs(left * sizes)[:, :2])  # up to a sign
     assert projection.shares(first) == pytest.approx(sizes[:2] ** 2 / (sizes**2).sum())
-    # Most of the second's variance lies where the first has none.
+    # Most of the second set's variance is in directions in which the first has none.
     assert projection.shares(second)[0] < 0.05 and projection.shares(second).sum() < 0.3
 
 

@@ -130,13 +130,13 @@ def test_learned_weights_begin_as_the_fixed_ones_and_move(teacher_outputs):
     assert fixed.curve[0].logged["nll"] == pytest.approx(learned.curve[0].logged["nll"], rel=1e-2)
     moved = [epoch.logged["weight of triplet"] for epoch in learned.curve]
     assert "weight of triplet" not in fixed.curve[0].logged
-    # A loss above one half is worth less than it weighs, and the other way round.
+    # The weight of a loss above one half decreases, that of a loss below one half increases.
     assert (moved[0] < 1) == (learned.curve[0].logged["triplet"] > 0.5)
     assert moved[0] == pytest.approx(1, abs=0.05) and len(set(moved)) == len(moved)
 
 
 def test_a_small_loss_gets_a_large_weight():
-    """One that stays at 0.1 is best divided by a variance of 0.2."""
+    """The best variance for a loss that stays at 0.1 is 0.2."""
     labels = torch.zeros(4, dtype=torch.int64)
     settings = TripletSettings(triplet_weight=0.0, weights="learned")
     made = Distillation(method_setup(settings, labels=(labels, labels)))

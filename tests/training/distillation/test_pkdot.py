@@ -106,7 +106,7 @@ def test_the_cost_is_that_of_another_library(n):
     x, y = normal(n, 10).double() / 4, normal(n, 10, seed=1).double() / 4 + 0.3
     found = float(transport(x, y, 0.1))
     oracle = ot.bregman.empirical_sinkhorn_divergence(x.numpy(), y.numpy(), reg=0.02, numIterMax=5000) / 2
-    # The library anneals, and counts the entropy in: the values agree to some per cent.
+    # The library anneals, and includes the entropy in its value: the values agree to some per cent.
     assert found == pytest.approx(float(np.squeeze(oracle)), rel=0.05)
 
 
