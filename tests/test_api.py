@@ -73,7 +73,7 @@ def test_predictions_are_typed_and_become_a_data_frame(student):
     assert (best == frame.predicted).all()
 
 
-def test_without_pandas_the_message_says_how_to_install_it(student, monkeypatch):
+def test_without_pandas_the_message_names_how_to_install_it(student, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(errors.MissingExtra, match="pip install pandas"):
         student.predictions("test", "A").to_pandas()

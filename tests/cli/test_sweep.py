@@ -200,7 +200,7 @@ def test_a_mistake_is_one_line_and_nothing_is_trained(replicate, arguments, tmp_
     assert not (tmp_path / "out").exists()
 
 
-def test_damaged_runs_are_trained_again_when_asked(replicate, planted, arguments):
+def test_damaged_runs_are_trained_again_with_repair(replicate, planted, arguments):
     key = planted.key(planted.trials[3], 25)
     (planted.context.store.root / key / RECORD).write_text("{")
     status, stdout, stderr = replicate("sweep", "COGMEN-Mask", *arguments)

@@ -125,7 +125,7 @@ def test_a_mistake_in_a_method_is_named(refused, content, named):
     assert "[s]" in message and all(part in message for part in named), message
 
 
-def test_names_of_the_packaged_arms_are_what_the_arms_are():
+def test_names_of_the_packaged_arms_match_their_settings():
     for name, arm in arms().items():
         assert arm.window == ((0, 0) if "disjoint" in name else (0, 5) if "causal" in name else (5, 5))
         assert arm.causal == name.endswith("-causal") and arm.uses_hubert == name.startswith("HuBERT")

@@ -1,4 +1,4 @@
-"""Loading ``claims.toml``: what a claim says, and mistakes that are named."""
+"""Loading ``claims.toml``: the fields of a claim, and the message for every mistake."""
 
 import pytest
 

@@ -120,7 +120,7 @@ def test_a_row_may_override_settings(edit):
     assert found == protocol("paper+masking.unit=batch,masking.length=2")
 
 
-def test_names_of_rows_of_the_hubert_table_are_what_the_rows_are():
+def test_row_names_of_the_hubert_table_match_their_settings():
     table, asked = definitions.table("hubert"), protocol("released")
     for row in table.rows:
         hubert = table.protocol_of(row, asked).hubert
@@ -139,7 +139,7 @@ def test_a_protocol_alone_holds_for_all_rows(edit):
     assert {table.protocol_of(row, protocol("paper")) for row in table.rows} == {released}
 
 
-def test_other_tables_take_the_protocol_that_was_asked_for():
+def test_other_tables_take_the_protocol_of_the_command():
     table, asked = definitions.table("table2"), protocol("paper+triplet=n-way")
     assert {table.protocol_of(row, asked) for row in table.rows} == {asked}
 
@@ -162,5 +162,5 @@ def test_a_row_is_shown_in_the_contexts_that_arm_and_table_share_or_in_those_it_
 
     assert contexts("table2") == [("A",), ("A", "AV"), ("A", "AV"), ("A",), ("A",), ("A", "AV")]
     assert contexts("table4") == [("A",), ("AV",), ("A",), ("AV",)]
-    # An arm for both contexts that says in which it is shown.
+    # An arm for both contexts whose row lists one of them.
     assert definitions.table("table4").rows[1].arm.contexts == ("A", "AV")

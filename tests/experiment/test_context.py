@@ -117,7 +117,7 @@ def test_a_repaired_run_has_the_same_bits(two_tables, tmp_path):
     assert result.rows["Base"]["A"].summary.n == 1
 
 
-def test_a_description_says_where_runs_are_trained(tmp_path):
+def test_a_description_names_where_runs_are_trained(tmp_path):
     command = prepare(tmp_path, jobs=2)
     plan, context = command.plan, command.context
     assert "2 at a time" in wording.describe(plan, context, 12) and "Ray" not in wording.describe(plan, context, 12)

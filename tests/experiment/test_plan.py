@@ -32,7 +32,7 @@ def test_an_arm_that_two_tables_name_is_trained_once(two_tables, smoke_out, tmp_
     assert nine.rows["Base"]["A"].published is None
 
 
-def test_the_released_protocol_is_other_runs_in_another_folder(completed, smoke_out):
+def test_the_released_protocol_has_its_own_runs_and_folder(completed, smoke_out):
     released = prepare(smoke_out, protocol="released")
     assert len(released.missing()) == 2 * len(TABLE2)
     assert released.folder == smoke_out / "synthetic-tiny" / "smoke-released" != completed.folder

@@ -17,14 +17,14 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 # Every page, by its path relative to docs/.
 PAGES = ("../README.md", "../CONTRIBUTING.md", "../CHANGELOG.md", *sorted(path.name for path in DOCS.glob("*.md")))
-# One seed in place of the profile's, and no process of its own for each run.
-QUICKLY = "smoke --seeds 24, --jobs 1"
+# One seed in place of the profile's.
+QUICKLY = "smoke --seeds 24,"
 # A page marks a block that its test does not run with a comment in front of it: <!-- not run: the reason -->
 _BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n)?```(\w+)\n(.*?)```", re.DOTALL)
 
 
 class Block(NamedTuple):
-    """A block of code of a page; ``runs`` is false where the page says that its test does not run it."""
+    """A block of code of a page; ``runs`` is false where the page marks it as not run."""
 
     kind: str
     code: str
@@ -67,7 +67,8 @@ def perform(replicate, monkeypatch, tmp_path) -> Callable[..., dict[str, str]]:
     """Run a page's commands in an empty folder, in their order.
 
     ``settings`` are values for the page's ``export NAME=value`` lines. With ``python``, blocks of Python run, too, as
-    programs of their own. Downloads are left out. Returns what each command or block printed, by its text.
+    programs of their own. Downloads are left out, and runs are trained in this process, since worker processes start
+    slowly. Returns what each command or block printed, by its text.
     """
     monkeypatch.chdir(tmp_path)
 
@@ -96,6 +97,8 @@ def perform(replicate, monkeypatch, tmp_path) -> Callable[..., dict[str, str]]:
         if first == "python":
             return {" ".join(rest): program(*given)}
         assert first == "replicate", words
+        if given[0] in ("run", "sweep") and "--jobs" not in given:
+            given += ["--jobs", "1"]
         with Path(source or os.devnull).open(encoding="utf-8") as stdin, monkeypatch.context() as patch:
             patch.setattr(sys, "stdin", stdin)
             status, stdout, stderr = replicate(*given)

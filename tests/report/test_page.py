@@ -142,7 +142,7 @@ def test_numbers_of_a_claim_and_its_outcome_in_words(tmp_path):
         assert sentence in found.words
 
 
-def test_without_claims_and_figures_the_page_says_so_and_links_to_neither(tmp_path):
+def test_a_page_without_claims_and_figures_names_both_and_links_to_neither(tmp_path):
     found = written(tmp_path)
     assert "None of the paper's claims rests on these tables alone." in found.words
     assert not found.all("figure") and not found.all("img")

@@ -78,12 +78,12 @@ def width_of(arm, projection="learned", **widths):
     return cost(Task("run", replace(SPEECH, arm=arm, protocol=protocol), corpus.hash, None), corpus)
 
 
-def test_what_is_wider_or_deeper_costs_more():
+def test_wider_and_deeper_models_cost_more():
     widths = {"audio": 100, "visual": 512, "hubert": 1024, "hubert-second-to-last": 1024}
     speech, both = SPEECH.arm, SPECS[2].arm
     deep, hubert = replace(both, context_layers=4), replace(speech, audio="hubert")
     assert width_of(speech, **widths) < width_of(both, **widths) < width_of(deep, **widths)
-    # HuBERT features are projected to 100 columns, whichever layer, unless the protocol says otherwise.
+    # HuBERT features are projected to 100 columns, whichever layer, unless the protocol has another projection.
     for layer in (hubert, replace(hubert, audio="hubert-second-to-last")):
         assert width_of(layer, **widths) == width_of(speech, **widths) < width_of(layer, "none", **widths)
 

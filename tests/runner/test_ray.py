@@ -51,7 +51,7 @@ def crash(nodes):
 
 
 @pytest.mark.slow
-def test_a_cluster_gives_the_bits_of_one_process_whichever_node_dies(nodes, corpus, tmp_path):
+def test_a_cluster_gives_the_bits_of_one_process_also_when_a_node_dies(nodes, corpus, tmp_path):
     alone = Store(tmp_path / "alone")
     run_all(programs(FAMILY, corpus), {corpus.hash: corpus}, alone, "cpu", 1, lambda progress: None)
     expected = [(alone.root / task.key / CHECKPOINT).read_bytes() for task in listed(FAMILY, corpus)]

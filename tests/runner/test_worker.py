@@ -103,7 +103,7 @@ def test_a_missing_teacher_is_named(corpus, store):
         run_all(programs(stack(), corpus)[1:], {corpus.hash: corpus}, store, "cpu", 1, lambda progress: None)
 
 
-def test_precision_is_part_of_what_a_run_is(corpus, store):
+def test_runs_of_another_precision_are_other_runs(corpus, store):
     run(store, corpus, [SPEC, replace(SPEC, precision="bf16")])
     full, half = (store.get(task.key) for task in listed([SPEC, replace(SPEC, precision="bf16")], corpus))
     assert full.folder != half.folder and half.record.precision == "bf16"

@@ -27,7 +27,7 @@ def rewrite(folder, change):
     (folder / RECORD).write_text(json.dumps(record))
 
 
-def test_an_entry_says_what_the_record_says(store, corpus):
+def test_an_entry_has_the_values_of_the_record(store, corpus):
     key = put(store, SPEC, corpus)
     (entry,) = inventory.entries(store)
     size = sum(path.stat().st_size for path in (store.root / key).iterdir())
@@ -48,7 +48,7 @@ def test_an_entry_says_what_the_record_says(store, corpus):
     }
 
 
-def test_entries_are_ordered_by_what_they_are_and_not_by_their_keys(store, corpus):
+def test_entries_are_ordered_by_their_settings_and_not_by_their_keys(store, corpus):
     other = replace(SPEC, arm=replace(SPEC.arm, name="a arm", gnn_heads=3))
     for spec in (*seeds(26, 24, 25), other):
         put(store, spec, corpus)
@@ -63,14 +63,14 @@ def test_a_listing_reads_no_predictions(store, corpus):
     assert inventory.entries(store)[0].damaged is None
 
 
-def test_a_run_of_another_version_is_told_apart(store, corpus, monkeypatch):
+def test_a_run_of_another_version_is_marked(store, corpus, monkeypatch):
     put(store, SPEC, corpus)
     monkeypatch.setattr(torch, "__version__", "0.0")
     assert not inventory.entries(store)[0].current
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", "null"])
-def test_a_damaged_record_is_an_entry_that_says_so(store, corpus, content):
+def test_a_damaged_record_is_an_entry_with_the_damage(store, corpus, content):
     key = put(store, SPEC, corpus)
     (store.root / key / RECORD).write_text(content)
     (entry,) = inventory.entries(store)
@@ -79,7 +79,7 @@ def test_a_damaged_record_is_an_entry_that_says_so(store, corpus, content):
 
 
 @pytest.mark.parametrize("change", [lambda r: r.pop("curve"), lambda r: r.update(curve=[]), lambda r: r.update(arm=1)])
-def test_a_record_in_another_form_is_no_crash(store, corpus, change):
+def test_a_record_in_another_form_raises_no_other_error(store, corpus, change):
     folder = store.root / put(store, SPEC, corpus)
     rewrite(folder, change)
     damage = inventory.entries(store)[0].damaged or ""

@@ -186,7 +186,7 @@ def test_names_do_not_decide_the_key(corpus):
     assert key(renamed, replace(corpus, name="z")) == key(STUDENT, corpus)
 
 
-def test_an_override_with_the_same_value_is_the_same_run(corpus):
+def test_an_override_with_the_same_value_keeps_the_key(corpus):
     for spec in (MASKED, STUDENT, HUBERT):
         again = replace(spec, protocol=protocol("paper+masking.unit=utterance,triplet=one"))
         plain = replace(spec, protocol=protocol("paper"))

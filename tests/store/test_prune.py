@@ -47,7 +47,7 @@ def test_a_sound_store_keeps_everything(store, key):
     assert path.is_file()
 
 
-def test_runs_of_other_versions_go_with_their_embeddings_and_locks(store, corpus, key, monkeypatch):
+def test_runs_of_other_versions_are_removed_with_their_embeddings_and_locks(store, corpus, key, monkeypatch):
     embed(store, key)
     monkeypatch.setattr(torch, "__version__", "0.0")
     current = put(store, SPEC, corpus)
@@ -63,7 +63,7 @@ def test_runs_of_other_versions_go_with_their_embeddings_and_locks(store, corpus
     assert store.get(current) is not None and going(store, damaged=True, named={current}) == []
 
 
-def test_damaged_runs_go_when_asked(store, key):
+def test_damaged_runs_are_removed_with_the_option(store, key):
     (store.root / key / CHECKPOINT).write_bytes(b"")
     assert going(store) == []
     assert going(store, damaged=True) == [("run", key, "damaged")]
@@ -91,7 +91,7 @@ def test_runs_of_the_old_format_are_removed_and_those_of_a_newer_one_stay(store,
     assert carry_out(store) == [True] and store.keys() == [newer]
 
 
-def test_unused_runs_go_when_asked(store, corpus):
+def test_unused_runs_are_removed_with_the_option(store, corpus):
     used, unused = (put(store, spec, corpus) for spec in seeds(24, 25))
     assert going(store) == []
     assert going(store, named={used, "of another store"}) == [("run", unused, "not used by any results")]
@@ -119,7 +119,7 @@ def test_a_locked_run_is_never_removed(store, key, lock):
     assert store.keys() == []
 
 
-def test_embeddings_without_a_run_go_unless_they_are_being_written(store, key):
+def test_embeddings_without_a_run_are_removed_unless_they_are_being_written(store, key):
     path, _ = embed(store, KEY), embed(store, key)
     assert ("embeddings", f"{EMBEDDINGS}/{KEY}.safetensors", "embeddings without a run") in going(store)
     (removal,) = (removal for removal in prune.plan(store) if removal.kind == "embeddings")

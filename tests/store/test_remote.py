@@ -52,7 +52,7 @@ def test_a_run_that_was_damaged_on_the_way_is_named(tmp_path, sent, key):
         RemoteStore(tmp_path / "other", sent.address).get(key)
 
 
-def test_a_run_that_is_damaged_there_can_be_repaired(tmp_path, sent, key, corpus, result):
+def test_a_run_that_is_damaged_at_the_address_can_be_repaired(tmp_path, sent, key, corpus, result):
     if "memory" in sent.address:
         pytest.skip("only files can be damaged by hand")
     (tmp_path / "there" / key / CHECKPOINT).write_bytes(b"")

@@ -90,7 +90,7 @@ def test_missing_names_what_is_not_there_and_what_is_damaged(store, saved):
     assert store.keys() == [saved.name] and store.get(saved.name) is not None
 
 
-def test_a_run_that_is_removed_takes_its_embeddings_along(store, saved):
+def test_removing_a_run_removes_its_embeddings(store, saved):
     other = "0" * 20
     for key in (saved.name, other):
         store.teacher_outputs(key, lambda: teacher_outputs(torch.ones(2, 2)))

@@ -67,7 +67,7 @@ def with_hubert(source: Corpus, width: int = 5, stream: str = "hubert") -> Corpu
 
 
 def spec_of(arm: Arm = A, seed: int = 24, protocol: Protocol | None = None, **budget: Any) -> RunSpec:
-    """Two epochs in batches of 3, unless told."""
+    """Two epochs in batches of 3, unless overridden."""
     return RunSpec(arm, protocol or PAPER, Budget(**{"epochs": 2, "batch": 3, "learning_rate": 1e-3} | budget), seed)
 
 
@@ -80,7 +80,10 @@ def run(
     teacher_outputs: Sequence[TeacherOutputs] = (),
     **budget: Any,
 ) -> RunResult:
-    """Train for two epochs in batches of 3, unless told; ``teacher`` are embeddings, for methods that take no more."""
+    """Train for two epochs in batches of 3, unless overridden.
+
+    ``teacher`` are the embeddings of a teacher, for methods that need nothing else of it.
+    """
     on = on or corpus()
     teacher_outputs = teacher_outputs if teacher is None else [speaking(teacher, on, protocol, arm.teacher or TEACHER)]
     return train(spec_of(arm, seed, protocol, **budget), on, teacher_outputs=teacher_outputs)

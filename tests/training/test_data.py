@@ -72,7 +72,7 @@ def test_scaled_padding_is_still_zero():
     assert x[..., 0].tolist()[1] == pytest.approx([-1 / 5**0.5, 1 / 5**0.5, 3 / 5**0.5])
 
 
-def test_take_keeps_the_order_asked_for_and_cuts_to_the_longest():
+def test_take_keeps_the_given_order_and_cuts_to_the_longest():
     source = corpus((2, 5, 3), standardise=False)
     data = tensors(source, "train", scales(source, ("audio",)))
     taken = data.take(torch.tensor([2, 0]))

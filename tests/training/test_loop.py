@@ -191,7 +191,7 @@ def drawn(monkeypatch):
     return record
 
 
-def test_draws_of_one_purpose_shift_no_other(drawn):
+def test_a_draw_for_one_purpose_changes_no_other_draw(drawn):
     still = {"learning_rate": 0.0, "weight_decay": 0.0}  # the weights stay the initial ones
     masked, dropped, plain = (
         drawn(arm, **still)

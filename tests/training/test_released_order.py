@@ -189,8 +189,8 @@ def test_masked_columns_are_zero_for_the_encoder():
     projected = x[..., :5] @ model.projection.weight.T
     whole = torch.cat([projected, x[..., 5:]], -1).detach()
     assert torch.allclose(inputs(model, x, None), whole, atol=1e-6)
-    deaf = torch.tensor([0.0] * 6 + [1, 1])[None, None]
-    assert torch.allclose(inputs(model, x, deaf), whole * deaf, atol=1e-6)
+    without_hubert = torch.tensor([0.0] * 6 + [1, 1])[None, None]
+    assert torch.allclose(inputs(model, x, without_hubert), whole * without_hubert, atol=1e-6)
     # A single column after the projection, of a single utterance.
     keep = torch.ones(2, 3, 8)
     keep[1, 2, 4] = 0

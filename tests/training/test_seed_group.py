@@ -99,10 +99,10 @@ def test_each_run_has_its_own_learning_rate_schedule():
 
 
 def test_on_epoch_is_called_for_every_epoch_of_every_run():
-    told = []
+    reported = []
     specs = [spec_of(seed=seed) for seed in SEEDS]
-    train_seed_group(specs, corpus(), on_epoch=lambda spec, epoch: told.append((spec.seed, epoch.epoch)))
-    assert told == [(seed, epoch) for epoch in (1, 2) for seed in SEEDS]
+    train_seed_group(specs, corpus(), on_epoch=lambda spec, epoch: reported.append((spec.seed, epoch.epoch)))
+    assert reported == [(seed, epoch) for epoch in (1, 2) for seed in SEEDS]
 
 
 def test_the_same_bits_again():

@@ -142,7 +142,7 @@ def test_a_bundle_for_other_features_is_named(recordings, smoke_bundle, replicat
     assert status == 1 and "error (bad input)" in stderr and "no stream 'hubert', only audio" in stderr
 
 
-def test_a_hubert_model_may_move_but_not_be_another(recordings, replicate, tmp_path):
+def test_a_hubert_model_may_be_moved_but_not_replaced(recordings, replicate, tmp_path):
     shutil.copytree(recordings.root / "HuBERT-A", tmp_path / "bundle")
     (recordings.root / "hubert").rename(tmp_path / "moved")
     try:

@@ -94,7 +94,7 @@ def test_benchmark_from_the_command_line(replicate, copied, monkeypatch):
     assert np.ptp(exact) < 1e-9 and scores[base.COMPILED] is None
     assert "needs a C++ compiler" in stdout and "no GPU on this machine" in stdout and f"{exact[0]:.4f}" in stdout
     table = list(csv.reader((out / "benchmark.csv").open()))
-    cuda = not torch.cuda.is_available()  # the row that says that there is none
+    cuda = not torch.cuda.is_available()  # the row of a machine without CUDA
     assert len(table) == 1 + len(rows) + cuda
     grids = (out / "benchmark.md").read_text().split("\n\n")
     assert grids[0].count("\n|") == len(table) and "| Attention |" in grids[-1]

@@ -17,7 +17,7 @@ def test_by_hand():
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.0, 8.0])
-def test_equal_logits_cost_nothing_also_when_all_are_shifted(temperature):
+def test_equal_logits_have_no_loss_also_when_all_are_shifted(temperature):
     teacher = torch.tensor([[1.0, -2.0, 0.5], [3.0, 0.0, -1.0]])
     shifted = teacher + torch.tensor([[5.0], [-3.0]])
     assert softened_divergence(shifted, teacher, temperature).abs().max() < 1e-5

@@ -39,7 +39,7 @@ def build(settings=None, names=NAMES):
 
 
 @pytest.mark.parametrize("which", ANCHORS)
-def test_a_student_equal_to_its_teacher_costs_nothing(which):
+def test_a_student_equal_to_its_teacher_has_no_loss(which):
     embedding = normal(40, 6)
     cost, centroid = structure_loss(embedding, embedding.clone(), MtPkdotSettings(anchors=which))
     assert abs(float(cost)) < 1e-6 and float(centroid) < 1e-6
@@ -110,7 +110,7 @@ def test_the_cost_is_that_of_another_library(n):
     assert found == pytest.approx(float(np.squeeze(oracle)), rel=0.05)
 
 
-def test_the_gradient_points_where_that_of_another_solver_does():
+def test_the_gradient_has_the_direction_of_another_solver():
     """On what training compares: similarities at a teacher's anchors."""
     labels, draws = torch.arange(64) % 4, torch.Generator().manual_seed(0)
     centre = torch.randn(4, 16, generator=draws).double()

@@ -30,7 +30,7 @@ def _registered():
     register("columns")(Columns)
 
 
-def test_a_strategy_knows_its_name_and_trains():
+def test_a_strategy_has_its_name_and_trains():
     assert asdict(Columns(0.2)) == {"strategy": "columns", "chance": 0.2} and masking_strategy("columns") is Columns
     results = [
         run(MASK, protocol=Protocol("mine", masking=masking)) for masking in (Columns(), Columns(), Columns(1.0))

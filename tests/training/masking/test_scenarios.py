@@ -12,7 +12,7 @@ from replicate.training.masking.scenarios import Masking
 WIDTHS = {"audio": 3, "visual": 4}
 # A probability so small that it is never drawn: "none" and "random" must not both be 0.
 NEVER = 1e-10
-# With start = 1 the random scenario hides everything, so the four scenarios can be told apart.
+# With start = 1 the random scenario hides everything, so the four scenarios differ.
 SHOWN = Masking(start=1.0)
 LEFT = {
     (1, 1, 1, 1, 1, 1, 1): "none",
