@@ -1,7 +1,7 @@
 """Names for what can be added from outside: distillation methods, context extractors, masking strategies, readers.
 
-A class registers itself with a decorator. Built-in classes are found by importing the modules of one package, those of
-installed packages through entry points, and those of a user through the modules in ``--config-dir`` folders.
+A class registers itself with a decorator. Built-in classes are found by importing the modules of one package, classes
+of installed packages through entry points, and classes of a user by importing the modules in ``--config-dir`` folders.
 """
 
 from __future__ import annotations

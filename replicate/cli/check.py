@@ -183,7 +183,7 @@ def _remarks(store: Store) -> Iterator[str]:
 def claims(results: Path, numbers: tuple[int, ...]) -> None:
     """Check whether the paper's claims are reproduced, and print the outcome of each.
 
-    RESULTS is a results folder, or a folder above several: then the newest of them. Default: results.
+    RESULTS is a results folder, or a folder that contains several, of which the newest is used. Default: results.
     """
     from replicate import grids
     from replicate.errors import ClaimFailed

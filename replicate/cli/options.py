@@ -39,7 +39,7 @@ results = click.option(
     type=click.Path(path_type=Path),
     default=Path("results"),
     show_default=True,
-    help="Results folder, or a folder above several: then the newest of them.",
+    help="Results folder, or a folder that contains several, of which the newest is used.",
 )
 
 

@@ -65,8 +65,8 @@ def predict(
 
     With --stream, each line of stdin is predicted at once, as a line of CSV or, with --json, as an object. Lines are
     such a CSV, or objects {"dialogue": ..., "speaker": ..., "features": [...]}. The bundle's arm must be causal.
-    Dialogues may be interleaved, at most 1,000 of them: then the least recently used one starts anew. The first wrong
-    line ends the stream.
+    At most 1,000 dialogues may be interleaved; with more, the state of the least recently used one is dropped. The
+    first wrong line ends the stream.
     """
     if as_json + as_csv + as_vtt > 1:
         raise click.UsageError("--json, --csv and --vtt exclude each other")

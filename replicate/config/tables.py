@@ -1,4 +1,4 @@
-"""Tables, read from one TOML file each; see ``tables/`` for those of the paper."""
+"""Tables, read from one TOML file each; the tables of the paper are in ``tables/``."""
 
 from __future__ import annotations
 

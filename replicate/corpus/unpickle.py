@@ -176,7 +176,7 @@ class _Unpickler(pickle._Unpickler):
 
     def _refuse(self, what: str) -> UnsafePickle:
         return UnsafePickle(
-            f"{self._path} names {what}, which files of features never contain; nothing of it was executed: "
+            f"{self._path} names {what}, which files of features never contain; no code in it was executed: "
             "use the published file"
         )
 
@@ -225,7 +225,7 @@ def load(path: Path) -> Any:
     """Return the content of a pickle: containers, numbers, text, ``numpy.ndarray`` and ``Sample``.
 
     Raises:
-        UnsafePickle: it names anything else; nothing of it was executed.
+        UnsafePickle: it names anything else; no code in it was executed.
         NotThisFormat: it is not a pickle, or a damaged one.
         CannotWrite: it cannot be opened.
     """

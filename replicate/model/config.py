@@ -26,7 +26,8 @@ class ModelConfig:
             (PKDOT); 0 for none.
         context: name of the context extractor; feed_forward, encoder_heads and attend_padding only affect
             "transformer".
-        causal: whether an utterance's output depends only on it and on earlier ones; ``past`` must then be 0.
+        causal: whether an utterance's output depends only on it and on earlier ones (not in the paper); ``past`` must
+            then be 0.
         memory: how many utterances a layer of a causal transformer attends to, including the current one.
     """
 

@@ -102,7 +102,7 @@ def score(metric: str, labels: ArrayLike, scores: ArrayLike) -> float:
             occur), or "macro_f1".
 
     Shapes:
-        labels: (N,) int; scores: (N, classes), of which the largest is the prediction.
+        labels: (N,) int; scores: (N, classes), the largest is the prediction.
 
     Raises:
         ValueError: there is no such metric.

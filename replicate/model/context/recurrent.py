@@ -1,4 +1,4 @@
-"""Recurrent context extractors: GRU and LSTM, options of the released code in place of the transformer."""
+"""Recurrent context extractors: GRU and LSTM, options of the released code that the paper does not use."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Each channel u is filtered by x' = A x + B u, y = C x + D u with a diagonal complex A, discretised by zero-order hold.
 Over a dialogue this is a convolution with one kernel, computed by FFT: cost and memory grow about linearly in the
-length.
+length. Not in the paper.
 """
 
 from __future__ import annotations

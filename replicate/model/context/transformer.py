@@ -1,4 +1,4 @@
-"""The transformer of the released code, which calls it "SeqContext"."""
+"""The transformer context extractor, called "SeqContext" in the paper and its released code."""
 
 from __future__ import annotations
 

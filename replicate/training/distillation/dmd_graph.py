@@ -1,4 +1,4 @@
-"""DMD's graph distillation unit: directed edges between models, weighted for each utterance."""
+"""DMD's graph distillation unit: directed edges between models, weighted for each utterance. Not in the paper."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MT-PKDOT's first stage: adapters align the embeddings of single-stream teachers with the joint teacher's."""
+"""MT-PKDOT's first stage: adapters align single-stream teachers with the joint teacher. Not in the paper."""
 
 from __future__ import annotations
 

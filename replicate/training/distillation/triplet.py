@@ -69,7 +69,8 @@ def triplet_loss(student: Tensor, teacher: Tensor, negative: Tensor, form: Tripl
     """Compute max(k·d⁺ - Σ d⁻ + 1, 0) for an anchor's k negatives: averaged for "one", summed for "n-way".
 
     d⁺ is the distance of the student's embedding to the teacher's embedding of the same utterance, d⁻ to the teacher's
-    embedding of a negative. An anchor without a negative adds a constant, which has no gradient.
+    embedding of a negative. An anchor without a negative adds a constant, which has no gradient. "one" is the triplet
+    loss in the paper's text, "n-way" that of the released code.
 
     Shapes:
         student, teacher: (N, d); negative: (N, k) rows of ``teacher``, -1 for none. Returns a scalar.
