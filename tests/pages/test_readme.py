@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 from docs.fill_readme import RESULTS as MEASURED
 from docs.fill_readme import Measured, claims, pages
 
@@ -35,7 +37,9 @@ def test_the_commands_and_the_bundle_example_run(perform, smoke_out, tmp_path):
     assert len(eval(program("-c", code))) == 4
 
 
-def test_the_python_example_runs(tmp_path, monkeypatch):
+def test_the_python_example_runs(smoke_out, tmp_path, monkeypatch):
+    """It loads completed runs; the example of ``test_python_api`` trains."""
+    shutil.copytree(smoke_out, tmp_path / "results")
     (code,) = [code for code in blocks(README, "python") if "replicate.train" in code]
     monkeypatch.chdir(tmp_path)
     small = code.replace('"synthetic-small"', '"synthetic-tiny"').replace('"quick"', '"smoke"').replace("=3)", "=1)")

@@ -213,11 +213,11 @@ def test_every_method_trains_on_a_gpu(teacher_outputs, name):
 
 
 def test_auxiliary_streams_are_required():
-    without_audio = replace(
+    audio_only = replace(
         corpus(), dialogues=tuple(replace(d, features={"audio": d.features["audio"]}) for d in corpus().dialogues)
     )
     with pytest.raises(MissingStream, match="no stream 'visual'"):
-        train(spec_of(arm_of("dmd-online")), without_audio)
+        train(spec_of(arm_of("dmd-online")), audio_only)
 
 
 def test_the_teachers_video_does_not_reach_the_student(teacher_outputs):
