@@ -33,15 +33,17 @@ def test_extending(perform, tmp_path):
     def output(start: str) -> str:
         return next(text for command, text in printed.items() if command.startswith(start))
 
-    assert re.search(r"10 runs, 0 \w+, 10 to train", output("run distillation"))
-    mine = output("run my-distillation")
-    assert re.search(r"11 runs, 10 \w+, 1 to train", mine)
+    all_trained = r"(\d+) runs, 0 \w+, \1 to train"
+    found = re.search(all_trained, output("run distillation"))
+    assert found
+    mine, number = output("run my-distillation"), int(found[1])
+    assert re.search(rf"{number + 1} runs, {number} \w+, 1 to train", mine)
     assert re.search(r"cosine .*1", mine)
     assert "4 layers" in output("run cosine-sizes")
     claims = (tmp_path / "results/synthetic-tiny/smoke-paper/claims.md").read_text(encoding="utf-8")
     assert "Cosine distillation helps" in claims
     assert "dialogue-masks" in output("run table2 --config-dir mine --profile one-epoch")
-    assert re.search(r"9 runs, 0 \w+, 9 to train", output("run my-context"))
+    assert re.search(all_trained, output("run my-context"))
     assert "whole-utterances" in output("run table2 --config-dir mine --profile $PROFILE")
     assert "calls" in output("data info")
     assert "context on calls: " in output("run context")

@@ -1,7 +1,6 @@
 """The task graph on a real Ray cluster of several nodes, all of them processes of this machine."""
 
 import contextlib
-import os
 import time
 from dataclasses import replace
 
@@ -25,13 +24,14 @@ def nodes():
     """A cluster whose head trains nothing, and two nodes with a core each."""
     from ray.cluster_utils import Cluster as LocalCluster
 
-    os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
-    made = LocalCluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    for _ in range(2):
-        made.add_node(num_cpus=1)
-    yield made
-    with contextlib.suppress(Exception):
-        made.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+        made = LocalCluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        for _ in range(2):
+            made.add_node(num_cpus=1)
+        yield made
+        with contextlib.suppress(Exception):
+            made.shutdown()
 
 
 def train(nodes, store, corpus, specs, on_progress=lambda progress: None):

@@ -174,7 +174,8 @@ def test_an_installed_reader_that_cannot_be_imported_is_named(monkeypatch: pytes
 def test_the_built_in_readers_are_registered_in_a_fresh_process() -> None:
     code = "from replicate.corpus.readers.base import READERS; print(READERS.names())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['cogmen', 'mosi', 'npz', 'synthetic']"
+    modules = {path.stem for path in Path(base.__file__).parent.glob("*.py")} - {"__init__", "base"}
+    assert done.stdout.strip() == str(sorted(modules))
 
 
 def test_the_example_of_the_documentation_is_complete_python() -> None:
