@@ -112,7 +112,7 @@ BAD = [
         "arms",
         "masked = true",
         "causal = true",
-        ["arms.toml", "[COGMEN-Mask]", "window = [5, 5]", "later utterances", "write 0"],
+        ["arms.toml", "[COGMEN-Mask]", "window = [5, 5]", "later ones", "first number to 0"],
     ),
     ("table2", "title", "extra = 1\ntitle", ["table2.toml", "'extra'"]),
     ("arms", "masked = true", "window = [5]", ["arms.toml", "[COGMEN-Mask]", "'window'", "2 values"]),

@@ -34,10 +34,10 @@ VIDEO = Arm("video", "V", ("V",), "V", gnn_heads=3)
         ({"window": (5, -1)}, r"window = \[5, -1\] must be two numbers, 0 or more"),
         ({"dropout": 1.0}, "dropout = 1.0 must be from 0 to below 1"),
         ({"dropout": float("nan")}, "dropout = nan"),
-        ({"causal": True}, r"causal = true with window = \[5, 5\] would use 5 later utterances"),
+        ({"causal": True}, r"causal = true, but window = \[5, 5\] lets an utterance receive from 5 later ones"),
         ({"distillation": TripletSettings()}, "distillation 'triplet': it needs a teacher"),
         ({"unimodal_teachers": (AV,)}, "distillation 'triplet': it needs a teacher"),
-        ({"teacher": replace(AV, audio="hubert")}, "audio = 'audio', but that of its teacher both is 'hubert'"),
+        ({"teacher": replace(AV, audio="hubert")}, "audio = 'audio', but its teacher both has audio = 'hubert'"),
     ],
 )
 def test_an_impossible_arm_is_refused(change, message):
