@@ -162,8 +162,8 @@ def _check_model(arm: Arm) -> None:
         raise InvalidDefinition(f"dropout = {arm.dropout} must be from 0 to below 1")
     if arm.causal and arm.window[0] != 0:
         raise InvalidDefinition(
-            f"causal = true, but window = {list(arm.window)} lets an utterance receive from {arm.window[0]} later ones: "
-            "set the first number to 0 (the second one counts the earlier utterances that it receives from)"
+            f"causal = true, but window = {list(arm.window)} lets an utterance receive from {arm.window[0]} later ones:"
+            " set the first number to 0 (the second one counts the earlier utterances that it receives from)"
         )
 
 
@@ -171,7 +171,7 @@ def _check_teachers(arm: Arm) -> None:
     for teacher in arm.teachers:
         if arm.audio != teacher.audio:
             raise InvalidDefinition(
-                f"audio = {arm.audio!r}, but its teacher {teacher.name} has audio = {teacher.audio!r}: use the same stream"
+                f"audio = {arm.audio!r}, but its teacher {teacher.name} has audio = {teacher.audio!r}: use one stream"
             )
     if arm.distillation is None and not arm.teachers:
         return
