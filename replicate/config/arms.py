@@ -13,6 +13,9 @@ from replicate.errors import InvalidDefinition
 from replicate.training.arm import DEFAULT_METHOD, Arm
 from replicate.training.methods import Settings, method_settings
 
+# Keys of a section of ``arms.toml``.
+KEYS = ("like", *(name for name in Arm.__dataclass_fields__ if name != "name"))
+
 
 def arms() -> dict[str, Arm]:
     """Return all arms by name.
@@ -93,6 +96,8 @@ def _inherited(name: str, defined: Mapping[str, Definition], above: tuple[str, .
     if name in above:
         raise InvalidDefinition(f"{where}, key 'like': arms in a circle: {' <- '.join([*above, name])}")
     content = section(defined[name].content, where)
+    for key in content:
+        known(key, KEYS, where, "key")
     if "like" not in content:
         return content
     base = _arm_name(content.pop("like"), defined, f"{where}, key 'like'")

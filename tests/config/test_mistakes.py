@@ -105,6 +105,7 @@ BAD = [
     ("table2", "title", "title title", ["table2.toml"]),
     ("table2", 'name = "COGMEN-AV"', 'name = "COGMEN-A"', ["table2.toml", "'COGMEN-A'"]),
     ("arms", "masked = true", "maskd = true", ["arms.toml", "[COGMEN-Mask]", "'maskd'", "masked"]),
+    ("arms", "masked = true", "distilation = {}", ["arms.toml", "[COGMEN-Mask]", "did you mean distillation", "like"]),
     ("arms", "masked = true", "masked = 1", ["arms.toml", "[COGMEN-Mask]", "'masked'"]),
     ("arms", "masked = true", 'context = "rnn"', ["arms.toml", "[COGMEN-Mask]", "context", "'rnn'", "gru"]),
     ("arms", "masked = true", "memory = 0", ["arms.toml", "[COGMEN-Mask]", "memory = 0", "1 or more"]),
