@@ -92,7 +92,15 @@ class SplitOverlap(ReplicateError):
 
 
 class MissingStream(ReplicateError):
-    """The corpus lacks a feature stream, split or class that the arm needs for training."""
+    """The corpus lacks a feature stream that the arm needs for training."""
+
+
+class MissingSplit(ReplicateError):
+    """The corpus has no dialogue for train, dev or test, all of which training needs."""
+
+
+class MissingClass(ReplicateError):
+    """The corpus has a single class, where training needs two or more."""
 
 
 class DownloadFailed(ReplicateError):

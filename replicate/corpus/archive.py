@@ -33,7 +33,8 @@ _KEYS = {
 }
 # Optional keys: names of the utterances, and how the streams were extracted.
 _OPTIONAL = {"utterance": ("U", 1), "recipes": ("U", 0)}
-_KINDS = {"U": "text", "b": "true or false", "iu": "integers", "f": "floats"}
+# kinds of dtype -> in words, and the dtype to save them with
+_KINDS = {"U": ("text", "str"), "b": ("true or false", "bool"), "iu": ("integers", "int"), "f": ("floats", "float")}
 
 
 def write(corpus: Corpus, path: Path) -> None:
@@ -78,16 +79,23 @@ def read(path: Path) -> Corpus:
     ids, splits = arrays["dialogue"].tolist(), arrays["split"].tolist()
     if not len(ids) == len(splits) == len(lengths):
         raise LengthMismatch(
-            f"{path}: {len(ids)} dialogues, {len(splits)} splits and {len(lengths)} lengths: convert it again"
+            f"{path}: 'dialogue' has {len(ids)} values, 'split' {len(splits)} and 'length' {len(lengths)}: save one "
+            "value per dialogue in each"
         )
     if (lengths < 0).any():
-        raise NotThisFormat(f"{path}: dialogue {ids[int(lengths.argmin())]} has a negative length: convert it again")
+        raise NotThisFormat(
+            f"{path}: 'length' of dialogue {ids[int(lengths.argmin())]} is {lengths.min()}: save its number of "
+            "utterances"
+        )
     n = sum(lengths.tolist())  # Python's integers do not wrap around
     streams = [key for key in arrays if key.startswith(_STREAM)]
     names = arrays["utterance"].tolist() if "utterance" in arrays else []
     for key in ("speaker", "label", *(["utterance"] if names else []), *streams):
         if len(arrays[key]) != n:
-            raise LengthMismatch(f"{path}: {len(arrays[key])} rows of '{key}' for {n} utterances: convert it again")
+            raise LengthMismatch(
+                f"{path}: '{key}' has {len(arrays[key])} rows, but the lengths add up to {n} utterances: save one row "
+                "per utterance, or correct 'length'"
+            )
     bounds = np.cumsum([0, *lengths])
     dialogues = tuple(
         Dialogue(
@@ -130,6 +138,17 @@ def _text(values: Sequence[str]) -> NDArray[np.str_]:
     return array
 
 
+def _array(archive: Any, key: str) -> NDArray[Any]:
+    """Return an array of an open .npz, or an empty array of objects in place of one that holds Python objects."""
+    try:
+        array: NDArray[Any] = archive[key]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        return np.array([], object)
+    return array
+
+
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Read all arrays of a file, check their types, and convert streams to float32."""
     try:
@@ -138,26 +157,34 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
         raise from_os_error(error, path) from error
     try:
         with file, np.load(file, allow_pickle=False) as archive:
-            arrays: dict[str, NDArray[Any]] = {key: archive[key] for key in archive.files}
+            arrays = {key: _array(archive, key) for key in archive.files}
     except Exception as error:  # zip, zlib, tokenizer and numpy each raise their own on a damaged file
         raise NotThisFormat(
             f"{path} is not a corpus file, or is truncated ({type(error).__name__}): make one with "
             "`replicate data convert`"
         ) from error
     if "format" not in arrays or str(arrays["format"]) != FORMAT:
-        raise NotThisFormat(f"{path} is an .npz, but not marked as '{FORMAT}': make one with `replicate data convert`")
+        raise NotThisFormat(
+            f"{path} is an .npz, but not marked as '{FORMAT}': make one with `replicate data convert`; in a file "
+            "written by hand, save this text under the key 'format'"
+        )
     arrays.setdefault("notes", np.array([], np.str_))  # files made by hand rarely have any
     streams = {key: ("f", 2) for key in arrays if key.startswith(_STREAM)}
     kinds = {**_KEYS, **{key: kind for key, kind in _OPTIONAL.items() if key in arrays}, **streams}
     if not streams:
-        raise NotThisFormat(f"{path} holds no feature stream ('{_STREAM}<name>'): convert it again")
+        raise NotThisFormat(f"{path} has no feature stream: save an array such as '{_STREAM}audio'")
     for key, (kind, dimensions) in kinds.items():
         if key not in arrays:
             raise NotThisFormat(f"{path}: '{key}' is missing: add it, or convert the source again")
+        words, dtype = _KINDS[kind]
+        remedy = f"np.array(..., dtype={dtype})"
+        if arrays[key].dtype == object:
+            raise NotThisFormat(f"{path}: '{key}' holds Python objects: save it as {words}, {remedy}")
         if arrays[key].dtype.kind not in kind or arrays[key].ndim != dimensions:
+            plural = "" if dimensions == 1 else "s"
             raise NotThisFormat(
-                f"{path}: '{key}' is {arrays[key].dtype} of shape {arrays[key].shape}, not "
-                f"{_KINDS[kind]} with {dimensions} dimensions: convert it again"
+                f"{path}: '{key}' is {arrays[key].dtype} of shape {arrays[key].shape}, not {words} with {dimensions} "
+                f"dimension{plural}: save it as such, {remedy}"
             )
     with np.errstate(over="ignore"):  # becomes an infinity, which Corpus refuses
         return {key: array.astype(np.float32) if key.startswith(_STREAM) else array for key, array in arrays.items()}

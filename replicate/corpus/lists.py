@@ -17,7 +17,7 @@ def speaker_numbers(values: Any, speakers: Sequence[str], where: str) -> NDArray
     Raises:
         OutOfRange: a value is not one of the speakers.
     """
-    for i, value in enumerate(values):
+    for i, value in enumerate(values, 1):
         if not isinstance(value, str) or value not in speakers:
             raise OutOfRange(f"{where}, utterance {i}: speaker {str(value)[:20]!r} is none of {', '.join(speakers)}")
     return np.array([speakers.index(value) for value in values], np.int64)
@@ -29,7 +29,7 @@ def label_numbers(values: Any, classes: int, where: str) -> NDArray[np.int64]:
     Raises:
         NotThisFormat: a value is not an integer. OutOfRange: it is not below ``classes``.
     """
-    for i, value in enumerate(values):
+    for i, value in enumerate(values, 1):
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
             raise NotThisFormat(f"{where}, utterance {i}: label {str(value)[:20]!r} is not a class number")
         if not 0 <= value < classes:
@@ -50,7 +50,7 @@ def matrix(rows: Any, where: str) -> NDArray[np.float32]:
         NotThisFormat: an entry is not a vector of numbers. WrongWidth: the vectors differ in length.
     """
     vectors: list[NDArray[Any]] = []
-    for i, row in enumerate(rows):
+    for i, row in enumerate(rows, 1):
         try:
             vector = np.asarray(row)
         except ValueError:  # nested lists of different lengths

@@ -166,7 +166,7 @@ def _check_dialogue(dialogue: Dialogue, corpus: Corpus, widths: dict[str, int]) 
         bad = np.flatnonzero((values < 0) | (values >= len(names)))
         if bad.size:
             raise OutOfRange(
-                f"{where}, utterance {bad[0]}: {what} {values[bad[0]]} is outside 0 to {len(names) - 1} "
+                f"{where}, utterance {bad[0] + 1}: {what} {values[bad[0]]} is outside 0 to {len(names) - 1} "
                 f"({', '.join(names)})"
             )
     if dialogue.utterances:
@@ -193,7 +193,7 @@ def _check_stream(array: NDArray[np.float32], where: str, n: int, width: int) ->
     if bad.size:
         row, column = bad[0]
         raise NonFinite(
-            f"{where}, utterance {row}, column {column}: {array[row, column]} is not a finite number; "
+            f"{where}, utterance {row + 1}, column {column + 1}: {array[row, column]} is not a finite number; "
             "repair the extraction or drop the utterance"
         )
 

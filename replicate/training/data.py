@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from replicate.corpus.types import SPLITS, Corpus, Split
-from replicate.errors import EmptyDialogue, MissingStream
+from replicate.errors import EmptyDialogue, MissingClass, MissingSplit, MissingStream
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def scales(corpus: Corpus, streams: tuple[str, ...]) -> dict[str, Scale]:
     """Compute mean and deviation of every stream on the training split; 0 and 1 if the corpus is not standardised.
 
     Raises:
-        MissingStream: the corpus has no such stream, or no training dialogue.
+        MissingStream, MissingSplit, MissingClass: see ``require``.
     """
     require(corpus, streams)
     found = {}
@@ -130,7 +130,8 @@ def require(corpus: Corpus, streams: tuple[str, ...]) -> None:
     """Check that a corpus has the streams, all splits, and two classes or more.
 
     Raises:
-        MissingStream: naming what is missing. EmptyDialogue: the training split has a single utterance.
+        MissingStream, MissingSplit, MissingClass: naming what is missing. EmptyDialogue: the training split has a
+            single utterance.
     """
     for name in streams:
         if name not in corpus.widths:
@@ -139,15 +140,15 @@ def require(corpus: Corpus, streams: tuple[str, ...]) -> None:
                 "choose a table that does not need it, or add the stream to the corpus file"
             )
     if len(corpus.labels) < 2:
-        raise MissingStream(
+        raise MissingClass(
             f"corpus {corpus.name} has only the class {corpus.labels[0]!r}: training needs two classes or more "
             "(`replicate predict` needs none)"
         )
     for split in SPLITS:
         if not corpus.split(split):
-            raise MissingStream(
-                f"corpus {corpus.name} has no {split} dialogue: train, dev and test are all needed, for epochs are "
-                "chosen on dev and scores are measured on test"
+            raise MissingSplit(
+                f"corpus {corpus.name} has no {split} dialogue: train, dev and test are all needed, because "
+                "epochs are chosen on dev and scores are measured on test"
             )
     if sum(map(len, corpus.split("train"))) < 2:
         raise EmptyDialogue(f"corpus {corpus.name} has a single training utterance: BatchNorm needs two or more")

@@ -59,8 +59,8 @@ def train(
     each of the arm's teachers, from ``compute_teacher_outputs``.
 
     Raises:
-        MissingStream: the corpus lacks a stream or a split. Diverged: the loss is NaN or infinite. WrongTeacher: a
-        teacher was trained on another corpus or under other settings of the protocol.
+        MissingStream, MissingSplit, MissingClass: see ``data.require``. Diverged: the loss is NaN or infinite.
+        WrongTeacher: a teacher was trained on another corpus or under other settings of the protocol.
     """
     each_epoch = None if on_epoch is None else lambda _, epoch: on_epoch(epoch)
     return train_seed_group([spec], corpus, device, each_epoch, [teacher_outputs])[0]

@@ -118,7 +118,7 @@ def test_a_corpus_that_cannot_be_trained_on_is_refused(replicate, tmp_path, comm
     write(Corpus("mine", labels, dialogues), tmp_path / "mine.npz")
     status, stdout, stderr = replicate(*command, "--data", tmp_path / "mine.npz", "--out", tmp_path / "out")
     assert (status, stdout) == (1, "")
-    assert stderr.startswith("error (missing stream): corpus mine ") and stderr.count("\n") == 1
+    assert stderr.startswith("error (missing split): corpus mine ") and stderr.count("\n") == 1
     if command[0] == "run" or streams != ("text",):
         assert named in stderr
     assert not (tmp_path / "out").exists()

@@ -30,10 +30,10 @@ BAD: dict[str, tuple[type[ReplicateError], str, Callable[[], Corpus]]] = {
     "empty dialogue": (EmptyDialogue, "dialogue d2", lambda: corpus(dialogue(), dialogue("d2", 0))),
     "not a number": (
         NonFinite,
-        "d1, stream audio, utterance 1, column 0: nan",
+        "d1, stream audio, utterance 2, column 1: nan",
         lambda: corpus(dialogue(**features([[0, 1], [np.nan, 1]]))),
     ),
-    "infinite": (NonFinite, "column 1: -inf", lambda: corpus(dialogue(**features([[0, -np.inf], [0, 1]])))),
+    "infinite": (NonFinite, "column 2: -inf", lambda: corpus(dialogue(**features([[0, -np.inf], [0, 1]])))),
     "width of another dialogue": (
         WrongWidth,
         "d2, stream audio: 3 columns where the first dialogue has 2",
@@ -54,7 +54,7 @@ BAD: dict[str, tuple[type[ReplicateError], str, Callable[[], Corpus]]] = {
     ),
     "label too large": (
         OutOfRange,
-        "utterance 1: label 2 is outside 0 to 1 (no, yes)",
+        "utterance 2: label 2 is outside 0 to 1 (no, yes)",
         lambda: corpus(dialogue(labels=np.array([0, 2]))),
     ),
     "label negative": (OutOfRange, "label -1", lambda: corpus(dialogue(labels=np.array([-1, 0])))),

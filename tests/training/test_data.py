@@ -5,7 +5,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from replicate.corpus.types import Corpus, Dialogue
-from replicate.errors import EmptyDialogue, MissingStream
+from replicate.errors import EmptyDialogue, MissingSplit, MissingStream
 from replicate.rng import generator
 from replicate.training.data import require, scales, tensors
 
@@ -139,5 +139,5 @@ def test_a_missing_stream_is_named():
 def test_a_missing_split_is_named(split):
     whole = corpus()
     rest = Corpus("made-up", whole.labels, tuple(d for d in whole.dialogues if d.split != split))
-    with pytest.raises(MissingStream, match=f"no {split} dialogue"):
+    with pytest.raises(MissingSplit, match=f"no {split} dialogue"):
         scales(rest, ("audio",))

@@ -174,7 +174,7 @@ def _from_samples(content: dict[str, Any], path: Path) -> Iterator[_Raw]:
     for split in order:
         if not isinstance(content[split], (list, tuple)):
             raise NotThisFormat(f"{path}: its field '{split}' is not a list of Samples: fetch the file again")
-        for i, sample in enumerate(content[split]):
+        for i, sample in enumerate(content[split], 1):
             if not isinstance(sample, unpickle.Sample):
                 raise NotThisFormat(f"{path}: entry {i} of '{split}' is not a Sample: fetch the file again")
             fields = dict(sample.fields)

@@ -66,7 +66,7 @@ def test_its_corpus_has_a_hash_like_any_other(toy: Path, plugin: Path, tmp_path:
 
 def test_what_a_reader_returns_is_checked(toy: Path, plugin: Path) -> None:
     toy.write_text(toy.read_text().replace("1.5", "NaN"))
-    with pytest.raises(NonFinite, match="dialogue train, stream audio, utterance 1, column 0"):
+    with pytest.raises(NonFinite, match="dialogue train, stream audio, utterance 2, column 1"):
         load(toy)
 
 

@@ -109,7 +109,7 @@ def test_four_or_six_classes(
 
 def test_a_six_class_label_in_the_four_class_file_is_refused(nine: list[Any], pickled: Callable[..., Path]) -> None:
     nine[LABEL]["t3"] = [4, 0, 0]
-    with pytest.raises(OutOfRange, match=r"IEMOCAP_features_4\.pkl: .*t3, utterance 0: label 4"):
+    with pytest.raises(OutOfRange, match=r"IEMOCAP_features_4\.pkl: .*t3, utterance 1: label 4"):
         cogmen.read(pickled(tuple(nine), "IEMOCAP_features_4.pkl"))
 
 
@@ -156,28 +156,28 @@ def vectors(width: int, bad: float = 0) -> list[np.ndarray]:
 
 
 BAD: dict[str, tuple[type[ReplicateError], str, Callable[[list[Any]], Any]]] = {
-    "speaker letter": (OutOfRange, "t2, utterance 1: speaker 'X'", put(SPEAKER, ["M", "X", "F"])),
-    "speaker number": (OutOfRange, "t2, utterance 0: speaker '0'", put(SPEAKER, [0, 1, 0])),
-    "label": (OutOfRange, "t2, utterance 2: label 6", put(LABEL, [0, 1, 6])),
-    "huge label": (OutOfRange, "t2, utterance 0: label 1000", put(LABEL, [10**30, 1, 1])),
-    "label as a float": (NotThisFormat, "t2, utterance 0: label '0.5'", put(LABEL, [0.5, 1, 1])),
+    "speaker letter": (OutOfRange, "t2, utterance 2: speaker 'X'", put(SPEAKER, ["M", "X", "F"])),
+    "speaker number": (OutOfRange, "t2, utterance 1: speaker '0'", put(SPEAKER, [0, 1, 0])),
+    "label": (OutOfRange, "t2, utterance 3: label 6", put(LABEL, [0, 1, 6])),
+    "huge label": (OutOfRange, "t2, utterance 1: label 1000", put(LABEL, [10**30, 1, 1])),
+    "label as a float": (NotThisFormat, "t2, utterance 1: label '0.5'", put(LABEL, [0.5, 1, 1])),
     "labels are no list": (NotThisFormat, "t2: label is not a list", put(LABEL, "012")),
     "too few speakers": (LengthMismatch, "t2: 2 entries of speaker for 3 labels", put(SPEAKER, ["M", "F"])),
     "too many rows": (LengthMismatch, "t2: 4 entries of audio", put(AUDIO, [*vectors(100), np.ones(100)])),
     "too few sentences": (LengthMismatch, "t2: 1 entries of sentence", put(SENTENCE, ["a"])),
     "too few ids": (LengthMismatch, "t2: 0 entries of utterance ids", put(IDS, [])),
     "empty": (EmptyDialogue, "t2", lambda nine: [field.__setitem__("t2", []) for field in nine[:7]]),
-    "not a number": (NonFinite, "t2, stream audio, utterance 1", put(AUDIO, vectors(100, np.nan))),
-    "infinity": (NonFinite, "t2, stream visual, utterance 1", put(VISUAL, vectors(512, np.inf))),
+    "not a number": (NonFinite, "t2, stream audio, utterance 2", put(AUDIO, vectors(100, np.nan))),
+    "infinity": (NonFinite, "t2, stream visual, utterance 2", put(VISUAL, vectors(512, np.inf))),
     "too large for float32": (NonFinite, "t2, stream text", put(TEXT, vectors(100, 1e300))),
     "width": (WrongWidth, "t2, stream text", put(TEXT, vectors(99))),
     "width inside a dialogue": (
         WrongWidth,
-        "t2, stream text, utterance 2: 99 columns after 100",
+        "t2, stream text, utterance 3: 99 columns after 100",
         put(TEXT, [np.ones(100), np.ones(100), np.ones(99)]),
     ),
-    "words for numbers": (NotThisFormat, "t2, stream text, utterance 0", put(TEXT, ["a", "b", "c"])),
-    "ragged": (NotThisFormat, "t2, stream text, utterance 0", put(TEXT, [[[1], [1, 2]]] * 3)),
+    "words for numbers": (NotThisFormat, "t2, stream text, utterance 1", put(TEXT, ["a", "b", "c"])),
+    "ragged": (NotThisFormat, "t2, stream text, utterance 1", put(TEXT, [[[1], [1, 2]]] * 3)),
     "listed without features": (
         NotThisFormat,
         "ghost: in the test list, but without utterance ids, speaker",
@@ -205,8 +205,8 @@ def test_bad_raw_features_name_file_and_dialogue(case: str, nine: list[Any], pic
     ("change", "words"),
     [
         (lambda s: s["train"][2].fields.pop("audio"), "t3: no audio"),
-        (lambda s: s["train"][2].fields.pop("vid"), "entry 2 of 'train' has no name"),
-        (lambda s: s["test"].append({"vid": "x"}), "entry 2 of 'test' is not a Sample"),
+        (lambda s: s["train"][2].fields.pop("vid"), "entry 3 of 'train' has no name"),
+        (lambda s: s["test"].append({"vid": "x"}), "entry 3 of 'test' is not a Sample"),
         (lambda s: s.update(dev=None), "'dev' is not a list"),
         (lambda s: s.pop("dev"), "neither the 9 fields"),
     ],
