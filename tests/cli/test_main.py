@@ -98,27 +98,41 @@ def test_a_missing_cuda_device_is_an_error(replicate):
 
 
 @pytest.mark.parametrize(
-    ("streams", "labels", "splits", "named"),
+    ("streams", "labels", "splits", "kind", "named"),
     [
-        (("text",), ("a", "b"), SPLITS, "only the streams text, with which no row of table2 can be trained: it lacks"),
-        (("audio", "visual"), ("unlabelled",), SPLITS, "only the class 'unlabelled': training needs two classes"),
+        (
+            ("text",),
+            ("a", "b"),
+            SPLITS,
+            "stream",
+            "only the streams text, with which no row of table2 can be trained: it lacks",
+        ),
+        (
+            ("audio", "visual"),
+            ("unlabelled",),
+            SPLITS,
+            "class",
+            "only the class 'unlabelled': training needs two classes",
+        ),
         # The message is about the corpus, not the table.
-        (("hubert",), ("unlabelled",), ("test",), "only the class 'unlabelled'"),
-        (("audio", "visual"), ("a", "b"), ("dev", "test"), "has no train dialogue"),
-        (("audio", "visual"), ("a", "b"), ("train", "test"), "has no dev dialogue"),
-        (("audio", "visual"), ("a", "b"), ("train", "dev"), "has no test dialogue"),
-        (("audio",), ("a", "b"), ("train", "dev"), "has no test dialogue"),
+        (("hubert",), ("unlabelled",), ("test",), "class", "only the class 'unlabelled'"),
+        (("audio", "visual"), ("a", "b"), ("dev", "test"), "split", "has no train dialogue"),
+        (("audio", "visual"), ("a", "b"), ("train", "test"), "split", "has no dev dialogue"),
+        (("audio", "visual"), ("a", "b"), ("train", "dev"), "split", "has no test dialogue"),
+        (("audio",), ("a", "b"), ("train", "dev"), "split", "has no test dialogue"),
     ],
 )
 @pytest.mark.parametrize("command", [("run", "table2"), ("sweep", "COGMEN-Mask")])
-def test_a_corpus_that_cannot_be_trained_on_is_refused(replicate, tmp_path, command, streams, labels, splits, named):
+def test_a_corpus_that_cannot_be_trained_on_is_refused(
+    replicate, tmp_path, command, streams, labels, splits, kind, named
+):
     zeros = np.zeros(2, np.int64)
     features = {name: np.ones((2, 3), np.float32) for name in streams}
     dialogues = tuple(Dialogue(split, zeros, zeros, features, split) for split in splits)
     write(Corpus("mine", labels, dialogues), tmp_path / "mine.npz")
     status, stdout, stderr = replicate(*command, "--data", tmp_path / "mine.npz", "--out", tmp_path / "out")
     assert (status, stdout) == (1, "")
-    assert stderr.startswith("error (missing split): corpus mine ") and stderr.count("\n") == 1
+    assert stderr.startswith(f"error (missing {kind}): corpus mine ") and stderr.count("\n") == 1
     if command[0] == "run" or streams != ("text",):
         assert named in stderr
     assert not (tmp_path / "out").exists()
