@@ -69,6 +69,8 @@ class Manifest:
         wall_seconds: wall time of training in the command that wrote the manifest.
         training_seconds: training time of all runs, whenever they were trained.
         versions: None for packages that are not installed.
+        earlier_runs: keys of the runs of tables that a command with other seeds, or on another device, has replaced in
+            this folder. ``replicate runs prune --unused`` keeps them.
     """
 
     format: int
@@ -94,6 +96,7 @@ class Manifest:
     training_seconds: float
     machine: Machine
     versions: dict[str, str | None]
+    earlier_runs: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, folder: Path) -> Manifest:
@@ -166,6 +169,8 @@ def newest_results(folder: Path) -> Path:
 def named_runs(results: Path) -> set[str] | None:
     """Return keys of the runs that tables and sweeps at or below a results folder use; None if there are none.
 
+    Runs of tables that a command with other seeds removed from a folder count as used.
+
     Raises:
         NotThisFormat: one of their files cannot be read, so that its runs would wrongly count as unused.
     """
@@ -173,7 +178,8 @@ def named_runs(results: Path) -> set[str] | None:
     found: set[str] = set()
     for path in files:
         try:
-            found |= set(_content(path)["runs"])
+            content = _content(path)
+            found |= {*content["runs"], *content.get("earlier_runs", ())}
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise NotThisFormat(
                 f"cannot read {path} ({error}), so its runs would count as unused: repair or delete it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,6 +75,22 @@ def with_earlier_tables(completed: CompletedRuns, context: CommandContext) -> Co
     return replace(completed, plan=joined, failed={**still, **completed.failed})
 
 
+def why_removed(names: Sequence[str], plan: Plan, folder: Path) -> str:
+    """Return one line on tables in a results folder that are not of the runs of ``plan``, before they are removed."""
+    line = f"removing {', '.join(names)} from {folder}, where all files are of the same runs: "
+    earlier = Manifest.find(folder)
+    if earlier is None or not set(names) <= set(earlier.tables):
+        return f"{line}an earlier command wrote them, with other settings or definitions; its runs are kept"
+    reason = "they have other definitions now, or lack runs"
+    if earlier.seeds != plan.seeds:
+        reason = f"seeds {','.join(map(str, earlier.seeds))}, now {','.join(map(str, plan.seeds))}"
+    elif earlier.device != plan.device:
+        reason = f"trained on {earlier.device}, now on {plan.device}"
+    elif earlier.stacked != plan.stacked:
+        reason = "seeds trained one by one and as one program"
+    return f"{line}{reason}; their runs are kept, and this writes them again: {earlier.command}"
+
+
 def write_manifest(completed: CompletedRuns, context: CommandContext, seconds: float) -> Manifest:
     """Write the manifest of a plan whose runs are complete; ``seconds`` is the wall time of training.
 
@@ -82,6 +99,8 @@ def write_manifest(completed: CompletedRuns, context: CommandContext, seconds: f
     """
     plan, store = completed.plan, completed.store
     folder = context.folder(plan)
+    earlier = Manifest.find(folder)
+    before = () if earlier is None else (*earlier.earlier_runs, *earlier.runs)
     manifest = Manifest(
         FORMAT,
         tuple(table.name for table in plan.tables),
@@ -106,6 +125,7 @@ def write_manifest(completed: CompletedRuns, context: CommandContext, seconds: f
         round(completed.seconds(), 1),
         Machine.this(),
         installed_versions(),
+        tuple(key for key in dict.fromkeys(before) if key not in plan.tasks and (store.root / key).is_dir()),
     )
     manifest.save(folder)
     return manifest

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
@@ -11,10 +13,13 @@ from replicate.experiment import collect
 from replicate.experiment.completed import CompletedRuns
 from replicate.experiment.context import CommandContext
 from replicate.experiment.manifest import Manifest
-from replicate.experiment.resume import with_earlier_tables, write_manifest
+from replicate.experiment.plan import Plan
+from replicate.experiment.resume import why_removed, with_earlier_tables, write_manifest
 from replicate.report import claims, figures, page, tables
 from replicate.report.types import Outputs
 from replicate.results import claims as judging
+
+log = logging.getLogger(__name__)
 
 
 def write(completed: CompletedRuns, context: CommandContext, seconds: float | None) -> Outputs:
@@ -30,7 +35,7 @@ def write(completed: CompletedRuns, context: CommandContext, seconds: float | No
     results = collect.tables(completed)
     rule, judged = judging.judge({result.table.name: result for result in results})
     folder = context.folder(completed.plan)
-    _remove_other_tables(folder, {result.table.name for result in results})
+    _remove_other_tables(folder, completed.plan)
     tables.write_all(results, folder)
     claims.write(rule, judged, results[0], folder)
     manifest = Manifest.load(folder) if seconds is None else write_manifest(completed, context, seconds)
@@ -41,11 +46,19 @@ def write(completed: CompletedRuns, context: CommandContext, seconds: float | No
     return outputs
 
 
-def _remove_other_tables(folder: Path, names: set[str]) -> None:
-    """Remove tables of an earlier command under other conditions: all files of a folder describe the same runs."""
-    for name in set(definitions.table_names()) - names:
-        for suffix in tables.SUFFIXES:
-            (folder / f"{name}.{suffix}").unlink(missing_ok=True)
+def _remove_other_tables(folder: Path, plan: Plan) -> None:
+    """Remove the files of tables that are not of the plan's runs, and log which: a folder describes the same runs."""
+    earlier = Manifest.find(folder)
+    others = {*definitions.table_names(), *(earlier.tables if earlier else ())} - {table.name for table in plan.tables}
+    files = {
+        name: [path for suffix in tables.SUFFIXES if (path := folder / f"{name}.{suffix}").is_file()]
+        for name in sorted(others)
+    }
+    names = [name for name, paths in files.items() if paths]
+    if names:
+        log.warning("%s", why_removed(names, plan, folder))
+    for path in chain.from_iterable(files.values()):
+        path.unlink()
 
 
 def _remove_other_figures(folder: Path, names: set[str]) -> None:

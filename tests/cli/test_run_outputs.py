@@ -80,16 +80,36 @@ def test_claims_about_the_table_are_printed_and_written(again):
     assert "With 2 seeds no p can be at or below 0.05: nothing can be decided" in stdout
 
 
-def test_tables_of_an_earlier_command_with_other_seeds_are_removed(replicate, smoke_out, tmp_path):
+def test_tables_of_an_earlier_command_with_other_seeds_are_removed_with_notice(replicate, smoke_out, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(smoke_out, out)
     folder = out / "synthetic-tiny" / "smoke-paper"
-    (folder / "table1.md").write_text("of an earlier command with other seeds")
+    earlier = json.loads((folder / "manifest.json").read_text())
     (folder / "figures").mkdir(exist_ok=True)
     (folder / "figures" / "figure3.png").write_text("of the same")
-    status, _, _ = replicate("run", "table2", "--profile", "smoke", "--seeds", "24,", "--jobs", 1, "--out", out)
-    assert status == 0 and "(24)" in (folder / "table2.md").read_text()
-    assert not (folder / "table1.md").exists() and not (folder / "figures" / "figure3.png").exists()
+    # A table of one's own, whose definition is not at hand.
+    (folder / "mine.md").write_text("of an earlier command with other seeds")
+    (folder / "manifest.json").write_text(json.dumps(earlier | {"tables": ["table2", "mine"]}))
+    command = ("run", "table3", "--profile", "smoke", "--seeds", "24,", "--jobs", 1, "--out", out)
+    status, _, stderr = replicate(*command)
+    assert status == 0 and "(24)" in (folder / "table3.md").read_text()
+    assert not {path.stem for path in folder.glob("*.md")} & {"table2", "mine"}
+    assert not (folder / "figures" / "figure3.png").exists()
+    (line,) = [line for line in stderr.splitlines() if line.startswith("removing")]
+    assert line.startswith(f"removing mine, table2 from {folder}, ") and "seeds 24,25, now 24" in line
+    assert line.endswith(f"their runs are kept, and this writes them again: {earlier['command']}")
+    # The runs stay in use although the manifest was replaced, twice.
+    assert "removing" not in replicate(*command).stderr
+    assert "not used" not in replicate("runs", "prune", "--unused", "--dry-run", "--store", out / "runs").stdout
+
+
+def test_a_table_without_a_manifest_is_removed_with_notice(replicate, smoke_out, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(smoke_out, out)
+    (out / "synthetic-tiny" / "smoke-paper" / "table1.md").write_text("of a command that no manifest names")
+    status, _, stderr = replicate("run", "table2", "--profile", "smoke", "--jobs", 1, "--out", out)
+    assert status == 0 and "removing table1 from " in stderr and "an earlier command wrote them" in stderr
+    assert not (out / "synthetic-tiny" / "smoke-paper" / "table1.md").exists()
 
 
 def test_everything_that_is_written(smoke_results):
