@@ -13,6 +13,7 @@ from export.onnx.streaming_graph import state_size
 from export.predictor import INT8, MAX_UTTERANCES, MODEL, STREAM
 from export.validate.checks import Check
 from replicate import grids
+from replicate.config.profiles import SMOKE, profile, smoke_note
 from replicate.corpus import catalogue
 from replicate.corpus.provenance import Recipe, describe
 from replicate.corpus.types import Corpus
@@ -99,6 +100,8 @@ def _training(choice: Choice, corpus: Corpus) -> str:
         f"{record.budget.epochs}, chosen on dev",
         f"- run {record.key}, {reason}",
     ]
+    if record.budget == profile(SMOKE).budget:
+        lines.insert(0, f"- **{smoke_note()}**")
     return "\n".join(lines + [f"- {note}" for note in corpus.notes])
 
 

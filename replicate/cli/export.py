@@ -30,9 +30,10 @@ def onnx(results: Path, arm: str | None, key: str | None, out: Path | None) -> N
     if arm and key:
         raise click.UsageError("--arm and --run exclude each other")
     from export.bundle import bundle
-    from export.bundle.select import choose, corpus_of_results
+    from export.bundle.select import choose, corpus_of_results, read_manifest
     from export.onnx import save
     from export.predictor import INT8
+    from replicate.config.profiles import SMOKE
     from replicate.experiment.manifest import newest_results
 
     folder = newest_results(results)
@@ -40,7 +41,8 @@ def onnx(results: Path, arm: str | None, key: str | None, out: Path | None) -> N
     record = choice.run.record
     means = ", ".join(f"{name} {f1:.3f}" for name, f1 in choice.mean_dev_f1.items())
     err = console.status()
-    err.print(f"from {folder}: mean dev F1 on audio alone: {means}", soft_wrap=True)
+    trial = f" ({SMOKE} profile, for trying out only)" if read_manifest(folder).profile == SMOKE else ""
+    err.print(f"from {folder}{trial}: mean dev F1 on audio alone: {means}", soft_wrap=True)
     target = out or folder / "export"
     with err.status("loading the corpus") as status:
         corpus = corpus_of_results(folder, choice.run)

@@ -9,6 +9,9 @@ from replicate.config.toml import build, known, section
 from replicate.errors import BadSeeds, InvalidDefinition
 from replicate.training.config import Budget
 
+# The profile that only checks that everything runs.
+SMOKE = "smoke"
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -37,6 +40,16 @@ def profile(name: str) -> Profile:
     content = section(found.content, found.where)
     own = {key: content.pop(key) for key in ("corpus", "seeds") if key in content}
     return build(Profile, own, found.where, name=name, budget=build(Budget, content, found.where))
+
+
+def smoke_note() -> str:
+    """Return the sentence that tables and model cards of the profile ``SMOKE`` show.
+
+    Raises:
+        InvalidDefinition: the profile's definition is wrong.
+    """
+    epochs = profile(SMOKE).budget.epochs
+    return f"Trained with the {SMOKE} profile ({epochs} epochs): for trying out only, the numbers mean nothing."
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ lay them out.
 
 from __future__ import annotations
 
+from replicate.config.profiles import SMOKE, smoke_note
 from replicate.config.tables import Row
 from replicate.report import text
 from replicate.report.types import Column, Grid, Section
@@ -41,6 +42,8 @@ def conditions(result: TableResult) -> list[str]:
         f"{measured_on(result)}; weighted F1 on test, mean ± sample deviation over n = {text.count(len(result.seeds))} "
         f"({seeds}); epoch chosen on dev.",
     ]
+    if result.profile == SMOKE:
+        lines.append(smoke_note())
     cells = [cell for row in result.rows.values() for cell in row.values()]
     if result.table.in_paper:
         lines.append(f"Published: {result.table.source}, measured on {text.PUBLISHED_ON}.")

@@ -34,6 +34,11 @@ def test_markdown_of_a_table_with_a_companion_comparisons_and_a_row_that_could_n
     golden(tables.markdown(everything()), "table3.md")
 
 
+def test_a_table_of_the_smoke_profile_says_that_its_numbers_mean_nothing():
+    assert "Trained with the smoke profile (2 epochs): for trying out only" in tables.markdown(made(profile="smoke"))
+    assert "smoke profile" not in tables.markdown(made(profile="quick"))
+
+
 def test_one_seed_has_no_deviation():
     assert "| COGMEN-A | 1 | 0.500 (1 seed) | 0.636 | untestable | – | – | – |" in tables.markdown(one_seed())
 

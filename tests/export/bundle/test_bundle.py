@@ -56,6 +56,7 @@ def test_the_card_shows_results_and_licence(smoke_bundle):
     card = (smoke_bundle.folder / "README.md").read_text()
     for words in ("± ", "over 2 seeds", "| happy |", "synthetic corpus: generated", "Licence", "Apache-2.0", "Not for"):
         assert words in card
+    assert "Trained with the smoke profile (2 epochs): for trying out only" in card
 
 
 @pytest.mark.parametrize("arm", ["COGMEN-AV", "COGMEN-Mask", "COGMEN-Mask-deep"])
@@ -235,6 +236,7 @@ def test_export_and_check_from_the_command_line(replicate, smoke_results, tmp_pa
     status, stdout, stderr = replicate("export", "onnx", "--results", smoke_results, "--out", tmp_path / "b")
     assert status == 0 and stdout.strip() == str(tmp_path / "b")
     assert "replicate benchmark" in stderr and "ok        test F1" in stderr
+    assert stderr.startswith(f"from {smoke_results} (smoke profile, for trying out only): mean dev F1")
     status, _, stderr = replicate("export", "check", tmp_path / "b")
     assert status == 0 and "ok        checksums" in stderr and "ok        int8" in stderr
     (tmp_path / "b" / "README.md").write_text("changed")
