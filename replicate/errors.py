@@ -139,7 +139,7 @@ class BadShare(ReplicateError):
 
 
 class BadPlugin(ReplicateError):
-    """A plugin cannot be imported, or registers a name that is already registered."""
+    """A plugin cannot be imported, registers a name that is already registered, or returns what it must not."""
 
 
 class MissingDevice(ReplicateError):

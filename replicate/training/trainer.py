@@ -117,8 +117,8 @@ class Trainer:
         )
         if not math.isfinite(epoch.train_loss + epoch.dev_loss):
             raise Diverged(
-                f"{self.spec.arm.name}, seed {self.spec.seed}: the loss is NaN or infinite after epoch {number}; check "
-                "the scale of the features, or lower the profile's learning_rate"
+                f"{self.spec.arm.name}, seed {self.spec.seed}: the loss is NaN or infinite after epoch {number}"
+                f"{self._not_finite(epoch)}; check the scale of the features, or lower the profile's learning_rate"
             )
         self.schedule.step(epoch.dev_loss)
         if not self.curve or epoch.dev_f1 > self.curve[self.best - 1].dev_f1:
@@ -126,6 +126,14 @@ class Trainer:
             self.weights = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
         self.curve.append(epoch)
         return epoch
+
+    def _not_finite(self, epoch: Epoch) -> str:
+        """Return the method's name, and the names of its losses that are not finite, in parentheses."""
+        method = self.spec.arm.method
+        if method is None:
+            return ""
+        names = ", ".join(name for name, value in epoch.logged.items() if not math.isfinite(value))
+        return f" (method {method.method}; not finite: {names or 'outputs on dev'})"
 
 
 def make_optimizer(modules: Sequence[nn.Module], budget: Budget) -> torch.optim.Adam:

@@ -123,17 +123,27 @@ class DistillationMethod(MethodTraits, nn.Module):
     """Base of all distillation methods. Its parameters are trained with the student and discarded after training.
 
     Args:
-        weights: weight of each loss that ``forward`` returns. The cross-entropy with the labels is always added to
-            them, weighted by ``nll_weight`` of the settings.
+        weights: weight of each loss that ``forward`` may return; one of weight 0 is only logged. The cross-entropy with
+            the labels, "nll", is always added to them, weighted by ``nll_weight`` of the settings.
 
     Attributes:
         train_outputs: teacher outputs for the whole training split; ``forward`` gets those of its batch as
             ``teachers``. A method that transforms the teachers' outputs before training replaces this attribute.
         constants: values that are logged with every epoch.
+        loss_names: names of the losses that ``forward`` may return.
+
+    Raises:
+        BadPlugin: one of the losses is named "nll".
     """
 
     def __init__(self, setup: MethodSetup[Any], weights: Mapping[str, float]) -> None:
         super().__init__()
+        if "nll" in weights:
+            raise BadPlugin(
+                f"distillation method {setup.settings.method!r} (class {type(self).__name__}): nll is the "
+                "cross-entropy with the labels, which is always added; name the loss otherwise, or set nll_weight"
+            )
+        self.loss_names = tuple(weights)
         self.weights = {name: weight for name, weight in weights.items() if weight}
         self.nll_weight: float = setup.settings.nll_weight
         self.weights_rate: float = setup.settings.weights_rate
@@ -175,5 +185,22 @@ def register(name: str, settings: type[Settings]) -> Callable[[type[M]], type[M]
 
 
 def build_method(setup: MethodSetup[Any]) -> DistillationMethod:
-    """Build the method that the settings belong to, on the student's device."""
-    return cast("Callable[[MethodSetup[Any]], DistillationMethod]", setup.settings.implementation)(setup)
+    """Build the method that the settings belong to, on the student's device.
+
+    Raises:
+        BadPlugin: the class does not call the ``__init__`` of its base.
+    """
+    implementation = cast("Callable[[MethodSetup[Any]], DistillationMethod]", setup.settings.implementation)
+    mistake: Exception | None = None
+    try:
+        method = implementation(setup)
+        if "loss_names" in vars(method):
+            return method
+    except AttributeError as error:  # of torch
+        if "before Module.__init__() call" not in str(error):
+            raise
+        mistake = error
+    raise BadPlugin(
+        f"distillation method {setup.settings.method!r} (class {setup.settings.implementation.__name__}): its __init__ "
+        "must begin with super().__init__(setup, weights)"
+    ) from mistake

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from numbers import Real
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from replicate.errors import BadPlugin
 from replicate.model.cogmen import Output
 from replicate.training.data import Batch
-from replicate.training.distillation.base import MethodSetup, UtteranceOutputs, build_method
+from replicate.training.distillation.base import (
+    DistillationMethod,
+    MethodLosses,
+    MethodSetup,
+    UtteranceOutputs,
+    build_method,
+)
 
 
 class Distillation(nn.Module):
@@ -32,11 +40,15 @@ class Distillation(nn.Module):
 
         Shapes:
             labels, rows: (N,), packed like the output; ``rows`` are the utterances' indices in the whole split.
+
+        Raises:
+            BadPlugin: the method returned something other than losses whose names have weights.
         """
         outputs = self.method.train_outputs
         teachers = [UtteranceOutputs(embedding[rows], log_prob[rows]) for embedding, log_prob in outputs]
         teachers += self.method.peer_outputs(batch)
-        losses, logged = self.method(UtteranceOutputs(output.graph, output.log_prob), teachers, labels)
+        found = self.method(UtteranceOutputs(output.graph, output.log_prob), teachers, labels)
+        losses, logged = _checked(found, self.method)
         losses = losses | {"nll": F.nll_loss(output.log_prob, labels)}
         for name, value in (losses | logged).items():
             self._log[name].append(value.detach())
@@ -66,3 +78,29 @@ class Distillation(nn.Module):
     def _weight(self, name: str) -> Tensor | float:
         weight = self.weights[name]
         return weight * torch.exp(-self.variances[name]) if name in self.variances else weight
+
+
+def _checked(found: Any, method: DistillationMethod) -> MethodLosses:
+    """Return what ``forward`` of a method returned, with all logged values as tensors."""
+    where = f"{type(method).__name__}.forward"
+    if not isinstance(found, MethodLosses):
+        raise BadPlugin(f"{where} must return MethodLosses(losses, logged), not {type(found).__name__}")
+    for name, value in found.losses.items():
+        if name not in method.loss_names:
+            known = ", ".join(method.loss_names) or "none"
+            hint = "nll is always added to the losses" if name == "nll" else "give its weight to super().__init__"
+            raise BadPlugin(
+                f"{where} returned the loss {name!r}, which has no weight (those with one: {known}): {hint}"
+            )
+        if not (isinstance(value, Tensor) and value.ndim == 0):
+            raise BadPlugin(f"{where}: the loss {name!r} must be a scalar tensor, not {_words(value)}: take its mean")
+    logged = {}
+    for name, value in found.logged.items():
+        logged[name] = torch.tensor(float(value)) if isinstance(value, Real) else value
+        if not (isinstance(logged[name], Tensor) and logged[name].ndim == 0):
+            raise BadPlugin(f"{where}: the logged value {name!r} must be a scalar, not {_words(value)}")
+    return MethodLosses(found.losses, logged)
+
+
+def _words(value: Any) -> str:
+    return f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"of type {type(value).__name__}"
