@@ -9,7 +9,9 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import SupportsIndex
 
 from replicate.config import folders
 from replicate.config.arms import arms
@@ -38,14 +40,14 @@ def train(
     *,
     profile: str = "quick",
     protocol: str = "paper",
-    seed: int = 24,
+    seed: SupportsIndex = 24,
     results: str | Path = "results",
     store: str | Path | None = None,
     data_dir: str | Path | None = None,
     device: str = "auto",
     precision: Precision = "float32",
     jobs: int = 1,
-    config_dirs: Iterable[str | Path] | None = None,
+    config_dirs: str | Path | Iterable[str | Path] | None = None,
     progress: bool = True,
 ) -> Run:
     """Train an arm from one seed, its teachers first, and return the run. A second call loads it.
@@ -60,7 +62,8 @@ def train(
         data_dir: folder with the files of a named corpus.
         device: "auto", "cpu" or "cuda".
         jobs: runs trained at a time. With more than 1, a script needs ``if __name__ == "__main__":`` around the call.
-        config_dirs: folders with arms, protocols and plugins of your own; None keeps those of an earlier call.
+        config_dirs: folders of your own arms, protocols and plugins, or one such folder; None keeps those of an
+            earlier call.
         progress: show a bar in a terminal or notebook.
 
     Raises:
@@ -71,17 +74,18 @@ def train(
     options = _options(corpus, data_dir, results, store, profile, protocol, (seed,), device, precision, jobs)
     plan, context = prepare([], options)
     require(plan.corpus, chosen.required_streams)
-    spec = plan.run_of(chosen, plan.protocol, seed)
+    spec = plan.run_of(chosen, plan.protocol, plan.seeds[0])
     graph = TaskGraph([(spec, plan.corpus)], plan.device)
     _complete(graph, context, progress).require_complete()
-    return context.store.need(graph.key(spec, plan.corpus), f"{chosen.name}, seed {seed}")
+    run = context.store.need(graph.key(spec, plan.corpus), f"{chosen.name}, seed {spec.seed}")
+    return replace(run, corpus=plan.corpus)
 
 
 def table(
     name: str,
     corpus: str | Path | Corpus | None = None,
     *,
-    seeds: int | Sequence[int] | None = None,
+    seeds: SupportsIndex | Sequence[SupportsIndex] | None = None,
     profile: str = "quick",
     protocol: str = "paper",
     results: str | Path = "results",
@@ -90,7 +94,7 @@ def table(
     device: str = "auto",
     precision: Precision = "float32",
     jobs: int = 1,
-    config_dirs: Iterable[str | Path] | None = None,
+    config_dirs: str | Path | Iterable[str | Path] | None = None,
     progress: bool = True,
 ) -> TableResult:
     """Train all runs of a table that the store lacks, and return its cells. No file but the runs is written.
@@ -106,8 +110,7 @@ def table(
         ReplicateError: any error that a user can repair.
     """
     _use(config_dirs)
-    chosen = str(seeds) if isinstance(seeds, int) else seeds
-    options = _options(corpus, data_dir, results, store, profile, protocol, chosen, device, precision, jobs)
+    options = _options(corpus, data_dir, results, store, profile, protocol, seeds, device, precision, jobs)
     plan, context = prepare([name], options)
     training = _complete(plan.graph, context, progress)
     for run in training.failed:
@@ -118,13 +121,16 @@ def table(
 
 
 def load_corpus(
-    name: str | Path, data_dir: str | Path | None = None, *, config_dirs: Iterable[str | Path] | None = None
+    name: str | Path,
+    data_dir: str | Path | None = None,
+    *,
+    config_dirs: str | Path | Iterable[str | Path] | None = None,
 ) -> Corpus:
     """Load a corpus by name or file; a public one is downloaded first.
 
     Args:
         data_dir: folder with the files of a named corpus.
-        config_dirs: folders with readers of your own; None keeps those of an earlier call.
+        config_dirs: folder or folders with readers of your own; None keeps those of an earlier call.
 
     Raises:
         ReplicateError: any error that a user can repair.
@@ -143,7 +149,8 @@ def export(
     """Export a run that works on speech alone as a bundle, check it against PyTorch, and return the bundle's folder.
 
     Args:
-        corpus: the corpus that the run was trained on, to check the bundle with; None loads it by its name.
+        corpus: the corpus that the run was trained on, to check the bundle with; None takes that of
+            ``train``, or loads it by its name.
 
     Raises:
         NotExportable: the arm is not tested on audio alone, or its context extractor cannot be exported. ExportFailed:
@@ -155,7 +162,7 @@ def export(
     arm = run.record.arm
     if "A" not in arm.contexts:
         raise NotExportable(f"{arm.name} is not tested on audio alone, only in {', '.join(arm.contexts)}")
-    loaded = corpus
+    loaded = run.corpus if corpus is None and data_dir is None else corpus
     if not isinstance(loaded, Corpus):
         name, place = None if corpus is None else str(corpus), None if data_dir is None else Path(data_dir)
         loaded = bundle.corpus_for(run, name, place)
@@ -167,7 +174,7 @@ def export(
     return bundle.write(choice, loaded, Path(folder)).folder
 
 
-def _use(config_dirs: Iterable[str | Path] | None) -> None:
+def _use(config_dirs: str | Path | Iterable[str | Path] | None) -> None:
     if config_dirs is not None:
         folders.use(config_dirs)
 
@@ -188,7 +195,7 @@ def _options(
     store: str | Path | None,
     profile: str,
     protocol: str,
-    seeds: str | Sequence[int] | None,
+    seeds: SupportsIndex | Sequence[SupportsIndex] | None,
     device: str,
     precision: Precision,
     jobs: int,

@@ -130,6 +130,10 @@ class InvalidDefinition(ReplicateError):
     """An arm, table, protocol or claim has an unknown key, an impossible value, or lacks a key."""
 
 
+class InvalidArgument(ReplicateError, ValueError):
+    """An argument of the Python API has an impossible value, or names something that does not exist."""
+
+
 class BadSeeds(ReplicateError):
     """Seeds are not numbers, are repeated, or there are none."""
 

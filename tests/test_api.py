@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,9 +10,11 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 import replicate
 from replicate import errors
+from replicate.config import folders
 from replicate.corpus.archive import write
 from replicate.corpus.synthetic import generate
 from replicate.experiment.manifest import Manifest
+from replicate.experiment.prepare import Options, prepare
 from replicate.training.arm import Arm
 from tests.small_runs import small_corpus
 
@@ -54,8 +57,12 @@ def test_a_run_has_its_scores(student):
     ],
 )
 def test_an_unknown_metric_context_or_split_is_named(student, arguments, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(errors.InvalidArgument, match=message) as raised:
         student.score(*arguments)
+    assert isinstance(raised.value, ValueError)
+    if arguments[0] == "f1":
+        with pytest.raises(errors.InvalidArgument, match=message):
+            student.predictions(arguments[2] if len(arguments) > 2 else "test", arguments[1])
 
 
 def test_predictions_are_typed_and_become_a_data_frame(student):
@@ -64,13 +71,14 @@ def test_predictions_are_typed_and_become_a_data_frame(student):
     assert found.classes == corpus.labels and len(found) == sum(len(d) for d in corpus.split("test"))
     assert np.allclose(found.probabilities.sum(1), 1, atol=1e-5)
     frame = found.to_pandas()
-    assert list(frame.columns[:5]) == ["dialogue", "utterance", "speaker", "label", "predicted"]
+    assert list(frame.columns[:5]) == ["dialogue", "utterance", "speaker", "label", "true_label"]
     first = corpus.split("test")[0]
     shown = frame[frame.dialogue == first.id]
     assert list(shown.utterance) == list(range(1, len(first) + 1))
-    assert list(shown.label) == [corpus.labels[number] for number in first.labels]
-    best = frame[[f"p_{name}" for name in corpus.labels]].idxmax(axis=1).str.removeprefix("p_")
-    assert (best == frame.predicted).all()
+    assert list(shown.speaker) == [corpus.speakers[number] for number in first.speakers]
+    assert list(shown.true_label) == [corpus.labels[number] for number in first.labels]
+    best = frame[[f"probability_{name}" for name in corpus.labels]].idxmax(axis=1).str.removeprefix("probability_")
+    assert (best == frame.label).all()
 
 
 def test_without_pandas_the_message_names_how_to_install_it(student, monkeypatch):
@@ -95,6 +103,7 @@ def test_the_command_line_finds_the_runs(student, results, replicate):
 def test_a_table_is_that_of_the_command_line(smoke_out, smoke_results):
     found = replicate.table("table2", "synthetic-tiny", profile="smoke", results=smoke_out)
     assert found.seeds == Manifest.load(smoke_results).seeds
+    assert repr(found).startswith("TableResult(table2, corpus synthetic-tiny, profile smoke, protocol paper, 2 seeds, ")
     frame = found.to_pandas().set_index(["row", "context"])
     assert frame.loc[("COGMEN-AV", "A"), "mean"] == found.rows["COGMEN-AV"]["A"].summary.mean
     assert frame.loc[("COGMEN-AV", "A"), "published"] == 0.426 and set(frame.n) == {2}
@@ -119,6 +128,61 @@ def test_mistakes_are_named_before_anything_is_trained(tmp_path):
     with pytest.raises(errors.UnknownTable):
         replicate.table("tabel2", "synthetic-tiny", results=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"precision": "fp16"}, "precision = 'fp16' is none of 'float32', 'bf16'"),
+        ({"seed": "24"}, "seed '24' is not a whole number"),
+        ({"seed": -1}, "seed -1 is not a whole number of 0 or more"),
+        ({"seed": True}, "seed True is not a whole number"),
+        ({"seed": 24.0}, r"seed 24\.0 is not a whole number"),
+        ({"jobs": 0}, "jobs = 0 must be a whole number of 1 or more"),
+        ({"jobs": -3}, "jobs = -3 must be"),
+        ({"jobs": "2"}, "jobs = '2' must be"),
+        ({"device": "gpu"}, "device = 'gpu' is none of 'auto', 'cpu', 'cuda'"),
+        ({"config_dirs": "no-such-folder"}, "no-such-folder: no such folder"),
+    ],
+)
+def test_impossible_arguments_are_named_before_anything_is_trained(tmp_path, arguments, message):
+    with pytest.raises(errors.ReplicateError, match=message):
+        replicate.train("COGMEN-A", "synthetic-tiny", profile="smoke", results=tmp_path, **arguments)
+    if "seed" not in arguments:
+        with pytest.raises(errors.ReplicateError, match=message):
+            replicate.table("table4", "synthetic-tiny", profile="smoke", results=tmp_path, **arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("seeds", [True, 0, -1, 2.0, ["24"], [24, -1], []])
+def test_impossible_seeds_of_a_table_are_named(tmp_path, seeds):
+    with pytest.raises(errors.BadSeeds, match="seed"):
+        replicate.table("table4", "synthetic-tiny", profile="smoke", results=tmp_path, seeds=seeds)
+
+
+def test_integers_of_numpy_are_seeds_and_one_folder_is_a_list_of_one(student, results, tmp_path):
+    try:
+        again = replicate.train(
+            "Student-A",
+            "synthetic-tiny",
+            profile="smoke",
+            seed=np.int64(24),
+            jobs=np.int64(1),
+            results=results,
+            config_dirs=str(tmp_path),
+        )
+        assert again.record == student.record and folders.current() == (tmp_path,)
+    finally:
+        folders.use(())
+    assert prepare([], Options("smoke", seeds=np.int64(2)))[0].seeds == (24, 25)
+    assert prepare([], Options("smoke", seeds=np.array([3, 5])))[0].seeds == (3, 5)
+
+
+def test_runs_tables_and_corpora_are_shown_in_one_line(student, results):
+    assert repr(student) == f"Run(Student-A, seed 24, corpus synthetic-tiny, key {student.record.key})"
+    corpus = generate("synthetic-tiny")
+    utterances = sum(map(len, corpus.dialogues))
+    assert repr(corpus).startswith(f"Corpus(synthetic-tiny, {len(corpus.dialogues)} dialogues, {utterances} utterances")
 
 
 def test_a_run_that_fails_is_an_error_and_a_failed_row_a_warning(tmp_path, monkeypatch):
@@ -146,6 +210,14 @@ def test_a_run_is_exported_as_a_checked_bundle(student, tmp_path):
     other = corpus.without([corpus.dialogues[0].id])
     with pytest.raises(errors.BadBundle, match="another corpus"):
         replicate.export(student, tmp_path / "no", other)
+
+
+def test_a_run_that_was_just_trained_is_exported_with_its_corpus(results, tmp_path):
+    write(replace(small_corpus(), name="mine"), tmp_path / "mine.npz")
+    run = replicate.train("COGMEN-A", tmp_path / "mine.npz", profile="smoke", results=results, progress=False)
+    assert (replicate.export(run, tmp_path / "bundle") / "model.onnx").is_file()
+    with pytest.raises(errors.BadBundle, match="pass it as corpus="):
+        replicate.export(replace(run, corpus=None), tmp_path / "no")
 
 
 def test_a_run_that_needs_video_is_not_exported(results, tmp_path):

@@ -38,7 +38,7 @@ class Definition:
     content: Any
 
 
-def use(folders: Iterable[str | Path]) -> None:
+def use(folders: str | Path | Iterable[str | Path]) -> None:
     """Add these folders to the packaged definitions, in place of those of an earlier call, and import their plugins.
 
     Every process that builds arms or unpickles classes of plugins must call it, worker processes with ``current()`` of
@@ -48,6 +48,7 @@ def use(folders: Iterable[str | Path]) -> None:
         InvalidDefinition: a folder does not exist. BadPlugin: a module cannot be imported, see ``plugins.load``.
     """
     global _current
+    folders = [folders] if isinstance(folders, (str, Path)) else folders
     found = tuple(dict.fromkeys(Path(folder).expanduser().resolve() for folder in folders))
     for folder in found:
         if not folder.is_dir():

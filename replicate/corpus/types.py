@@ -102,6 +102,11 @@ class Corpus:
         for dialogue in self.dialogues:
             _check_dialogue(dialogue, self, widths)
 
+    def __repr__(self) -> str:
+        utterances = sum(map(len, self.dialogues))
+        sizes = f"{len(self.dialogues)} dialogues, {utterances} utterances, {len(self.labels)} classes"
+        return f"Corpus({self.name}, {sizes}, streams {', '.join(self.widths)})"
+
     @property
     def widths(self) -> dict[str, int]:
         """Number of columns of each stream, in the order of the first dialogue."""

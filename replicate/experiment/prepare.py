@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, SupportsIndex, get_args
 
 from replicate.config import profiles, protocols, requirements
 from replicate.config import tables as definitions
 from replicate.corpus import catalogue, load
 from replicate.corpus.types import Corpus
+from replicate.errors import BadSeeds, InvalidArgument
 from replicate.experiment.context import CommandContext
 from replicate.experiment.plan import Plan, Source
 from replicate.runner import local
@@ -24,7 +27,7 @@ class Options:
     """What a user chooses for training, in Python or on the command line.
 
     Attributes:
-        seeds: as on the command line ("24,25" or a count), or as numbers; None takes the profile's.
+        seeds: as on the command line ("24,25" or a count), a count, or numbers; None takes the profile's.
         data: name or file of a corpus, or the corpus; None takes the profile's.
         data_dir: folder with the files of a named corpus.
         device: "auto", "cpu" or "cuda".
@@ -38,7 +41,7 @@ class Options:
 
     profile: str = "quick"
     protocol: str = "paper"
-    seeds: str | Sequence[int] | None = None
+    seeds: str | SupportsIndex | Sequence[SupportsIndex] | None = None
     data: str | Path | Corpus | None = None
     data_dir: Path | None = None
     device: str = "auto"
@@ -55,8 +58,13 @@ def prepare(tables: Sequence[str], options: Options) -> tuple[Plan, CommandConte
     """Resolve names and options; nothing is trained or written.
 
     Raises:
-        UnknownTable, InvalidDefinition, BadSeeds, MissingDevice, MissingStream, and every error of ``corpus.load``.
+        UnknownTable, InvalidDefinition, InvalidArgument, BadSeeds, MissingDevice, MissingStream, and every error of
+        ``corpus.load``.
     """
+    if options.precision not in get_args(Precision):
+        allowed = ", ".join(map(repr, get_args(Precision)))
+        raise InvalidArgument(f"precision = {options.precision!r} is none of {allowed}")
+    jobs = None if options.jobs is None else _jobs(options.jobs)
     found = tuple(definitions.table(name) for name in tables)
     profile = profiles.profile(options.profile)
     protocol = protocols.protocol(options.protocol)
@@ -71,16 +79,45 @@ def prepare(tables: Sequence[str], options: Options) -> tuple[Plan, CommandConte
     plan = Plan(kept, corpus, source, profile, protocol, seeds, device, options.precision, stacked, keep, left_out)
     for reduced in plan.corpora:
         require(reduced, ())
-    jobs = options.jobs or (1 if device == "cuda" else local.cores())
+    jobs = jobs or (1 if device == "cuda" else local.cores())
     # Absolute, because workers may have another working folder.
     store = open_store(options.store, options.out.resolve() / "runs")
     return plan, CommandContext(jobs, options.out, store, options.cluster)
 
 
-def _seeds(chosen: str | Sequence[int] | None, default: tuple[int, ...]) -> tuple[int, ...]:
+def _seeds(chosen: str | SupportsIndex | Sequence[SupportsIndex] | None, default: tuple[int, ...]) -> tuple[int, ...]:
     if chosen is None:
         return default
-    return profiles.parse_seeds(chosen if isinstance(chosen, str) else ",".join(map(str, chosen)) + ",")
+    if isinstance(chosen, str):
+        return profiles.parse_seeds(chosen)
+    count = _whole_number(chosen)
+    if count is not None:
+        return profiles.parse_seeds(str(count))
+    if not isinstance(chosen, Iterable):
+        raise BadSeeds(f"seeds = {chosen!r} must be a count, or a list of whole numbers")
+    return profiles.parse_seeds(",".join(str(_seed(each)) for each in chosen) + ",")
+
+
+def _seed(value: SupportsIndex) -> int:
+    number = _whole_number(value)
+    if number is None or number < 0:
+        raise BadSeeds(f"seed {value!r} is not a whole number of 0 or more")
+    return number
+
+
+def _jobs(value: SupportsIndex) -> int:
+    number = _whole_number(value)
+    if number is None or number < 1:
+        raise InvalidArgument(f"jobs = {value!r} must be a whole number of 1 or more")
+    return number
+
+
+def _whole_number(value: Any) -> int | None:
+    """Return an integer of Python or numpy as an int; None for anything else, including a bool."""
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
 
 
 def _corpus(options: Options, default: str) -> tuple[Corpus, Source]:

@@ -91,6 +91,10 @@ class TableResult:
     labels: tuple[str, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        setting = f"corpus {self.corpus}, profile {self.profile}, protocol {self.protocol}"
+        return f"TableResult({self.table.name}, {setting}, {len(self.seeds)} seeds, {len(self.rows)} rows)"
+
     def to_pandas(self) -> pandas.DataFrame:
         """Return a data frame with a line per cell: row, context, mean, std (None with one seed), n, paper's numbers.
 

@@ -25,13 +25,14 @@ import torch
 
 from replicate.config import folders
 from replicate.corpus.types import Corpus
-from replicate.errors import MissingDevice, WorkerDied
+from replicate.errors import InvalidArgument, MissingDevice, WorkerDied
 from replicate.runner.failures import FailedRun
 from replicate.runner.schedule import Outcome, Schedule
 from replicate.runner.tasks import Program
 from replicate.runner.worker import Progress, ProgressCallback, train_program
 from replicate.store.store import Store
 
+DEVICES = ("auto", "cpu", "cuda")
 # Seconds to wait before the next attempt, if other processes hold the locks of all runs that are left.
 _PATIENCE = 2.0
 
@@ -45,8 +46,10 @@ def resolve_device(name: str) -> str:
     """Return ``cuda`` or ``cpu``; ``auto`` is ``cuda`` where there is a GPU.
 
     Raises:
-        MissingDevice: there is no CUDA device.
+        InvalidArgument: it is none of these. MissingDevice: there is no CUDA device.
     """
+    if name not in DEVICES:
+        raise InvalidArgument(f"device = {name!r} is none of {', '.join(map(repr, DEVICES))}")
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from replicate.errors import InvalidArgument
 from replicate.frames import frame
 from replicate.suggest import choices
 from replicate.training.metrics import weighted_f1
@@ -24,6 +25,7 @@ class Predictions:
 
     Attributes:
         classes: class names, in the order of the columns of ``probabilities``.
+        speaker_names: in the order of their numbers; empty for a run that an earlier version saved without them.
 
     Shapes:
         dialogues: (N,) names; speakers: (N,) numbers; labels: (N,) numbers of the true classes;
@@ -35,6 +37,7 @@ class Predictions:
     speakers: NDArray[np.int64]
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float32]
+    speaker_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -45,7 +48,10 @@ class Predictions:
         return self.probabilities.argmax(1)
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Return a data frame with a row per utterance and class names; ``utterance`` counts from 1 in each dialogue.
+        """Return a data frame with a row per utterance; ``utterance`` counts from 1 in each dialogue.
+
+        ``dialogue``, ``utterance``, ``speaker`` and ``label`` mean what they mean in the output of `replicate predict`:
+        ``label`` is the most probable class. ``true_label`` is the class in the corpus.
 
         Raises:
             MissingExtra: pandas is not installed.
@@ -59,11 +65,11 @@ class Predictions:
         columns = {
             "dialogue": self.dialogues,
             "utterance": numbers,
-            "speaker": self.speakers,
-            "label": names[self.labels],
-            "predicted": names[self.predicted],
+            "speaker": np.array(self.speaker_names)[self.speakers] if self.speaker_names else self.speakers,
+            "label": names[self.predicted],
+            "true_label": names[self.labels],
         }
-        return frame(columns | {f"p_{name}": self.probabilities[:, i] for i, name in enumerate(self.classes)})
+        return frame(columns | {f"probability_{name}": self.probabilities[:, i] for i, name in enumerate(self.classes)})
 
 
 def _accuracy(labels: ArrayLike, scores: ArrayLike) -> float:
@@ -105,8 +111,8 @@ def score(metric: str, labels: ArrayLike, scores: ArrayLike) -> float:
         labels: (N,) int; scores: (N, classes), the largest is the prediction.
 
     Raises:
-        ValueError: there is no such metric.
+        InvalidArgument: there is no such metric.
     """
     if metric not in _METRICS:
-        raise ValueError(f"unknown metric {metric!r}: {choices(metric, list(_METRICS))}")
+        raise InvalidArgument(f"unknown metric {metric!r}: {choices(metric, list(_METRICS))}")
     return _METRICS[metric](labels, scores)

@@ -107,12 +107,14 @@ class CorpusRecord:
     Attributes:
         hash: of everything in the corpus that decides a run's numbers.
         recipes: how the run's streams were extracted from recordings, by stream, where that is known.
+        speakers: names in the order of their numbers; empty in the record of an earlier version.
     """
 
     name: str
     hash: str
     labels: tuple[str, ...]
     recipes: dict[str, dict[str, Any]]
+    speakers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,11 @@ class RunRecord:
         teacher_runs: Sequence[str],
         files: Mapping[str, str],
     ) -> RunRecord:
-        """Return the record of a run that has just been trained, including its own hash."""
+        """Return the record of a run that has just been trained, including its own hash.
+
+        Raises:
+            ValueError: a value has the wrong type, so that ``load`` would refuse the record.
+        """
         recipes = {name: dict(recipe) for name, recipe in corpus.recipes.items() if name in result.scaling}
         record = cls(
             FORMAT,
@@ -191,14 +197,14 @@ class RunRecord:
             result.model,
             result.best_epoch,
             result.curve,
-            CorpusRecord(corpus.name, corpus.hash, corpus.labels, recipes),
+            CorpusRecord(corpus.name, corpus.hash, corpus.labels, recipes, corpus.speakers),
             device,
             {"replicate": replicate.__version__, **versions(spec)},
             round(result.seconds, 3),
             dict(files),
             "",
         )
-        return replace(record, sha256=digest(record.as_json()))
+        return convert(json.loads(json.dumps(replace(record, sha256=digest(record.as_json())).as_json())), cls)
 
     @classmethod
     def load(cls, folder: Path) -> RunRecord:

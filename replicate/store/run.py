@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from replicate.corpus.types import SPLITS
+from replicate.corpus.types import SPLITS, Corpus
+from replicate.errors import InvalidArgument
 from replicate.model.cogmen import COGMEN
 from replicate.store.predictions import Predictions, score
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RunRecord, corrupt
@@ -26,10 +27,16 @@ class Run:
 
     Attributes:
         record: what was trained, how, and its learning curve.
+        corpus: what it was trained on, where ``replicate.train`` returned the run; None for other runs.
     """
 
     folder: Path
     record: RunRecord
+    corpus: Corpus | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        record = self.record
+        return f"Run({record.arm.name}, seed {record.seed}, corpus {record.corpus.name}, key {record.key})"
 
     @property
     def audio_stream(self) -> str:
@@ -50,7 +57,8 @@ class Run:
             split: "train", "dev" or "test".
 
         Raises:
-            ValueError: an unknown metric, or a context or split without predictions. CorruptRun: the run is damaged.
+            InvalidArgument: an unknown metric, or a context or split without predictions. CorruptRun: the run is
+            damaged.
         """
         self._check(split, context)
         return score(metric, self.labels(split), self.log_prob(split, context))
@@ -64,6 +72,7 @@ class Run:
             self._predictions(f"{split}/speaker"),
             self.labels(split),
             np.exp(self.log_prob(split, context)),
+            self.record.corpus.speakers,
         )
 
     def log_prob(self, split: str, context: str) -> NDArray[np.float32]:
@@ -96,10 +105,10 @@ class Run:
 
     def _check(self, split: str, context: str) -> None:
         if split not in SPLITS:
-            raise ValueError(f"unknown split {split!r}: {choices(split, list(SPLITS))}")
+            raise InvalidArgument(f"unknown split {split!r}: {choices(split, list(SPLITS))}")
         arm = self.record.arm
         if context not in arm.contexts:
-            raise ValueError(
+            raise InvalidArgument(
                 f"{arm.name} has no predictions in context {context!r}: {choices(context, list(arm.contexts))}"
             )
 

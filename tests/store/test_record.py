@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ import torch
 from replicate.errors import CorruptRun, NewerFormat, OldFormat
 from replicate.store.keys import versions
 from replicate.store.record import CHECKPOINT, FORMAT, PREDICTIONS, RECORD, RunRecord, digest
+from tests.small_runs import SPEC
 
 
 @pytest.mark.parametrize(
@@ -49,6 +51,21 @@ def test_runs_of_other_versions_are_counted(store, saved, monkeypatch):
 def test_a_record_that_cannot_be_read_is_of_no_version(store, saved, content):
     (saved / RECORD).write_text(content)
     assert store.version_of(saved.name) is None and store.of_other_versions() == 0
+
+
+def test_a_record_that_could_not_be_read_is_never_saved(store, corpus, result):
+    with pytest.raises(ValueError, match="seed"):
+        store.put("run", replace(SPEC, seed="24"), corpus, "cpu", result)
+    assert store.keys() == []
+
+
+def test_a_record_without_names_of_speakers_is_read(store, saved):
+    content = json.loads((saved / RECORD).read_text())
+    del content["corpus"]["speakers"]
+    rewrite(saved, corpus=content["corpus"])
+    run = store.get(saved.name)
+    assert run.record.corpus.speakers == ()
+    assert set(run.predictions("test", "A").to_pandas().speaker) <= {0, 1}
 
 
 def test_a_record_is_read_without_the_other_files(store, saved, result):
