@@ -1,3 +1,8 @@
+import io
+
+import pytest
+from rich.console import Console
+
 from replicate import grids
 
 
@@ -9,3 +14,30 @@ def test_columns_are_two_spaces_apart_and_never_cut():
 
 def test_no_lines_are_no_columns():
     assert grids.columns([]) == []
+
+
+TITLES = ("model", "n", "A inference", "IEMOCAP, paper", "AV inference", "IEMOCAP, paper")
+SCORE = "0.518 ± 0.003"
+LINES = [
+    ("COGMEN-Mask, more context layers", "8", SCORE, "0.700", SCORE, "0.710"),
+    ("COGMEN-A", "8", SCORE, "0.636", "–", "–"),
+]
+
+
+@pytest.mark.parametrize("width", [68, 80, 90, 140])
+def test_a_table_fits_the_terminal_and_breaks_between_words_alone(width):
+    out = io.StringIO()
+    Console(file=out, width=width).print(grids.terminal(TITLES, LINES, width), crop=False)
+    printed = out.getvalue().splitlines()
+    assert max(map(len, printed)) <= width
+    words = {word for line in printed for word in line.split()}
+    assert {word for text in (*TITLES, *LINES[0]) for word in text.split()} <= words
+    (scores,) = [line for line in printed if line.count(SCORE) == 2]
+    assert "0.700" in scores and "0.710" in scores
+    assert (LINES[0][0] in scores and any("IEMOCAP, paper" in line for line in printed)) == (width == 140)
+
+
+def test_a_table_that_cannot_fit_keeps_its_numbers():
+    out = io.StringIO()
+    Console(file=out, width=40).print(grids.terminal(TITLES, LINES, 40), crop=False)
+    assert [line.count(SCORE) for line in out.getvalue().splitlines() if SCORE in line] == [2, 1]

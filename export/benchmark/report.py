@@ -96,11 +96,11 @@ def remarks(timings: Sequence[Timing], engines: Sequence[EngineSummary], setup: 
 def show(timings: Sequence[Timing], engines: Sequence[EngineSummary], setup: Setup, console: Console) -> None:
     """Print the benchmark, with a gap between the tables' input shapes."""
     lines = cells(timings, setup)
-    grid = grids.terminal(COLUMNS, lines, wrap=False)
+    grid = grids.terminal(COLUMNS, lines, console.width)
     for row, line, following in zip(grid.rows, lines, lines[1:], strict=False):
         row.end_section = line[1:4] != following[1:4]
     console.print(grid, crop=False)
-    console.print(grids.terminal(PROFILE, profile_cells(setup), title=PROFILE_TITLE))
+    console.print(grids.terminal(PROFILE, profile_cells(setup), console.width, title=PROFILE_TITLE))
     for remark in remarks(timings, engines, setup):
         console.print(remark, highlight=False)
 

@@ -199,9 +199,9 @@ def claims(results: Path, numbers: tuple[int, ...]) -> None:
     checked = [claim for claim in found if (claim.number in numbers if numbers else claim.outcome is not None)]
     lines = [(f"{claim.number}. {claim.text}", claim.outcome or report.NOT_MEASURED) for claim in found]
     shown = [line for claim, line in zip(found, lines, strict=True) if claim in checked or not numbers]
-    console.results().print(
-        grids.terminal(("claim", "outcome"), shown, left=2, title=f"Claims in {folder}"), crop=False
-    )
+    screen = console.results()
+    table = grids.terminal(("claim", "outcome"), shown, screen.width, left=2, title=f"Claims in {folder}")
+    screen.print(table, crop=False)
     failed = [claim for claim in checked if claim.outcome != "reproduced"]
     if failed:
         numbered = ", ".join(f"{claim.number} ({claim.outcome or 'not measured'})" for claim in failed)

@@ -198,4 +198,5 @@ def _data_dir(folder: Path | None) -> list[str]:
 
 
 def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> None:
-    console.results().print(grids.terminal(titles, rows, left), crop=False)
+    screen = console.results()
+    screen.print(grids.terminal(titles, rows, screen.width, left), crop=False)

@@ -183,7 +183,8 @@ def _print_tables(predictions: Sequence[Prediction]) -> None:
             (str(number), console.printable(speaker), emotion, *(f"{value:.3f}" for value in (row.max(), *row)))
             for number, (speaker, emotion, row) in enumerate(rows, prediction.first)
         ]
-        console.results().print(terminal(titles, lines, left=3, title=console.printable(prediction.id)), crop=False)
+        screen = console.results()
+        screen.print(terminal(titles, lines, screen.width, left=3, title=console.printable(prediction.id)), crop=False)
 
 
 def _print_timeline(timeline: Timeline) -> None:
@@ -203,4 +204,5 @@ def _print_timeline(timeline: Timeline) -> None:
             )
             for one in dialogue.segments
         ]
-        console.results().print(terminal(titles, lines, left=4, title=console.printable(name)), crop=False)
+        screen = console.results()
+        screen.print(terminal(titles, lines, screen.width, left=4, title=console.printable(name)), crop=False)

@@ -20,7 +20,7 @@ from replicate.store.keys import versions
 def show(sweep: Sweep, result: SweepResult, console: Console) -> None:
     """Print the trials on dev, the selected trial and the arm itself on test, and the conditions."""
     for title, grid in ((_heading(sweep), _dev(sweep, result)), ("Test", _test(sweep, result))):
-        console.print(grids.terminal(grid.titles, grid.lines, grid.left, title), crop=False)
+        console.print(grids.terminal(grid.titles, grid.lines, console.width, grid.left, title), crop=False)
     for sentence in conditions(sweep, result):
         console.print(sentence, style="dim", highlight=False)
 

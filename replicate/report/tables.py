@@ -11,6 +11,7 @@ from replicate import grids
 from replicate.files import write_text
 from replicate.report import data_files, latex
 from replicate.report.sections import sections
+from replicate.report.types import Grid
 from replicate.results.aggregate import TableResult
 
 SUFFIXES = ("md", "tex", "tabular.tex", "csv", "json")
@@ -19,10 +20,9 @@ SUFFIXES = ("md", "tex", "tabular.tex", "csv", "json")
 def show(result: TableResult, console: Console) -> None:
     """Print all sections of a table; the notes on the scores come last."""
     first, *others = sections(result)
-    scores = grids.terminal(first.grid.titles, first.grid.lines, first.grid.left, first.title, wrap=False)
-    console.print(scores, crop=False)
+    _grid(first.grid, console, first.title)
     for section in others:
-        console.print(grids.terminal(section.grid.titles, section.grid.lines, section.grid.left), crop=False)
+        _grid(section.grid, console)
         _notes(section.notes, console)
     _notes(first.notes, console)
 
@@ -37,6 +37,10 @@ def write_all(results: Sequence[TableResult], folder: Path) -> None:
         write(result, folder)
     write_text(folder / "scores.csv", data_files.scores_csv(results))
     write_text(folder / "comparisons.csv", data_files.comparisons_csv(results))
+
+
+def _grid(grid: Grid, console: Console, title: str = "") -> None:
+    console.print(grids.terminal(grid.titles, grid.lines, console.width, grid.left, title), crop=False)
 
 
 def _notes(notes: list[str], console: Console) -> None:
