@@ -19,6 +19,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
+	@echo "ready: source $(VENV)/bin/activate, then replicate run table2 --profile smoke; or make tables" >&2
 
 tables: $(READY) ## Train and print every table and claim on the built-in corpus
 	$(BIN)/replicate run all

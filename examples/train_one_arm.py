@@ -3,7 +3,7 @@
     python examples/train_one_arm.py            # the profile "quick": minutes
     python examples/train_one_arm.py smoke      # seconds
 
-Trained runs are kept in results/runs: a second call loads them.
+Trained runs are kept in results/runs of the folder that you call it in: a second call loads them.
 """
 
 import sys
@@ -17,7 +17,7 @@ def main(profile: str = "quick") -> None:
 
     print(f"trained on {run.record.corpus.name} in {run.record.seconds:.0f} s; best epoch {run.record.best_epoch}")
     for context in run.record.arm.contexts:
-        print(f"{context} inference: weighted F1 {run.f1(context):.3f}, recall {run.score('ua', context):.3f}")
+        print(f"{context} inference: weighted F1 {run.f1(context):.3f}, UA {run.score('ua', context):.3f}")
 
     found = run.predictions("test", "A")
     for dialogue, label, predicted in list(zip(found.dialogues, found.labels, found.predicted, strict=True))[:5]:
