@@ -161,6 +161,7 @@ def forget(module: str) -> None:
     """Remove what a module has registered anywhere, so that it can be imported again."""
     for registry in _REGISTRIES:
         registry.forget(module)
+    _plugin_modules.discard(module)
 
 
 @contextlib.contextmanager

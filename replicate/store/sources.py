@@ -10,15 +10,14 @@ import ast
 import functools
 import hashlib
 import importlib.util
-import inspect
 import sys
-import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import replicate
 from replicate.errors import BadPlugin
+from replicate.store import notebook
 
 # Packages whose modules are only used by some arms.
 OPTIONAL = (
@@ -60,14 +59,16 @@ def _core_hash(package: Path) -> str:
 def module_hashes(classes: Iterable[type]) -> dict[str, str]:
     """Return hashes of the optional modules and plugins that define these classes, and of those that they import.
 
+    A helper, which a plugin or script imports from its own folder, is named ``PLUGIN/HELPER``.
+
     Raises:
         BadPlugin: a source cannot be read.
     """
     found: dict[str, str] = {}
     waiting: list[str] = []
     for cls in classes:
-        if _file(cls.__module__) is None or cls.__module__ == "__main__":  # defined in a notebook or a script
-            found[f"{cls.__module__}.{cls.__qualname__}"] = _hash(ast.parse(_class_source(cls)))
+        if notebook.defines(cls) or _file(cls.__module__) is None:
+            found |= {f"{cls.__module__}.{name}": _hash(tree) for name, tree in notebook.sources(cls).items()}
         elif not cls.__module__.startswith("replicate.") or _is_optional(cls.__module__):
             waiting.append(cls.__module__)
     while waiting:
@@ -75,10 +76,8 @@ def module_hashes(classes: Iterable[type]) -> dict[str, str]:
         path = _file(name)
         if name not in found and path is not None:
             source = _read(path)
-            package = name if path.stem == "__init__" else name.rpartition(".")[0]
             found[name] = source.digest
-            imports = (importlib.util.resolve_name(other, package) for other in source.imports)
-            waiting += [other for other in imports if _is_followed(other, name)]
+            waiting += _imported(name, path, source)
     return found
 
 
@@ -86,6 +85,24 @@ def current_hash(name: str) -> str | None:
     """Return the present hash of a module that ``module_hashes`` has named; None if its plugin is not loaded."""
     path = _file(name)
     return None if path is None else _read(path).digest
+
+
+def _imported(name: str, path: Path, source: _Source) -> Iterator[str]:
+    """Yield names of the modules that a module imports and that are hashed with it; some of them do not exist."""
+    root = name.partition("/")[0]
+    if root == "__main__" or root.startswith(_PLUGIN):
+        for other in source.imports:
+            if not other.startswith(("replicate.", _PLUGIN)):
+                helper = other.removeprefix(".")
+                while helper:  # a module is imported after its packages
+                    yield f"{root}/{helper}"
+                    helper = helper.rpartition(".")[0]
+            elif other.startswith(_PLUGIN) or _is_optional(other):
+                yield other
+        return
+    package = name if path.stem == "__init__" else name.rpartition(".")[0]
+    imports = (importlib.util.resolve_name(other, package) for other in source.imports)
+    yield from (other for other in imports if _is_followed(other, name))
 
 
 def _package() -> Path:
@@ -98,30 +115,25 @@ def _is_optional(name: str) -> bool:
 
 
 def _is_followed(name: str, importer: str) -> bool:
-    """Return whether a module that ``importer`` imports is hashed with it: it is optional, or of the same plugin."""
+    """Return whether a module that ``importer`` imports is hashed with it: it is optional, or of the same package."""
     if name.startswith("replicate."):
         return _is_optional(name)
     top = importer.partition(".")[0]
-    return name.startswith(_PLUGIN) or (top != "replicate" and name.partition(".")[0] == top)
+    return top != "replicate" and name.partition(".")[0] == top
 
 
 def _file(name: str) -> Path | None:
-    """Return the source file of a module of this package, or of an imported module."""
-    if name.startswith("replicate."):
-        path = _package().joinpath(*name.split(".")[1:])
+    """Return the source file of a module of this package, of an imported module, or of a helper in its folder."""
+    root, _, helper = name.partition("/")
+    if root.startswith("replicate."):
+        path = _package().joinpath(*root.split(".")[1:])
         path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     else:
-        path = Path(getattr(sys.modules.get(name), "__file__", None) or "")
+        path = Path(getattr(sys.modules.get(root), "__file__", None) or "")
+    if helper and path.is_file():
+        path = path.parent.joinpath(*helper.split("."))
+        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     return path if path.suffix == ".py" and path.is_file() else None
-
-
-def _class_source(cls: type) -> str:
-    try:
-        return textwrap.dedent(inspect.getsource(cls))
-    except (OSError, TypeError) as error:
-        raise BadPlugin(
-            f"the source of {cls.__qualname__} cannot be read, but the keys of its runs depend on it: put it in a file"
-        ) from error
 
 
 def _read(path: Path) -> _Source:

@@ -170,3 +170,39 @@ def test_an_unknown_name_suggests_that_of_a_plugin(use_folder):
     use_folder(plugin_py=PLUGIN)
     with pytest.raises(InvalidDefinition, match=r"arms\.toml \[x\]: unknown thing 'mime': did you mean mine"):
         THINGS.get("mime", "arms.toml [x]")
+
+
+HELPED = PLUGIN.replace("from dataclasses", "from _util import VALUE\nfrom dataclasses").replace("= 1", "= VALUE")
+
+
+def test_a_plugin_imports_helpers_of_its_folder(use_folder):
+    folder = use_folder(plugin_py=HELPED, _util_py="from _more import VALUE", _more_py="VALUE = 5")
+    assert THINGS.get("mine")().value == 5 and not (folder / "__pycache__").exists()
+    first = THINGS.get("mine")
+    use_folder()
+    assert THINGS.get("mine") is first
+    use_folder(_more_py="VALUE = 6")
+    assert THINGS.get("mine")().value == 6
+    folders.use([])
+    assert "_util" not in sys.modules and "_more" not in sys.modules and str(folder) not in sys.path
+
+
+def test_helpers_of_one_name_in_two_folders_are_both_named(use_folder):
+    first = use_folder(folder="a", plugin_py=HELPED, _util_py="VALUE = 1")
+    with pytest.raises(BadPlugin, match=r"two modules of one name: .*a/_util\.py and .*b/_util\.py; rename"):
+        use_folder(folder="b", also=(first,), other_py=HELPED.replace('"mine"', '"other"'), _util_py="VALUE = 2")
+    assert "_util" not in sys.modules and THINGS.names() == []
+
+
+def test_a_helper_that_registers_something_is_refused(use_folder):
+    with pytest.raises(BadPlugin, match=r"b\.py registers something, but plugin .*a\.py imports it as a helper"):
+        use_folder(a_py="import b\n", b_py=PLUGIN)
+
+
+def test_a_helper_that_is_mended_is_imported_again(use_folder):
+    with pytest.raises(
+        BadPlugin, match=r"plugin\.py, line 4, cannot be imported: ImportError: cannot import name 'VALUE'"
+    ):
+        use_folder(plugin_py=HELPED, _util_py="VALU = 1")
+    use_folder(_util_py="VALUE = 3")
+    assert THINGS.get("mine")().value == 3

@@ -12,12 +12,10 @@ import pytest
 import replicate
 from replicate.config import folders
 from replicate.config.arms import arms
-from replicate.errors import BadPlugin
 from replicate.store import sources
-from replicate.store.keys import run_key
+from replicate.store.keys import SOURCE, other_versions, run_key, versions
 from replicate.store.sources import current_hash, module_hashes
 from replicate.training.arm import Arm
-from replicate.training.distillation import DistillationMethod
 from replicate.training.methods import METHODS
 from tests.small_runs import SPEC
 
@@ -187,7 +185,17 @@ def test_modules_of_an_installed_package_count_as_far_as_they_are_imported(tmp_p
         del sys.modules[name]
 
 
-def test_a_class_whose_source_cannot_be_read_is_named():
-    made = type("Interactive", (DistillationMethod,), {"__module__": "__main__"})
-    with pytest.raises(BadPlugin, match=r"the source of Interactive cannot be read.*put it in a file"):
-        module_hashes([made])
+def test_a_plugin_depends_on_the_helpers_that_it_imports(config_dir, corpus, tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "_util.py").write_text("import _more\n\ndef gram(x):\n    return _more.TWO * x\n")
+    (folder / "_more.py").write_text("TWO = 2\n")
+    (folder / "_unused.py").write_text("TWO = 2\n")
+    spec = config_dir("from _util import gram\n" + PLUGIN)
+    before, recorded = run_key(spec, corpus, "cpu"), versions(spec)
+    assert f"{SOURCE}replicate_plugin_mine/_more" in recorded and other_versions(recorded) == {}
+    (folder / "_unused.py").write_text("TWO = 3\n")
+    assert run_key(spec, corpus, "cpu") == before
+    (folder / "_more.py").write_text("TWO = 3\n")
+    assert run_key(spec, corpus, "cpu") != before
+    assert list(other_versions(recorded)) == [f"{SOURCE}replicate_plugin_mine/_more"]
