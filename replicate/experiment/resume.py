@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from replicate.config import folders, tables
 from replicate.config.requirements import trainable
-from replicate.errors import ReplicateError, UnknownCorpus
+from replicate.errors import InvalidDefinition, ReplicateError, UnknownCorpus
 from replicate.experiment.completed import CompletedRuns
 from replicate.experiment.context import CommandContext
 from replicate.experiment.manifest import FORMAT, MANIFEST, Machine, Manifest, corpus_of, installed_versions
@@ -25,10 +26,15 @@ def from_manifest(folder: Path) -> tuple[CompletedRuns, CommandContext]:
 
     Raises:
         NotThisFormat, OtherFormat: its manifest cannot be read. UnknownCorpus: the corpus has changed, or is missing.
-        InvalidDefinition, BadPlugin: a folder of definitions that the manifest names has an error.
+        InvalidDefinition: the tables need folders of the user's own definitions, and none are in use.
     """
     manifest = Manifest.load(folder)
-    folders.use(dict.fromkeys([*folders.current(), *manifest.config_dirs]))
+    if manifest.config_dirs and not folders.current():
+        # A plugin is code: a manifest, which may be from elsewhere, must not decide what is imported.
+        option = " ".join(f"--config-dir {shlex.quote(each)}" for each in manifest.config_dirs)
+        raise InvalidDefinition(
+            f"{folder / MANIFEST} needs definitions of your own: add {option}, or where they are now"
+        )
     data_dir = manifest.source.data_dir
     options = Options(
         manifest.profile,

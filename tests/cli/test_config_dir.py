@@ -44,6 +44,18 @@ def test_a_table_of_ones_own_is_trained_and_reported(replicate, folder, tmp_path
     assert page.read_text() == before
 
 
+def test_a_results_folder_does_not_decide_what_is_imported(replicate, folder, tmp_path):
+    size = ("--profile", "smoke", "--seed", 24, "--jobs", 1, "--out", tmp_path / "out")
+    assert replicate("run", "my-table", *size, "--config-dir", folder).status == 0
+    (folder / "plugin.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'w')")
+    done = replicate("report", "--results", tmp_path / "out")
+    assert done.status == 1 and not (tmp_path / "executed").exists()
+    assert done.stderr.startswith("error (invalid definition): ") and f"add --config-dir {folder}" in done.stderr
+    # The folder may be somewhere else now.
+    moved = folder.rename(tmp_path / "moved")
+    assert replicate("report", "--results", tmp_path / "out", "--config-dir", moved).status == 0
+
+
 def test_the_option_is_of_one_command_only(dry_run, folder):
     assert dry_run("my-table", "--config-dir", folder).stdout == "thin, seed 24\nthin, seed 25\n"
     done = dry_run("my-table")

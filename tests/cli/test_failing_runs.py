@@ -75,7 +75,7 @@ def test_a_plugin_that_raises_fails_alone_and_is_named(replicate, mine, tmp_path
     assert manifest.config_dirs == (str(mine),) and f"--config-dir {mine}" in manifest.command
     # Only the two are tried again; what is written without training names them still.
     assert "6 runs, 4 completed, 2 to train" in replicate("run", *arguments, "--out", tmp_path / "out").stderr
-    again = replicate("report", "--results", folder)
+    again = replicate("report", "--results", folder, "--config-dir", mine)
     assert again.status == 0 and "From 4 completed runs" in again.stderr
     assert "failed: IndexError" in (folder / "works-and-not.md").read_text()
 
