@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 
 MODEL, INT8, STREAM, CHECKSUMS = "model.onnx", "model.int8.onnx", "model.stream.onnx", "checksums.json"
 # Name and version of the metadata in an exported file; a change of the metadata's keys takes a new number.
+# Name of a dialogue that was given none.
+UNNAMED = "dialogue"
 FORMAT_NAME, FORMAT_VERSION = "bridging-modalities", 2
 # Every utterance attends to all others of its dialogue, so memory grows with the square of the length: about 300 MB for
 # 2,000 utterances.
@@ -172,7 +174,7 @@ class Predictor:
         Raises:
             BadInput: see ``predict``.
         """
-        return self.predict([DialogueFeatures("dialogue", speakers, np.asarray(features))])[0]
+        return self.predict([DialogueFeatures(UNNAMED, speakers, np.asarray(features))])[0]
 
     def predict(self, dialogues: Iterable[DialogueFeatures]) -> list[Prediction]:
         """Predict several dialogues in batches; the result for each is the same as if it were alone.
@@ -199,7 +201,7 @@ class Predictor:
             raise _overflow(max(given, key=lambda dialogue: float(np.abs(dialogue.features).max())))
         return [Prediction(d.id, d.speakers, self.labels, found[i]) for i, d in enumerate(given)]
 
-    def stream(self, id: str = "dialogue") -> "Stream":
+    def stream(self, id: str = UNNAMED) -> "Stream":
         """Start a dialogue that is predicted utterance by utterance.
 
         Raises:
@@ -225,7 +227,8 @@ class Predictor:
         Raises:
             BadInput: the model cannot be run on the dialogue.
         """
-        where, features = f"dialogue {dialogue.id}", dialogue.features
+        features = dialogue.features
+        where = "the dialogue" if dialogue.id == UNNAMED else f"dialogue {dialogue.id}"
         if features.ndim != 2 or len(features) == 0:
             raise BadInput(f"{where} has no utterance: its shape is {features.shape}, not (utterances, features)")
         if features.shape[1] != self.width:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 
@@ -27,7 +30,21 @@ from replicate.errors import INTERRUPTED_EXIT_CODE, ReplicateError
 from replicate.files import from_os_error
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Root(click.Group):
+    """The group of all commands; it ends quietly when the program that reads its output, such as head, has ended."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command. Caught here, because click and rich would exit with 1."""
+        try:
+            return super().invoke(context)
+        except BrokenPipeError as error:
+            for stream in (sys.stdout, sys.stderr):  # what is left in buffers must not fail at exit
+                with contextlib.suppress(OSError, ValueError):
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            raise click.exceptions.Exit(0) from error
+
+
+@click.group(cls=_Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="replicate")
 def cli() -> None:
     """Replicate "Bridging Modalities" (arXiv 2401.03000): train with audio and video, deploy with audio alone.
@@ -80,10 +97,6 @@ def _exit_code(arguments: list[str] | None) -> int:
         status = INTERRUPTED_EXIT_CODE
     except ReplicateError as error:
         status = _fail(error)
-    except BrokenPipeError:
-        # The program that reads our output (head, less) has ended.
-        sys.stderr.close()
-        status = 0
     except OSError as error:
         status = _fail(from_os_error(error, Path(error.filename or "the output")))
     return status if isinstance(status, int) else 0

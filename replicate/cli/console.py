@@ -130,9 +130,14 @@ def printable(text: str) -> str:
 def _console(stderr: bool) -> Console:
     from rich.console import Console
 
+    class PlainConsole(Console):
+        def on_broken_pipe(self) -> None:
+            """Pass the exception on; rich would exit with 1."""
+            raise
+
     # A corpus or a folder may be called "[red]x"; that is its name, not a colour.
     quiet = stderr and level() > NORMAL
-    console = Console(stderr=stderr, markup=False, emoji=False, highlight=False, quiet=quiet)
+    console = PlainConsole(stderr=stderr, markup=False, emoji=False, highlight=False, quiet=quiet)
     if not console.is_terminal:
         console.width = 1000  # a file has no edge to cut cells at
     return console

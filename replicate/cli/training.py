@@ -83,9 +83,7 @@ _OPTIONS = (
         "--gpu-share",
         type=click.FloatRange(0, 1, min_open=True),
         metavar="FRACTION",
-        default=1.0,
-        show_default=True,
-        help="Share of a GPU that a worker on the cluster takes.",
+        help="Share of a GPU that a worker on the cluster takes (default: 1).",
     ),
     click.option(
         "--store",
@@ -117,7 +115,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
         *args: Any,
         engine: str,
         address: str | None,
-        gpu_share: float,
+        gpu_share: float | None,
         seeds: str | None,
         single: tuple[int, ...],
         **others: Any,
@@ -126,13 +124,14 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.UsageError("--seed and --seeds exclude each other")
         if single:
             seeds = ",".join(map(str, single)) + ","  # the comma makes it a list, not a count
-        if engine == "local" and address is not None:
-            raise click.UsageError("--address needs --engine ray")
+        for name, value in (("--address", address), ("--gpu-share", gpu_share)):
+            if engine == "local" and value is not None:
+                raise click.UsageError(f"{name} needs --engine ray")
         cluster = None
         if engine == "ray":
             from replicate.runner.ray import Cluster
 
-            cluster = Cluster(address, gpu_share)
+            cluster = Cluster(address, 1.0 if gpu_share is None else gpu_share)
         return command(*args, cluster=cluster, seeds=seeds, **others)
 
     for option in reversed(_OPTIONS):

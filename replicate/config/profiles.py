@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from replicate.config import folders
@@ -66,7 +67,12 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         raise BadSeeds(f"seeds {text!r} are not all whole numbers below 1e18: {advice}")
     numbers = tuple(map(int, listed))
     if len(numbers) == 1 and "," not in text:
-        numbers = tuple(range(24, 24 + numbers[0])) if numbers[0] <= 1000 else ()
-    if not numbers or len(set(numbers)) < len(numbers):
-        raise BadSeeds(f"seeds {text!r} are none, more than 1000, or repeated: {advice}")
+        if numbers[0] > 1000:
+            raise BadSeeds(f"{numbers[0]} seeds are more than 1000: {advice}")
+        numbers = tuple(range(24, 24 + numbers[0]))
+    if not numbers:
+        raise BadSeeds(f"seeds {text!r} are none: {advice}")
+    repeated = [seed for seed, number in Counter(numbers).items() if number > 1]
+    if repeated:
+        raise BadSeeds(f"seeds {text!r} repeat {repeated[0]}: {advice}")
     return numbers

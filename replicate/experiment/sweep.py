@@ -10,7 +10,7 @@ from replicate.config.grid import Trial, arm_with_grid, trials
 from replicate.errors import TrainingFailed
 from replicate.experiment.context import CommandContext
 from replicate.experiment.plan import Plan
-from replicate.experiment.wording import where
+from replicate.experiment.wording import epochs, where
 from replicate.results.statistics import Summary, summarise
 from replicate.runner.tasks import TaskGraph
 from replicate.store.run import Run
@@ -86,7 +86,7 @@ class Sweep:
         return (
             f"sweep of {self.arm.name} on {plan.corpus.name}: {len(self.trials) - 1} of {self.points} points of "
             f"the grid and the unchanged arm, {total} runs, {total - todo} completed, {todo} to train "
-            f"({plan.profile.budget.epochs} epochs each, {plan.device}, {where(plan, self.context, todo)})"
+            f"({epochs(plan.profile.budget.epochs)} each, {plan.device}, {where(plan, self.context, todo)})"
         )
 
     def result(self, failed: Collection[str] = ()) -> SweepResult:

@@ -18,9 +18,14 @@ def describe(plan: Plan, context: CommandContext, todo: int) -> str:
     total = len(plan.tasks)
     return (
         f"{', '.join(table.name for table in plan.tables)} on {plan.corpus.name}: {total} runs, "
-        f"{total - todo} completed, {todo} to train ({plan.profile.budget.epochs} epochs each, "
+        f"{total - todo} completed, {todo} to train ({epochs(plan.profile.budget.epochs)} each, "
         f"{plan.device}, {where(plan, context, todo)})"
     )
+
+
+def epochs(number: int) -> str:
+    """Return ``1 epoch``, ``2 epochs``."""
+    return f"{number} epoch" + "s" * (number != 1)
 
 
 def where(plan: Plan, context: CommandContext, todo: int) -> str:

@@ -218,6 +218,8 @@ def _difference(ours: NDArray[Any], recorded: NDArray[Any]) -> float:
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
+    if not path.exists():
+        raise NotThisFormat(f"there is no file {path}: give .npz files of recorded outputs")
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays}

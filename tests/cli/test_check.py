@@ -51,6 +51,11 @@ def test_differences_within_rounding_are_marked(replicate, monkeypatch, differen
     assert status == (3 if word == "FAILED" else 0)
 
 
+def test_a_recording_that_does_not_exist_is_named(replicate, tmp_path):
+    status, _, stderr = replicate("check", "parity", tmp_path / "nope.npz")
+    assert status == 1 and f"there is no file {tmp_path / 'nope.npz'}: " in stderr
+
+
 def test_a_wrong_recording_fails(replicate, tmp_path):
     with np.load(GOLDEN / "forward_a.npz") as arrays:
         content = dict(arrays)

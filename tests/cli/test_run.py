@@ -221,9 +221,24 @@ def test_stacking_is_printed_and_part_of_the_repeated_command(replicate, tmp_pat
     assert replicate("report", "--results", tmp_path / "synthetic-tiny" / "smoke-paper").status == 0
 
 
-def test_an_address_needs_the_ray_engine(replicate, tmp_path):
-    done = replicate("run", "table2", "--address", "auto", "--out", str(tmp_path))
-    assert done.status == 2 and "--engine ray" in done.stderr
+@pytest.mark.parametrize("option", [("--address", "auto"), ("--gpu-share", 1)])
+def test_options_of_a_cluster_need_the_ray_engine(replicate, tmp_path, option):
+    done = replicate("run", "table2", *option, "--out", str(tmp_path))
+    assert done.status == 2 and f"{option[0]} needs --engine ray" in done.stderr
+
+
+def test_the_number_of_epochs_is_counted(replicate, tmp_path):
+    (tmp_path / "profiles.toml").write_text('[one]\ncorpus = "synthetic-tiny"\nseeds = [24]\nepochs = 1\n')
+    command = ("run", "table2", "--profile", "one", "--config-dir", tmp_path, "--seeds", "24,", "--dry-run")
+    assert "(1 epoch each, " in replicate(*command, "--out", tmp_path / "out").stderr
+
+
+def test_a_pipe_that_closes_early_is_no_error(smoke_out):
+    command = [sys.executable, "-m", "replicate", "run", "table2", "--profile", "smoke", "--out", str(smoke_out)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0 and b"error" not in stderr.lower() and b"Traceback" not in stderr, stderr
 
 
 def test_ray_that_is_not_installed_is_named(replicate, tmp_path, monkeypatch):

@@ -59,3 +59,16 @@ def test_seeds(text, seeds):
 def test_what_is_no_list_of_seeds_is_refused(text):
     with pytest.raises(BadSeeds, match="24,25,26"):
         parse_seeds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("24,7,24,", "^seeds '24,7,24,' repeat 24: "),
+        ("0", "^seeds '0' are none: "),
+        ("1001", "^1001 seeds are more than 1000: "),
+    ],
+)
+def test_the_reason_that_seeds_are_refused_is_named(text, reason):
+    with pytest.raises(BadSeeds, match=reason):
+        parse_seeds(text)

@@ -44,6 +44,7 @@ def test_a_prediction_does_not_depend_on_the_other_dialogues_or_their_order(pred
     [
         (DialogueFeatures("x", [], np.zeros((0, 12), "f4")), "dialogue x has no utterance"),
         (DialogueFeatures("x", ["M"], np.zeros(12, "f4")), "has no utterance"),
+        (DialogueFeatures("dialogue", ["M"], np.zeros((1, 3), "f4")), "^the dialogue has 3 features"),
         (
             DialogueFeatures("x", ["M"], np.zeros((1, 13), "f4")),
             "13 features, but this model takes 12.*synthetic-tiny",
