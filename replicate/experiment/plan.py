@@ -72,7 +72,7 @@ class Plan:
     @cached_property
     def corpora(self) -> tuple[Corpus, ...]:
         """The corpora of all tables, each once."""
-        return tuple({corpus.hash: corpus for corpus in map(self.corpus_of, self._with_companions)}.values())
+        return tuple({corpus.hash: corpus for corpus in map(self.corpus_of, self._and_companion_tables)}.values())
 
     def spec(self, table: Table, row: Row, seed: int) -> RunSpec:
         """Return the run of a row from one seed."""
@@ -108,13 +108,13 @@ class Plan:
         return {}
 
     @cached_property
-    def _with_companions(self) -> tuple[Table, ...]:
+    def _and_companion_tables(self) -> tuple[Table, ...]:
         others = (definitions.companion_table(table) for table in self.tables if table.companion is not None)
         return (*self.tables, *others)
 
     def _wanted(self) -> Iterator[tuple[RunSpec, Corpus]]:
         for seed in self.seeds:
-            for table in self._with_companions:
+            for table in self._and_companion_tables:
                 corpus = self.corpus_of(table)
                 lacking = requirements.lacking(table.rows, corpus)
                 for row in table.rows:
