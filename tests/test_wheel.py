@@ -1,6 +1,7 @@
 """The built wheel: it works when it is installed, and the command warns of another owner of its packages' names."""
 
 import os
+import shutil
 import site
 import subprocess
 import sys
@@ -21,7 +22,6 @@ def run(*command: object, **options: object) -> subprocess.CompletedProcess:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This project's wheel, built offline."""
-    pytest.importorskip("hatchling", reason="hatchling builds the wheel; make setup installs it")
     folder = tmp_path_factory.mktemp("wheel")
     done = run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, ROOT)
     assert done.returncode == 0, done.stderr
@@ -54,7 +54,19 @@ def install(folder: Path, *wheels: Path) -> Path:
     (packages,) = folder.glob("lib/*/site-packages")
     (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()) + "\n")
     for each in wheels:
-        done = run(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", each, env=CLEAN)
+        done = run(
+            sys.executable,
+            "-m",
+            "pip",
+            "--python",
+            python,
+            "install",
+            "-q",
+            "--no-deps",
+            "--no-build-isolation",
+            each,
+            env=CLEAN,
+        )
         assert done.returncode == 0, done.stderr
     return folder / "bin" / "replicate"
 
@@ -72,3 +84,40 @@ def test_the_command_warns_of_another_project_called_replicate(wheel, stand_in, 
     assert done.returncode == 0 and done.stdout.startswith("replicate, version ")
     assert done.stderr.startswith("warning: replicate 1.0.7 also installs a package replicate")
     assert done.stderr.count("\n") == 1 and "an environment of its own" in done.stderr
+
+
+def refused(done: subprocess.CompletedProcess) -> bool:
+    return (
+        done.returncode == 1
+        and done.stderr.startswith("error (other package): the package 'replicate' is that of replicate 1.0.7,")
+        and done.stderr.count("\n") == 1
+        and "an environment of its own" in done.stderr
+    )
+
+
+def test_the_command_names_a_project_that_has_overwritten_its_package(wheel, stand_in, tmp_path):
+    done = run(install(tmp_path / "env", wheel, stand_in), "--version", env=CLEAN, cwd=tmp_path)
+    assert refused(done), done.stderr
+
+
+def editable(folder: Path, *wheels: Path) -> Path:
+    """Return the command in a new environment whose modules of this project are those of the checkout."""
+    command = install(folder, *wheels)
+    (packages,) = folder.glob("lib/*/site-packages")
+    for package in ("replicate", "export"):
+        shutil.rmtree(packages / package)
+    (packages / "_editable_impl_bridging_modalities.pth").write_text(f"{ROOT}\n")
+    return command
+
+
+def test_an_editable_installation_of_its_own_has_no_warning(wheel, tmp_path):
+    done = run(editable(tmp_path / "env", wheel), "--version", env=CLEAN, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("replicate, version ")
+
+
+def test_an_editable_installation_names_a_project_whose_package_is_imported_first(wheel, stand_in, tmp_path):
+    command = editable(tmp_path / "env", wheel)
+    done = run(sys.executable, "-m", "pip", "--python", command.with_name("python"), "install", stand_in, env=CLEAN)
+    assert done.returncode == 0, done.stderr
+    done = run(command, "--version", env=CLEAN, cwd=tmp_path)
+    assert refused(done), done.stderr
