@@ -1,11 +1,12 @@
 import json
 import os
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
-from export.bundle.select import choose, corpus_of
+from export.bundle.select import choose, corpus_of, corpus_of_results
 from replicate import errors
 from replicate.corpus.synthetic import generate
 from replicate.experiment.manifest import Manifest, newest_results
@@ -122,6 +123,37 @@ def test_the_corpus_of_a_run_is_known_by_its_hash(smoke_results, tmp_path):
     corpus = corpus_of(run, "synthetic-tiny")
     assert corpus is not None and corpus.hash == run.record.corpus.hash
     assert corpus_of(run, "synthetic-small") is None
+
+
+READER = """
+from replicate.corpus.readers.base import Reader, register
+from replicate.corpus.synthetic import generate
+
+
+@register("tiny")
+class Tiny(Reader):
+    def accepts(self, path):
+        return path.suffix == ".tiny"
+
+    def read(self, path):
+        return generate("synthetic-tiny")
+"""
+
+
+def test_a_corpus_is_loaded_by_the_reader_that_training_used(smoke_results, tmp_path):
+    """The reader is in a folder of ``--config-dir``, which the manifest names."""
+    shutil.copytree(smoke_results, tmp_path / "results")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "reader.py").write_text(READER)
+    (tmp_path / "x.tiny").touch()
+    trained = Manifest.load(smoke_results)
+    replace(
+        trained,
+        config_dirs=(str(tmp_path / "removed"), str(tmp_path / "mine")),
+        source=replace(trained.source, data=str(tmp_path / "x.tiny")),
+    ).save(tmp_path / "results")
+    run = choose(smoke_results).run
+    assert corpus_of_results(tmp_path / "results", run).hash == run.record.corpus.hash
 
 
 def test_dialogues_that_a_table_left_out_are_left_out_again(smoke_results):
