@@ -212,6 +212,10 @@ class TooLittleMemory(ReplicateError):
 # Export and prediction
 
 
+class NotMeasured(ReplicateError):
+    """No claim has all of its cells among the results, so none can be checked."""
+
+
 class NothingToExport(ReplicateError):
     """There is no complete speech-only run, or no exported model, in this folder."""
 

@@ -186,7 +186,7 @@ def claims(results: Path, numbers: tuple[int, ...]) -> None:
     RESULTS is a results folder, or a folder that contains several, of which the newest is used. Default: results.
     """
     from replicate import grids
-    from replicate.errors import ClaimFailed
+    from replicate.errors import ClaimFailed, NotMeasured
     from replicate.experiment.manifest import newest_results
     from replicate.report import claims as report
 
@@ -202,6 +202,8 @@ def claims(results: Path, numbers: tuple[int, ...]) -> None:
     screen = console.results()
     table = grids.terminal(("claim", "outcome"), shown, screen.width, left=2, title=f"Claims in {folder}")
     screen.print(table, crop=False)
+    if not checked:
+        raise NotMeasured(f"no claim is measured in {folder}: run table1 to table5")
     failed = [claim for claim in checked if claim.outcome != "reproduced"]
     if failed:
         numbered = ", ".join(f"{claim.number} ({claim.outcome or 'not measured'})" for claim in failed)

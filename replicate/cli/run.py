@@ -46,6 +46,7 @@ def run(
     from replicate.experiment import wording
     from replicate.experiment.completed import CompletedRuns
     from replicate.experiment.prepare import Options, prepare
+    from replicate.experiment.resume import check_manifest
     from replicate.report import outputs, progress
 
     names = _table_names(tables)
@@ -54,6 +55,7 @@ def run(
         _trace(plan, trace)
         return
     check()
+    check_manifest(context.folder(plan))
     todo = _to_train(plan, context, share, repair, dry_run)
     if dry_run:
         for task in todo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from replicate.config import folders, tables
 from replicate.config.requirements import trainable
-from replicate.errors import InvalidDefinition, ReplicateError, UnknownCorpus
+from replicate.errors import InvalidDefinition, NotThisFormat, OldFormat, ReplicateError, UnknownCorpus
 from replicate.experiment.completed import CompletedRuns
 from replicate.experiment.context import CommandContext
 from replicate.experiment.manifest import FORMAT, MANIFEST, Machine, Manifest, corpus_of, installed_versions
@@ -19,6 +20,21 @@ from replicate.experiment.prepare import Options, prepare
 from replicate.experiment.wording import command
 from replicate.runner.failures import FailedRun
 from replicate.store.remote import RemoteStore
+
+log = logging.getLogger(__name__)
+
+
+def check_manifest(folder: Path) -> None:
+    """Refuse a results folder of a newer version, before anything is trained, and log a manifest that is of no use.
+
+    Raises:
+        NewerFormat: a newer version wrote the folder's manifest, which must not be lost.
+    """
+    if (folder / MANIFEST).exists():
+        try:
+            Manifest.load(folder)
+        except (NotThisFormat, OldFormat) as error:
+            log.warning("%s: this command replaces it", error)
 
 
 def from_manifest(folder: Path) -> tuple[CompletedRuns, CommandContext]:

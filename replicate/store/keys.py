@@ -18,6 +18,9 @@ from replicate.model.heads import HEADS
 from replicate.store.sources import core_hash, current_hash, module_hashes
 from replicate.training.config import Arm, Protocol, RunSpec, relevant_settings
 
+# Format of run.json. Increase it whenever the previous version could not read the records of this one. It is part of
+# every key, so a run of another format is trained again under another key. Records without a number are older than 2.
+FORMAT = 2
 # Prefix of a module's name among the versions of a run; the version of a module is a hash of its code.
 SOURCE = "source of "
 
@@ -61,7 +64,7 @@ def other_versions(found: Mapping[str, str]) -> dict[str, str]:
 def run_key(spec: RunSpec, corpus: Corpus, device: str) -> str:
     """Return the key of a run. The names of its arm, protocol and corpus and the path of a plugin do not change it."""
     decides = asdict(spec) | {"arm": _decisive(spec.arm), "protocol": relevant_settings(spec.arm, spec.protocol)}
-    decides |= {"corpus": corpus.hash, "device": device, "versions": sorted(versions(spec).values())}
+    decides |= {"corpus": corpus.hash, "device": device, "versions": sorted(versions(spec).values()), "format": FORMAT}
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
 
 

@@ -14,16 +14,12 @@ from replicate.corpus.types import Corpus
 from replicate.errors import CorruptRun
 from replicate.model.config import ModelConfig
 from replicate.records import check_format, convert, format_number
-from replicate.store.keys import versions
+from replicate.store.keys import FORMAT, versions
 from replicate.training.config import Arm, Budget, Protocol, RunSpec
 from replicate.training.loop import RunResult
 from replicate.training.trainer import Epoch
 
 CHECKPOINT, PREDICTIONS, RECORD = "checkpoint.safetensors", "predictions.npz", "run.json"
-
-# Increase it whenever the previous version could not read the records of this one. Records without a number are older
-# than format 2.
-FORMAT = 2
 
 
 @dataclass(frozen=True)

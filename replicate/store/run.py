@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -122,5 +123,5 @@ class Run:
         try:
             with np.load(self.folder / PREDICTIONS, allow_pickle=False) as arrays:
                 return arrays[key]
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise corrupt(self.folder, f"{PREDICTIONS}: {error}") from error

@@ -165,6 +165,14 @@ def test_without_a_number_all_measured_claims_are_checked(replicate, claims):
     assert replicate("check", "claims", claims, "--claim", 1, "--claim", 2).status == 3
 
 
+def test_results_without_a_measured_claim_are_an_error(replicate, claims):
+    content = [{"number": 4, "text": "text 4", "outcome": None}]
+    (claims / "claims.json").write_text(json.dumps({"claims": content}))
+    status, _, stderr = replicate("check", "claims", claims)
+    expected = f"error (not measured): no claim is measured in {claims}: run table1 to table5\n"
+    assert (status, stderr) == (1, expected)
+
+
 def test_claims_that_do_not_exist(replicate, claims):
     status, _, stderr = replicate("check", "claims", claims, "--claim", 11)
     assert status == 2 and "there is no claim 11, only 1, 2, 3, 4" in stderr

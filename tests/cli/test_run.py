@@ -42,6 +42,26 @@ def test_completed_runs_are_not_repeated_and_new_seeds_are_added(replicate, smok
     assert stdout.splitlines() == [f"{arm}, seed 26" for arm in arms]
 
 
+def test_a_manifest_of_a_newer_version_is_left_alone_and_nothing_is_trained(replicate, tmp_path):
+    folder = tmp_path / "synthetic-tiny" / "smoke-paper"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text('{"format": 99}')
+    done = replicate("run", "table4", "--profile", "smoke", "--out", tmp_path)
+    assert done.status == 1 and done.stderr.splitlines()[-1].startswith("error (newer format): ")
+    assert [path.name for path in folder.iterdir()] == ["manifest.json"] and not (tmp_path / "runs").exists()
+    assert (folder / "manifest.json").read_text() == '{"format": 99}'
+
+
+@pytest.mark.parametrize("content", ["{}", "{", '{"format": 2}'])
+def test_a_manifest_that_cannot_be_used_is_named_before_it_is_replaced(replicate, tmp_path, content):
+    path = tmp_path / "synthetic-tiny" / "smoke-paper" / "manifest.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    done = replicate("run", "table4", "--profile", "smoke", "--dry-run", "--out", tmp_path)
+    (line,) = [line for line in done.stderr.splitlines() if "replaces it" in line]
+    assert done.status == 0 and str(path) in line and path.read_text() == content
+
+
 def test_dry_run_writes_nothing(replicate, tmp_path):
     status, stdout, _ = replicate("run", "all", "--profile", "smoke", "--dry-run", "--out", tmp_path / "out")
     # Every arm of the paper's tables once a seed; a row that overrides settings of the protocol is a run more.

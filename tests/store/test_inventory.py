@@ -10,7 +10,8 @@ import torch
 from replicate.errors import UnknownRun
 from replicate.store import inventory
 from replicate.store.inventory import NEWER, OLD, TeacherRun
-from replicate.store.record import CHECKPOINT, FORMAT, PREDICTIONS, RECORD, digest
+from replicate.store.keys import FORMAT
+from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD, digest
 from replicate.store.store import EMBEDDINGS
 from replicate.training.config import Arm
 from tests.planted import put

@@ -213,3 +213,9 @@ def test_versions_that_differ_are_named(monkeypatch):
     assert other_versions(found | {"source of replicate_plugin_mine": "0"}) == {}
     del found["torch"]
     assert other_versions(found) == {"torch": "unknown"}
+
+
+def test_the_format_of_records_decides_the_key(corpus, monkeypatch):
+    before = key(SPEC, corpus)
+    monkeypatch.setattr(keys, "FORMAT", keys.FORMAT + 1)
+    assert key(SPEC, corpus) != before

@@ -8,8 +8,9 @@ import torch
 from replicate.errors import NotThisFormat
 from replicate.experiment import manifest
 from replicate.store import prune
+from replicate.store.keys import FORMAT
 from replicate.store.prune import Removal
-from replicate.store.record import CHECKPOINT, FORMAT, RECORD, digest
+from replicate.store.record import CHECKPOINT, RECORD, digest
 from replicate.store.store import EMBEDDINGS, LOCKS
 from tests.planted import put
 from tests.small_runs import SPEC, seeds, teacher_outputs

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from replicate.errors import CorruptRun, NewerFormat, OldFormat
-from replicate.store.keys import versions
-from replicate.store.record import CHECKPOINT, FORMAT, PREDICTIONS, RECORD, RunRecord, digest
+from replicate.store.keys import FORMAT, versions
+from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD, RunRecord, digest
 from tests.small_runs import SPEC
 
 

@@ -3,9 +3,11 @@
 from dataclasses import asdict, replace
 
 import numpy as np
+import pytest
 import torch
 
 from replicate.corpus.types import SPLITS
+from replicate.errors import CorruptRun
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD, CorpusRecord
 from replicate.training.config import Hubert
 from replicate.training.data import scales, tensors
@@ -59,3 +61,12 @@ def test_predictions_are_saved_with_the_labels_that_training_used(store, corpus)
         assert run.labels(split).tolist() == np.concatenate([d.labels for d in moved.split(split)]).tolist()
     best = result.curve[result.best_epoch - 1]
     assert weighted_f1(run.labels("dev"), run.log_prob("dev", "A")) == best.dev_f1
+
+
+@pytest.mark.parametrize("size", [0, 3, 200, -30])
+def test_truncated_predictions_are_a_damaged_run(store, saved, size):
+    run = store.get(saved.name)
+    path = saved / PREDICTIONS
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(CorruptRun, match=PREDICTIONS):
+        run.labels("test")
