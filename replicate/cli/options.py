@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Where `replicate run` keeps completed runs unless --out or --store says otherwise.
 RUNS = Path("results/runs")
+# Where commands that only look at the runs of an address download them, each address to a folder of its own.
+CACHES = RUNS.with_name(".cache")
 
 out_file = click.option(
     "--out",
@@ -67,7 +69,8 @@ run_store = click.option(
     default=str(RUNS),
     show_default=True,
     metavar="FOLDER|ADDRESS",
-    help=f"Where completed runs are kept: a folder, or an fsspec address, whose runs are first downloaded to {RUNS}.",
+    help="Where completed runs are kept: a folder, or an fsspec address, whose runs are first downloaded to a folder "
+    f"of {CACHES}.",
 )
 
 
@@ -76,10 +79,12 @@ def open_runs(where: str, must_exist: bool = False) -> Store:
 
     Otherwise a check of a mistyped path would report an empty store without damage.
     """
+    from hashlib import sha256
+
     from replicate.store import open_store
     from replicate.store.remote import RemoteStore
 
-    store = open_store(where, RUNS)
+    store = open_store(where, CACHES / sha256(where.rstrip("/").encode()).hexdigest()[:20])
     if isinstance(store, RemoteStore):
         number = store.download()
         console.note(f"downloaded {console.count(number, 'run')} from {where} to {store.root}")

@@ -108,7 +108,7 @@ def prune(where: str, damaged: bool, unused: bool, results: Path | None, yes: bo
     store = options.open_runs(where, must_exist=True)
     named = None
     if unused:
-        place = results or store.root.parent
+        place = results or (options.RUNS.parent if "://" in where else store.root.parent)
         named = named_runs(place)
         if named is None:
             raise click.UsageError(f"no table or sweep in {place}, so every run would be unused: give --results")

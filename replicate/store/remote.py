@@ -62,6 +62,11 @@ class RemoteStore(Store):
                 self._fetch(key)
         return super().missing(keys, repair, remove)
 
+    def keys(self) -> list[str]:
+        """Return keys of the runs in the cache that are at the address; see ``Store.keys``."""
+        there = self._keys()
+        return list(filter(there.__contains__, super().keys()))
+
     def download(self) -> int:
         """Download all runs that are at the address and not yet in the cache; return their number.
 

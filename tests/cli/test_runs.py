@@ -185,12 +185,16 @@ def test_a_store_that_does_not_exist_is_not_an_empty_one(replicate, tmp_path, co
 def test_a_store_at_an_address_is_downloaded_first(replicate, store, keys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     address = f"file://{store.root}"
-    here = Path("results/runs")
+    shutil.copytree(store.root / keys[0], Path("results/runs") / ("0" * 20))  # a run of this machine alone
     status, stdout, stderr = replicate("runs", "list", "--store", address)
     assert status == 0 and {line.split()[0] for line in stdout.splitlines()[1:]} == set(keys)
-    assert stderr.startswith(f"downloaded 4 runs from {address} to {here}\n")
+    assert stderr.startswith(f"downloaded 4 runs from {address} to results/.cache/")
+    assert len(list(Path("results/runs").iterdir())) == 1
     assert stderr.endswith(f"Next: replicate runs show {keys[2]} --store {address}\n")
     damage(store, keys[0])  # at the address alone: the copy here is as it was written
     assert replicate("check", "store", "--store", address).status == 0
     assert replicate("runs", "show", keys[1], "--store", address).status == 0
+    shutil.rmtree(store.root / keys[0])  # another machine removed it
+    listed = replicate("runs", "list", "--store", address).stdout
+    assert {line.split()[0] for line in listed.splitlines()[1:]} == set(keys[1:])
     assert "error (cannot write)" in replicate("runs", "list", "--store", "nonsense://x").stderr
