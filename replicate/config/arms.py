@@ -87,7 +87,7 @@ def _build(content: dict[str, Any], given: dict[str, Any], where: str) -> Arm:
 def _method(content: object, where: str) -> Settings:
     values = section(content, where)
     cls = method_settings(str(values.pop("method", DEFAULT_METHOD)), where)
-    return build(cls, values, where)
+    return build(cls, values, where, ("method",))
 
 
 def _inherited(name: str, defined: Mapping[str, Definition], above: tuple[str, ...]) -> dict[str, Any]:

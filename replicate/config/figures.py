@@ -77,7 +77,7 @@ def load() -> tuple[Drawing, ...]:
         )
         if not panels:
             raise InvalidDefinition(f"{where}: a figure needs panels")
-        drawing = build(Drawing, content, where, name=name, panels=panels)
+        drawing = build(Drawing, content, where, ("panels",), name=name, panels=panels)
         _check(drawing, [_row(panel, table, f"{where}, panel {i}") for i, panel in enumerate(panels, 1)], where)
         found.append(drawing)
     return tuple(found)

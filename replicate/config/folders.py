@@ -1,11 +1,13 @@
 """Where definitions come from: the packaged TOML files, and the folders that a user adds with ``--config-dir``.
 
 Sections of ``arms.toml``, ``protocols.toml`` and so on in a user's folder are added to the packaged ones. A TOML file
-of any other name is a table. Nothing packaged can be replaced: the same name twice is an error that names both files.
+of any other name, except ``pyproject.toml``, is a table. Nothing packaged can be replaced: the same name twice is an
+error that names both files.
 """
 
 from __future__ import annotations
 
+import difflib
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,6 +24,10 @@ else:
 
 # Files that hold sections of one kind; every other TOML file is a table.
 COLLECTIONS = ("arms", "protocols", "profiles", "claims", "figures", "sweep")
+# A table has at least one of these keys.
+TABLE_KEYS = ("rows", "like")
+# Files of other programs.
+_NOT_OURS = ("pyproject.toml",)
 
 _current: tuple[Path, ...] = ()
 
@@ -102,17 +108,31 @@ def table_files() -> dict[str, Path]:
     """Return the files of all tables by the tables' names.
 
     Raises:
-        InvalidDefinition: two files of one name.
+        InvalidDefinition: two files of one name, or a file in a user's folder is no table.
     """
     found: dict[str, Path] = {}
     for folder in (packaged(), *_current):
         for path in sorted(folder.glob("*.toml")):
-            if path.stem in COLLECTIONS:
+            if path.stem in COLLECTIONS or path.name in _NOT_OURS:
                 continue
             if path.stem in found:
                 raise InvalidDefinition(f"{path}: {found[path.stem]} is a table of the same name; rename this one")
+            if folder != packaged():
+                _check_table(path)
             found[path.stem] = path
     return found
+
+
+def _check_table(path: Path) -> None:
+    """Raise an error for a file that is not a table, perhaps because its name or a key is misspelt."""
+    content = _read(path)
+    if content.keys() & {*TABLE_KEYS}:
+        return
+    near = [(key, close[0]) for key in content if (close := difflib.get_close_matches(key, TABLE_KEYS, 1))]
+    if near:
+        raise InvalidDefinition(f"{path}: unknown key {near[0][0]!r}: did you mean {near[0][1]}?")
+    names = ", ".join(f"{name}.toml" for name in COLLECTIONS)
+    raise InvalidDefinition(f"{path}: not a table, which has rows or like, and not one of {names}: rename or move it")
 
 
 def table_file(name: str) -> Definition:

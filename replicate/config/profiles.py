@@ -39,8 +39,9 @@ def profile(name: str) -> Profile:
     profiles = folders.sections("profiles")
     found = profiles[known(name, profiles, "profiles.toml", "profile")]
     content = section(found.content, found.where)
-    own = {key: content.pop(key) for key in ("corpus", "seeds") if key in content}
-    return build(Profile, own, found.where, name=name, budget=build(Budget, content, found.where))
+    own_keys = ("corpus", "seeds")
+    own = {key: content.pop(key) for key in own_keys if key in content}
+    return build(Profile, own, found.where, name=name, budget=build(Budget, content, found.where, own_keys))
 
 
 def smoke_note() -> str:

@@ -110,7 +110,7 @@ def table(name: str) -> Table:
     for unbuilt in file.rows:
         arm = _arm(unbuilt, known_arms)
         rows.append(_row(unbuilt, arm, file.content.get("contexts", ()), {row.name for row in rows}))
-    found = build(Table, file.content, file.where, name=name, rows=tuple(rows))
+    found = build(Table, file.content, file.where, folders.TABLE_KEYS, name=name, rows=tuple(rows))
     _check(found, [unbuilt.where for unbuilt in file.rows], file.where)
     return found
 
@@ -144,6 +144,8 @@ def _row(unbuilt: UnbuiltRow, arm: Arm, contexts: object, above: set[str]) -> Ro
 
 def _arm(unbuilt: UnbuiltRow, known_arms: dict[str, Arm]) -> Arm:
     """Return the arm of a row, which names it or defines it in place."""
+    for key in unbuilt.content:
+        known(key, Row.__dataclass_fields__, unbuilt.where, "key")
     if "arm" not in unbuilt.content:
         raise InvalidDefinition(f"{unbuilt.where}: key 'arm' is missing")
     value = unbuilt.content["arm"]

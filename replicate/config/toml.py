@@ -47,11 +47,12 @@ def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def build(cls: type[T], content: Any, where: str, **given: Any) -> T:
+def build(cls: type[T], content: Any, where: str, also: Iterable[str] = (), **given: Any) -> T:
     """Build a dataclass from a section.
 
     Args:
         where: file and section, put in front of every message, those of the dataclass's own checks included.
+        also: keys of the section that the caller has taken out already, for messages.
         given: fields that the section itself must not set.
 
     Raises:
@@ -63,7 +64,7 @@ def build(cls: type[T], content: Any, where: str, **given: Any) -> T:
     hints = _hints(cls)  # type: ignore[arg-type]
     all_fields = {f.name: f for f in fields(cls) if f.init}  # type: ignore[arg-type]
     for key in values:
-        known(key, [name for name in all_fields if name not in given], where, "key")
+        known(key, [*(name for name in all_fields if name not in given), *also], where, "key")
     for key, f in all_fields.items():
         if key not in values | given and f.default is MISSING and f.default_factory is MISSING:
             raise InvalidDefinition(f"{where}: key {key!r} is missing")

@@ -115,6 +115,18 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path):
         ("mine_toml", TABLE.replace("title", "titel"), r"mine/mine\.toml: unknown key 'titel': did you mean title"),
         ("mine_toml", TABLE.replace("gnn_heads", "heads"), r"mine/mine\.toml, row 2, arm: unknown key 'heads'"),
         ("mine_toml", TABLE.replace('arm = "COGMEN-A"', 'arm = "x"'), r"mine/mine\.toml, row 1: unknown arm 'x'"),
+        (
+            "mine_toml",
+            TABLE.replace("title", "lke"),
+            r"mine/mine\.toml: unknown key 'lke': did you mean like\?.* rows, like",
+        ),
+        ("mine_toml", TABLE.replace("[[rows]]", "[[row]]"), r"mine/mine\.toml: unknown key 'row': did you mean rows\?"),
+        (
+            "mine_toml",
+            TABLE.replace("arm = ", "amr = "),
+            r"mine/mine\.toml, row 1: unknown key 'amr': did you mean arm\?",
+        ),
+        ("profile_toml", PROFILE, r"mine/profile\.toml: not a table, .*, profiles\.toml, .*: rename or move it"),
         ("table2_toml", TABLE, r"mine/table2\.toml: .*tables/table2\.toml is a table of the same name"),
     ],
 )
@@ -219,3 +231,9 @@ def test_the_name_of_an_arm_in_a_row_is_unique(use_folder):
 def test_the_packaged_folder_has_all_collections():
     assert {path.stem for path in folders.packaged().glob("*.toml")} >= set(folders.COLLECTIONS)
     assert folders.packaged() == Path(folders.__file__).parents[2] / "tables"
+
+
+def test_the_settings_of_a_python_project_are_no_table(use_folder):
+    path = use_folder(mine_toml=TABLE)
+    (path / "pyproject.toml").write_text("[project]\nname = 'mine'\n")
+    assert tables.table("mine").name == "mine" and "pyproject" not in tables.table_names()
