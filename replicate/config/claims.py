@@ -64,6 +64,11 @@ class Claim:
     text: str
     statements: tuple[Statement, ...] = field(default_factory=tuple)
 
+    @property
+    def tables(self) -> set[str]:
+        """The names of the tables that its cells are in."""
+        return {cell.partition("/")[0] for statement in self.statements for cell, _ in statement.cells}
+
 
 def load() -> tuple[Rule, tuple[Claim, ...]]:
     """Return the rule and the claims, checked against the tables. A user's files may add claims, not change the rule.
@@ -107,7 +112,7 @@ def _claim(content: dict[str, Any], table: Callable[[str], tables.Table], where:
     for statement in statements:
         for cell, _ in statement.cells:
             _check_cell(cell, table, where)
-    return build(Claim, content, where, statements=statements)
+    return build(Claim, content, where, ("statements",), statements=statements)
 
 
 def _check_cell(cell: str, table: Callable[[str], tables.Table], where: str) -> None:

@@ -172,7 +172,7 @@ def write(rule: Rule, judged: list[JudgedClaim], result: TableResult, folder: Pa
 
 
 def show(rule: Rule, judged: list[JudgedClaim], result: TableResult, console: Console) -> None:
-    """Print the outcome of every claim; the numbers are in ``claims.md``."""
+    """Print the outcome of each of these claims; the numbers are in ``claims.md``."""
     lines = [[title(claim), outcome(claim)] for claim in judged]
     console.print(grids.terminal(("claim", "outcome"), lines, console.width, left=2, title=heading(result)), crop=False)
     for sentence in conditions(rule, result):

@@ -68,9 +68,10 @@ def _remove_other_figures(folder: Path, names: set[str]) -> None:
 
 
 def show(outputs: Outputs, names: list[str], console: Console) -> None:
-    """Print the named tables and the outcome of all claims that could be judged."""
+    """Print the named tables and the outcome of the claims about them; all claims are in the files."""
     for result in outputs.results:
         if result.table.name in names:
             tables.show(result, console)
-    if outputs.judged:
-        claims.show(outputs.rule, outputs.judged, outputs.results[0], console)
+    judged = [claim for claim in outputs.judged if claim.claim.tables & set(names)]
+    if judged:
+        claims.show(outputs.rule, judged, outputs.results[0], console)
