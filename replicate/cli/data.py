@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from replicate import grids
 from replicate.cli import console, options
 
 if TYPE_CHECKING:
@@ -198,5 +197,7 @@ def _data_dir(folder: Path | None) -> list[str]:
 
 
 def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> None:
+    from replicate import grids
+
     screen = console.results()
     screen.print(grids.terminal(titles, rows, screen.width, left), crop=False)
