@@ -175,8 +175,8 @@ def export(
 
 
 def _use(config_dirs: str | Path | Iterable[str | Path] | None) -> None:
-    if config_dirs is not None:
-        folders.use(config_dirs)
+    """Use these folders, or those of an earlier call, whose plugins may have changed since."""
+    folders.use(folders.current() if config_dirs is None else config_dirs)
 
 
 def _arm(arm: str | Arm) -> Arm:

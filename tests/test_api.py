@@ -178,6 +178,15 @@ def test_integers_of_numpy_are_seeds_and_one_folder_is_a_list_of_one(student, re
     assert prepare([], Options("smoke", seeds=np.array([3, 5])))[0].seeds == (3, 5)
 
 
+def test_plugins_of_an_earlier_call_are_imported_again_once_they_have_changed(tmp_path):
+    path = tmp_path / "mine" / "plugin.py"
+    path.parent.mkdir()
+    for number in (1, 2):
+        path.write_text(f"NUMBER = {number}\n")
+        replicate.load_corpus("synthetic-tiny", config_dirs=path.parent if number == 1 else None)
+        assert number == sys.modules["replicate_plugin_plugin"].NUMBER
+
+
 def test_runs_tables_and_corpora_are_shown_in_one_line(student, results):
     assert repr(student) == f"Run(Student-A, seed 24, corpus synthetic-tiny, key {student.record.key})"
     corpus = generate("synthetic-tiny")

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 
 from replicate.corpus.types import Corpus
-from replicate.errors import CannotWrite, CorruptRun, DiskFull, OtherFormat
+from replicate.errors import BadPlugin, CannotWrite, CorruptRun, DiskFull, OtherFormat
 from replicate.runner.failures import Failure
 from replicate.runner.schedule import Outcome
 from replicate.runner.tasks import Program, Task
+from replicate.store.keys import run_key
 from replicate.store.store import Store
 from replicate.training.config import RunSpec
 from replicate.training.distillation.base import TeacherOutputs
@@ -82,7 +83,9 @@ def _train(
             ]
             for task in program.runs
         ]
-        return train_seed_group([task.spec for task in program.runs], corpus, device, on_epoch, teacher_outputs)
+        results = train_seed_group([task.spec for task in program.runs], corpus, device, on_epoch, teacher_outputs)
+        _require_same_code(program, corpus, device)
+        return results
     except _CallbackError as error:
         raise (error.__cause__ or error) from None
     except _STORE_ERRORS:
@@ -92,6 +95,20 @@ def _train(
     if device == "cuda":
         torch.cuda.empty_cache()  # after running out of memory, the next run needs all of it
     return failure
+
+
+def _require_same_code(program: Program, corpus: Corpus, device: str) -> None:
+    """Refuse to save runs under keys that no longer describe their code.
+
+    Raises:
+        BadPlugin: a file has changed since the command computed the keys.
+    """
+    for task in program.runs:
+        if run_key(task.spec, corpus, device) != task.key:
+            raise BadPlugin(
+                "the code of a plugin or of the package was changed after the command began, so the run is not saved: "
+                "run the command again"
+            )
 
 
 def _teacher_outputs(student: Task, key: str, teacher: RunSpec, corpus: Corpus, store: Store) -> TeacherOutputs:

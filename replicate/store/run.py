@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -123,5 +124,5 @@ class Run:
         try:
             with np.load(self.folder / PREDICTIONS, allow_pickle=False) as arrays:
                 return arrays[key]
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
             raise corrupt(self.folder, f"{PREDICTIONS}: {error}") from error

@@ -90,7 +90,7 @@ def current_hash(name: str) -> str | None:
 def _imported(name: str, path: Path, source: _Source) -> Iterator[str]:
     """Yield names of the modules that a module imports and that are hashed with it; some of them do not exist."""
     root = name.partition("/")[0]
-    if root == "__main__" or root.startswith(_PLUGIN):
+    if root in ("__main__", "__mp_main__") or root.startswith(_PLUGIN):
         for other in source.imports:
             if not other.startswith(("replicate.", _PLUGIN)):
                 helper = other.removeprefix(".")

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from replicate.config import folders
 from replicate.errors import DiskFull
 from replicate.runner import worker
 from replicate.runner.local import run_all
 from replicate.runner.worker import Progress
+from replicate.training.methods import METHODS
 from tests.runner.families import quiet, run
 from tests.small_runs import SPEC, STUDENT, listed, of, programs, seeds
 
@@ -64,3 +66,31 @@ def test_an_error_of_the_callback_is_not_an_error_of_the_run(store, corpus):
 
     with pytest.raises(ZeroDivisionError):
         run(store, corpus, [SPEC], on_progress=on_progress)
+
+
+def test_a_run_whose_plugin_was_changed_during_training_is_not_saved(store, corpus, monkeypatch, tmp_path):
+    source = (
+        "from dataclasses import dataclass\n"
+        "from replicate.training.distillation import DistillationMethod, MethodLosses, Settings, register\n"
+        "@dataclass(frozen=True)\nclass MineSettings(Settings):\n    weight: float = 1.0\n"
+        "@register('mine', MineSettings)\nclass Mine(DistillationMethod):\n"
+        "    def __init__(self, setup):\n        super().__init__(setup, {'mine': 1.0})\n"
+        "    def forward(self, student, teachers, labels):\n"
+        "        return MethodLosses({'mine': student.log_prob.square().mean()})\n"
+    )
+    (tmp_path / "mine").mkdir()
+    path = tmp_path / "mine" / "method.py"
+    path.write_text(source)
+    folders.use([path.parent])
+    spec = of(replace(STUDENT, distillation=METHODS.get("mine")()))
+    teacher, student = listed([spec], corpus)
+    train = worker.train_seed_group
+
+    def edit_and_train(*arguments):
+        path.write_text(source.replace("square", "exp"))
+        return train(*arguments)
+
+    monkeypatch.setattr(worker, "train_seed_group", edit_and_train)
+    (failed,) = run(store, corpus, [spec])
+    assert failed.key == student.key and failed.kind == "bad plugin" and "run the command again" in failed.message
+    assert store.keys() == [teacher.key]
