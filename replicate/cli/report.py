@@ -18,6 +18,7 @@ def report(results: Path, open_: bool) -> None:
 
     Nothing is trained. The page, index.html, is one file that needs no network.
     """
+    from replicate.config.check import check
     from replicate.errors import CorruptRun
     from replicate.experiment import wording
     from replicate.experiment.manifest import newest_results
@@ -25,6 +26,7 @@ def report(results: Path, open_: bool) -> None:
     from replicate.report import outputs
 
     folder = newest_results(results)
+    check()
     completed, context = from_manifest(folder)
     runs = completed.plan.tasks
     missing = [task for task in context.missing(completed.plan.graph) if task.key not in completed.failed]

@@ -30,6 +30,7 @@ def sweep(arm: str, trials: int, repair: bool, dry_run: bool, **how: Any) -> Non
     """
     from dataclasses import replace
 
+    from replicate.config.check import check
     from replicate.experiment import wording
     from replicate.experiment.prepare import Options, prepare
     from replicate.experiment.sweep import DEFAULT_SEEDS, Sweep
@@ -37,6 +38,7 @@ def sweep(arm: str, trials: int, repair: bool, dry_run: bool, **how: Any) -> Non
     from replicate.report import sweep as report
 
     plan, context = prepare([], Options(**how))
+    check()
     if how["seeds"] is None:
         plan = replace(plan, seeds=plan.profile.seeds[:DEFAULT_SEEDS])
     prepared = Sweep.prepare(arm, trials, plan, context)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from replicate.config import claims, figures, folders, tables
+from replicate.config import claims, figures, folders, grid, tables
 from replicate.config.arms import arms
 from replicate.config.profiles import profile
 from replicate.config.protocols import protocol
@@ -22,5 +22,7 @@ def check() -> None:
     for name, path in folders.table_files().items():
         if path.parent in folders.current():
             tables.table(name)
+    for name in folders.sections("sweep"):
+        grid.check(name)
     claims.load()
     figures.load()

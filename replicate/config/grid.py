@@ -52,6 +52,18 @@ def arm_with_grid(name: str) -> Arm:
     return found[known(name, found, "sweep.toml", "arm")]
 
 
+def check(name: str) -> None:
+    """Check a section of ``sweep.toml`` as far as that is possible without a protocol.
+
+    Raises:
+        InvalidDefinition: there is no such arm, or the section is not a grid.
+    """
+    definition = folders.sections("sweep")[name]
+    known(name, arms(), definition.where, "arm")
+    for key, values in section(definition.content, definition.where).items():
+        _require_list(key, values, definition.where)
+
+
 def trials(arm: Arm, asked: Protocol, count: int) -> tuple[tuple[Trial, ...], int]:
     """Return the unchanged arm and ``count`` other points of its grid, and the size of the grid without the former.
 
@@ -103,8 +115,7 @@ def _options(key: str, values: Any, arm: Arm, of_masking: tuple[str, ...], where
     if key.startswith("distillation.") and arm.method is None:
         raise InvalidDefinition(f"{where}, key {key!r}: the arm has no distillation method")
     known(key, (*_OF_ARM, *_of_method(arm), "masking", *of_masking), where, "key")
-    if not isinstance(values, list) or not values:
-        raise InvalidDefinition(f"{where}, key {key!r}: it needs a list of values")
+    _require_list(key, values, where)
     if key.startswith("masking") and not any(each.masked for each in arm.with_teachers):
         raise InvalidDefinition(f"{where}, key {key!r}: the arm is not masked")
     if key == "masking":
@@ -117,6 +128,11 @@ def _options(key: str, values: Any, arm: Arm, of_masking: tuple[str, ...], where
         if not isinstance(value, int | float | str):
             raise InvalidDefinition(f"{where}, key {key!r}: {value!r} is not a single value")
     return options
+
+
+def _require_list(key: str, values: Any, where: str) -> None:
+    if not isinstance(values, list) or not values:
+        raise InvalidDefinition(f"{where}, key {key!r}: it needs a list of values")
 
 
 def _of_method(arm: Arm) -> tuple[str, ...]:

@@ -97,6 +97,28 @@ def test_mistakes_are_one_line_before_training(dry_run, folder, tmp_path, name, 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[thinn]\ngnn_heads = [1]\n", "did you mean thin?"),
+        ("[thin]\ngnn_heads = 1\n", "it needs a list"),
+        ("thin = 3\n", "thin"),
+    ],
+)
+def test_mistakes_in_grids_are_found_by_every_command(replicate, dry_run, folder, tmp_path, content, words):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "manifest.json").write_text("{}")
+    (folder / "sweep.toml").write_text(content)
+    mine = ("--config-dir", folder)
+    for done in (
+        dry_run("my-table", *mine),
+        replicate("sweep", "Student-A", "--profile", "smoke", "--dry-run", "--out", tmp_path / "out", *mine),
+        replicate("report", "--results", tmp_path / "out", *mine),
+    ):
+        assert done.status == 1 and words in done.stderr and str(folder / "sweep.toml") in done.stderr
+        assert done.stderr.startswith("error (invalid definition): ")
+
+
 def test_a_folder_that_does_not_exist_is_an_error(dry_run, tmp_path):
     done = dry_run("table2", "--config-dir", tmp_path / "absent")
     assert done.status == 1 and "absent: no such folder" in done.stderr
