@@ -1,4 +1,4 @@
-"""Load the dialogues to predict from a corpus file, a CSV or a pickle of the COGMEN release."""
+"""Load the dialogues to predict from a CSV, or from a corpus that one of the readers accepts."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ if TYPE_CHECKING:
 
 
 def read(path: Path, predictor: Predictor) -> list[DialogueFeatures]:
-    """Load the dialogues of a .csv, .npz or .pkl file, with the feature stream that is the model's input.
+    """Load the dialogues of a CSV or of a path that a corpus reader accepts, with the model's input features.
 
     Raises:
-        BadInput: the file has another format or cannot be read. IncompatibleFeatures: its features were extracted in
+        BadInput: no reader accepts the file, or it cannot be read. IncompatibleFeatures: its features were extracted in
             another way than those that the model was trained on. ReplicateError: see the corpus readers.
     """
     from export.predictor import BadInput, DialogueFeatures, read_csv
     from replicate.corpus import load
     from replicate.corpus.provenance import describe, same
-    from replicate.errors import IncompatibleFeatures
+    from replicate.errors import IncompatibleFeatures, UnknownCorpus
 
-    if not path.is_file():
+    if not path.exists():
         raise BadInput(f"no file {path}")
     if path.suffix.lower() == ".csv":
         return read_csv(path)
-    if path.suffix.lower() not in (".npz", ".pkl"):
-        raise BadInput(f"{path} must be a .csv, .npz or .pkl file")
-    corpus = load(path)
+    try:
+        corpus = load(path)
+    except UnknownCorpus as error:
+        raise BadInput(
+            f"{path} must be a .csv, .npz or .pkl file, or one that a corpus reader of yours in --config-dir accepts"
+        ) from error
     stream = predictor.audio_stream
     if stream not in corpus.widths:
         raise BadInput(f"{path} has no stream {stream!r}, only {', '.join(corpus.widths)}")

@@ -11,7 +11,11 @@ from replicate.corpus import Corpus, load
 from replicate.corpus.types import SPLITS
 from replicate.errors import NothingToExport, NotThisFormat
 from replicate.experiment.manifest import Manifest
+from replicate.model.context.base import context_extractor
 from replicate.store.run import Run
+from replicate.store.store import Store
+from replicate.suggest import choices
+from replicate.training.config import HUBERT
 from replicate.training.metrics import weighted_f1
 
 
@@ -85,9 +89,11 @@ def choose(results: Path, arm: str | None = None, key: str | None = None) -> Cho
         if run is None:
             raise NothingToExport(f"run {listed} is not in {store.root}: run the table again, or copy its runs/ along")
         found.setdefault(run.record.arm.name, []).append(run)
-    if not found:
-        raise NothingToExport(f"no model in {results} can be used on speech alone: run a table with inference from A")
     ranked = dict(sorted(found.items(), key=lambda item: -mean(map(dev_f1, item[1]))))
+    if arm is not None and arm not in ranked:
+        raise NothingToExport(_why_not(arm, manifest, store, results, list(ranked)))
+    if not ranked:
+        raise NothingToExport(f"no model in {results} can be used on speech alone: run a table with inference from A")
     if key is not None:
         matching = [run for runs in ranked.values() for run in runs if run.record.key.startswith(key)]
         if len(matching) != 1:
@@ -96,13 +102,27 @@ def choose(results: Path, arm: str | None = None, key: str | None = None) -> Cho
                 "list` shows all keys"
             )
         return Choice(matching[0], results, ranked, True)
-    if arm is not None and arm not in ranked:
-        raise NothingToExport(
-            f"arm {arm!r} of {results} cannot be exported: it must be usable on speech alone, with a transformer as "
-            f"its context extractor; choose one of {', '.join(ranked)}"
-        )
     small = [name for name, runs in ranked.items() if runs[0].audio_stream == "audio"]
     return Choice(max(ranked[arm or next(iter(small or ranked))], key=dev_f1), results, ranked, arm is not None)
+
+
+def _why_not(arm: str, manifest: Manifest, store: Store, results: Path, exportable: list[str]) -> str:
+    """Return the message for an arm without a run that can be exported."""
+    runs = [run for run in map(store.get, manifest.runs) if run is not None]
+    records = {run.record.arm.name: run.record for run in runs}
+    if arm not in records:
+        failed = [str(run) for run in manifest.failed if run.name.rpartition(", seed ")[0] == arm]
+        reason = f"its training failed ({failed[0]})" if failed else f"it is not among the trained runs of {results}"
+    elif "A" not in records[arm].arm.contexts:
+        reason = f"it is not tested on audio alone, only in {', '.join(records[arm].arm.contexts)}"
+    elif not context_extractor(records[arm].arm.context).exportable:
+        reason = f"its context extractor {records[arm].arm.context!r} cannot be written as ONNX"
+    elif records[arm].arm.audio in HUBERT and records[arm].protocol.hubert["order"] != "time":
+        reason = "its HuBERT features are in the order of the release, where they belong to other utterances"
+    else:
+        reason = "its runs are under another protocol or on a part of the corpus, for one table only"
+    names = f"{choices(arm, exportable)} to export" if exportable else f"no run of {results} can be exported"
+    return f"arm {arm!r} cannot be exported: {reason}; {names}"
 
 
 def corpus_of(run: Run, data: str | Path, data_dir: str | Path | None = None) -> Corpus | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path), required=False)
 @options.results
+@options.config_dir
 @click.option("--calls", type=click.IntRange(1), default=200, show_default=True, help="Timed calls of each engine.")
 @click.option(
     "--batch", "batches", type=click.IntRange(1), multiple=True, help="Dialogues per call. Default: 1, 8, 32, 128."

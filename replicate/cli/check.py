@@ -78,6 +78,7 @@ def _outcome(found: Comparison) -> str:
 @click.argument("bundle", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--data", metavar="NAME|PATH", help="The corpus of the bundle, where it is not found by its name.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of a named corpus.")
+@options.config_dir
 def bundle(bundle: Path, data: str | None, data_dir: Path | None) -> None:
     """Check an exported bundle, from its checksums to its F1 on test.
 

@@ -40,7 +40,9 @@ def list_() -> None:
     ]
     _print_table(("corpus", "description", "on this machine"), rows, left=3)
     missing = [name for name, _, here in rows if here == "no" and not corpora[name].on_request]
-    console.suggest("data", "fetch", missing[0]) if missing else console.suggest("data", "info", rows[0][0])
+    console.suggest("data", "fetch", missing[0], *_config_dirs()) if missing else console.suggest(
+        "data", "info", rows[0][0], *_config_dirs()
+    )
 
 
 @data.command()
@@ -62,9 +64,9 @@ def info(corpus: str, data_dir: Path | None) -> None:
     _print_table(("stream", "columns"), [(name, str(width)) for name, width in found.widths.items()])
     if len(found.labels) > 1 and all(found.split(split) for split in SPLITS):
         tables = [name for name, stream in (("table2", "audio"), ("table4", "hubert")) if stream in found.widths]
-        console.suggest("run", *(tables or ["all"]), "--data", corpus, *_data_dir(data_dir))
+        console.suggest("run", *(tables or ["all"]), "--data", corpus, *_data_dir(data_dir), *_config_dirs())
     else:
-        console.suggest("predict", "BUNDLE", corpus)
+        console.suggest("predict", "BUNDLE", corpus, *_config_dirs())
 
 
 @data.command()
@@ -101,7 +103,7 @@ def fetch(name: str, folder: Path | None, base_url: str | None) -> None:
 
         paths = fetch_files(name, target, base_url or BASE_URL, show)
     _print(*map(str, paths))
-    console.suggest("data", "info", name, *_data_dir(folder))
+    console.suggest("data", "info", name, *_data_dir(folder), *_config_dirs())
 
 
 @data.command()
@@ -194,6 +196,12 @@ def _print(*lines: str) -> None:
 
 def _data_dir(folder: Path | None) -> list[str]:
     return ["--data-dir", str(folder)] if folder else []
+
+
+def _config_dirs() -> list[str]:
+    from replicate.config import folders
+
+    return folders.as_options()
 
 
 def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> None:

@@ -17,6 +17,7 @@ def export() -> None:
 
 @export.command()
 @options.results
+@options.config_dir
 @click.option("--arm", metavar="NAME", help="Export the best seed of this arm.")
 @click.option("--run", "key", metavar="KEY", help="Export this run; the beginning of its key is enough.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the bundle. Default: export/ in the results.")

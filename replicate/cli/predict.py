@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...]")
+@options.config_dir
 @click.option("--int8", is_flag=True, help="Use the quantised model: smaller and faster.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables (docs/prediction.schema.json).")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead of tables.")
@@ -58,7 +59,8 @@ def predict(
     """Predict the emotion of every utterance, with the probability of each.
 
     BUNDLE is the folder that `replicate export onnx` wrote. FILE is a corpus (.npz), a pickle of the COGMEN release
-    (.pkl), or a CSV with a row for each utterance: dialogue, speaker, features. PyTorch is not needed.
+    (.pkl), a CSV with a row for each utterance: dialogue, speaker, features, or what a corpus reader in --config-dir
+    accepts. PyTorch is not needed.
 
     With --audio, features are extracted from recordings in the same way as those that the model was trained on, and
     each prediction has a start and an end. This needs the extra [audio].

@@ -18,6 +18,7 @@ def report(results: Path, open_: bool) -> None:
 
     Nothing is trained. The page, index.html, is one file that needs no network.
     """
+    from replicate.config import folders
     from replicate.config.check import check
     from replicate.errors import CorruptRun
     from replicate.experiment import wording
@@ -43,4 +44,4 @@ def report(results: Path, open_: bool) -> None:
     console.note(f"From {len(runs) - len(completed.failed)} completed runs: {names}")
     if open_:
         click.launch(str(page))
-    console.suggest("export", "onnx", "--results", written.folder)
+    console.suggest("export", "onnx", "--results", written.folder, *folders.as_options())

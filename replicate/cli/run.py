@@ -42,6 +42,7 @@ def run(
 
     Each TABLE is a name such as table2, or all: the tables of the paper and protocol. Completed runs are not repeated.
     """
+    from replicate.config import folders
     from replicate.config.check import check
     from replicate.experiment import wording
     from replicate.experiment.completed import CompletedRuns
@@ -74,7 +75,7 @@ def run(
     outputs.show(written, names, console.results())
     console.note(f"Written to {written.folder}/; in a browser: {written.folder}/index.html")
     training.require_complete()
-    console.suggest("export", "onnx", "--results", written.folder)
+    console.suggest("export", "onnx", "--results", written.folder, *folders.as_options())
 
 
 def _table_names(tables: tuple[str, ...]) -> list[str]:

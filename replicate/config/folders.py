@@ -69,6 +69,11 @@ def current() -> tuple[Path, ...]:
     return _current
 
 
+def as_options() -> list[str]:
+    """Return the words that give the user's folders to another command."""
+    return [word for folder in _current for word in ("--config-dir", str(folder))]
+
+
 def packaged() -> Path:
     """Return the folder of the packaged TOML files: in an installed package, or at the root of the checkout."""
     package = Path(__file__).parents[1]

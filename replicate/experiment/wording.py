@@ -53,7 +53,7 @@ def remarks(plan: Plan, store: Store) -> list[str]:
 def command(plan: Plan, context: CommandContext) -> str:
     """Return the command that repeats the tables of a plan."""
     words = ["replicate", "run", *(table.name for table in plan.tables)]
-    words += [word for folder in folders.current() for word in ("--config-dir", str(folder))]
+    words += folders.as_options()
     words += ["--data", plan.source.data]
     words += [] if plan.source.data_dir is None else ["--data-dir", plan.source.data_dir]
     words += ["--profile", plan.profile.name, "--protocol", plan.protocol.name]

@@ -7,11 +7,31 @@ from pathlib import Path
 
 import pytest
 
+from replicate.corpus import archive
+from tests.small_runs import small_corpus
+
 ARMS = '[thin]\nlike = "COGMEN-A"\ngnn_heads = 1\n'
 TABLE = (
     'title = "T"\nsource = "not in the paper"\nin_paper = false\ncontexts = ["A"]\n'
     '[[rows]]\nname = "thin"\narm = "thin"\n'
 )
+
+
+READER = """
+from replicate.corpus import archive
+from replicate.corpus.readers.base import Reader, register
+
+
+@register("toy")
+class ToyReader(Reader):
+    format = "a .toy file"
+
+    def accepts(self, path):
+        return path.suffix == ".toy"
+
+    def read(self, path):
+        return archive.read(path)
+"""
 
 
 @pytest.fixture
@@ -54,6 +74,31 @@ def test_a_results_folder_does_not_decide_what_is_imported(replicate, folder, tm
     # The folder may be somewhere else now.
     moved = folder.rename(tmp_path / "moved")
     assert replicate("report", "--results", tmp_path / "out", "--config-dir", moved).status == 0
+
+
+def test_a_corpus_of_ones_own_reader_is_trained_exported_checked_and_predicted(replicate, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine").mkdir()
+    Path("mine/reader.py").write_text(READER)
+    archive.write(small_corpus(), tmp_path / "small.npz")
+    Path("small.npz").rename("small.toy")
+    size = ("--profile", "smoke", "--seed", 24, "--jobs", 1)
+
+    def call(*words: object) -> str:
+        done = replicate(*words)
+        assert done.status == 0, done.stderr
+        return done.stderr
+
+    own = ("--config-dir", "mine")
+    assert f"--data small.toy --config-dir {tmp_path / 'mine'}\n" in call("data", "info", "small.toy", *own)
+    assert f" --config-dir {tmp_path / 'mine'}\n" in call("run", "table2", "--data", "small.toy", *size, *own)
+    call("export", "onnx", "--out", "bundle", *own)
+    assert "not tried" not in call("check", "bundle", "bundle", "--data", "small.toy", *own)
+    call("predict", "bundle", "small.toy", *own)
+    done = replicate("predict", "bundle", "small.toy")
+    assert done.status == 1 and "a corpus reader of yours in --config-dir" in done.stderr
+    size = ("--calls", 1, "--batch", 1, "--length", 10, "--threads", 1, "--device", "cpu")
+    call("benchmark", "bundle", "--data", "small.toy", *size, *own)
 
 
 def test_the_option_is_of_one_command_only(dry_run, folder):

@@ -11,6 +11,7 @@ from replicate import errors
 from replicate.corpus.synthetic import generate
 from replicate.experiment.manifest import Manifest, newest_results
 from replicate.experiment.plan import Source
+from replicate.runner.failures import FailedRun
 from tests.report.builders import manifest
 
 
@@ -111,11 +112,39 @@ def test_an_arm_or_a_run_can_be_chosen(results):
     assert choose(results, arm="mixed").run.record.key == "b1"
     assert choose(results, key="a2").run.record.key == "a2"
     assert choose(results, arm="mixed").requested and not choose(results).requested
-    with pytest.raises(errors.NothingToExport, match=r"'video'.*better, even, mixed"):
-        choose(results, arm="video")
     for key in ("a", "d1", "zz"):
         with pytest.raises(errors.NothingToExport, match=f"[02] exportable runs .*'{key}'"):
             choose(results, key=key)
+
+
+def changed(run, **fields):
+    """A fake run whose arm has other fields, and a protocol."""
+    run.record.arm.__dict__.update({"context": "transformer", "audio": "audio"} | fields)
+    run.record.protocol = SimpleNamespace(hubert={"order": "release"})
+
+
+@pytest.mark.parametrize(
+    ("arm", "fields", "reason"),
+    [
+        (
+            "video",
+            {},
+            "'video' cannot be exported: it is not tested on audio alone, only in AV; there are better, even",
+        ),
+        ("evn", {}, r"it is not among the trained runs of .*; did you mean even\? there are better, even, mixed"),
+        ("broken", {}, r"its training failed \(broken, seed 24 failed: diverged: the loss is infinite\)"),
+        ("video", {"contexts": ("A",), "context": "gru"}, "its context extractor 'gru' cannot be written"),
+        ("video", {"contexts": ("A",), "audio": "hubert"}, "in the order of the release"),
+        ("video", {"contexts": ("A",)}, "another protocol or on a part of the corpus"),
+    ],
+)
+def test_the_reason_why_an_arm_cannot_be_exported_is_named(results, arm, fields, reason):
+    manifest = Manifest.load(results)
+    failed = FailedRun("e1", "broken, seed 24", "diverged", "the loss is infinite")
+    replace(manifest, runs=(*manifest.runs, "e1"), failed=(failed,)).save(results)
+    changed(manifest.open_store(results).get("d1"), **fields)
+    with pytest.raises(errors.NothingToExport, match=reason):
+        choose(results, arm=arm)
 
 
 def test_the_corpus_of_a_run_is_known_by_its_hash(smoke_results, tmp_path):
