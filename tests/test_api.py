@@ -199,11 +199,12 @@ def test_a_run_that_fails_is_an_error_and_a_failed_row_a_warning(tmp_path, monke
         raise errors.Diverged("the loss is not a number")
 
     monkeypatch.setattr("replicate.runner.worker.train_seed_group", diverge)
-    with pytest.raises(errors.TrainingFailed, match="COGMEN-A, seed 24 failed: diverged: the loss"):
+    with pytest.raises(errors.TrainingFailed, match="COGMEN-A, seed 24 failed: diverged: the loss") as raised:
         replicate.train("COGMEN-A", "synthetic-tiny", profile="smoke", results=tmp_path)
+    assert isinstance(raised.value.__cause__, errors.Diverged)
     with pytest.warns(UserWarning, match=r"(COGMEN|HuBERT)-AV?, seed 24 failed: diverged"):
         found = replicate.table("table4", "synthetic-tiny", profile="smoke", results=tmp_path, seeds=[24])
-    assert set(found.failed.values()) == {"diverged"} and found.rows["COGMEN-A"] == {}
+    assert set(found.failed.values()) == {"diverged: the loss is not a number"} and found.rows["COGMEN-A"] == {}
 
 
 def test_a_corpus_is_loaded_by_name_or_file(tmp_path):

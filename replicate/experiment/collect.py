@@ -46,7 +46,7 @@ def _table(completed: CompletedRuns, table: Table) -> TableResult:
         aggregate.compared(table, rows),
         _costs(completed, table, {*needs, *failed}) if table.cost else {},
         corpus.labels,
-        {name: failure.kind for name, failure in failed.items()},
+        {name: failure.reason for name, failure in failed.items()},
     )
 
 

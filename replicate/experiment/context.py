@@ -13,7 +13,7 @@ from replicate.experiment.manifest import corpus_hash
 from replicate.experiment.plan import Plan
 from replicate.runner import local
 from replicate.runner import ray as ray_cluster
-from replicate.runner.failures import FailedRun
+from replicate.runner.failures import FailedRun, by_cause
 from replicate.runner.ray import Cluster
 from replicate.runner.tasks import Task, TaskGraph, share
 from replicate.runner.worker import ProgressCallback
@@ -27,23 +27,25 @@ class Training:
     Attributes:
         seconds: wall time.
         failed: runs whose training raised an exception, and the students that were skipped because of them.
+        cause: the first of these exceptions.
     """
 
     seconds: float
     failed: tuple[FailedRun, ...] = ()
+    cause: Exception | None = None
 
     def require_complete(self) -> None:
         """Raise an error if some runs failed.
 
         Raises:
-            TrainingFailed: naming all runs that failed.
+            TrainingFailed: naming all runs that failed. Its ``__cause__`` is the first exception.
         """
         if self.failed:
             runs = "run was" if len(self.failed) == 1 else "runs were"
             raise TrainingFailed(
-                f"{len(self.failed)} {runs} not trained: {'; '.join(map(str, self.failed))}. All others are complete; "
-                "the same command tries again"
-            )
+                f"{len(self.failed)} {runs} not trained: {'; '.join(by_cause(self.failed))}. All others are complete; "
+                "the same command tries again, and -v prints the traceback"
+            ) from self.cause
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class CommandContext:
             failed = local.run_all(programs, graph.corpora, self.store, graph.device, self.jobs, on_progress)
         else:
             failed = ray_cluster.run_all(programs, graph.corpora, self.store, graph.device, self.cluster, on_progress)
-        return Training(time.perf_counter() - began, tuple(failed))
+        return Training(time.perf_counter() - began, tuple(failed), failed.cause)
 
 
 def share_of(graph: TaskGraph, text: str) -> set[str]:

@@ -60,7 +60,8 @@ def why_missing(result: TableResult, row: Row) -> str | None:
     """Return the text that replaces a row's numbers if its arm could not be trained, else None."""
     if row.name in result.needs:
         return f"needs {requirements.words(result.needs[row.name])}"
-    return f"failed: {result.failed[row.name]}" if row.name in result.failed else None
+    # The kind of the error only: a note below the table has the whole reason.
+    return f"failed: {result.failed[row.name].partition(':')[0]}" if row.name in result.failed else None
 
 
 # Options of `replicate features` and `replicate data merge` that add a stream from recordings to a corpus, by stream.

@@ -73,7 +73,7 @@ class TableResult:
         needs: rows that could not be trained, and the streams that the corpus lacks for them.
         costs: by row name, where the table shows them.
         labels: class names, in the order of ``Cell.by_class``.
-        failed: rows whose training failed, and why in a few words; the notes have the whole message.
+        failed: rows whose training failed, and why: kind of the error, message and plugin.
     """
 
     table: Table

@@ -26,7 +26,7 @@ import torch
 from replicate.config import folders
 from replicate.corpus.types import Corpus
 from replicate.errors import InvalidArgument, MissingDevice, WorkerDied
-from replicate.runner.failures import FailedRun
+from replicate.runner.failures import FailedRuns
 from replicate.runner.schedule import Outcome, Schedule
 from replicate.runner.tasks import Program
 from replicate.runner.worker import Progress, ProgressCallback, train_program
@@ -64,7 +64,7 @@ def run_all(
     device: str,
     jobs: int,
     on_progress: ProgressCallback,
-) -> list[FailedRun]:
+) -> FailedRuns:
     """Train and save every program, and return the runs whose training raised, or whose teacher's did.
 
     Every run is saved before the next one of its process begins. A teacher that is not among the programs must be in

@@ -14,7 +14,7 @@ from typing import Any
 from replicate.config import folders
 from replicate.corpus.types import Corpus
 from replicate.errors import MissingEngine, WorkerDied
-from replicate.runner.failures import FailedRun
+from replicate.runner.failures import FailedRuns
 from replicate.runner.local import follow
 from replicate.runner.schedule import Outcome, Schedule
 from replicate.runner.tasks import Program
@@ -45,7 +45,7 @@ def run_all(
     device: str,
     cluster: Cluster,
     on_progress: ProgressCallback,
-) -> list[FailedRun]:
+) -> FailedRuns:
     """Train and save every program on a cluster; see ``local.run_all``.
 
     A program whose worker or machine dies is started again on another one; completed runs stay in the store.

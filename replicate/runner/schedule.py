@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from graphlib import TopologicalSorter
 
 from replicate.runner import failures
-from replicate.runner.failures import FailedRun, Failure
+from replicate.runner.failures import FailedRun, FailedRuns, Failure
 from replicate.runner.tasks import Program
 
 log = logging.getLogger("replicate")
@@ -65,7 +65,7 @@ class Schedule:
                 log.info("%s", run)
             log.debug("%s", outcome.traceback)
 
-    def failed(self) -> list[FailedRun]:
+    def failed(self) -> FailedRuns:
         """Return the runs that failed, and the students that were skipped because a teacher failed."""
         found: dict[str, FailedRun] = {}
         for number, program in enumerate(self._programs):
@@ -79,7 +79,8 @@ class Schedule:
                 continue
             found |= {run.key: run for run in runs}
         wanted = {task.key for program in self._programs for task in program.wanted}
-        return [run for key, run in found.items() if key in wanted]
+        cause = self._failures[min(self._failures)].cause if self._failures else None
+        return FailedRuns((run for key, run in found.items() if key in wanted), cause)
 
     def _collect(self) -> None:
         for number in self._sorter.get_ready():

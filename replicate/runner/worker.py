@@ -91,7 +91,7 @@ def _train(
     except _STORE_ERRORS:
         raise
     except Exception as error:  # a plugin may raise anything
-        failure = Failure.of(error)
+        failure = Failure.of(error, program.runs[0].spec)
     if device == "cuda":
         torch.cuda.empty_cache()  # after running out of memory, the next run needs all of it
     return failure

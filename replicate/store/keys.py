@@ -37,10 +37,9 @@ def versions(spec: RunSpec | None = None) -> dict[str, str]:
     """
     found = {"torch": torch.__version__, "torch_geometric": torch_geometric.__version__, "code": code_version()}
     if spec is not None:
-        classes = [cls for arm in spec.arm.with_teachers for cls in _classes(arm, spec.protocol)]
         methods = [arm.method.implementation for arm in spec.arm.with_teachers if arm.method]
         found |= {library: _library(library) for method in methods for library in method.libraries}
-        found |= {f"{SOURCE}{name}": digest for name, digest in sorted(module_hashes(classes).items())}
+        found |= {f"{SOURCE}{name}": digest for name, digest in sorted(module_hashes(optional_classes(spec)).items())}
     return found
 
 
@@ -59,6 +58,11 @@ def other_versions(found: Mapping[str, str]) -> dict[str, str]:
         if today is not None and today != version:
             differ[name] = version
     return differ | {name: "unknown" for name in shared if name not in found}
+
+
+def optional_classes(spec: RunSpec) -> list[type]:
+    """Return the classes that a run's arm and its teachers use and other arms may not, those of plugins among them."""
+    return [cls for arm in spec.arm.with_teachers for cls in _classes(arm, spec.protocol)]
 
 
 def run_key(spec: RunSpec, corpus: Corpus, device: str) -> str:

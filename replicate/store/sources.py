@@ -82,8 +82,11 @@ def module_hashes(classes: Iterable[type]) -> dict[str, str]:
 
 
 def current_hash(name: str) -> str | None:
-    """Return the present hash of a module that ``module_hashes`` has named; None if its plugin is not loaded."""
-    path = _file(name)
+    """Return the present hash of a module that ``module_hashes`` has named; None if its plugin is not loaded.
+
+    It is also None for a class of a script or notebook: the script that runs now may be another one.
+    """
+    path = None if name.startswith("__main__") else _file(name)
     return None if path is None else _read(path).digest
 
 

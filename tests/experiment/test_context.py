@@ -10,6 +10,7 @@ import torch
 from replicate.errors import CannotWrite, CorruptRun
 from replicate.experiment import wording
 from replicate.runner import local
+from replicate.runner.failures import FailedRuns
 from replicate.runner.ray import Cluster
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD
 from replicate.store.store import Store
@@ -42,7 +43,7 @@ def test_a_store_that_cannot_be_written_is_found_before_training(tmp_path):
 def test_every_run_gets_the_corpus_of_its_table(tmp_path, iemocap, monkeypatch):
     command = prepare(tmp_path, ("table4", "table3"), data=iemocap)
     asked = []
-    monkeypatch.setattr(local, "run_all", lambda *arguments: asked.append(arguments) or [])
+    monkeypatch.setattr(local, "run_all", lambda *arguments: asked.append(arguments) or FailedRuns())
     command.context.train(command.plan.graph, command.missing(), lambda progress: None)
     ((programs, corpora, store, device, jobs, _),) = asked
     assert {program.corpus for program in programs} == set(corpora) == {corpus.hash for corpus in corpora.values()}

@@ -7,6 +7,7 @@ from replicate.corpus.archive import write
 from replicate.errors import CorruptRun, InvalidDefinition, MissingStream, TrainingFailed
 from replicate.experiment.sweep import Sweep
 from replicate.runner import local
+from replicate.runner.failures import FailedRuns
 from replicate.store.record import PREDICTIONS
 from replicate.store.run import Run
 from replicate.training.config import RunSpec
@@ -118,7 +119,7 @@ def test_completed_runs_are_not_trained_again(tmp_path, monkeypatch):
     ]
     assert "4 of 1079 points of the grid and the unchanged arm, 10 runs, 6 completed, 4 to train" in more.describe(4)
     given = []
-    monkeypatch.setattr(local, "run_all", lambda *arguments: given.append(arguments) or [])
+    monkeypatch.setattr(local, "run_all", lambda *arguments: given.append(arguments) or FailedRuns())
     more.context.train(more.graph, todo, print)
     corpora = {more.plan.corpus.hash: more.plan.corpus}
     assert given == [(more.graph.programs(todo), corpora, more.context.store, "cpu", 1, print)]

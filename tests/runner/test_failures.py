@@ -1,13 +1,17 @@
 """A run that fails is named and the others are trained; other errors end the command."""
 
+import pickle
 from dataclasses import replace
 
 import pytest
 
 from replicate.config import folders
-from replicate.errors import DiskFull
+from replicate.errors import DiskFull, TrainingFailed
+from replicate.experiment.context import Training
 from replicate.runner import worker
+from replicate.runner.failures import FailedRun, WorkerError, by_cause
 from replicate.runner.local import run_all
+from replicate.runner.schedule import Schedule
 from replicate.runner.worker import Progress
 from replicate.training.methods import METHODS
 from tests.runner.families import quiet, run
@@ -28,7 +32,7 @@ def test_a_run_that_diverges_fails_alone_and_its_students_are_skipped(store, cor
         (lost[0].key, "teacher, seed 24", "diverged"),
         (lost[1].key, "student, seed 24", "teacher failed"),
     ]
-    assert "loss" in failed[0].message and failed[1].message == "its teacher teacher, seed 24 could not be trained"
+    assert "loss" in failed[0].message and failed[1].message == "its teacher teacher could not be trained"
     complete = sorted(task.key for tasks in (alone, *family) for task in tasks)
     assert sorted(store.keys()) == complete == sorted(p.task.key for p in news if p.epoch is None)
     # The lock of the failed run is free, and the same command tries it again.
@@ -94,3 +98,50 @@ def test_a_run_whose_plugin_was_changed_during_training_is_not_saved(store, corp
     (failed,) = run(store, corpus, [spec])
     assert failed.key == student.key and failed.kind == "bad plugin" and "run the command again" in failed.message
     assert store.keys() == [teacher.key]
+
+
+def test_the_arms_plugin_is_named_where_the_error_is_raised_elsewhere(store, corpus, monkeypatch):
+    def train(*arguments):
+        raise RuntimeError("bad value")
+
+    monkeypatch.setattr(worker, "train_seed_group", train)
+    monkeypatch.setattr("replicate.runner.failures.optional_classes", lambda spec: [dict, type("Mine", (), {})])
+    (failed,) = run(store, corpus, [SPEC])
+    assert (
+        failed.plugin == "builtins, a notebook" and failed.reason == f"RuntimeError: bad value (plugin {failed.plugin})"
+    )
+
+
+def test_runs_are_grouped_by_cause():
+    runs = [FailedRun(str(seed), f"mine (paper+x=1), seed {seed}", "KeyError", "x") for seed in (24, 25, 27, 26, 30)]
+    runs += [
+        FailedRun("a", "mine (paper+x=1), seed 28", "KeyError", "y"),
+        FailedRun("b", "other, seed 24", "diverged", "z"),
+    ]
+    assert by_cause(runs) == [
+        "mine (paper+x=1): 5 seeds (24-27, 30): KeyError: x",
+        "mine (paper+x=1), seed 28 failed: KeyError: y",
+        "other, seed 24 failed: diverged: z",
+    ]
+
+
+@pytest.mark.parametrize("pickled", [False, True])
+def test_the_exception_is_kept_in_its_process_and_its_traceback_elsewhere(store, corpus, monkeypatch, pickled):
+    class Local(RuntimeError):
+        """Cannot be pickled."""
+
+    def train(*arguments):
+        raise Local("bad value")
+
+    monkeypatch.setattr(worker, "train_seed_group", train)
+    (program,) = programs([SPEC], corpus)
+    failure = worker.train_program(program, corpus, store, "cpu", quiet)
+    failure = pickle.loads(pickle.dumps(failure)) if pickled else failure  # noqa: S301
+    schedule = Schedule([program])
+    schedule.finish(schedule.start(), failure)
+    failed = schedule.failed()
+    assert isinstance(failed.cause, WorkerError if pickled else Local)
+    assert "bad value" in str(failed.cause) and ("Traceback" in str(failed.cause)) == pickled
+    with pytest.raises(TrainingFailed, match=r"speech, seed 24 failed: Local: bad value.*-v prints") as raised:
+        Training(1.0, tuple(failed), failed.cause).require_complete()
+    assert raised.value.__cause__ is failed.cause
