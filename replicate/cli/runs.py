@@ -21,6 +21,7 @@ def runs() -> None:
 
 
 @runs.command("list")
+@options.config_dir
 @options.run_store
 @click.option("--arm", help="List only runs of this arm.")
 @click.option("--corpus", help="List only runs on this corpus.")
@@ -29,8 +30,9 @@ def list_(where: str, arm: str | None, corpus: str | None, as_json: bool) -> Non
     """Print a line per run.
 
     F1 is the weighted F1 on dev at the best epoch; test scores are not shown, so that no run is selected by them.
-    "version" is "this" for runs of this version of the code and of torch; other runs are not used. Only the record of a
-    run is loaded: `replicate check store` hashes all files.
+    "version" is "this" for runs of this version of the code and of torch; other runs are not used. The source of a
+    plugin is compared with --config-dir only. Only the record of a run is loaded: `replicate check store` hashes all
+    files.
     """
     import json
     from dataclasses import asdict
@@ -57,6 +59,7 @@ def list_(where: str, arm: str | None, corpus: str | None, as_json: bool) -> Non
 
 @runs.command()
 @click.argument("key")
+@options.config_dir
 @options.run_store
 @click.option("--json", "as_json", is_flag=True, help="Print the run's record as it was saved.")
 def show(key: str, where: str, as_json: bool) -> None:
@@ -85,6 +88,7 @@ def show(key: str, where: str, as_json: bool) -> None:
 
 
 @runs.command()
+@options.config_dir
 @options.run_store
 @click.option("--damaged", is_flag=True, help="Also remove damaged runs.")
 @click.option("--unused", is_flag=True, help="Also remove runs that no table or sweep of the results uses.")
@@ -100,7 +104,7 @@ def prune(where: str, damaged: bool, unused: bool, results: Path | None, yes: bo
 
     These are: runs of other versions of the code, torch or torch_geometric, teacher embeddings without a run,
     incomplete files of killed processes that are over an hour old, and unused locks. A run that a process has locked is
-    kept.
+    kept. The source of a plugin is compared with --config-dir only.
     """
     from replicate.experiment.manifest import named_runs
     from replicate.store import prune as pruning

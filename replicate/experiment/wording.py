@@ -8,7 +8,7 @@ from pathlib import Path
 from replicate.config import folders, requirements
 from replicate.experiment.context import CommandContext
 from replicate.experiment.plan import Plan
-from replicate.store import inventory
+from replicate.store import prune
 from replicate.store.remote import RemoteStore
 from replicate.store.store import Store
 
@@ -40,12 +40,19 @@ def where(plan: Plan, context: CommandContext, todo: int) -> str:
 def remarks(plan: Plan, store: Store) -> list[str]:
     """Return remarks to print first: rows that cannot be trained, and runs in the store that are not used."""
     lines = requirements.remarks(plan.tables, plan.left_out, plan.corpus)
-    old = sum(inventory.of_other_format(store, key) == inventory.OLD for key in inventory.keys(store))
-    others = store.of_other_versions() - old
-    for number, what in ((old, "in an old format"), (others, "of another version of the code or of torch")):
+    found = prune.outdated(store)
+    # A plugin's source is compared only where the plugin is loaded.
+    words = ["replicate", "runs", "prune"]
+    words += [word for path in folders.current() for word in ("--config-dir", str(path))]
+    words += ["--store", str(store.root)] if store.root != Path("results", "runs").resolve() else []
+    for number, what in (
+        (found.old, "in an old format"),
+        (found.others, f"of another version ({', '.join(found.differences)})"),
+    ):
         if number > 0:
+            runs, are = ("run", "is") if number == 1 else ("runs", "are")
             lines.append(
-                f"{number} runs in {store.root} are {what}: they are left alone (`replicate runs prune` removes them)"
+                f"{number} {runs} in {store.root} {are} {what} and left alone (`{shlex.join(words)}` removes them)"
             )
     return lines
 

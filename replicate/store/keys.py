@@ -60,6 +60,15 @@ def other_versions(found: Mapping[str, str]) -> dict[str, str]:
     return differ | {name: "unknown" for name in shared if name not in found}
 
 
+def in_words(name: str) -> str:
+    """Return what a name among the versions of a run stands for, for messages."""
+    if name == "code":
+        return "the code of this package"
+    module = name.removeprefix(SOURCE)
+    plugin = module.removeprefix("replicate_plugin_")
+    return f"the source of plugin {plugin}" if plugin != module else name
+
+
 def optional_classes(spec: RunSpec) -> list[type]:
     """Return the classes that a run's arm and its teachers use and other arms may not, those of plugins among them."""
     return [cls for arm in spec.arm.with_teachers for cls in _classes(arm, spec.protocol)]

@@ -10,8 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from replicate.store.inventory import NEWER, damage, embedded, incomplete_files, inside, keys, of_other_format, size
-from replicate.store.keys import other_versions, versions
+from replicate.store.inventory import (
+    NEWER,
+    OLD,
+    damage,
+    embedded,
+    incomplete_files,
+    inside,
+    keys,
+    of_other_format,
+    size,
+)
+from replicate.store.keys import in_words, other_versions, versions
 from replicate.store.store import EMBEDDINGS, LOCKS, Store
 
 _LOCK = re.compile(r"[0-9a-f]{20}(-embeddings)?")
@@ -62,6 +72,31 @@ def plan(store: Store, damaged: bool = False, named: Collection[str] | None = No
     return going
 
 
+@dataclass(frozen=True)
+class Outdated:
+    """Runs that are removed by default.
+
+    Attributes:
+        old: how many are in an old format.
+        others: how many others are of another version.
+        differences: what differs between these and this version, in words.
+    """
+
+    old: int
+    others: int
+    differences: tuple[str, ...]
+
+
+def outdated(store: Store) -> Outdated:
+    """Count the runs that ``plan`` lists by default."""
+    of_format = {key: of_other_format(store, key) for key in keys(store)}
+    differ = [
+        found for key, other in of_format.items() if other is None and (found := other_versions(_versions(store, key)))
+    ]
+    names = dict.fromkeys(in_words(name) for found in differ for name in found)
+    return Outdated(sum(other == OLD for other in of_format.values()), len(differ), tuple(names))
+
+
 def locked(store: Store) -> set[str]:
     """Return the names of the locks that processes hold at this moment."""
     held = set()
@@ -101,12 +136,17 @@ def _why(store: Store, key: str, damaged: bool, named: Collection[str] | None) -
         return None if other == NEWER else other
     if damaged and damage(store, key) is not None:
         return "damaged"
-    differ = other_versions(store.version_of(key) or versions())
+    differ = other_versions(_versions(store, key))
     if differ:
-        return f"of another version: {', '.join(f'{name} {version}' for name, version in differ.items())}"
+        return f"of another version: {', '.join(f'{in_words(name)} {version}' for name, version in differ.items())}"
     if named is not None and key not in named:
         return "not used by any results"
     return None
+
+
+def _versions(store: Store, key: str) -> dict[str, str]:
+    """Return the versions that a run was trained with; those of today if its record is damaged."""
+    return store.version_of(key) or versions()
 
 
 def _locks(store: Store) -> list[Path]:

@@ -18,7 +18,6 @@ from replicate.corpus.types import SPLITS, Corpus
 from replicate.errors import CorruptRun
 from replicate.files import INCOMPLETE, atomic_folder, from_os_error, sha256
 from replicate.store import embeddings
-from replicate.store.keys import other_versions, versions
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RunRecord, corrupt, load_json
 from replicate.store.run import Run
 from replicate.training.config import RunSpec
@@ -127,10 +126,6 @@ class Store:
         """Return keys of all run folders, complete or damaged, of any version; sorted."""
         folders = [path.name for path in self.root.glob("[!.]*") if path.is_dir()]
         return sorted(name for name in folders if name != EMBEDDINGS)
-
-    def of_other_versions(self) -> int:
-        """Return how many run folders were written by another version of the code, torch or torch_geometric."""
-        return sum(bool(other_versions(self.version_of(key) or versions())) for key in self.keys())
 
     def version_of(self, key: str) -> dict[str, str] | None:
         """Return the versions that a run was trained with, whatever its format; None if its record cannot be read."""

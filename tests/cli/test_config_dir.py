@@ -1,5 +1,6 @@
 """--config-dir: definitions and plugins of a user's folder, and mistakes in them before anything is trained."""
 
+import json
 import os
 import subprocess
 import sys
@@ -174,3 +175,41 @@ def test_help_does_not_import_plugins(folder):
     environment = os.environ | {"REPLICATE_CONFIG_DIR": str(folder)}
     done = subprocess.run([sys.executable, "-m", "replicate", "run", "--help"], env=environment, capture_output=True)
     assert done.returncode == 0
+
+
+METHOD = """
+from dataclasses import dataclass
+from replicate.training.distillation import DistillationMethod, MethodLosses, Settings, register
+
+@dataclass(frozen=True)
+class MineSettings(Settings):
+    mine_weight: float = 1.0
+
+@register("mine", MineSettings)
+class Mine(DistillationMethod):
+    def __init__(self, setup):
+        super().__init__(setup, {"mine": 1.0})
+
+    def forward(self, student, teachers, labels):
+        return MethodLosses({"mine": (student.embedding - teachers[0].embedding).square().mean()})
+"""
+
+
+def test_runs_of_a_changed_plugin_are_remarked_listed_and_removed(replicate, folder, tmp_path):
+    (folder / "pull.py").write_text(METHOD)
+    (folder / "my-table.toml").write_text(
+        TABLE.replace('arm = "thin"', 'arm = { like = "Student-A", distillation.method = "mine" }')
+    )
+    size = ("--profile", "smoke", "--seed", 24, "--jobs", 1, "--out", tmp_path / "out")
+    store, mine = ("--store", tmp_path / "out" / "runs"), ("--config-dir", folder)
+    assert replicate("run", "my-table", *size, *mine).status == 0
+    (folder / "pull.py").write_text(METHOD.replace("square", "abs"))
+    remark = replicate("run", "my-table", *size, *mine, "--dry-run").stderr
+    assert "1 run in " in remark and " is of another version (the source of plugin pull) and left alone" in remark
+    assert f"`replicate runs prune --config-dir {folder} --store {store[1]}` removes them" in remark
+    listed = json.loads(replicate("runs", "list", "--json", *store, *mine).stdout)
+    assert sorted(run["current"] for run in listed) == [False, True]
+    removed = replicate("runs", "prune", "--yes", *store, *mine)
+    assert removed.status == 0 and "another version: the source of plugin pull " in removed.stdout
+    assert len(list((tmp_path / "out" / "runs").glob("*/run.json"))) == 1
+    assert "another version" not in replicate("run", "my-table", *size, *mine, "--dry-run").stderr

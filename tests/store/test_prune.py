@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import time
 
 import pytest
@@ -8,12 +9,13 @@ import torch
 from replicate.errors import NotThisFormat
 from replicate.experiment import manifest
 from replicate.store import prune
-from replicate.store.keys import FORMAT
+from replicate.store.keys import FORMAT, versions
 from replicate.store.prune import Removal
 from replicate.store.record import CHECKPOINT, RECORD, digest
 from replicate.store.store import EMBEDDINGS, LOCKS
 from tests.planted import put
 from tests.small_runs import SPEC, seeds, teacher_outputs
+from tests.store.test_record import rewrite
 
 KEY = "0123456789abcdef0123"
 
@@ -46,6 +48,19 @@ def test_a_sound_store_keeps_everything(store, key):
     (store.root / LOCKS / f"{key}-embeddings").unlink()
     assert going(store, damaged=True, named={key}) == []
     assert path.is_file()
+
+
+def test_runs_of_other_versions_are_counted_and_what_differs_is_named(store, saved, monkeypatch):
+    assert prune.outdated(store) == prune.Outdated(0, 0, ())
+    shutil.copytree(saved, store.root / ("0" * 20))
+    rewrite(store.root / ("0" * 20), versions=versions() | {"code": "another"})
+    assert prune.outdated(store) == prune.Outdated(0, 1, ("the code of this package",))
+    shutil.copytree(saved, store.root / ("1" * 20))
+    rewrite(store.root / ("1" * 20), format=FORMAT + 1)
+    (store.root / "notes").mkdir()
+    monkeypatch.setattr(torch, "__version__", "0.0")
+    assert prune.outdated(store) == prune.Outdated(0, 2, ("torch", "the code of this package"))
+    assert len([removal for removal in prune.plan(store) if removal.kind == "run"]) == 2
 
 
 def test_runs_of_other_versions_are_removed_with_their_embeddings_and_locks(store, corpus, key, monkeypatch):

@@ -1,14 +1,13 @@
 """Records of runs: their formats, and the message for every wrong value."""
 
 import json
-import shutil
 from dataclasses import replace
 
 import pytest
-import torch
 
 from replicate.errors import CorruptRun, NewerFormat, OldFormat
-from replicate.store.keys import FORMAT, versions
+from replicate.store import prune
+from replicate.store.keys import FORMAT
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD, RunRecord, digest
 from tests.small_runs import SPEC
 
@@ -38,19 +37,10 @@ def rewrite(folder, without=(), **changes):
     (folder / RECORD).write_text(json.dumps(record))
 
 
-def test_runs_of_other_versions_are_counted(store, saved, monkeypatch):
-    assert store.of_other_versions() == 0 and store.version_of(saved.name).items() >= versions().items()
-    shutil.copytree(saved, store.root / ("0" * 20))
-    rewrite(store.root / ("0" * 20), versions=versions() | {"code": "another"})
-    assert store.version_of("0" * 20)["code"] == "another" and store.of_other_versions() == 1
-    monkeypatch.setattr(torch, "__version__", "0.0")
-    assert store.of_other_versions() == 2
-
-
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"versions": 3}'])
 def test_a_record_that_cannot_be_read_is_of_no_version(store, saved, content):
     (saved / RECORD).write_text(content)
-    assert store.version_of(saved.name) is None and store.of_other_versions() == 0
+    assert store.version_of(saved.name) is None and prune.outdated(store).others == 0
 
 
 def test_a_record_that_could_not_be_read_is_never_saved(store, corpus, result):
