@@ -81,7 +81,10 @@ def _content(name: str, where: str) -> dict[str, Any]:
 def _build(content: dict[str, Any], where: str, name: str) -> Protocol:
     masking = section(content.pop("masking"), f"{where}, key 'masking'")
     strategy = masking_strategy(str(masking.pop("strategy")), f"{where}, key 'masking.strategy'")
-    given = {"name": name, "masking": build(strategy, masking, f"{where}, key 'masking'", ("strategy",))}
+    given: dict[str, Any] = {
+        "name": name,
+        "masking": build(strategy, masking, f"{where}, key 'masking'", ("strategy",)),
+    }
     return build(Protocol, content, where, **given)
 
 

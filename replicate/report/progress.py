@@ -43,16 +43,27 @@ class _Remaining:
 
 
 @contextmanager
-def training(tasks: Sequence[Task], corpus: Corpus, console: Console) -> Iterator[ProgressCallback]:
-    """Yield a callback for the runner that shows how far the training of ``tasks`` is."""
+def training(tasks: Sequence[Task], corpus: Corpus, console: Console, jobs: int = 1) -> Iterator[ProgressCallback]:
+    """Yield a callback for the runner that shows how far the training of ``tasks`` is.
+
+    The time begins with the first epoch that is complete; until then ``jobs`` processes are starting.
+    """
     remaining = _Remaining(tasks, corpus)
     if not console.is_terminal:
         yield _log_runs(remaining)
         return
     with _bar(console) as bar:
-        shown = bar.add_task(f"0/{remaining.runs} runs", total=remaining.total)
+        processes = min(jobs, remaining.runs)
+        starting = f"starting {processes} processes" if processes > 1 else "starting"
+        shown = bar.add_task(starting if remaining.runs else "", start=False, total=remaining.total)
+        started = False
 
         def advance(progress: Progress) -> None:
+            nonlocal started
+            if not started:
+                started = True
+                bar.start_task(shown)
+                bar.update(shown, description=f"0/{remaining.runs} runs")
             if progress.epoch is not None:
                 bar.advance(shown, remaining.epoch(progress.task))
                 return

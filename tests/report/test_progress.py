@@ -1,6 +1,7 @@
 import io
 import logging
 import re
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -97,6 +98,18 @@ def test_in_a_terminal_training_is_a_bar_that_is_removed_at_its_end():
         re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "\n").splitlines()[-1].strip() == ""
         or "\x1b[2K" in text
     )
+
+
+def test_the_bar_says_that_processes_start_until_the_first_epoch():
+    out = io.StringIO()
+    screen = Console(file=out, width=100, force_terminal=True)
+    with progress.training(TASKS, CORPUS, screen, jobs=2) as callback:
+        time.sleep(0.25)  # the bar is drawn ten times a second
+        assert "starting 2 processes" in out.getvalue() and "0/3 runs" not in out.getvalue()
+        before = len(out.getvalue())
+        callback(Progress(TASKS[0], Epoch(1, 1.0, 1.0, 0.5, 1e-3)))
+        time.sleep(0.25)
+        assert "0/3 runs" in out.getvalue()[before:] and "starting" not in out.getvalue()[-200:]
 
 
 def test_nothing_to_train_prints_nothing(log):
