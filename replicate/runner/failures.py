@@ -41,10 +41,10 @@ class Failure:
     message: str
     plugin: str = ""
     traceback: str = ""
-    cause: Exception | None = field(default=None, compare=False, repr=False)
+    cause: BaseException | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of(cls, error: Exception, spec: RunSpec) -> Failure:
+    def of(cls, error: BaseException, spec: RunSpec) -> Failure:
         """Describe an exception that ended the training of a run; the variables of its frames are freed."""
         kind = error.kind if isinstance(error, ReplicateError) else type(error).__name__
         message = " ".join("".join(c if c.isprintable() else " " for c in str(error)).split())[:_LONGEST_MESSAGE]
@@ -89,7 +89,7 @@ class FailedRuns(list[FailedRun]):
         cause: the exception of the first one.
     """
 
-    def __init__(self, runs: Iterable[FailedRun] = (), cause: Exception | None = None) -> None:
+    def __init__(self, runs: Iterable[FailedRun] = (), cause: BaseException | None = None) -> None:
         super().__init__(runs)
         self.cause = cause
 
@@ -142,7 +142,7 @@ def _ranges(runs: Iterable[FailedRun]) -> str:
     return ", ".join(f"{each[0]}-{each[-1]}" if len(each) > 1 else str(each[0]) for each in ranges)
 
 
-def _raised_in(error: Exception) -> str:
+def _raised_in(error: BaseException) -> str:
     """Return the innermost plugin that an exception passed through, with file and line."""
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
         module = frame.f_globals.get("__name__")

@@ -90,7 +90,7 @@ def _train(
         raise (error.__cause__ or error) from None
     except _STORE_ERRORS:
         raise
-    except Exception as error:  # a plugin may raise anything
+    except (Exception, SystemExit) as error:  # a plugin may raise anything
         failure = Failure.of(error, program.runs[0].spec)
     if device == "cuda":
         torch.cuda.empty_cache()  # after running out of memory, the next run needs all of it

@@ -79,6 +79,15 @@ def test_a_plugin_that_raises_fails_alone_and_is_named(replicate, mine, tmp_path
     assert "failed: IndexError" in (folder / "works-and-not.md").read_text()
 
 
+def test_a_plugin_that_exits_fails_alone(replicate, mine, tmp_path):
+    (plugin,) = mine.glob("method_*.py")
+    plugin.write_text(METHOD.replace("raise IndexError", "raise SystemExit"))
+    arguments = ["--config-dir", mine, "--profile", "smoke", "--seeds", "24,", "--jobs", 1, "--out", tmp_path / "out"]
+    status, stdout, stderr = replicate("run", "works-and-not", *arguments)
+    assert status == 1 and "failed: SystemExit" in stdout
+    assert stderr.splitlines()[-1].startswith("error (training failed): 1 run was not trained: ")
+
+
 def test_a_share_in_which_a_run_fails_is_an_error(replicate, mine, tmp_path):
     arguments = ["--config-dir", mine, "--profile", "smoke", "--seeds", "24,", "--jobs", 1, "--out", tmp_path / "out"]
     status, stdout, stderr = replicate("run", "works-and-not", *arguments, "--task", "1/1")
