@@ -51,7 +51,7 @@ class Registry(Generic[T]):
         """Return a decorator that registers a class or function under a name.
 
         Raises:
-            BadPlugin: another module has registered something under that name.
+            BadPlugin: something else is registered under that name.
         """
 
         def add(thing: T) -> T:
@@ -63,6 +63,11 @@ class Registry(Generic[T]):
                 raise BadPlugin(
                     f"two plugins of one name: {self.kind} {name!r} is registered by {_file(other)} and by "
                     f"{_file(module)}; rename one"
+                )
+            if self._registered_twice(name, thing, module):
+                raise BadPlugin(
+                    f"two plugins of one name: {self.kind} {name!r} is registered twice by {_file(module)}, for "
+                    f"{_qualname(self._found[name])} and for {_qualname(thing)}; rename one"
                 )
             self._found[name], self._modules[name] = thing, module
             self._checked.pop(name, None)
@@ -132,6 +137,14 @@ class Registry(Generic[T]):
             self._modules = built_in | modules
             self._checked.clear()
 
+    def _registered_twice(self, name: str, thing: T, module: str) -> bool:
+        """Whether another thing of the same file has this name.
+
+        One of the same qualified name is replaced: the module is imported again. In a notebook, anything is replaced.
+        """
+        in_file = _file(module) != module
+        return in_file and name in self._found and _qualname(self._found[name]) != _qualname(thing)
+
     def _is_built_in(self, module: str) -> bool:
         return module.startswith(f"{self.package}.")
 
@@ -183,6 +196,10 @@ def _entry_points(group: str) -> list[EntryPoint]:
 
 def _same_package(module: str, other: str) -> bool:
     return module.partition(".")[0] == other.partition(".")[0]
+
+
+def _qualname(thing: object) -> str:
+    return str(getattr(thing, "__qualname__", type(thing).__qualname__))
 
 
 def _file(module: str) -> str:

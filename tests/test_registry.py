@@ -36,6 +36,19 @@ def test_a_module_may_register_again_but_no_other(things):
         things.register("one")(made("other"))
 
 
+def test_two_classes_of_one_file_must_not_share_a_name(things):
+    def another(name):
+        return type(name, (), {"__module__": "json.decoder"})
+
+    things.register("one")(another("First"))
+    again = another("First")  # the file is imported again
+    assert things.register("one")(again) is things.get("one")
+    with pytest.raises(BadPlugin, match=r"registered twice by .*decoder\.py, for First and for Second; rename one"):
+        things.register("one")(another("Second"))
+    things.forget("json.decoder")  # the changed file is imported again
+    things.register("one")(another("Second"))
+
+
 def test_the_files_of_two_modules_are_named(things):
     things.register("one")(made("json.decoder"))
     with pytest.raises(BadPlugin, match=r"json/decoder\.py and by .*json/encoder\.py"):

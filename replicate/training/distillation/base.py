@@ -177,6 +177,12 @@ def register(name: str, settings: type[Settings]) -> Callable[[type[M]], type[M]
                 f"{method.__module__}: {settings.__name__} is the settings class of {taken!r} and {name!r}: "
                 "give each method a settings class of its own"
             )
+        other = vars(settings).get("implementation", method)
+        if other.__qualname__ != method.__qualname__:
+            raise BadPlugin(
+                f"{method.__module__}: two plugins of one name: distillation method {name!r} is registered for "
+                f"{other.__qualname__} and for {method.__qualname__}; rename one"
+            )
         METHODS.register(name)(settings)
         settings.method, settings.implementation = name, method
         return method
