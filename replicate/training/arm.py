@@ -9,7 +9,7 @@ from replicate.errors import InvalidDefinition
 from replicate.model.context.base import context_extractor
 from replicate.suggest import choices
 from replicate.training.checks import check_choices
-from replicate.training.methods import MethodTraits, Settings, method_settings
+from replicate.training.methods import MethodTraits, Settings, check_arm, method_settings, model_heads
 
 # Feature streams of each context. A model that is tested in a narrower context than it was trained on keeps its width:
 # columns of the other streams are set to zero.
@@ -87,7 +87,7 @@ class Arm:
     @property
     def model_heads(self) -> dict[str, int]:
         """Sizes of the heads that the arm's method adds to the model, by their field in ``ModelConfig``."""
-        return {} if self.method is None else self.method.implementation.model_heads(self.method, self)
+        return {} if self.method is None else model_heads(self.method, self)
 
     @property
     def uses_hubert(self) -> bool:
@@ -184,7 +184,8 @@ def _check_teachers(arm: Arm) -> None:
         _check_number_of_teachers(arm, settings.implementation)
         check_choices(settings)
         _check_numbers(settings)
-        settings.implementation.check(settings, arm)
+        check_arm(settings, arm)
+        model_heads(settings, arm)
     except InvalidDefinition as error:
         raise InvalidDefinition(f"distillation {settings.method!r}: {error}") from error
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
-from replicate.errors import BadPlugin
+from replicate.errors import BadPlugin, ReplicateError
+from replicate.model.heads import HEADS
 from replicate.registry import Registry
 
 
@@ -101,3 +102,39 @@ def method_settings(name: str, where: str = "") -> type[Settings]:
             "@register(name, SettingsClass) of replicate.training.distillation"
         )
     return found
+
+
+def model_heads(settings: Settings, arm: Any) -> dict[str, int]:
+    """Return what the method's ``model_heads`` returns, checked.
+
+    Raises:
+        BadPlugin: it raises, or returns something else than sizes of the model's heads.
+    """
+    heads = _call(settings, "model_heads", arm)
+    if not isinstance(heads, dict) or any(name not in HEADS or type(size) is not int for name, size in heads.items()):
+        raise BadPlugin(
+            f"plugin {METHODS.origin(settings.method)}: model_heads of the distillation method {settings.method!r} "
+            f"returns {heads!r}; return a dictionary with the sizes of heads, which are {', '.join(HEADS)}"
+        )
+    return heads
+
+
+def check_arm(settings: Settings, arm: Any) -> None:
+    """Call the method's ``check``.
+
+    Raises:
+        InvalidDefinition: from the method. BadPlugin: it raises anything else.
+    """
+    _call(settings, "check", arm)
+
+
+def _call(settings: Settings, hook: str, arm: Any) -> Any:
+    try:
+        return getattr(settings.implementation, hook)(settings, arm)
+    except ReplicateError:
+        raise
+    except (Exception, SystemExit) as error:  # a plugin may raise anything
+        raise BadPlugin(
+            f"plugin {METHODS.origin(settings.method)}: {hook} of the distillation method {settings.method!r} raises "
+            f"{type(error).__name__}: {error}"
+        ) from error

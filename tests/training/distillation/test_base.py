@@ -93,3 +93,36 @@ def test_settings_of_no_method_are_refused():
 def test_an_unknown_method_is_named_with_the_nearest():
     with pytest.raises(InvalidDefinition, match=r"here: unknown distillation method 'tripled': did you mean triplet\?"):
         method_settings("tripled", "here")
+
+
+@pytest.mark.parametrize(
+    ("hook", "returned", "message"),
+    [
+        ("model_heads", ZeroDivisionError("no width"), "model_heads of .* 'cosine' raises ZeroDivisionError: no width"),
+        ("model_heads", {"unknown": 3}, "model_heads of .* 'cosine' returns .*; return a dictionary with .*decoupled"),
+        (
+            "model_heads",
+            {"decoupled": 0.5},
+            "model_heads of .* 'cosine' returns .*; return a dictionary with .*decoupled",
+        ),
+        ("check", KeyError("key"), "check of .* 'cosine' raises KeyError: 'key'"),
+        ("check", SystemExit(0), "check of .* 'cosine' raises SystemExit: 0"),
+    ],
+)
+def test_a_hook_that_fails_before_training_is_named(monkeypatch, hook, returned, message):
+    def called(settings, arm):
+        if isinstance(returned, BaseException):
+            raise returned
+        return returned
+
+    monkeypatch.setattr(CosineSettings.implementation, hook, called)
+    with pytest.raises(BadPlugin, match=f"^plugin .*test_base.py: {message}"):
+        replace(STUDENT, distillation=CosineSettings())
+
+
+def test_two_methods_of_one_name_cannot_share_their_settings():
+    class Another(CosineSettings.implementation):
+        pass
+
+    with pytest.raises(BadPlugin, match=r"two plugins of one name: distillation method 'cosine' .*Another; rename one"):
+        register("cosine", CosineSettings)(Another)
