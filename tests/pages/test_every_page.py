@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from docs.fill_readme import BLOCK, fill
 from replicate.cli import cli
 
-from .conftest import DOCS, PAGES, ROOT, commands, every_block, text
+from .conftest import DOCS, PAGES, ROOT, commands, every_block, lines, text
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -71,6 +72,16 @@ def test_commands_in_blocks_can_be_parsed(words, replicate):
     # Options are parsed before --help is answered.
     assert replicate(*words, "--help").status == 0
     assert replicate(*words, "--no-such-option", "--help").status == 2
+
+
+def test_every_page_with_commands_is_run_by_a_test():
+    run = set()
+    for path in Path(__file__).parent.glob("test_*.py"):
+        source = path.read_text(encoding="utf-8")
+        names = dict(re.findall(r'^([A-Z]+) = "(.+\.md)"$', source, re.MULTILINE))
+        for argument in re.findall(r"\b(?:perform|lines)\(([^),]+)", source):
+            run.add(names.get(argument, argument.strip('"')))
+    assert [page for page in PAGES if lines(page) and page not in run] == []
 
 
 def inline_commands(page: str) -> list[str]:
