@@ -32,7 +32,7 @@ class Training:
 
     seconds: float
     failed: tuple[FailedRun, ...] = ()
-    cause: Exception | None = None
+    cause: BaseException | None = None
 
     def require_complete(self) -> None:
         """Raise an error if some runs failed.
