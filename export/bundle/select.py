@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-from replicate.config import folders
 from replicate.corpus import Corpus, load
 from replicate.corpus.types import SPLITS
 from replicate.errors import NothingToExport, NotThisFormat
@@ -140,15 +139,16 @@ def corpus_of(run: Run, data: str | Path, data_dir: str | Path | None = None) ->
 
 
 def corpus_of_results(results: Path, run: Run) -> Corpus:
-    """Load the corpus that the runs of a results folder were trained on, if need be with the reader of a plugin.
+    """Load the corpus that the runs of a results folder were trained on.
+
+    A corpus of a user's own format needs its reader: the user passes ``--config-dir``, because folders that a manifest
+    names are never imported.
 
     Raises:
         NothingToExport: it was changed after the training. ReplicateError: it cannot be loaded.
     """
     manifest = read_manifest(results)
     source = manifest.source
-    # Only a corpus of a format of the user's own needs them, so that they may have been removed.
-    folders.use([*folders.current(), *(folder for folder in manifest.config_dirs if Path(folder).is_dir())])
     corpus = corpus_of(run, source.data, source.data_dir)
     if corpus is None:
         raise NothingToExport(f"corpus {source.data} has changed since {results} was trained: run the table again")

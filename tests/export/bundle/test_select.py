@@ -8,6 +8,7 @@ import pytest
 
 from export.bundle.select import choose, corpus_of, corpus_of_results
 from replicate import errors
+from replicate.config import folders
 from replicate.corpus.synthetic import generate
 from replicate.experiment.manifest import Manifest, newest_results
 from replicate.experiment.plan import Source
@@ -169,8 +170,8 @@ class Tiny(Reader):
 """
 
 
-def test_a_corpus_is_loaded_by_the_reader_that_training_used(smoke_results, tmp_path):
-    """The reader is in a folder of ``--config-dir``, which the manifest names."""
+def test_a_reader_is_imported_only_from_a_folder_that_the_user_names(smoke_results, tmp_path):
+    """Results may come from somebody else: the folders in their manifest are never imported."""
     shutil.copytree(smoke_results, tmp_path / "results")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "reader.py").write_text(READER)
@@ -178,10 +179,13 @@ def test_a_corpus_is_loaded_by_the_reader_that_training_used(smoke_results, tmp_
     trained = Manifest.load(smoke_results)
     replace(
         trained,
-        config_dirs=(str(tmp_path / "removed"), str(tmp_path / "mine")),
+        config_dirs=(str(tmp_path / "mine"),),
         source=replace(trained.source, data=str(tmp_path / "x.tiny")),
     ).save(tmp_path / "results")
     run = choose(smoke_results).run
+    with pytest.raises(errors.UnknownCorpus, match="--config-dir"):
+        corpus_of_results(tmp_path / "results", run)
+    folders.use([tmp_path / "mine"])
     assert corpus_of_results(tmp_path / "results", run).hash == run.record.corpus.hash
 
 
