@@ -120,7 +120,8 @@ def _why_not(arm: str, manifest: Manifest, store: Store, results: Path, exportab
         reason = "its HuBERT features are in the order of the release, where they belong to other utterances"
     else:
         reason = "its runs are under another protocol or on a part of the corpus, for one table only"
-    names = f"{choices(arm, exportable)} to export" if exportable else f"no run of {results} can be exported"
+    known = f"there are {', '.join(exportable)}" if arm in records else choices(arm, exportable)
+    names = f"{known} to export" if exportable else f"no run of {results} can be exported"
     return f"arm {arm!r} cannot be exported: {reason}; {names}"
 
 

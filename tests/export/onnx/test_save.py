@@ -16,7 +16,7 @@ def test_only_transformers_are_exported(replicate, causal_results, tmp_path):
     assert gru not in manifest["deployable"]
     done = replicate("export", "onnx", "--results", causal_results, "--arm", "COGMEN-A-gru", "--out", tmp_path / "x")
     assert done.status == 1 and "error (nothing to export)" in done.stderr
-    assert "a transformer as its context" in done.stderr
+    assert "its context extractor 'gru' cannot be written as ONNX" in done.stderr
     from replicate.store.store import Store
 
     with pytest.raises(errors.NotExportable, match=r"COGMEN-A-gru.*context extractor gru.*--arm"):
