@@ -56,7 +56,7 @@ def hashes(main):
     cells = []
 
     def execute(source):
-        name = f"/tmp/ipykernel_1/{len(cells)}.py"
+        name = f"ipykernel_1/{len(cells)}.py"  # a cell has a name, but no file
         cells.append(name)
         linecache.cache[name] = (len(source), None, source.splitlines(True), name)
         exec(compile(source, name, "exec"), vars(main))
