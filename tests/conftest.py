@@ -63,6 +63,22 @@ def replicate(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Outco
     signal.signal(signal.SIGTERM, before)
 
 
+@pytest.fixture(autouse=True)
+def _shared_results_stay_as_they_are() -> Iterator[None]:
+    """Fail the test that writes into the shared results: another one would fail in its place, and not always."""
+    yield
+    for out, before in _SHARED.items():
+        assert _manifests(out) == before, f"this test wrote into {out}, which other tests read: run it on a copy"
+
+
+_SHARED: dict[Path, dict[Path, int]] = {}
+
+
+def _manifests(out: Path) -> dict[Path, int]:
+    """Return when each manifest in an --out folder was written, in nanoseconds."""
+    return {path: path.stat().st_mtime_ns for path in out.glob("*/*/manifest.json")}
+
+
 @pytest.fixture(scope="session")
 def smoke_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The --out folder of a complete smoke table with two seeds; do not write into it."""
@@ -70,6 +86,7 @@ def smoke_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.raises(SystemExit) as exit_:
         main(["run", "table2", "--profile", "smoke", "--jobs", "1", "--out", str(out)])
     assert exit_.value.code == 0
+    _SHARED[out] = _manifests(out)
     return out
 
 
@@ -97,6 +114,7 @@ def causal_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.raises(SystemExit) as exit_:
         main(["run", "causal", "context", "--profile", "smoke", "--seeds", "24,", "--jobs", "1", "--out", str(out)])
     assert exit_.value.code == 0
+    _SHARED[out] = _manifests(out)
     return out / "synthetic-tiny" / "smoke-paper"
 
 
