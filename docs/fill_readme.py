@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from replicate.corpus import catalogue
+from replicate.corpus import named_corpora
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
@@ -86,7 +86,7 @@ def claims() -> str:
 def corpora() -> str:
     """Return the named corpora as a Markdown table."""
     lines = ["| name | what | where from |", "|---|---|---|"]
-    for name, entry in catalogue().items():
+    for name, entry in named_corpora().items():
         source = f"`replicate data fetch {name}`" if entry.files else "built in"
         lines.append(f"| `{name}` | {entry.what} | {source} |")
     return "\n".join(lines) + "\n"

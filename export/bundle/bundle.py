@@ -20,7 +20,7 @@ from export.predictor import CHECKSUMS, INT8, MODEL, STREAM
 from export.validate.checks import Check, Wrong, attempt, same_metadata
 from export.validate.dialogue import nearly_the_same, run_checks
 from export.validate.streaming import run_stream_checks
-from replicate.corpus import catalogue, is_here
+from replicate.corpus import is_here, named_corpora
 from replicate.corpus.types import Corpus
 from replicate.errors import BadBundle, CannotWrite, ExportFailed, NewerFormat, OldFormat
 from replicate.files import atomic_folder, from_os_error, sha256
@@ -102,7 +102,7 @@ def corpus_for(run: Run, data: str | None = None, data_dir: Path | None = None) 
         BadBundle: ``data`` is another corpus than the run's.
     """
     name = data or run.record.corpus.name
-    if data is None and (name not in catalogue() or not is_here(name, data_dir)):
+    if data is None and (name not in named_corpora() or not is_here(name, data_dir)):
         return None
     corpus = corpus_of(run, name, data_dir)
     if corpus is None and (data or data_dir):

@@ -14,7 +14,7 @@ from export.predictor import INT8, MAX_UTTERANCES, MODEL, STREAM
 from export.validate.checks import Check
 from replicate import grids
 from replicate.config.profiles import SMOKE, profile, smoke_note
-from replicate.corpus import catalogue
+from replicate.corpus import named_corpora
 from replicate.corpus.provenance import Recipe, describe
 from replicate.corpus.types import Corpus
 from replicate.results.statistics import summarise
@@ -148,7 +148,7 @@ def _limits(corpus: Corpus, run: Run) -> str:
 
 
 def _licence(name: str) -> str:
-    named = catalogue().get(name)
+    named = named_corpora().get(name)
     return named.licence if named else "a file of the user's own; see its licence."
 
 

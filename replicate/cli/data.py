@@ -31,9 +31,9 @@ def data() -> None:
 @options.config_dir
 def list_() -> None:
     """List the corpora that have a name, and whether their files are on this machine."""
-    from replicate.corpus import catalogue, is_here
+    from replicate.corpus import is_here, named_corpora
 
-    corpora = catalogue()
+    corpora = named_corpora()
     rows = [
         (name, corpus.what, "generated" if not corpus.files else "yes" if is_here(name) else "no")
         for name, corpus in corpora.items()
@@ -51,12 +51,12 @@ def list_() -> None:
 @options.config_dir
 def info(corpus: str, data_dir: Path | None) -> None:
     """Describe a corpus: sizes, classes, streams, speakers, content hash, licence."""
-    from replicate.corpus import SPLITS, catalogue, load
+    from replicate.corpus import SPLITS, load, named_corpora
 
     found = load(corpus, data_dir)
     _print(f"corpus: {found.name}", f"hash: {found.hash}", f"scaled before training: {_yes(found.standardise)}")
     _print(f"published IEMOCAP-4 release: {_yes(found.published)}", *(f"note: {note}" for note in found.notes))
-    named = catalogue().get(corpus)
+    named = named_corpora().get(corpus)
     if named:
         _print(f"source: {named.source}", f"licence: {named.licence}")
     _print(*(f"{stream} was extracted with: {_settings(recipe)}" for stream, recipe in found.recipes.items()))
@@ -83,13 +83,13 @@ def fetch(name: str, folder: Path | None, base_url: str | None) -> None:
     """Download the published files of corpus NAME, and verify them; an interrupted download is resumed."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 
-    from replicate.corpus import catalogue, data_folder
+    from replicate.corpus import data_folder, named_corpora
     from replicate.corpus.fetch import BASE_URL
     from replicate.corpus.fetch import fetch as fetch_files
 
     target = folder or data_folder(name)
     err = console.status()
-    corpora = catalogue()
+    corpora = named_corpora()
     if name in corpora:
         console.note(corpora[name].licence)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())

@@ -1,6 +1,6 @@
 """Corpora: their types, the file format, readers, downloads, merging and synthetic corpora; ``load`` returns one."""
 
-from replicate.corpus.loading import catalogue, data_folder, is_here, load
+from replicate.corpus.loading import data_folder, is_here, load, named_corpora
 from replicate.corpus.types import SPLITS, Corpus, Dialogue, Split
 
-__all__ = ["SPLITS", "Corpus", "Dialogue", "Split", "catalogue", "data_folder", "is_here", "load"]
+__all__ = ["SPLITS", "Corpus", "Dialogue", "Split", "data_folder", "is_here", "load", "named_corpora"]

@@ -5,14 +5,13 @@ Pooch supports neither git blob ids nor resuming, so this uses ``requests`` dire
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
 import requests
 
-from replicate.corpus.loading import catalogue
-from replicate.corpus.readers.base import NamedCorpus, PublishedFile
+from replicate.corpus.catalogue import PublishedFile, git_blob_id
+from replicate.corpus.loading import named_corpora
 from replicate.errors import DownloadFailed, HashMismatch, UnknownCorpus
 from replicate.files import from_os_error
 from replicate.suggest import choices
@@ -23,22 +22,6 @@ _BLOCK = 1 << 14  # urllib3 drops a truncated block, so this is what a broken co
 
 # (file, bytes so far, bytes in total or None if the server does not say)
 Progress = Callable[[str, int, int | None], None]
-
-
-def git_blob_id(path: Path) -> str:
-    """Return git's id of a file's content: SHA-1 of ``b"blob <size>\\0"`` and the bytes.
-
-    Raises:
-        CannotWrite: the file cannot be read.
-    """
-    try:
-        digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
-        with path.open("rb") as file:
-            for block in iter(lambda: file.read(1 << 20), b""):
-                digest.update(block)
-    except OSError as error:
-        raise from_os_error(error, path) from error
-    return digest.hexdigest()
 
 
 def fetch(
@@ -52,20 +35,19 @@ def fetch(
         HashMismatch: what arrived is not the published file; it was removed.
         DiskFull, CannotWrite: ``folder`` cannot be written.
     """
-    corpora = {name: corpus for name, corpus in catalogue().items() if corpus.files}
+    corpora = {name: corpus for name, corpus in named_corpora().items() if corpus.files}
     if name not in corpora:
         raise UnknownCorpus(f"nothing to fetch for corpus {name!r}: {choices(name, list(corpora))}")
-    corpus = corpora[name]
-    return [_fetch_one(file, corpus, folder, base_url.rstrip("/"), progress) for file in corpus.files]
+    return [_fetch_one(file, folder, base_url.rstrip("/"), progress) for file in corpora[name].files]
 
 
-def _fetch_one(file: PublishedFile, corpus: NamedCorpus, folder: Path, base_url: str, progress: Progress) -> Path:
+def _fetch_one(file: PublishedFile, folder: Path, base_url: str, progress: Progress) -> Path:
     target = folder / file.local
     if target.is_file() and git_blob_id(target) == file.blob:
         progress(file.local, target.stat().st_size, target.stat().st_size)
         return target
     part = target.with_name(f"{target.name}.part")
-    url = f"{base_url}/{corpus.repository}/{file.path}"
+    url = f"{base_url}/{file.repository}/{file.path}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         # An earlier call may have been interrupted between the last byte and the renaming.

@@ -15,7 +15,7 @@ from replicate.suggest import choices
 
 
 def load(name_or_path: str | Path, data_dir: Path | str | None = None) -> Corpus:
-    """Return a corpus by its name in the catalogue, or from a path that one of the readers accepts.
+    """Return a corpus by its name, or from a path that one of the readers accepts.
 
     Args:
         data_dir: folder with the files of a named corpus; without it see ``data_folder``.
@@ -30,13 +30,13 @@ def load(name_or_path: str | Path, data_dir: Path | str | None = None) -> Corpus
         return _load_named(name_or_path, readers[name_or_path], data_folder(name_or_path, data_dir))
     path = Path(name_or_path)
     if not path.exists():
-        raise UnknownCorpus(f"no corpus and no file {str(name_or_path)!r}: {choices(str(path), list(catalogue()))}")
+        raise UnknownCorpus(f"no corpus and no file {str(name_or_path)!r}: {choices(str(path), list(named_corpora()))}")
     reader = _reader_for(path)
     with _naming_plugin(reader, path):
         return _checked(READERS.get(reader)().read(path))
 
 
-def catalogue() -> dict[str, NamedCorpus]:
+def named_corpora() -> dict[str, NamedCorpus]:
     """Return the corpora that have a name: generated ones first, those whose licence must be requested last.
 
     Raises:
@@ -59,7 +59,7 @@ def data_folder(name: str, data_dir: Path | str | None = None) -> Path:
 
 def is_here(name: str, data_dir: Path | str | None = None) -> bool:
     """Return whether a named corpus can be loaded without fetching files; their content is not checked."""
-    entry = catalogue()[name]
+    entry = named_corpora()[name]
     found = [(data_folder(name, data_dir) / file.local).is_file() for file in entry.files]
     return any(found) if entry.any_file else all(found)
 

@@ -1,9 +1,9 @@
 """The built-in default corpus: generated features in the shape of IEMOCAP-4. Not in the paper.
 
-It imitates the class shares, lengths and sessions of the release; emotions that persist in a speaker and respond to the
-other speaker's; audio and visual features of the same hidden state; speaker-specific facial expressions; and test
-speakers that are not in training. In dev and test, pitch is missing (zero) in some utterances and the face in others;
-in training this only happens through masking.
+It imitates the class shares, lengths and sessions of IEMOCAP with USC's labels; emotions that persist in a speaker and
+respond to the other speaker's; audio and visual features of the same hidden state; speaker-specific facial
+expressions; and test speakers that are not in training. In dev and test, pitch is missing (zero) in some utterances and
+the face in others; in training this only happens through masking.
 
 The constants were chosen so that a model trained on both streams fails on audio alone, and masking helps when features
 are missing. The corpus can therefore show that the software works, but is no evidence for these claims.
@@ -51,7 +51,7 @@ class Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    # Counts of the IEMOCAP-4 release.
+    # Dialogues and class counts of IEMOCAP with USC's labels; COGMEN's features have 53 more happy utterances.
     "synthetic": Preset(
         (30, 30, 30, 30, 31), (595, 1084, 1708, 1103), 76, {"audio": 100, "visual": 512, "hubert": 1024}
     ),

@@ -64,8 +64,8 @@ class Corpus:
         dialogues: in the order of the source, which decides the dev split.
         speakers: speaker names, in the order of their numbers.
         standardise: whether training scales the features by mean and standard deviation of the training split.
-        published: true only for the full IEMOCAP-4 release, with or without additional streams: the paper's numbers
-            were measured on it.
+        published: true only for COGMEN's release of IEMOCAP-4, recognised by the git blob id of its file, with or
+            without additional streams: the paper's numbers were measured on it.
         notes: sentences that are printed below every table on this corpus.
         recipes: stream -> settings of its extraction from recordings, JSON values only; see ``provenance``.
 
@@ -184,22 +184,27 @@ def _check_dialogue(dialogue: Dialogue, corpus: Corpus, widths: dict[str, int]) 
             f"{', '.join(sorted(widths))}: every dialogue needs the same"
         )
     for name, array in dialogue.features.items():
-        _check_stream(array, f"{where}, stream {name}", n, widths[name])
+        _check_stream(array, f"{where}, stream {name}", widths[name], dialogue, corpus.recipes.get(name, {}))
 
 
-def _check_stream(array: NDArray[np.float32], where: str, n: int, width: int) -> None:
+def _check_stream(
+    array: NDArray[np.float32], where: str, width: int, dialogue: Dialogue, recipe: dict[str, Any]
+) -> None:
     if array.ndim != 2:
         raise WrongWidth(f"{where}: shape {array.shape} is not (utterances, columns)")
-    if array.shape[0] != n:
-        raise LengthMismatch(f"{where}: {array.shape[0]} rows for {n} utterances")
+    if array.shape[0] != len(dialogue):
+        raise LengthMismatch(f"{where}: {array.shape[0]} rows for {len(dialogue)} utterances")
     if array.shape[1] != width or width == 0:
         raise WrongWidth(f"{where}: {array.shape[1]} columns where the first dialogue has {width}")
     bad = np.argwhere(~np.isfinite(array))
     if bad.size:
-        row, column = bad[0]
+        row, column = bad[0].tolist()
+        named = f" ({dialogue.utterances[row]})" if dialogue.utterances else ""
+        columns = recipe.get("columns", ())
+        what = f" ({columns[column]})" if len(columns) == width else ""
         raise NonFinite(
-            f"{where}, utterance {row + 1}, column {column + 1}: {array[row, column]} is not a finite number; "
-            "repair the extraction or drop the utterance"
+            f"{where}, utterance {row + 1}{named}, column {column + 1}{what}: {array[row, column]} is not a finite "
+            "number; repair the extraction or drop the utterance"
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any, SupportsIndex, get_args
 
 from replicate.config import profiles, protocols, requirements
 from replicate.config import tables as definitions
-from replicate.corpus import catalogue, load
+from replicate.corpus import load, named_corpora
 from replicate.corpus.types import Corpus
 from replicate.errors import BadSeeds, InvalidArgument
 from replicate.experiment.context import CommandContext
@@ -126,5 +126,5 @@ def _corpus(options: Options, default: str) -> tuple[Corpus, Source]:
     name = default if options.data is None else str(options.data)
     # Absolute, for commands that load the same corpus later from another working folder.
     folder = None if options.data_dir is None else str(options.data_dir.resolve())
-    source = Source(name if name in catalogue() else str(Path(name).resolve()), folder)
+    source = Source(name if name in named_corpora() else str(Path(name).resolve()), folder)
     return load(name, options.data_dir), source

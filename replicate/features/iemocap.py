@@ -16,7 +16,8 @@ from replicate.features.source import Source, Utterance
 EVALUATIONS = "dialog/EmoEvaluation"
 # Codes of the release, in the order of COGMEN's class numbers; other codes have no class here.
 CODES = ("hap", "sad", "neu", "ang", "exc", "fru")
-# Utterances per code in the complete release; the first 4 are those of the paper's corpus.
+# Utterances per code with USC's labels in the complete release. COGMEN's features, which the paper trains on, have 53
+# more happy ones: utterances on which USC's annotators did not agree.
 COUNTS = (595, 1084, 1708, 1103, 1041, 1849)
 TEST_SESSION = "Session5"
 # [6.2901 - 8.2357]	Ses01F_impro01_F000	neu	[2.5000, 2.5000, 2.5000]

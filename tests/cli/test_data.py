@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from replicate.cli.data import data
-from replicate.corpus import archive, catalogue, load
-from replicate.corpus.readers.base import NamedCorpus, PublishedFile
+from replicate.corpus import archive, load, named_corpora
+from replicate.corpus.catalogue import PublishedFile
+from replicate.corpus.readers.base import NamedCorpus
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.errors import CannotWrite, DownloadFailed, NoMatch, ReplicateError, UnknownCorpus
 from tests.corpus_readers import register_corpus
@@ -56,7 +57,7 @@ def test_list_names_every_corpus_and_cuts_nothing() -> None:
     assert result.exit_code == 0
     lines = [line.split() for line in result.stdout.splitlines() if line.strip() and "─" not in line]
     assert lines[0] == ["corpus", "description", "on", "this", "machine"]
-    for line, (name, corpus) in zip(lines[1:], catalogue().items(), strict=True):
+    for line, (name, corpus) in zip(lines[1:], named_corpora().items(), strict=True):
         assert line == [name, *corpus.what.split(), "no" if corpus.files else "generated"]
     assert result.stderr == "Next: replicate data fetch mosi\n"
 
@@ -89,7 +90,7 @@ def test_info_names_the_settings_that_streams_were_extracted_with(small: Path) -
 def test_info_of_a_named_corpus_names_its_licence() -> None:
     result = call("info", "synthetic-tiny")
     assert result.exit_code == 0
-    assert f"licence: {catalogue()['synthetic-tiny'].licence}\n" in result.stdout
+    assert f"licence: {named_corpora()['synthetic-tiny'].licence}\n" in result.stdout
     assert "note: synthetic corpus" in result.stdout
 
 
@@ -124,8 +125,8 @@ def test_convert_needs_the_suffix_npz(small: Path, tmp_path: Path) -> None:
 
 def test_fetch_of_files_that_are_there_prints_their_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The empty file's git blob id.
-    file = PublishedFile("a/b.csv", "b.csv", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391")
-    register_corpus("made-up", NamedCorpus("", "Ask first.", "", "o/r/c", (file,)))
+    file = PublishedFile("o/r/c", "a/b.csv", "b.csv", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391")
+    register_corpus("made-up", NamedCorpus("", "Ask first.", "", (file,)))
     (tmp_path / "b.csv").touch()
     result = call("fetch", "made-up", "--to", tmp_path)
     assert result.exit_code == 0

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from replicate.corpus import catalogue
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.errors import ReplicateError
 
@@ -67,6 +68,17 @@ def nine() -> list[Any]:
         for field, value in zip(fields, entry, strict=True):
             field[id_] = value
     return [*fields, train, test]
+
+
+@pytest.fixture
+def publish(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Take a file for the published features of IEMOCAP with four classes."""
+
+    def pin(path: Path) -> None:
+        entry = catalogue.PublishedFile("o/r/c", "p", path.name, catalogue.git_blob_id(path))
+        monkeypatch.setattr(catalogue, "IEMOCAP4", (entry,))
+
+    return pin
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from replicate.corpus import catalogue
 from replicate.corpus import fetch as module
-from replicate.corpus.fetch import fetch, git_blob_id
-from replicate.corpus.readers.base import NamedCorpus, PublishedFile
+from replicate.corpus.catalogue import PublishedFile
+from replicate.corpus.fetch import fetch
+from replicate.corpus.readers.base import NamedCorpus
 from replicate.errors import CannotWrite, DiskFull, DownloadFailed, HashMismatch, UnknownCorpus
 from tests.corpus_readers import register_corpus
 
@@ -75,24 +75,11 @@ def server() -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def entry(monkeypatch: pytest.MonkeyPatch) -> None:
     files = (
-        PublishedFile("data/one.bin", "one.bin", blob(ONE)),
-        PublishedFile("data/sub/two.bin", "sub/two.bin", blob(TWO)),
+        PublishedFile("o/r/abc", "data/one.bin", "one.bin", blob(ONE)),
+        PublishedFile("o/r/abc", "data/sub/two.bin", "sub/two.bin", blob(TWO)),
     )
-    register_corpus("made-up", NamedCorpus("", "", "", "o/r/abc", files))
+    register_corpus("made-up", NamedCorpus("", "", "", files))
     monkeypatch.setattr(module, "TIMEOUT", (1, 1))
-
-
-def test_git_blob_id_is_that_of_git(tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(b"what is up, doc?")
-    # The example of the book Pro Git, chapter 10.2.
-    assert git_blob_id(tmp_path / "x") == "bd9dbf5aae1a3862dd1526723246b20206e5fc37"
-
-
-def test_the_catalogue_names_the_published_files(shared_data: Path) -> None:
-    files = catalogue()["mosi"].files
-    assert len(files) == 9
-    for file in files:
-        assert git_blob_id(shared_data / "mosi" / file.local) == file.blob
 
 
 def test_all_files_arrive_and_stay(server: Server, tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from replicate.corpus import Corpus, archive, catalogue, data_folder, is_here, load
+from replicate.corpus import Corpus, archive, data_folder, is_here, load, named_corpora
 from replicate.corpus.readers import synthetic
 from replicate.corpus.synthetic import PRESETS
 from replicate.errors import NotThisFormat, UnknownCorpus
 
 from .conftest import corpus, dialogue
-from .readers.test_cogmen import FULL, release
+from .readers.test_cogmen import release
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def test_generated_corpora_come_from_the_generator(name: str, monkeypatch: pytes
 
 
 def test_every_preset_is_in_the_catalogue() -> None:
-    assert set(PRESETS) == {name for name, entry in catalogue().items() if not entry.files}
+    assert set(PRESETS) == {name for name, entry in named_corpora().items() if not entry.files}
 
 
 def test_the_folder_of_a_named_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,11 +129,14 @@ def test_importing_is_cheap() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def test_the_release_is_recognised_with_additional_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_release_is_recognised_with_additional_streams(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, publish: Callable[[Path], None]
+) -> None:
     monkeypatch.setenv("REPLICATE_DATA", str(tmp_path))
     (tmp_path / "iemocap4").mkdir()
     with (tmp_path / "iemocap4" / "IEMOCAP_features_4.pkl").open("wb") as file:
-        pickle.dump(release(FULL, 151, (100, 100, 512)), file, 2)
+        pickle.dump(release((3, 4, 60, 3), 35), file, 2)
+    publish(tmp_path / "iemocap4" / "IEMOCAP_features_4.pkl")
     whole = load("iemocap4")
     every = whole.dialogues
     assert whole.published

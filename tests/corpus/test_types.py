@@ -33,6 +33,14 @@ BAD: dict[str, tuple[type[ReplicateError], str, Callable[[], Corpus]]] = {
         "d1, stream audio, utterance 2, column 1: nan",
         lambda: corpus(dialogue(**features([[0, 1], [np.nan, 1]]))),
     ),
+    "not a number in a named utterance": (
+        NonFinite,
+        "made-up, dialogue d1, stream audio, utterance 2 (second), column 1 (pitch): nan is not a finite number",
+        lambda: corpus(
+            dialogue(**features([[0, 1], [np.nan, 1]]), utterances=("first", "second")),
+            recipes={"audio": {"columns": ["pitch", "jitter"]}},
+        ),
+    ),
     "infinite": (NonFinite, "column 2: -inf", lambda: corpus(dialogue(**features([[0, -np.inf], [0, 1]])))),
     "width of another dialogue": (
         WrongWidth,

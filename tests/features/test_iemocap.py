@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from replicate.corpus.readers import cogmen
+from replicate.corpus.synthetic import PRESETS
 from replicate.errors import BadAudio, BadSource, UnexpectedCounts
 from replicate.features import iemocap
 
@@ -42,8 +43,8 @@ def test_other_counts_are_named_and_refused(release: Path) -> None:
     assert "20 neutral instead of 1,708" in iemocap.read(release, 4, allow_other_counts=True).notes
 
 
-def test_the_known_counts_are_those_of_the_paper(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert iemocap.COUNTS[:4] == cogmen.RELEASE_CLASSES
+def test_the_known_counts_are_those_of_the_licensed_release(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert iemocap.COUNTS[:4] == PRESETS["synthetic"].class_counts
     monkeypatch.setattr(iemocap, "RELEASE_DIALOGUES", 20)
     monkeypatch.setattr(iemocap, "COUNTS", (20,) * 6)
     assert len(iemocap.read(release).notes) == 1

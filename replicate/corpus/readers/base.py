@@ -30,23 +30,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from replicate.corpus.catalogue import PublishedFile
 from replicate.corpus.types import Corpus
 from replicate.registry import Registry
-
-
-@dataclass(frozen=True)
-class PublishedFile:
-    """One file as published on GitHub.
-
-    Attributes:
-        path: path in the repository.
-        local: path below the corpus's folder, where the reader expects it.
-        blob: git blob id, SHA-1 of ``b"blob <size>\\0"`` and the content.
-    """
-
-    path: str
-    local: str
-    blob: str
 
 
 @dataclass(frozen=True)
@@ -57,7 +43,6 @@ class NamedCorpus:
         what: description in one line.
         licence: one sentence, printed wherever the data is fetched or described.
         source: who made the data, and where it was published.
-        repository: ``owner/name/commit`` on GitHub; empty for generated corpora.
         files: what ``replicate data fetch`` downloads; none for generated corpora.
         any_file: whether each of the files alone is the whole corpus.
         on_request: whether the licence has to be requested before the data is used.
@@ -66,7 +51,6 @@ class NamedCorpus:
     what: str
     licence: str
     source: str
-    repository: str = ""
     files: tuple[PublishedFile, ...] = ()
     any_file: bool = False
     on_request: bool = False
@@ -109,8 +93,3 @@ class Reader:
 
 READERS: Registry[type[Reader]] = Registry("corpus reader", "replicate.corpus.readers", "replicate.corpus")
 register = READERS.register
-
-
-def published(folder: str, blobs: Mapping[str, str]) -> tuple[PublishedFile, ...]:
-    """Return entries for files in one folder of a repository, from their paths below it and their git blob ids."""
-    return tuple(PublishedFile(f"{folder}/{local}", local, blob) for local, blob in blobs.items())

@@ -5,7 +5,6 @@ Source: github.com/Exploration-Lab/COGMEN, data/iemocap_4 and data/iemocap. The 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,19 +12,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from replicate.corpus import unpickle
+from replicate.corpus import catalogue, unpickle
 from replicate.corpus.lists import label_numbers, matrix, speaker_numbers, utterance_names
-from replicate.corpus.readers.base import NamedCorpus, Reader, published, register
+from replicate.corpus.readers.base import NamedCorpus, Reader, register
 from replicate.corpus.types import SPLITS, Corpus, Dialogue, Split, naming_file
 from replicate.errors import LengthMismatch, NotThisFormat
 
 LABELS = ("happy", "sad", "neutral", "angry", "excited", "frustrated")
 SPEAKERS = ("M", "F")
 STREAMS = ("audio", "visual", "text")
-# The complete release with 4 classes: dialogues, utterances per class, columns per stream.
 RELEASE_DIALOGUES = 151
-RELEASE_CLASSES = (595, 1084, 1708, 1103)
-RELEASE_WIDTHS = {"audio": 100, "visual": 512, "text": 100}
 
 _TUPLE = ("utterance ids", "speaker", "label", "text", "audio", "visual", "sentence")
 _SBERT = "sbert_sentence_embeddings"
@@ -34,16 +30,7 @@ _LICENCE = (
     "IEMOCAP is licensed by the University of Southern California: request access at "
     "https://sail.usc.edu/iemocap and do not pass its features on."
 )
-_REPOSITORY = "Exploration-Lab/COGMEN/8c00c9bfec349f833293032da268a3c0a2f3e637"
-# Raw features before preprocessed ones: they are what the paper's code starts from.
-_FOUR = {
-    "IEMOCAP_features_4.pkl": "9c9bef7c5a1cc024610f09d90047c4d94b1756ab",
-    "data_iemocap_4.pkl": "3d1b93d4e59c7f607545a6b400f06955062ea46d",
-}
-_SIX = {
-    "IEMOCAP_features.pkl": "48a47d73b4b10c805ac7819fd9bcc61444119c65",
-    "data_iemocap.pkl": "024bba8fd61a2a660789e418326371d12e99a3b9",
-}
+_NAMES = tuple(file.local for file in (*catalogue.IEMOCAP4, *catalogue.IEMOCAP6))
 
 
 @register("cogmen")
@@ -54,20 +41,18 @@ class CogmenReader(Reader):
     priority = -2
     corpora: ClassVar = {
         "iemocap4": NamedCorpus(
-            "IEMOCAP, the paper's corpus: 151 dialogues, 4,490 utterances, 4 classes",
+            "IEMOCAP, the paper's corpus: 151 dialogues, 4,543 utterances (COGMEN's selection), 4 classes",
             _LICENCE,
             _SOURCE,
-            _REPOSITORY,
-            published("data/iemocap_4", _FOUR),
+            catalogue.IEMOCAP4,
             any_file=True,
             on_request=True,
         ),
         "iemocap6": NamedCorpus(
-            "IEMOCAP with six classes",
+            "IEMOCAP with six classes: 151 dialogues, 7,433 utterances (COGMEN's selection)",
             _LICENCE,
             _SOURCE,
-            _REPOSITORY,
-            published("data/iemocap", _SIX),
+            catalogue.IEMOCAP6,
             any_file=True,
             on_request=True,
         ),
@@ -75,11 +60,11 @@ class CogmenReader(Reader):
 
     def accepts(self, path: Path) -> bool:
         """Recognise a file by its suffix, and a folder by the published names of files."""
-        return path.suffix == ".pkl" if path.is_file() else any((path / name).is_file() for name in (*_FOUR, *_SIX))
+        return path.suffix == ".pkl" if path.is_file() else any((path / name).is_file() for name in _NAMES)
 
     def read(self, path: Path) -> Corpus:
         """Return the corpus in a file or folder, see the function ``read``."""
-        return read(path if path.is_file() else next(p for name in (*_FOUR, *_SIX) if (p := path / name).is_file()))
+        return read(path if path.is_file() else next(p for name in _NAMES if (p := path / name).is_file()))
 
     def load(self, name: str, folder: Path) -> Corpus:
         """Return the corpus with 4 or with 6 classes from a folder that may contain both."""
@@ -99,7 +84,7 @@ def read(path: Path, name: str | None = None) -> Corpus:
     """Read a pickle of the COGMEN release; dev is the first 10 % of the training list.
 
     Streams are audio, visual, text, and sbert if the file has sentence embeddings; features are as released.
-    ``published`` is true only for the complete release with 4 classes.
+    ``published`` is true only for the published files with 4 classes, which their git blob ids tell.
 
     Raises:
         NotThisFormat, UnsafePickle: the file is in neither of the two formats.
@@ -119,7 +104,7 @@ def read(path: Path, name: str | None = None) -> Corpus:
         )
     dialogues = tuple(_dialogue(one, path) for one in raw)
     classes = _classes(path, dialogues)
-    whole, note = _release(dialogues, classes)
+    whole, note = _release(path, classes)
     if note:
         notes.append(note)
     with naming_file(path):
@@ -217,24 +202,10 @@ def _classes(path: Path, dialogues: tuple[Dialogue, ...]) -> int:
     return 6 if any((dialogue.labels > 3).any() for dialogue in dialogues) else 4
 
 
-def _release(dialogues: tuple[Dialogue, ...], classes: int) -> tuple[bool, str]:
-    """Return whether this is the complete release with 4 classes, and if not, a note on the difference."""
+def _release(path: Path, classes: int) -> tuple[bool, str]:
+    """Return whether a file is a published one with 4 classes, and if not, a note that says so."""
     if classes == 6:
         return False, "IEMOCAP with six classes: the paper's numbers are for four"
-    counts = Counter(int(label) for dialogue in dialogues for label in dialogue.labels)
-    found = tuple(counts[i] for i in range(classes))
-    total, released = sum(counts.values()), sum(RELEASE_CLASSES)
-    if (len(dialogues), total) != (RELEASE_DIALOGUES, released):
-        return False, (
-            f"not the full IEMOCAP-4 release: {len(dialogues)} dialogues, {total:,} utterances instead of "
-            f"{RELEASE_DIALOGUES} and {released:,}"
-        )
-    if found != RELEASE_CLASSES:
-        return False, f"not the IEMOCAP-4 release: class counts {found} instead of {RELEASE_CLASSES}"
-    widths = {stream: dialogues[0].features[stream].shape[1] for stream in STREAMS}
-    if widths != RELEASE_WIDTHS:
-        return (
-            False,
-            f"not the features of the IEMOCAP-4 release: columns {widths} instead of {RELEASE_WIDTHS}",
-        )
-    return True, ""
+    if catalogue.is_one_of(path, catalogue.IEMOCAP4):
+        return True, ""
+    return False, f"{path.name} is not one of the published files, by its git blob id"

@@ -14,7 +14,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from replicate.corpus.readers.base import NamedCorpus, Reader, published, register
+from replicate.corpus import catalogue
+from replicate.corpus.lists import utterance_names
+from replicate.corpus.readers.base import NamedCorpus, Reader, register
 from replicate.corpus.types import Corpus, Dialogue, Split, naming_file
 from replicate.errors import LengthMismatch, NotThisFormat, OutOfRange, UnknownCorpus, WrongWidth
 from replicate.files import from_os_error
@@ -23,9 +25,6 @@ LABELS = ("negative", "positive")
 # stream -> (name in the files, columns)
 STREAMS = {"audio": ("audio", 73), "visual": ("video", 100), "text": ("text", 100)}
 RELEASE = (93, 2199)
-_REPOSITORY = (
-    "declare-lab/contextual-utterance-level-multimodal-sentiment-analysis/3874cf25a7fbda75df27ee65b297afa781d7f32c"
-)
 
 
 @register("mosi")
@@ -39,21 +38,7 @@ class MosiReader(Reader):
             "CMU-MOSI: 93 videos, 2,199 utterances, 2 classes",
             "CMU-MOSI is for research, under the licence of its authors at Carnegie Mellon University.",
             "features of Poria et al., Context-Dependent Sentiment Analysis in User-Generated Videos, ACL 2017",
-            _REPOSITORY,
-            published(
-                "data",
-                {
-                    "transcripts.csv": "2cba61298a49ebb6d7f0bce42d37bef4a20d51c5",
-                    "text_train.csv": "7420d5b826970d9ca1c82da4233fee591b8fb1f8",
-                    "text_test.csv": "875c819d2df9709cdf1ab048d4db1efa1ae41fca",
-                    "audio/audio_train0.csv": "f966e0ff77fc165c5c705fe09c2f283aab0572b3",
-                    "audio/audio_test0.csv": "41b7cca24f1f9ad573a597c36b693324ea47c76b",
-                    "video/video_train0.csv": "6d62f4ba0ab022c6051419a2ffcb69b674d87463",
-                    "video/video_test0.csv": "111ef545bcd364bb26564a9d0bf19caaf53eb5c4",
-                    "text/text_train0.csv": "c2222f00be2bb0099af9fd1f1d1c8b98d1bedcad",
-                    "text/text_test0.csv": "64fbf16fcc2daee1eb495ca617935b5c2b3916a1",
-                },
-            ),
+            catalogue.MOSI,
         )
     }
 
@@ -211,4 +196,5 @@ def _dialogue(id_: str, video: _Video, features: dict[str, NDArray[np.float32]],
         np.array(video.labels, np.int64)[order],
         {stream: array[rows] for stream, array in features.items()},
         split,
+        utterance_names([f"{id_}_{video.numbers[i]}" for i in order]),
     )

@@ -19,7 +19,7 @@ class SyntheticReader(Reader):
 
     corpora: ClassVar = {
         "synthetic": NamedCorpus(
-            "generated, in the shape of IEMOCAP-4: 151 dialogues, 4,490 utterances", _LICENCE, _SOURCE
+            "generated, in the shape of IEMOCAP-4 with USC's labels: 151 dialogues, 4,490 utterances", _LICENCE, _SOURCE
         ),
         "synthetic-small": NamedCorpus("generated, smaller, for the quick profile", _LICENCE, _SOURCE),
         "synthetic-tiny": NamedCorpus("generated, tiny, for tests", _LICENCE, _SOURCE),

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from replicate.config import folders
-from replicate.corpus import archive, catalogue, load
+from replicate.corpus import archive, load, named_corpora
 from replicate.corpus.readers import base
 from replicate.corpus.readers.base import READERS, NamedCorpus, Reader, register
 from replicate.corpus.types import Corpus, Dialogue
@@ -149,8 +149,8 @@ def test_a_reader_can_name_corpora(tmp_path: Path) -> None:
             return one(name)
 
     assert load("own").name == "own"
-    assert list(catalogue())[:2] == ["own", "synthetic"]
-    register("other")(type("Other", (Reader,), {"corpora": {"mosi": catalogue()["own"]}}))
+    assert list(named_corpora())[:2] == ["own", "synthetic"]
+    register("other")(type("Other", (Reader,), {"corpora": {"mosi": named_corpora()["own"]}}))
     with pytest.raises(BadPlugin, match="the corpus readers mosi and other both have a corpus mosi"):
         load("own")
 
