@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from replicate.config.folders import Definition, sections
+from replicate.config.folders import Definition
+from replicate.config.privileged import PAPER, sections
 from replicate.config.toml import build, known, merged, section
 from replicate.errors import InvalidDefinition
 from replicate.training.arm import DEFAULT_METHOD, Arm
@@ -17,13 +18,13 @@ from replicate.training.methods import Settings, method_settings
 KEYS = ("like", *(name for name in Arm.__dataclass_fields__ if name != "name"))
 
 
-def arms() -> dict[str, Arm]:
-    """Return all arms by name.
+def arms(privileged: str = PAPER) -> dict[str, Arm]:
+    """Return all arms by name; ``privileged`` has the letters of the privileged streams.
 
     Raises:
         InvalidDefinition: naming the file, the arm and the key. BadPlugin: a method's plugin cannot be imported.
     """
-    defined = sections("arms")
+    defined = sections("arms", privileged)
     found: dict[str, Arm] = {}
     for name, definition in defined.items():
         if not re.fullmatch(r"\w[\w.+-]*", name):  # names are part of commands and of file names
@@ -32,13 +33,13 @@ def arms() -> dict[str, Arm]:
     return found
 
 
-def arm_in_row(name: str, content: dict[str, Any], where: str) -> Arm:
+def arm_in_row(name: str, content: dict[str, Any], where: str, privileged: str = PAPER) -> Arm:
     """Return an arm that a table's row defines in place; ``content`` has the keys of a section of ``arms.toml``.
 
     Raises:
         InvalidDefinition, BadPlugin: as ``arms``, with ``where`` in front.
     """
-    return _resolve(name, sections("arms") | {name: Definition(where, content)}, {}, ())
+    return _resolve(name, sections("arms", privileged) | {name: Definition(where, content)}, {}, ())
 
 
 def changed(arm: Arm, change: dict[str, Any], where: str) -> Arm:

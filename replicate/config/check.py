@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from replicate.config import claims, figures, folders, grid, tables
 from replicate.config.arms import arms
+from replicate.config.privileged import PAPER, sections
 from replicate.config.profiles import profile
 from replicate.config.protocols import protocol
 
@@ -22,7 +23,7 @@ def check() -> None:
     for name, path in folders.table_files().items():
         if path.parent in folders.current():
             tables.table(name)
-    for name in folders.sections("sweep"):
+    for name in sections("sweep", PAPER):
         grid.check(name)
     claims.load()
     figures.load()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from replicate.config import folders, tables
+from replicate.config.privileged import PAPER, filled
 from replicate.config.toml import build, known, section, sections
 from replicate.errors import InvalidDefinition
 
@@ -70,19 +71,23 @@ class Claim:
         return {cell.partition("/")[0] for statement in self.statements for cell, _ in statement.cells}
 
 
-def load() -> tuple[Rule, tuple[Claim, ...]]:
+def load(privileged: str = PAPER) -> tuple[Rule, tuple[Claim, ...]]:
     """Return the rule and the claims, checked against the tables. A user's files may add claims, not change the rule.
+
+    Args:
+        privileged: letters of the privileged streams.
 
     Raises:
         InvalidDefinition: an unknown key, table, row or context, or two claims of one number.
     """
     default, *own = folders.files("claims")
-    table = functools.cache(tables.table)  # many cells name the same
+    table = functools.cache(functools.partial(tables.table, privileged=privileged))  # many cells name the same
     rule = _rule(default)
     claims: dict[int, Claim] = {}
     places: dict[int, str] = {}
     for file in (default, *own):
-        content = {key: value for key, value in file.content.items() if file is not default or key != "rule"}
+        content = filled(file.content, privileged, file.where)
+        content = {key: value for key, value in content.items() if file is not default or key != "rule"}
         for number, each in enumerate(sections(content.pop("claims", []), f"{file.where}, claims"), 1):
             where = f"{file.where}, claim {number}"
             claim = _claim(each, table, where)

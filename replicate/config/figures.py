@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from replicate.config import folders
 from replicate.config import tables as definitions
+from replicate.config.privileged import PAPER
+from replicate.config.privileged import sections as filled_sections
 from replicate.config.tables import Row, Table
 from replicate.config.toml import build, known, section, sections
 from replicate.errors import InvalidDefinition
@@ -58,15 +59,18 @@ class Drawing:
         return tuple(dict.fromkeys(panel.split()[0] for panel in self.panels))
 
 
-def load() -> tuple[Drawing, ...]:
+def load(privileged: str = PAPER) -> tuple[Drawing, ...]:
     """Return all figures in the order of the file, checked against the tables.
+
+    Args:
+        privileged: letters of the privileged streams.
 
     Raises:
         InvalidDefinition: naming file, section and key; an unknown key, kind, table, row or context.
     """
-    table = functools.cache(definitions.table)  # several panels name the same
+    table = functools.cache(functools.partial(definitions.table, privileged=privileged))  # several name the same
     found = []
-    for name, definition in folders.sections("figures").items():
+    for name, definition in filled_sections("figures", privileged).items():
         where = definition.where
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
             raise InvalidDefinition(f"{where}: names become file names: small letters, digits and hyphens")

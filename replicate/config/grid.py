@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from replicate.config import folders
 from replicate.config.arms import arms, changed
+from replicate.config.privileged import PAPER, sections
 from replicate.config.protocols import protocol
 from replicate.config.toml import known, merged, section
 from replicate.errors import InvalidDefinition
@@ -41,30 +41,30 @@ class Trial:
         return ", ".join(f"{key}={value}" for key, value in self.change.items()) or "unchanged"
 
 
-def arm_with_grid(name: str) -> Arm:
-    """Return the arm of that name.
+def arm_with_grid(name: str, privileged: str = PAPER) -> Arm:
+    """Return the arm of that name; ``privileged`` has the letters of the privileged streams.
 
     Raises:
         InvalidDefinition: there is no such arm, or it has no section in ``sweep.toml``.
     """
-    found = arms()
-    known(name, folders.sections("sweep"), "sweep.toml", "arm")
+    found = arms(privileged)
+    known(name, sections("sweep", privileged), "sweep.toml", "arm")
     return found[known(name, found, "sweep.toml", "arm")]
 
 
-def check(name: str) -> None:
+def check(name: str, privileged: str = PAPER) -> None:
     """Check a section of ``sweep.toml`` as far as that is possible without a protocol.
 
     Raises:
         InvalidDefinition: there is no such arm, or the section is not a grid.
     """
-    definition = folders.sections("sweep")[name]
-    known(name, arms(), definition.where, "arm")
+    definition = sections("sweep", privileged)[name]
+    known(name, arms(privileged), definition.where, "arm")
     for key, values in section(definition.content, definition.where).items():
         _require_list(key, values, definition.where)
 
 
-def trials(arm: Arm, asked: Protocol, count: int) -> tuple[tuple[Trial, ...], int]:
+def trials(arm: Arm, asked: Protocol, count: int, privileged: str = PAPER) -> tuple[tuple[Trial, ...], int]:
     """Return the unchanged arm and ``count`` other points of its grid, and the size of the grid without the former.
 
     Points are drawn without replacement and always in the same order, so a larger count begins with the same points; 0
@@ -73,16 +73,16 @@ def trials(arm: Arm, asked: Protocol, count: int) -> tuple[tuple[Trial, ...], in
     Raises:
         InvalidDefinition: the arm has no grid, or a point of the grid is not a valid arm or protocol.
     """
-    points = _points(arm, asked)
+    points = _points(arm, asked, privileged)
     total = len(points)
     order = torch.randperm(total, generator=generator(0, "sweep")).tolist()
     chosen = [points[i] for i in (order[:count] if count else range(total))]
     return tuple(replace(point, number=i) for i, point in enumerate([Trial(0, {}, arm, asked), *chosen])), total
 
 
-def _points(arm: Arm, asked: Protocol) -> list[Trial]:
+def _points(arm: Arm, asked: Protocol, privileged: str) -> list[Trial]:
     """Return every point of the arm's grid once, without the unchanged arm. All are checked, and have number 0."""
-    grid = folders.sections("sweep")[arm.name]
+    grid = sections("sweep", privileged)[arm.name]
     where = grid.where
     of_masking = tuple(f"masking.{each.name}" for each in fields(asked.masking) if each.init)
     options = [_options(key, values, arm, of_masking, where) for key, values in section(grid.content, where).items()]
@@ -93,7 +93,7 @@ def _points(arm: Arm, asked: Protocol) -> list[Trial]:
     stands |= {key: getattr(arm.method, key.partition(".")[2]) for key in _of_method(arm)}
     stands |= {key: getattr(asked.masking, key.partition(".")[2]) for key in of_masking}
     # A grid has many more points than different arms or protocols, so each of these is built once.
-    named = list(arms().values())
+    named = list(arms(privileged).values())
     made: dict[Change, Arm] = {(): arm}
     protocols: dict[Change, Protocol] = {(): asked}
     found: dict[Change, Trial] = {}

@@ -7,12 +7,26 @@ from collections.abc import Iterable, Sequence
 from replicate.config.tables import Row, Table
 from replicate.corpus.types import Corpus
 from replicate.errors import MissingStream
+from replicate.training.arm import is_audio
+
+# Stands for the privileged streams of a row where none is chosen.
+PRIVILEGED = "privileged"
 
 
 def lacking(rows: Iterable[Row], corpus: Corpus) -> dict[str, tuple[str, ...]]:
-    """Return the rows that cannot be trained, by name, with the streams that the corpus lacks for them."""
-    found = {row.name: tuple(name for name in row.arm.required_streams if name not in corpus.widths) for row in rows}
+    """Return the rows that cannot be trained, by name, with the streams that the corpus lacks for them.
+
+    A row that needs a privileged stream where none is chosen lacks the stream ``privileged``.
+    """
+    found = {row.name: _lacking(row, corpus) for row in rows}
     return {row: streams for row, streams in found.items() if streams}
+
+
+def _lacking(row: Row, corpus: Corpus) -> tuple[str, ...]:
+    streams = row.arm.required_streams
+    if not row.withheld:
+        return tuple(name for name in streams if name not in corpus.widths)
+    return (*(name for name in streams if is_audio(name) and name not in corpus.widths), PRIVILEGED)
 
 
 def trainable(table: Table, corpus: Corpus) -> bool:
@@ -47,7 +61,10 @@ def remarks(kept: Iterable[Table], without: Iterable[Table], corpus: Corpus) -> 
 
 
 def words(streams: Sequence[str]) -> str:
-    """Return streams in words: ``the hubert stream``, ``the audio, hubert and visual streams``."""
+    """Return streams in words: ``the hubert stream``, ``the audio and visual streams``, ``a privileged stream``."""
+    if PRIVILEGED in streams:
+        rest = tuple(name for name in streams if name != PRIVILEGED)
+        return f"{words(rest)} and a {PRIVILEGED} stream" if rest else f"a {PRIVILEGED} stream"
     *others, last = streams
     return f"the {', '.join(others)} and {last} streams" if others else f"the {last} stream"
 

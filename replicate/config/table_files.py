@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from replicate.config import folders
+from replicate.config import folders, privileged
 from replicate.config.toml import known, section, sections
 from replicate.errors import InvalidDefinition
 
@@ -38,13 +38,14 @@ class TableFile:
     rows: list[UnbuiltRow]
 
 
-def load(name: str, above: tuple[str, ...] = ()) -> TableFile:
+def load(name: str, letters: str = privileged.PAPER, above: tuple[str, ...] = ()) -> TableFile:
     """Return the content of a table's file, added to that of the table that it is ``like``.
 
     New rows and comparisons are added; any other key replaces the inherited one. A table that adds to a
     table of the paper may have rows without published values, and ``replicate run all`` leaves it out.
 
     Args:
+        letters: of the privileged streams.
         above: the tables that inherit from this one through ``like``, to find circles.
 
     Raises:
@@ -53,21 +54,22 @@ def load(name: str, above: tuple[str, ...] = ()) -> TableFile:
     file = folders.table_file(name)
     if name in above:
         raise InvalidDefinition(f"{file.where}, key 'like': tables in a circle: {' <- '.join([*above, name])}")
-    content = section(file.content, file.where)
+    content = privileged.filled(section(file.content, file.where), letters, file.where)
     listed = sections(content.pop("rows", []), f"{file.where}, rows")
     rows = [UnbuiltRow(name, f"{file.where}, row {number}", each) for number, each in enumerate(listed, 1)]
     if "like" not in content:
         return TableFile(file.where, content, rows)
     other = str(content.pop("like"))
-    base = load(known(other, folders.table_files(), f"{file.where}, key 'like'", "table"), (*above, name))
+    base = load(known(other, folders.table_files(), f"{file.where}, key 'like'", "table"), letters, (*above, name))
     if isinstance(base.content.get("compare"), list) and isinstance(content.get("compare"), list):
         content["compare"] = [*base.content["compare"], *content["compare"]]
     inherited = base.content | {"in_paper": False, "extra": True}
     return TableFile(file.where, inherited | content, [*base.rows, *rows])
 
 
-def rows_with_own_arm(name: str) -> set[str]:
+def rows_with_own_arm(name: str, letters: str = privileged.PAPER) -> set[str]:
     """Return the names of a table's own rows that define their arm in place."""
-    rows = folders.table_file(name).content.get("rows", [])
+    file = folders.table_file(name)
+    rows = privileged.filled(file.content.get("rows", []), letters, file.where)
     named = (row for row in rows if isinstance(row, dict)) if isinstance(rows, list) else ()
     return {str(row.get("name")) for row in named if isinstance(row.get("arm"), dict)}

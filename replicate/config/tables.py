@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from replicate.config import folders, table_files
 from replicate.config.arms import arm_in_row, arms
+from replicate.config.privileged import PAPER, needed
 from replicate.config.protocols import mixed_protocol, protocol
 from replicate.config.table_files import UnbuiltRow
 from replicate.config.toml import build, known
@@ -25,6 +26,8 @@ class Row:
         published, published_std: weighted F1 by context, and its deviation where the paper gives one.
         from_other: settings that the row takes from the table's ``other`` protocol, such as ``masking.unit``.
         overrides: settings of the protocol that the row sets, such as ``hubert.projection=none``.
+        withheld: whether the row needs a privileged stream, and the table has none (``--privileged none``).
+        comparable: whether the row's streams are those that its published values were measured with.
     """
 
     name: str
@@ -34,6 +37,8 @@ class Row:
     published_std: dict[str, float] = field(default_factory=dict)
     from_other: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
+    withheld: bool = False
+    comparable: bool = True
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class Table:
         cost: the row whose training time is the unit of all others' times; without it times are not shown.
         extra: whether ``replicate run all`` leaves the table out.
         notes: sentences printed below the table.
+        privileged: letters of the privileged streams, which ``{P}`` stands for in its file; empty for none.
     """
 
     name: str
@@ -74,6 +80,7 @@ class Table:
     cost: str = ""
     extra: bool = False
     notes: tuple[str, ...] = ()
+    privileged: str = PAPER
 
     def protocol_of(self, row: Row, asked: Protocol) -> Protocol:
         """Return the protocol of one row: ``asked``, the user's choice, unless the table sets its own."""
@@ -93,8 +100,11 @@ def table_names() -> list[str]:
     return sorted(folders.table_files(), key=lambda name: (not name.startswith("table"), name))
 
 
-def table(name: str) -> Table:
+def table(name: str, privileged: str = PAPER) -> Table:
     """Return the table of that name, checked against arms, protocols and other tables.
+
+    Args:
+        privileged: letters of the privileged streams; empty for none, and then names are the paper's.
 
     Raises:
         UnknownTable: no such file.
@@ -104,13 +114,15 @@ def table(name: str) -> Table:
     names = table_names()
     if name not in names:
         raise UnknownTable(f"no table {name!r}: {choices(name, names)}")
-    file = table_files.load(name)
+    file = table_files.load(name, privileged)
     rows: list[Row] = []
-    known_arms = arms()
+    known_arms = arms(privileged)
     for unbuilt in file.rows:
-        arm = _arm(unbuilt, known_arms)
-        rows.append(_row(unbuilt, arm, file.content.get("contexts", ()), {row.name for row in rows}))
-    found = build(Table, file.content, file.where, folders.TABLE_KEYS, name=name, rows=tuple(rows))
+        arm = _arm(unbuilt, known_arms, privileged)
+        row = _row(unbuilt, arm, file.content.get("contexts", ()), {row.name for row in rows}, privileged)
+        rows.append(row)
+    also = folders.TABLE_KEYS
+    found = build(Table, file.content, file.where, also, name=name, rows=tuple(rows), privileged=privileged)
     _check(found, [unbuilt.where for unbuilt in file.rows], file.where)
     return found
 
@@ -118,7 +130,7 @@ def table(name: str) -> Table:
 def companion_table(found: Table) -> Table:
     """Return the companion table of a table: only rows that both have, in the contexts that both show."""
     assert found.companion is not None
-    other = table(found.companion.table)
+    other = table(found.companion.table, found.privileged)
     names = {row.name: row for row in found.rows}
     rows = (
         replace(row, contexts=tuple(c for c in names[row.name].contexts if c in row.arm.contexts))
@@ -128,11 +140,13 @@ def companion_table(found: Table) -> Table:
     return replace(other, rows=tuple(rows), compare=())
 
 
-def _row(unbuilt: UnbuiltRow, arm: Arm, contexts: object, above: set[str]) -> Row:
+def _row(unbuilt: UnbuiltRow, arm: Arm, contexts: object, above: set[str], privileged: str) -> Row:
     """Build one row; by default it is shown in the contexts that its arm and the table share."""
     where = unbuilt.where
     content = {key: value for key, value in unbuilt.content.items() if key != "arm"}
-    row = build(Row, content, where, arm=arm)
+    special = needed(arm.required_streams)
+    withheld, comparable = special and not privileged, not special or privileged == PAPER
+    row = build(Row, content, where, arm=arm, withheld=withheld, comparable=comparable)
     if row.name in above:
         raise InvalidDefinition(f"{where}: there is a row {row.name!r} above already")
     for context in (*row.contexts, *row.published, *row.published_std):
@@ -142,7 +156,7 @@ def _row(unbuilt: UnbuiltRow, arm: Arm, contexts: object, above: set[str]) -> Ro
     return row
 
 
-def _arm(unbuilt: UnbuiltRow, known_arms: dict[str, Arm]) -> Arm:
+def _arm(unbuilt: UnbuiltRow, known_arms: dict[str, Arm], privileged: str) -> Arm:
     """Return the arm of a row, which names it or defines it in place."""
     for key in unbuilt.content:
         known(key, Row.__dataclass_fields__, unbuilt.where, "key")
@@ -155,9 +169,9 @@ def _arm(unbuilt: UnbuiltRow, known_arms: dict[str, Arm]) -> Arm:
     if not isinstance(name, str):
         raise InvalidDefinition(f"{unbuilt.where}: key 'name' is missing, or not a text")
     others = (other for other in folders.table_files() if other != unbuilt.table)
-    if name in known_arms or any(name in table_files.rows_with_own_arm(other) for other in others):
+    if name in known_arms or any(name in table_files.rows_with_own_arm(other, privileged) for other in others):
         name = f"{unbuilt.table}: {name}"
-    return arm_in_row(name, value, f"{unbuilt.where}, arm")
+    return arm_in_row(name, value, f"{unbuilt.where}, arm", privileged)
 
 
 def _check(found: Table, places: list[str], where: str) -> None:

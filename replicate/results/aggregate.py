@@ -162,7 +162,7 @@ def _cell(runs: list[Run], row: Row, context: str, comparable: bool) -> Cell:
         tuple(map(f1_by_class, labels, scores)),
         published,
         row.published_std.get(context),
-        verdict(summary, published, comparable),
+        verdict(summary, published, comparable and row.comparable),
     )
 
 

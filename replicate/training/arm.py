@@ -11,15 +11,24 @@ from replicate.suggest import choices
 from replicate.training.checks import check_choices
 from replicate.training.methods import MethodTraits, Settings, check_arm, method_settings, model_heads
 
+# Stream of each letter of a context, in the order of the input's columns.
+LETTERS = {"A": "audio", "T": "text", "V": "visual"}
 # Feature streams of each context. A model that is tested in a narrower context than it was trained on keeps its width:
 # columns of the other streams are set to zero.
-CONTEXTS: dict[str, tuple[str, ...]] = {"A": ("audio",), "V": ("visual",), "AV": ("audio", "visual")}
+CONTEXTS: dict[str, tuple[str, ...]] = {
+    context: tuple(LETTERS[letter] for letter in context) for context in ("A", "V", "T", "AV", "AT", "TV", "ATV")
+}
 
 # The released code uses HuBERT's last layer, the paper's text the second-to-last.
 HUBERT = ("hubert", "hubert-second-to-last")
 AUDIO = ("audio", *HUBERT)
 
 DEFAULT_METHOD = "triplet"
+
+
+def is_audio(stream: str) -> bool:
+    """Return whether a stream is audio, which is there at deployment; every other stream is privileged."""
+    return stream in AUDIO
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class MaskingStrategy(ABC):
             draws: the only source of random numbers, so that runs are repeatable.
 
         Shapes:
-            widths: columns per stream, in the order of the input; streams other than "visual" are audio streams.
+            widths: columns per stream, in the order of the input; ``is_audio`` tells audio from privileged streams.
             Returns (dialogues or 1, utterances or 1, sum of widths) float32, size 1 where one draw is shared.
         """
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from replicate.errors import InvalidDefinition
+from replicate.training.arm import is_audio
 from replicate.training.checks import check_choices
 from replicate.training.masking.base import MaskingStrategy, register
 
@@ -64,7 +65,7 @@ class Masking(MaskingStrategy):
         start = torch.rand(*units, columns, generator=draws) < self.start
         hidden = _extend(start, self.length) & (scenario == _RANDOM)[..., None]
         stream = torch.cat(
-            [torch.full((width,), _VISUAL if name == "visual" else _AUDIO) for name, width in widths.items()]
+            [torch.full((width,), _AUDIO if is_audio(name) else _VISUAL) for name, width in widths.items()]
         )
         hidden |= stream == scenario[..., None]
         return (~hidden).float()
