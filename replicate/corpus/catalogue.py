@@ -114,6 +114,12 @@ def is_iemocap4(corpus: Corpus) -> bool:
     return set(corpus.labels) == _CLASSES and all(_DIALOGUE.fullmatch(one.id) for one in corpus.dialogues)
 
 
+def unpublished(folder: Path, files: tuple[PublishedFile, ...]) -> tuple[str, ...]:
+    """Return a note on the files of a folder that are not the published ones, or none if all are."""
+    other = [file.local for file in files if git_blob_id(folder / file.local) != file.blob]
+    return (f"not the published files, by their git blob ids: {', '.join(other)}",) if other else ()
+
+
 def is_one_of(path: Path, files: tuple[PublishedFile, ...]) -> bool:
     """Return whether a file on this machine is one of the published files, whatever its name."""
     return git_blob_id(path) in {file.blob for file in files}

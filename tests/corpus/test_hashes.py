@@ -15,6 +15,11 @@ HASHES = {
 }
 FILES = {
     "mosi": "d220eabb2a24e4ffaea186f5d159bfc43b1b01c151177b06e14e7fd3e4e75c98",
+    "iemocap/iemocap4.npz": "b915aca03ef97c600e17d73e7c9eb46b57e857d38e5393e61d7b33fe09256fb5",
+    "iemocap/iemocap4_cogmen_selection.npz": "698d97e12ab60a8416d522159eafc73c24e1ca533e2cee08930f50d7f9f086eb",
+    "iemocap/iemocap6.npz": "53feaab56824e08c57c35cb48d91edeea30cb588ea5fcca9e6b38d1a98fc735f",
+    "ravdess/ravdess4.npz": "bc785b9fcbdcb38e4b9ba6fc599930e78f89dba438e2667cd9abb5c6e4c21440",
+    "ravdess/ravdess8.npz": "b0faa073b0e0ae605b4390c428f261cf322920ad36d1aa76ab845104c15df0f0",
     "iemocap4_format": "92324512f75ef26f8f63fdd0f10c11c3d0034a4bcc01ec9f4c6c46899d9e58ac",
     "iemocap4_format/data_iemocap_4.pkl": "f5a986626c45088b834847a52fb24932e51ec28b9841869e6dd5b8f3c66e6217",
 }

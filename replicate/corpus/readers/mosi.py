@@ -5,8 +5,6 @@ Source: github.com/declare-lab/contextual-utterance-level-multimodal-sentiment-a
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -15,16 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replicate.corpus import catalogue
+from replicate.corpus.csv_rows import number, rows
 from replicate.corpus.lists import utterance_names
 from replicate.corpus.readers.base import NamedCorpus, Reader, register
 from replicate.corpus.types import Corpus, Dialogue, Split, naming_file
-from replicate.errors import LengthMismatch, NotThisFormat, OutOfRange, UnknownCorpus, WrongWidth
-from replicate.files import from_os_error
+from replicate.errors import LengthMismatch, NotThisFormat, OutOfRange, WrongWidth
 
 LABELS = ("negative", "positive")
 # stream -> (name in the files, columns)
 STREAMS = {"audio": ("audio", 73), "visual": ("video", 100), "text": ("text", 100)}
-RELEASE = (93, 2199)
 
 
 @register("mosi")
@@ -82,8 +79,6 @@ def read(folder: Path) -> Corpus:
         for i, (id_, video) in enumerate(videos.items()):
             split: Split = "test" if listed == "test" else "dev" if i < dev else "train"
             dialogues.append(_dialogue(id_, video, features, split))
-    found = (len(dialogues), sum(map(len, dialogues)))
-    note = f"not the full CMU-MOSI release: {found[0]} videos, {found[1]:,} utterances instead of 93 and 2,199"
     with naming_file(folder):
         return Corpus(
             "mosi",
@@ -91,29 +86,14 @@ def read(folder: Path) -> Corpus:
             tuple(dialogues),
             ("speaker",),
             standardise=True,
-            notes=() if found == RELEASE else (note,),
+            notes=catalogue.unpublished(folder, catalogue.MOSI),
         )
-
-
-def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield (``file:row``, fields) of every line that is not empty; rows are counted from 1."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            for number, row in enumerate(csv.reader(file), 1):
-                if row:
-                    yield f"{path}:{number}", row
-    except FileNotFoundError as error:
-        raise UnknownCorpus(f"{path} is missing: get it with `replicate data fetch mosi`") from error
-    except OSError as error:
-        raise from_os_error(error, path) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise NotThisFormat(f"{path} is not CSV text ({error}): fetch it again") from error
 
 
 def _transcripts(path: Path) -> list[tuple[str, int, int]]:
     """Return (video, number in the video, label) of every row of ``transcripts.csv``."""
     found = []
-    for where, row in _rows(path):
+    for where, row in rows(path, "mosi"):
         video, _, number = row[0].rpartition("_")
         if len(row) != 4 or not video or not _is_index(number):
             raise NotThisFormat(f"{where}: not '<video>_<number>', text, a number and a label: fetch it again")
@@ -126,23 +106,16 @@ def _is_index(text: str) -> bool:
 
 
 def _label(text: str, where: str) -> int:
-    value = _number(text, where)
+    value = number(text, where)
     if value not in (0, 1):
         raise OutOfRange(f"{where}: label {text[:20]!r} is neither 0 (negative) nor 1 (positive)")
     return int(value)
 
 
-def _number(text: str, where: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise NotThisFormat(f"{where}: {text[:20]!r} is not a number: fetch the file again") from None
-
-
 def _videos(path: Path, transcripts: list[tuple[str, int, int]], used: dict[int, str]) -> dict[str, _Video]:
     """Return the utterances of one split by video; column 0 of row k is the transcript of feature row k."""
     videos: dict[str, _Video] = {}
-    for k, (where, row) in enumerate(_rows(path)):
+    for k, (where, row) in enumerate(rows(path, "mosi")):
         if len(row) != STREAMS["text"][1] + 1:
             raise WrongWidth(f"{where}: {len(row)} columns instead of a transcript row and 100 features")
         index = int(row[0]) if _is_index(row[0]) else -1
@@ -170,7 +143,7 @@ def _features(folder: Path, listed: str, videos: dict[str, _Video]) -> dict[str,
     for stream, (file, columns) in STREAMS.items():
         path = folder / file / f"{file}_{listed}0.csv"
         values = []
-        for k, (where, row) in enumerate(_rows(path)):
+        for k, (where, row) in enumerate(rows(path, "mosi")):
             if len(row) != columns + 1:
                 raise WrongWidth(f"{where}: {len(row)} columns instead of {columns} features and a label")
             label, id_ = labels.get(k, (None, ""))
@@ -179,7 +152,7 @@ def _features(folder: Path, listed: str, videos: dict[str, _Video]) -> dict[str,
                     f"{where}: label {row[-1]} where transcripts.csv says {label} for {id_}: the files "
                     "are from different releases, fetch them again"
                 )
-            values.append([_number(text, where) for text in row[:-1]])
+            values.append([number(text, where) for text in row[:-1]])
         if len(values) != len(labels):
             raise LengthMismatch(f"{path}: {len(values)} rows where text_{listed}.csv has {len(labels)}")
         with np.errstate(over="ignore"):  # becomes an infinity, which Corpus refuses

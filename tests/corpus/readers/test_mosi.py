@@ -85,7 +85,9 @@ def test_utterances_are_in_the_order_of_time_and_videos_in_the_order_of_the_file
         assert v.features[stream][:, -1].tolist() == [0, 2, 1]
     assert v.labels.tolist() == [0, 1, 1]
     assert v.speakers.tolist() == [0, 0, 0]
-    assert corpus.notes == ("not the full CMU-MOSI release: 3 videos, 6 utterances instead of 93 and 2,199",)
+    assert v.utterances == ("v_1", "v_2", "v_10")
+    (note,) = corpus.notes
+    assert note.startswith("not the published files, by their git blob ids: transcripts.csv, text_train.csv, ")
 
 
 def test_dev_is_the_first_tenth_of_the_training_videos(tmp_path: Path, folder: Path) -> None:
@@ -108,7 +110,12 @@ BAD: dict[str, tuple[type[ReplicateError], str, str, Callable[[list[list[str]]],
     "label out of range": (OutOfRange, "audio_test0.csv:1: label '2'", "audio/audio_test0.csv", cell(0, -1, "2")),
     "label of no kind": (NotThisFormat, "transcripts.csv:1: 'yes'", "transcripts.csv", cell(0, 3, "yes")),
     "no number": (NotThisFormat, "audio_train0.csv:2: 'abc'", "audio/audio_train0.csv", cell(1, 5, "abc")),
-    "not a number": (NonFinite, "dialogue v, stream audio", "audio/audio_train0.csv", cell(1, 5, "nan")),
+    "not a number": (
+        NonFinite,
+        "dialogue v, stream audio, utterance 3 (v_10), column 6",
+        "audio/audio_train0.csv",
+        cell(1, 5, "nan"),
+    ),
     "infinity": (NonFinite, "dialogue z, stream visual", "video/video_test0.csv", cell(0, 0, "-inf")),
     "too large for float32": (NonFinite, "dialogue z", "video/video_test0.csv", cell(0, 0, "1e300")),
     "column missing": (WrongWidth, "text_train0.csv:1: 100 columns", "text/text_train0.csv", lambda r: r[0].pop()),
