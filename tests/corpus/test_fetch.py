@@ -179,5 +179,5 @@ def test_a_folder_that_cannot_be_made(server: Server, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["synthetic", "absent"])
 def test_nothing_to_fetch(name: str, tmp_path: Path) -> None:
-    with pytest.raises(UnknownCorpus, match="there are made-up, mosi, iemocap4, iemocap6"):
+    with pytest.raises(UnknownCorpus, match="there are made-up, mosi, ravdess4, ravdess8, iemocap4, iemocap6"):
         fetch(name, tmp_path)

@@ -105,7 +105,7 @@ def test_an_empty_folder(tmp_path: Path) -> None:
         ("iemocap", "did you mean iemocap"),
         ("sinthetic", "did you mean synthetic?"),
         ("absent.npz", "no corpus and no file 'absent.npz'"),
-        ("zzz", "there are synthetic, synthetic-small, synthetic-tiny, mosi, iemocap4, iemocap6"),
+        ("zzz", "there are synthetic, synthetic-small, synthetic-tiny, mosi, ravdess4, ravdess8, iemocap4, iemocap6"),
     ],
 )
 def test_unknown_names_list_the_known_ones(name: str, words: str) -> None:
