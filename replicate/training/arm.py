@@ -108,6 +108,11 @@ class Arm:
         """Streams in the model's input, in the order of its columns."""
         return self.seen(self.train)
 
+    @property
+    def uses_audio(self) -> bool:
+        """Whether its model has an audio stream; a model without one cannot be deployed on speech."""
+        return any(map(is_audio, self.streams))
+
     def seen(self, context: str) -> tuple[str, ...]:
         """Return the input streams that a context provides; the model's other streams are set to zero in it."""
         return tuple(self.audio if name == "audio" else name for name in CONTEXTS[context])

@@ -13,8 +13,8 @@ from replicate.training.config import Arm, Protocol
 def apply_feature_order(corpus: Corpus, arm: Arm, protocol: Protocol) -> Corpus:
     """Put labels and HuBERT features in the release's order, if the arm uses HuBERT and the protocol sets that order.
 
-    In that order all utterances of a dialogue's last speaker (F) come first. Speakers and video keep the order of time,
-    so that relations, and the audio and video of an utterance, are misaligned as in the released code.
+    In that order all utterances of a dialogue's last speaker (F) come first. Speakers and all other streams keep the
+    order of time, so that relations, and the streams of an utterance, are misaligned as in the released code.
     """
     if not arm.uses_hubert or protocol.hubert.order == "time":
         return corpus

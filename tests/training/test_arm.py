@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from replicate.errors import InvalidDefinition
+from replicate.training.arm import CONTEXTS, is_audio
 from replicate.training.config import Arm, Budget, Hubert, Protocol
 from replicate.training.distillation.dmd import DmdOnlineSettings, DmdSettings
 from replicate.training.distillation.logits import LogitsSettings
@@ -59,7 +60,7 @@ def test_an_impossible_arm_is_refused(change, message):
         ({"distillation": LogitsSettings(0.0, logits_weight=0.0)}, "'logits': its weights must not all be 0"),
         ({"distillation": MtPkdotSettings(select="best")}, "'mtpkdot': select = 'best' is none of 'batch'"),
         ({"distillation": MtPkdotSettings(utterances=7)}, "'mtpkdot': utterances = 7, but transport needs 8"),
-        ({"distillation": MtPkdotSettings(hallucinate="mse")}, "'mtpkdot': hallucinate needs a video-only teacher"),
+        ({"distillation": MtPkdotSettings(hallucinate="mse")}, "'mtpkdot': hallucinate needs a teacher without audio"),
         ({"distillation": DmdSettings(margin=-0.1)}, "'dmd': margin = -0.1 must be 0 or more"),
         ({"distillation": DmdSettings(sharpness=0.0)}, "'dmd': sharpness = 0.0 must be above 0"),
     ],
@@ -79,6 +80,43 @@ def test_an_additional_head_has_the_size_of_what_it_predicts():
     arm = replace(STUDENT, unimodal_teachers=(VIDEO,), distillation=MtPkdotSettings(hallucinate="mse"))
     assert arm.model_heads == {"hallucinated": 300} and not arm.stackable
     assert replace(arm, distillation=MtPkdotSettings()).model_heads == {}
+
+
+@pytest.mark.parametrize(
+    ("context", "streams"),
+    [
+        ("A", ("audio",)),
+        ("T", ("text",)),
+        ("V", ("visual",)),
+        ("AT", ("audio", "text")),
+        ("AV", ("audio", "visual")),
+        ("TV", ("text", "visual")),
+        ("ATV", ("audio", "text", "visual")),
+    ],
+)
+def test_a_context_lists_its_streams_in_the_order_of_the_columns(context, streams):
+    arm = Arm("any", context, (context,), context)
+    assert arm.streams == streams and arm.uses_audio == ("audio" in streams)
+    assert replace(arm, audio="hubert").streams == tuple("hubert" if name == "audio" else name for name in streams)
+
+
+@pytest.mark.parametrize("train", list(CONTEXTS))
+def test_an_arm_is_tested_in_the_contexts_whose_streams_it_was_trained_on(train):
+    allowed = []
+    for context in CONTEXTS:
+        try:
+            Arm("any", train, (train, context), train)
+        except InvalidDefinition as error:
+            assert f"context {context} needs a stream that train = '{train}' lacks" in str(error)
+        else:
+            allowed.append(context)
+    assert allowed == [context for context in CONTEXTS if all(letter in train for letter in context)]
+
+
+def test_every_stream_but_audio_is_privileged():
+    assert [name for name in ("audio", "text", "hubert", "visual", "hubert-second-to-last") if is_audio(name)] == [
+        *("audio", "hubert", "hubert-second-to-last")
+    ]
 
 
 def test_teachers_are_transitive():

@@ -53,9 +53,10 @@ class MtPkdotSettings(Settings):
         centroid_weight: weight of the distance between mean similarities; 0 leaves it out.
         utterances: how many are drawn at random from a larger batch, because the cost of transport grows with their
             square.
-        hallucinate: whether a head of the student predicts the video-only teacher's embedding, and its classifier gets
-            the prediction as additional input; "mse" and "mmd" are the losses of the head. The original trains the head
-            before the student and freezes it; here both are trained at once, because no student exists before.
+        hallucinate: whether a head of the student predicts the embedding of the teacher without audio, and its
+            classifier gets the prediction as additional input; "mse" and "mmd" are the losses of the head. The original
+            trains the head before the student and freezes it; here both are trained at once, because no student exists
+            before.
         hallucination_weight: weight of that loss, whose gradient changes only the head.
     """
 
@@ -148,7 +149,7 @@ class TransportDistillation(DistillationMethod):
     """MT-PKDOT; PKDOT with ``select = "joint_only"``.
 
     Unless only the joint teacher is used, the teachers are aligned first, so that their embeddings have the same width.
-    With ``hallucinate``, ``forward`` gets one more entry after the teachers: the video-only teacher before alignment.
+    With ``hallucinate``, ``forward`` gets one more entry: the teacher without audio, before alignment.
     """
 
     several_teachers = True
@@ -168,15 +169,15 @@ class TransportDistillation(DistillationMethod):
             self.train_outputs, self.constants = aligned
         self._model = [setup.model]  # in a list, so that it does not become part of this module
         if settings.hallucinate != "off":
-            place = [teacher.train for teacher in setup.spec.arm.teachers].index("V")
+            place = [teacher.uses_audio for teacher in setup.spec.arm.teachers].index(False)
             self.train_outputs = [*self.train_outputs, setup.teacher_outputs[place].train]
 
     @classmethod
     def model_heads(cls, settings: MtPkdotSettings, arm: Arm) -> dict[str, int]:
-        """Return the size of the head that predicts the video-only teacher's embedding, if ``hallucinate`` is set."""
+        """Return the size of the head that predicts the teacher without audio, if ``hallucinate`` is set."""
         if settings.hallucinate == "off":
             return {}
-        teacher = next(teacher for teacher in arm.teachers if teacher.train == "V")
+        teacher = next(teacher for teacher in arm.teachers if not teacher.uses_audio)
         return {"hallucinated": ModelConfig.hidden * teacher.gnn_heads}
 
     @classmethod
@@ -186,9 +187,9 @@ class TransportDistillation(DistillationMethod):
             raise InvalidDefinition(
                 f"utterances = {settings.utterances}, but transport needs {LEAST_UTTERANCES} or more"
             )
-        if settings.hallucinate != "off" and all(teacher.train != "V" for teacher in arm.teachers):
+        if settings.hallucinate != "off" and all(teacher.uses_audio for teacher in arm.teachers):
             raise InvalidDefinition(
-                "hallucinate needs a video-only teacher, one with train = 'V': add it to unimodal_teachers"
+                "hallucinate needs a teacher without audio, such as one with train = 'V': add it to unimodal_teachers"
             )
 
     def forward(self, student: UtteranceOutputs, teachers: Sequence[UtteranceOutputs], labels: Tensor) -> MethodLosses:

@@ -63,6 +63,18 @@ def test_the_released_protocol_always_hides_something():
     assert counts[1:] == pytest.approx([300, 300, 400], abs=60)
 
 
+@pytest.mark.parametrize("names", [("audio", "text"), ("hubert", "text"), ("hubert-second-to-last", "visual")])
+def test_every_stream_that_is_not_audio_is_hidden_as_video_is(names):
+    widths = dict(zip(names, WIDTHS.values(), strict=True))
+    assert torch.equal(draw(SHOWN, 20, 30, widths=widths), draw(SHOWN, 20, 30))
+
+
+def test_text_and_video_are_hidden_at_once():
+    masking = replace(SHOWN, none=NEVER, audio=0.5, visual=0.5, random=0.0)
+    rows = draw(masking, 20, 30, widths={"audio": 2, "text": 3, "visual": 1})
+    assert {tuple(row) for row in rows.flatten(0, 1).int().tolist()} == {(0, 0, 1, 1, 1, 1), (1, 1, 0, 0, 0, 0)}
+
+
 def test_a_column_starts_a_mask_with_its_probability():
     keep = draw(Masking(none=0.0, audio=0.0, visual=0.0, random=1.0), 50, 200)
     assert keep.mean() == pytest.approx(0.8, abs=0.01)
