@@ -100,7 +100,7 @@ class MissingSplit(ReplicateError):
 
 
 class MissingClass(ReplicateError):
-    """The corpus has a single class, where training needs two or more."""
+    """The corpus has a single class, where training needs two or more; or a part of its training split lacks one."""
 
 
 class DownloadFailed(ReplicateError):

@@ -114,6 +114,8 @@ def _why_not(arm: str, manifest: Manifest, store: Store, results: Path, exportab
         reason = f"its training failed ({failed[0]})" if failed else f"it is not among the trained runs of {results}"
     elif "A" not in records[arm].arm.contexts:
         reason = f"it is not tested on audio alone, only in {', '.join(records[arm].arm.contexts)}"
+    elif records[arm].arm.fusion == "late":
+        reason = "its late fusion, with a context extractor per stream, cannot be written as ONNX"
     elif not context_extractor(records[arm].arm.context).exportable:
         reason = f"its context extractor {records[arm].arm.context!r} cannot be written as ONNX"
     elif records[arm].arm.audio in HUBERT and records[arm].protocol.hubert["order"] != "time":

@@ -27,9 +27,14 @@ def write(run: Run, speakers: tuple[str, ...], path: Path) -> None:
         speakers: the name of each speaker number.
 
     Raises:
-        NotExportable: its context extractor cannot be exported.
+        NotExportable: its context extractor cannot be exported, or it has one per stream.
     """
     kind = run.record.model.context
+    if run.record.model.stream_widths:
+        raise NotExportable(
+            f"run {run.record.key} ({run.record.arm.name}) has late fusion, a context extractor per stream, and only "
+            "early fusion is exported: choose another arm with --arm"
+        )
     if not context_extractor(kind).exportable:
         raise NotExportable(
             f"run {run.record.key} ({run.record.arm.name}) has the context extractor {kind}, and only "

@@ -85,7 +85,7 @@ class Plan:
         return RunSpec(arm, protocol, self.profile.budget, seed, self.precision, seed_group)
 
     def deployable(self) -> list[str]:
-        """Keys of the runs that can be exported: those tested on audio alone, with a context extractor that allows it.
+        """Keys of the runs that can be exported: those tested on audio alone, with a model that allows it.
 
         Runs under another protocol than the plan's, or on a part of the corpus, only serve their table. Models of
         HuBERT features in the order of the release are left out, because there the features of an utterance belong to

@@ -14,6 +14,7 @@ from torch_geometric.nn import RGCNConv, TransformerConv
 
 from replicate.model.config import ModelConfig
 from replicate.model.context.base import context_extractor
+from replicate.model.context.late import LateFusion
 from replicate.model.heads.decoupler import Decoupler
 from replicate.model.heads.hallucinator import Hallucinator
 from replicate.model.seed_layers import SeedBatch, batch_norm, drop, linear
@@ -79,7 +80,8 @@ class COGMEN(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.rnn = context_extractor(config.context).from_config(config)
+        extractor = LateFusion if config.stream_widths else context_extractor(config.context)
+        self.rnn = extractor.from_config(config)
         self.gcn = GraphPart(config)
         self.decoupler = Decoupler(config.hidden * config.gnn_heads, config.decoupled) if config.decoupled else None
         self.hallucinator = None

@@ -29,6 +29,8 @@ class ModelConfig:
         causal: whether an utterance's output depends only on it and on earlier ones (not in the paper); ``past`` must
             then be 0.
         memory: how many utterances a layer of a causal transformer attends to, including the current one.
+        stream_widths: columns of each stream of the context extractor's input, for an extractor per stream (late
+            fusion); empty for one extractor of all columns.
     """
 
     width: int
@@ -50,10 +52,13 @@ class ModelConfig:
     context: str = "transformer"
     causal: bool = False
     memory: int = 64
+    stream_widths: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.causal and (self.past or self.memory < 1):
             raise ValueError(f"a causal model has past = 0 and memory from 1, not {self.past} and {self.memory}")
+        if self.stream_widths and (min(self.stream_widths) < 1 or sum(self.stream_widths) != self.encoder_width):
+            raise ValueError(f"stream_widths {self.stream_widths} do not sum to {self.encoder_width} columns")
 
     @property
     def encoder_width(self) -> int:

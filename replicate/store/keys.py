@@ -14,6 +14,7 @@ import torch_geometric
 
 from replicate.corpus.types import Corpus
 from replicate.model.context.base import context_extractor
+from replicate.model.context.late import LateFusion
 from replicate.model.heads import HEADS
 from replicate.store.sources import core_hash, current_hash, module_hashes
 from replicate.training.config import Arm, Protocol, RunSpec, relevant_settings
@@ -82,12 +83,14 @@ def run_key(spec: RunSpec, corpus: Corpus, device: str) -> str:
 
 
 def _classes(arm: Arm, protocol: Protocol) -> list[type]:
-    """Return the optional classes that an arm uses: extractor, method, additional heads, masking strategy."""
+    """Return the optional classes of an arm: extractor, method, additional heads, masking strategy, late fusion."""
     found: list[type] = [context_extractor(arm.context), *(HEADS[name] for name in arm.model_heads)]
     if arm.method is not None:
         found += [type(arm.method), arm.method.implementation]
     if arm.masked:
         found.append(type(protocol.masking))
+    if arm.fusion == "late":
+        found.append(LateFusion)
     return found
 
 

@@ -47,6 +47,11 @@ class ArmRecord:
     context: str
     causal: bool
     memory: int
+    fusion: str = "early"  # the record of an earlier version lacks this and the following
+    dialogue_share: float = 1.0
+    label_noise: float = 0.0
+    epoch_share: float = 1.0
+    privileged_noise: float = 0.0
 
     @classmethod
     def of(cls, arm: Arm) -> ArmRecord:
@@ -68,6 +73,11 @@ class ArmRecord:
             arm.context,
             arm.causal,
             arm.memory,
+            arm.fusion,
+            arm.dialogue_share,
+            arm.label_noise,
+            arm.epoch_share,
+            arm.privileged_noise,
         )
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from replicate.errors import InvalidDefinition
 from replicate.model.context.base import context_extractor
@@ -24,6 +25,8 @@ HUBERT = ("hubert", "hubert-second-to-last")
 AUDIO = ("audio", *HUBERT)
 
 DEFAULT_METHOD = "triplet"
+
+Fusion = Literal["early", "late"]
 
 
 def is_audio(stream: str) -> bool:
@@ -48,6 +51,12 @@ class Arm:
         window: how many utterances [past, future] of ``ModelConfig``.
         context: name of the context extractor.
         causal, memory: see ``ModelConfig``.
+        fusion: "early", one context extractor for the columns of all streams (the paper), or "late", one per stream
+            (``model.context.late``).
+        dialogue_share, label_noise: the share of the training dialogues that is used, and the share of their labels
+            that is wrong; see ``training.imperfect``. Only for arms without a distillation method.
+        epoch_share: training stops after this share of the epochs; the best of them on dev is used.
+        privileged_noise: deviation of the Gaussian noise on the standardised streams other than audio, in all splits.
 
     Raises:
         InvalidDefinition: naming the arm and the key.
@@ -69,29 +78,44 @@ class Arm:
     context: str = "transformer"
     causal: bool = False
     memory: int = 64
+    fusion: Fusion = "early"
+    dialogue_share: float = 1.0
+    label_noise: float = 0.0
+    epoch_share: float = 1.0
+    privileged_noise: float = 0.0
 
     def __post_init__(self) -> None:
         try:
             _check_contexts(self)
             _check_model(self)
             _check_teachers(self)
+            _check_data(self)
         except InvalidDefinition as error:
             raise InvalidDefinition(f"arm {self.name}: {error}") from error
 
     @property
     def stackable(self) -> bool:
-        """Whether runs of the arm and of its teachers may train as one program; additional heads exclude it."""
+        """Whether runs of the arm and of its teachers may train as one program.
+
+        Additional heads exclude it, and so do training data that depend on the seed.
+        """
         return all(
             context_extractor(arm.context).stackable
             and (arm.method is None or arm.method.implementation.stackable)
             and not arm.model_heads
+            and not arm.data_of_seed
             for arm in self.with_teachers
         )
 
     @property
     def exportable(self) -> bool:
         """Whether its model can be written as ONNX."""
-        return context_extractor(self.context).exportable
+        return self.fusion == "early" and context_extractor(self.context).exportable
+
+    @property
+    def data_of_seed(self) -> bool:
+        """Whether the data that it is trained on depend on the seed."""
+        return self.dialogue_share < 1 or self.label_noise > 0 or self.privileged_noise > 0
 
     @property
     def model_heads(self) -> dict[str, int]:
@@ -147,6 +171,11 @@ class Arm:
             dict.fromkeys(name for arm in self.with_teachers for name in (*arm.streams, *arm.auxiliary_streams))
         )
 
+    @property
+    def privileged_streams(self) -> tuple[str, ...]:
+        """The streams other than audio that training uses, with those of the arm's method, without its teachers'."""
+        return tuple(dict.fromkeys(name for name in (*self.streams, *self.auxiliary_streams) if not is_audio(name)))
+
 
 def _check_contexts(arm: Arm) -> None:
     for key, context in (
@@ -167,6 +196,7 @@ def _check_contexts(arm: Arm) -> None:
 
 def _check_model(arm: Arm) -> None:
     context_extractor(arm.context, "context")
+    check_choices(arm)
     for key in ("context_layers", "gnn_heads", "memory"):
         if getattr(arm, key) < 1:
             raise InvalidDefinition(f"{key} = {getattr(arm, key)} must be 1 or more")
@@ -202,6 +232,27 @@ def _check_teachers(arm: Arm) -> None:
         model_heads(settings, arm)
     except InvalidDefinition as error:
         raise InvalidDefinition(f"distillation {settings.method!r}: {error}") from error
+
+
+def _check_data(arm: Arm) -> None:
+    for key in ("dialogue_share", "epoch_share"):
+        if not 0 < getattr(arm, key) <= 1:  # so that NaN fails
+            raise InvalidDefinition(f"{key} = {getattr(arm, key)} must be above 0, and at most 1")
+    if not 0 <= arm.label_noise <= 1:
+        raise InvalidDefinition(f"label_noise = {arm.label_noise} must be from 0 to 1")
+    if not 0 <= arm.privileged_noise < math.inf:
+        raise InvalidDefinition(f"privileged_noise = {arm.privileged_noise} must be a number of 0 or more")
+    for key, perfect in (("dialogue_share", 1), ("label_noise", 0)):
+        if arm.method is not None and getattr(arm, key) != perfect:
+            raise InvalidDefinition(
+                f"{key} is for arms that are trained on labels only: an arm with a distillation method is trained on "
+                "all dialogues and true labels (set it for a teacher instead)"
+            )
+    if arm.privileged_noise and not arm.privileged_streams:
+        raise InvalidDefinition(
+            f"privileged_noise = {arm.privileged_noise}, but train = {arm.train!r} has no stream other than audio: "
+            "remove the key, or set it for a teacher"
+        )
 
 
 def _check_number_of_teachers(arm: Arm, method: type[MethodTraits]) -> None:

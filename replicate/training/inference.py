@@ -13,6 +13,7 @@ from replicate.rng import deterministic
 from replicate.training.config import Arm, RunSpec
 from replicate.training.data import Batch, Scale, tensors
 from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs, origin
+from replicate.training.imperfect import with_privileged_noise
 from replicate.training.masking.base import keep_seen
 from replicate.training.released_order import apply_feature_order
 
@@ -33,7 +34,8 @@ def embed(
 def _forward_split(
     model: COGMEN, scaling: dict[str, Scale], spec: RunSpec, corpus: Corpus, split: Split, context: str
 ) -> UtteranceOutputs:
-    data = tensors(apply_feature_order(corpus, spec.arm, spec.protocol), split, scaling)
+    corpus = apply_feature_order(corpus, spec.arm, spec.protocol)
+    data = tensors(with_privileged_noise(corpus, spec.arm, spec.seed, scaling), split, scaling)
     with deterministic():
         output = infer(model, data, spec.arm, context, corpus, spec.budget.batch)[0]
     return UtteranceOutputs(output.graph, output.log_prob)

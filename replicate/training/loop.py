@@ -21,8 +21,9 @@ from replicate.model.seed_layers import SeedBatch
 from replicate.model.seed_stack import scatter_gradients, stack
 from replicate.rng import deterministic, seeded
 from replicate.training.config import RunSpec
-from replicate.training.data import Batch, Scale, scales, tensors
+from replicate.training.data import Batch, Scale, require, scales, tensors
 from replicate.training.distillation.base import TeacherOutputs, origin
+from replicate.training.imperfect import share_of_epochs, used_for_training, with_privileged_noise
 from replicate.training.inference import infer, predict, stream_widths
 from replicate.training.pca_projection import init_projection_with_pca
 from replicate.training.released_order import apply_feature_order
@@ -84,21 +85,26 @@ def train_seed_group(
     first, arm = specs[0], specs[0].arm
     if any(replace(spec, seed=first.seed) != first for spec in specs):
         raise ValueError("only runs that differ in nothing but their seeds can train as one program")
+    if arm.data_of_seed and len(specs) > 1:
+        raise ValueError(f"runs of {arm.name} cannot train as one program: their data depend on the seed")
     teacher_outputs = teacher_outputs or [()] * len(specs)
     for each in teacher_outputs:
         _check_teacher_outputs(each, first, corpus)
     corpus = apply_feature_order(corpus, arm, first.protocol)
     with deterministic():
-        scaling = scales(corpus, arm.streams)
+        scaling, auxiliary, used, corpus = _prepared(first, corpus)
         place = torch.device(device)
-        auxiliary = scales(corpus, arm.auxiliary_streams)
         data: dict[str, Batch] = {split: tensors(corpus, split, scaling, auxiliary).to(place) for split in SPLITS}
+        # Of the whole training split predictions are saved, and students get outputs.
+        fitted = data if used is corpus else data | {"train": tensors(used, "train", scaling, auxiliary).to(place)}
         config = model_config(first, corpus)
-        trainers = [Trainer(spec, config, place, data, each) for spec, each in zip(specs, teacher_outputs, strict=True)]
+        trainers = [
+            Trainer(spec, config, place, fitted, each) for spec, each in zip(specs, teacher_outputs, strict=True)
+        ]
         if config.projected and first.protocol.hubert.projection == "pca":
-            init_projection_with_pca([trainer.model for trainer in trainers], data["train"])
+            init_projection_with_pca([trainer.model for trainer in trainers], fitted["train"])
         with seeded(first.seed, "dropout"):
-            _fit(trainers, data, corpus, on_epoch)
+            _fit(trainers, fitted, corpus, on_epoch)
         found = []
         for trainer in trainers:
             trainer.model.load_state_dict(trainer.weights)
@@ -123,6 +129,19 @@ def train_seed_group(
     ]
 
 
+def _prepared(spec: RunSpec, corpus: Corpus) -> tuple[dict[str, Scale], dict[str, Scale], Corpus, Corpus]:
+    """Return the scaling of the input and of auxiliary streams, the corpus to train on, and the one to predict.
+
+    The two corpora are the same object, unless the arm is trained on imperfect data.
+    """
+    arm, seed = spec.arm, spec.seed
+    require(corpus, arm.streams)
+    scaled_on = used_for_training(corpus, arm, seed)
+    scaling, auxiliary = (scales(scaled_on, streams) for streams in (arm.streams, arm.auxiliary_streams))
+    corpus = with_privileged_noise(corpus, arm, seed, scaling | auxiliary)
+    return scaling, auxiliary, used_for_training(corpus, arm, seed), corpus
+
+
 def _check_teacher_outputs(teacher_outputs: Sequence[TeacherOutputs], spec: RunSpec, corpus: Corpus) -> None:
     """Check that there is one entry per teacher, from this corpus and with these settings of the protocol."""
     arm = spec.arm
@@ -141,6 +160,7 @@ def _check_teacher_outputs(teacher_outputs: Sequence[TeacherOutputs], spec: RunS
 def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
     """Return the configuration of the model that a run trains on a corpus."""
     arm, protocol = spec.arm, spec.protocol
+    widths = (ModelConfig.hidden if name == spec.projected else corpus.widths[name] for name in arm.streams)
     return ModelConfig(
         width=sum(corpus.widths[name] for name in arm.streams),
         classes=len(corpus.labels),
@@ -158,6 +178,7 @@ def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
         context=arm.context,
         causal=arm.causal,
         memory=arm.memory,
+        stream_widths=tuple(widths) if arm.fusion == "late" else (),
         **arm.model_heads,
     )
 
@@ -168,14 +189,14 @@ def _fit(
     corpus: Corpus,
     on_epoch: Callable[[RunSpec, Epoch], None] | None,
 ) -> None:
-    """Train all runs for the epochs of their budget."""
+    """Train all runs for the epochs of their budget, or the arm's share of them."""
     arm, budget = trainers[0].spec.arm, trainers[0].spec.budget
     alone = len(trainers) == 1
     models = [trainer.model for trainer in trainers]
     whole = models[0] if alone else stack(models)
     widths = stream_widths(arm, whole.config, corpus)
     dev_labels = data["dev"].packed_labels()
-    for number in range(1, budget.epochs + 1):
+    for number in range(1, share_of_epochs(budget.epochs, arm) + 1):
         whole.train()
         losses: list[list[Tensor]] = [[] for _ in trainers]
         for step in zip_longest(*(trainer.shuffled(data["train"]) for trainer in trainers)):

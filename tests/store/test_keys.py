@@ -39,6 +39,11 @@ OTHER = {
     "dropout": 0.2,
     "context": "gru",
     "causal": True,
+    "fusion": "late",
+    "dialogue_share": 0.5,
+    "label_noise": 0.1,
+    "epoch_share": 0.5,
+    "privileged_noise": 1.0,
 }
 BASE = Arm("base", "AV", ("A", "V"), "A", masked=True, window=(0, 5))
 

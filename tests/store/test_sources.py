@@ -29,6 +29,8 @@ NAMES = (
     "Student-PKDOT",
     "Student-DMD",
 )
+# This arm is not in arms.toml under this name.
+LATE = "COGMEN-Mask, late fusion"
 
 
 @pytest.fixture
@@ -44,10 +46,11 @@ def package(tmp_path, monkeypatch):
 def keys(corpus):
     """Keys of some arms, by name, as of now."""
     found = arms()
+    found[LATE] = replace(found["COGMEN-Mask"], name=LATE, fusion="late")
 
     def now():
         sources._core_hash.cache_clear()
-        return {name: run_key(replace(SPEC, arm=found[name]), corpus, "cpu") for name in NAMES}
+        return {name: run_key(replace(SPEC, arm=found[name]), corpus, "cpu") for name in EVERY}
 
     return now
 
@@ -56,7 +59,7 @@ def moved(before, after):
     return {name for name in before if before[name] != after[name]}
 
 
-EVERY = set(NAMES)
+EVERY = {*NAMES, LATE}
 STUDENTS = {name for name in NAMES if name.startswith("Student")}
 
 
@@ -76,7 +79,8 @@ STUDENTS = {name for name in NAMES if name.startswith("Student")}
         ("model/context/base.py", "new_zeros", "new_ones", EVERY),
         ("model/context/recurrent.py", "hidden // 2", "hidden // 1", {"COGMEN-A-gru"}),
         ("model/context/packed.py", "DIALOGUES = 8", "DIALOGUES = 9", EVERY - {"COGMEN-A-gru"}),
-        ("training/masking/scenarios.py", "length == 1", "length <= 1", {"COGMEN-Mask", "Student-of-Mask"}),
+        ("training/masking/scenarios.py", "length == 1", "length <= 1", {"COGMEN-Mask", "Student-of-Mask", LATE}),
+        ("model/context/late.py", "> 1 else", ">= 2 else", {LATE}),
         ("training/distillation/dmd.py", "logits, labels", "logits, labels + 0", {"Student-DMD"}),
         # DMD uses functions of these two.
         (

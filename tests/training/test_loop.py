@@ -12,7 +12,7 @@ from replicate.training.config import Budget, Protocol, RunSpec
 from replicate.training.masking.scenarios import Masking
 from replicate.training.metrics import weighted_f1
 
-from .conftest import AV, MASK, A, changed, corpus, louder, run
+from .conftest import AV, MASK, A, changed, corpus, louder, run, with_hubert
 
 
 def same(one, other):
@@ -136,6 +136,15 @@ def test_masking_changes_training_and_only_of_masked_arms():
     assert not same(run(MASK), run(plain))
     assert not same(run(MASK), run(MASK, protocol=released))
     assert same(run(plain), run(plain, protocol=released))
+
+
+def test_late_fusion_has_an_encoder_per_stream():
+    result = run(replace(MASK, fusion="late"))
+    assert result.model.stream_widths == (4, 3)
+    assert result.weights["rnn.extractors.1.transformer_out.weight"].shape == (100, 3)
+    assert run(MASK).model.stream_widths == ()
+    hubert = run(replace(AV, fusion="late", audio="hubert"), with_hubert(corpus()))
+    assert hubert.model.stream_widths == (100, 3)
 
 
 def test_attending_to_padding_changes_the_numbers(speech):

@@ -75,6 +75,10 @@ def test_students_in_a_seed_group(triplet, double):
     assert_alike(*both(replace(STUDENT, gnn_heads=1), on, teacher=teacher))
 
 
+def test_late_fusion_in_a_seed_group(double):
+    assert_alike(*both(replace(MASK, fusion="late")))
+
+
 @pytest.mark.parametrize("projection", ["learned", "random", "pca"])
 def test_projections_in_a_seed_group(projection, double):
     hubert = replace(PAPER, hubert=replace(PAPER.hubert, projection=projection))

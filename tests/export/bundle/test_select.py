@@ -120,7 +120,7 @@ def test_an_arm_or_a_run_can_be_chosen(results):
 
 def changed(run, **fields):
     """A fake run whose arm has other fields, and a protocol."""
-    run.record.arm.__dict__.update({"context": "transformer", "audio": "audio"} | fields)
+    run.record.arm.__dict__.update({"context": "transformer", "audio": "audio", "fusion": "early"} | fields)
     run.record.protocol = SimpleNamespace(hubert={"order": "release"})
 
 
@@ -135,6 +135,7 @@ def changed(run, **fields):
         ("evn", {}, r"it is not among the trained runs of .*; did you mean even\? there are better, even, mixed"),
         ("broken", {}, r"its training failed \(broken, seed 24 failed: diverged: the loss is infinite\)"),
         ("video", {"contexts": ("A",), "context": "gru"}, "its context extractor 'gru' cannot be written"),
+        ("video", {"contexts": ("A",), "fusion": "late"}, "its late fusion, .* cannot be written"),
         ("video", {"contexts": ("A",), "audio": "hubert"}, "in the order of the release"),
         ("video", {"contexts": ("A",)}, "another protocol or on a part of the corpus"),
     ],

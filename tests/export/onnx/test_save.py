@@ -1,11 +1,13 @@
 """Which runs are exported."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from export.onnx import save
 from replicate import errors
+from replicate.model.config import ModelConfig
 
 
 def test_only_transformers_are_exported(replicate, causal_results, tmp_path):
@@ -21,4 +23,13 @@ def test_only_transformers_are_exported(replicate, causal_results, tmp_path):
 
     with pytest.raises(errors.NotExportable, match=r"COGMEN-A-gru.*context extractor gru.*--arm"):
         save.write(Store(store).get(gru), ("M", "F"), tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_late_fusion_is_not_exported(tmp_path):
+    record = SimpleNamespace(
+        key="1f", arm=SimpleNamespace(name="late"), model=ModelConfig(6, stream_widths=(4, 2), context="transformer")
+    )
+    with pytest.raises(errors.NotExportable, match=r"run 1f \(late\) has late fusion, .*--arm"):
+        save.write(SimpleNamespace(record=record), ("M", "F"), tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
