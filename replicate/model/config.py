@@ -22,8 +22,8 @@ class ModelConfig:
         learn_projection: False freezes that layer at its initial weights, as in the released code.
         decoupled: size of the shared and of the private half of the embedding (DMD), which are then the classifier's
             input; 0 for no split.
-        hallucinated: size of a video-only model's embedding that is predicted and appended to the classifier's input
-            (PKDOT); 0 for none.
+        hallucinated: size of the embedding of a model without audio that is predicted and appended to the classifier's
+            input (PKDOT); 0 for none.
         context: name of the context extractor; feed_forward, encoder_heads and attend_padding only affect
             "transformer".
         causal: whether an utterance's output depends only on it and on earlier ones (not in the paper); ``past`` must

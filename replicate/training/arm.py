@@ -10,7 +10,14 @@ from replicate.errors import InvalidDefinition
 from replicate.model.context.base import context_extractor
 from replicate.suggest import choices
 from replicate.training.checks import check_choices
-from replicate.training.methods import MethodTraits, Settings, check_arm, method_settings, model_heads
+from replicate.training.methods import (
+    MethodTraits,
+    Settings,
+    auxiliary_streams,
+    check_arm,
+    method_settings,
+    model_heads,
+)
 
 # Stream of each letter of a context, in the order of the input's columns.
 LETTERS = {"A": "audio", "T": "text", "V": "visual"}
@@ -162,7 +169,7 @@ class Arm:
     @property
     def auxiliary_streams(self) -> tuple[str, ...]:
         """Streams that the arm's method uses in training next to the model's input."""
-        return () if self.method is None else self.method.implementation.auxiliary_streams
+        return () if self.method is None else auxiliary_streams(self.method, self)
 
     @property
     def required_streams(self) -> tuple[str, ...]:

@@ -252,5 +252,5 @@ def _step(
     if seed_batch:
         scatter_gradients(whole, [trainer.model for trainer in trainers])
     for trainer in losses:
-        trainer.optimizer.step()
+        trainer.step()
     return [loss.detach() for loss in losses.values()]

@@ -19,7 +19,6 @@ class MethodTraits:
     Attributes:
         needs_teacher: whether the arm must have a frozen teacher (``Arm.teacher``); if False, it must have none.
         several_teachers: whether it can use ``Arm.unimodal_teachers``.
-        auxiliary_streams: streams that the method itself uses in training; they are not in the student's input.
         stackable: whether runs that differ in their seeds may train as one program. Safe if ``forward`` draws random
             numbers from generators of its own only, never from torch's global one.
         protocol_settings: names of the fields of ``Protocol`` that change what the method computes. Other methods' runs
@@ -29,10 +28,17 @@ class MethodTraits:
 
     needs_teacher: ClassVar[bool] = True
     several_teachers: ClassVar[bool] = False
-    auxiliary_streams: ClassVar[tuple[str, ...]] = ()
     stackable: ClassVar[bool] = False
     protocol_settings: ClassVar[tuple[str, ...]] = ()
     libraries: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def auxiliary_streams(cls, settings: Any, arm: Any) -> tuple[str, ...]:
+        """Streams that the method itself uses in training; they are not in the student's input.
+
+        Args: as of ``model_heads``.
+        """
+        return ()
 
     @classmethod
     def model_heads(cls, settings: Any, arm: Any) -> dict[str, int]:
@@ -117,6 +123,15 @@ def model_heads(settings: Settings, arm: Any) -> dict[str, int]:
             f"returns {heads!r}; return a dictionary with the sizes of heads, which are {', '.join(HEADS)}"
         )
     return heads
+
+
+def auxiliary_streams(settings: Settings, arm: Any) -> tuple[str, ...]:
+    """Return what the method's ``auxiliary_streams`` returns.
+
+    Raises:
+        BadPlugin: it raises, or is not a method.
+    """
+    return tuple(_call(settings, "auxiliary_streams", arm))
 
 
 def check_arm(settings: Settings, arm: Any) -> None:

@@ -101,6 +101,13 @@ class Trainer:
         loss: Tensor = self.distillation(output, labels, rows, batch)
         return loss
 
+    def step(self) -> None:
+        """Take an optimiser step, with clipped gradients if the distillation method asks for it."""
+        clip = 0.0 if self.distillation is None else self.distillation.method.clip
+        if clip:
+            nn.utils.clip_grad_value_([p for group in self.optimizer.param_groups for p in group["params"]], clip)
+        self.optimizer.step()
+
     def judge(self, number: int, train_loss: float, log_prob: Tensor, labels: Tensor) -> Epoch:
         """Score an epoch on dev, keep its weights if they are the best so far, and step the learning rate schedule.
 

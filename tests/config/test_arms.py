@@ -112,7 +112,7 @@ def test_a_distillation_method_is_built_from_its_section(written):
         (STUDENT + 'distillation = { method = "pkdot", select = "best" }\n', ["'best'", "joint_only"]),
         (STUDENT + 'distillation = { method = "pkdot", anchor_count = 0 }\n', ["anchor_count = 0"]),
         (STUDENT + 'distillation = { method = "dmd-online" }\n', ["takes no teacher"]),
-        (STUDENT + 'distillation = { method = "pkdot", hallucinate = "mse" }\n', ["video-only", "train = 'V'"]),
+        (STUDENT + 'distillation = { method = "pkdot", hallucinate = "mse" }\n', ["without audio", "train = 'V'"]),
         (SEVERAL, ["one teacher", "unimodal_teachers"]),
         (SEVERAL + 'distillation = { method = "mtpkdot", alignment = { batch = 0 } }\n', ["alignment.batch = 0"]),
         ('[s]\nlike = "base"\nunimodal_teachers = ["base"]\n', ["needs a teacher"]),

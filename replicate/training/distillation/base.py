@@ -131,6 +131,7 @@ class DistillationMethod(MethodTraits, nn.Module):
             ``teachers``. A method that transforms the teachers' outputs before training replaces this attribute.
         constants: values that are logged with every epoch.
         loss_names: names of the losses that ``forward`` may return.
+        clip: before every step, gradients are clipped to values from -clip to clip; 0 for no clipping.
 
     Raises:
         BadPlugin: one of the losses is named "nll".
@@ -149,6 +150,7 @@ class DistillationMethod(MethodTraits, nn.Module):
         self.weights_rate: float = setup.settings.weights_rate
         self.train_outputs = [each.train for each in setup.teacher_outputs]
         self.constants: dict[str, float] = {}
+        self.clip = 0.0
 
     def peer_outputs(self, batch: Batch) -> list[UtteranceOutputs]:
         """Return outputs of models trained alongside the student; ``forward`` gets them after the teachers'."""

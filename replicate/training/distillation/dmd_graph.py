@@ -23,8 +23,6 @@ class GraphSettings(Settings):
 
     Attributes:
         edges: weights of edges, "learned" for each utterance, or "uniform".
-        prior: prior of the edge weights, which is added to them and towards which their mean over a batch is
-            regularised: largest for the first teacher ("joint"), or equal for all ("uniform").
         sharpness: factor of the scores in the softmax over edges (1/8 as released).
         distance: distance between two nodes' logits: that of their softmax or log-softmax outputs, summed over classes,
             or their KL divergence at a temperature.
@@ -33,7 +31,6 @@ class GraphSettings(Settings):
     """
 
     edges: Literal["learned", "uniform"] = "learned"
-    prior: Literal["joint", "uniform"] = "joint"
     sharpness: float = 0.125
     distance: Literal["softmax", "log_softmax", "divergence"] = "softmax"
     temperature: float = 2.0
@@ -65,7 +62,9 @@ class GraphDistillation(nn.Module):
     """Compare logits, and optionally features, along edges; an edge's source gets no gradient.
 
     Args:
-        expected: prior weights of the edges, their sum 1.
+        expected: prior weights of the edges, their sum 1: they are added to the learned weights, and the mean of those
+            over a batch is regularised towards them. Without a prior, learned weights count twice, so that the sum over
+            edges remains 2.
         width: columns of the features.
         size: columns that logits and features are each mapped to, to compute the weights of edges.
         features: distance of two nodes' features, (N, width) to (N,); None compares logits only.
@@ -74,13 +73,13 @@ class GraphDistillation(nn.Module):
         expected: (edges,).
     """
 
-    expected: Tensor
+    expected: Tensor | None
 
     def __init__(
         self,
         settings: GraphSettings,
         edges: Sequence[Edge],
-        expected: Tensor,
+        expected: Tensor | None,
         classes: int,
         width: int,
         size: int,
@@ -99,8 +98,11 @@ class GraphDistillation(nn.Module):
             logits: (N, classes) of each node; features: (N, width) of each node.
         """
         weights = self.weights(logits, features)
-        settings, total = self.settings, weights + self.expected
-        components = {"prior": settings.edge_weight * (weights.mean(0) - self.expected).square().sum()}
+        settings, expected = self.settings, self.expected
+        total = 2 * weights if expected is None else weights + expected
+        components = {}
+        if expected is not None:
+            components["prior"] = settings.edge_weight * (weights.mean(0) - expected).square().sum()
         along = list(zip(total.T, self.edges, strict=True))
         components["logits"] = torch.stack(
             [

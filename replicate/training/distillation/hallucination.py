@@ -1,4 +1,4 @@
-"""Losses of the head that predicts a video-only teacher's embedding (``replicate.model.heads.hallucinator``)."""
+"""Losses of the head that predicts a privileged teacher's embedding (``replicate.model.heads.hallucinator``)."""
 
 from __future__ import annotations
 

@@ -1,14 +1,13 @@
+from dataclasses import replace
+
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from replicate.rng import generator
+from replicate.errors import InvalidDefinition
 from replicate.training.distillation.base import UtteranceOutputs
-from replicate.training.distillation.dmd import DmdOnlineSettings, DmdSettings, margin_loss, orthogonality
-from replicate.training.distillation.triplet import draw_positives
+from replicate.training.distillation.dmd import DmdOnlineSettings, DmdSettings
 
-from ..conftest import method_setup
+from ..conftest import A, method_setup
 
 NAMES = ("joint", "video", "speech")
 WIDTHS = (6, 5, 7)
@@ -29,29 +28,6 @@ def build(settings=None):
 
 def outputs(width, n=12, seed=0):
     return UtteranceOutputs(normal(n, width, seed=seed).requires_grad_(), normal(n, 3, seed=seed + 9).log_softmax(1))
-
-
-def test_equal_halves_cost_1_and_opposite_ones_0():
-    part = normal(5, 8)
-    assert float(orthogonality(part, 2 * part)) == pytest.approx(1)
-    assert float(orthogonality(part, -part)) == 0
-
-
-def test_margins():
-    anchor, other = torch.tensor([[1.0, 0.0]] * 3), torch.tensor([[0.0, 1.0]] * 3)
-    every = torch.ones(3, dtype=torch.bool)
-    assert float(margin_loss(anchor, anchor, other, every, 0.1)) == 0
-    assert float(margin_loss(anchor, other, anchor, every, 0.1)) == pytest.approx(1.1)
-    # Anchors without a negative do not count, and no anchor at all is no error.
-    assert float(margin_loss(anchor, other, anchor, torch.tensor([True, False, False]), 0.1)) == pytest.approx(1.1)
-    assert float(margin_loss(anchor, other, anchor, ~every, 0.1)) == 0
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.integers(0, 3), min_size=1, max_size=14), st.integers(0, 99))
-def test_positives_are_of_the_same_class(labels, seed):
-    labels = torch.tensor(labels)
-    assert labels[draw_positives(labels, 4, generator(seed, "margins"))].equal(labels)
 
 
 @pytest.mark.parametrize("change", [{}, {"homo": False}, {"hetero": False}])
@@ -118,7 +94,7 @@ def test_online_edges_go_both_ways():
     ours, theirs = outputs(6), outputs(6, seed=3)
     losses, logged = made(ours, [theirs], torch.arange(12) % 3)
     assert {
-        f"{g} edge {e}" for g in ("homo", "hetero") for e in ("video model to student", "student to video model")
+        f"{g} edge {e}" for g in ("homo", "hetero") for e in ("visual model to student", "student to visual model")
     } <= logged.keys()
     sum(losses.values()).backward()
     assert ours.embedding.grad.abs().max() > 0 and theirs.embedding.grad.abs().max() > 0
@@ -132,3 +108,37 @@ def test_private_halves_may_be_pulled_closer_or_pushed_apart():
             made(outputs(6), [outputs(w, seed=w) for w in WIDTHS], torch.arange(12) % 3).losses["hetero"].detach()
         )
     assert losses["off"] < min(losses["attract"], losses["repel"])
+
+
+@pytest.mark.parametrize("kind", ["joint", "uniform", "none"])
+def test_the_prior_of_every_edge_is_logged(kind):
+    made, _ = build(DmdSettings(space=8, prior=kind))
+    _, logged = made(outputs(6), [outputs(w, seed=w) for w in WIDTHS], torch.arange(12) % 3)
+    found = [made.constants.get(f"homo prior {name} to student") for name in NAMES]
+    if kind == "none":
+        assert found == [None] * 3 and "homo prior" not in logged
+    else:
+        assert found == pytest.approx([0.965, 0.018, 0.018] if kind == "joint" else [1 / 3] * 3, abs=1e-3)
+
+
+def test_both_forms_of_the_margin_loss_can_be_used():
+    teacher_outputs, labels = [outputs(w, seed=w) for w in WIDTHS], torch.arange(12) % 3
+    found = {}
+    for form, count in (("paper", 32), ("code", 32), ("code", 4)):
+        made, _ = build(DmdSettings(space=8, margin_form=form, margin=0.15, margin_utterances=count))
+        found[form, count] = float(made(outputs(6), teacher_outputs, labels).losses["margin"].detach())
+    assert len(set(found.values())) == 3 and all(value > 0 for value in found.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"auxiliary": "AV"}, "'AV' is no context without audio"),
+        ({"auxiliary": "video"}, "'video' is no context without audio"),
+        ({"margin": -0.1}, "margin = -0.1 must be 0 or more"),
+        ({"clip": -0.6}, "clip = -0.6 must be 0 or more"),
+    ],
+)
+def test_settings_that_cannot_be_are_named(change, message):
+    with pytest.raises(InvalidDefinition, match=message):
+        replace(A, distillation=DmdOnlineSettings(**change))

@@ -112,6 +112,16 @@ def test_edges_are_pulled_towards_their_prior():
     assert float(components["logits"]) == pytest.approx(float(without))
 
 
+def test_without_a_prior_learned_weights_count_twice_and_nothing_pulls_them():
+    logits, feature = nodes(INTO_STUDENT)
+    torch.manual_seed(0)
+    free = GraphDistillation(GraphSettings(), INTO_STUDENT, None, 4, 5, 8)
+    loss, components, weights = free(logits, feature)
+    apart = torch.stack([distance(logits[0], each, GraphSettings()) for each in logits[1:]], 1)
+    assert components.keys() == {"logits"}
+    assert float(loss) == pytest.approx(float((2 * weights * apart).sum(1).mean()), rel=1e-5)
+
+
 def test_distances_of_features_by_hand():
     x = torch.tensor([[1.0, 0.0]])
     assert [float(repelled(x, y)) for y in (x, -x)] == [1, 0]

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from replicate.errors import MissingStream, WrongTeacher
 from replicate.model.cogmen import COGMEN, Output
 from replicate.training import loop as run_module
+from replicate.training import trainer
 from replicate.training.config import Arm, Protocol
 from replicate.training.data import Batch
 from replicate.training.distillation.base import TeacherOutputs, origin
@@ -40,6 +41,7 @@ METHODS = {
     "match": MtPkdotSettings(alignment=SHORT, hallucinate="mmd"),
     "dmd": DmdSettings(space=6),
     "repel": DmdSettings(space=6, private_features="repel", edges="uniform", distance="divergence"),
+    "released dmd": DmdSettings(space=6, margin_form="code", margin=0.15, clip=0.6),
     "dmd-online": DmdOnlineSettings(space=6),
 }
 
@@ -210,6 +212,22 @@ def test_every_method_trains_on_a_gpu(teacher_outputs, name):
     outputs = [teacher_outputs[teacher.name] for teacher in arm.teachers]
     one, two = (train(spec_of(arm), corpus(), "cuda", teacher_outputs=outputs) for _ in range(2))
     assert all(torch.equal(one.weights[key], two.weights[key]) for key in one.weights)
+
+
+def test_gradients_are_clipped_by_value(teacher_outputs, monkeypatch):
+    largest = []
+
+    def step(self):
+        gradients = [p.grad for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
+        original(self)
+        largest.append(max(float(gradient.abs().max()) for gradient in gradients))
+
+    original = trainer.Trainer.step
+    monkeypatch.setattr(trainer.Trainer, "step", step)
+    for clip, bounded in ((0.0, False), (1e-4, True)):
+        largest.clear()
+        learn(arm_of("dmd", clip=clip), teacher_outputs, epochs=1)
+        assert largest and all((each <= 1e-4) == bounded for each in largest)
 
 
 def test_auxiliary_streams_are_required():
