@@ -9,8 +9,8 @@ from replicate.config.tables import Row, Table
 from replicate.corpus.provenance import describe
 from replicate.experiment.completed import CompletedRuns
 from replicate.results import aggregate
-from replicate.results.aggregate import Cell, Cost, TableResult
-from replicate.store.run import Run
+from replicate.results.aggregate import Cost, TableResult
+from replicate.results.cell import Cell, RowRuns
 
 
 def tables(completed: CompletedRuns) -> list[TableResult]:
@@ -50,9 +50,16 @@ def _table(completed: CompletedRuns, table: Table) -> TableResult:
     )
 
 
-def _runs_of(completed: CompletedRuns, table: Table) -> Callable[[Row], list[Run]]:
-    """Return a function that gives the runs of a row, or none if one of them failed."""
-    return lambda row: [] if completed.failure(table, row) else completed.of_row(table, row)
+def _runs_of(completed: CompletedRuns, table: Table) -> Callable[[Row], RowRuns | None]:
+    """Return a function that gives the runs of a row, or None if one of them failed."""
+
+    def runs_of(row: Row) -> RowRuns | None:
+        if completed.failure(table, row):
+            return None
+        runs = tuple(completed.of_row(table, row))
+        return RowRuns(runs, 1, completed.plan.graph.all_teachers(run.record.key for run in runs))
+
+    return runs_of
 
 
 def _notes(completed: CompletedRuns, table: Table, needs: Collection[str]) -> tuple[str, ...]:

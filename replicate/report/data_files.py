@@ -10,6 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
+from replicate.metrics import all_names
 from replicate.report.sections import shown
 from replicate.results.aggregate import Cell, TableResult
 
@@ -89,17 +92,18 @@ def table_json(result: TableResult) -> str:
 
 
 def scores_csv(results: Iterable[TableResult]) -> str:
-    """Return one line per score of one seed: weighted F1, then F1 of every class (``f1:<class>``)."""
-    lines = []
+    """Return one line per metric of one run: those of ``replicate.metrics.METRICS``, and F1 of every class."""
+    lines: list[list[object]] = []
     for result in results:
+        names = all_names(result.labels)
         for row, cells in result.rows.items():
             for context, cell in cells.items():
-                for seed, value, by_class in zip(result.seeds, cell.values, cell.by_class, strict=True):
-                    metrics = {"weighted_f1": value}
-                    metrics |= {f"f1:{name}": f1 for name, f1 in zip(result.labels, by_class, strict=True)}
-                    # The field for the fold is empty: there is a single split.
-                    where = [result.table.name, row, context, seed, None]
-                    lines += [[*where, metric, number] for metric, number in metrics.items()]
+                scores = np.stack([cell.scores(name) for name in names], -1)
+                for seed, by_fold in zip(result.seeds, scores.tolist(), strict=True):
+                    # The field for the fold is empty where there is a single split.
+                    for fold, values in zip(result.folds or ("",), by_fold, strict=True):
+                        where = [result.table.name, row, context, seed, fold or None]
+                        lines += [[*where, name, value] for name, value in zip(names, values, strict=True)]
     return as_csv(["table", "row", "context", "seed", "fold", "metric", "value"], lines)
 
 

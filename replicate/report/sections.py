@@ -11,7 +11,7 @@ from replicate.config.tables import Row
 from replicate.report import text
 from replicate.report.types import Column, Grid, Section
 from replicate.results.aggregate import Cell, TableResult
-from replicate.results.statistics import Summary, smallest_p
+from replicate.results.statistics import smallest_p
 
 
 def sections(result: TableResult) -> list[Section]:
@@ -102,13 +102,10 @@ def shown(result: TableResult, row: Row) -> dict[str, Cell]:
     """Return the cells of a row by context; if its arm could not be trained, they hold the published values alone."""
     measured = result.rows[row.name]
     return {
-        context: measured.get(context) or _unmeasured(row.published.get(context), row.published_std.get(context))
+        context: measured.get(context)
+        or Cell.unmeasured(row.published.get(context), row.published_std.get(context), result.labels)
         for context in row.contexts
     }
-
-
-def _unmeasured(value: float | None, std: float | None) -> Cell:
-    return Cell(Summary(float("nan"), None, 0, None), (), (), value, std, None)
 
 
 def differences(result: TableResult) -> Grid:

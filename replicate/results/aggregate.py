@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -11,28 +11,14 @@ from replicate.config.requirements import lacking
 from replicate.config.tables import Row, Table
 from replicate.corpus.types import Corpus
 from replicate.frames import frame
-from replicate.results.statistics import Summary, holm, paired, permutation_p, summarise, verdict
+from replicate.metrics import DEFAULT
+from replicate.metrics import metric as named
+from replicate.results.cell import Cell, RowRuns
+from replicate.results.statistics import Summary, holm, paired, permutation_p, summarise
 from replicate.store.run import Run
-from replicate.training.metrics import f1_by_class, weighted_f1
 
 if TYPE_CHECKING:
     import pandas
-
-
-@dataclass(frozen=True)
-class Cell:
-    """An arm's weighted F1 on test in one context over all seeds, and the published value if there is one.
-
-    Attributes:
-        values: weighted F1 of each seed. by_class: F1 of every class for each seed, in the corpus's order of classes.
-    """
-
-    summary: Summary
-    values: tuple[float, ...]
-    by_class: tuple[tuple[float, ...], ...]
-    published: float | None
-    published_std: float | None
-    verdict: str | None
 
 
 @dataclass(frozen=True)
@@ -74,6 +60,8 @@ class TableResult:
         costs: by row name, where the table shows them.
         labels: class names, in the order of ``Cell.by_class``.
         failed: rows whose training failed, and why: kind of the error, message and plugin.
+        metric: what the cells and comparisons are of.
+        folds: names of the folds, in their order; empty for the corpus's own split.
     """
 
     table: Table
@@ -90,18 +78,36 @@ class TableResult:
     costs: Mapping[str, Cost] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
+    metric: str = DEFAULT
+    folds: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         setting = f"corpus {self.corpus}, profile {self.profile}, protocol {self.protocol}"
         return f"TableResult({self.table.name}, {setting}, {len(self.seeds)} seeds, {len(self.rows)} rows)"
 
-    def to_pandas(self) -> pandas.DataFrame:
-        """Return a data frame with a line per cell: row, context, mean, std (None with one seed), n, paper's numbers.
+    def of(self, metric: str) -> TableResult:
+        """Return the same table under another metric, its comparisons computed anew.
 
         Raises:
-            MissingExtra: pandas is not installed.
+            InvalidArgument: there is no such metric.
         """
-        found = [(row, context, cell) for row, cells in self.rows.items() for context, cell in cells.items()]
+        named(metric, self.labels)
+        rows, companion = _under(self.rows, metric), _under(self.companion, metric)
+        return replace(self, rows=rows, companion=companion, comparisons=compared(self.table, rows), metric=metric)
+
+    def to_pandas(self, metric: str = "") -> pandas.DataFrame:
+        """Return a data frame with a line per cell: row, context, mean, std (None with one seed), n, paper's numbers.
+
+        The paper's numbers are weighted F1, whatever the metric.
+
+        Args:
+            metric: one of ``replicate.metrics.METRICS`` or "f1:<class>"; "" takes that of the table.
+
+        Raises:
+            InvalidArgument: there is no such metric. MissingExtra: pandas is not installed.
+        """
+        rows = self.of(metric).rows if metric else self.rows
+        found = [(row, context, cell) for row, cells in rows.items() for context, cell in cells.items()]
         return frame(
             {
                 "row": [row for row, _, _ in found],
@@ -122,18 +128,36 @@ class TableResult:
 
 
 def cells(
-    rows: Sequence[Row], corpus: Corpus, runs_of: Callable[[Row], list[Run]]
+    rows: Sequence[Row], corpus: Corpus, runs_of: Callable[[Row], RowRuns | None], metric: str = DEFAULT
 ) -> tuple[dict[str, dict[str, Cell]], dict[str, tuple[str, ...]]]:
     """Return the cells of all rows by name and context, and the streams that rows need and the corpus lacks.
 
-    ``runs_of`` gives the runs of a row, or none where it has no cells.
+    ``runs_of`` gives the runs of a row, or None where it has no cells.
     """
     found: dict[str, dict[str, Cell]] = {}
     needs = lacking(rows, corpus)
     for row in rows:
-        runs = [] if row.name in needs else runs_of(row)
-        found[row.name] = {context: _cell(runs, row, context, corpus.published) for context in row.contexts if runs}
+        runs = None if row.name in needs else runs_of(row)
+        found[row.name] = {} if runs is None else _cells(runs, row, corpus.published, metric)
     return found, needs
+
+
+def _cells(runs: RowRuns, row: Row, comparable: bool, metric: str) -> dict[str, Cell]:
+    return {
+        context: Cell.of_runs(
+            runs,
+            context,
+            row.published.get(context),
+            row.published_std.get(context),
+            comparable and row.comparable,
+            metric,
+        )
+        for context in row.contexts
+    }
+
+
+def _under(rows: Mapping[str, Mapping[str, Cell]], metric: str) -> dict[str, dict[str, Cell]]:
+    return {row: {context: cell.of(metric) for context, cell in cells.items()} for row, cells in rows.items()}
 
 
 def compared(table: Table, rows: Mapping[str, Mapping[str, Cell]]) -> tuple[Comparison, ...]:
@@ -147,22 +171,6 @@ def compared(table: Table, rows: Mapping[str, Mapping[str, Cell]]) -> tuple[Comp
     return tuple(
         Comparison(*names, summarise(difference), p, p_holm)
         for (names, difference), p, p_holm in zip(pairs, p_values, holm(p_values), strict=True)
-    )
-
-
-def _cell(runs: list[Run], row: Row, context: str, comparable: bool) -> Cell:
-    labels = [run.labels("test") for run in runs]
-    scores = [run.log_prob("test", context) for run in runs]
-    values = tuple(map(weighted_f1, labels, scores))
-    summary = summarise(values)
-    published = row.published.get(context)
-    return Cell(
-        summary,
-        values,
-        tuple(map(f1_by_class, labels, scores)),
-        published,
-        row.published_std.get(context),
-        verdict(summary, published, comparable and row.comparable),
     )
 
 

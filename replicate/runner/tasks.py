@@ -86,6 +86,17 @@ class TaskGraph:
         """Return the key of a run."""
         return self._task(spec, corpus).key
 
+    def all_teachers(self, keys: Iterable[str]) -> frozenset[str]:
+        """Return the keys of the teachers of some runs, of the teachers' teachers, and so on."""
+        found: set[str] = set()
+        waiting = [teacher for key in keys for teacher in self.tasks[key].teachers]
+        while waiting:
+            key = waiting.pop()
+            if key not in found:
+                found.add(key)
+                waiting += self.tasks[key].teachers
+        return frozenset(found)
+
     def programs(self, tasks: Iterable[Task]) -> list[Program]:
         """Return the programs that train these tasks, in their order."""
         found = []

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from replicate.cli.report import report
 from replicate.errors import CorruptRun, NothingToExport
+from replicate.metrics import METRICS
 from replicate.runner import local
 
 
@@ -67,7 +68,8 @@ def test_open_shows_the_page(results, monkeypatch):
 def test_scores_in_long_form_are_those_of_the_table(smoke_results):
     with (smoke_results / "scores.csv").open(encoding="utf-8") as file:
         scores = list(csv.DictReader(file))
-    assert {line["metric"] for line in scores} == {"weighted_f1", "f1:angry", "f1:happy", "f1:neutral", "f1:sad"}
+    classes = ("angry", "happy", "neutral", "sad")
+    assert {line["metric"] for line in scores} == {*METRICS, *(f"f1:{name}" for name in classes)}
     table = json.loads((smoke_results / "table2.json").read_text(encoding="utf-8"))
     for row in table["rows"]:
         for context, cell in row["cells"].items():

@@ -18,6 +18,7 @@ from replicate.results.aggregate import Cell, Comparison, TableResult
 from replicate.results.claims import JudgedClaim, JudgedStatement
 from replicate.results.statistics import Summary
 from replicate.training.config import Arm
+from tests import cells
 
 # What a name may hold: everything that means something to HTML or to TeX, and letters that TeX's fonts lack.
 NASTY = "<script>alert(\"x\")</script> & 'y' %_#{z}~^\\ $ голос Łódź"
@@ -39,7 +40,8 @@ class Drawn:
 def cell(mean: float, published: float | None = None, verdict: str | None = None) -> Cell:
     """A cell of two seeds."""
     values = (mean - 0.125, mean + 0.125)
-    return Cell(Summary(mean, 0.25, 2, values), values, ((0.5, 0.5), (0.25, 0.25)), published, None, verdict)
+    summary = Summary(mean, 0.25, 2, values)
+    return cells.cell(values, published=published, verdict=verdict, summary=summary)
 
 
 def table(name: str = "table2", rows: Sequence[str] = ("COGMEN-A", "COGMEN-Mask"), **fields: Any) -> Table:

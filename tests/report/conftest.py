@@ -8,6 +8,7 @@ from replicate.config.tables import Companion, Row, Table
 from replicate.results.aggregate import Cell, Comparison, TableResult
 from replicate.results.statistics import Summary
 from replicate.training.config import Arm
+from tests import cells
 from tests.small_runs import tables_folder
 
 __all__ = ["tables_folder"]
@@ -24,17 +25,15 @@ TABLE = Table(
         Row("Masked, ours", MASK, ("A", "AV"), {"AV": 0.687}),
     ),
 )
-BY_CLASS = ((0.5, 0.25), (0.75, 0.0))
 
 
 def cell(
     mean: float, std: float | None, published: float | None, verdict: str | None = None, published_std: Any = None
 ) -> Cell:
     """A cell of two seeds, or of one where ``std`` is None."""
-    if std is None:
-        return Cell(Summary(mean, None, 1, None), (mean,), BY_CLASS[:1], published, published_std, verdict)
-    values = (mean - 0.125, mean + 0.125)
-    return Cell(Summary(mean, std, 2, values), values, BY_CLASS, published, published_std, verdict)
+    values = (mean,) if std is None else (mean - 0.125, mean + 0.125)
+    summary = Summary(mean, std, len(values), None if std is None else (values[0], values[1]))
+    return cells.cell(values, published=published, published_std=published_std, verdict=verdict, summary=summary)
 
 
 def made(**replaced: Any) -> TableResult:

@@ -4,8 +4,10 @@ import pytest
 
 from replicate.config.tables import Row, Table
 from replicate.results import aggregate
-from replicate.results.aggregate import Cell, TableResult, compared
+from replicate.results.aggregate import TableResult, compared
+from replicate.results.cell import RowRuns
 from replicate.results.statistics import holm, summarise
+from tests import cells as made_cells
 from tests import planted
 from tests.small_runs import ARM, TEACHER, of
 
@@ -13,7 +15,13 @@ HUBERT = replace(ARM, name="hubert", audio="hubert")
 
 
 def cell(*values):
-    return Cell(summarise(values), values, ((0.0,),) * len(values), None, None, None)
+    return made_cells.cell(values)
+
+
+def planted_runs(store, corpus, *seeds):
+    """Runs of which the first has no wrong prediction on test, the second one, and so on."""
+    keys = [planted.put(store, of(TEACHER, seed), corpus, {"test": i}) for i, seed in enumerate(seeds)]
+    return tuple(map(store.get, keys))
 
 
 def table(*compare, rows=("one", "two")):
@@ -24,9 +32,9 @@ def table(*compare, rows=("one", "two")):
 def test_cells_of_runs(store, corpus):
     truth = [label for d in corpus.split("test") for label in d.labels.tolist()]
     assert len(truth) == 5
-    runs = [store.get(planted.put(store, of(TEACHER, seed), corpus, {"test": seed - 24})) for seed in (24, 25, 26)]
+    runs = planted_runs(store, corpus, 24, 25, 26)
     row = Row("r", TEACHER, ("AV", "A"), {"AV": 0.5}, {"AV": 0.125})
-    found, needs = aggregate.cells([row, Row("h", HUBERT, ("A",))], corpus, lambda row: runs)
+    found, needs = aggregate.cells([row, Row("h", HUBERT, ("A",))], corpus, lambda row: RowRuns(runs))
     assert needs == {"h": ("hubert",)} and found["h"] == {}
     assert list(found["r"]) == ["AV", "A"]
     av, a = found["r"].values()
@@ -51,9 +59,12 @@ def test_a_row_is_fetched_once_and_never_where_it_cannot_be_trained(corpus):
 
 
 def test_verdicts_on_the_published_corpus_alone(store, corpus):
-    runs = [store.get(planted.put(store, of(TEACHER, seed), corpus, {"test": seed - 24})) for seed in (24, 25)]
+    runs = planted_runs(store, corpus, 24, 25)
     row = Row("r", TEACHER, ("AV", "A"), {"AV": 0.8, "A": 0.1})
-    on = {flag: aggregate.cells([row], replace(corpus, published=flag), lambda row: runs)[0]["r"] for flag in (0, 1)}
+    on = {
+        flag: aggregate.cells([row], replace(corpus, published=flag), lambda row: RowRuns(runs))[0]["r"]
+        for flag in (0, 1)
+    }
     assert [cell.verdict for cell in on[0].values()] == [None, None]
     assert [cell.verdict for cell in on[1].values()] == ["inside", "outside"]
 

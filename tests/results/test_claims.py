@@ -1,25 +1,25 @@
 import pytest
 
 from replicate.config import tables as definitions
-from replicate.results.aggregate import Cell, TableResult
+from replicate.results.aggregate import TableResult
 from replicate.results.claims import judge
-from replicate.results.statistics import summarise
+from tests import cells
 from tests.claims_toml import CLAIM, RULE, statement
 
 
 def cell(values, published=None, by_class=None):
     by_class = by_class or [(value,) * 4 for value in values]
-    return Cell(summarise(values), tuple(values), tuple(map(tuple, by_class)), published, None, None)
+    return cells.cell(values, by_class, published)
 
 
-def result(cells, table="table2"):
+def result(found_cells, table="table2"):
     """Results of a table with the given cells, by "row/context"; all other rows could not be trained."""
     found = definitions.table(table)
     rows = {row.name: {} for row in found.rows}
-    for name, each in cells.items():
+    for name, each in found_cells.items():
         row, _, context = name.rpartition("/")
         rows[row][context] = each
-    seeds = tuple(range(24, 24 + len(next(iter(cells.values())).values)))
+    seeds = tuple(range(24, 24 + len(next(iter(found_cells.values())).values)))
     return TableResult(found, "tiny", "0" * 64, (), "smoke", "paper", seeds, rows, {}, {}, ())
 
 
@@ -27,8 +27,7 @@ def pair(differences, published=(None, None)):
     """Tables in which the first cell is above the second by these differences."""
     base = [0.5, 0.25, 0.375, 0.5, 0.625, 0.25][: len(differences)]
     first = [value + difference for value, difference in zip(base, differences, strict=True)]
-    cells = {"COGMEN-Mask/A": cell(first, published[0]), "COGMEN-A/A": cell(base, published[1])}
-    return {"table2": result(cells)}
+    return {"table2": result({"COGMEN-Mask/A": cell(first, published[0]), "COGMEN-A/A": cell(base, published[1])})}
 
 
 @pytest.fixture
@@ -118,8 +117,7 @@ def uneven(gains):
     base = [(0.25, 0.5, 0.375, 0.125)] * len(gains)
     first = [tuple(b + g for b, g in zip(*each, strict=True)) for each in zip(base, gains, strict=True)]
     values = [0.5] * len(gains)
-    cells = {"COGMEN-Mask/A": cell(values, 0.5, first), "COGMEN-A/A": cell(values, 0.5, base)}
-    return {"table2": result(cells)}
+    return {"table2": result({"COGMEN-Mask/A": cell(values, 0.5, first), "COGMEN-A/A": cell(values, 0.5, base)})}
 
 
 @pytest.mark.parametrize(
@@ -194,8 +192,8 @@ def published_tables(seeds=5):
     found = {}
     for name in ("table1", "table2", "table3", "table4", "table5"):
         table = definitions.table(name)
-        cells = {f"{r.name}/{c}": cell([v] * seeds, v) for r in table.rows for c, v in r.published.items()}
-        found[name] = result(cells, name)
+        shown = {f"{r.name}/{c}": cell([v] * seeds, v) for r in table.rows for c, v in r.published.items()}
+        found[name] = result(shown, name)
     return found
 
 

@@ -1,0 +1,149 @@
+"""A cell of a table: an arm's predictions on test in one context, as statistics of dialogues."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replicate.metrics import DEFAULT, by_dialogue, f1_by_class, metric, statistics_width
+from replicate.results.statistics import Summary, summarise, verdict
+from replicate.store.run import Run
+
+
+@dataclass(frozen=True)
+class RowRuns:
+    """The runs of a row of a table.
+
+    Attributes:
+        runs: seed by seed, and the runs of a seed fold by fold.
+        folds: how many runs each seed has.
+        teachers: keys of all their teachers' runs, and of these teachers' teachers.
+    """
+
+    runs: tuple[Run, ...]
+    folds: int = 1
+    teachers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """An arm's score on test in one context over seeds and folds, and the published value if there is one.
+
+    Its value is the mean over seeds and folds of the metric within a fold.
+
+    Attributes:
+        statistics: see ``replicate.metrics.by_dialogue``.
+        fold: number of the fold whose test split has the dialogue, from 0.
+        dialogues: their ids, those of all folds.
+        labels: class names.
+        runs: keys of the runs, seed by seed, and the runs of a seed fold by fold. teachers: see ``RowRuns``.
+        comparable: whether the published value was measured on the same corpus.
+        metric: what ``values`` and ``summary`` are of.
+
+    Shapes:
+        statistics: (seeds, dialogues, K); fold: (dialogues,) int.
+    """
+
+    statistics: NDArray[np.float64]
+    fold: NDArray[np.int64]
+    dialogues: tuple[str, ...]
+    labels: tuple[str, ...]
+    runs: tuple[str, ...]
+    teachers: frozenset[str] = frozenset()
+    published: float | None = None
+    published_std: float | None = None
+    comparable: bool = False
+    metric: str = DEFAULT
+
+    @classmethod
+    def of_runs(
+        cls,
+        found: RowRuns,
+        context: str,
+        published: float | None = None,
+        published_std: float | None = None,
+        comparable: bool = False,
+        metric: str = DEFAULT,
+    ) -> Cell:
+        """Return the cell of a row's runs in one of the row's contexts.
+
+        Raises:
+            CorruptRun: a run's predictions cannot be read.
+        """
+        each = [_of_run(run, context) for run in found.runs]
+        seeds = [each[i : i + found.folds] for i in range(0, len(each), found.folds)]
+        return cls(
+            np.stack([np.concatenate([statistics for statistics, _ in folds]) for folds in seeds]),
+            np.repeat(np.arange(found.folds), [len(ids) for _, ids in seeds[0]]),
+            tuple(id_ for _, ids in seeds[0] for id_ in ids),
+            found.runs[0].record.corpus.labels,
+            tuple(run.record.key for run in found.runs),
+            found.teachers,
+            published,
+            published_std,
+            comparable,
+            metric,
+        )
+
+    @classmethod
+    def unmeasured(cls, published: float | None, published_std: float | None, labels: Sequence[str] = ()) -> Cell:
+        """Return a cell without a run, for its published value."""
+        nothing = np.zeros((0, 0, statistics_width(len(labels))))
+        return cls(
+            nothing, np.zeros(0, np.int64), (), tuple(labels), (), published=published, published_std=published_std
+        )
+
+    def of(self, metric: str) -> Cell:
+        """Return the same predictions under another metric."""
+        return self if metric == self.metric else replace(self, metric=metric)
+
+    @property
+    def folds(self) -> int:
+        """Number of folds; 1 for the corpus's own split."""
+        return int(self.fold.max()) + 1 if len(self.fold) else 0
+
+    def by_fold(self) -> NDArray[np.float64]:
+        """Return the statistics of whole folds, (seeds, folds, K)."""
+        found = [self.statistics[:, self.fold == number].sum(1) for number in range(self.folds)]
+        return np.stack(found, 1) if found else np.zeros((0, 0, self.statistics.shape[-1]))
+
+    def scores(self, name: str) -> NDArray[np.float64]:
+        """Return a metric for every seed and fold, (seeds, folds).
+
+        Raises:
+            InvalidArgument: there is no such metric.
+        """
+        return metric(name, self.labels)(self.by_fold())
+
+    @cached_property
+    def values(self) -> tuple[float, ...]:
+        """The metric of each run, in the order of ``runs``."""
+        return tuple(self.scores(self.metric).ravel().tolist())
+
+    @cached_property
+    def summary(self) -> Summary:
+        """Mean, deviation and interval over seeds and folds."""
+        return summarise(self.values) if self.values else Summary(float("nan"), None, 0, None)
+
+    @cached_property
+    def by_class(self) -> tuple[tuple[float, ...], ...]:
+        """F1 of every class for each run, in the order of ``runs`` and ``labels``."""
+        return tuple(map(tuple, f1_by_class(self.by_fold()).reshape(-1, len(self.labels)).tolist()))
+
+    @property
+    def verdict(self) -> str | None:
+        """The verdict on the published value, which is a weighted F1; None where there is nothing to compare."""
+        return verdict(self.summary, self.published, self.comparable and self.metric == DEFAULT)
+
+
+def _of_run(run: Run, context: str) -> tuple[NDArray[np.float64], list[str]]:
+    """Return the statistics of a run's test dialogues, and the dialogues' ids."""
+    ids = run.dialogues("test")
+    starts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]])
+    lengths = np.diff(np.r_[starts, len(ids)]).tolist()
+    statistics = by_dialogue(run.labels("test"), run.log_prob("test", context), lengths, len(run.record.corpus.labels))
+    return statistics, ids[starts].tolist()
