@@ -40,11 +40,15 @@ def test_the_module_loads_nothing_heavy_until_a_function_is_used():
 def test_a_run_has_its_scores(student):
     labels = student.labels("test")
     predicted = student.log_prob("test", "A").argmax(1)
-    assert student.f1("A") == student.score("f1", "A") == f1_score(labels, predicted, average="weighted")
+    assert student.f1("A") == student.score("f1", "A")
+    assert student.f1("A") == pytest.approx(f1_score(labels, predicted, average="weighted"))
     assert student.score("wa", "A") == student.score("accuracy", "A") == accuracy_score(labels, predicted)
     assert student.score("ua", "A") == pytest.approx(balanced_accuracy_score(labels, predicted))
-    assert student.score("macro_f1", "A") == f1_score(labels, predicted, average="macro")
-    assert student.f1("A", "dev") == student.record.best.dev_f1
+    assert student.score("macro_f1", "A") == pytest.approx(f1_score(labels, predicted, average="macro"))
+    by_class = f1_score(labels, predicted, average=None, labels=range(len(student.record.corpus.labels)))
+    assert student.score(f"f1:{student.record.corpus.labels[0]}", "A") == pytest.approx(by_class[0])
+    assert 0 < student.score("ece", "A") < 1
+    assert student.f1("A", "dev") == pytest.approx(student.record.best.dev_f1)
     assert student.model().config == student.record.model
 
 

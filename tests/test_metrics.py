@@ -6,6 +6,7 @@ from sklearn.metrics import accuracy_score, f1_score, recall_score
 
 from replicate import metrics
 from replicate.errors import InvalidArgument
+from replicate.training import metrics as training
 
 LABELS = ("angry", "happy", "sad")
 
@@ -93,3 +94,13 @@ def test_the_f1_of_a_class_is_found_by_its_name():
     assert metrics.title("f1:happy") == "F1 of happy" and metrics.title("ua") == "unweighted recall (UA)"
     with pytest.raises(InvalidArgument, match="unknown metric 'f1:hapy': did you mean f1:happy"):
         metrics.metric("f1:hapy", LABELS)
+
+
+def test_the_metric_that_chooses_epochs_is_the_one_of_tables():
+    labels, scores = [0, 0, 1, 2, 2, 2, 1], log_prob(*np.eye(3)[[0, 1, 1, 2, 0, 2, 2]] * 0.7 + 0.1)
+    statistics = metrics.by_dialogue(labels, scores, [7], 3)
+    assert metrics.weighted_f1(statistics) == pytest.approx([training.weighted_f1(labels, scores)])
+    weights = np.bincount(labels)
+    assert np.average(metrics.f1_by_class(statistics)[0], weights=weights) == pytest.approx(
+        training.weighted_f1(labels, scores)
+    )

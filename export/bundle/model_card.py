@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from export.bundle.select import Choice
 from export.onnx import save
 from export.onnx.quantise import Quantised
@@ -17,10 +19,11 @@ from replicate.config.profiles import SMOKE, profile, smoke_note
 from replicate.corpus import named_corpora
 from replicate.corpus.provenance import Recipe, describe
 from replicate.corpus.types import Corpus
+from replicate.metrics import by_dialogue, f1_by_class
 from replicate.results.statistics import summarise
 from replicate.store.record import ArmRecord
 from replicate.store.run import Run
-from replicate.training.metrics import f1_by_class, weighted_f1
+from replicate.training.metrics import weighted_f1
 
 
 def text(choice: Choice, corpus: Corpus, model: Path, checks: Sequence[Check], quantised: Quantised) -> str:
@@ -117,10 +120,12 @@ def _results(choice: Choice, corpus: Corpus, model: Path) -> str:
     deviation = "one seed" if scores.std is None else f"± {scores.std:.3f} over {len(choice.siblings)} seeds"
     labels = choice.run.labels("test")
     found = on_corpus(as_function(session(model)), corpus, choice.run.audio_stream, "test")
+    log_prob = np.log(np.maximum(found, np.finfo(np.float32).tiny))
+    by_class = f1_by_class(by_dialogue(labels, log_prob, [len(labels)], len(corpus.labels)).sum(0))
     lines = [
         ("weighted, this file", f"{weighted_f1(labels, found):.3f}"),
         ("weighted, its arm", f"{scores.mean:.3f}, {deviation}"),
-        *((label, f"{f1:.3f}") for label, f1 in zip(corpus.labels, f1_by_class(labels, found), strict=True)),
+        *((label, f"{f1:.3f}") for label, f1 in zip(corpus.labels, by_class.tolist(), strict=True)),
     ]
     note = "the mean of the arm includes this file."
     if choice.run.record.protocol.attend_padding:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from replicate.errors import InvalidArgument
 from replicate.frames import frame
-from replicate.suggest import choices
-from replicate.training.metrics import weighted_f1
+from replicate.metrics import by_dialogue, metric
 
 if TYPE_CHECKING:
     import pandas
@@ -72,47 +70,22 @@ class Predictions:
         return frame(columns | {f"probability_{name}": self.probabilities[:, i] for i, name in enumerate(self.classes)})
 
 
-def _accuracy(labels: ArrayLike, scores: ArrayLike) -> float:
-    return float(np.mean(np.asarray(labels) == np.asarray(scores).argmax(1)))
+# Short names, which only Python calls take.
+_ALIASES = {"f1": "weighted_f1", "wa": "accuracy"}
 
 
-def _unweighted_recall(labels: ArrayLike, scores: ArrayLike) -> float:
-    from sklearn.metrics import recall_score
-
-    found = np.asarray(labels)
-    predicted = np.asarray(scores).argmax(1)
-    return float(recall_score(found, predicted, labels=np.unique(found), average="macro", zero_division=0))
-
-
-def _macro_f1(labels: ArrayLike, scores: ArrayLike) -> float:
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(labels, np.asarray(scores).argmax(1), average="macro", zero_division=0))
-
-
-_METRICS: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
-    "weighted_f1": weighted_f1,
-    "f1": weighted_f1,
-    "accuracy": _accuracy,
-    "wa": _accuracy,
-    "ua": _unweighted_recall,
-    "macro_f1": _macro_f1,
-}
-
-
-def score(metric: str, labels: ArrayLike, scores: ArrayLike) -> float:
+def score(name: str, labels: ArrayLike, log_prob: ArrayLike, classes: Sequence[str]) -> float:
     """Compute a metric of predictions, in 0..1.
 
     Args:
-        metric: "weighted_f1" or "f1" (the paper's), "accuracy" or "wa", "ua" (recall, averaged over the classes that
-            occur), or "macro_f1".
+        name: one of ``replicate.metrics.METRICS``, "f1:<class>", "f1" (the paper's, weighted F1) or "wa" (accuracy).
 
     Shapes:
-        labels: (N,) int; scores: (N, classes), the largest is the prediction.
+        labels: (N,) int; log_prob: (N, classes).
 
     Raises:
         InvalidArgument: there is no such metric.
     """
-    if metric not in _METRICS:
-        raise InvalidArgument(f"unknown metric {metric!r}: {choices(metric, list(_METRICS))}")
-    return _METRICS[metric](labels, scores)
+    function = metric(_ALIASES.get(name, name), classes)
+    number = len(np.asarray(labels))
+    return float(function(by_dialogue(labels, log_prob, [number], len(classes)).sum(0)))

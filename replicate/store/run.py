@@ -53,7 +53,8 @@ class Run:
         """Return a metric of the predictions for a split, in 0..1.
 
         Args:
-            metric: "weighted_f1" or "f1", "accuracy" or "wa", "ua" (unweighted average recall), or "macro_f1".
+            metric: "weighted_f1" or "f1", "accuracy" or "wa", "ua" (unweighted average recall), "macro_f1", "ece"
+                (expected calibration error), or "f1:" with a class, such as "f1:happy".
             context: the streams that the model gets, such as "A" or "AV"; one of the contexts that the arm is tested
                 in.
             split: "train", "dev" or "test".
@@ -63,7 +64,7 @@ class Run:
             damaged.
         """
         self._check(split, context)
-        return score(metric, self.labels(split), self.log_prob(split, context))
+        return score(metric, self.labels(split), self.log_prob(split, context), self.record.corpus.labels)
 
     def predictions(self, split: str, context: str) -> Predictions:
         """Return predictions for every utterance of a split; arguments and errors as in ``score``."""

@@ -1,4 +1,4 @@
-"""The paper's metric, weighted F1."""
+"""The paper's metric, weighted F1, by which epochs are chosen; all metrics are in ``replicate.metrics``."""
 
 from __future__ import annotations
 
@@ -15,12 +15,3 @@ def weighted_f1(labels: ArrayLike, log_prob: ArrayLike) -> float:
     from sklearn.metrics import f1_score
 
     return float(f1_score(labels, np.asarray(log_prob).argmax(1), average="weighted", zero_division=0))
-
-
-def f1_by_class(labels: ArrayLike, log_prob: ArrayLike) -> tuple[float, ...]:
-    """Compute F1 of every class, in the order of the classes."""
-    from sklearn.metrics import f1_score
-
-    scores = np.asarray(log_prob)
-    found = f1_score(labels, scores.argmax(1), labels=range(scores.shape[1]), average=None, zero_division=0)
-    return tuple(map(float, found))

@@ -3,7 +3,7 @@ import warnings
 import numpy as np
 import pytest
 
-from replicate.training.metrics import f1_by_class, weighted_f1
+from replicate.training.metrics import weighted_f1
 
 
 def scores(predicted, classes):
@@ -30,21 +30,3 @@ def test_what_is_never_predicted_scores_zero_without_a_warning(labels, predicted
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert weighted_f1(labels, scores(predicted, 3)) == pytest.approx(expected)
-
-
-def test_f1_of_every_class_by_hand():
-    found = f1_by_class([0, 0, 0, 1, 1, 2], scores([0, 0, 1, 1, 2, 2], 4))
-    # The fourth class is neither there nor predicted.
-    assert found == pytest.approx((0.8, 0.5, 2 / 3, 0)) and all(type(value) is float for value in found)
-
-
-def test_the_weighted_mean_of_the_classes_is_the_metric():
-    labels, predicted = [0, 0, 1, 2, 2, 2, 1], scores([0, 1, 1, 2, 0, 2, 2], 3)
-    by_class = f1_by_class(labels, predicted)
-    assert weighted_f1(labels, predicted) == pytest.approx(np.average(by_class, weights=np.bincount(labels)))
-
-
-def test_an_absent_class_gives_no_warning():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert f1_by_class([0, 0], scores([0, 0], 3)) == (1, 0, 0)
