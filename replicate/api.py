@@ -13,11 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import SupportsIndex
 
-from replicate.config import folders
-from replicate.config.arms import arms
+from replicate.config import arms, folders
+from replicate.config.requirements import check_streams
 from replicate.corpus import load
 from replicate.corpus.types import Corpus
-from replicate.errors import BadBundle, InvalidDefinition, NotExportable
+from replicate.errors import BadBundle, NotExportable
 from replicate.experiment import collect
 from replicate.experiment.completed import CompletedRuns
 from replicate.experiment.context import CommandContext, Training
@@ -26,7 +26,6 @@ from replicate.results.aggregate import TableResult
 from replicate.runner.tasks import TaskGraph
 from replicate.runner.worker import Progress, ProgressCallback
 from replicate.store.run import Run
-from replicate.suggest import choices
 from replicate.training.arm import Arm
 from replicate.training.config import Precision
 from replicate.training.data import require
@@ -40,6 +39,7 @@ def train(
     *,
     profile: str = "quick",
     protocol: str = "paper",
+    privileged: str | None = None,
     seed: SupportsIndex = 24,
     results: str | Path = "results",
     store: str | Path | None = None,
@@ -57,6 +57,8 @@ def train(
         corpus: name or file of a corpus, or a ``Corpus``; None takes the profile's.
         profile: size of the experiment: "smoke" (seconds), "quick" (minutes) or "paper".
         protocol: "paper", "released", or one with overrides, such as "paper+masking.unit=batch".
+        privileged: streams that only training sees, "visual", "text", "visual+text" or "none"; None takes visual where
+            the corpus has it, else text, else none. With text, the arm "COGMEN-AV" is named "COGMEN-AT".
         results: folder of results, as ``--out`` of the command line.
         store: where runs are kept, a folder or an fsspec address; None takes ``runs`` in ``results``.
         data_dir: folder with the files of a named corpus.
@@ -70,10 +72,13 @@ def train(
         TrainingFailed: training raised an exception. ReplicateError: any other error that a user can repair.
     """
     _use(config_dirs)
-    chosen = _arm(arm)
-    options = _options(corpus, data_dir, results, store, profile, protocol, (seed,), device, precision, jobs)
+    options = _options(
+        corpus, data_dir, results, store, profile, protocol, privileged, (seed,), device, precision, jobs
+    )
     plan, context = prepare([], options)
+    chosen = arm if isinstance(arm, Arm) else arms.arm(arm, plan.privileged)
     require(plan.corpus, chosen.required_streams)
+    check_streams(chosen, plan.privileged)
     spec = plan.run_of(chosen, plan.protocol, plan.seeds[0])
     graph = TaskGraph([(spec, plan.corpus)], plan.device)
     _complete(graph, context, progress).require_complete()
@@ -88,6 +93,7 @@ def table(
     seeds: SupportsIndex | Sequence[SupportsIndex] | None = None,
     profile: str = "quick",
     protocol: str = "paper",
+    privileged: str | None = None,
     results: str | Path = "results",
     store: str | Path | None = None,
     data_dir: str | Path | None = None,
@@ -110,7 +116,7 @@ def table(
         ReplicateError: any error that a user can repair.
     """
     _use(config_dirs)
-    options = _options(corpus, data_dir, results, store, profile, protocol, seeds, device, precision, jobs)
+    options = _options(corpus, data_dir, results, store, profile, protocol, privileged, seeds, device, precision, jobs)
     plan, context = prepare([name], options)
     training = _complete(plan.graph, context, progress)
     for run in training.failed:
@@ -179,15 +185,6 @@ def _use(config_dirs: str | Path | Iterable[str | Path] | None) -> None:
     folders.use(folders.current() if config_dirs is None else config_dirs)
 
 
-def _arm(arm: str | Arm) -> Arm:
-    if isinstance(arm, Arm):
-        return arm
-    known = arms()
-    if arm not in known:
-        raise InvalidDefinition(f"unknown arm {arm!r}: {choices(arm, list(known))}")
-    return known[arm]
-
-
 def _options(
     corpus: str | Path | Corpus | None,
     data_dir: str | Path | None,
@@ -195,6 +192,7 @@ def _options(
     store: str | Path | None,
     profile: str,
     protocol: str,
+    privileged: str | None,
     seeds: SupportsIndex | Sequence[SupportsIndex] | None,
     device: str,
     precision: Precision,
@@ -211,6 +209,7 @@ def _options(
         Path(results),
         store,
         precision=precision,
+        privileged=privileged,
     )
 
 

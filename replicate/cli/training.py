@@ -31,6 +31,12 @@ _OPTIONS = (
         "overridden: paper+hubert.projection=none,masking.unit=batch (all are in tables/protocols.toml).",
     ),
     click.option(
+        "--privileged",
+        type=click.Choice(["visual", "text", "visual+text", "none"]),
+        help="Streams that only training sees, in the place of the paper's video (default: visual where the corpus has "
+        "it, else text, else none).",
+    ),
+    click.option(
         "--seeds", metavar="LIST|COUNT", help="Seeds such as 24,25,26, or a count such as 5 (default: the profile's)."
     ),
     click.option(

@@ -8,9 +8,10 @@ from dataclasses import asdict
 from typing import Any
 
 from replicate.config.folders import Definition
-from replicate.config.privileged import PAPER, sections
+from replicate.config.privileged import CHOICES, PAPER, sections
 from replicate.config.toml import build, known, merged, section
 from replicate.errors import InvalidDefinition
+from replicate.suggest import choices
 from replicate.training.arm import DEFAULT_METHOD, Arm
 from replicate.training.methods import Settings, method_settings
 
@@ -31,6 +32,30 @@ def arms(privileged: str = PAPER) -> dict[str, Arm]:
             raise InvalidDefinition(f"{definition.where}: an arm's name has letters, digits and any of _ . + - only")
         _resolve(name, defined, found, ())
     return found
+
+
+def arm(name: str, privileged: str = PAPER) -> Arm:
+    """Return the arm of that name.
+
+    Raises:
+        InvalidDefinition: there is none, or only with other privileged streams; or see ``arms``.
+    """
+    known = arms(privileged)
+    if name not in known:
+        refuse_other_streams(name)
+        raise InvalidDefinition(f"unknown arm {name!r}: {choices(name, list(known))}")
+    return known[name]
+
+
+def refuse_other_streams(name: str) -> None:
+    """Raise an error for the name of an arm with any privileged streams; the caller knows no arm of this name.
+
+    Raises:
+        InvalidDefinition: naming the choice of ``--privileged`` with which there is such an arm.
+    """
+    for choice, letters in CHOICES.items():
+        if name in arms(letters):
+            raise InvalidDefinition(f"arm {name} has other privileged streams: choose {choice} with --privileged")
 
 
 def arm_in_row(name: str, content: dict[str, Any], where: str, privileged: str = PAPER) -> Arm:

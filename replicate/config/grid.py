@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from replicate.config.arms import arms, changed
+from replicate.config.arms import arm, arms, changed, refuse_other_streams
 from replicate.config.privileged import PAPER, sections
 from replicate.config.protocols import protocol
 from replicate.config.toml import known, merged, section
@@ -47,9 +47,10 @@ def arm_with_grid(name: str, privileged: str = PAPER) -> Arm:
     Raises:
         InvalidDefinition: there is no such arm, or it has no section in ``sweep.toml``.
     """
-    found = arms(privileged)
-    known(name, sections("sweep", privileged), "sweep.toml", "arm")
-    return found[known(name, found, "sweep.toml", "arm")]
+    grids = sections("sweep", privileged)
+    if name not in grids and name not in arms(privileged):
+        refuse_other_streams(name)
+    return arm(known(name, grids, "sweep.toml", "arm"), privileged)
 
 
 def check(name: str, privileged: str = PAPER) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from replicate.config.tables import Row, Table
 from replicate.corpus.types import Corpus
 from replicate.errors import MissingStream
-from replicate.training.arm import is_audio
+from replicate.training.arm import Arm, is_audio
 
 # Stands for the privileged streams of a row where none is chosen.
 PRIVILEGED = "privileged"
@@ -27,6 +27,19 @@ def _lacking(row: Row, corpus: Corpus) -> tuple[str, ...]:
     if not row.withheld:
         return tuple(name for name in streams if name not in corpus.widths)
     return (*(name for name in streams if is_audio(name) and name not in corpus.widths), PRIVILEGED)
+
+
+def check_streams(arm: Arm, privileged: str) -> None:
+    """Refuse an arm that needs a privileged stream where none is chosen.
+
+    Raises:
+        MissingStream: naming the streams.
+    """
+    needs = [name for name in arm.required_streams if not is_audio(name)]
+    if needs and not privileged:
+        raise MissingStream(
+            f"arm {arm.name} needs {words(needs)}, and no stream is privileged: choose one with --privileged"
+        )
 
 
 def trainable(table: Table, corpus: Corpus) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from replicate.config import privileged
 from replicate.errors import BadShare, TrainingFailed
 from replicate.experiment.manifest import corpus_hash
 from replicate.experiment.plan import Plan
@@ -69,6 +70,8 @@ class CommandContext:
         corpus = re.sub(r"[^\w.-]+", "-", plan.corpus.name).strip(".-") or "corpus"
         kind = re.sub(r"[^\w.+,=-]+", "-", f"{plan.profile.name}-{plan.protocol.name}")
         kind += ("-keep-dropped" if plan.keep_dropped else "") + ("-bf16" if plan.precision == "bf16" else "")
+        # Only a choice that is not the corpus's own gets a folder of its own.
+        kind += "" if plan.privileged == privileged.default(plan.corpus) else f"-privileged-{plan.privileged_choice}"
         # Two corpora may share a name; the second must not overwrite the tables of the first.
         if corpus_hash(self.out / corpus / kind) not in (None, plan.corpus.hash):
             corpus = f"{corpus}-{plan.corpus.hash[:8]}"

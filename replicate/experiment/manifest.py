@@ -69,6 +69,8 @@ class Manifest:
         wall_seconds: wall time of training in the command that wrote the manifest.
         training_seconds: training time of all runs, whenever they were trained.
         versions: None for packages that are not installed.
+        privileged: the privileged streams as ``--privileged`` takes them; None in the manifest of an earlier version,
+            for the corpus's default.
         earlier_runs: keys of the runs of tables that a command with other seeds, or on another device, has replaced in
             this folder. ``replicate runs prune --unused`` keeps them.
     """
@@ -97,6 +99,7 @@ class Manifest:
     machine: Machine
     versions: dict[str, str | None]
     earlier_runs: tuple[str, ...] = ()
+    privileged: str | None = None
 
     @classmethod
     def load(cls, folder: Path) -> Manifest:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from replicate.config import requirements
 from replicate.config import tables as definitions
+from replicate.config.privileged import PAPER, choice
 from replicate.config.profiles import Profile
 from replicate.config.tables import Row, Table
 from replicate.corpus.types import Corpus
@@ -33,6 +34,7 @@ class Plan:
     """Everything that decides which runs are trained and what their numbers are.
 
     Attributes:
+        privileged: letters of the privileged streams, with which its tables were read; empty for none.
         left_out: tables that were requested, but of which no row can be trained on this corpus.
         device: "cpu" or "cuda"; it is part of the key of a run.
         precision: see ``RunSpec``.
@@ -51,6 +53,12 @@ class Plan:
     stacked: bool = False
     keep_dropped: bool = False
     left_out: tuple[Table, ...] = ()
+    privileged: str = PAPER
+
+    @property
+    def privileged_choice(self) -> str:
+        """The privileged streams as ``--privileged`` takes them."""
+        return choice(self.privileged)
 
     @property
     def tasks(self) -> dict[str, Task]:

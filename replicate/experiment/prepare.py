@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, SupportsIndex, get_args
 
-from replicate.config import profiles, protocols, requirements
+from replicate.config import privileged, profiles, protocols, requirements
 from replicate.config import tables as definitions
 from replicate.corpus import load, named_corpora
 from replicate.corpus.types import Corpus
@@ -37,6 +37,8 @@ class Options:
         keep_dropped: use the dialogues that some tables leave out.
         stacked: whether to train all seeds of an arm as one program; None: only on a GPU.
         cluster: a Ray cluster to train on.
+        privileged: streams that only training sees, one of ``config.privileged.CHOICES``; None takes visual where the
+            corpus has it, else text, else none.
     """
 
     profile: str = "quick"
@@ -52,6 +54,7 @@ class Options:
     precision: Precision = "float32"
     stacked: bool | None = None
     cluster: Cluster | None = None
+    privileged: str | None = None
 
 
 def prepare(tables: Sequence[str], options: Options) -> tuple[Plan, CommandContext]:
@@ -72,11 +75,15 @@ def prepare(tables: Sequence[str], options: Options) -> tuple[Plan, CommandConte
     device = local.resolve_device(options.device)
     corpus, source = _corpus(options, profile.corpus)
     require(corpus, ())  # requirements of all tables first, then those of single rows
+    letters = privileged.chosen(options.privileged, corpus)
+    if letters != privileged.PAPER:
+        found = tuple(definitions.table(name, letters) for name in tables)
     kept, left_out = requirements.parted(found, corpus)
     # On CPUs, training all seeds as one program gains little and loses with many seeds: see docs/results/training.
     stacked = device == "cuda" if options.stacked is None else options.stacked
     keep = options.keep_dropped
-    plan = Plan(kept, corpus, source, profile, protocol, seeds, device, options.precision, stacked, keep, left_out)
+    precision = options.precision
+    plan = Plan(kept, corpus, source, profile, protocol, seeds, device, precision, stacked, keep, left_out, letters)
     for reduced in plan.corpora:
         require(reduced, ())
     jobs = jobs or (1 if device == "cuda" else local.cores())

@@ -64,6 +64,7 @@ def from_manifest(folder: Path) -> tuple[CompletedRuns, CommandContext]:
         keep_dropped=manifest.keep_dropped,
         precision=manifest.precision,
         stacked=manifest.stacked,
+        privileged=manifest.privileged,
     )
     plan, context = prepare(manifest.tables, options)
     if plan.corpus.hash != manifest.corpus.hash:
@@ -89,8 +90,10 @@ def with_earlier_tables(completed: CompletedRuns, context: CommandContext) -> Co
     for name in tables.table_names():
         if name in own:
             found.append(own[name])
-        elif name in earlier.tables and _complete(replace(plan, tables=(tables.table(name),)), context, failed):
-            found.append(tables.table(name))
+        elif name in earlier.tables:
+            table = tables.table(name, plan.privileged)
+            if _complete(replace(plan, tables=(table,)), context, failed):
+                found.append(table)
     joined = replace(plan, tables=tuple(found))
     # A run that failed earlier and is complete now is in the store.
     still = {key: run for key, run in failed.items() if key in joined.tasks and key not in plan.tasks}
@@ -148,6 +151,7 @@ def write_manifest(completed: CompletedRuns, context: CommandContext, seconds: f
         Machine.this(),
         installed_versions(),
         tuple(key for key in dict.fromkeys(before) if key not in plan.tasks and (store.root / key).is_dir()),
+        plan.privileged_choice,
     )
     manifest.save(folder)
     return manifest

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from replicate.config.grid import Trial, arm_with_grid, trials
+from replicate.config.requirements import check_streams
 from replicate.errors import TrainingFailed
 from replicate.experiment.context import CommandContext
 from replicate.experiment.plan import Plan
@@ -70,9 +71,10 @@ class Sweep:
             InvalidDefinition: the arm has no grid, or one with impossible values. MissingStream: the corpus lacks a
                 stream of the arm or of its teacher.
         """
-        arm = arm_with_grid(name)
+        arm = arm_with_grid(name, plan.privileged)
         require(plan.corpus, arm.required_streams)
-        return cls(plan, context, arm, *trials(arm, plan.protocol, count))
+        check_streams(arm, plan.privileged)
+        return cls(plan, context, arm, *trials(arm, plan.protocol, count, plan.privileged))
 
     @cached_property
     def graph(self) -> TaskGraph:

@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 from replicate.config import folders, requirements
+from replicate.config.privileged import PAPER
 from replicate.experiment.context import CommandContext
 from replicate.experiment.plan import Plan
 from replicate.store import prune
@@ -65,6 +66,7 @@ def command(plan: Plan, context: CommandContext) -> str:
     words += [] if plan.source.data_dir is None else ["--data-dir", plan.source.data_dir]
     words += ["--profile", plan.profile.name, "--protocol", plan.protocol.name]
     words += ["--seeds", ",".join(map(str, plan.seeds)) + ("," if len(plan.seeds) == 1 else "")]
+    words += [] if plan.privileged == PAPER else ["--privileged", plan.privileged_choice]
     words += ["--device", plan.device] + (["--keep-dropped"] if plan.keep_dropped else [])
     words += [] if plan.precision == "float32" else ["--precision", plan.precision]
     words += [] if plan.stacked == (plan.device == "cuda") else ["--stack" if plan.stacked else "--no-stack"]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from replicate.config.privileged import choice
 from replicate.metrics import all_names
 from replicate.report.sections import shown
 from replicate.results.aggregate import Cell, TableResult
@@ -37,6 +38,7 @@ def origin(result: TableResult) -> dict[str, Any]:
         "corpus": {"name": result.corpus, "hash": result.corpus_hash, "notes": list(result.notes)},
         "profile": result.profile,
         "protocol": result.protocol,
+        "privileged": choice(result.table.privileged),
         "seeds": list(result.seeds),
     }
 

@@ -135,6 +135,7 @@ def _conditions(manifest: Manifest) -> list[tuple[str, str]]:
         ("corpus hash", manifest.corpus.hash),
         ("protocol", manifest.protocol),
         ("profile", manifest.profile),
+        ("privileged streams", manifest.privileged or "the corpus's default"),
         ("seeds", ", ".join(map(str, manifest.seeds))),
         ("runs", str(len(manifest.runs))),
         ("device", f"{manifest.device}, {manifest.jobs} at a time"),

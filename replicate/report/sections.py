@@ -30,9 +30,10 @@ def heading(result: TableResult) -> str:
 
 
 def measured_on(result: TableResult) -> str:
-    """Return corpus with hash, protocol and profile, in words."""
+    """Return corpus with hash, protocol, profile and privileged streams, in words."""
     corpus = f"{result.corpus} ({result.corpus_hash[:12]})"
-    return f"Measured on {corpus}, protocol {result.protocol}, profile {result.profile}"
+    streams = text.privileged(result.table.privileged)
+    return f"Measured on {corpus}, protocol {result.protocol}, profile {result.profile}{streams}"
 
 
 def conditions(result: TableResult) -> list[str]:
@@ -53,6 +54,8 @@ def conditions(result: TableResult) -> list[str]:
         lines.append(
             "No verdict: the published numbers were measured on another corpus and are shown for orientation only."
         )
+    elif not all(row.comparable for row in result.table.rows if row.published):
+        lines.append("The paper's privileged stream is video: its numbers for other streams are for orientation only.")
     lines += map(text.remedy, dict.fromkeys(stream for lacking in result.needs.values() for stream in lacking))
     return lines + text.sentences((*result.table.notes, *result.notes))
 

@@ -47,10 +47,11 @@ def conditions(sweep: Sweep, result: SweepResult) -> list[str]:
     """Return the notes below the tables; the first one names corpus, protocol, profile and seeds."""
     plan, count = sweep.plan, len(sweep.trials) - 1
     seeds = ", ".join(map(str, plan.seeds))
+    streams = text.privileged(plan.privileged)
     drawn = "all" if count == sweep.points else f"{count} of {sweep.points}"
     lines = [
         f"Measured on {plan.corpus.name} ({plan.corpus.hash[:12]}), protocol {plan.protocol.name}, "
-        f"profile {plan.profile.name}; weighted F1, mean ± sample deviation over n = "
+        f"profile {plan.profile.name}{streams}; weighted F1, mean ± sample deviation over n = "
         f"{text.count(len(plan.seeds))} ({seeds}).",
         f"Trials: {drawn} points of the grid in tables/sweep.toml, and the unchanged arm. Epochs and the trial are "
         f"selected on dev, {sweep.arm.select} inference.",
@@ -137,6 +138,7 @@ def _json(sweep: Sweep, result: SweepResult, folder: Path) -> str:
         "corpus": {"name": corpus.name, "hash": corpus.hash, "notes": list(corpus.notes)},
         "profile": plan.profile.name,
         "protocol": plan.protocol.name,
+        "privileged": plan.privileged_choice,
         "seeds": list(plan.seeds),
         "device": plan.device,
         "select": sweep.arm.select,

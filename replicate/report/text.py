@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from replicate.config import requirements
+from replicate.config.privileged import PAPER, choice
 from replicate.config.tables import Row
 from replicate.results.aggregate import Cell, TableResult
 from replicate.results.statistics import Summary
@@ -51,6 +52,11 @@ def count(seeds: int) -> str:
     return f"{seeds} seed{'s' if seeds > 1 else ''}"
 
 
+def privileged(letters: str) -> str:
+    """Return ``, privileged: text`` for streams of these letters; nothing for those of the paper."""
+    return "" if letters == PAPER else f", privileged: {choice(letters)}"
+
+
 def sentences(notes: Iterable[str]) -> list[str]:
     """Return notes as sentences: first letter in upper case, full stop at the end."""
     return [f"{note[:1].upper()}{note[1:]}." for note in notes]
@@ -72,10 +78,15 @@ _FROM_RECORDINGS = {
 }
 
 
+_KINDS = {"visual": "video"}
+
+
 def remedy(stream: str) -> str:
     """Return how a user can add a missing stream to the corpus."""
+    if stream == requirements.PRIVILEGED:
+        return "Some rows need a privileged stream, and none is used: --privileged chooses visual or text features."
     if stream not in _FROM_RECORDINGS:
-        return f"Some rows need the {stream} stream: the corpus has no video features."
+        return f"Some rows need the {stream} stream: the corpus has no {_KINDS.get(stream, stream)} features."
     extract, attach = _FROM_RECORDINGS[stream]
     absent = "no public release has it; " if stream in HUBERT else ""
     return (

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replicate.config.claims import Claim, Rule, Statement, load
+from replicate.config.privileged import PAPER
 from replicate.results.aggregate import Cell, TableResult
 from replicate.results.statistics import Summary, permutation_p, summarise
 
@@ -51,7 +52,7 @@ def judge(results: Mapping[str, TableResult]) -> tuple[Rule, list[JudgedClaim]]:
 
     The list is empty if not a single statement could be tested, because its cells were not measured.
     """
-    rule, claims = load()
+    rule, claims = load(next((result.table.privileged for result in results.values()), PAPER))
     judged = []
     for claim in claims:
         statements = tuple(_judge(statement, rule, results) for statement in claim.statements)

@@ -153,16 +153,16 @@ def test_a_corpus_without_video_fills_the_rows_of_audio_alone(replicate, tmp_pat
     assert status == 0, stderr
     assert stderr.splitlines()[:4] == [
         "table2, table4 on speech: 2 runs, 0 completed, 2 to train (2 epochs each, cpu, 1 at a time)",
-        "table2: 4 of 6 rows need the visual stream",
-        "table4: 3 of 4 rows need the visual and hubert streams",
-        "table1: left out, its rows need the visual stream",
+        "table2: 4 of 6 rows need a privileged stream",
+        "table4: 3 of 4 rows need the hubert stream and a privileged stream",
+        "table1: left out, its rows need a privileged stream",
     ]
     folder = out / "speech" / "smoke-paper"
     four = (folder / "table4.md").read_text()
     assert re.search(r"\| COGMEN-A \| 1 \| 0\.\d{3} \(1 seed\) \| 0\.560 \| – \| – \|", four)
-    assert "| HuBERT-AV | – | – | – | needs the hubert and visual streams | 0.530 |" in four
-    assert "the corpus has no video features" in four and "--layer last" in four
-    assert "needs the visual stream" in stdout and "COGMEN-A + Mask" in stdout
+    assert "| HuBERT-AV | – | – | – | needs the hubert stream and a privileged stream | 0.530 |" in four
+    assert "need a privileged stream, and none is used" in four and "--layer last" in four
+    assert "needs a privileged stream" in stdout and "COGMEN-A + Mask" in stdout
     assert not (folder / "table1.md").exists() and (folder / "index.html").is_file()
     outcomes = [claim["outcome"] for claim in json.loads((folder / "claims.json").read_text())["claims"]]
     assert outcomes == [None] * 10

@@ -61,3 +61,18 @@ def audio_only(tmp_path):
     only = tuple(replace(d, features={"audio": d.features["audio"]}) for d in source.dialogues)
     write(replace(source, dialogues=only), tmp_path / "audio-only.npz")
     return tmp_path / "audio-only.npz"
+
+
+@pytest.fixture(scope="session")
+def text_corpora(tmp_path_factory):
+    """Files of the tiny corpus with its video renamed to text, and with another stream as text, by their streams."""
+    source, folder = generate("synthetic-tiny"), tmp_path_factory.mktemp("text")
+    found = {}
+    for kind, taken in (("text", {"text": "visual"}), ("text and visual", {"text": "hubert", "visual": "visual"})):
+        taken = {"audio": "audio", "hubert": "hubert", **taken}
+        dialogues = tuple(
+            replace(d, features={name: d.features[other] for name, other in taken.items()}) for d in source.dialogues
+        )
+        found[kind] = folder / f"{kind.replace(' ', '-')}.npz"
+        write(replace(source, name=found[kind].stem, dialogues=dialogues), found[kind])
+    return found

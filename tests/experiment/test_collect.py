@@ -6,6 +6,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from replicate.config.arms import arms
+from replicate.config.requirements import PRIVILEGED
 from replicate.config.tables import Row
 from replicate.corpus.archive import write
 from replicate.corpus.synthetic import generate
@@ -180,17 +181,17 @@ def test_the_hubert_table_is_whole_with_both_layers_and_stands_with_one(tmp_path
 def test_rows_that_need_video_for_themselves_or_their_teachers_are_left_out_without_it(tmp_path, audio_only):
     command = prepare(tmp_path / "out", ("table1", "table3", "table5", "distillation"), data=audio_only, seeds="24,")
     assert command.remarks() == [
-        "table3: 2 of 4 rows need the visual stream",
-        "distillation: 7 of 8 rows need the visual stream",
-        "table1: left out, its rows need the visual stream",
+        "table3: 2 of 4 rows need a privileged stream",
+        "distillation: 7 of 8 rows need a privileged stream",
+        "table1: left out, its rows need a privileged stream",
         # By its own stream a student could be trained, by its teacher's not.
-        "table5: left out, its rows need the visual and hubert streams",
+        "table5: left out, its rows need the hubert stream and a privileged stream",
     ]
     plant(command)
     three, distillation = command.tables()
-    assert three.needs == {"COGMEN-AV": ("visual",), "COGMEN-Mask": ("visual",)}
+    assert three.needs == {"COGMEN-AV": (PRIVILEGED,), "COGMEN-Mask": (PRIVILEGED,)}
     assert list(three.companion["COGMEN-A"]) == ["A"] and three.companion["COGMEN-AV"] == {}
-    assert distillation.needs["triplet"] == distillation.needs["DMD online"] == ("visual",)
+    assert distillation.needs["triplet"] == distillation.needs["DMD online"] == (PRIVILEGED,)
     assert list(distillation.costs) == ["no teacher"] and distillation.comparisons == ()
     assert command.plan.deployable() == list(command.plan.tasks)
 

@@ -128,6 +128,7 @@ def manifest(results: Sequence[TableResult] = (), **fields: Any) -> Manifest:
         7380.0,
         Machine("System 1", "Processor 2", 8),
         {"replicate": "0.1.0", "python": "3.12.1", "onnx": None},
+        privileged="visual",
     )
     return replace(made, **fields)
 

@@ -260,6 +260,7 @@ def test_conditions_of_the_run(tmp_path):
         "corpus hash": "0123456789abcdef" * 4,
         "protocol": "paper",
         "profile": "smoke",
+        "privileged streams": "visual",
         "seeds": "24, 25",
         "runs": "3",
         "device": "cpu, 2 at a time",

@@ -42,7 +42,8 @@ def write(completed: CompletedRuns, results: list[TableResult], folder: Path) ->
             the file.
     """
     by_name = {result.table.name: result for result in results}
-    wanted = [(drawing, panels.find(drawing, completed, by_name)) for drawing in definitions.load()]
+    drawings = definitions.load(completed.plan.privileged)
+    wanted = [(drawing, panels.find(drawing, completed, by_name)) for drawing in drawings]
     return [_write(drawing, found, folder) for drawing, found in wanted if found is not None]
 
 

@@ -62,7 +62,8 @@ def conditions(panels: Sequence[PanelRuns], first_seed: bool) -> str:
     seeds = results[0].seeds
     which = f"seed {seeds[0]} alone" if first_seed else f"n = {text.count(len(seeds))}"
     notes = dict.fromkeys(note for result in results for note in result.notes)
-    measured = f"Measured on {results[0].corpus}, protocol {protocols}, profile {results[0].profile}, {which}."
+    profile = f"profile {results[0].profile}{text.privileged(results[0].table.privileged)}"
+    measured = f"Measured on {results[0].corpus}, protocol {protocols}, {profile}, {which}."
     return " ".join([measured, *text.sentences(notes)])
 
 
