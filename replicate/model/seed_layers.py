@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from replicate.model.products import multiply, use_onednn
+
 # An index into a tensor, and the generator that draws dropout for what it selects.
 Segment: TypeAlias = "tuple[tuple[slice, ...], torch.Generator]"
 
@@ -92,7 +94,7 @@ class SeedBatch:
 def product(x: Tensor, weight: Tensor) -> Tensor:
     """Multiply rows (M, a) by one weight (a, b), or each run's rows by its own (runs, a, b): (M, b)."""
     if weight.dim() == 2:
-        return x @ weight
+        return multiply(x, weight.mT) if use_onednn(x, weight) else x @ weight
     return torch.bmm(x.view(len(weight), -1, x.shape[1]), weight).flatten(0, 1)
 
 
@@ -104,7 +106,7 @@ def plus(x: Tensor, bias: Tensor) -> Tensor:
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Apply a linear layer to rows: weight (b, a) or (runs, b, a), bias (b,) or (runs, b)."""
     if weight.dim() == 2:
-        return F.linear(x, weight, bias)
+        return multiply(x, weight, bias) if use_onednn(x, weight) else F.linear(x, weight, bias)
     if bias is None:
         return product(x, weight.mT)
     return torch.baddbmm(bias[:, None], x.view(len(weight), -1, x.shape[1]), weight.mT).flatten(0, 1)
@@ -148,13 +150,21 @@ def batch_norm(layer: nn.BatchNorm1d, x: Tensor, seed_batch: SeedBatch) -> Tenso
 
 def drop(x: Tensor, dropout: nn.Dropout, segments: Sequence[Segment]) -> Tensor:
     """Apply dropout; the random numbers of each segment are drawn by its run's generator."""
+    factors = draw_factors(x.shape, x.device, dropout, segments)
+    return x if factors is None else x * factors
+
+
+def draw_factors(
+    shape: torch.Size, device: torch.device, dropout: nn.Dropout, segments: Sequence[Segment]
+) -> Tensor | None:
+    """Draw the factors by which dropout multiplies a tensor; None if it keeps everything."""
     if not dropout.training or dropout.p == 0:
-        return x
+        return None
     make = torch.empty if len(segments) == 1 else torch.zeros  # padding is in no segment, and must not become NaN
-    factors = make(x.shape, device=x.device)
+    factors = make(shape, device=device)
     for index, draws in segments:
         fill(factors[index], dropout.p, draws)
-    return x * factors
+    return factors
 
 
 def fill(factors: Tensor, chance: float, draws: torch.Generator) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from replicate.corpus.types import Corpus, Split
-from replicate.model.cogmen import COGMEN, Output
+from replicate.model.cogmen import COGMEN
 from replicate.model.config import ModelConfig
 from replicate.model.seed_layers import SeedBatch
 from replicate.rng import deterministic
@@ -37,28 +39,47 @@ def _forward_split(
     corpus = apply_feature_order(corpus, spec.arm, spec.protocol)
     data = tensors(with_privileged_noise(corpus, spec.arm, spec.seed, scaling), split, scaling)
     with deterministic():
-        output = infer(model, data, spec.arm, context, corpus, spec.budget.batch)[0]
-    return UtteranceOutputs(output.graph, output.log_prob)
+        fields = infer(model, data, spec.arm, context, corpus, spec.budget.batch, fields=("graph", "log_prob"))[0]
+    return UtteranceOutputs(*fields)
 
 
 def predict(model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int = 32) -> Tensor:
     """Compute log-probabilities (N, classes) of a split in ``context``, in eval mode."""
-    return infer(model, data, arm, context, corpus, size)[0].log_prob
+    return infer(model, data, arm, context, corpus, size)[0][0]
 
 
 @torch.no_grad()
-def infer(model: COGMEN, data: Batch, arm: Arm, context: str, corpus: Corpus, size: int, runs: int = 1) -> list[Output]:
-    """Compute the model's output for a whole split: one ``Output``, or one per run of a stack of ``runs`` models."""
+def infer(
+    model: COGMEN,
+    data: Batch,
+    arm: Arm,
+    context: str,
+    corpus: Corpus,
+    size: int,
+    runs: int = 1,
+    fields: Sequence[str] = ("log_prob",),
+) -> list[list[Tensor]]:
+    """Compute fields of the model's ``Output`` for a whole split.
+
+    Embeddings of a large corpus take gigabytes, so only the fields that are asked for are kept.
+
+    Args:
+        runs: number of models in the stack, see ``seed_stack``.
+
+    Shapes:
+        Returns for each run a list of one tensor per field, with the utterances of the split as rows.
+    """
     model.eval()
     keep = keep_seen(stream_widths(arm, model.config, corpus), arm.seen(context)).to(data.x.device)
-    outputs: list[list[Output]] = [[] for _ in range(runs)]
+    outputs: list[list[list[Tensor]]] = [[[] for _ in fields] for _ in range(runs)]
     for chosen in data.in_order(size):
         batch = data.take(chosen.repeat(runs))
         seed_batch = None if runs == 1 else SeedBatch.several(batch.lengths, [len(chosen)] * runs)
         output = model(batch.x, batch.lengths, batch.speakers, keep=keep, seed_batch=seed_batch)
-        for run, piece in zip(outputs, zip(*(field.chunk(runs) for field in output), strict=True), strict=True):
-            run.append(Output(*piece))
-    return [Output(*map(torch.cat, zip(*run, strict=True))) for run in outputs]
+        for number, field in enumerate(fields):
+            for run, piece in zip(outputs, getattr(output, field).chunk(runs), strict=True):
+                run[number].append(piece)
+    return [[torch.cat(pieces) for pieces in run] for run in outputs]
 
 
 def stream_widths(arm: Arm, config: ModelConfig, corpus: Corpus) -> dict[str, int]:

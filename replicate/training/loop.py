@@ -206,8 +206,8 @@ def _fit(
         if not alone:
             whole.eval()
         predicted = infer(whole, data["dev"], arm, arm.select, corpus, budget.batch, len(trainers))
-        for trainer, output, values in zip(trainers, predicted, losses, strict=True):
-            epoch = trainer.judge(number, float(torch.stack(values).mean()), output.log_prob, dev_labels)
+        for trainer, (log_prob,), values in zip(trainers, predicted, losses, strict=True):
+            epoch = trainer.judge(number, float(torch.stack(values).mean()), log_prob, dev_labels)
             if on_epoch is not None:
                 on_epoch(trainer.spec, epoch)
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from replicate.model.seed_layers import SeedBatch, Segment, drop, layer_norm, linear
+from replicate.model.products import feed_forward, use_onednn
+from replicate.model.seed_layers import SeedBatch, Segment, draw_factors, drop, layer_norm, linear
 
 # Dialogues of one run per block of attention on CPUs: few dialogues of similar length need little padding.
 DIALOGUES = 8
@@ -108,8 +109,14 @@ def encode(layer: nn.TransformerEncoderLayer, x: Tensor, batch: Blocks, seed_bat
     """Compute the post-norm layer for rows x (M, width); each utterance attends to its own dialogue."""
     mixed = _attend(layer.self_attn, x, batch)
     x = layer_norm(layer.norm1, x + drop(mixed, layer.dropout1, seed_batch.segments))
-    hidden = drop(linear(x, layer.linear1.weight, layer.linear1.bias).relu(), layer.dropout, seed_batch.segments)
-    out = linear(hidden, layer.linear2.weight, layer.linear2.bias)
+    first, second = layer.linear1, layer.linear2
+    if use_onednn(x, first.weight):
+        shape = torch.Size((len(x), first.out_features))
+        kept = draw_factors(shape, x.device, layer.dropout, seed_batch.segments)
+        out = feed_forward(x, (first.weight, first.bias), (second.weight, second.bias), kept, layer.dropout.p)
+    else:
+        hidden = drop(linear(x, first.weight, first.bias).relu(), layer.dropout, seed_batch.segments)
+        out = linear(hidden, second.weight, second.bias)
     return layer_norm(layer.norm2, x + drop(out, layer.dropout2, seed_batch.segments))
 
 

@@ -1,9 +1,12 @@
+import copy
+
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replicate.model.context.packed import DIALOGUES, blocks
+from replicate.model.context.packed import DIALOGUES, blocks, encode
 from replicate.model.context.transformer import TransformerExtractor
+from replicate.model.products import use_onednn
 from replicate.model.seed_layers import SeedBatch
 from replicate.rng import generator, seeded
 
@@ -86,3 +89,32 @@ def test_dropout_is_drawn_everywhere_that_torch_draws_it():
         theirs = torch.stack([model(x[None], present)[0] for _ in range(2000)])
     assert torch.allclose(ours.mean(0), theirs.mean(0), atol=0.05)
     assert torch.allclose(ours.std(0), theirs.std(0), rtol=0.08)
+
+
+def test_many_utterances_have_the_gradients_of_padded_dialogues():
+    # So many that oneDNN computes the products, see ``replicate.model.products``.
+    counts = torch.full((9,), 40)
+    present = torch.ones(9, 40, dtype=torch.bool)
+    x = torch.randn(9, 40, 8, generator=generator(1, "x"))
+    assert use_onednn(x.flatten(0, 1), torch.empty(5, 8))
+    padded, packed = extractor(), extractor()
+    ours, theirs = packed.packed(x.flatten(0, 1), counts, one(counts)), padded(x, present).flatten(0, 1)
+    assert torch.allclose(ours, theirs, atol=1e-5)
+    for out in (ours, theirs):
+        out.square().mean().backward()
+    for (name, mine), other in zip(packed.named_parameters(), padded.named_parameters(), strict=True):
+        assert torch.allclose(mine.grad, other[1].grad, rtol=1e-4, atol=1e-5), name
+
+
+def test_many_utterances_have_the_same_dropout_alone_and_in_a_stack_of_models():
+    counts, model = torch.full((9,), 40), extractor(dropout=0.4)
+    x = torch.randn(360, 8, generator=generator(1, "x"))
+    alone = SeedBatch((9,), (360,), (generator(0, "dropout"),))
+    layer = model.transformer_encoder.layers[0]
+    by_hand = copy.deepcopy(layer)
+    for name, parameter in layer.named_parameters():
+        owner = by_hand.get_submodule(name.rpartition(".")[0])
+        setattr(owner, name.rpartition(".")[2], torch.nn.Parameter(parameter.detach()[None]))
+    stacked = SeedBatch.several(counts, [9], [generator(0, "dropout")])
+    ours = encode(layer, x, blocks(counts, alone), alone)
+    assert torch.allclose(ours, encode(by_hand, x, blocks(counts, stacked), stacked), atol=1e-5)
