@@ -111,6 +111,10 @@ class HashMismatch(ReplicateError):
     """A downloaded file differs from the published one."""
 
 
+class MissingText(ReplicateError):
+    """Utterances have no transcript."""
+
+
 class UnexpectedCounts(ReplicateError):
     """A copy of the IEMOCAP release has an unexpected number of dialogues or utterances."""
 

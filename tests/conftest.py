@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -129,6 +130,15 @@ def causal_bundle(causal_results: Path, tmp_path_factory: pytest.TempPathFactory
     return bundle.write(choice, corpus, tmp_path_factory.mktemp("causal export") / "bundle")
 
 
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder ``shared/data`` next to the checkout, or below ``$REPLICATE_SHARED``."""
+    shared = Path(os.environ.get("REPLICATE_SHARED") or Path(__file__).parents[2] / "shared")
+    if not (shared / "data").is_dir():
+        pytest.skip(f"{shared / 'data'} is not there: set REPLICATE_SHARED to run the tests on real files")
+    return shared / "data"
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder of five recordings with their table."""
@@ -159,6 +169,14 @@ def hubert_group(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.recordings import save_hubert
 
     return save_hubert(tmp_path_factory.mktemp("group") / "model", "group")
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small sentence encoder; do not write into it."""
+    from tests.recordings import save_encoder
+
+    return save_encoder(tmp_path_factory.mktemp("encoder") / "model")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Short generated recordings, and HuBERT models with a few thousand random parameters."""
+"""Short generated recordings, and models of speech and text with a few thousand random parameters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ import numpy as np
 import soundfile
 import torch
 from numpy.typing import NDArray
-from transformers import HubertConfig, HubertModel, Wav2Vec2FeatureExtractor
+from transformers import (
+    BertConfig,
+    BertModel,
+    BertTokenizerFast,
+    HubertConfig,
+    HubertModel,
+    Wav2Vec2FeatureExtractor,
+)
 
 from replicate.features import iemocap
 from replicate.features.source import Utterance
@@ -66,6 +73,25 @@ def save_hubert(path: Path, norm: str) -> Path:
 
 
 CODES = ("hap", "sad", "neu", "ang", "exc", "fru", "xxx")
+
+
+def save_encoder(path: Path) -> Path:
+    """Save a BERT of 2 layers with random parameters, which knows 7 words and takes 6 tokens."""
+    path.mkdir()
+    words = ["good", "morning", "no", "that", "is", "not", "it"]
+    (path / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]))
+    BertTokenizerFast(str(path / "vocab.txt")).save_pretrained(path)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=12,
+        hidden_size=8,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=6,
+    )
+    BertModel(config, add_pooling_layer=False).save_pretrained(path)
+    return path
 
 
 def write_release(root: Path) -> Path:

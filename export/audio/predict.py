@@ -19,7 +19,8 @@ from export.predictor import BadInput, DialogueFeatures, Predictor
 from replicate.corpus.provenance import Recipe, changed_versions, describe
 from replicate.errors import BadModel, EmptyDialogue, IncompatibleFeatures
 from replicate.features import resume
-from replicate.features.extract import Extractor, Vectors, extract, from_recipe
+from replicate.features.assemble import Vectors
+from replicate.features.extract import Extractor, extract, from_recipe
 from replicate.features.source import Source, Utterance, measure, refuse
 
 Seconds = Mapping[Utterance, float]

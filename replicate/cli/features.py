@@ -12,7 +12,12 @@ from replicate.cli import console, options
 
 if TYPE_CHECKING:
     from replicate.features.extract import Extractor
+    from replicate.features.sentences import SentenceEncoder
 
+_LIKE_HELP = (
+    "Corpus whose utterances, labels and splits to take from the IEMOCAP release, such as iemocap4: COGMEN's selection "
+    "has 53 utterances that USC's labels leave out."
+)
 _EXTRACTION = (
     options.out_file,
     options.recordings,
@@ -20,6 +25,7 @@ _EXTRACTION = (
         "--classes", type=click.Choice(["4", "6"]), default="4", show_default=True, help="Emotion classes of IEMOCAP."
     ),
     click.option("--allow-other-counts", is_flag=True, help="Accept a copy of IEMOCAP that is not the whole release."),
+    click.option("--like", metavar="NAME|PATH", help=_LIKE_HELP),
     options.force,
 )
 
@@ -32,11 +38,11 @@ def _extraction(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group()
 def features() -> None:
-    """Extract features from recordings into a corpus file; needs the optional packages [audio].
+    """Extract features from recordings or transcripts into a corpus file.
 
     SOURCE is a folder of .wav and .flac files with a CSV, one recording with --segments, or the root of the IEMOCAP
-    release. Recordings are mixed to one channel and resampled to 16 kHz. To resume an interrupted extraction, run the
-    same command again.
+    release. Recordings need the optional packages [audio]; they are mixed to one channel and resampled to 16 kHz. To
+    resume an interrupted extraction, run the same command again.
     """
 
 
@@ -106,6 +112,103 @@ def hubert_(
     _run(source, lambda: Hubert(choice, device, batch), **others)
 
 
+@features.command("text")
+@click.argument("source", metavar="SOURCE", type=click.Path(path_type=Path))
+@options.out_file
+@click.option(
+    "--table",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="CSV of a folder's utterances. Default: the one CSV in the folder.",
+)
+@click.option("--column", default="text", show_default=True, help="Column of the CSV with the text.")
+@click.option(
+    "--like",
+    metavar="NAME|PATH",
+    help="Corpus whose dialogues, speakers, labels and splits to take, by the names of its utterances; a CSV then "
+    "needs columns utterance and text alone.",
+)
+@click.option("--columns", type=click.IntRange(1), help="Columns to keep of TF-IDF. [default: 100]")
+@click.option(
+    "--encoder",
+    metavar="FOLDER|NAME",
+    help="Sentence encoder of the transformers library, in place of TF-IDF: a folder, or a name on the hub.",
+)
+@click.option("--revision", metavar="COMMIT", help="Commit of an encoder on the hub; a name needs it.")
+@click.option("--download", is_flag=True, help="Fetch an encoder from the hub; without this, nothing is fetched.")
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where to compute."
+)
+@click.option("--classes", type=click.Choice(["4", "6"]), default="4", show_default=True, help="Classes of IEMOCAP.")
+@click.option("--allow-other-counts", is_flag=True, help="Accept a copy of IEMOCAP that is not the whole release.")
+@click.option("--drop", is_flag=True, help="Leave out utterances without text, and name them.")
+@click.option("--allow-empty", is_flag=True, help="Take the text of utterances without one as empty.")
+@options.force
+@options.config_dir
+def text_(source: Path, out: Path, drop: bool, allow_empty: bool, force: bool, **others: Any) -> None:
+    """Extract features of transcripts, as stream text: TF-IDF and SVD fitted on the training split, or --encoder.
+
+    SOURCE is a CSV with dialogue, utterance, speaker, text and maybe label, split and start, a folder with one, or the
+    root of the IEMOCAP release. TF-IDF counts words and pairs of words that are in at least 2 training texts.
+    """
+    if drop and allow_empty:
+        raise click.UsageError("--drop and --allow-empty exclude each other")
+    if others["encoder"] is None and (others["revision"] or others["download"]):
+        raise click.UsageError("--revision and --download are for --encoder")
+    if others["encoder"] is not None and others["columns"] is not None:
+        raise click.UsageError("--columns is for TF-IDF, not for --encoder")
+    options.check_new(out, force, "--out")
+    if others["encoder"] is not None:
+        options.require_audio()
+    _text(source, out, drop, allow_empty, **others)
+
+
+def _text(
+    path: Path,
+    out: Path,
+    drop: bool,
+    allow_empty: bool,
+    like: str | None,
+    classes: str,
+    columns: int | None,
+    encoder: str | None,
+    revision: str | None,
+    download: bool,
+    device: str,
+    **source_options: Any,
+) -> None:
+    """Find the transcripts of the source, extract their features, and write the corpus."""
+    from dataclasses import replace
+
+    from replicate.corpus import archive, load
+    from replicate.features import tfidf, transcripts
+    from replicate.features.assemble import to_corpus
+    from replicate.features.source import refuse
+
+    found = transcripts.read(path, like=load(like) if like else None, classes=int(classes), **source_options)
+    if not drop:
+        refuse(found.source.problems)
+    (source, texts), without = transcripts.complete(found, drop, allow_empty)
+    extractor: tfidf.Tfidf | SentenceEncoder
+    if encoder is None:
+        training = [texts[one] for one in source.utterances if one.split == "train"]
+        extractor = tfidf.Tfidf(training, columns or tfidf.COLUMNS)
+    else:
+        from replicate.features import sentences
+
+        extractor = sentences.SentenceEncoder(encoder, revision, download, device)
+    vectors = dict(zip(source.utterances, extractor([texts[one] for one in source.utterances]), strict=True))
+    if not isinstance(extractor, tfidf.Tfidf) and extractor.truncated:
+        console.note(f"{console.count(extractor.truncated, 'text')} longer than the encoder's input: cut at its end")
+    if without:
+        what = "dropped" if drop else "taken as empty"
+        for one in without:
+            console.note(f"{what}, no text: {one.dialogue}/{one.name}")
+        source = replace(source, notes=(*source.notes, f"{len(without)} utterances without text {what}"))
+    archive.write(corpus := to_corpus(source, vectors, extractor), out)
+    click.echo(f"{out}: {len(corpus.dialogues)} dialogues, {len(vectors)} utterances, hash {corpus.hash}")
+    console.suggest("data", "merge", like or "CORPUS", str(out), "--stream", "text", "--out", "merged.npz")
+
+
 def _run(
     path: Path,
     make: Callable[[], Extractor],
@@ -113,21 +216,24 @@ def _run(
     drop: bool,
     force: bool,
     classes: str,
+    like: str | None,
     select: int | None = None,
     **source_options: Any,
 ) -> None:
     """Find the utterances of the source, extract their features, and write the corpus."""
     from dataclasses import replace
 
-    from replicate.corpus import archive
+    from replicate.corpus import archive, load
     from replicate.features import resume
-    from replicate.features.extract import extract, to_corpus
+    from replicate.features.assemble import to_corpus
+    from replicate.features.extract import extract
     from replicate.features.read import read
     from replicate.features.source import measure, refuse
     from replicate.report import progress
 
     options.check_new(out, force, "--out")
-    source, seconds = measure(read(path, classes=int(classes), **source_options))
+    other = load(like) if like else None
+    source, seconds = measure(read(path, classes=int(classes), like=other, **source_options))
     if not drop:
         refuse(source.problems)
     for warning in source.warnings:

@@ -9,13 +9,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from replicate.corpus.provenance import describe
+from replicate.corpus.provenance import TEXT, describe
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.errors import NoMatch
 
 SECOND = "hubert-second-to-last"
-# Streams that tables use, and the extractor that each must come from if it was extracted from recordings.
-EXTRACTORS = {"audio": "opensmile", "visual": None, "hubert": "hubert", SECOND: "hubert"}
+# Streams that tables use, and the extractors that each may come from if it was extracted by this package.
+EXTRACTORS: dict[str, tuple[str, ...]] = {
+    "audio": ("opensmile",),
+    "visual": (),
+    "text": TEXT,
+    "hubert": ("hubert",),
+    SECOND: ("hubert",),
+}
 
 
 class Merged(NamedTuple):
@@ -54,7 +60,7 @@ def attach(base: Corpus, extra: Corpus, stream: str, drop: bool = False, name: s
         )
     _require_extractor(extra.recipes.get(stream, {}), name)
     for corpus in (base, extra):
-        _require_names(corpus)
+        require_names(corpus)
     others = {dialogue.id: dialogue for dialogue in extra.dialogues}
     mine, theirs = _keys(base), _keys(extra)
     lost = tuple("/".join(key) for key in mine if key not in theirs)
@@ -89,7 +95,7 @@ def _require_extractor(recipe: Mapping[str, Any], name: str) -> None:
     made = recipe.get("extractor")
     if made is None or name not in EXTRACTORS:
         return
-    if made != EXTRACTORS[name] or (name == SECOND and recipe.get("layer") == "last"):
+    if made not in EXTRACTORS[name] or (name == SECOND and recipe.get("layer") == "last"):
         raise NoMatch(
             f"the stream was extracted with {describe(recipe)}, not what tables expect as {name!r}: choose another "
             "name with --as"
@@ -112,7 +118,12 @@ def _keys(corpus: Corpus) -> dict[tuple[str, str], int]:
     return {(dialogue.id, name): i for dialogue in corpus.dialogues for i, name in enumerate(dialogue.utterances)}
 
 
-def _require_names(corpus: Corpus) -> None:
+def require_names(corpus: Corpus) -> None:
+    """Refuse a corpus whose utterances have no names.
+
+    Raises:
+        NoMatch: naming the first such dialogue.
+    """
     unnamed = next((dialogue.id for dialogue in corpus.dialogues if not dialogue.utterances), None)
     if unnamed is not None:
         raise NoMatch(

@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 Recipe = Mapping[str, Any]
+# Extractors that start from transcripts, not from recordings.
+TEXT = ("tfidf", "sentence-encoder")
 
 
 def same(one: Recipe, other: Recipe) -> bool:
@@ -18,6 +20,10 @@ def describe(recipe: Recipe) -> str:
     """Return a recipe in a few words: extractor, model or feature set, layer or number of columns."""
     if recipe.get("extractor") == "opensmile":
         return f"openSMILE {recipe.get('set')} ({len(recipe.get('columns', ()))} columns)"
+    if recipe.get("extractor") == "tfidf":
+        return f"TF-IDF and SVD to {recipe.get('components')} columns, fitted on {recipe.get('fitted_on')}"
+    if recipe.get("extractor") == "sentence-encoder":
+        return f"sentence encoder {recipe.get('model')}, mean of the last layer"
     return f"HuBERT {recipe.get('model')}, layer {recipe.get('layer')}"
 
 

@@ -1,23 +1,20 @@
-"""Extract features of the utterances of a source and make a corpus of them; extraction can be interrupted."""
+"""Extract features of the utterances of a source; extraction can be interrupted."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from replicate.corpus.provenance import Recipe
-from replicate.corpus.types import Corpus, Dialogue
-from replicate.errors import BadAudio, EmptyDialogue, ReplicateError
+from replicate.corpus.provenance import TEXT, Recipe, describe
+from replicate.errors import BadAudio, ReplicateError
 from replicate.features import audio, resume
+from replicate.features.assemble import Vectors
 from replicate.features.source import Source, Utterance
-
-Vectors = dict[Utterance, NDArray[np.float32]]
 
 
 class Extractor(Protocol):
@@ -92,40 +89,6 @@ def extract(
     return Extracted(vectors, tuple(problems))
 
 
-def to_corpus(source: Source, vectors: Vectors, extractor: Extractor) -> Corpus:
-    """Make a corpus of the utterances that have a vector, with the recipe of the extractor.
-
-    Raises:
-        EmptyDialogue: no utterance has a vector. ReplicateError: see ``Corpus``.
-    """
-    kept = [utterance for utterance in source.utterances if utterance in vectors]
-    if not kept:
-        raise EmptyDialogue(f"no utterance of {source.name} is left: check the dropped ones above")
-    source = replace(source, utterances=tuple(kept))
-    speakers, labels = source.speakers, source.labels
-    dialogues = []
-    for id_, group in groupby(kept, key=lambda utterance: utterance.dialogue):
-        own = list(group)
-        dialogues.append(
-            Dialogue(
-                id_,
-                np.array([speakers.index(utterance.speaker) for utterance in own], np.int64),
-                np.array([labels.index(utterance.label) if utterance.label else 0 for utterance in own], np.int64),
-                {extractor.stream: np.stack([vectors[utterance] for utterance in own])},
-                own[0].split,
-                tuple(utterance.name for utterance in own),
-            )
-        )
-    return Corpus(
-        source.name,
-        labels,
-        tuple(dialogues),
-        speakers,
-        notes=source.notes,
-        recipes={extractor.stream: dict(extractor.recipe)},
-    )
-
-
 def from_recipe(recipe: Recipe, device: str = "auto", model: str | None = None) -> Extractor:
     """Return the extractor that a recipe describes; it may have more columns than ``recipe["columns"]``.
 
@@ -143,6 +106,11 @@ def from_recipe(recipe: Recipe, device: str = "auto", model: str | None = None) 
             from replicate.features.smile import Smile
 
             return Smile(recipe["set"])
+        if recipe["extractor"] in TEXT:
+            raise NotThisFormat(
+                f"the stream was made from transcripts ({describe(recipe)}), which recordings do not have: use a "
+                "bundle whose input is audio alone"
+            )
         if recipe["extractor"] != "hubert":
             raise KeyError(recipe["extractor"])
         from replicate.features.hubert import Choice, Hubert

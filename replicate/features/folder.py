@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from replicate.corpus.types import SPLITS, Split
 from replicate.errors import BadSource, ReplicateError
@@ -13,6 +15,20 @@ from replicate.features.source import UNLABELLED, Source, Utterance, class_names
 SUFFIXES = (".wav", ".flac")
 NO_SPLIT = "the CSV has no split: every dialogue is in test"
 NO_LABELS = "no labels: for prediction, not for training"
+
+
+class Line(NamedTuple):
+    """A row of the CSV.
+
+    Attributes:
+        where: file and line, for messages.
+        utterance: its ``path`` is the CSV.
+        text: running text, if a column of it was asked for.
+    """
+
+    where: str
+    utterance: Utterance
+    text: str
 
 
 def read(folder: Path, table: Path | None = None) -> Source:
@@ -25,35 +41,63 @@ def read(folder: Path, table: Path | None = None) -> Source:
     Raises:
         BadSource: there is no such CSV, or its content is wrong.
     """
-    table = table or _table(folder)
+    table = table or only_table(folder)
     recordings, problems = _recordings(folder)
-    listed: set[str] = set()
-    splits: dict[str, Split] = {}  # in the order in which the dialogues begin
+    lines = listed(table)
     found: list[Utterance] = []
-    for where, row in rows(table, ("dialogue", "utterance", "speaker"), ("label", "split", "start")):
+    for where, utterance, _ in lines:
+        name = utterance.name
+        if name in recordings:
+            found.append(replace(utterance, path=recordings[name]))
+        else:
+            problems.append(BadSource(f"{where}: no recording {name}.wav or {name}.flac below {folder}: add it"))
+    names = {line.utterance.name for line in lines}
+    for name, path in recordings.items():
+        if name not in names:
+            problems.append(BadSource(f"{path} has no line in {table}: add one, or remove the recording"))
+    return to_source(folder.resolve().name, found, lines, problems)
+
+
+def listed(table: Path, text: str | None = None) -> tuple[Line, ...]:
+    """Return the lines of a CSV as described in ``read``, in its order.
+
+    Args:
+        text: name of a column of running text.
+
+    Raises:
+        BadSource: the content is wrong.
+    """
+    splits: dict[str, Split] = {}
+    found: dict[str, Line] = {}
+    for where, row in rows(table, ("dialogue", "utterance", "speaker"), ("label", "split", "start"), text):
         dialogue, name = row["dialogue"], row["utterance"]
-        if name in listed:
+        if name in found:
             raise BadSource(f"{where}: utterance {name} is listed twice: remove one of the lines")
-        listed.add(name)
         split: Split | None = next((known for known in SPLITS if known == (row["split"] or "test")), None)
         if split is None or splits.setdefault(dialogue, split) != split:
             raise BadSource(
                 f"{where}: split {row['split']!r} of dialogue {dialogue}: a dialogue is in one of {', '.join(SPLITS)}"
             )
         at = _seconds(row["start"], where)
-        if name in recordings:
-            found.append(Utterance(dialogue, name, row["speaker"], recordings[name], row["label"], split, at=at))
-        else:
-            problems.append(BadSource(f"{where}: no recording {name}.wav or {name}.flac below {folder}: add it"))
-    for name, path in recordings.items():
-        if name not in listed:
-            problems.append(BadSource(f"{path} has no line in {table}: add one, or remove the recording"))
-    utterances = _ordered(found, list(splits))
+        one = Utterance(dialogue, name, row["speaker"], table, row["label"], split, at=at)
+        found[name] = Line(where, one, row[text] if text else "")
+    return tuple(found.values())
+
+
+def to_source(
+    name: str, kept: Sequence[Utterance], lines: Sequence[Line], problems: Sequence[ReplicateError] = ()
+) -> Source:
+    """Return the source of the utterances that are kept of a CSV, dialogue by dialogue in the order of the CSV.
+
+    Raises:
+        BadSource: only some of them have labels or starts.
+    """
+    utterances = _ordered(kept, list(dict.fromkeys(line.utterance.dialogue for line in lines)))
     labels = class_names(utterances)
     notes = [NO_LABELS] if labels == (UNLABELLED,) else []
-    if set(splits.values()) == {"test"}:
+    if {line.utterance.split for line in lines} == {"test"}:
         notes.append(NO_SPLIT)
-    return Source(folder.resolve().name, utterances, labels, tuple(notes), tuple(problems))
+    return Source(name, utterances, labels, tuple(notes), tuple(problems))
 
 
 def _ordered(found: Sequence[Utterance], dialogues: Sequence[str]) -> tuple[Utterance, ...]:
@@ -75,7 +119,12 @@ def _seconds(text: str, where: str) -> float | None:
     return found
 
 
-def _table(folder: Path) -> Path:
+def only_table(folder: Path) -> Path:
+    """Return the CSV of a folder.
+
+    Raises:
+        BadSource: there is none, or more than one.
+    """
     found = sorted(folder.glob("*.csv"))
     if len(found) != 1:
         raise BadSource(

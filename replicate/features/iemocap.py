@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from replicate.corpus.readers.cogmen import LABELS, RELEASE_DIALOGUES, SPEAKERS
-from replicate.corpus.types import Split
+from replicate.corpus.types import Corpus, Split
 from replicate.errors import BadAudio, BadSource, ReplicateError, UnexpectedCounts
+from replicate.features import selection
 from replicate.features.source import Source, Utterance
 
 EVALUATIONS = "dialog/EmoEvaluation"
@@ -39,48 +41,86 @@ def is_release(root: Path) -> bool:
     return any(root.glob(f"Session*/{EVALUATIONS}"))
 
 
-def read(root: Path, classes: int = 4, allow_other_counts: bool = False) -> Source:
+class _Dialogue(NamedTuple):
+    """The folder of the session, and all utterances in order of time."""
+
+    session: Path
+    segments: list[_Segment]
+
+
+# Returns the file of an utterance, from session, dialogue and utterance, or the problem that there is none.
+Locate = Callable[[Path, str, str], "Path | ReplicateError"]
+
+
+def recording(session: Path, dialogue: str, utterance: str) -> Path | ReplicateError:
+    """Return the recording of an utterance, or the problem that it is missing."""
+    wav = session / "sentences" / "wav" / dialogue / f"{utterance}.wav"
+    return wav if wav.is_file() else BadAudio(f"utterance {utterance} has no recording {wav}: unpack the release again")
+
+
+def read(
+    root: Path,
+    classes: int = 4,
+    allow_other_counts: bool = False,
+    like: Corpus | None = None,
+    locate: Locate = recording,
+) -> Source:
     """Return the utterances of the first 4 or of all 6 classes; session 5 is test.
 
     The first 10 % of the other dialogues are dev, in the order of their names, since the release has no other order. An
-    utterance without a recording becomes a problem.
+    utterance without a file becomes a problem.
+
+    Args:
+        like: a corpus whose utterances, labels and splits are taken instead. COGMEN's features have 53 utterances to
+            which USC's annotators gave no common label.
+        locate: finds the file of an utterance, by default its recording.
 
     Raises:
         BadSource: a file of evaluations cannot be read. UnexpectedCounts: the counts differ from the complete release.
+        NoMatch: the utterances of ``like`` have no names.
     """
-    dialogues: dict[str, list[_Segment]] = {}
-    folders: dict[str, Path] = {}
-    codes: Counter[str] = Counter()
-    for path in sorted(root.glob(f"Session*/{EVALUATIONS}/*.txt"), key=lambda path: path.name):
-        if path.name.startswith("."):  # metadata of macOS in the archive
-            continue
-        segments = sorted(_segments(path))
-        codes.update(segment.code for segment in segments)
-        kept = [segment for segment in segments if segment.code in CODES[:classes]]
-        if kept:
-            dialogues[path.stem], folders[path.stem] = kept, path.parents[2]
-    differences = _differences(len(dialogues), codes, classes)
+    dialogues = _evaluations(root)
+    codes = Counter(segment.code for one in dialogues.values() for segment in one.segments)
+    chosen = {
+        name: [segment for segment in one.segments if segment.code in CODES[:classes]]
+        for name, one in dialogues.items()
+    }
+    chosen = {name: segments for name, segments in chosen.items() if segments}
+    differences = _differences(len(chosen), codes, classes)
     if differences and not allow_other_counts:
         raise UnexpectedCounts(
             f"{root} is not the whole IEMOCAP release: {'; '.join(differences)}: unpack it again, or accept it with "
             "--allow-other-counts"
         )
-    rest = [name for name in dialogues if folders[name].name != TEST_SESSION]
+    if like is not None:
+        sessions = {name: one.session for name, one in dialogues.items()}
+        found = selection.like(like, lambda dialogue, name: locate(sessions.get(dialogue, root), dialogue, name))
+        return replace(found, notes=tuple(differences))
+    rest = [name for name in chosen if dialogues[name].session.name != TEST_SESSION]
     dev = set(rest[: int(0.1 * len(rest))])
     utterances: list[Utterance] = []
     problems: list[ReplicateError] = []
-    for name, segments in dialogues.items():
-        session = folders[name]
+    for name, segments in chosen.items():
+        session = dialogues[name].session
         split: Split = "test" if session.name == TEST_SESSION else "dev" if name in dev else "train"
         for segment in segments:
-            wav = session / "sentences" / "wav" / name / f"{segment.name}.wav"
+            path = locate(session, name, segment.name)
             label = LABELS[CODES.index(segment.code)]
-            if wav.is_file():
-                utterances.append(Utterance(name, segment.name, segment.speaker, wav, label, split, at=segment.start))
+            if isinstance(path, Path):
+                utterances.append(Utterance(name, segment.name, segment.speaker, path, label, split, at=segment.start))
             else:
-                problems.append(BadAudio(f"utterance {segment.name} has no recording {wav}: unpack the release again"))
+                problems.append(path)
     notes = ("dialogues of the IEMOCAP release in the order of their names, which decides the dev split", *differences)
     return Source(f"iemocap{classes}", tuple(utterances), LABELS[:classes], notes, tuple(problems))
+
+
+def _evaluations(root: Path) -> dict[str, _Dialogue]:
+    """Return the dialogues of all sessions in the order of their names."""
+    return {
+        path.stem: _Dialogue(path.parents[2], sorted(_segments(path)))
+        for path in sorted(root.glob(f"Session*/{EVALUATIONS}/*.txt"), key=lambda path: path.name)
+        if not path.name.startswith(".")  # metadata of macOS in the archive
+    }
 
 
 def _segments(path: Path) -> Iterator[_Segment]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from replicate.corpus.types import Corpus
 from replicate.errors import BadSource
 from replicate.features import folder, iemocap, recording
 from replicate.features.source import Source
@@ -16,23 +17,28 @@ def read(
     allow_overlap: bool = False,
     classes: int = 4,
     allow_other_counts: bool = False,
+    like: Corpus | None = None,
 ) -> Source:
     """Return the utterances of ``path``.
 
     Args:
         table: see ``folder.read``.
         segments, allow_overlap: see ``recording.read``.
-        classes, allow_other_counts: see ``iemocap.read``.
+        classes, allow_other_counts, like: see ``iemocap.read``.
 
     Raises:
         BadSource: the path is none of the three, or a list is wrong. UnexpectedCounts: the IEMOCAP release is
             incomplete.
     """
+    if like is not None and not (path.is_dir() and iemocap.is_release(path)):
+        raise BadSource(
+            f"{path} is not the IEMOCAP release, which --like is for: give a CSV of the utterances you want"
+        )
     if path.is_dir():
         if segments is not None:
             raise BadSource(f"--segments is for one recording, but {path} is a folder: give the path of the recording")
         if iemocap.is_release(path):
-            return iemocap.read(path, classes, allow_other_counts)
+            return iemocap.read(path, classes, allow_other_counts, like)
         return folder.read(path, table)
     if not path.exists():
         raise BadSource(f"no folder and no recording {path}: check the path")

@@ -6,11 +6,14 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from replicate.corpus.readers.cogmen import SPEAKERS
 from replicate.corpus.types import Split
 from replicate.errors import BadSource, ReplicateError
-from replicate.features import audio
+
+if TYPE_CHECKING:
+    from replicate.features import audio
 
 UNLABELLED = "unlabelled"
 
@@ -20,6 +23,7 @@ class Utterance:
     """One utterance: a recording from ``start`` to ``stop`` seconds, or all of it.
 
     Attributes:
+        path: the recording, or the file with its text.
         label: class name; empty if the source has none.
         at: start in the dialogue in seconds; None if the source has no times.
     """
@@ -65,6 +69,8 @@ def measure(source: Source) -> tuple[Source, tuple[float, ...]]:
 
     The others become problems; recordings below 16 kHz become a warning.
     """
+    from replicate.features import audio  # needs the optional packages, transcripts do not
+
     headers: dict[Path, audio.Header | ReplicateError] = {}
     kept, seconds, low, problems = [], [], 0, list(source.problems)
     for utterance in source.utterances:
@@ -108,8 +114,13 @@ def refuse(problems: Sequence[ReplicateError], kept: str = "") -> None:
         raise type(problems[0])(f"{problems[0]}{more}; --drop leaves such utterances out and names them{kept}")
 
 
-def rows(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> Iterator[tuple[str, dict[str, str]]]:
+def rows(
+    path: Path, required: Sequence[str], optional: Sequence[str] = (), text: str | None = None
+) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield (file and line for messages, stripped fields) of every row of a CSV with a header.
+
+    Args:
+        text: a column of running text that must exist, whose fields may be empty or have several lines.
 
     Raises:
         BadSource: the file cannot be read, lacks a column, or a row lacks a required field.
@@ -117,10 +128,11 @@ def rows(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> I
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
-            missing = [name for name in required if name not in (reader.fieldnames or ())]
+            needed = (*required, *([text] if text else []))
+            missing = [name for name in needed if name not in (reader.fieldnames or ())]
             if missing:
                 raise BadSource(
-                    f"{path} has no column {', '.join(missing)}: its first line must name {', '.join(required)}, "
+                    f"{path} has no column {', '.join(missing)}: its first line must name {', '.join(needed)}, "
                     "separated by commas"
                 )
             for row in reader:
@@ -132,6 +144,8 @@ def rows(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> I
                 odd = next((value for value in fields.values() if not value.isprintable()), None)
                 if odd is not None:
                     raise BadSource(f"{where}: {odd[:40]!r} contains line ends or unprintable characters: rename it")
+                if text:
+                    fields[text] = " ".join((row.get(text) or "").split())
                 yield where, fields
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error

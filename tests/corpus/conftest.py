@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -14,15 +13,6 @@ import pytest
 from replicate.corpus import catalogue
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.errors import ReplicateError
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder ``shared/data`` next to the checkout, or below ``$REPLICATE_SHARED``."""
-    shared = Path(os.environ.get("REPLICATE_SHARED") or Path(__file__).parents[3] / "shared")
-    if not (shared / "data").is_dir():
-        pytest.skip(f"{shared / 'data'} is not there: set REPLICATE_SHARED to run the tests on real files")
-    return shared / "data"
 
 
 def assert_refused(read: Callable[[], Any], error: type[ReplicateError], words: str, path: Path) -> None:

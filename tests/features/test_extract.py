@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from replicate.corpus import archive
 from replicate.errors import BadAudio, BadModel, EmptyDialogue, NotThisFormat
 from replicate.features import folder as folders
-from replicate.features.extract import extract, from_recipe, to_corpus
+from replicate.features.assemble import to_corpus
+from replicate.features.extract import extract, from_recipe
 from replicate.features.hubert import Choice, Hubert
 from replicate.features.smile import Smile
 from replicate.features.source import measure
