@@ -24,8 +24,9 @@ $(READY): pyproject.toml constraints.txt
 tables: $(READY) ## Train and print every table and claim on the built-in corpus
 	$(BIN)/replicate run all
 
-beyond: $(READY) ## Train and print the tables beyond the paper: distillation methods, causal models, context extractors, HuBERT
-	$(BIN)/replicate run distillation ablation-dmd ablation-mtpkdot causal context hubert
+beyond: $(READY) ## Train and print the tables beyond the paper: distillation methods, causal models, context extractors, HuBERT, teachers, fusion
+	$(BIN)/replicate run distillation ablation-dmd ablation-mtpkdot causal context hubert \
+		modalities imperfect-teacher gap fusion
 
 export: tables ## Export the best speech-only model to ONNX, checked against PyTorch
 	$(BIN)/replicate export onnx
