@@ -80,8 +80,9 @@ class COGMEN(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        extractor = LateFusion if config.stream_widths else context_extractor(config.context)
-        self.rnn = extractor.from_config(config)
+        extractor = context_extractor(config.context)
+        late = bool(config.stream_widths) and not extractor.per_stream
+        self.rnn = (LateFusion if late else extractor).from_config(config)
         self.gcn = GraphPart(config)
         self.decoupler = Decoupler(config.hidden * config.gnn_heads, config.decoupled) if config.decoupled else None
         self.hallucinator = None

@@ -29,8 +29,8 @@ class ModelConfig:
         causal: whether an utterance's output depends only on it and on earlier ones (not in the paper); ``past`` must
             then be 0.
         memory: how many utterances a layer of a causal transformer attends to, including the current one.
-        stream_widths: columns of each stream of the context extractor's input, for an extractor per stream (late
-            fusion); empty for one extractor of all columns.
+        stream_widths: columns of each stream of the context extractor's input, if they are kept apart (late fusion);
+            empty for one extractor of all columns.
     """
 
     width: int

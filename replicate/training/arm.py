@@ -202,8 +202,13 @@ def _check_contexts(arm: Arm) -> None:
 
 
 def _check_model(arm: Arm) -> None:
-    context_extractor(arm.context, "context")
+    per_stream = context_extractor(arm.context, "context").per_stream
     check_choices(arm)
+    if per_stream and (arm.fusion != "late" or len(CONTEXTS[arm.train]) < 2):
+        raise InvalidDefinition(
+            f"context = {arm.context!r} takes two streams or more apart: set fusion = 'late', and train to a context "
+            "of several streams"
+        )
     for key in ("context_layers", "gnn_heads", "memory"):
         if getattr(arm, key) < 1:
             raise InvalidDefinition(f"{key} = {getattr(arm, key)} must be 1 or more")

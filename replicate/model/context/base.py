@@ -26,6 +26,8 @@ class Extractor(nn.Module):
         exportable: whether the ``export`` package can write it as ONNX.
         uses_memory: whether a causal extractor of this class depends on ``ModelConfig.memory``.
         can_attend_padding: whether the class supports ``ModelConfig.attend_padding``.
+        per_stream: whether the class takes the streams apart itself, by ``ModelConfig.stream_widths``, of which there
+            must be two or more; its arms have ``fusion = "late"``.
         attend_padding: whether this instance attends to padding.
     """
 
@@ -33,6 +35,7 @@ class Extractor(nn.Module):
     exportable: ClassVar[bool] = False
     uses_memory: ClassVar[bool] = False
     can_attend_padding: ClassVar[bool] = False
+    per_stream: ClassVar[bool] = False
 
     attend_padding: bool = False
 

@@ -30,11 +30,15 @@ class DmdSettings(DecouplingSettings):
     """Settings of DMD with frozen teachers.
 
     Attributes:
+        space: columns of a shared or private half.
         prior: prior of the edge weights: largest for the first teacher ("joint"), or equal for all ("uniform"), see
             ``GraphDistillation``; "none" for no prior.
     """
 
+    space: int = 64
     prior: Literal["joint", "uniform", "none"] = "joint"
+
+    positive: ClassVar = (*DecouplingSettings.positive, "space")
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,8 @@ class DmdDistillation(DecouplingDistillation):
         edges = [(place, 0) for place in range(1, len(widths) + 1)] + ([(0, 1)] if self.mutual else [])
         joint = settings.prior == "joint"
         expected = prior([float(joint and place == 0) for place in range(len(edges))])
-        super().__init__(
-            setup, ["student", *names], edges, dict.fromkeys(GRAPHS, None if settings.prior == "none" else expected)
-        )
+        priors = dict.fromkeys(GRAPHS, None if settings.prior == "none" else expected)
+        super().__init__(setup, ["student", *names], edges, priors, settings.space)
         assert setup.model.decoupler is not None
         # In a list, so that it does not become part of this module: the student's model trains and keeps it.
         self._student = [setup.model.decoupler]

@@ -36,7 +36,6 @@ class DecouplingSettings(GraphSettings):
     """Settings of all variants of DMD.
 
     Attributes:
-        space: columns of a shared or private half.
         homo, hetero: whether there is a graph over the shared halves (homo) and over the private halves (hetero).
         private_features: whether private halves are pulled closer ("attract"), pushed apart ("repel", as released,
             where a target of -1 looks like a bug), or neither.
@@ -52,7 +51,6 @@ class DecouplingSettings(GraphSettings):
         homo_size, hetero_size: see ``GraphDistillation``.
     """
 
-    space: int = 64
     homo: bool = True
     hetero: bool = True
     private_features: Literal["off", "repel", "attract"] = "off"
@@ -66,7 +64,7 @@ class DecouplingSettings(GraphSettings):
     homo_size: int = 64
     hetero_size: int = 32
 
-    positive: ClassVar = (*GraphSettings.positive, "space", "margin_utterances", "homo_size", "hetero_size")
+    positive: ClassVar = (*GraphSettings.positive, "margin_utterances", "homo_size", "hetero_size")
 
 
 class Branch(NamedTuple):
@@ -113,6 +111,7 @@ class DecouplingDistillation(DistillationMethod):
     Args:
         names: of the nodes. edges: of both graphs, as places in ``names``.
         priors: prior weights of the edges by graph, "homo" and "hetero"; None for no prior.
+        space: columns of a shared or private half.
         width: columns of the private branch's input, ``space`` by default.
 
     Attributes:
@@ -125,6 +124,7 @@ class DecouplingDistillation(DistillationMethod):
         names: Sequence[str],
         edges: Sequence[Edge],
         priors: Mapping[str, Tensor | None],
+        space: int,
         width: int = 0,
     ) -> None:
         settings: DecouplingSettings = setup.settings
@@ -136,7 +136,7 @@ class DecouplingDistillation(DistillationMethod):
         self.settings, self.classes, self.clip = settings, setup.classes, settings.clip
         self.draws = generator(setup.seed, "margins")
         self.edges = [f"{names[source]} to {names[target]}" for source, target in edges]
-        space, width = settings.space, width or settings.space
+        width = width or space
         features = {"off": None, "repel": repelled, "attract": attracted}[settings.private_features]
         shapes = {"homo": (space, settings.homo_size, None), "hetero": (width, settings.hetero_size, features)}
         with seeded(setup.seed, "dmd"):
