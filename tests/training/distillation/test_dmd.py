@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from replicate.errors import InvalidDefinition
+from replicate.training.arm import CONTEXTS
 from replicate.training.distillation.base import UtteranceOutputs
 from replicate.training.distillation.dmd import DmdOnlineSettings, DmdSettings
 
-from ..conftest import A, method_setup
+from ..conftest import A, changed, corpus, method_setup, run, with_hubert
 
 NAMES = ("joint", "video", "speech")
 WIDTHS = (6, 5, 7)
@@ -142,3 +143,14 @@ def test_both_forms_of_the_margin_loss_can_be_used():
 def test_settings_that_cannot_be_are_named(change, message):
     with pytest.raises(InvalidDefinition, match=message):
         replace(A, distillation=DmdOnlineSettings(**change))
+
+
+@pytest.mark.parametrize(("auxiliary", "name"), [("T", "text model"), ("TV", "text and visual model")])
+def test_the_second_model_has_the_privileged_streams_that_the_arm_names(auxiliary, name):
+    arm = replace(A, name="online", context_layers=1, distillation=DmdOnlineSettings(space=6, auxiliary=auxiliary))
+    assert arm.required_streams == ("audio", *CONTEXTS[auxiliary])
+    with_text = with_hubert(corpus(), stream="text")
+    other = changed(with_text, "train", lambda d: {"features": d.features | {"text": d.features["text"] ** 2}})
+    result, squared = run(arm, with_text, epochs=1), run(arm, other, epochs=1)
+    assert {f"homo edge {name} to student", f"homo edge student to {name}"} <= result.curve[0].logged.keys()
+    assert list(result.scaling) == ["audio"] and result.curve != squared.curve
