@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from export.predictor import DialogueFeatures, Predictor
+
+
+def unknown_labels(name: str, labels: Collection[str], known: Sequence[str]) -> str | None:
+    """Return a note on labels that the model does not know, which is no obstacle to predicting; None without any."""
+    from replicate.features.source import UNLABELLED
+
+    others = sorted(set(labels) - {*known, UNLABELLED, ""})
+    if not others:
+        return None
+    return f"{name} has labels that the model does not know ({', '.join(others)}): it predicts {', '.join(known)}"
 
 
 def read(path: Path, predictor: Predictor) -> list[DialogueFeatures]:
@@ -31,6 +43,10 @@ def read(path: Path, predictor: Predictor) -> list[DialogueFeatures]:
         raise BadInput(
             f"{path} must be a .csv, .npz or .pkl file, or one that a corpus reader of yours in --config-dir accepts"
         ) from error
+    used = {corpus.labels[label] for dialogue in corpus.dialogues for label in dialogue.labels}
+    note = unknown_labels(path.name, used, predictor.labels)
+    if note:
+        logging.getLogger("export").info(f"note: {note}")
     stream = predictor.audio_stream
     if stream not in corpus.widths:
         raise BadInput(f"{path} has no stream {stream!r}, only {', '.join(corpus.widths)}")

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from export.audio.timeline import Segment, Timeline
+from export.inputs import unknown_labels
 from export.predictor import BadInput, DialogueFeatures, Predictor
 from replicate.corpus.provenance import Recipe, changed_versions, describe
 from replicate.errors import BadModel, EmptyDialogue, IncompatibleFeatures
@@ -73,7 +74,8 @@ def predict_audio(
         first = f"; the first was left out because: {problems[0]}" if problems else ""
         raise EmptyDialogue(f"{source.name} has no utterance to predict{first}")
     segments = _segments(predictor, source, dict(zip(source.utterances, seconds, strict=True)), vectors, names)
-    return Timeline(tuple(predictor.labels), tuple(segments), tuple(map(str, problems)), tuple(_notes(source, recipe)))
+    notes = tuple(_notes(source, recipe, predictor.labels))
+    return Timeline(tuple(predictor.labels), tuple(segments), tuple(map(str, problems)), notes)
 
 
 def forget(keep: Path) -> None:
@@ -148,8 +150,11 @@ def _segments(
             yield Segment(one.dialogue, number, one.speaker, start, end, tuple(row.tolist()))
 
 
-def _notes(source: Source, recipe: Recipe) -> Iterator[str]:
+def _notes(source: Source, recipe: Recipe, known: Sequence[str]) -> Iterator[str]:
     yield from source.warnings
+    labels = unknown_labels(source.name, {one.label for one in source.utterances}, known)
+    if labels:
+        yield labels
     others = changed_versions(recipe)
     if others:
         yield (

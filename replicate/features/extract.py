@@ -79,10 +79,7 @@ def extract(
                     problems.append(error)
             found = dict(zip(signals, extractor(list(signals.values())), strict=True)) if signals else {}
             for utterance in [one for one, vector in found.items() if not np.isfinite(vector).all()]:
-                problems.append(
-                    BadAudio(f"utterance {utterance.name}: its features are NaN or infinite: check the recording")
-                )
-                del found[utterance]
+                problems.append(_not_finite(utterance, found.pop(utterance), extractor))
             saved.put({resume.key(utterance, extractor.recipe): vector for utterance, vector in found.items()})
             vectors |= found
             advance(sum(length for length, _ in batch))
@@ -132,6 +129,16 @@ def from_recipe(recipe: Recipe, device: str = "auto", model: str | None = None) 
             f"the corpus has no complete recipe of its features ({error}): extract them again"
         ) from error
     return extractor
+
+
+def _not_finite(utterance: Utterance, vector: NDArray[np.float32], extractor: Extractor) -> BadAudio:
+    column = int(np.flatnonzero(~np.isfinite(vector))[0])
+    names = extractor.recipe.get("columns", ())
+    named = f" ({names[column]})" if len(names) == len(vector) else ""
+    return BadAudio(
+        f"utterance {utterance.name}: its features are NaN or infinite, first in stream {extractor.stream}, column "
+        f"{column + 1}{named}: check the recording"
+    )
 
 
 def _signal(utterance: Utterance, extractor: Extractor) -> NDArray[np.float32]:

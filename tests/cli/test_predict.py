@@ -25,6 +25,20 @@ def test_the_command_prints_tables_and_json_for_every_format(replicate, smoke_bu
     prediction_schema.validate(content)
 
 
+def test_labels_that_the_bundle_does_not_know_are_named_and_all_is_predicted(replicate, smoke_bundle, tmp_path):
+    corpus = generate("synthetic-tiny")
+    archive.write(replace(corpus, labels=("excited", "sad", "neutral", "afraid")), tmp_path / "other.npz")
+    archive.write(replace(corpus, labels=("unlabelled", "sad", "neutral", "angry")), tmp_path / "none.npz")
+    status, stdout, stderr = replicate("predict", smoke_bundle.folder, tmp_path / "other.npz", "--csv")
+    assert status == 0
+    assert stderr == (
+        "note: other.npz has labels that the model does not know (afraid, excited): it predicts happy, sad, neutral, "
+        "angry\n"
+    )
+    assert len(stdout.splitlines()) == 1 + sum(map(len, corpus.dialogues))
+    assert replicate("predict", smoke_bundle.folder, tmp_path / "none.npz", "--csv") == (0, stdout, "")
+
+
 def test_the_command_names_invalid_input(replicate, smoke_bundle, tmp_path):
     write_csv(tmp_path / "x.csv", [DialogueFeatures("x", ["Z"], np.zeros((1, 12)))])
     (tmp_path / "x.txt").write_text("")
