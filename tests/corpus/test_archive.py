@@ -181,6 +181,11 @@ BAD: dict[str, tuple[type[ReplicateError], str, Callable[[dict[str, Any]], Any]]
     "empty dialogue": (EmptyDialogue, "dialogue a", put(length=[0, 5])),
     "twice": (SplitOverlap, "dialogue a is listed 2 times", put(dialogue=["a", "a"])),
     "not a number": (NonFinite, "dialogue b, stream audio, utterance 2, column 1: nan", stream(3, 0, np.nan)),
+    "not a number in a named utterance": (
+        NonFinite,
+        "dialogue b, stream audio, utterance 2 (d), column 1: nan",
+        lambda arrays: (put(utterance=list("abcde"))(arrays), stream(3, 0, np.nan)(arrays)),
+    ),
     "infinity": (NonFinite, "dialogue a, stream audio, utterance 1, column 2: inf", stream(0, 1, np.inf)),
     "names missing": (LengthMismatch, "'utterance' has 4 rows", put(utterance=["a", "b", "c", "d"])),
     "names twice": (

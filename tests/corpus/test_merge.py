@@ -127,6 +127,10 @@ def test_features_stay_with_their_names_in_every_order_and_with_every_gap(order:
         ({"extractor": "hubert", "layer": "last"}, "visual", False),
         ({"extractor": "opensmile", "set": "IS09"}, "hubert", False),
         ({"extractor": "opensmile", "set": "IS09"}, "smile", True),
+        ({"extractor": "opensmile", "set": "IS09"}, "text", False),
+        ({"extractor": "tfidf"}, "text", True),
+        ({"extractor": "sentence-encoder"}, "text", True),
+        ({"extractor": "tfidf"}, "audio", False),
     ],
 )
 def test_a_stream_cannot_be_named_like_that_of_another_extractor(recipe: dict[str, Any], name: str, fits: bool) -> None:

@@ -107,7 +107,7 @@ def test_vectors_that_are_not_finite_are_named_and_not_saved(folder: Path, tmp_p
 
     _, found = run(folder, Broken(), tmp_path / "out.npz")
     assert [str(problem) for problem in found.problems] == [
-        "utterance u1: its features are NaN or infinite, first in stream lengths, column 1: check the recording"
+        "utterance u1: its features are NaN or infinite, first in stream audio, column 1: check the recording"
     ]
     again = Lengths()
     run(folder, again, tmp_path / "out.npz")

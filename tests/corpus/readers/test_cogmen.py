@@ -169,7 +169,7 @@ BAD: dict[str, tuple[type[ReplicateError], str, Callable[[list[Any]], Any]]] = {
     "too few sentences": (LengthMismatch, "t2: 1 entries of sentence", put(SENTENCE, ["a"])),
     "too few ids": (LengthMismatch, "t2: 0 entries of utterance ids", put(IDS, [])),
     "empty": (EmptyDialogue, "t2", lambda nine: [field.__setitem__("t2", []) for field in nine[:7]]),
-    "not a number": (NonFinite, "t2, stream audio, utterance 2", put(AUDIO, vectors(100, np.nan))),
+    "not a number": (NonFinite, "t2, stream audio, utterance 2 (t2_1), column 1", put(AUDIO, vectors(100, np.nan))),
     "infinity": (NonFinite, "t2, stream visual, utterance 2", put(VISUAL, vectors(512, np.inf))),
     "too large for float32": (NonFinite, "t2, stream text", put(TEXT, vectors(100, 1e300))),
     "width": (WrongWidth, "t2, stream text", put(TEXT, vectors(99))),
