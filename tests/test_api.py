@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 import replicate
+from export.predictor import Predictor
 from replicate import errors
 from replicate.config import folders
 from replicate.corpus.archive import write
@@ -232,6 +233,45 @@ def test_a_run_that_was_just_trained_is_exported_with_its_corpus(results, tmp_pa
     assert (replicate.export(run, tmp_path / "bundle") / "model.onnx").is_file()
     with pytest.raises(errors.BadBundle, match="pass it as corpus="):
         replicate.export(replace(run, corpus=None), tmp_path / "no")
+
+
+@pytest.fixture(scope="module")
+def with_text():
+    """A tiny corpus of audio and text."""
+    source = generate("synthetic-tiny")
+    taken = {"audio": "audio", "text": "visual"}
+    dialogues = (replace(d, features={n: d.features[o] for n, o in taken.items()}) for d in source.dialogues)
+    return replace(source, name="spoken and written", dialogues=tuple(dialogues))
+
+
+def test_a_model_of_audio_and_text_is_deployed_on_audio_alone(with_text, tmp_path):
+    arguments = {"profile": "smoke", "results": tmp_path, "progress": False}
+    run = replicate.train("COGMEN-AT", with_text, **arguments)
+    assert run.record.streams == ("audio", "text") and run.record.arm.contexts == ("A", "AT")
+    assert not np.array_equal(run.log_prob("test", "A"), run.log_prob("test", "AT"))
+    bundle = replicate.export(run, tmp_path / "bundle")
+    assert "trained on audio and text\n- absent here: text; the model takes zeros" in (bundle / "README.md").read_text()
+    predictor = Predictor(bundle)
+    assert predictor.metadata["absent_streams"] == ["text"] and predictor.width == with_text.widths["audio"]
+    found = [
+        predictor(d.features["audio"], [with_text.speakers[number] for number in d.speakers]).probabilities
+        for d in with_text.split("test")
+    ]
+    assert np.allclose(np.log(np.concatenate(found)), run.log_prob("test", "A"), atol=1e-4)
+
+
+def test_privileged_streams_are_chosen_as_on_the_command_line(with_text, tmp_path):
+    arguments = {"profile": "smoke", "results": tmp_path, "progress": False}
+    with pytest.raises(errors.MissingStream, match="so visual cannot be privileged: choose --privileged text or none"):
+        replicate.train("COGMEN-AV", with_text, privileged="visual", **arguments)
+    with pytest.raises(errors.InvalidDefinition, match="arm COGMEN-AV has other privileged streams: choose visual"):
+        replicate.train("COGMEN-AV", with_text, **arguments)
+    with pytest.raises(errors.MissingStream, match="no stream 'visual', only audio, text"):
+        replicate.train("COGMEN-AV", with_text, privileged="none", **arguments)
+    table = replicate.table("table4", with_text, privileged="none", seeds=1, **arguments)
+    assert [row for row, cells in table.rows.items() if cells] == ["COGMEN-A"]
+    run = replicate.train("COGMEN-A", with_text, **arguments)
+    assert run.f1("A") == table.cell("COGMEN-A/A").values[0]
 
 
 def test_a_run_that_needs_video_is_not_exported(results, tmp_path):

@@ -94,11 +94,14 @@ def _training(choice: Choice, corpus: Corpus) -> str:
     record = choice.run.record
     best = f"the best seed of the best arm for the stream {choice.run.audio_stream}, on dev with that stream alone"
     reason = "as requested" if choice.requested else best
-    streams = " and ".join(record.streams)
+    *others, last = record.streams
+    streams = f"{', '.join(others)} and {last}" if others else last
+    absent = save.absent_streams(choice.run)
     lines = [
         f"- corpus {corpus.name} ({record.corpus.hash[:12]}): "
         + ", ".join(f"{len(corpus.split(s))} dialogues for {s}" for s in ("train", "dev", "test")),
         f"- arm {record.arm.name}, trained on {streams}{_how(record.arm)}",
+        *([f"- absent here: {' and '.join(absent)}; the model takes zeros in their place"] if absent else []),
         f"- protocol {record.protocol.name}; seed {record.seed}; epoch {record.best_epoch} of "
         f"{record.budget.epochs}, chosen on dev",
         f"- run {record.key}, {reason}",

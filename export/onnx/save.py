@@ -74,6 +74,11 @@ def recipe(run: Run) -> Recipe | None:
     return run.record.corpus.recipes.get(run.audio_stream)
 
 
+def absent_streams(run: Run) -> list[str]:
+    """Return the streams that the model was trained on and that are zeros where it is deployed."""
+    return [name for name in run.record.streams if name != run.audio_stream]
+
+
 def metadata(run: Run, speakers: tuple[str, ...]) -> dict[str, Any]:
     """Return metadata of an exported file: what its inputs and outputs mean, and which run it comes from."""
     record, scaling = run.record, run.scaling()
@@ -83,6 +88,7 @@ def metadata(run: Run, speakers: tuple[str, ...]) -> dict[str, Any]:
         "speakers": speakers,
         "streams": record.streams,
         "audio_stream": run.audio_stream,
+        "absent_streams": absent_streams(run),
         "widths": {name: len(scale.mean) for name, scale in scaling.items()},
         "standardisation": {run.audio_stream: {"mean": scale.mean.tolist(), "deviation": scale.deviation.tolist()}},
         "recipe": recipe(run),

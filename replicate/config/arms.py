@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from replicate.config.folders import Definition
-from replicate.config.privileged import CHOICES, PAPER, sections
+from replicate.config.privileged import CHOICES, PAPER, PLACEHOLDER, sections
 from replicate.config.toml import build, known, merged, section
 from replicate.errors import InvalidDefinition
 from replicate.suggest import choices
@@ -133,4 +133,18 @@ def _inherited(name: str, defined: Mapping[str, Definition], above: tuple[str, .
 def _arm_name(value: object, defined: Mapping[str, Definition], where: str) -> str:
     if not isinstance(value, str):
         raise InvalidDefinition(f"{where}: {value!r} is not the name of an arm")
-    return known(value, defined, where, "arm")
+    return arm_name(value, defined, where)
+
+
+def arm_name(name: str, defined: Iterable[str], where: str) -> str:
+    """Return ``name`` if it is one of ``defined``.
+
+    Raises:
+        InvalidDefinition: it is not; for the name of an arm with the paper's privileged streams, what to write instead.
+    """
+    if name not in defined and name in sections("arms", PAPER):
+        raise InvalidDefinition(
+            f"{where}: arm {name} has the paper's privileged stream: write {PLACEHOLDER} in the place of its letter, "
+            "which then follows --privileged"
+        )
+    return known(name, defined, where, "arm")

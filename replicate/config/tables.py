@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from replicate.config import folders, table_files
-from replicate.config.arms import arm_in_row, arms
+from replicate.config.arms import arm_in_row, arm_name, arms
 from replicate.config.privileged import PAPER, needed
 from replicate.config.protocols import mixed_protocol, protocol
 from replicate.config.table_files import UnbuiltRow
@@ -164,7 +164,7 @@ def _arm(unbuilt: UnbuiltRow, known_arms: dict[str, Arm], privileged: str) -> Ar
         raise InvalidDefinition(f"{unbuilt.where}: key 'arm' is missing")
     value = unbuilt.content["arm"]
     if not isinstance(value, dict):
-        return known_arms[known(str(value), known_arms, unbuilt.where, "arm")]
+        return known_arms[arm_name(str(value), known_arms, unbuilt.where)]
     name = unbuilt.content.get("name")
     if not isinstance(name, str):
         raise InvalidDefinition(f"{unbuilt.where}: key 'name' is missing, or not a text")

@@ -112,6 +112,19 @@ def test_arms_claims_figures_and_grids_are_filled(letters):
     assert all(trial.arm.teacher.train == f"A{letters}" for trial in trials(arm, protocol("paper"), 3, letters)[0])
 
 
+def test_an_arm_of_the_papers_streams_is_told_from_an_unknown_one(edit):
+    edit("arms", "[COGMEN-A]", '[mine]\nlike = "COGMEN-AV"\n\n[COGMEN-A]')
+    edit("table2", 'arm = "COGMEN-A"', 'arm = "mine"\ncontexts = ["A"]')
+    assert tables.table("table2").rows[0].arm.train == "AV"
+    with pytest.raises(InvalidDefinition, match=r"arms.toml \[mine\], key 'like': arm COGMEN-AV has .* write \{P\}"):
+        tables.table("table2", "T")
+    edit("arms", '"COGMEN-AV"', '"COGMEN-A{P}"')
+    assert tables.table("table2", "T").rows[0].arm.train == "AT"
+    edit("table2", 'arm = "mine"', 'arm = "Teacher-AV"')
+    with pytest.raises(InvalidDefinition, match=r"table2.toml, row 1: arm Teacher-AV has .* write \{P\}"):
+        tables.table("table2", "T")
+
+
 def test_without_privileged_streams_only_arms_of_audio_are_trained():
     table = tables.table("table2", "")
     assert [row.name for row in table.rows] == [row.name for row in tables.table("table2").rows]
