@@ -216,7 +216,8 @@ def _options(
 def _complete(graph: TaskGraph, context: CommandContext, progress: bool) -> Training:
     """Train the runs that the store lacks."""
     todo = context.missing(graph)
-    with _bar(sum(task.spec.budget.epochs for task in todo), progress) as callback:
+    epochs = sum(task.spec.epochs(graph.corpora[task.corpus]) for task in todo)
+    with _bar(epochs, progress) as callback:
         return context.train(graph, todo, callback)
 
 

@@ -103,7 +103,7 @@ def _training(choice: Choice, corpus: Corpus) -> str:
         f"- arm {record.arm.name}, trained on {streams}{_how(record.arm)}",
         *([f"- absent here: {' and '.join(absent)}; the model takes zeros in their place"] if absent else []),
         f"- protocol {record.protocol.name}; seed {record.seed}; epoch {record.best_epoch} of "
-        f"{record.budget.epochs}, chosen on dev",
+        f"{len(record.curve)}, chosen on dev",
         f"- run {record.key}, {reason}",
     ]
     if record.budget == profile(SMOKE).budget:

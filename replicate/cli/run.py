@@ -63,7 +63,7 @@ def run(
             console.results().print(task.name)
         return
     err_console = console.status()
-    with progress.training(todo, plan.corpus, err_console, context.jobs) as callback:
+    with progress.training(todo, plan.graph.corpora, err_console, context.jobs) as callback:
         training = context.train(plan.graph, todo, callback)
     if share is not None:
         training.require_complete()

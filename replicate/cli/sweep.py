@@ -50,7 +50,7 @@ def sweep(arm: str, trials: int, repair: bool, dry_run: bool, **how: Any) -> Non
         for trial in prepared.trials:
             click.echo(f"{trial.number}  {trial.words}")
         return
-    with progress.training(todo, plan.corpus, console.status(), context.jobs) as callback:
+    with progress.training(todo, prepared.graph.corpora, console.status(), context.jobs) as callback:
         training = context.train(prepared.graph, todo, callback)
     result = prepared.result({run.key for run in training.failed})
     folder = context.folder(plan)

@@ -106,6 +106,6 @@ def _check(drawing: Drawing, rows: list[Row], where: str) -> None:
             raise InvalidDefinition(f"{where}, panel {number}: prefix is for kind 'logged', which needs it")
         if drawing.kind == "logged" and row.arm.method is None:
             raise InvalidDefinition(f"{where}, panel {number}: {row.arm.name} has no distillation method")
-        # The width of embeddings is proportional to the heads; the panels share the axes of panel 1.
+        # The width of embeddings is proportional to the heads; the panels share the axes of panel 1, in every protocol.
         if drawing.kind == "embedding" and row.arm.gnn_heads != rows[0].arm.gnn_heads:
             raise InvalidDefinition(f"{where}, panel {number}: its embedding is not as wide as that of panel 1")

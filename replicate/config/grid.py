@@ -90,11 +90,12 @@ def _points(arm: Arm, asked: Protocol, privileged: str) -> list[Trial]:
     for first, second in itertools.combinations(options, 2):
         for each in set().union(*first) & set().union(*second):
             raise InvalidDefinition(f"{where}: {each} is listed by two keys")
+    arm = arm.resolved(asked.model)
     stands = {key: getattr(arm, key) for key in _OF_ARM}
     stands |= {key: getattr(arm.method, key.partition(".")[2]) for key in _of_method(arm)}
     stands |= {key: getattr(asked.masking, key.partition(".")[2]) for key in of_masking}
     # A grid has many more points than different arms or protocols, so each of these is built once.
-    named = list(arms(privileged).values())
+    named = [each.resolved(asked.model) for each in arms(privileged).values()]
     made: dict[Change, Arm] = {(): arm}
     protocols: dict[Change, Protocol] = {(): asked}
     found: dict[Change, Trial] = {}

@@ -88,7 +88,7 @@ class Sweep:
         return (
             f"sweep of {self.arm.name} on {plan.corpus.name}: {len(self.trials) - 1} of {self.points} points of "
             f"the grid and the unchanged arm, {total} runs, {total - todo} completed, {todo} to train "
-            f"({epochs(plan.profile.budget.epochs)} each, {plan.device}, {where(plan, self.context, todo)})"
+            f"({epochs(self.graph)} each, {plan.device}, {where(plan, self.context, todo)})"
         )
 
     def result(self, failed: Collection[str] = ()) -> SweepResult:

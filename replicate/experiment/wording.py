@@ -9,6 +9,7 @@ from replicate.config import folders, requirements
 from replicate.config.privileged import PAPER
 from replicate.experiment.context import CommandContext
 from replicate.experiment.plan import Plan
+from replicate.runner.tasks import TaskGraph
 from replicate.store import prune
 from replicate.store.remote import RemoteStore
 from replicate.store.store import Store
@@ -19,14 +20,16 @@ def describe(plan: Plan, context: CommandContext, todo: int) -> str:
     total = len(plan.tasks)
     return (
         f"{', '.join(table.name for table in plan.tables)} on {plan.corpus.name}: {total} runs, "
-        f"{total - todo} completed, {todo} to train ({epochs(plan.profile.budget.epochs)} each, "
+        f"{total - todo} completed, {todo} to train ({epochs(plan.graph)} each, "
         f"{plan.device}, {where(plan, context, todo)})"
     )
 
 
-def epochs(number: int) -> str:
-    """Return ``1 epoch``, ``2 epochs``."""
-    return f"{number} epoch" + "s" * (number != 1)
+def epochs(graph: TaskGraph) -> str:
+    """Return how many epochs the runs of a graph are trained for: ``1 epoch``, ``55 to 220 epochs``."""
+    numbers = {task.spec.epochs(graph.corpora[task.corpus]) for task in graph.tasks.values()} or {0}
+    least, most = min(numbers), max(numbers)
+    return (f"{most} epoch" if least == most else f"{least} to {most} epoch") + "s" * (most != 1)
 
 
 def where(plan: Plan, context: CommandContext, todo: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -24,11 +24,11 @@ class _Remaining:
     A run that this process trains counts epoch by epoch, a run of another process only when it is complete.
     """
 
-    def __init__(self, tasks: Sequence[Task], corpus: Corpus) -> None:
+    def __init__(self, tasks: Sequence[Task], corpora: Mapping[str, Corpus]) -> None:
         self.runs = len(tasks)
         self.completed = 0
-        self._left = {task.key: cost(task, corpus) for task in tasks}
-        self._by_epoch = {task.key: self._left[task.key] / task.spec.budget.epochs for task in tasks}
+        self._left = {task.key: cost(task, corpora[task.corpus]) for task in tasks}
+        self._by_epoch = {task.key: self._left[task.key] / task.spec.epochs(corpora[task.corpus]) for task in tasks}
         self.total = sum(self._left.values())
 
     def epoch(self, task: Task) -> float:
@@ -43,12 +43,14 @@ class _Remaining:
 
 
 @contextmanager
-def training(tasks: Sequence[Task], corpus: Corpus, console: Console, jobs: int = 1) -> Iterator[ProgressCallback]:
-    """Yield a callback for the runner that shows how far the training of ``tasks`` is.
+def training(
+    tasks: Sequence[Task], corpora: Mapping[str, Corpus], console: Console, jobs: int = 1
+) -> Iterator[ProgressCallback]:
+    """Yield a callback for the runner that shows how far the training of ``tasks`` is; ``corpora`` are by hash.
 
     The time begins with the first epoch that is complete; until then ``jobs`` processes are starting.
     """
-    remaining = _Remaining(tasks, corpus)
+    remaining = _Remaining(tasks, corpora)
     if not console.is_terminal:
         yield _log_runs(remaining)
         return

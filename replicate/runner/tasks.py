@@ -158,4 +158,4 @@ def cost(task: Task, corpus: Corpus) -> float:
         ModelConfig.hidden if name == spec.projected else corpus.widths.get(name, 0)
         for name in (*arm.streams, *arm.auxiliary_streams)
     )
-    return arm.epoch_share * spec.budget.epochs * (150 + arm.context_layers * (50 + width))
+    return spec.epochs(corpus) * (150 + arm.model.context_layers * (50 + width))

@@ -185,7 +185,7 @@ def _entry(store: Store, key: str) -> Entry:
         bytes_,
         record.arm.name,
         record.protocol.name,
-        record.budget.epochs,
+        len(record.curve),
         record.seed,
         record.corpus.name,
         record.device,

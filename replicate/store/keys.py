@@ -78,7 +78,15 @@ def optional_classes(spec: RunSpec) -> list[type]:
 def run_key(spec: RunSpec, corpus: Corpus, device: str) -> str:
     """Return the key of a run. The names of its arm, protocol and corpus and the path of a plugin do not change it."""
     decides = asdict(spec) | {"arm": _decisive(spec.arm), "protocol": relevant_settings(spec.arm, spec.protocol)}
-    decides |= {"corpus": corpus.hash, "device": device, "versions": sorted(versions(spec).values()), "format": FORMAT}
+    budget = asdict(spec.budget) | {"epochs": spec.epochs_of_budget(corpus)}
+    del budget["steps"]  # it only decides the number of epochs
+    decides |= {
+        "budget": budget,
+        "corpus": corpus.hash,
+        "device": device,
+        "versions": sorted(versions(spec).values()),
+        "format": FORMAT,
+    }
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
 
 

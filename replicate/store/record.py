@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from replicate.errors import CorruptRun
 from replicate.model.config import ModelConfig
 from replicate.records import check_format, convert, format_number
 from replicate.store.keys import FORMAT, versions
-from replicate.training.config import Arm, Budget, Protocol, RunSpec
+from replicate.training.config import Arm, Budget, ModelDefaults, Protocol, RunSpec
 from replicate.training.loop import RunResult
 from replicate.training.trainer import Epoch
 
@@ -66,10 +66,10 @@ class ArmRecord:
             None if arm.teacher is None else cls.of(arm.teacher),
             tuple(map(cls.of, arm.unimodal_teachers)),
             None if arm.method is None else asdict(arm.method),
-            arm.context_layers,
-            arm.gnn_heads,
+            arm.model.context_layers,
+            arm.model.gnn_heads,
             arm.window,
-            arm.dropout,
+            arm.model.dropout,
             arm.context,
             arm.causal,
             arm.memory,
@@ -92,6 +92,8 @@ class ProtocolRecord:
 
     Attributes:
         masking: settings of the masking strategy, not typed for the same reason as ``ArmRecord.distillation``.
+        model: layers, heads and dropout of arms that set none themselves; the values of the run are in ``ArmRecord``.
+            In a record of an earlier version, in which arms set all of them, the defaults.
     """
 
     name: str
@@ -99,11 +101,12 @@ class ProtocolRecord:
     triplet: str
     masking: dict[str, Any]
     hubert: dict[str, Any]
+    model: ModelDefaults = field(default_factory=ModelDefaults)
 
     @classmethod
     def of(cls, protocol: Protocol) -> ProtocolRecord:
         """Return the record of a protocol."""
-        return cls(**asdict(protocol))
+        return cls(**asdict(protocol) | {"model": protocol.model})
 
 
 @dataclass(frozen=True)

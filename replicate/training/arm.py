@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from replicate.errors import InvalidDefinition
@@ -11,13 +11,14 @@ from replicate.model.context.base import context_extractor
 from replicate.suggest import choices
 from replicate.training.checks import check_choices
 from replicate.training.methods import (
-    MethodTraits,
     Settings,
     auxiliary_streams,
     check_arm,
+    check_settings,
     method_settings,
     model_heads,
 )
+from replicate.training.model_defaults import ModelDefaults, check_sizes
 
 # Stream of each letter of a context, in the order of the input's columns.
 LETTERS = {"A": "audio", "T": "text", "V": "visual"}
@@ -55,6 +56,7 @@ class Arm:
         unimodal_teachers: additional teachers of single streams, for methods that take several; ``teacher`` is then the
             joint teacher, which has all streams.
         distillation: method and its settings; the paper's method for an arm that has a teacher and names none.
+        context_layers, gnn_heads, dropout: see ``ModelConfig``; None takes the value of the protocol, see ``resolved``.
         window: how many utterances [past, future] of ``ModelConfig``.
         context: name of the context extractor.
         causal, memory: see ``ModelConfig``.
@@ -78,10 +80,10 @@ class Arm:
     teacher: Arm | None = None
     unimodal_teachers: tuple[Arm, ...] = ()
     distillation: Settings | None = None
-    context_layers: int = 2
-    gnn_heads: int = 7
+    context_layers: int | None = None
+    gnn_heads: int | None = None
     window: tuple[int, int] = (5, 5)
-    dropout: float = 0.1
+    dropout: float | None = None
     context: str = "transformer"
     causal: bool = False
     memory: int = 64
@@ -99,6 +101,28 @@ class Arm:
             _check_data(self)
         except InvalidDefinition as error:
             raise InvalidDefinition(f"arm {self.name}: {error}") from error
+        self.resolved(ModelDefaults())  # checks what depends on all values
+
+    def resolved(self, model: ModelDefaults) -> Arm:
+        """Return the arm and its teachers with a protocol's values where they set none themselves."""
+        return _resolved(self, model) if any(arm.unset for arm in self.with_teachers) else self
+
+    @property
+    def unset(self) -> tuple[str, ...]:
+        """The settings that it takes from the protocol, by their names in ``ModelDefaults``."""
+        return tuple(name for name in ModelDefaults.__dataclass_fields__ if getattr(self, name) is None)
+
+    @property
+    def model(self) -> ModelDefaults:
+        """Layers, heads and dropout of an arm that sets all of them.
+
+        Raises:
+            ValueError: it takes one from the protocol: see ``resolved``.
+        """
+        layers, heads, dropout = self.context_layers, self.gnn_heads, self.dropout
+        if layers is None or heads is None or dropout is None:
+            raise ValueError(f"arm {self.name} takes {', '.join(self.unset)} from the protocol")
+        return ModelDefaults(layers, heads, dropout)
 
     @property
     def stackable(self) -> bool:
@@ -111,13 +135,17 @@ class Arm:
             and (arm.method is None or arm.method.implementation.stackable)
             and not arm.model_heads
             and not arm.data_of_seed
-            for arm in self.with_teachers
+            for arm in self.resolved(ModelDefaults()).with_teachers  # additional heads exist whatever their size
         )
 
     @property
     def exportable(self) -> bool:
         """Whether its model can be written as ONNX."""
         return self.fusion == "early" and context_extractor(self.context).exportable
+
+    def dialogues_used(self, total: int) -> int:
+        """Return how many of the training dialogues it is trained on."""
+        return max(1, round(self.dialogue_share * total))
 
     @property
     def data_of_seed(self) -> bool:
@@ -126,7 +154,7 @@ class Arm:
 
     @property
     def model_heads(self) -> dict[str, int]:
-        """Sizes of the heads that the arm's method adds to the model, by their field in ``ModelConfig``."""
+        """Sizes of the heads that the method of a ``resolved`` arm adds, by their field in ``ModelConfig``."""
         return {} if self.method is None else model_heads(self.method, self)
 
     @property
@@ -184,6 +212,13 @@ class Arm:
         return tuple(dict.fromkeys(name for name in (*self.streams, *self.auxiliary_streams) if not is_audio(name)))
 
 
+def _resolved(arm: Arm, model: ModelDefaults) -> Arm:
+    values = {name: value for name, value in asdict(model).items() if name in arm.unset}
+    teacher = arm.teacher and arm.teacher.resolved(model)
+    others = tuple(other.resolved(model) for other in arm.unimodal_teachers)
+    return replace(arm, **values, teacher=teacher, unimodal_teachers=others)
+
+
 def _check_contexts(arm: Arm) -> None:
     for key, context in (
         ("train", arm.train),
@@ -209,13 +244,11 @@ def _check_model(arm: Arm) -> None:
             f"context = {arm.context!r} takes two streams or more apart: set fusion = 'late', and train to a context "
             "of several streams"
         )
-    for key in ("context_layers", "gnn_heads", "memory"):
-        if getattr(arm, key) < 1:
-            raise InvalidDefinition(f"{key} = {getattr(arm, key)} must be 1 or more")
+    check_sizes(arm.context_layers, arm.gnn_heads, arm.dropout)
+    if arm.memory < 1:
+        raise InvalidDefinition(f"memory = {arm.memory} must be 1 or more")
     if len(arm.window) != 2 or min(arm.window) < 0:
         raise InvalidDefinition(f"window = {list(arm.window)} must be two numbers, 0 or more")
-    if not 0 <= arm.dropout < 1:
-        raise InvalidDefinition(f"dropout = {arm.dropout} must be from 0 to below 1")
     if arm.causal and arm.window[0] != 0:
         raise InvalidDefinition(
             f"causal = true, but window = {list(arm.window)} lets an utterance receive from {arm.window[0]} later ones:"
@@ -237,11 +270,10 @@ def _check_teachers(arm: Arm) -> None:
             f"distillation: {type(settings).__name__} belongs to no method: decorate the method's class with @register"
         )
     try:
-        _check_number_of_teachers(arm, settings.implementation)
-        check_choices(settings)
-        _check_numbers(settings)
-        check_arm(settings, arm)
-        model_heads(settings, arm)
+        check_settings(settings, arm)
+        if not any(each.unset for each in arm.with_teachers):  # otherwise the resolved arm is checked
+            check_arm(settings, arm)
+            model_heads(settings, arm)
     except InvalidDefinition as error:
         raise InvalidDefinition(f"distillation {settings.method!r}: {error}") from error
 
@@ -265,25 +297,3 @@ def _check_data(arm: Arm) -> None:
             f"privileged_noise = {arm.privileged_noise}, but train = {arm.train!r} has no stream other than audio: "
             "remove the key, or set it for a teacher"
         )
-
-
-def _check_number_of_teachers(arm: Arm, method: type[MethodTraits]) -> None:
-    if method.needs_teacher and arm.teacher is None:
-        raise InvalidDefinition("it needs a teacher: add the key 'teacher'")
-    if not method.needs_teacher and arm.teachers:
-        raise InvalidDefinition("it takes no teacher: remove the keys 'teacher' and 'unimodal_teachers'")
-    if arm.unimodal_teachers and not method.several_teachers:
-        raise InvalidDefinition("it takes one teacher only: remove the key 'unimodal_teachers'")
-
-
-def _check_numbers(settings: Settings) -> None:
-    numbers = settings.numbers()
-    for name, value in numbers.items():
-        if not (math.isfinite(value) and abs(value) < 1e9):
-            raise InvalidDefinition(f"{name} = {value} must be a finite number below 1e9")
-        if name.endswith("weight") and value < 0:
-            raise InvalidDefinition(f"{name} = {value} must be 0 or more")
-        if name in settings.positive and value <= 0:
-            raise InvalidDefinition(f"{name} = {value} must be above 0")
-    if not any(value for name, value in numbers.items() if name.endswith("weight")):
-        raise InvalidDefinition("its weights must not all be 0")

@@ -6,14 +6,16 @@ import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from replicate.corpus.types import Corpus
 from replicate.errors import InvalidDefinition
 from replicate.model.context.base import context_extractor
 from replicate.training.arm import AUDIO, CONTEXTS, HUBERT, Arm
 from replicate.training.checks import check_choices
 from replicate.training.masking.base import DEFAULT_STRATEGY, MaskingStrategy, masking_strategy
+from replicate.training.model_defaults import ModelDefaults
 
 __all__ = [
-    "AUDIO", "CONTEXTS", "HUBERT", "Arm", "Budget", "Hubert", "Precision", "Protocol", "RunSpec",
+    "AUDIO", "CONTEXTS", "HUBERT", "Arm", "Budget", "Hubert", "ModelDefaults", "Precision", "Protocol", "RunSpec",
     "TripletForm", "relevant_settings",
 ]  # fmt: skip
 
@@ -53,6 +55,7 @@ class Protocol:
         attend_padding: whether padding takes part in attention, as in the released code.
         triplet: negatives of the triplet loss: "one" of any other class, or one of each other class ("n-way").
         masking: strategy of masked training and its settings.
+        model: layers, heads and dropout of arms that set none themselves.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Protocol:
     triplet: TripletForm = "one"
     masking: MaskingStrategy = field(default_factory=_paper_masking)
     hubert: Hubert = field(default_factory=Hubert)
+    model: ModelDefaults = field(default_factory=ModelDefaults)
 
     def __post_init__(self) -> None:
         check_choices(self, f"protocol {self.name}")
@@ -73,7 +77,9 @@ def relevant_settings(arm: Arm, protocol: Protocol) -> dict[str, Any]:
     used |= {"masking"} if any(each.masked for each in arms) else set()
     # Also for a video-only arm with a HuBERT stream: its labels are in the order of the HuBERT features.
     used |= {"hubert"} if any(each.uses_hubert for each in arms) else set()
-    return {name: value for name, value in asdict(protocol).items() if name in used}
+    found = {name: value for name, value in asdict(protocol).items() if name in used}
+    unset = {name for each in arms for name in each.unset}
+    return found | ({"model": {name: getattr(protocol.model, name) for name in sorted(unset)}} if unset else {})
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,7 @@ class Budget:
     """The training budget: epochs, batch size, optimiser and encoder size; defaults are those of the released code.
 
     Attributes:
+        steps: least number of optimiser steps: a corpus with few batches in an epoch is trained for more epochs.
         batch: dialogues in a batch.
         feed_forward: width of the hidden layers in the context extractor, which take most of the training time.
     """
@@ -90,14 +97,22 @@ class Budget:
     learning_rate: float = 1e-4
     weight_decay: float = 1e-8
     feed_forward: int = 2048
+    steps: int = 0
 
     def __post_init__(self) -> None:
-        for key in ("epochs", "batch", "feed_forward"):
-            if getattr(self, key) < 1:
-                raise InvalidDefinition(f"{key} = {getattr(self, key)} must be 1 or more")
+        for key, least in (("epochs", 1), ("batch", 1), ("feed_forward", 1), ("steps", 0)):
+            if getattr(self, key) < least:
+                raise InvalidDefinition(f"{key} = {getattr(self, key)} must be {least} or more")
         for key in ("learning_rate", "weight_decay"):
             if not 0 <= getattr(self, key) < math.inf:  # so that NaN fails
                 raise InvalidDefinition(f"{key} = {getattr(self, key)} must be 0 or more")
+
+    def epochs_for(self, dialogues: int, shortest: int) -> int:
+        """Return for how many epochs a number of dialogues is trained; ``shortest`` is the length of the shortest."""
+        # A batch of a single utterance is merged with its neighbour (``Batch.shuffled``).
+        alone = dialogues % self.batch == 1 and shortest == 1
+        batches = max(1, math.ceil(dialogues / self.batch) - alone)
+        return max(self.epochs, math.ceil(self.steps / batches))
 
 
 @dataclass(frozen=True)
@@ -105,6 +120,7 @@ class RunSpec:
     """One run without its corpus: what to train, how, and from which seed.
 
     Attributes:
+        arm: the arm with the protocol's values where it sets none itself (``Arm.resolved``).
         precision: number format of products in training; "bf16" is autocast. Evaluation and weights are always float32.
         seed_group: seeds of the runs that train as one program, including this one's; empty for a run that trains
             alone.
@@ -119,6 +135,16 @@ class RunSpec:
 
     def __post_init__(self) -> None:
         check_choices(self)
+        object.__setattr__(self, "arm", self.arm.resolved(self.protocol.model))
+
+    def epochs(self, corpus: Corpus) -> int:
+        """Return how many epochs the run is trained for on a corpus: the arm's share of those of its budget."""
+        return max(1, round(self.arm.epoch_share * self.epochs_of_budget(corpus)))
+
+    def epochs_of_budget(self, corpus: Corpus) -> int:
+        """Return how many epochs the budget gives to the dialogues of a corpus that the arm is trained on."""
+        train = corpus.split("train")
+        return self.budget.epochs_for(self.arm.dialogues_used(len(train)), min(map(len, train)))
 
     @property
     def projected(self) -> str | None:

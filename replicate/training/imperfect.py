@@ -31,7 +31,7 @@ def used_for_training(corpus: Corpus, arm: Arm, seed: int) -> Corpus:
         return corpus
     train = corpus.split("train")
     if arm.dialogue_share < 1:
-        train = _share_of(train, arm.dialogue_share, seed, f"{arm.name}, seed {seed}, corpus {corpus.name}")
+        train = _share_of(train, arm, seed, f"{arm.name}, seed {seed}, corpus {corpus.name}")
     if arm.label_noise:
         train = _with_wrong_labels(train, arm.label_noise, len(corpus.labels), seed)
     kept = {dialogue.id: dialogue for dialogue in train}
@@ -61,14 +61,9 @@ def with_privileged_noise(corpus: Corpus, arm: Arm, seed: int, scaling: Mapping[
     return replace(corpus, dialogues=tuple(noisy.get(each.id, each) for each in corpus.dialogues))
 
 
-def share_of_epochs(epochs: int, arm: Arm) -> int:
-    """Return how many of the epochs an arm is trained for, at least one."""
-    return max(1, round(arm.epoch_share * epochs))
-
-
-def _share_of(train: Sequence[Dialogue], share: float, seed: int, where: str) -> list[Dialogue]:
-    """Return a share of the dialogues that has every class, in the corpus's order."""
-    count = max(1, round(share * len(train)))
+def _share_of(train: Sequence[Dialogue], arm: Arm, seed: int, where: str) -> list[Dialogue]:
+    """Return the arm's share of the dialogues, which has every class, in the corpus's order."""
+    share, count = arm.dialogue_share, arm.dialogues_used(len(train))
     order, needed = _order(train, seed)
     if needed > count:
         raise MissingClass(

@@ -23,7 +23,7 @@ from replicate.rng import deterministic, seeded
 from replicate.training.config import RunSpec
 from replicate.training.data import Batch, Scale, require, scales, tensors
 from replicate.training.distillation.base import TeacherOutputs, origin
-from replicate.training.imperfect import share_of_epochs, used_for_training, with_privileged_noise
+from replicate.training.imperfect import used_for_training, with_privileged_noise
 from replicate.training.inference import infer, predict, stream_widths
 from replicate.training.pca_projection import init_projection_with_pca
 from replicate.training.released_order import apply_feature_order
@@ -165,11 +165,11 @@ def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
         width=sum(corpus.widths[name] for name in arm.streams),
         classes=len(corpus.labels),
         speakers=len(corpus.speakers),
-        context_layers=arm.context_layers,
-        gnn_heads=arm.gnn_heads,
+        context_layers=arm.model.context_layers,
+        gnn_heads=arm.model.gnn_heads,
         past=arm.window[0],
         future=arm.window[1],
-        dropout=arm.dropout,
+        dropout=arm.model.dropout,
         attend_padding=protocol.attend_padding,
         feed_forward=spec.budget.feed_forward,
         # The audio stream is the first of an arm's streams.
@@ -189,15 +189,18 @@ def _fit(
     corpus: Corpus,
     on_epoch: Callable[[RunSpec, Epoch], None] | None,
 ) -> None:
-    """Train all runs for the epochs of their budget, or the arm's share of them."""
-    arm, budget = trainers[0].spec.arm, trainers[0].spec.budget
+    """Train all runs for the epochs that their budget gives them on this corpus, or the arm's share of them."""
+    arm, budget, spec = trainers[0].spec.arm, trainers[0].spec.budget, trainers[0].spec
     alone = len(trainers) == 1
     models = [trainer.model for trainer in trainers]
     whole = models[0] if alone else stack(models)
     widths = stream_widths(arm, whole.config, corpus)
     dev_labels = data["dev"].packed_labels()
-    for number in range(1, share_of_epochs(budget.epochs, arm) + 1):
+    whole_budget = spec.epochs_of_budget(corpus)  # an arm that stops early has the masks of one that does not
+    for number in range(1, spec.epochs(corpus) + 1):
         whole.train()
+        for trainer in trainers:
+            trainer.start_epoch((number - 1) / max(whole_budget - 1, 1))
         losses: list[list[Tensor]] = [[] for _ in trainers]
         for step in zip_longest(*(trainer.shuffled(data["train"]) for trainer in trainers)):
             active = [i for i, chosen in enumerate(step) if chosen is not None]

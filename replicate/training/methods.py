@@ -5,12 +5,14 @@ Arms are checked with it before anything is trained. The methods themselves are 
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
-from replicate.errors import BadPlugin, ReplicateError
+from replicate.errors import BadPlugin, InvalidDefinition, ReplicateError
 from replicate.model.heads import HEADS
 from replicate.registry import Registry
+from replicate.training.checks import check_choices
 
 
 class MethodTraits:
@@ -132,6 +134,31 @@ def auxiliary_streams(settings: Settings, arm: Any) -> tuple[str, ...]:
         BadPlugin: it raises, or is not a method.
     """
     return tuple(_call(settings, "auxiliary_streams", arm))
+
+
+def check_settings(settings: Settings, arm: Any) -> None:
+    """Check a method's settings, and the number of the arm's teachers.
+
+    Raises:
+        InvalidDefinition: with the reason only.
+    """
+    method, numbers = settings.implementation, settings.numbers()
+    if method.needs_teacher and arm.teacher is None:
+        raise InvalidDefinition("it needs a teacher: add the key 'teacher'")
+    if not method.needs_teacher and arm.teachers:
+        raise InvalidDefinition("it takes no teacher: remove the keys 'teacher' and 'unimodal_teachers'")
+    if arm.unimodal_teachers and not method.several_teachers:
+        raise InvalidDefinition("it takes one teacher only: remove the key 'unimodal_teachers'")
+    check_choices(settings)
+    for name, value in numbers.items():
+        if not (math.isfinite(value) and abs(value) < 1e9):
+            raise InvalidDefinition(f"{name} = {value} must be a finite number below 1e9")
+        if name.endswith("weight") and value < 0:
+            raise InvalidDefinition(f"{name} = {value} must be 0 or more")
+        if name in settings.positive and value <= 0:
+            raise InvalidDefinition(f"{name} = {value} must be above 0")
+    if not any(value for name, value in numbers.items() if name.endswith("weight")):
+        raise InvalidDefinition("its weights must not all be 0")
 
 
 def check_arm(settings: Settings, arm: Any) -> None:

@@ -79,9 +79,14 @@ class Trainer:
         self.schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(self.optimizer, "min")
         self.order, self.masks = generator(spec.seed, "order"), generator(spec.seed, "masks")
         self.dropout = generator(spec.seed, "dropout", device)
+        self.masking = spec.protocol.masking
         self.curve: list[Epoch] = []
         self.weights: dict[str, Tensor] = {}
         self.best = 0
+
+    def start_epoch(self, progress: float) -> None:
+        """Prepare an epoch; ``progress`` is 0 in the first and 1 in the last one."""
+        self.masking = self.spec.protocol.masking.at(progress)
 
     def shuffled(self, train: Batch) -> list[Tensor]:
         """Return the indices of the dialogues of each batch of the next epoch."""
@@ -92,7 +97,7 @@ class Trainer:
         shape = len(lengths), int(lengths.max()) if len(lengths) else 0
         if not len(lengths):
             return torch.ones(*shape, sum(widths.values()))
-        return self.spec.protocol.masking.draw(*shape, widths, self.masks).expand(*shape, -1)
+        return self.masking.draw(*shape, widths, self.masks).expand(*shape, -1)
 
     def loss(self, output: Output, labels: Tensor, rows: Tensor, batch: Batch) -> Tensor:
         """Compute the loss for the run's utterances; the batch may also hold other runs'. See ``Distillation``."""

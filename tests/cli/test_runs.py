@@ -27,7 +27,7 @@ def test_list_whole_output(replicate: Callable, store, keys):
     header = "key                   dev F1  epochs  seed  seconds    size  version  device  corpus  arm      protocol"
     order = [(2, "both   ", 24), (0, "speech ", 24), (1, "speech ", 25), (3, "student", 24)]
     lines = [
-        f"{keys[i]}   0.875       2    {seed}      1.2  {sizes[i]}  this     cpu     small   {arm}  paper"
+        f"{keys[i]}   0.875       3    {seed}      1.2  {sizes[i]}  this     cpu     small   {arm}  paper"
         for i, arm, seed in order
     ]
     assert stdout.splitlines() == [header, *lines]
@@ -93,15 +93,17 @@ def test_show_whole_output(replicate, store, keys):
         f"run         {folder}",
         "arm         student",
         "            train A, contexts A, select A, masked False, audio audio, context_layers 1, gnn_heads 2, "
-        "window 5/5, dropout 0.1, context transformer, causal False, memory 64",
+        "window 5/5, dropout 0.1, context transformer, causal False, memory 64, fusion early, dialogue_share 1.0, "
+        "label_noise 0.0, epoch_share 1.0, privileged_noise 0.0",
         "method      triplet, nll_weight 1.0, weights fixed, weights_rate 0.01, triplet_weight 1.0",
         f"teacher     both, run {keys[2]}",
         "protocol    paper",
         "            attend_padding False, triplet one, masking.strategy scenarios, masking.unit utterance, "
         "masking.none 0.1, masking.audio 0.3, "
-        "masking.visual 0.3, masking.random 0.3, masking.start 0.2, masking.length 1, hubert.projection learned, "
-        "hubert.order time",
-        "budget      epochs 2, batch 2, learning_rate 0.001, weight_decay 1e-08, feed_forward 2048",
+        "masking.privileged 0.3, masking.random 0.3, masking.start 0.2, masking.length 1, "
+        "masking.unimodal_none 0.25, masking.schedule constant, hubert.projection learned, hubert.order time, "
+        "model.context_layers 2, model.gnn_heads 7, model.dropout 0.1",
+        "budget      epochs 2, batch 2, learning_rate 0.001, weight_decay 1e-08, feed_forward 2048, steps 0",
         "seed        24",
         f"corpus      small ({record['corpus']['hash'][:12]}), classes no, yes",
         "trained by  this version",

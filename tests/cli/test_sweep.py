@@ -188,7 +188,7 @@ def test_seeds_default_to_the_first_two_of_the_profile(replicate, arguments, tmp
     ("grid", "arm", "kind", "named"),
     [
         (GRIDS, "COGMEN-Musk", errors.InvalidDefinition, "did you mean COGMEN-Mask"),
-        ("[Student-A]\ngnn_heads = [9]", "Student-A", errors.InvalidDefinition, "Teacher-AV, which has 7"),
+        ("[Student-A]\ngnn_heads = [0]", "Student-A", errors.InvalidDefinition, "gnn_heads = 0 must be 1 or more"),
         ("[COGMEN-A]\nepochs = [9]", "COGMEN-A", errors.InvalidDefinition, "unknown key 'epochs'"),
     ],
 )

@@ -28,7 +28,7 @@ arm = { like = "COGMEN-A", gnn_heads = 2 }
 """
 PROTOCOL = (
     '[mine]\nattend_padding = false\ntriplet = "n-way"\n[mine.masking]\nunit = "batch"\nnone = 0.1\naudio = 0.3\n'
-    'visual = 0.3\nrandom = 0.3\nstart = 0.2\nlength = 1\n[mine.hubert]\nprojection = "learned"\norder = "time"\n'
+    'privileged = 0.3\nrandom = 0.3\nstart = 0.2\nlength = 1\n[mine.hubert]\nprojection = "learned"\norder = "time"\n'
 )
 PROFILE = (
     '[mine]\ncorpus = "synthetic-tiny"\nseeds = [7]\nepochs = 1\nbatch = 8\nlearning_rate = 1e-3\n'
@@ -64,7 +64,7 @@ def test_everything_of_a_users_folder_is_added(use_folder):
     assert (protocol("mine").triplet, protocol("mine+triplet=one").triplet) == ("n-way", "one")
     assert profile("mine").seeds == (7,)
     assert sorted(tables.table_names()) == sorted([*tables_before, "mine"])
-    assert [row.arm.gnn_heads for row in tables.table("mine").rows] == [7, 2]
+    assert [row.arm.gnn_heads for row in tables.table("mine").rows] == [None, 2]
     assert [claim.number for claim in claims.load()[1]][claims_before:] == [11]
     assert figures.load()[-1].name == "mine"
     assert grid.arm_with_grid("mine") == arms()["mine"]

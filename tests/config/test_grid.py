@@ -16,9 +16,14 @@ SMALL = """
 [COGMEN-Mask]
 context_layers = [2, 4]
 dropout = [0.1, 0.5]
-masking = [{ none = 0.1, audio = 0.3, visual = 0.3, random = 0.3 }, { none = 0.4, random = 0.0 }]
+masking = [{ none = 0.1, audio = 0.3, privileged = 0.3, random = 0.3 }, { none = 0.4, random = 0.0 }]
 "masking.length" = [1, 3]
 """
+
+
+def resolved(name):
+    """An arm with the values of the paper protocol."""
+    return arms()[name].resolved(protocol("paper").model)
 
 
 @pytest.fixture
@@ -77,6 +82,13 @@ def test_more_trials_than_points_are_all_points():
     assert {trial.words for trial in found} == {trial.words for trial in trials("COGMEN-A", 0)[0]}
 
 
+def test_a_value_of_the_protocol_is_no_change(write):
+    write("[COGMEN-A]\ngnn_heads = [1, 7]\n")
+    for name, changed in (("paper", 1), ("released", 7)):
+        found, points = trials("COGMEN-A", 0, name)
+        assert points == 1 and found[1].change == {"gnn_heads": changed}
+
+
 def test_a_point_changes_the_arm_and_the_protocol(write):
     write(SMALL)
     found, points = trials("COGMEN-Mask", 0)
@@ -85,7 +97,7 @@ def test_a_point_changes_the_arm_and_the_protocol(write):
     change = {"context_layers": 4, "dropout": 0.5, "masking.none": 0.4, "masking.random": 0.0, "masking.length": 3}
     assert last.change == change
     assert last.words == "context_layers=4, dropout=0.5, masking.none=0.4, masking.random=0.0, masking.length=3"
-    stands = arms()["COGMEN-Mask"]
+    stands = resolved("COGMEN-Mask")
     assert last.arm == replace(stands, name="COGMEN-Mask+context_layers=4,dropout=0.5", context_layers=4, dropout=0.5)
     assert last.protocol.masking == Masking(none=0.4, random=0.0, length=3)
     # The name is what --protocol takes.
@@ -106,9 +118,9 @@ def test_an_arm_with_a_name_keeps_it(write):
     write(SMALL)
     found, _ = trials("COGMEN-Mask", 0)
     (deep,) = (trial for trial in found if trial.change == {"context_layers": 4})
-    assert deep.arm == arms()["COGMEN-Mask-deep"]
+    assert deep.arm == resolved("COGMEN-Mask-deep")
     (masks,) = (trial for trial in found if trial.change == {"masking.length": 3})
-    assert masks.arm == arms()["COGMEN-Mask"]
+    assert masks.arm == resolved("COGMEN-Mask")
 
 
 def test_a_value_that_is_listed_twice_is_one_point(write):
@@ -139,7 +151,7 @@ def test_a_value_that_is_listed_twice_is_one_point(write):
         ("COGMEN-Mask", "'masking.size' = [3]", "unknown key 'masking.size'"),
         ("COGMEN-Mask", "'masking.length' = [1.5]", "masking.length"),
         ("COGMEN-Mask", "masking = [{ length = 2 }]\n'masking.length' = [3]", "masking.length is listed by two keys"),
-        ("Student-A", "gnn_heads = [9]", "Teacher-AV, which has 7"),
+        ("Student-A", "gnn_heads = [0]", "gnn_heads = 0 must be 1 or more"),
         ("Student-A", '"distillation.triplet_weight" = [0.0]\n"distillation.nll_weight" = [0.0]', "not all be 0"),
     ],
 )

@@ -1,5 +1,7 @@
 """Profiles of the package, and seeds that a user lists."""
 
+from dataclasses import replace
+
 import pytest
 
 from replicate.config.profiles import parse_seeds, profile
@@ -8,8 +10,13 @@ from replicate.training.config import Budget
 
 
 def test_the_paper_profile_is_the_released_codes_budget():
-    assert profile("paper").budget == Budget(55, 32, 1e-4, 1e-8, 2048) == Budget()
+    assert replace(profile("paper").budget, steps=0) == Budget(55, 32, 1e-4, 1e-8, 2048) == Budget()
     assert profile("paper").seeds[0] == 24
+
+
+def test_the_paper_profile_trains_iemocap_for_the_epochs_of_the_released_code():
+    assert profile("paper").budget.epochs_for(108, 2) == 55
+    assert profile("paper").budget.epochs_for(28, 2) > 55
 
 
 def test_an_unknown_profile_suggests_the_nearest():

@@ -6,9 +6,11 @@ import pytest
 
 from replicate.config.protocols import mixed_protocol, protocol
 from replicate.errors import InvalidDefinition
-from replicate.training.config import Hubert, Protocol
+from replicate.training.config import Hubert, ModelDefaults, Protocol
 from replicate.training.masking.base import masking_strategy
 from replicate.training.masking.scenarios import Masking
+
+RELEASED_MASKS = Masking("batch", 0.0, 0.3, 0.3, 0.4, 0.2, 1, unimodal_none=0.0)
 
 
 @pytest.mark.parametrize(
@@ -18,9 +20,11 @@ from replicate.training.masking.scenarios import Masking
         ("paper+", Protocol("paper+")),
         (
             "released",
-            Protocol(
-                "released", True, "n-way", Masking("batch", 0.0, 0.3, 0.3, 0.4, 0.2, 1), Hubert("random", "release")
-            ),
+            Protocol("released", True, "n-way", RELEASED_MASKS, Hubert("random", "release"), ModelDefaults(2, 1, 0.5)),
+        ),
+        (
+            "paper+model.gnn_heads=1,model.dropout=0.5",
+            Protocol("paper+model.gnn_heads=1,model.dropout=0.5", model=ModelDefaults(gnn_heads=1, dropout=0.5)),
         ),
         ("paper+attend_padding=true", Protocol("paper+attend_padding=true", attend_padding=True)),
         ("paper+hubert.projection=none", Protocol("paper+hubert.projection=none", hubert=Hubert("none"))),
@@ -40,8 +44,9 @@ from replicate.training.masking.scenarios import Masking
             "released+attend_padding=false,triplet=one,hubert.order=time",
             Protocol(
                 "released+attend_padding=false,triplet=one,hubert.order=time",
-                masking=Masking("batch", 0.0, 0.3, 0.3, 0.4, 0.2, 1),
+                masking=RELEASED_MASKS,
                 hubert=Hubert("random", "time"),
+                model=ModelDefaults(2, 1, 0.5),
             ),
         ),
     ],
@@ -74,7 +79,10 @@ def test_protocols_and_single_settings(name, expected):
         ("paper+masking.none=0.2", ["sum to 1"]),
         ("paper+masking.none=nan", ["sum to 1"]),
         ("paper+masking.none=-0.1,masking.audio=0.5", ["0 or more"]),
-        ("paper+masking.none=0,masking.random=0,masking.audio=0.7", ["uni-modal masking"]),
+        ("paper+masking.unimodal_none=2", ["masking.unimodal_none"]),
+        ("paper+masking.visual=0.3", ["unknown setting 'visual'", "privileged"]),
+        ("paper+model.gnn_heads=0", ["gnn_heads = 0"]),
+        ("paper+model.heads=1", ["unknown setting 'heads'", "gnn_heads"]),
         ("paper+triplet=two", ["'two'", "'one'", "'n-way'"]),
         ("paper+hubert.projection=PCA", ["'PCA' is none of 'learned', 'random', 'none', 'pca'"]),
         ("paper+hubert.order=", ["''", "'release'"]),
@@ -100,7 +108,7 @@ def test_a_mixed_protocol_takes_settings_from_the_other_one():
     assert replace(found, name="paper") == replace(paper, attend_padding=True, masking=released.masking)
     found = mixed_protocol("released", "paper", ("hubert.order", "triplet"), (), "here")
     assert replace(found, name="released") == replace(released, triplet="one", hubert=Hubert("random", "time"))
-    whole = mixed_protocol("paper", "released", ("attend_padding", "triplet", "masking", "hubert"), (), "here")
+    whole = mixed_protocol("paper", "released", ("attend_padding", "triplet", "masking", "hubert", "model"), (), "here")
     assert replace(whole, name="released") == released
 
 

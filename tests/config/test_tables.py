@@ -7,7 +7,7 @@ import pytest
 from replicate.config import tables as definitions
 from replicate.config.arms import arms
 from replicate.config.protocols import protocol
-from replicate.training.config import Arm, Hubert
+from replicate.training.config import Arm, Hubert, ModelDefaults
 from replicate.training.masking.scenarios import Masking
 
 
@@ -94,8 +94,15 @@ def test_values_of_the_paper_and_of_the_released_code():
     assert (paper.attend_padding, released.attend_padding) == (False, True)
     assert (paper.triplet, released.triplet) == ("one", "n-way")
     assert paper.masking == Masking("utterance", 0.1, 0.3, 0.3, 0.3, 0.2, 1)
-    assert released.masking == Masking("batch", 0.0, 0.3, 0.3, 0.4, 0.2, 1)
+    assert released.masking == Masking("batch", 0.0, 0.3, 0.3, 0.4, 0.2, 1, unimodal_none=0.0)
     assert (paper.hubert, released.hubert) == (Hubert("learned", "time"), Hubert("random", "release"))
+    assert (paper.model, released.model) == (ModelDefaults(2, 7, 0.1), ModelDefaults(2, 1, 0.5))
+    for name, sizes in (
+        ("Teacher-AV", (4, 7, 0.1)),
+        ("Student-A-2-layers", (2, 7, 0.1)),
+        ("Student-A-3-heads", (4, 3, 0.1)),
+    ):
+        assert found[name].model == ModelDefaults(*sizes)
 
 
 def test_a_row_of_the_protocol_table_has_its_own_protocol():

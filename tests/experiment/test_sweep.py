@@ -117,7 +117,7 @@ def test_completed_runs_are_not_trained_again(tmp_path, monkeypatch):
     assert [(task.spec.arm.name, task.spec.seed) for task in todo] == [
         (trial.arm.name, seed) for seed in (24, 25) for trial in more.trials[3:]
     ]
-    assert "4 of 1079 points of the grid and the unchanged arm, 10 runs, 6 completed, 4 to train" in more.describe(4)
+    assert "4 of 1349 points of the grid and the unchanged arm, 10 runs, 6 completed, 4 to train" in more.describe(4)
     given = []
     monkeypatch.setattr(local, "run_all", lambda *arguments: given.append(arguments) or FailedRuns())
     more.context.train(more.graph, todo, print)

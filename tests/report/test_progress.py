@@ -19,6 +19,7 @@ SPEECH = RunSpec(Arm("speech", "A", ("A",), "A"), Protocol("paper"), Budget(epoc
 ONE = np.zeros(1, np.int64)
 CORPUS = Corpus("c", ("a",), (Dialogue("d", ONE, ONE, {"audio": np.ones((1, 100), np.float32)}, "train"),))
 SPECS = [SPEECH, replace(SPEECH, seed=25), replace(SPEECH, arm=Arm("both", "AV", ("AV",), "AV"))]
+CORPORA = {CORPUS.hash: CORPUS}
 TASKS = [Task(f"run{i}", spec, CORPUS.hash, None) for i, spec in enumerate(SPECS)]
 
 
@@ -33,7 +34,7 @@ def log(caplog, monkeypatch):
 
 def report(tasks, console=None, elsewhere=()):
     """Report every epoch and every completed run; other processes train those of ``elsewhere``."""
-    with progress.training(tasks, CORPUS, console or Console(file=io.StringIO())) as callback:
+    with progress.training(tasks, CORPORA, console or Console(file=io.StringIO())) as callback:
         for task in tasks:
             for number in range(1, task.spec.budget.epochs + 1):
                 if task not in elsewhere:
@@ -103,7 +104,7 @@ def test_in_a_terminal_training_is_a_bar_that_is_removed_at_its_end():
 def test_the_bar_says_that_processes_start_until_the_first_epoch():
     out = io.StringIO()
     screen = Console(file=out, width=100, force_terminal=True)
-    with progress.training(TASKS, CORPUS, screen, jobs=2) as callback:
+    with progress.training(TASKS, CORPORA, screen, jobs=2) as callback:
         time.sleep(0.25)  # the bar is drawn ten times a second
         assert "starting 2 processes" in out.getvalue() and "0/3 runs" not in out.getvalue()
         before = len(out.getvalue())
@@ -122,7 +123,7 @@ def test_nothing_to_train_prints_nothing(log):
 def test_an_interrupt_passes_through(terminal):
     with (
         pytest.raises(KeyboardInterrupt),
-        progress.training(TASKS, CORPUS, Console(file=io.StringIO(), force_terminal=terminal)),
+        progress.training(TASKS, CORPORA, Console(file=io.StringIO(), force_terminal=terminal)),
     ):
         raise KeyboardInterrupt
 

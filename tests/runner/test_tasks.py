@@ -114,10 +114,10 @@ def test_runs_that_tables_share_are_trained_once_and_no_arm_is_unused():
     tables = map(definitions.table, definitions.table_names())
     rows = [(row.arm, table.protocol_of(row, asked)) for table in tables for row in table.rows]
     tasks = TaskGraph([(replace(SPEC, arm=arm, protocol=used), CORPUS) for arm, used in rows], "cpu").tasks
-    needed = [(arm, used) for row, used in rows for arm in row.with_teachers]
+    needed = [(arm, used) for row, used in rows for arm in row.resolved(used.model).with_teachers]
 
     def different(pairs):
-        return Counter((arm.name, str(relevant_settings(arm, used))) for arm, used in set(pairs))
+        return Counter((arm.name, arm.model, str(relevant_settings(arm, used))) for arm, used in set(pairs))
 
     found = different((task.spec.arm, task.spec.protocol) for task in tasks.values())
     assert found.keys() == different(needed).keys() and set(found.values()) == {1}

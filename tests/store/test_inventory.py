@@ -37,7 +37,7 @@ def test_an_entry_has_the_values_of_the_record(store, corpus):
         "size": size,
         "arm": "speech",
         "protocol": "paper",
-        "epochs": 2,
+        "epochs": 3,  # of the learning curve
         "seed": 24,
         "corpus": "small",
         "device": "cpu",

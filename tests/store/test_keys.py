@@ -7,7 +7,7 @@ import torch_geometric
 from replicate.config.protocols import protocol
 from replicate.store import keys
 from replicate.store.keys import other_versions, run_key, versions
-from replicate.training.config import Arm, Budget, Hubert, Protocol
+from replicate.training.config import Arm, Budget, Hubert, ModelDefaults, Protocol, RunSpec
 from replicate.training.distillation.logits import LogitsSettings
 from replicate.training.distillation.triplet import TripletSettings
 from replicate.training.masking.scenarios import Masking
@@ -122,14 +122,44 @@ def test_the_method_and_every_teacher_decide_the_key(corpus):
     assert len({key(replace(STUDENT, arm=arm), corpus) for arm in arms}) == len(methods) + 2
 
 
-@pytest.mark.parametrize("field", names(Budget))
+@pytest.mark.parametrize("field", names(Budget, "steps"))
 def test_every_setting_of_a_budget_decides_the_key(corpus, field):
     moved = replace(SPEC, budget=replace(SPEC.budget, **{field: other(getattr(SPEC.budget, field))}))
     assert key(moved, corpus) != key(SPEC, corpus)
 
 
+def test_steps_decide_the_key_only_through_the_number_of_epochs(corpus):
+    def with_steps(steps):
+        return key(replace(SPEC, budget=replace(SPEC.budget, steps=steps)), corpus)
+
+    # Four training dialogues in batches of 2, for 2 epochs.
+    assert with_steps(4) == key(SPEC, corpus) != with_steps(5)
+    assert with_steps(6) == with_steps(5) == key(replace(SPEC, budget=replace(SPEC.budget, epochs=3)), corpus)
+
+
 def test_every_setting_of_a_protocol_is_tried_below():
-    assert names(Protocol) == ["attend_padding", "triplet", "masking", "hubert"]
+    assert names(Protocol) == ["attend_padding", "triplet", "masking", "hubert", "model"]
+
+
+@pytest.mark.parametrize(("field", "value"), [("context_layers", 3), ("gnn_heads", 1), ("dropout", 0.5)])
+def test_sizes_of_the_protocol_decide_the_key_of_arms_that_set_none_and_of_their_students(corpus, field, value):
+    model = replace(ModelDefaults(), **{field: value})
+    plain = Arm("plain", "AV", ("A",), "A")
+    own = replace(plain, context_layers=2, gnn_heads=7, dropout=0.1)
+    for arm, decides in (
+        (plain, True),
+        (own, False),
+        (replace(own, teacher=plain), True),
+        (replace(own, teacher=own), False),
+    ):
+        here, there = (
+            key(RunSpec(arm, each, SPEC.budget, 24), corpus) for each in (Protocol("a"), Protocol("b", model=model))
+        )
+        assert (here != there) is decides
+    # An arm that sets the protocol's values is the same run.
+    assert key(RunSpec(own, Protocol("a"), SPEC.budget, 24), corpus) == key(
+        RunSpec(plain, Protocol("a"), SPEC.budget, 24), corpus
+    )
 
 
 def test_padding_decides_the_key_of_every_arm(corpus):
@@ -145,7 +175,15 @@ def test_the_form_of_the_triplet_decides_the_key_of_students_only(corpus):
 
 @pytest.mark.parametrize(
     "change",
-    [{"unit": "batch"}, {"start": 0.3}, {"length": 2}, {"none": 0.3, "random": 0.1}, {"audio": 0.2, "visual": 0.4}],
+    [
+        {"unit": "batch"},
+        {"start": 0.3},
+        {"length": 2},
+        {"none": 0.3, "random": 0.1},
+        {"audio": 0.2, "privileged": 0.4},
+        {"schedule": "rising"},
+        {"unimodal_none": 0.5},
+    ],
 )
 def test_masks_decide_the_key_of_masked_arms_and_their_students_only(corpus, change):
     masking = replace(Masking(), **change)

@@ -8,7 +8,7 @@ import pytest
 
 from replicate.errors import InvalidDefinition
 from replicate.training.arm import CONTEXTS, is_audio
-from replicate.training.config import Arm, Budget, Hubert, Protocol
+from replicate.training.config import Arm, Budget, Hubert, ModelDefaults, Protocol, RunSpec, relevant_settings
 from replicate.training.distillation.dmd import DmdOnlineSettings, DmdSettings
 from replicate.training.distillation.logits import LogitsSettings
 from replicate.training.distillation.pkdot import MtPkdotSettings
@@ -49,7 +49,6 @@ def test_an_impossible_arm_is_refused(change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"gnn_heads": 3}, "'triplet': gnn_heads = 3 makes the student's embedding wider than that of its teacher"),
         ({"unimodal_teachers": (VIDEO,)}, "'triplet': it takes one teacher only"),
         ({"distillation": DmdOnlineSettings()}, "'dmd-online': it takes no teacher"),
         ({"distillation": LogitsSettings(temperature=0.0)}, "'logits': temperature = 0.0 must be above 0"),
@@ -78,7 +77,7 @@ def test_a_video_model_is_trained_next_to_a_speech_only_student():
 
 def test_an_additional_head_has_the_size_of_what_it_predicts():
     arm = replace(STUDENT, unimodal_teachers=(VIDEO,), distillation=MtPkdotSettings(hallucinate="mse"))
-    assert arm.model_heads == {"hallucinated": 300} and not arm.stackable
+    assert arm.resolved(ModelDefaults()).model_heads == {"hallucinated": 300} and not arm.stackable
     assert replace(arm, distillation=MtPkdotSettings()).model_heads == {}
 
 
@@ -119,6 +118,52 @@ def test_every_stream_but_audio_is_privileged():
     ]
 
 
+def test_an_arm_takes_what_it_does_not_set_from_the_protocol():
+    middle = replace(TEACHER, name="middle", teacher=replace(AV, dropout=0.3))
+    arm = replace(STUDENT, teacher=middle)
+    found = arm.resolved(ModelDefaults(3, 4, 0.5))
+    assert [each.model for each in found.with_teachers] == [
+        ModelDefaults(1, 2, 0.5), ModelDefaults(1, 2, 0.5), ModelDefaults(3, 4, 0.3)
+    ]  # fmt: skip
+    assert found.resolved(ModelDefaults()) is found
+    with pytest.raises(ValueError, match="arm speech takes context_layers, gnn_heads, dropout from the protocol"):
+        A.model  # noqa: B018
+
+
+def test_a_run_has_the_values_of_its_protocol():
+    protocol = Protocol("mine", model=ModelDefaults(3, 4, 0.5))
+    spec = RunSpec(replace(A, gnn_heads=1), protocol, Budget(), 24)
+    assert spec.arm.model == ModelDefaults(3, 1, 0.5)
+    student = RunSpec(replace(STUDENT, teacher=AV), protocol, Budget(), 24)
+    assert student.teachers[0].arm.model == ModelDefaults(3, 4, 0.5)
+
+
+def test_a_setting_of_the_protocol_is_relevant_to_arms_that_take_it():
+    protocol = Protocol("mine", model=ModelDefaults(3, 4, 0.5))
+    assert relevant_settings(replace(A, dropout=0.1), protocol)["model"] == {"context_layers": 3, "gnn_heads": 4}
+    own = replace(A, context_layers=1, gnn_heads=2, dropout=0.1)
+    assert "model" not in relevant_settings(own, protocol)
+    assert relevant_settings(replace(own, teacher=TEACHER), protocol)["model"] == {"dropout": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("dialogues", "shortest", "epochs"),
+    [
+        (108, 1, 55),
+        (97, 3, 55),
+        (96, 3, 74),
+        (56, 3, 110),
+        (28, 3, 220),
+        # The last batch would have a single utterance: it is merged with another one in some epochs.
+        (97, 1, 74),
+        (1, 1, 220),
+    ],
+)
+def test_a_corpus_with_few_batches_is_trained_for_more_epochs(dialogues, shortest, epochs):
+    assert Budget(epochs=55, batch=32, steps=220).epochs_for(dialogues, shortest) == epochs
+    assert Budget(epochs=55, batch=32).epochs_for(dialogues, shortest) == 55
+
+
 def test_teachers_are_transitive():
     middle = replace(TEACHER, name="middle", teacher=TEACHER)
     assert [arm.name for arm in replace(STUDENT, teacher=middle).with_teachers] == ["student", "middle", "teacher"]
@@ -127,13 +172,16 @@ def test_teachers_are_transitive():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: Masking(none=0.2), "masking.none, audio, visual and random must be 0 or more, and sum to 1"),
+        (lambda: Masking(none=0.2), "masking.none, audio, privileged and random must be 0 or more, and sum to 1"),
         (lambda: Masking(unit="word"), "masking: unit = 'word' is none of 'utterance', 'dialogue', 'batch'"),
-        (lambda: Masking(none=0.0, random=0.0, audio=0.7), "uni-modal masking has no scenario left"),
-        (lambda: Masking(start=1.5), "masking.start must be a probability"),
+        (lambda: Masking(start=1.5), "masking.start and masking.unimodal_none must be probabilities"),
+        (lambda: Masking(unimodal_none=float("nan")), "masking.unimodal_none must be prob"),
+        (lambda: Masking(schedule="up"), "masking: schedule = 'up' is none of 'constant', 'rising', 'falling'"),
         (lambda: Hubert("fixed"), "hubert: projection = 'fixed' is none of 'learned'"),
         (lambda: Protocol("mine", triplet="two"), "protocol mine: triplet = 'two' is none of 'one', 'n-way'"),
+        (lambda: Protocol("mine", model=ModelDefaults(gnn_heads=0)), "gnn_heads = 0 must be 1 or more"),
         (lambda: Budget(epochs=0), "epochs = 0 must be 1 or more"),
+        (lambda: Budget(steps=-1), "steps = -1 must be 0 or more"),
         (lambda: Budget(learning_rate=float("nan")), "learning_rate = nan must be 0 or more"),
     ],
 )

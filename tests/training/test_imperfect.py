@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from replicate.errors import EmptyDialogue, InvalidDefinition, MissingClass
 from replicate.training.data import scales, tensors
-from replicate.training.imperfect import share_of_epochs, used_for_training, with_privileged_noise
+from replicate.training.imperfect import used_for_training, with_privileged_noise
 from replicate.training.inference import compute_teacher_outputs, predict
 from replicate.training.loop import train, train_seed_group
 
@@ -118,7 +118,7 @@ def test_both_are_applied_to_the_dialogues_that_are_left():
 @pytest.mark.parametrize(("share", "epochs"), [(1.0, 2), (0.5, 1), (0.1, 1)])
 def test_training_stops_early(share, epochs):
     arm = replace(A, epoch_share=share)
-    assert share_of_epochs(2, arm) == epochs
+    assert spec_of(arm).epochs(corpus()) == epochs
     result, whole = run(arm), run(A)
     assert result.curve == whole.curve[:epochs] and result.best_epoch <= epochs
 

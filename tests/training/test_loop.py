@@ -88,6 +88,28 @@ def test_an_exception_from_on_epoch_ends_the_run():
     assert not torch.are_deterministic_algorithms_enabled()
 
 
+def test_a_budget_in_steps_trains_for_more_epochs():
+    # Six training dialogues in batches of 3 are 2 steps an epoch.
+    longer = run(steps=5)
+    assert [epoch.epoch for epoch in longer.curve] == [1, 2, 3]
+    assert same(longer, run(epochs=3)) and same(run(steps=4), run())
+
+
+def test_the_schedule_of_masks_follows_the_epochs(monkeypatch):
+    """Without a mask in every epoch, a masked arm is trained like one without masks."""
+    asked = []
+
+    def at(masking, progress):
+        asked.append(progress)
+        return replace(masking, none=1.0, audio=0.0, privileged=0.0, random=0.0)
+
+    monkeypatch.setattr(Masking, "at", at)
+    unmasked = run(replace(MASK, masked=False), epochs=5)
+    asked.clear()
+    assert same(run(MASK, epochs=5), unmasked)
+    assert asked == [0.0, 0.25, 0.5, 0.75, 1.0]
+
+
 @pytest.mark.parametrize(("dev_f1", "best"), [([0.3, 0.5, 0.5, 0.2], 2), ([0, 0, 0], 1), ([0.1, 0.2, 0.3], 3)])
 def test_the_epoch_is_the_first_best_of_dev_and_its_weights_are_kept(monkeypatch, dev_f1, best):
     scripted = iter(dev_f1)

@@ -212,7 +212,7 @@ def test_an_unseen_stream_does_not_leak_through_the_projection(projection):
 
 def test_masked_hubert_features_have_no_effect_in_training():
     """All audio masked: HuBERT features cannot matter, with a projection and without."""
-    masking = Masking(none=1e-10, audio=1.0, visual=0.0, random=0.0)  # not all 0: a probability that is never drawn
+    masking = Masking(none=1e-10, audio=1.0, privileged=0.0, random=0.0)  # not all 0: a probability that is never drawn
     masked = replace(BOTH, masked=True, select="V", contexts=("V",))
     for projection in ("learned", "none"):
         protocol = replace(with_projection(projection), masking=masking)

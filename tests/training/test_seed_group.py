@@ -62,7 +62,7 @@ def test_a_seed_group_gives_what_its_runs_give_alone(arm):
 
 def test_dropout_and_masks_of_every_kind(double):
     for unit in ("batch", "dialogue", "utterance"):
-        protocol = replace(PAPER, masking=Masking(unit=unit, none=0.1, audio=0.2, visual=0.2, random=0.5, length=2))
+        protocol = replace(PAPER, masking=Masking(unit=unit, none=0.1, audio=0.2, privileged=0.2, random=0.5, length=2))
         assert_alike(*both(replace(MASK, dropout=0.4), protocol=protocol))
 
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import torch
@@ -59,8 +59,9 @@ class TeacherOutputs(NamedTuple):
 
 
 def origin(corpus: Corpus, teacher: Arm, protocol: Protocol) -> str:
-    """Return a hash of a corpus and of the protocol settings that change a teacher's numbers."""
-    content = json.dumps([corpus.hash, relevant_settings(teacher, protocol)])
+    """Return a hash of a corpus and of the protocol settings that change a teacher's numbers; its sizes are some."""
+    sizes = [asdict(arm.model) for arm in teacher.resolved(protocol.model).with_teachers]
+    content = json.dumps([corpus.hash, relevant_settings(teacher.resolved(protocol.model), protocol), sizes])
     return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -178,7 +178,7 @@ class TransportDistillation(DistillationMethod):
         if settings.hallucinate == "off":
             return {}
         teacher = next(teacher for teacher in arm.teachers if not teacher.uses_audio)
-        return {"hallucinated": ModelConfig.hidden * teacher.gnn_heads}
+        return {"hallucinated": ModelConfig.hidden * teacher.model.gnn_heads}
 
     @classmethod
     def check(cls, settings: MtPkdotSettings, arm: Arm) -> None:

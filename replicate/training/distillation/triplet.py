@@ -9,9 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from replicate.errors import InvalidDefinition
 from replicate.rng import generator, seeded
-from replicate.training.arm import Arm
 from replicate.training.config import TripletForm
 from replicate.training.distillation.base import (
     DistillationMethod,
@@ -86,8 +84,9 @@ def triplet_loss(student: Tensor, teacher: Tensor, negative: Tensor, form: Tripl
 class TripletDistillation(DistillationMethod):
     """The paper's method.
 
-    If the student's embedding is narrower than the teacher's, a linear map widens it. The map is trained with the
-    student and discarded afterwards (not in the paper, which does not say how 300 columns are compared with 700).
+    If the student's embedding is narrower or wider than the teacher's, a linear map of it is compared. The map is
+    trained with the student and discarded afterwards (not in the paper, which does not say how 300 columns are compared
+    with 700, or the 700 of a student with those of a teacher that has 1 head).
     """
 
     stackable = True
@@ -99,16 +98,7 @@ class TripletDistillation(DistillationMethod):
         self.draws = generator(setup.seed, "negatives")
         width, target = setup.embedding_width, setup.teacher_widths[0]
         with seeded(setup.seed, "adapter"):
-            self.adapter = nn.Linear(width, target, bias=False) if width < target else nn.Identity()
-
-    @classmethod
-    def check(cls, settings: TripletSettings, arm: Arm) -> None:
-        """Refuse a student whose embedding is wider than its teacher's."""
-        if arm.teacher and arm.gnn_heads > arm.teacher.gnn_heads:
-            raise InvalidDefinition(
-                f"gnn_heads = {arm.gnn_heads} makes the student's embedding wider than that of its teacher "
-                f"{arm.teacher.name}, which has {arm.teacher.gnn_heads}"
-            )
+            self.adapter = nn.Linear(width, target, bias=False) if width != target else nn.Identity()
 
     def forward(self, student: UtteranceOutputs, teachers: Sequence[UtteranceOutputs], labels: Tensor) -> MethodLosses:
         """Compute the triplet loss to the first teacher."""

@@ -38,6 +38,10 @@ class MaskingStrategy(ABC):
             Returns (dialogues or 1, utterances or 1, sum of widths) float32, size 1 where one draw is shared.
         """
 
+    def at(self, progress: float) -> MaskingStrategy:
+        """Return the strategy for an epoch: ``progress`` is 0 in the first and 1 in the last one. By default itself."""
+        return self
+
 
 M = TypeVar("M", bound=MaskingStrategy)
 

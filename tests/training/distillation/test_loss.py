@@ -90,6 +90,12 @@ def test_every_method_trains_and_repeats(teacher_outputs, name):
 
 
 @pytest.mark.parametrize("name", METHODS)
+def test_every_method_trains_a_student_that_is_wider_than_its_teachers(teacher_outputs, name):
+    result = learn(replace(arm_of(name), gnn_heads=4), teacher_outputs, epochs=1)
+    assert result.model.gnn_heads == 4 and np.isfinite(result.curve[0].train_loss)
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_what_is_saved_needs_no_teacher(teacher_outputs, name):
     result = learn(arm_of(name), teacher_outputs)
     assert result.weights.keys() == COGMEN(result.model).state_dict().keys()
@@ -247,7 +253,8 @@ def test_the_teachers_video_does_not_reach_the_student(teacher_outputs):
             replace(d, features=d.features | {"visual": 0 * d.features["visual"]}) for d in blind.dialogues
         ),
     )
-    same = {name: each._replace(origin=origin(blind, TEACHER, PAPER)) for name, each in teacher_outputs.items()}
+    arms = {arm.name: arm for arm in (TEACHER, SPEECH, VIDEO)}
+    same = {name: each._replace(origin=origin(blind, arms[name], PAPER)) for name, each in teacher_outputs.items()}
     for name in ("triplet", "mtpkdot", "dmd"):
         one, two = (learn(arm_of(name), *what, epochs=1) for what in ((teacher_outputs, corpus()), (same, blind)))
         assert all(torch.equal(one.weights[key], two.weights[key]) for key in one.weights), name

@@ -46,13 +46,15 @@ def made(monkeypatch):
     return found
 
 
-def test_the_map_of_a_narrower_student_is_trained_and_not_saved(teacher, made):
-    narrow = replace(STUDENT, gnn_heads=1)
-    result = run(narrow, teacher=teacher)
+@pytest.mark.parametrize("heads", [1, 3])
+def test_the_map_of_a_narrower_or_wider_student_is_trained_and_not_saved(teacher, made, heads):
+    other = replace(STUDENT, gnn_heads=heads)
+    result = run(other, teacher=teacher)
     (distillation,) = made
+    assert distillation.method.adapter.weight.shape == (teacher.shape[1], 100 * heads)
     assert not torch.equal(distillation.before[0], distillation.method.adapter.weight)
     assert result.weights.keys() == COGMEN(result.model).state_dict().keys()
-    assert result.model == run(replace(narrow, teacher=None)).model
+    assert result.model == run(replace(other, teacher=None)).model
 
 
 def test_an_equally_wide_student_trains_only_its_model(teacher, made):
@@ -88,7 +90,7 @@ def test_distillation_changes_the_student(teacher):
 
 def test_with_weight_0_a_student_is_the_same_as_without_a_teacher(teacher):
     """Bit for bit: negatives and the adapter's weights are drawn without shifting another draw."""
-    for heads in (1, 2):
+    for heads in (1, 2, 3):
         student = replace(STUDENT, gnn_heads=heads, distillation=TripletSettings(triplet_weight=0.0), dropout=0.3)
         assert plain(run(student, teacher=teacher)) == plain(run(replace(student, teacher=None, distillation=None)))
 
