@@ -79,7 +79,7 @@ class _Multiply(torch.autograd.Function):
         padded = _pad(gradient)
         return (
             _product(padded, weight.t())[: len(gradient)] if ctx.needs_input_grad[0] else None,
-            _product(padded.t(), x.t()) if ctx.needs_input_grad[1] else None,
+            _outer(padded, x) if ctx.needs_input_grad[1] else None,
             gradient.sum(0) if ctx.biased else None,
         )
 
@@ -113,9 +113,9 @@ class _FeedForward(torch.autograd.Function):
         torch.ops.aten.threshold_backward.grad_input(inner, hidden, 0, grad_input=inner)
         return (
             _product(inner, weight1.t())[: len(gradient)] if ctx.needs_input_grad[0] else None,
-            _product(inner.t(), x.t()),
+            _outer(inner, x),
             inner.sum(0),
-            _product(padded.t(), hidden.t()),
+            _outer(padded, hidden),
             gradient.sum(0),
             None,
             None,
@@ -126,6 +126,14 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None = None, after: str =
     """Compute ``F.linear`` by oneDNN, and "relu" after it."""
     out: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, after, [], "")
     return out
+
+
+def _outer(left: Tensor, right: Tensor) -> Tensor:
+    """Compute ``left.t() @ right`` for rows."""
+    # A transposed first operand is copied, so it is the narrower one.
+    if left.shape[1] <= right.shape[1]:
+        return _product(left.t(), right.t())
+    return _product(right.t(), left.t()).t()
 
 
 def _pad(x: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch_geometric.nn import RGCNConv, TransformerConv
 
+from replicate.model.products import multiply, use_onednn
 from replicate.model.seed_layers import linear, plus, product
 from replicate.model.window_graph import Band
 
@@ -35,8 +36,9 @@ def relational_convolution(layer: RGCNConv, x: Tensor, band: Band) -> Tensor:
 def windowed_attention(layer: TransformerConv, x: Tensor, band: Band) -> Tensor:
     """Compute ``layer(x, edge_index)``: each utterance attends to its window, heads concatenated, plus the skip.
 
-    The key's weight is applied to the queries, and the value's weight after the weighted sum, so that senders need no
-    projection per head. Softmax is shift-invariant, so the key's bias, the same for all senders, is dropped.
+    The key's weight is multiplied with the query's, and the value's weight is applied after the weighted sum, so that
+    senders need no projection per head. Softmax is shift-invariant, so the key's bias, the same for all senders, is
+    dropped.
 
     Shapes:
         x: (M, d). Returns (M, heads * out).
@@ -44,9 +46,11 @@ def windowed_attention(layer: TransformerConv, x: Tensor, band: Band) -> Tensor:
     heads, width = layer.heads, layer.out_channels
     blocks, block, senders = band.valid.shape
     around = _around(x, band)
-    query = linear(x, layer.lin_query.weight, layer.lin_query.bias)
-    query = _by_head(query, layer.lin_key.weight.unflatten(-2, (heads, width)))
-    query = F.pad(query, (0, 0, 0, 0, 0, blocks * block - x.shape[0])).reshape(blocks, block * heads, -1)
+    key = layer.lin_key.weight.unflatten(-2, (heads, width)).mT
+    weight = (key @ layer.lin_query.weight.unflatten(-2, (heads, width))).flatten(-3, -2)
+    bias = (key @ layer.lin_query.bias.unflatten(-1, (heads, width))[..., None]).flatten(-3)
+    query = linear(x, weight, bias)
+    query = F.pad(query, (0, 0, 0, blocks * block - x.shape[0])).view(blocks, block * heads, -1)
     score = torch.bmm(query, around.transpose(1, 2)).view(blocks, block, heads, senders) / math.sqrt(width)
     share = score.masked_fill(~band.valid[:, :, None], -torch.inf).softmax(-1)
     mixed = torch.bmm(share.flatten(1, 2), around).view(blocks * block, -1)[: x.shape[0]]
@@ -64,6 +68,9 @@ def _around(x: Tensor, band: Band) -> Tensor:
 def _by_head(x: Tensor, weight: Tensor) -> Tensor:
     """Multiply each head's columns of x (M, heads * a) by its weight ([runs,] heads, a, b): (M, heads, b)."""
     heads, runs = weight.shape[-3], 1 if weight.dim() == 3 else len(weight)
+    if weight.dim() == 3 and use_onednn(x, weight[0]):
+        heads_of_x = x.unflatten(1, (heads, -1)).unbind(1)
+        return torch.stack([multiply(one, own.mT) for one, own in zip(heads_of_x, weight, strict=True)], 1)
     columns = x.view(runs, x.shape[0] // runs, heads, -1).transpose(1, 2).flatten(0, 1)
     out = torch.bmm(columns, weight.flatten(0, -3))
     return out.unflatten(0, (runs, heads)).transpose(1, 2).flatten(0, 1)
