@@ -274,6 +274,11 @@ def test_privileged_streams_are_chosen_as_on_the_command_line(with_text, tmp_pat
     assert run.f1("A") == table.cell("COGMEN-A/A").values[0]
 
 
+def test_a_word_that_is_no_choice_of_streams_is_named_before_the_corpus_is_loaded(tmp_path):
+    with pytest.raises(errors.InvalidArgument, match="privileged = 'video' is no choice"):
+        replicate.train("COGMEN-A", tmp_path / "none.npz", privileged="video", results=tmp_path)
+
+
 def test_a_run_that_needs_video_is_not_exported(results, tmp_path):
     arm = Arm("video", "AV", ("AV",), "AV", context_layers=1, gnn_heads=1)
     run = replicate.train(arm, "synthetic-tiny", profile="smoke", results=results, progress=False)

@@ -67,6 +67,8 @@ def prepare(tables: Sequence[str], options: Options) -> tuple[Plan, CommandConte
     if options.precision not in get_args(Precision):
         allowed = ", ".join(map(repr, get_args(Precision)))
         raise InvalidArgument(f"precision = {options.precision!r} is none of {allowed}")
+    if options.privileged is not None:
+        privileged.letters(options.privileged)
     jobs = None if options.jobs is None else _jobs(options.jobs)
     found = tuple(definitions.table(name) for name in tables)
     profile = profiles.profile(options.profile)

@@ -8,11 +8,13 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from replicate.config.requirements import PRIVILEGED
 from replicate.errors import CannotWrite
 from replicate.report import data_files, latex, tables
 from replicate.results.aggregate import Comparison, Cost
 from replicate.results.statistics import Summary
 
+from . import builders
 from .conftest import TABLE, cell, everything, judged, made, one_seed, single
 
 
@@ -77,6 +79,22 @@ def test_every_missing_stream_is_named_and_how_to_get_it():
     assert "--stream hubert --as hubert-second-to-last --out both.npz`" in markdown
     assert "the visual stream: the corpus has no video features.  \n" in markdown
     assert "features opensmile RECORDINGS" in tables.markdown(replace(result, needs={"HuBERT": ("audio",)}))
+
+
+def test_other_privileged_streams_than_the_papers_are_named_and_have_no_verdict():
+    paper = builders.result(verdict="inside")
+    first, second = paper.table.rows
+    of = replace(paper.table, rows=(first, replace(second, comparable=False)), privileged="T")
+    markdown = tables.markdown(replace(paper, table=of))
+    assert f"profile {paper.profile}, privileged: text; weighted F1" in markdown
+    assert "The paper's privileged stream is video: its numbers for other streams are for orientation only." in markdown
+    assert "privileged" not in tables.markdown(paper)
+
+
+def test_a_row_without_a_privileged_stream_says_how_to_choose_one():
+    markdown = tables.markdown(replace(everything(), needs={"HuBERT": ("hubert", PRIVILEGED)}))
+    assert "| needs the hubert stream and a privileged stream |" in markdown
+    assert "--privileged chooses visual or text features" in markdown and "hubert --layer last" in markdown
 
 
 def test_training_costs_are_shown_if_the_table_asks_for_them(golden):
