@@ -70,14 +70,16 @@ def why_missing(result: TableResult, row: Row) -> str | None:
     return f"failed: {result.failed[row.name].partition(':')[0]}" if row.name in result.failed else None
 
 
-# Options of `replicate features` and `replicate data merge` that add a stream from recordings to a corpus, by stream.
-_FROM_RECORDINGS = {
-    "audio": ("opensmile", "audio"),
-    "hubert": ("hubert --layer last", "hubert"),
-    "hubert-second-to-last": ("hubert --layer second-to-last", "hubert --as hubert-second-to-last"),
+# How `replicate features` makes a stream, from what, and how `replicate data merge` adds it to a corpus, by stream.
+_EXTRACTED = {
+    "audio": ("recordings", "opensmile RECORDINGS", "audio"),
+    "hubert": ("recordings", "hubert --layer last RECORDINGS", "hubert"),
+    "hubert-second-to-last": (
+        *("recordings", "hubert --layer second-to-last RECORDINGS"),
+        "hubert --as hubert-second-to-last",
+    ),
+    "text": ("transcripts", "text TRANSCRIPTS --like CORPUS", "text"),
 }
-
-
 _KINDS = {"visual": "video"}
 
 
@@ -85,12 +87,12 @@ def remedy(stream: str) -> str:
     """Return how a user can add a missing stream to the corpus."""
     if stream == requirements.PRIVILEGED:
         return "Some rows need a privileged stream, and none is used: --privileged chooses visual or text features."
-    if stream not in _FROM_RECORDINGS:
+    if stream not in _EXTRACTED:
         return f"Some rows need the {stream} stream: the corpus has no {_KINDS.get(stream, stream)} features."
-    extract, attach = _FROM_RECORDINGS[stream]
+    source, extract, attach = _EXTRACTED[stream]
     absent = "no public release has it; " if stream in HUBERT else ""
     return (
-        f"Some rows need the {stream} stream: {absent}extract it from recordings (`replicate features {extract} "
-        f"RECORDINGS --out extra.npz`), attach it (`replicate data merge CORPUS extra.npz --stream {attach} --out "
+        f"Some rows need the {stream} stream: {absent}extract it from {source} (`replicate features {extract} "
+        f"--out extra.npz`), attach it (`replicate data merge CORPUS extra.npz --stream {attach} --out "
         "both.npz`), and run on that file."
     )

@@ -79,6 +79,8 @@ def test_every_missing_stream_is_named_and_how_to_get_it():
     assert "--stream hubert --as hubert-second-to-last --out both.npz`" in markdown
     assert "the visual stream: the corpus has no video features.  \n" in markdown
     assert "features opensmile RECORDINGS" in tables.markdown(replace(result, needs={"HuBERT": ("audio",)}))
+    written = tables.markdown(replace(result, needs={"HuBERT": ("text",)}))
+    assert "transcripts (`replicate features text TRANSCRIPTS --like CORPUS --out extra.npz`)" in written
 
 
 def test_other_privileged_streams_than_the_papers_are_named_and_have_no_verdict():
