@@ -1,1 +1,1 @@
-"""Feature streams from recordings, by openSMILE and HuBERT; needs the optional packages ``[audio]``."""
+"""Feature streams from recordings (openSMILE, HuBERT; with the optional packages ``[audio]``) and from transcripts."""

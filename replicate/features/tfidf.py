@@ -52,7 +52,8 @@ class Tfidf:
                 f"{len(training)} training texts with {words} words and pairs of words give no {columns} columns: "
                 f"choose at most {min(words, len(training))} with --columns"
             )
-        self._svd = TruncatedSVD(columns, random_state=SEED).fit(counted)
+        with np.errstate(invalid="ignore"):  # the share of variance that is explained, if all texts are the same
+            self._svd = TruncatedSVD(columns, random_state=SEED).fit(counted)
         self.recipe: dict[str, Any] = {
             "extractor": "tfidf",
             "ngrams": list(NGRAMS),

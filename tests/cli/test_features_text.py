@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,18 @@ def test_text_of_a_table_whole_output(replicate: Replicate) -> None:
     assert found.recipes["text"] == Tfidf(TEXTS, 3).recipe
     shown = replicate("data", "info", "text.npz").stdout
     assert "text was extracted with: components 3, extractor tfidf, fitted_on 4 training texts, " in shown
+
+
+def test_tfidf_needs_no_optional_package() -> None:
+    write(*TEXTS)
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(('soundfile', 'soxr', 'opensmile', 'transformers')));"
+        "from bridging_modalities_cli import main; main()"
+    )
+    command = ["features", "text", "calls.csv", "--columns", "2", "--out", "text.npz"]
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert load("text.npz").widths == {"text": 2}
 
 
 def test_text_is_merged_into_a_corpus_that_gave_the_utterances(replicate: Replicate) -> None:

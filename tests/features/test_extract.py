@@ -131,3 +131,5 @@ def test_recipes_that_cannot_be_repeated(hubert_layer: Path) -> None:
     for broken in ({}, {"extractor": "praat"}, {"extractor": "opensmile"}, {"extractor": "hubert", "model": "x"}):
         with pytest.raises(NotThisFormat, match="has no complete recipe"):
             from_recipe(broken)
+    with pytest.raises(NotThisFormat, match=r"made from transcripts .*, which recordings do not have"):
+        from_recipe({"extractor": "tfidf", "components": 100})
