@@ -83,7 +83,10 @@ def _input(write: Writer, speech: SpeechModel, present: str) -> str:
     """Compute the context extractor's input, (batch * utterances, encoder width), 0 for padding."""
     x = standardised(write, speech, "audio")
     x = write.op("Where", write.unsqueeze(present, 2), x, write.floats(0.0))
-    return encoder_input(write, speech, write.op("Reshape", x, write.ints(-1, len(speech.mean))))
+    x = encoder_input(write, speech, write.op("Reshape", x, write.ints(-1, len(speech.mean))))
+    if speech.model.config.projected and speech.model.config.projection_bias:
+        x = write.op("Where", write.op("Reshape", present, write.ints(-1, 1)), x, write.floats(0.0))
+    return x
 
 
 def standardised(write: Writer, speech: SpeechModel, x: str) -> str:
@@ -100,6 +103,8 @@ def encoder_input(write: Writer, speech: SpeechModel, x: str) -> str:
     """
     if speech.model.config.projected:
         x = write.op("MatMul", x, write.weight(speech.model.projection.weight.T))
+        if speech.model.config.projection_bias:
+            x = write.op("Add", x, write.weight(speech.model.projection.bias))
     return write.op("Pad", x, write.ints(0, 0, 0, speech.zeros)) if speech.zeros else x
 
 

@@ -90,8 +90,7 @@ class COGMEN(nn.Module):
             self.hallucinator = Hallucinator(config.hidden * config.gnn_heads, config.hallucinated)
         self.clf = Classifier(config)
         if config.projected:
-            # No bias, so that padding stays zero.
-            self.projection = nn.Linear(config.projected, config.hidden, bias=False)
+            self.projection = nn.Linear(config.projected, config.hidden, bias=config.projection_bias)
             self.projection.requires_grad_(config.learn_projection)
 
     def forward(
@@ -137,6 +136,8 @@ class COGMEN(nn.Module):
             if seed_batch is not None:
                 raise ValueError("only the packed form computes a stack of models")
             x = self.project(x)
+            if self.config.projected and self.config.projection_bias:
+                x = x * present[..., None]  # padding stays zero
             node = self.rnn(x if keep is None else x * keep, present)[present]
         else:
             x = x[present]
@@ -157,7 +158,7 @@ class COGMEN(nn.Module):
         if not self.config.projected:
             return x
         head, rest = x[..., : self.config.projected], x[..., self.config.projected :]
-        return torch.cat([linear(head, self.projection.weight, None), rest], -1)
+        return torch.cat([linear(head, self.projection.weight, self.projection.bias), rest], -1)
 
     def classify(self, node: Tensor, graph: Band | Edges, seed_batch: SeedBatch | None = None) -> Output:
         """Run the graph part and the classifier on nodes (M, hidden)."""

@@ -20,6 +20,7 @@ class ModelConfig:
             ``replicate.model.context.transformer.encoder_heads``.
         projected: leading columns of the input that a linear layer maps to ``hidden`` first (HuBERT); 0 for none.
         learn_projection: False freezes that layer at its initial weights, as in the released code.
+        projection_bias: whether that layer has a bias, as in the released code.
         decoupled: size of the shared and of the private half of the embedding (DMD), which are then the classifier's
             input; 0 for no split.
         hallucinated: size of the embedding of a model without audio that is predicted and appended to the classifier's
@@ -47,6 +48,7 @@ class ModelConfig:
     encoder_heads: int | None = None
     projected: int = 0
     learn_projection: bool = True
+    projection_bias: bool = False
     decoupled: int = 0
     hallucinated: int = 0
     context: str = "transformer"

@@ -20,7 +20,7 @@ __all__ = [
 ]  # fmt: skip
 
 TripletForm = Literal["one", "n-way"]
-Projection = Literal["learned", "random", "none", "pca"]
+Projection = Literal["learned", "random", "random-per-run", "none", "pca"]
 Order = Literal["time", "release"]
 Precision = Literal["float32", "bf16"]
 
@@ -30,8 +30,9 @@ class Hubert:
     """How HuBERT features enter a model.
 
     Attributes:
-        projection: how their columns are projected to the model's hidden width: "learned" with the model, "random" and
-            frozen (as released), "pca", the principal components, frozen (see ``pca_projection``), or "none".
+        projection: how their columns are projected to the model's hidden width: "learned" with the model; "random",
+            with a bias, drawn once for all models and seeds and frozen (as released); "random-per-run", the same drawn
+            anew for every run; "pca", the principal components, frozen; or "none". See ``frozen_projection``.
         order: "time", or "release": audio and labels as the release lists them, with all utterances of the second
             speaker (F) first, while speakers and video keep the order of time.
     """

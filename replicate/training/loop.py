@@ -23,9 +23,9 @@ from replicate.rng import deterministic, seeded
 from replicate.training.config import RunSpec
 from replicate.training.data import Batch, Scale, require, scales, tensors
 from replicate.training.distillation.base import TeacherOutputs, origin
+from replicate.training.frozen_projection import freeze
 from replicate.training.imperfect import used_for_training, with_privileged_noise
 from replicate.training.inference import infer, predict, stream_widths
-from replicate.training.pca_projection import init_projection_with_pca
 from replicate.training.released_order import apply_feature_order
 from replicate.training.trainer import Epoch, Trainer
 
@@ -101,8 +101,8 @@ def train_seed_group(
         trainers = [
             Trainer(spec, config, place, fitted, each) for spec, each in zip(specs, teacher_outputs, strict=True)
         ]
-        if config.projected and first.protocol.hubert.projection == "pca":
-            init_projection_with_pca([trainer.model for trainer in trainers], fitted["train"])
+        if config.projected:
+            freeze(first.protocol.hubert.projection, [trainer.model for trainer in trainers], fitted["train"])
         with seeded(first.seed, "dropout"):
             _fit(trainers, fitted, corpus, on_epoch)
         found = []
@@ -175,6 +175,7 @@ def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
         # The audio stream is the first of an arm's streams.
         projected=corpus.widths[spec.projected] if spec.projected else 0,
         learn_projection=protocol.hubert.projection == "learned",
+        projection_bias=protocol.hubert.projection in ("random", "random-per-run"),
         context=arm.context,
         causal=arm.causal,
         memory=arm.memory,

@@ -84,7 +84,7 @@ def test_protocols_and_single_settings(name, expected):
         ("paper+model.gnn_heads=0", ["gnn_heads = 0"]),
         ("paper+model.heads=1", ["unknown setting 'heads'", "gnn_heads"]),
         ("paper+triplet=two", ["'two'", "'one'", "'n-way'"]),
-        ("paper+hubert.projection=PCA", ["'PCA' is none of 'learned', 'random', 'none', 'pca'"]),
+        ("paper+hubert.projection=PCA", ["'PCA' is none of 'learned', 'random', 'random-per-run', 'none', 'pca'"]),
         ("paper+hubert.order=", ["''", "'release'"]),
         ("paper+name=x", ["unknown setting 'name'"]),
     ],

@@ -28,6 +28,13 @@ def test_both_forms_give_the_same_outputs(lengths, past, future, speakers, seed)
         assert torch.allclose(ours, theirs, rtol=0, atol=1e-5)
 
 
+def test_both_forms_project_alike():
+    model, given = small_model(projected=4, projection_bias=True, encoder_heads=1), batch([5, 2, 9])
+    with torch.no_grad():
+        reference, banded = run(model, given, "reference"), run(model, given)
+    assert torch.allclose(banded.log_prob, reference.log_prob, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize(("past", "future"), WINDOWS)
 @pytest.mark.parametrize(("lengths", "training"), [([1], False), ([1, 17, 4], True), ([33, 2], True)])
 def test_both_forms_give_the_same_gradients(lengths, training, past, future):

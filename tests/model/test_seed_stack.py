@@ -31,9 +31,9 @@ def rows(seed=0):
     return SeedBatch.several(LENGTHS, DIALOGUES, [generator(seed + run, "dropout") for run in (0, 1)])
 
 
-@pytest.mark.parametrize("projected", [0, 4])
-def test_a_stack_gives_the_outputs_and_gradients_of_its_models(projected):
-    config = ModelConfig(**{**CONFIG.__dict__, "projected": projected})
+@pytest.mark.parametrize(("projected", "bias"), [(0, False), (4, False), (4, True)])
+def test_a_stack_gives_the_outputs_and_gradients_of_its_models(projected, bias):
+    config = ModelConfig(**{**CONFIG.__dict__, "projected": projected, "projection_bias": bias})
     single, members = models(config), models(config)
     whole = stack(members)
     x, speakers, keep = batch(LENGTHS)

@@ -27,6 +27,7 @@ OPTIONS = [
     {"scaled": True},
     {"decoupled": 4},
     {"hallucinated": 7},
+    {"projected": 12, "projection_bias": True},
     {"memory": 1},
     {"memory": 2, "context_layers": 4},
     {"future": 0},

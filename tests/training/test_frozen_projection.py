@@ -7,12 +7,14 @@ from sklearn.decomposition import PCA
 
 from replicate.training.config import HUBERT, Hubert, Protocol
 from replicate.training.data import scales
+from replicate.training.frozen_projection import components
 from replicate.training.loop import train, train_seed_group
-from replicate.training.pca_projection import components
 
 from .conftest import AV, A, changed, corpus, run, spec_of, with_hubert
 
-PCA_READING = Protocol("pca", hubert=Hubert("pca"))
+PCA_PROTOCOL = Protocol("pca", hubert=Hubert("pca"))
+RANDOM = Protocol("random", hubert=Hubert("random"))
+PER_RUN = Protocol("per run", hubert=Hubert("random-per-run"))
 SPEECH = replace(A, name="hubert speech", audio="hubert", context_layers=1, gnn_heads=2)
 BOTH = replace(AV, name="hubert both", audio="hubert", context_layers=1, gnn_heads=2)
 
@@ -25,7 +27,7 @@ def drawn(rows, columns, rank=None):
 
 
 def weights(arm, source, seed=24, **budget):
-    return run(arm, source, seed, PCA_READING, **budget).weights
+    return run(arm, source, seed, PCA_PROTOCOL, **budget).weights
 
 
 @pytest.mark.parametrize(("rows", "columns", "count"), [(50, 12, 4), (50, 12, 12), (9, 12, 4), (300, 40, 30)])
@@ -103,8 +105,8 @@ def test_components_are_frozen_and_other_weights_start_as_with_a_random_projecti
     start, after = weights(BOTH, source, **still), weights(BOTH, source, learning_rate=1e-2, weight_decay=0.1)
     assert torch.equal(start["projection.weight"], after["projection.weight"])
     assert not torch.equal(start["clf.lin1.weight"], after["clf.lin1.weight"])
-    random = run(BOTH, source, protocol=Protocol("random", hubert=Hubert("random")), **still).weights
-    assert list(random) == list(start)
+    random = run(BOTH, source, protocol=RANDOM, **still).weights
+    assert set(random) - set(start) == {"projection.bias"}
     parameters = [name for name in start if "running" not in name and "num_batches" not in name]
     different = [name for name in parameters if not torch.equal(random[name], start[name])]
     assert different == ["projection.weight"]
@@ -114,10 +116,41 @@ def test_components_are_frozen_and_other_weights_start_as_with_a_random_projecti
 
 def test_a_run_alone_and_in_a_stack_project_alike():
     source = with_hubert(corpus((5, 3, 4, 1, 6, 2, 9)))
-    specs = [spec_of(BOTH, seed, PCA_READING) for seed in (24, 25)]
+    specs = [spec_of(BOTH, seed, PCA_PROTOCOL) for seed in (24, 25)]
     seed_group, alone = train_seed_group(specs, source), [train(spec, source) for spec in specs]
     for one, other in zip(seed_group, alone, strict=True):
         assert torch.equal(one.weights["projection.weight"], other.weights["projection.weight"])
+
+
+def projections(protocol, arm=SPEECH, seed=24, **budget):
+    result = run(arm, with_hubert(corpus(), stream=arm.audio), seed, protocol, **budget)
+    return result.weights["projection.weight"], result.weights["projection.bias"]
+
+
+def test_all_models_and_seeds_share_a_random_projection():
+    first = projections(RANDOM)
+    second_to_last = replace(SPEECH, audio="hubert-second-to-last")
+    for arm, seed in ((SPEECH, 25), (BOTH, 24), (replace(BOTH, masked=True), 24), (second_to_last, 26)):
+        assert all(map(torch.equal, first, projections(RANDOM, arm, seed)))
+    assert first[0].shape == (100, 5) and (first[1] != 0).all()
+
+
+def test_a_projection_for_each_run_starts_like_a_learned_one():
+    first, other = projections(PER_RUN), projections(PER_RUN, seed=25)
+    assert not any(map(torch.equal, first, other)) and not any(map(torch.equal, first, projections(RANDOM)))
+    still = {"learning_rate": 0.0, "weight_decay": 0.0}
+    learned = run(SPEECH, with_hubert(corpus()), protocol=Protocol("learned"), **still).weights
+    assert torch.equal(first[0], learned["projection.weight"]) and "projection.bias" not in learned
+
+
+@pytest.mark.parametrize("protocol", [RANDOM, PER_RUN])
+def test_a_random_projection_is_the_same_in_a_stack(protocol):
+    source = with_hubert(corpus())
+    specs = [spec_of(BOTH, seed, protocol) for seed in (24, 25)]
+    for one, other in zip(train_seed_group(specs, source), [train(spec, source) for spec in specs], strict=True):
+        assert torch.equal(one.weights["projection.bias"], other.weights["projection.bias"])
+        for key, log_prob in one.log_prob.items():
+            assert np.abs(log_prob - other.log_prob[key]).max() < 1e-3  # float32, as in test_seed_group
 
 
 def test_the_order_of_the_release_has_the_same_components():
