@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tables beyond export benchmark test test-slow bench bench-training lint format readme clean
+.PHONY: help setup tables beyond export benchmark test test-slow bench bench-training lint format results readme clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ lint: $(READY) ## Check style and types
 format: $(READY) ## Correct style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+results: $(READY) ## Train again what docs/results/ holds, from the corpora in DATA (hours; can be interrupted)
+	$(BIN)/python docs/measure.py $(or $(DATA),$(error give the folder with the corpora: make results DATA=FOLDER))
 
 readme: $(READY) ## Write the generated sections of README.md and docs/: measured tables, commands and options
 	$(BIN)/python docs/fill_readme.py

@@ -1,0 +1,106 @@
+"""Train what docs/results/ holds, and copy the outputs there: `make results DATA=FOLDER`.
+
+``measured.toml`` lists the commands. Each can be interrupted and repeated: completed runs are kept.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from replicate.config.toml import build, sections
+from replicate.corpus import catalogue
+from replicate.experiment.prepare import Options, prepare
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+DOCS = Path(__file__).parent
+# What is copied: tables and claims to be read, and the numbers behind them.
+KEPT = ("*.md", "claims.json", "scores.csv", "comparisons.csv", "figures/*.png")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One ``replicate run`` whose outputs are in docs/results/; without a value, an option keeps its default."""
+
+    data: str
+    tables: list[str]
+    profile: str = "quick"
+    protocol: str = "paper"
+    privileged: str | None = None
+    folds: str | None = None
+    seeds: str | None = None
+
+    def corpus(self, folder: Path) -> str:
+        """Return the name of the corpus, or its file below ``folder``."""
+        return self.data if self.data in catalogue() else str(folder / self.data)
+
+    def command(self, folder: Path) -> list[str]:
+        """Return the command that trains and prints the tables."""
+        words = ["replicate", "run", *self.tables, "--data", self.corpus(folder)]
+        for name in ("profile", "protocol", "privileged", "folds", "seeds"):
+            value = getattr(self, name)
+            words += [] if value is None else [f"--{name}", value]
+        return words
+
+    def results(self, folder: Path, out: Path) -> Path:
+        """Return the folder that the command writes to."""
+        given = {name: getattr(self, name) for name in ("profile", "protocol", "privileged", "folds", "seeds")}
+        plan, context = prepare(self.tables, Options(data=self.corpus(folder), out=out, **given))
+        return context.folder(plan)
+
+
+def measurements() -> list[Measurement]:
+    """Return the entries of ``measured.toml``."""
+    path = DOCS / "measured.toml"
+    entries = sections(tomllib.loads(path.read_text(encoding="utf-8")).get("runs"), f"{path}, runs")
+    return [build(Measurement, entry, f"{path}, entry {number}") for number, entry in enumerate(entries, 1)]
+
+
+def copy(source: Path, target: Path) -> list[Path]:
+    """Replace what ``target`` keeps of a results folder by its current outputs; return the files."""
+    for pattern in KEPT:
+        for old in target.glob(pattern):
+            old.unlink()
+    copied = []
+    for file in sorted(file for pattern in KEPT for file in source.glob(pattern)):
+        copied.append(target / file.relative_to(source))
+        copied[-1].parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copied[-1])
+    return copied
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
+@click.option("--only", multiple=True, metavar="TEXT", help="Only commands that contain this text; may be repeated.")
+@click.option("--dry-run", is_flag=True, help="Print the commands, and train nothing.")
+def main(folder: Path, out: Path, only: tuple[str, ...], dry_run: bool) -> None:
+    """Train what docs/results/ holds from the corpora in FOLDER, and copy the outputs there."""
+    for measurement in measurements():
+        command = [*measurement.command(folder), "--out", str(out)]
+        line = shlex.join(command)
+        if only and not any(text in line for text in only):
+            continue
+        print(line, flush=True)
+        if dry_run:
+            continue
+        done = subprocess.run([sys.executable, "-m", *command])
+        if done.returncode:
+            sys.exit(f"this command failed, and docs/results/ keeps what it had: {line}")
+        source = measurement.results(folder, out)
+        copied = copy(source, DOCS / "results" / source.relative_to(out))
+        print(f"{len(copied)} files copied from {source}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
