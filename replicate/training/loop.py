@@ -198,6 +198,9 @@ def _fit(
     widths = stream_widths(arm, whole.config, corpus)
     dev_labels = data["dev"].packed_labels()
     whole_budget = spec.epochs_of_budget(corpus)  # an arm that stops early has the masks of one that does not
+    for trainer in trainers:
+        # Where epochs have fewer steps, there are more of them: the schedule then waits for more epochs, too.
+        trainer.schedule.patience = round(trainer.schedule.patience * whole_budget / budget.epochs)
     for number in range(1, spec.epochs(corpus) + 1):
         whole.train()
         for trainer in trainers:

@@ -95,6 +95,18 @@ def test_a_budget_in_steps_trains_for_more_epochs():
     assert same(longer, run(epochs=3)) and same(run(steps=4), run())
 
 
+def test_the_learning_rate_waits_for_as_many_steps_in_more_epochs(monkeypatch):
+    waits, judge = [], trainer.Trainer.judge
+
+    def watched(self, *values):
+        waits.append(self.schedule.patience)
+        return judge(self, *values)
+
+    monkeypatch.setattr(trainer.Trainer, "judge", watched)
+    run(epochs=2, steps=8)  # 8 steps are 4 epochs, twice as many as the budget names
+    assert waits == [20] * 4
+
+
 def test_the_schedule_of_masks_follows_the_epochs(monkeypatch):
     """Without a mask in every epoch, a masked arm is trained like one without masks."""
     asked = []
