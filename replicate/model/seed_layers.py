@@ -95,7 +95,7 @@ def product(x: Tensor, weight: Tensor) -> Tensor:
     """Multiply rows (M, a) by one weight (a, b), or each run's rows by its own (runs, a, b): (M, b)."""
     if weight.dim() == 2:
         return multiply(x, weight.mT) if use_onednn(x, weight) else x @ weight
-    return torch.bmm(x.view(len(weight), -1, x.shape[1]), weight).flatten(0, 1)
+    return linear(x, weight.mT, None)
 
 
 def plus(x: Tensor, bias: Tensor) -> Tensor:
@@ -107,9 +107,14 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Apply a linear layer to rows: weight (b, a) or (runs, b, a), bias (b,) or (runs, b)."""
     if weight.dim() == 2:
         return multiply(x, weight, bias) if use_onednn(x, weight) else F.linear(x, weight, bias)
+    rows = x.view(len(weight), -1, x.shape[1])
+    if use_onednn(rows[0], weight[0]):
+        biases = [None] * len(weight) if bias is None else bias.unbind()
+        own = zip(rows.unbind(), weight.unbind(), biases, strict=True)
+        return torch.cat([multiply(*each) for each in own])
     if bias is None:
-        return product(x, weight.mT)
-    return torch.baddbmm(bias[:, None], x.view(len(weight), -1, x.shape[1]), weight.mT).flatten(0, 1)
+        return torch.bmm(rows, weight.mT).flatten(0, 1)
+    return torch.baddbmm(bias[:, None], rows, weight.mT).flatten(0, 1)
 
 
 def layer_norm(layer: nn.LayerNorm, x: Tensor) -> Tensor:

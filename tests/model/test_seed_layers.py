@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
+from replicate.model.products import LEAST
 from replicate.model.seed_layers import SeedBatch, batch_norm, drop, fill, layer_norm, linear, plus, product
 from replicate.rng import generator, seeded
 
@@ -41,6 +43,19 @@ def test_a_linear_layer_takes_each_runs_rows_by_its_own_weights(bias):
     assert torch.allclose(found, expected, atol=1e-6)
     assert torch.equal(linear(x, layers[0].weight, layers[0].bias), layers[0](x))
     assert torch.allclose(product(x, weight.mT), torch.cat([a @ w.T for a, w in zip(x.split(5), weight, strict=True)]))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_many_rows_of_each_run_are_multiplied_by_its_own_weights(bias):
+    # So many that oneDNN computes the products.
+    with seeded(0, "layers"):
+        weight, biases = torch.randn(2, 5, 3), torch.randn(2, 5) if bias else None
+        x = torch.randn(2 * LEAST, 3)
+    expected = torch.cat(
+        [F.linear(x[i * LEAST : (i + 1) * LEAST], weight[i], None if biases is None else biases[i]) for i in (0, 1)]
+    )
+    assert torch.allclose(linear(x, weight, biases), expected, atol=1e-6)
+    assert bias or torch.allclose(product(x, weight.mT), expected, atol=1e-6)
 
 
 def test_each_run_has_its_own_bias():
