@@ -55,7 +55,7 @@ def run(
     if trace is not None:
         _trace(plan, trace)
         return
-    check()
+    check(plan.privileged)
     check_manifest(context.folder(plan))
     todo = _to_train(plan, context, share, repair, dry_run)
     if dry_run:

@@ -38,7 +38,7 @@ def sweep(arm: str, trials: int, repair: bool, dry_run: bool, **how: Any) -> Non
     from replicate.report import sweep as report
 
     plan, context = prepare([], Options(**how))
-    check()
+    check(plan.privileged)
     if how["seeds"] is None:
         plan = replace(plan, seeds=plan.profile.seeds[:DEFAULT_SEEDS])
     prepared = Sweep.prepare(arm, trials, plan, context)

@@ -9,21 +9,24 @@ from replicate.config.profiles import profile
 from replicate.config.protocols import protocol
 
 
-def check() -> None:
+def check(privileged: str = PAPER) -> None:
     """Read every definition in the user's folders, and the packaged ones that are used only after training.
+
+    Args:
+        privileged: letters of the privileged streams.
 
     Raises:
         InvalidDefinition: naming the file and the key.
     """
-    arms()
+    arms(privileged)
     for name in folders.sections("protocols"):
         protocol(name)
     for name in folders.sections("profiles"):
         profile(name)
     for name, path in folders.table_files().items():
         if path.parent in folders.current():
-            tables.table(name)
-    for name in sections("sweep", PAPER):
-        grid.check(name)
-    claims.load()
-    figures.load()
+            tables.table(name, privileged)
+    for name in sections("sweep", privileged):
+        grid.check(name, privileged)
+    claims.load(privileged)
+    figures.load(privileged)

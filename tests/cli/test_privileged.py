@@ -46,6 +46,19 @@ def test_a_sweep_is_of_the_arm_with_these_streams(replicate, data, tmp_path):
     )
 
 
+def test_a_claim_that_names_other_streams_is_an_error_before_training(replicate, data, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "claims.toml").write_text(
+        '[[claims]]\nnumber = 90\ntext = "Mine"\n[[claims.statements]]\nfirst = "table2/COGMEN-AV/AV"\n'
+        'relation = "above"\nsecond = "table2/COGMEN-A/A"\n'
+    )
+    command = ["run", "table2", "--data", data, "--config-dir", tmp_path / "mine", "--profile", "smoke"]
+    command += ["--seeds", "24,", "--dry-run", "--out", tmp_path / "out"]
+    assert replicate(*command).status == 0
+    refused = replicate(*command, "--privileged", "text")
+    assert refused.status == 1 and "claims.toml, claim 1: unknown cell of table2 'COGMEN-AV/AV'" in refused.stderr
+
+
 def test_a_stream_that_the_corpus_lacks_is_an_error_of_one_line(replicate, tmp_path):
     command = ["--profile", "smoke", "--out", tmp_path / "out", "--privileged", "text"]
     done = replicate("run", "table2", *command)
