@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import mean
 
 from replicate.corpus import Corpus, load
+from replicate.corpus.leave_out import leave_out
 from replicate.corpus.types import SPLITS
 from replicate.errors import NothingToExport, NotThisFormat
 from replicate.experiment.manifest import Manifest
@@ -137,7 +138,7 @@ def corpus_of(run: Run, data: str | Path, data_dir: str | Path | None = None) ->
     known = {str(id_) for split in SPLITS for id_ in run.dialogues(split)}
     left_out = [dialogue.id for dialogue in corpus.dialogues if dialogue.id not in known]
     if len(left_out) < len(corpus.dialogues):
-        corpus = corpus.without(left_out)
+        corpus = leave_out(corpus, left_out)
     return corpus if corpus.hash == run.record.corpus.hash else None
 
 

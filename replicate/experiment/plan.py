@@ -11,6 +11,7 @@ from replicate.config import tables as definitions
 from replicate.config.privileged import PAPER, choice
 from replicate.config.profiles import Profile
 from replicate.config.tables import Row, Table
+from replicate.corpus.leave_out import leave_out
 from replicate.corpus.types import Corpus
 from replicate.runner.tasks import Task, TaskGraph
 from replicate.training.config import Arm, Precision, Protocol, RunSpec
@@ -71,11 +72,11 @@ class Plan:
         return TaskGraph(self._wanted(), self.device)
 
     def corpus_of(self, table: Table) -> Corpus:
-        """Return the corpus without the dialogues that the table leaves out."""
-        leave_out = frozenset() if self.keep_dropped else frozenset(table.leave_out)
-        if leave_out not in self._reduced:
-            self._reduced[leave_out] = self.corpus.without(leave_out)
-        return self._reduced[leave_out]
+        """Return the corpus without the dialogues that the table leaves out, and with its dev split cut again."""
+        ids = frozenset() if self.keep_dropped else frozenset(table.leave_out)
+        if ids not in self._reduced:
+            self._reduced[ids] = leave_out(self.corpus, ids)
+        return self._reduced[ids]
 
     @cached_property
     def corpora(self) -> tuple[Corpus, ...]:
