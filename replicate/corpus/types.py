@@ -27,6 +27,8 @@ from replicate.errors import (
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+Control = Literal["", "positive", "negative"]
+CONTROLS: tuple[Control, ...] = ("", "positive", "negative")
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Corpus:
         standardise: whether training scales the features by mean and standard deviation of the training split.
         published: true only for COGMEN's release of IEMOCAP-4, recognised by the git blob id of its file, with or
             without additional streams: the paper's numbers were measured on it.
+        control: what a generated corpus is a check of: ``positive`` where effects are built into it, ``negative`` where
+            privileged streams carry nothing that audio lacks; empty for measured data.
         notes: sentences that are printed below every table on this corpus.
         recipes: stream -> settings of its extraction from recordings, JSON values only; see ``provenance``.
 
@@ -79,6 +83,7 @@ class Corpus:
     speakers: tuple[str, ...] = ("M", "F")
     standardise: bool = True
     published: bool = False
+    control: Control = ""
     notes: tuple[str, ...] = field(default=())
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -86,6 +91,10 @@ class Corpus:
         _check_names("corpus", (self.name,), "a corpus file")
         _check_names("class", self.labels, f"corpus {self.name}")
         _check_names("speaker", self.speakers, f"corpus {self.name}")
+        if self.control not in CONTROLS:
+            raise OutOfRange(
+                f"corpus {self.name}: control {self.control!r} is not positive, negative or empty (measured data)"
+            )
         if not self.dialogues:
             raise EmptyDialogue(f"corpus {self.name} holds no dialogue: check the source it was read from")
         counts = Counter(dialogue.id for dialogue in self.dialogues)
@@ -125,7 +134,7 @@ class Corpus:
     def hash(self) -> str:
         """Hex SHA-256 of everything that decides numbers: order, splits, speakers, labels, features, scaling.
 
-        Names of utterances, recipes and notes are left out.
+        Names of utterances, recipes, notes and what the corpus is a control of are left out.
         """
         digest = hashlib.sha256()
         for piece in _hashed_bytes(self):

@@ -68,6 +68,7 @@ BAD: dict[str, tuple[type[ReplicateError], str, Callable[[], Corpus]]] = {
     "label negative": (OutOfRange, "label -1", lambda: corpus(dialogue(labels=np.array([-1, 0])))),
     "speaker": (OutOfRange, "speaker 2", lambda: corpus(dialogue(speakers=np.array([2, 0])))),
     "split": (OutOfRange, "'validation'", lambda: corpus(dialogue(split="validation"))),
+    "control": (OutOfRange, "made-up: control 'null' is not", lambda: corpus(dialogue(), control="null")),
     "two splits": (
         SplitOverlap,
         "d1 is listed 2 times (in test, train)",
@@ -96,7 +97,7 @@ def test_split_and_widths() -> None:
 def test_the_hash_depends_on_everything_that_decides_numbers_and_on_nothing_else() -> None:
     two = (dialogue("a"), dialogue("b"))
     base = corpus(*two).hash
-    assert corpus(*two, name="other", notes=("x",)).hash == base
+    assert corpus(*two, name="other", notes=("x",), control="negative").hash == base
     others = [
         corpus(two[1], two[0]),
         corpus(two[0], dialogue("b", split="dev")),
