@@ -26,7 +26,7 @@ tables: $(READY) ## Train and print every table and claim on the built-in corpus
 
 beyond: $(READY) ## Train and print the tables beyond the paper: distillation methods, causal models, context extractors, HuBERT, teachers, fusion
 	$(BIN)/replicate run distillation ablation-dmd ablation-mtpkdot causal context hubert \
-		modalities imperfect-teacher gap fusion
+		modalities imperfect-teacher gap fusion cost
 
 export: tables ## Export the best speech-only model to ONNX, checked against PyTorch
 	$(BIN)/replicate export onnx

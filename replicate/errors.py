@@ -220,6 +220,10 @@ class NotMeasured(ReplicateError):
     """No claim has all of its cells among the results, so none can be checked."""
 
 
+class NothingToMeasure(ReplicateError):
+    """The results have no table whose models are timed."""
+
+
 class NothingToExport(ReplicateError):
     """There is no complete speech-only run, or no exported model, in this folder."""
 

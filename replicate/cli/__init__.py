@@ -16,7 +16,7 @@ import click
 from replicate import __version__
 from replicate.cli import check as checks
 from replicate.cli import console, environment
-from replicate.cli.bench import bench_training
+from replicate.cli.bench import bench_inference, bench_training
 from replicate.cli.benchmark import benchmark
 from replicate.cli.data import data
 from replicate.cli.export import export
@@ -55,7 +55,7 @@ def cli() -> None:
     """
 
 
-for command in (run, report, export, predict, benchmark, bench_training, runs, sweep, data, features):
+for command in (run, report, export, predict, benchmark, bench_training, bench_inference, runs, sweep, data, features):
     cli.add_command(command)
 cli.add_command(checks.check)
 # Spellings of earlier versions.

@@ -1,4 +1,4 @@
-"""``replicate bench-training``: what training costs as its size grows."""
+"""``replicate bench-training`` and ``bench-inference``: what training and inference cost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from replicate.cli import console
+from replicate.cli import console, options
 
 
 @click.command("bench-training")
@@ -44,3 +44,36 @@ def bench_training(most: int, out: Path) -> None:
     training_report.write(measured, machine, out)
     console.results().print(training_report.markdown(measured, machine), soft_wrap=True)
     console.note(f"written to {out}/")
+
+
+@click.command("bench-inference")
+@options.results
+@options.config_dir
+@click.option("--calls", type=click.IntRange(1), default=200, show_default=True, help="Timed calls of each model.")
+def bench_inference(results: Path, calls: int) -> None:
+    """Time the models of tables that show resources, such as `cost`, and write the tables again with the times.
+
+    Each model predicts one dialogue of the corpus's median length on one thread of the CPU. The times are kept in
+    inference.json in the results folder. To compare them, leave the machine to this command.
+    """
+    from export.benchmark.timing import load_of_others
+    from replicate.benchmark import inference
+    from replicate.experiment.manifest import newest_results
+    from replicate.experiment.resume import from_manifest
+    from replicate.report import outputs
+
+    folder = newest_results(results)
+    completed, context = from_manifest(folder)
+    found = inference.models(completed)
+    load = load_of_others()
+    if load is not None:
+        console.note(f"warning: other programs use this machine (load {load:.1f}): the times are not reliable")
+    with console.status().status("timing") as status:
+
+        def on_round(done: int, total: int) -> None:
+            status.update(f"timing {len(found)} models, round {done} of {total}")
+
+        inference.measure(found, calls, on_round).save(folder)
+    written = outputs.write(completed, context, None)
+    outputs.show(written, [result.table.name for result in written.results if result.resources], console.results())
+    console.note(f"{len(found)} models timed; written to {folder}: inference.json, and all tables again")

@@ -25,7 +25,7 @@ else:
 # Files that hold sections of one kind; every other TOML file is a table.
 COLLECTIONS = ("arms", "protocols", "profiles", "claims", "figures", "sweep")
 # A table has at least one of these keys.
-TABLE_KEYS = ("rows", "like")
+TABLE_KEYS = ("rows", "like", "arms_of")
 # Files of other programs.
 _NOT_OURS = ("pyproject.toml",)
 
@@ -137,7 +137,9 @@ def _check_table(path: Path) -> None:
     if near:
         raise InvalidDefinition(f"{path}: unknown key {near[0][0]!r}: did you mean {near[0][1]}?")
     names = ", ".join(f"{name}.toml" for name in COLLECTIONS)
-    raise InvalidDefinition(f"{path}: not a table, which has rows or like, and not one of {names}: rename or move it")
+    raise InvalidDefinition(
+        f"{path}: not a table, which has rows, like or arms_of, and not one of {names}: rename or move it"
+    )
 
 
 def table_file(name: str) -> Definition:

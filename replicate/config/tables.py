@@ -61,6 +61,8 @@ class Table:
         other: a second protocol, from which rows may take settings.
         in_paper: whether every cell must have a published value.
         cost: the row whose training time is the unit of all others' times; without it times are not shown.
+        arms_of: names of other tables, each of whose arms becomes a row, once, under its own name.
+        resources: whether the table shows what each model needs, at inference and with ``cost`` in training.
         extra: whether ``replicate run all`` leaves the table out.
         notes: sentences printed below the table.
         privileged: letters of the privileged streams, which ``{P}`` stands for in its file; empty for none.
@@ -78,6 +80,8 @@ class Table:
     other: str = ""
     in_paper: bool = True
     cost: str = ""
+    arms_of: tuple[str, ...] = ()
+    resources: bool = False
     extra: bool = False
     notes: tuple[str, ...] = ()
     privileged: str = PAPER
@@ -123,7 +127,9 @@ def table(name: str, privileged: str = PAPER) -> Table:
         rows.append(row)
     also = folders.TABLE_KEYS
     found = build(Table, file.content, file.where, also, name=name, rows=tuple(rows), privileged=privileged)
-    _check(found, [unbuilt.where for unbuilt in file.rows], file.where)
+    others = _rows_of_others(found, file.where)
+    found = replace(found, rows=(*rows, *(row for row, _ in others)))
+    _check(found, [*(unbuilt.where for unbuilt in file.rows), *(place for _, place in others)], file.where)
     return found
 
 
@@ -138,6 +144,23 @@ def companion_table(found: Table) -> Table:
         if row.name in names
     )
     return replace(other, rows=tuple(rows), compare=())
+
+
+def _rows_of_others(found: Table, where: str) -> list[tuple[Row, str]]:
+    """Return a row for every arm of the tables in ``arms_of`` that has a context of this table; and its place."""
+    others: dict[str, tuple[Row, str]] = {}
+    for other in found.arms_of:
+        place = f"{where}, arms_of, {other}"
+        known(other, [name for name in table_names() if name != found.name], f"{where}, arms_of", "table")
+        source = table(other, found.privileged)
+        if source.protocol:
+            raise InvalidDefinition(f"{place}: its rows have a protocol of their own, which this table would not use")
+        for row in source.rows:
+            contexts = tuple(context for context in found.contexts if context in row.arm.contexts)
+            if contexts and row.arm.name not in {*others, *(own.name for own in found.rows)}:
+                named = Row(row.arm.name, row.arm, contexts, withheld=row.withheld, comparable=row.comparable)
+                others[named.name] = (named, place)
+    return list(others.values())
 
 
 def _row(unbuilt: UnbuiltRow, arm: Arm, contexts: object, above: set[str], privileged: str) -> Row:
@@ -177,7 +200,7 @@ def _arm(unbuilt: UnbuiltRow, known_arms: dict[str, Arm], privileged: str) -> Ar
 def _check(found: Table, places: list[str], where: str) -> None:
     """Check a table against its rows and everything that it names."""
     if not found.rows:
-        raise InvalidDefinition(f"{where}: a table needs [[rows]]")
+        raise InvalidDefinition(f"{where}: a table needs [[rows]], or arms_of")
     for context in found.contexts:
         known(context, CONTEXTS, where, "context")
     for row, place in zip(found.rows, places, strict=True):

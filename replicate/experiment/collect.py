@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from replicate.config import tables as definitions
+from replicate.config.requirements import lacking
 from replicate.config.tables import Row, Table
 from replicate.corpus.provenance import describe
 from replicate.experiment.completed import CompletedRuns
+from replicate.model.config import ModelConfig
 from replicate.results import aggregate
 from replicate.results.aggregate import Cost, TableResult
 from replicate.results.cell import Cell, RowRuns
+from replicate.results.resources import median_length, resources
 
 
 def tables(completed: CompletedRuns) -> list[TableResult]:
@@ -47,7 +50,22 @@ def _table(completed: CompletedRuns, table: Table) -> TableResult:
         _costs(completed, table, {*needs, *failed}) if table.cost else {},
         corpus.labels,
         {name: failure.reason for name, failure in failed.items()},
+        resources={name: resources(*model) for name, model in models(completed, table).items()},
     )
+
+
+def models(completed: CompletedRuns, table: Table) -> dict[str, tuple[ModelConfig, int]]:
+    """Return the model of each row of a table that shows resources, and the median length of the corpus's dialogues.
+
+    Raises:
+        CorruptRun: a run is missing although its training did not fail.
+    """
+    corpus = completed.plan.corpus_of(table)
+    without = lacking(table.rows, corpus)
+    rows = [row for row in table.rows if table.resources and row.name not in without]
+    trained = {row.name: row for row in rows if not completed.failure(table, row)}
+    length = median_length(corpus)
+    return {name: (completed.of_row(table, row)[0].record.model, length) for name, row in trained.items()}
 
 
 def _runs_of(completed: CompletedRuns, table: Table) -> Callable[[Row], RowRuns | None]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from replicate.config.privileged import choice
 from replicate.metrics import all_names
+from replicate.report import resources
 from replicate.report.sections import shown
 from replicate.results.aggregate import Cell, TableResult
 
@@ -89,6 +90,7 @@ def table_json(result: TableResult) -> str:
             for each in result.comparisons
         ],
         **({"costs": {name: asdict(cost) for name, cost in result.costs.items()}} if result.costs else {}),
+        **({"resources": resources.as_json(result)} if result.resources else {}),
     }
     return as_json(content)
 

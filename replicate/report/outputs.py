@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from replicate.experiment.resume import why_removed, with_earlier_tables, write_
 from replicate.report import claims, figures, page, tables
 from replicate.report.types import Outputs
 from replicate.results import claims as judging
+from replicate.results.timings import Timings
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,9 @@ def write(completed: CompletedRuns, context: CommandContext, seconds: float | No
     """
     completed = with_earlier_tables(completed, context)
     results = collect.tables(completed)
+    if any(result.resources for result in results):
+        timings = Timings.find(context.folder(completed.plan))
+        results = [replace(result, timings=timings) for result in results]
     rule, judged = judging.judge({result.table.name: result for result in results})
     folder = context.folder(completed.plan)
     _remove_other_tables(folder, completed.plan)

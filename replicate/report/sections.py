@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from replicate.config.profiles import SMOKE, smoke_note
 from replicate.config.tables import Row
-from replicate.report import text
+from replicate.report import resources, text
 from replicate.report.types import Column, Grid, Section
 from replicate.results.aggregate import Cell, TableResult
 from replicate.results.statistics import smallest_p
@@ -19,7 +19,9 @@ def sections(result: TableResult) -> list[Section]:
     found = [Section(heading(result), scores(result), conditions(result))]
     if result.comparisons:
         found.append(Section("Differences", differences(result), [difference_conditions(result)]))
-    if result.costs:
+    if result.resources:  # with the training costs
+        found.append(resources.section(result))
+    elif result.costs:
         found.append(Section("Training costs", costs(result), [COST_CONDITIONS]))
     return found
 

@@ -14,7 +14,9 @@ from replicate.frames import frame
 from replicate.metrics import DEFAULT
 from replicate.metrics import metric as named
 from replicate.results.cell import Cell, RowRuns
+from replicate.results.resources import Resources
 from replicate.results.statistics import Summary, holm, paired, permutation_p, summarise
+from replicate.results.timings import Timings
 from replicate.store.run import Run
 
 if TYPE_CHECKING:
@@ -58,6 +60,8 @@ class TableResult:
         companion: cells of another table's rows of the same name.
         needs: rows that could not be trained, and the streams that the corpus lacks for them.
         costs: by row name, where the table shows them.
+        resources: what the row's model needs at inference, by row name, where the table shows it.
+        timings: times of these models, where they were measured.
         labels: class names, in the order of ``Cell.by_class``.
         failed: rows whose training failed, and why: kind of the error, message and plugin.
         metric: what the cells and comparisons are of.
@@ -80,6 +84,8 @@ class TableResult:
     failed: Mapping[str, str] = field(default_factory=dict)
     metric: str = DEFAULT
     folds: tuple[str, ...] = ()
+    resources: Mapping[str, Resources] = field(default_factory=dict)
+    timings: Timings | None = None
 
     def __repr__(self) -> str:
         setting = f"corpus {self.corpus}, profile {self.profile}, protocol {self.protocol}"

@@ -21,6 +21,10 @@ BAD = [
         ["table2.toml", "row 1", "'AV'", "there are A"],
     ),
     ("table2", 'arm = "COGMEN-A"', 'arm = "COGMEN-A"\ncontexts = ["A", "B"]', ["table2.toml", "row 1", "'B'"]),
+    ("cost", '"table1", ', '"table0", ', ["cost.toml, arms_of", "'table0'", "table1"]),
+    ("cost", '"table1", ', '"cost", ', ["cost.toml, arms_of", "unknown table 'cost'"]),
+    ("cost", '"table1", ', '"hubert", ', ["cost.toml, arms_of, hubert", "protocol of their own"]),
+    ("cost", "arms_of", "arms_if", ["cost.toml", "'arms_if'", "arms_of"]),
     ("table2", "{ A = 0.636 }", "{ A = nan }", ["table2.toml", "row 1", "nan"]),
     ("table2", "{ A = 0.636 }", "{ A = -0.1 }", ["table2.toml", "row 1", "-0.1"]),
     (
@@ -162,6 +166,7 @@ def test_a_mistake_in_a_file_is_named(edit, file, old, new, named):
     with pytest.raises(InvalidDefinition) as raised:
         definitions.table("table2")
         definitions.table("protocol")
+        definitions.table("cost")
         profile("smoke")
         protocol("paper")
     message = str(raised.value)

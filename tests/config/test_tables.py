@@ -171,3 +171,28 @@ def test_a_row_is_shown_in_the_contexts_that_arm_and_table_share_or_in_those_it_
     assert contexts("table4") == [("A",), ("AV",), ("A",), ("AV",)]
     # An arm for both contexts whose row lists one of them.
     assert definitions.table("table4").rows[1].arm.contexts == ("A", "AV")
+
+
+def test_every_arm_of_other_tables_is_a_row_once():
+    found = definitions.table("cost")
+    names = [row.name for row in found.rows]
+    others = [row for name in found.arms_of for row in definitions.table(name).rows]
+    assert len(names) == len({*names}) and {*names} == {row.arm.name for row in others}
+    assert all(row.name == row.arm.name and not row.published for row in found.rows)
+    assert next(row.contexts for row in found.rows if row.name == "COGMEN-Mask") == ("A", "AV")
+
+
+def test_rows_of_the_table_itself_come_first(edit):
+    edit("cost", "title", 'rows = [{ name = "COGMEN-A", arm = "COGMEN-AV", contexts = ["AV"] }]\ntitle')
+    rows = definitions.table("cost").rows
+    assert (rows[0].name, rows[0].arm.name) == ("COGMEN-A", "COGMEN-AV") and len({row.name for row in rows}) == len(
+        rows
+    )
+
+
+def test_rows_without_a_context_of_the_table_are_left_out(edit):
+    edit("cost", '["A", "A{P}"]', '["A{P}"]')
+    edit("cost", 'cost = "COGMEN-A"', "")
+    assert {"A"} == {row.arm.train for row in definitions.table("table2").rows} - {
+        row.arm.train for row in definitions.table("cost").rows
+    }
