@@ -63,6 +63,7 @@ class Table:
         cost: the row whose training time is the unit of all others' times; without it times are not shown.
         arms_of: names of other tables, each of whose arms becomes a row, once, under its own name.
         resources: whether the table shows what each model needs, at inference and with ``cost`` in training.
+        edges: whether the learned weights of DMD's edges are shown.
         extra: whether ``replicate run all`` leaves the table out.
         notes: sentences printed below the table.
         privileged: letters of the privileged streams, which ``{P}`` stands for in its file; empty for none.
@@ -82,6 +83,7 @@ class Table:
     cost: str = ""
     arms_of: tuple[str, ...] = ()
     resources: bool = False
+    edges: bool = False
     extra: bool = False
     notes: tuple[str, ...] = ()
     privileged: str = PAPER

@@ -13,6 +13,7 @@ from replicate.model.config import ModelConfig
 from replicate.results import aggregate
 from replicate.results.aggregate import Cost, TableResult
 from replicate.results.cell import Cell, RowRuns
+from replicate.results.edges import EdgeWeight, edge_weights
 from replicate.results.resources import median_length, resources
 
 
@@ -51,6 +52,7 @@ def _table(completed: CompletedRuns, table: Table) -> TableResult:
         corpus.labels,
         {name: failure.reason for name, failure in failed.items()},
         resources={name: resources(*model) for name, model in models(completed, table).items()},
+        edges=_edges(completed, table, {*needs, *failed}) if table.edges else (),
     )
 
 
@@ -92,6 +94,12 @@ def _notes(completed: CompletedRuns, table: Table, needs: Collection[str]) -> tu
         *corpus.notes,
         *(f"stream {name}: {describe(corpus.recipes[name])}" for name in used if name in corpus.recipes),
     )
+
+
+def _edges(completed: CompletedRuns, table: Table, without: Collection[str]) -> tuple[EdgeWeight, ...]:
+    """Return the learned weights of DMD's edges, of all rows except ``without``."""
+    rows = [row for row in table.rows if row.name not in without]
+    return edge_weights({row.name: completed.of_row(table, row) for row in rows})
 
 
 def _costs(completed: CompletedRuns, table: Table, without: Collection[str]) -> dict[str, Cost]:

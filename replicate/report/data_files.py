@@ -89,6 +89,7 @@ def table_json(result: TableResult) -> str:
             }
             for each in result.comparisons
         ],
+        **({"edges": [asdict(each) for each in result.edges]} if result.edges else {}),
         **({"costs": {name: asdict(cost) for name, cost in result.costs.items()}} if result.costs else {}),
         **({"resources": resources.as_json(result)} if result.resources else {}),
     }

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from replicate.config.profiles import SMOKE, smoke_note
 from replicate.config.tables import Row
-from replicate.report import resources, text
+from replicate.report import edges, resources, text
 from replicate.report.types import Column, Grid, Section
 from replicate.results.aggregate import Cell, TableResult
 from replicate.results.statistics import smallest_p
 
 
 def sections(result: TableResult) -> list[Section]:
-    """Return the scores, and after them the differences and the training costs of tables that have them."""
+    """Return the scores, then the differences, DMD's edge weights and the training costs of tables that have them."""
     found = [Section(heading(result), scores(result), conditions(result))]
     if result.comparisons:
         found.append(Section("Differences", differences(result), [difference_conditions(result)]))
+    if result.edges:
+        found.append(edges.section(result))
     if result.resources:  # with the training costs
         found.append(resources.section(result))
     elif result.costs:

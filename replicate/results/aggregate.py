@@ -14,6 +14,7 @@ from replicate.frames import frame
 from replicate.metrics import DEFAULT
 from replicate.metrics import metric as named
 from replicate.results.cell import Cell, RowRuns
+from replicate.results.edges import EdgeWeight
 from replicate.results.resources import Resources
 from replicate.results.statistics import Summary, holm, paired, permutation_p, summarise
 from replicate.results.timings import Timings
@@ -65,6 +66,7 @@ class TableResult:
         labels: class names, in the order of ``Cell.by_class``.
         failed: rows whose training failed, and why: kind of the error, message and plugin.
         metric: what the cells and comparisons are of.
+        edges: weights of DMD's edges, where the table shows them.
         folds: names of the folds, in their order; empty for the corpus's own split.
     """
 
@@ -86,6 +88,7 @@ class TableResult:
     folds: tuple[str, ...] = ()
     resources: Mapping[str, Resources] = field(default_factory=dict)
     timings: Timings | None = None
+    edges: tuple[EdgeWeight, ...] = ()
 
     def __repr__(self) -> str:
         setting = f"corpus {self.corpus}, profile {self.profile}, protocol {self.protocol}"

@@ -39,6 +39,33 @@ def test_every_cell_is_measured_and_compared(name, with_text, tmp_path):
     }
 
 
+def test_table_dmd_shows_the_weights_of_six_edges_in_each_graph(with_text, tmp_path):
+    found = trained("dmd", with_text, tmp_path)
+    assert not found.needs and not found.failed and len(found.comparisons) == len(found.table.compare)
+    edges = {f"{a} to {b}" for a in ("audio", "text", "visual") for b in ("audio", "text", "visual") if a != b}
+    graphs = {row.name: {each.graph for each in found.edges if each.row == row.name} for row in found.table.rows}
+    assert graphs.pop("plain") == graphs.pop("decoupling only") == set()
+    assert (graphs.pop("without HomoGD"), graphs.pop("without HeteroGD")) == ({"hetero"}, {"homo"})
+    assert all(each == {"homo", "hetero"} for each in graphs.values())
+    for row in graphs:
+        weights = {each.edge: each for each in found.edges if (each.row, each.graph) == (row, "homo")}
+        assert weights.keys() == edges and sum(each.mean for each in weights.values()) == pytest.approx(1, abs=1e-5)
+        priors = [each.prior for each in weights.values()]
+        assert priors == [None] * 6 if row == "no prior" else sum(priors) == pytest.approx(1)
+
+
+def test_hallucinated_features_and_methods_follow_the_privileged_streams(with_text, tmp_path):
+    found = replicate.table(
+        "distillation", with_text, seeds=1, profile="smoke", results=tmp_path, progress=False, privileged="visual+text"
+    )
+    assert not found.needs and not found.failed and len(found.comparisons) == len(found.table.compare)
+    rows = {row.name: row.arm for row in found.table.rows}
+    for name in ("PKDOT, hallucinated", "MT-PKDOT, hallucinated", "DMD"):
+        assert "TV" in [teacher.train for teacher in rows[name].teachers]
+    assert rows["DMD online"].auxiliary_streams == ("text", "visual")
+    assert rows["PKDOT, hallucinated"].model_heads == {"hallucinated": 700}
+
+
 def test_rows_without_their_streams_are_named(tmp_path):
     found = trained("modalities", "synthetic-tiny", tmp_path)
     assert found.needs == {f"COGMEN-{streams}": ("text",) for streams in ("T", "AT", "TV", "ATV")}
