@@ -176,7 +176,7 @@ def test_hubert_features_alone_fill_their_rows(replicate, tmp_path):
     data = with_streams(tmp_path / "hubert.npz", "hubert")
     command = ["--data", data, "--profile", "smoke", "--seeds", "24,", "--jobs", 1, "--out", tmp_path / "out"]
     status, stdout, stderr = replicate("run", "table4", *command)
-    assert status == 0 and "table4: 3 of 4 rows need the audio and visual streams" in stderr
+    assert status == 0 and "table4: 3 of 4 rows need the audio stream and a privileged stream" in stderr
     assert "features opensmile" in " ".join(stdout.split())
 
 

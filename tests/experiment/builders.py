@@ -54,6 +54,13 @@ class Command:
     def tables(self) -> list[TableResult]:
         return collect.tables(self.completed)
 
+    def values(self) -> list[dict[str, dict[str, tuple[float, ...]]]]:
+        """The values of all cells of every table, by row and context."""
+        found = (result.rows.items() for result in self.tables())
+        return [
+            {row: {context: cell.values for context, cell in cells.items()} for row, cells in rows} for rows in found
+        ]
+
     def missing(self, repair: bool = False) -> list[Task]:
         return self.context.missing(self.plan.graph, repair)
 
