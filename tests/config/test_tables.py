@@ -110,20 +110,28 @@ def test_a_row_of_the_protocol_table_has_its_own_protocol():
     paper = protocol("paper")
     protocols = {row.name: table.protocol_of(row, asked) for row in table.rows}
     assert {name for name, each in protocols.items() if each == paper} == {
-        *("masked: text", "student: text", "HuBERT-A: text", "HuBERT-AV: text")
+        *("COGMEN-A: text", "uni-modal masks: text", "masked: text"),
+        *("student: text", "HuBERT-A: text", "HuBERT-AV: text"),
     }
     assert protocols["student: n-way triplet"] == replace(paper, name="paper, released triplet", triplet="n-way")
     hidden = protocols["masked: released scenarios"].masking
     assert (hidden.unit, hidden.none, hidden.random) == ("utterance", 0.0, 0.4)
     everything = protocols["masked: released, all three"]
     assert (everything.attend_padding, everything.masking) == (True, asked.masking)
-    assert len({replace(each, name="") for each in protocols.values()}) == 8
+    for arm in ("COGMEN-A", "masked"):
+        sizes = [protocols[f"{arm}: {change}"].model for change in ("dropout 0.5", "1 head", "released sizes")]
+        assert sizes == [ModelDefaults(2, 7, 0.5), ModelDefaults(2, 1, 0.1), ModelDefaults(2, 1, 0.5)]
+    unmasked = [
+        protocols[f"uni-modal masks: {how}"].masking.unimodal_none for how in ("as the code runs", "as the code sets")
+    ]
+    assert unmasked == [0.0, 0.4]
+    assert len({replace(each, name="") for each in protocols.values()}) == 8 + 3 + 2
 
 
 def test_a_row_may_override_settings(edit):
     edit("protocol", 'from_other = ["masking.unit"]', 'overrides = ["masking.unit=batch", "masking.length=2"]')
     table, asked = definitions.table("protocol"), protocol("released")
-    found = table.protocol_of(table.rows[1], asked)
+    found = table.protocol_of(next(row for row in table.rows if row.overrides and row.arm.name == "COGMEN-Mask"), asked)
     assert found == protocol("paper+masking.unit=batch,masking.length=2")
 
 
@@ -137,7 +145,7 @@ def test_row_names_of_the_hubert_table_match_their_settings():
         elif row.arm.name == "HuBERT-Mask":
             assert (row.name, hubert.order, row.arm.audio) == (f"Mask: {hubert.projection}", "time", "hubert")
         assert replace(table.protocol_of(row, asked), name="paper", hubert=Hubert()) == protocol("paper")
-    assert len({row.name for row in table.rows}) == 2 + 4 * 2 * 2 + 4
+    assert len({row.name for row in table.rows}) == 2 + 4 * 2 * 2 + 4 + 3
 
 
 def test_a_protocol_alone_holds_for_all_rows(edit):
