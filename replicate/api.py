@@ -22,6 +22,7 @@ from replicate.experiment import collect
 from replicate.experiment.completed import CompletedRuns
 from replicate.experiment.context import CommandContext, Training
 from replicate.experiment.prepare import Options, prepare
+from replicate.metrics import DEFAULT
 from replicate.results.aggregate import TableResult
 from replicate.runner.tasks import TaskGraph
 from replicate.runner.worker import Progress, ProgressCallback
@@ -100,6 +101,8 @@ def table(
     device: str = "auto",
     precision: Precision = "float32",
     jobs: int = 1,
+    folds: str | int = "",
+    metric: str = DEFAULT,
     config_dirs: str | Path | Iterable[str | Path] | None = None,
     progress: bool = True,
 ) -> TableResult:
@@ -108,6 +111,8 @@ def table(
     Args:
         name: such as "table2".
         seeds: how many, or which; None takes the profile's. All other arguments are as in ``train``.
+        folds: cross-validation: "session", "speaker", a number of folds K, or "dev-K"; "" keeps the corpus's splits.
+        metric: what the cells show: "weighted_f1", "accuracy", "ua", "macro_f1", "ece" or "f1:<class>".
 
     Warns:
         UserWarning: for each run whose training failed; its row has no cells, and is in ``TableResult.failed``.
@@ -117,7 +122,7 @@ def table(
     """
     _use(config_dirs)
     options = _options(corpus, data_dir, results, store, profile, protocol, privileged, seeds, device, precision, jobs)
-    plan, context = prepare([name], options)
+    plan, context = prepare([name], replace(options, folds=str(folds), metric=metric))
     training = _complete(plan.graph, context, progress)
     for run in training.failed:
         warnings.warn(str(run), stacklevel=2)

@@ -142,6 +142,10 @@ class BadSeeds(ReplicateError):
     """Seeds are not numbers, are repeated, or there are none."""
 
 
+class BadFolds(ReplicateError):
+    """There is no such way to make folds, or the corpus does not tell who speaks where."""
+
+
 class BadShare(ReplicateError):
     """A share of the task list is not written K/N with K from 1 to N."""
 

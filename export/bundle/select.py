@@ -82,6 +82,11 @@ def choose(results: Path, arm: str | None = None, key: str | None = None) -> Cho
             damaged.
     """
     manifest = read_manifest(results)
+    if manifest.folds:
+        raise NothingToExport(
+            f"the runs of {results} are of folds ({manifest.folds}), each trained without some of the dialogues: "
+            "export a run without --folds, and name its folder with --results"
+        )
     store = manifest.open_store(results)
     found: dict[str, list[Run]] = {}
     for listed in manifest.deployable:

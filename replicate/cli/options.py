@@ -51,6 +51,14 @@ def _use_folders(_context: click.Context, _parameter: click.Parameter, given: tu
     folders.use(given)
 
 
+# None: weighted F1, or in `replicate report` what the tables show already.
+metric = click.option(
+    "--metric",
+    type=click.Choice(["weighted_f1", "accuracy", "ua", "macro_f1", "ece"]),
+    help="What tables and figures show: weighted F1 (the paper's, the default), accuracy (WA), unweighted recall (UA), "
+    "macro F1, or the expected calibration error. scores.csv holds all.",
+)
+
 config_dir = click.option(
     "--config-dir",
     type=click.Path(path_type=Path),

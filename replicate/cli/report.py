@@ -12,8 +12,9 @@ from replicate.cli import console, options
 @click.command()
 @options.results
 @options.config_dir
+@options.metric
 @click.option("--open", "open_", is_flag=True, help="Show the page in the browser.")
-def report(results: Path, open_: bool) -> None:
+def report(results: Path, metric: str | None, open_: bool) -> None:
     """Write tables, claims, figures and the page again from completed runs.
 
     Nothing is trained. The page, index.html, is one file that needs no network.
@@ -28,7 +29,7 @@ def report(results: Path, open_: bool) -> None:
 
     folder = newest_results(results)
     check()
-    completed, context = from_manifest(folder)
+    completed, context = from_manifest(folder, metric)
     runs = completed.plan.tasks
     missing = [task for task in context.missing(completed.plan.graph) if task.key not in completed.failed]
     if missing:

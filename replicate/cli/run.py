@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from replicate.cli import console
+from replicate.cli import console, options
 from replicate.cli.training import training_options
 
 if TYPE_CHECKING:
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 @training_options
 @click.option("--keep-dropped", is_flag=True, help="Use the dialogues that tables 4 and 5 leave out on IEMOCAP.")
 @click.option(
+    "--folds",
+    metavar="session|speaker|K|dev-K",
+    default="",
+    help="Cross-validation instead of the corpus's splits: each session, or speaker, is the test split once; K folds "
+    "of whole dialogues; or dev-K: the test split stays, dev rotates.",
+)
+@options.metric
+@click.option(
     "--trace",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -32,6 +40,8 @@ if TYPE_CHECKING:
 def run(
     tables: tuple[str, ...],
     keep_dropped: bool,
+    folds: str,
+    metric: str | None,
     repair: bool,
     dry_run: bool,
     trace: Path | None,
@@ -48,10 +58,11 @@ def run(
     from replicate.experiment.completed import CompletedRuns
     from replicate.experiment.prepare import Options, prepare
     from replicate.experiment.resume import check_manifest
+    from replicate.metrics import DEFAULT
     from replicate.report import outputs, progress
 
     names = _table_names(tables)
-    plan, context = prepare(names, Options(keep_dropped=keep_dropped, **how))
+    plan, context = prepare(names, Options(keep_dropped=keep_dropped, folds=folds, metric=metric or DEFAULT, **how))
     if trace is not None:
         _trace(plan, trace)
         return
@@ -75,7 +86,8 @@ def run(
     outputs.show(written, names, console.results())
     console.note(f"Written to {written.folder}/; in a browser: {written.folder}/index.html")
     training.require_complete()
-    console.suggest("export", "onnx", "--results", written.folder, *folders.as_options())
+    if not folds:  # runs of folds cannot be exported
+        console.suggest("export", "onnx", "--results", written.folder, *folders.as_options())
 
 
 def _table_names(tables: tuple[str, ...]) -> list[str]:

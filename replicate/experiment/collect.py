@@ -29,11 +29,11 @@ def tables(completed: CompletedRuns) -> list[TableResult]:
 def _table(completed: CompletedRuns, table: Table) -> TableResult:
     plan = completed.plan
     corpus = plan.corpus_of(table)
-    rows, needs = aggregate.cells(table.rows, corpus, _runs_of(completed, table))
+    rows, needs = aggregate.cells(table.rows, corpus, _runs_of(completed, table), plan.metric)
     others: dict[str, dict[str, Cell]] = {}
     if table.companion is not None:
         other = definitions.companion_table(table)
-        others, _ = aggregate.cells(other.rows, plan.corpus_of(other), _runs_of(completed, other))
+        others, _ = aggregate.cells(other.rows, plan.corpus_of(other), _runs_of(completed, other), plan.metric)
     failures = {row.name: completed.failure(table, row) for row in table.rows if row.name not in needs}
     failed = {name: failure for name, failure in failures.items() if failure is not None}
     return TableResult(
@@ -51,6 +51,9 @@ def _table(completed: CompletedRuns, table: Table) -> TableResult:
         _costs(completed, table, {*needs, *failed}) if table.cost else {},
         corpus.labels,
         {name: failure.reason for name, failure in failed.items()},
+        metric=plan.metric,
+        folds=tuple(fold.name for fold in plan.folds_of(table)),
+        divided=plan.folds,
         resources={name: resources(*model) for name, model in models(completed, table).items()},
         edges=_edges(completed, table, {*needs, *failed}) if table.edges else (),
     )
@@ -77,7 +80,8 @@ def _runs_of(completed: CompletedRuns, table: Table) -> Callable[[Row], RowRuns 
         if completed.failure(table, row):
             return None
         runs = tuple(completed.of_row(table, row))
-        return RowRuns(runs, 1, completed.plan.graph.all_teachers(run.record.key for run in runs))
+        folds = len(completed.plan.corpora_of(table))
+        return RowRuns(runs, folds, completed.plan.graph.all_teachers(run.record.key for run in runs))
 
     return runs_of
 

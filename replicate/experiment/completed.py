@@ -27,27 +27,29 @@ class CompletedRuns:
     failed: Mapping[str, FailedRun] = field(default_factory=dict)
 
     def of_row(self, table: Table, row: Row) -> list[Run]:
-        """Return the runs of a row, seed by seed.
+        """Return the runs of a row, seed by seed, and the runs of a seed fold by fold.
 
         Raises:
             CorruptRun: a run is missing or damaged.
         """
-        corpus = self.plan.corpus_of(table)
-        return [self._run(self.plan.spec(table, row, seed), corpus) for seed in self.plan.seeds]
+        corpora = self.plan.corpora_of(table)
+        specs = [self.plan.spec(table, row, seed) for seed in self.plan.seeds]
+        return [self._run(spec, corpus) for spec in specs for corpus in corpora]
 
     def of_arm(self, table: Table, row: Row, arm: Arm) -> list[Run]:
-        """Return the runs of an arm (such as the row's teacher) under the conditions of a row, seed by seed.
+        """Return the runs of an arm (such as the row's teacher) under the conditions of a row, in the same order.
 
         Raises:
             CorruptRun: a run is missing or damaged.
         """
-        corpus, protocol = self.plan.corpus_of(table), table.protocol_of(row, self.plan.protocol)
-        return [self._run(self.plan.run_of(arm, protocol, seed), corpus) for seed in self.plan.seeds]
+        corpora, protocol = self.plan.corpora_of(table), table.protocol_of(row, self.plan.protocol)
+        specs = [self.plan.run_of(arm, protocol, seed) for seed in self.plan.seeds]
+        return [self._run(spec, corpus) for spec in specs for corpus in corpora]
 
     def failure(self, table: Table, row: Row) -> FailedRun | None:
         """Return the first run of a row that could not be trained, or None."""
-        corpus = self.plan.corpus_of(table)
-        keys = (self.plan.graph.key(self.plan.spec(table, row, seed), corpus) for seed in self.plan.seeds)
+        specs = [self.plan.spec(table, row, seed) for seed in self.plan.seeds]
+        keys = (self.plan.graph.key(spec, corpus) for spec in specs for corpus in self.plan.corpora_of(table))
         return next((self.failed[key] for key in keys if key in self.failed), None)
 
     def seconds(self) -> float:
@@ -55,4 +57,5 @@ class CompletedRuns:
         return sum(run.record.seconds for run in map(self.store.get, self.plan.tasks) if run is not None)
 
     def _run(self, spec: RunSpec, corpus: Corpus) -> Run:
-        return self.store.need(self.plan.graph.key(spec, corpus), f"{spec.arm.name}, seed {spec.seed}")
+        key = self.plan.graph.key(spec, corpus)
+        return self.store.need(key, self.plan.tasks[key].name)

@@ -72,6 +72,7 @@ class CommandContext:
         kind += ("-keep-dropped" if plan.keep_dropped else "") + ("-bf16" if plan.precision == "bf16" else "")
         # Only a choice that is not the corpus's own gets a folder of its own.
         kind += "" if plan.privileged == privileged.default(plan.corpus) else f"-privileged-{plan.privileged_choice}"
+        kind += f"-folds-{plan.folds}" if plan.folds else ""
         # Two corpora may share a name; the second must not overwrite the tables of the first.
         if corpus_hash(self.out / corpus / kind) not in (None, plan.corpus.hash):
             corpus = f"{corpus}-{plan.corpus.hash[:8]}"

@@ -16,6 +16,7 @@ from replicate.errors import NothingToExport, NotThisFormat, OtherFormat
 from replicate.experiment.plan import Plan, Source
 from replicate.files import write_text
 from replicate.machine import processor
+from replicate.metrics import DEFAULT
 from replicate.records import check_format, convert
 from replicate.runner.failures import FailedRun
 from replicate.store import open_store
@@ -69,6 +70,7 @@ class Manifest:
         wall_seconds: wall time of training in the command that wrote the manifest.
         training_seconds: training time of all runs, whenever they were trained.
         versions: None for packages that are not installed.
+        folds, metric: see ``Plan``.
         privileged: the privileged streams as ``--privileged`` takes them; None in the manifest of an earlier version,
             for the corpus's default.
         earlier_runs: keys of the runs of tables that a command with other seeds, or on another device, has replaced in
@@ -100,6 +102,8 @@ class Manifest:
     versions: dict[str, str | None]
     earlier_runs: tuple[str, ...] = ()
     privileged: str | None = None
+    folds: str = ""
+    metric: str = DEFAULT
 
     @classmethod
     def load(cls, folder: Path) -> Manifest:

@@ -11,8 +11,10 @@ from replicate.config import tables as definitions
 from replicate.config.privileged import PAPER, choice
 from replicate.config.profiles import Profile
 from replicate.config.tables import Row, Table
+from replicate.corpus.folds import Fold, folds
 from replicate.corpus.leave_out import leave_out
 from replicate.corpus.types import Corpus
+from replicate.metrics import DEFAULT
 from replicate.runner.tasks import Task, TaskGraph
 from replicate.training.config import Arm, Precision, Protocol, RunSpec
 
@@ -41,6 +43,9 @@ class Plan:
         precision: see ``RunSpec``.
         stacked: whether all seeds of an arm are trained as one program, where the arm allows it.
         keep_dropped: whether to use the dialogues that tables leave out by default.
+        folds: how the dialogues are divided for cross-validation, see ``replicate.corpus.folds``; "" keeps the splits
+            of the corpus.
+        metric: what tables show; it decides no run.
     """
 
     tables: tuple[Table, ...]
@@ -55,6 +60,8 @@ class Plan:
     keep_dropped: bool = False
     left_out: tuple[Table, ...] = ()
     privileged: str = PAPER
+    folds: str = ""
+    metric: str = DEFAULT
 
     @property
     def privileged_choice(self) -> str:
@@ -69,19 +76,36 @@ class Plan:
     @cached_property
     def graph(self) -> TaskGraph:
         """All runs, each once, seed by seed, so that early results cover all arms."""
-        return TaskGraph(self._wanted(), self.device)
+        titles = {fold.corpus.hash: fold.title for table in self._and_companion_tables for fold in self.folds_of(table)}
+        return TaskGraph(self._wanted(), self.device, titles)
 
     def corpus_of(self, table: Table) -> Corpus:
         """Return the corpus without the dialogues that the table leaves out, and with its dev split cut again."""
-        ids = frozenset() if self.keep_dropped else frozenset(table.leave_out)
+        ids = self._left_out(table)
         if ids not in self._reduced:
             self._reduced[ids] = leave_out(self.corpus, ids)
         return self._reduced[ids]
 
+    def folds_of(self, table: Table) -> tuple[Fold, ...]:
+        """Return the folds of a table, none for the splits of the corpus.
+
+        Raises:
+            BadFolds, MissingClass: the corpus does not allow them.
+        """
+        ids = self._left_out(table)
+        if self.folds and ids not in self._folds:
+            self._folds[ids] = folds(self.corpus, self.folds, ids)
+        return self._folds.get(ids, ())
+
+    def corpora_of(self, table: Table) -> tuple[Corpus, ...]:
+        """Return what every seed of a row is trained on: the corpora of the folds, or the one corpus."""
+        return tuple(fold.corpus for fold in self.folds_of(table)) or (self.corpus_of(table),)
+
     @cached_property
     def corpora(self) -> tuple[Corpus, ...]:
-        """The corpora of all tables, each once."""
-        return tuple({corpus.hash: corpus for corpus in map(self.corpus_of, self._and_companion_tables)}.values())
+        """The corpora of all tables and folds, each once."""
+        every = (corpus for table in self._and_companion_tables for corpus in self.corpora_of(table))
+        return tuple({corpus.hash: corpus for corpus in every}.values())
 
     def spec(self, table: Table, row: Row, seed: int) -> RunSpec:
         """Return the run of a row from one seed."""
@@ -98,8 +122,10 @@ class Plan:
 
         Runs under another protocol than the plan's, or on a part of the corpus, only serve their table. Models of
         HuBERT features in the order of the release are left out, because there the features of an utterance belong to
-        another utterance.
+        another utterance. Runs of folds are left out, because each was trained without some of the dialogues.
         """
+        if self.folds:
+            return []
         plain = replace(self.protocol, name="")
         return [
             key
@@ -110,6 +136,14 @@ class Plan:
             and replace(task.spec.protocol, name="") == plain
             and task.corpus == self.corpus.hash
         ]
+
+    def _left_out(self, table: Table) -> frozenset[str]:
+        return frozenset() if self.keep_dropped else frozenset(table.leave_out)
+
+    @cached_property
+    def _folds(self) -> dict[frozenset[str], tuple[Fold, ...]]:
+        """Folds by the dialogues that are left out."""
+        return {}
 
     @cached_property
     def _reduced(self) -> dict[frozenset[str], Corpus]:
@@ -124,8 +158,8 @@ class Plan:
     def _wanted(self) -> Iterator[tuple[RunSpec, Corpus]]:
         for seed in self.seeds:
             for table in self._and_companion_tables:
-                corpus = self.corpus_of(table)
-                lacking = requirements.lacking(table.rows, corpus)
-                for row in table.rows:
-                    if row.name not in lacking:
-                        yield self.spec(table, row, seed), corpus
+                lacking = requirements.lacking(table.rows, self.corpus)
+                for corpus in self.corpora_of(table):
+                    for row in table.rows:
+                        if row.name not in lacking:
+                            yield self.spec(table, row, seed), corpus

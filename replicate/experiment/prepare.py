@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, SupportsIndex, get_args
 
+from replicate import metrics
 from replicate.config import privileged, profiles, protocols, requirements
 from replicate.config import tables as definitions
 from replicate.corpus import load, named_corpora
@@ -39,6 +40,8 @@ class Options:
         cluster: a Ray cluster to train on.
         privileged: streams that only training sees, one of ``config.privileged.CHOICES``; None takes visual where the
             corpus has it, else text, else none.
+        folds: see ``replicate.corpus.folds``; "" trains on the splits of the corpus.
+        metric: what tables show, see ``replicate.metrics``.
     """
 
     profile: str = "quick"
@@ -55,14 +58,16 @@ class Options:
     stacked: bool | None = None
     cluster: Cluster | None = None
     privileged: str | None = None
+    folds: str = ""
+    metric: str = metrics.DEFAULT
 
 
 def prepare(tables: Sequence[str], options: Options) -> tuple[Plan, CommandContext]:
     """Resolve names and options; nothing is trained or written.
 
     Raises:
-        UnknownTable, InvalidDefinition, InvalidArgument, BadSeeds, MissingDevice, MissingStream, and every error of
-        ``corpus.load``.
+        UnknownTable, InvalidDefinition, InvalidArgument, BadSeeds, BadFolds, MissingClass, MissingDevice,
+        MissingStream, and every error of ``corpus.load``.
     """
     if options.precision not in get_args(Precision):
         allowed = ", ".join(map(repr, get_args(Precision)))
@@ -76,7 +81,9 @@ def prepare(tables: Sequence[str], options: Options) -> tuple[Plan, CommandConte
     seeds = _seeds(options.seeds, profile.seeds)
     device = local.resolve_device(options.device)
     corpus, source = _corpus(options, profile.corpus)
-    require(corpus, ())  # requirements of all tables first, then those of single rows
+    metrics.metric(options.metric, corpus.labels)
+    if not options.folds or options.folds.startswith("dev-"):
+        require(corpus, ())  # other folds make their own splits
     letters = privileged.chosen(options.privileged, corpus)
     if letters != privileged.PAPER:
         found = tuple(definitions.table(name, letters) for name in tables)
@@ -86,6 +93,7 @@ def prepare(tables: Sequence[str], options: Options) -> tuple[Plan, CommandConte
     keep = options.keep_dropped
     precision = options.precision
     plan = Plan(kept, corpus, source, profile, protocol, seeds, device, precision, stacked, keep, left_out, letters)
+    plan = replace(plan, folds=options.folds, metric=options.metric)
     for reduced in plan.corpora:
         require(reduced, ())
     jobs = jobs or (1 if device == "cuda" else local.cores())

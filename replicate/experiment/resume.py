@@ -37,8 +37,11 @@ def check_manifest(folder: Path) -> None:
             log.warning("%s: this command replaces it", error)
 
 
-def from_manifest(folder: Path) -> tuple[CompletedRuns, CommandContext]:
+def from_manifest(folder: Path, metric: str | None = None) -> tuple[CompletedRuns, CommandContext]:
     """Return the runs behind the tables in a results folder, and their context.
+
+    Args:
+        metric: what tables show; None takes that of the manifest.
 
     Raises:
         NotThisFormat, OtherFormat: its manifest cannot be read. UnknownCorpus: the corpus has changed, or is missing.
@@ -65,6 +68,8 @@ def from_manifest(folder: Path) -> tuple[CompletedRuns, CommandContext]:
         precision=manifest.precision,
         stacked=manifest.stacked,
         privileged=manifest.privileged,
+        folds=manifest.folds,
+        metric=manifest.metric if metric is None else metric,
     )
     plan, context = prepare(manifest.tables, options)
     if plan.corpus.hash != manifest.corpus.hash:
@@ -152,6 +157,8 @@ def write_manifest(completed: CompletedRuns, context: CommandContext, seconds: f
         installed_versions(),
         tuple(key for key in dict.fromkeys(before) if key not in plan.tasks and (store.root / key).is_dir()),
         plan.privileged_choice,
+        plan.folds,
+        plan.metric,
     )
     manifest.save(folder)
     return manifest

@@ -9,6 +9,7 @@ from replicate.config import folders, requirements
 from replicate.config.privileged import PAPER
 from replicate.experiment.context import CommandContext
 from replicate.experiment.plan import Plan
+from replicate.metrics import DEFAULT
 from replicate.runner.tasks import TaskGraph
 from replicate.store import prune
 from replicate.store.remote import RemoteStore
@@ -19,10 +20,16 @@ def describe(plan: Plan, context: CommandContext, todo: int) -> str:
     """Return one line on the runs of a plan; ``todo`` of them are still to be trained."""
     total = len(plan.tasks)
     return (
-        f"{', '.join(table.name for table in plan.tables)} on {plan.corpus.name}: {total} runs, "
+        f"{', '.join(table.name for table in plan.tables)} on {plan.corpus.name}{_in_folds(plan)}: {total} runs, "
         f"{total - todo} completed, {todo} to train ({epochs(plan.graph)} each, "
         f"{plan.device}, {where(plan, context, todo)})"
     )
+
+
+def _in_folds(plan: Plan) -> str:
+    """Return the folds of the first table, which all tables have."""
+    found = plan.folds_of(plan.tables[0]) if plan.tables else ()
+    return f" in {len(found)} folds ({', '.join(fold.name for fold in found)})" if found else ""
 
 
 def epochs(graph: TaskGraph) -> str:
@@ -70,6 +77,8 @@ def command(plan: Plan, context: CommandContext) -> str:
     words += ["--profile", plan.profile.name, "--protocol", plan.protocol.name]
     words += ["--seeds", ",".join(map(str, plan.seeds)) + ("," if len(plan.seeds) == 1 else "")]
     words += [] if plan.privileged == PAPER else ["--privileged", plan.privileged_choice]
+    words += ["--folds", plan.folds] if plan.folds else []
+    words += [] if plan.metric == DEFAULT else ["--metric", plan.metric]
     words += ["--device", plan.device] + (["--keep-dropped"] if plan.keep_dropped else [])
     words += [] if plan.precision == "float32" else ["--precision", plan.precision]
     words += [] if plan.stacked == (plan.device == "cuda") else ["--stack" if plan.stacked else "--no-stack"]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from replicate.config.privileged import choice
-from replicate.metrics import all_names
+from replicate.metrics import DEFAULT, all_names
 from replicate.report import resources
 from replicate.report.sections import shown
 from replicate.results.aggregate import Cell, TableResult
@@ -41,22 +41,24 @@ def origin(result: TableResult) -> dict[str, Any]:
         "protocol": result.protocol,
         "privileged": choice(result.table.privileged),
         "seeds": list(result.seeds),
+        "folds": {"how": result.divided, "names": list(result.folds)} if result.folds else None,
     }
 
 
 def table_csv(result: TableResult) -> str:
-    """Return one line per cell, with the values of the single seeds in the last column, separated by spaces."""
-    header = ["table", "row", "context", "mean", "std", "n", "ci95_low", "ci95_high", "published", "published_std"]
-    header += ["verdict", "corpus", "protocol", "profile", "seeds", "values"]
-    where = [result.corpus, result.protocol, result.profile, " ".join(map(str, result.seeds))]
+    """Return one line per cell, with the values of the single runs in the last column: seed by seed, fold by fold."""
+    header = ["table", "row", "context", "metric", "mean", "std", "n", "ci95_low", "ci95_high"]
+    header += ["published", "published_std", "verdict", "corpus", "protocol", "profile", "seeds", "folds", "values"]
+    seeds, folds = " ".join(map(str, result.seeds)), " ".join(result.folds)
+    where = [result.corpus, result.protocol, result.profile, seeds, folds or None]
     lines = []
     for row in result.table.rows:
         for context, cell in shown(result, row).items():
             low, high = cell.summary.ci95 or (None, None)
             lines.append(
-                [result.table.name, row.name, context]
+                [result.table.name, row.name, context, result.metric]
                 + [_number(cell.summary.mean), cell.summary.std, cell.summary.n, low, high]
-                + [cell.published, cell.published_std, cell.verdict]
+                + ([cell.published, cell.published_std, cell.verdict] if result.metric == DEFAULT else [None] * 3)
                 + [*where, " ".join(map(repr, cell.values))]
             )
     return as_csv(header, lines)
@@ -66,6 +68,7 @@ def table_json(result: TableResult) -> str:
     """Return everything that is known about a table."""
     content = {
         "table": result.table.name,
+        "metric": result.metric,
         **origin(result),
         "rows": [
             {
@@ -138,8 +141,9 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "values": list(cell.values),
         "ci95": cell.summary.ci95,
         "by_class": cell.by_class,
-        "published": cell.published,
-        "published_std": cell.published_std,
+        # The published numbers are weighted F1.
+        "published": cell.published if cell.metric == DEFAULT else None,
+        "published_std": cell.published_std if cell.metric == DEFAULT else None,
         "verdict": cell.verdict,
     }
 

@@ -16,6 +16,7 @@ from replicate.experiment.context import CommandContext
 from replicate.experiment.manifest import Manifest
 from replicate.experiment.plan import Plan
 from replicate.experiment.resume import why_removed, with_earlier_tables, write_manifest
+from replicate.metrics import DEFAULT
 from replicate.report import claims, figures, page, tables
 from replicate.report.types import Outputs
 from replicate.results import claims as judging
@@ -38,7 +39,8 @@ def write(completed: CompletedRuns, context: CommandContext, seconds: float | No
     if any(result.resources for result in results):
         timings = Timings.find(context.folder(completed.plan))
         results = [replace(result, timings=timings) for result in results]
-    rule, judged = judging.judge({result.table.name: result for result in results})
+    # Claims are about the paper's metric, whatever the tables show.
+    rule, judged = judging.judge({result.table.name: result.of(DEFAULT) for result in results})
     folder = context.folder(completed.plan)
     _remove_other_tables(folder, completed.plan)
     tables.write_all(results, folder)

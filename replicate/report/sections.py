@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from replicate.config.profiles import SMOKE, smoke_note
 from replicate.config.tables import Row
+from replicate.corpus.folds import describe
+from replicate.metrics import DEFAULT, title
 from replicate.report import edges, resources, text
 from replicate.report.types import Column, Grid, Section
 from replicate.results.aggregate import Cell, TableResult
@@ -42,26 +44,42 @@ def measured_on(result: TableResult) -> str:
 
 def conditions(result: TableResult) -> list[str]:
     """Return the notes below the scores; the first one names corpus, protocol, profile and seeds."""
-    seeds = ", ".join(map(str, result.seeds))
     lines = [
-        f"{measured_on(result)}; weighted F1 on test, mean ± sample deviation over n = {text.count(len(result.seeds))} "
-        f"({seeds}); epoch chosen on dev.",
+        f"{measured_on(result)}; {title(result.metric)} on test, mean ± sample deviation over n = {text.runs(result)}; "
+        "epoch chosen on dev.",
     ]
+    if result.folds:
+        lines.append(fold_conditions(result))
     if result.profile == SMOKE:
         lines.append(smoke_note())
     cells = [cell for row in result.rows.values() for cell in row.values()]
-    if result.table.in_paper:
+    if not result.table.in_paper:
+        lines.append("This table is not in the paper.")
+    elif shows_published(result):
         lines.append(f"Published: {result.table.source}, measured on {text.PUBLISHED_ON}.")
     else:
-        lines.append("This table is not in the paper.")
-    if any(cell.published is not None for cell in cells) and not has_verdicts(result):
-        lines.append(
-            "No verdict: the published numbers were measured on another corpus and are shown for orientation only."
-        )
+        lines.append(f"Published numbers ({result.table.source}) are weighted F1, so they are not shown here.")
+    if shows_published(result) and any(cell.published is not None for cell in cells) and not has_verdicts(result):
+        where = "another corpus, or other splits of this one," if result.folds else "another corpus"
+        lines.append(f"No verdict: the published numbers were measured on {where} and are shown for orientation only.")
     elif not all(row.comparable for row in result.table.rows if row.published):
         lines.append("The paper's privileged stream is video: its numbers for other streams are for orientation only.")
     lines += map(text.remedy, dict.fromkeys(stream for lacking in result.needs.values() for stream in lacking))
     return lines + text.sentences((*result.table.notes, *result.notes))
+
+
+def fold_conditions(result: TableResult) -> str:
+    """Return how the folds were made and what a cell is."""
+    names = ", ".join(result.folds)
+    return (
+        f"Folds: {describe(result.divided)} ({names}). A cell is the mean over seeds and folds of the metric within "
+        "a fold; teachers and students of a fold are trained on the same fold."
+    )
+
+
+def shows_published(result: TableResult) -> bool:
+    """Return whether published numbers are shown: they are weighted F1, and not next to another metric."""
+    return result.table.in_paper and result.metric == DEFAULT
 
 
 def has_verdicts(result: TableResult) -> bool:
@@ -76,32 +94,38 @@ def scores(result: TableResult) -> Grid:
     """
     columns = [Column("model", "name"), Column("n")]
     for context in result.table.contexts:
-        columns.append(Column(f"{context} inference", "measured", starts_group=True))
-        if result.table.in_paper:
+        columns.append(Column(f"{context} inference{_named(result)}", "measured", starts_group=True))
+        if shows_published(result):
             columns.append(Column(f"{text.PUBLISHED_ON}, paper", "paper"))
         if has_verdicts(result):
             columns.append(Column("verdict", "verdict"))
         if result.table.companion is not None:
-            title = result.table.companion.title
-            columns.append(Column(f"{context}, {title}", "measured"))
-            columns.append(Column(f"{text.PUBLISHED_ON}, paper, {title}", "paper"))
+            other = result.table.companion.title
+            columns.append(Column(f"{context}, {other}", "measured"))
+            if result.metric == DEFAULT:
+                columns.append(Column(f"{text.PUBLISHED_ON}, paper, {other}", "paper"))
     return Grid(tuple(columns), [_score_line(result, row) for row in result.table.rows])
+
+
+def _named(result: TableResult) -> str:
+    """Return the metric for a column's title, unless it is the paper's."""
+    return "" if result.metric == DEFAULT else f", {title(result.metric)}"
 
 
 def _score_line(result: TableResult, row: Row) -> list[str]:
     reason = text.why_missing(result, row)
-    line = [row.name, text.MISSING if reason else str(len(result.seeds))]
+    line = [row.name, text.MISSING if reason else str(result.runs_per_cell)]
     for context in result.table.contexts:
         cell = result.rows[row.name].get(context)
         line.append(reason if reason and context in row.contexts else text.measured(cell))
-        if result.table.in_paper:
+        if shows_published(result):
             # Published values stay visible where nothing could be measured.
             line.append(text.published(shown(result, row).get(context)))
         if has_verdicts(result):
             line.append((cell and cell.verdict) or text.MISSING)
         if result.table.companion is not None:
             other = result.companion.get(row.name, {}).get(context)
-            line += [text.measured(other), text.published(other)]
+            line += [text.measured(other), *([text.published(other)] if result.metric == DEFAULT else [])]
     return line
 
 

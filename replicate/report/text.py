@@ -57,6 +57,12 @@ def privileged(letters: str) -> str:
     return "" if letters == PAPER else f", privileged: {choice(letters)}"
 
 
+def runs(result: TableResult) -> str:
+    """Return the runs behind a cell, as in ``2 seeds (24, 25)`` or ``10 runs: 2 seeds (24, 25) x 5 folds``."""
+    seeds = f"{count(len(result.seeds))} ({', '.join(map(str, result.seeds))})"
+    return f"{result.runs_per_cell} runs: {seeds} x {len(result.folds)} folds" if result.folds else seeds
+
+
 def sentences(notes: Iterable[str]) -> list[str]:
     """Return notes as sentences: first letter in upper case, full stop at the end."""
     return [f"{note[:1].upper()}{note[1:]}." for note in notes]

@@ -67,7 +67,8 @@ class TableResult:
         failed: rows whose training failed, and why: kind of the error, message and plugin.
         metric: what the cells and comparisons are of.
         edges: weights of DMD's edges, where the table shows them.
-        folds: names of the folds, in their order; empty for the corpus's own split.
+        folds: names of the folds, in their order; empty for the splits of the corpus.
+        divided: how the folds were made, see ``replicate.corpus.folds``; "" without any.
     """
 
     table: Table
@@ -86,13 +87,20 @@ class TableResult:
     failed: Mapping[str, str] = field(default_factory=dict)
     metric: str = DEFAULT
     folds: tuple[str, ...] = ()
+    divided: str = ""
     resources: Mapping[str, Resources] = field(default_factory=dict)
     timings: Timings | None = None
     edges: tuple[EdgeWeight, ...] = ()
 
     def __repr__(self) -> str:
         setting = f"corpus {self.corpus}, profile {self.profile}, protocol {self.protocol}"
-        return f"TableResult({self.table.name}, {setting}, {len(self.seeds)} seeds, {len(self.rows)} rows)"
+        folds = f" in {len(self.folds)} folds" if self.folds else ""
+        return f"TableResult({self.table.name}, {setting}, {len(self.seeds)} seeds{folds}, {len(self.rows)} rows)"
+
+    @property
+    def runs_per_cell(self) -> int:
+        """Number of runs behind a cell: seeds by folds."""
+        return len(self.seeds) * max(1, len(self.folds))
 
     def of(self, metric: str) -> TableResult:
         """Return the same table under another metric, its comparisons computed anew.
@@ -101,6 +109,8 @@ class TableResult:
             InvalidArgument: there is no such metric.
         """
         named(metric, self.labels)
+        if metric == self.metric:
+            return self
         rows, companion = _under(self.rows, metric), _under(self.companion, metric)
         return replace(self, rows=rows, companion=companion, comparisons=compared(self.table, rows), metric=metric)
 
@@ -147,7 +157,8 @@ def cells(
     needs = lacking(rows, corpus)
     for row in rows:
         runs = None if row.name in needs else runs_of(row)
-        found[row.name] = {} if runs is None else _cells(runs, row, corpus.published, metric)
+        # The published numbers were measured on the splits of the corpus.
+        found[row.name] = {} if runs is None else _cells(runs, row, corpus.published and runs.folds == 1, metric)
     return found, needs
 
 

@@ -97,6 +97,16 @@ class Cell:
             nothing, np.zeros(0, np.int64), (), tuple(labels), (), published=published, published_std=published_std
         )
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether two cells are the same predictions under the same metric, next to the same published value."""
+        return isinstance(other, Cell) and all(
+            np.array_equal(value, getattr(other, name))
+            if isinstance(value, np.ndarray)
+            else value == getattr(other, name)
+            for name in Cell.__dataclass_fields__
+            for value in [getattr(self, name)]
+        )
+
     def of(self, metric: str) -> Cell:
         """Return the same predictions under another metric."""
         return self if metric == self.metric else replace(self, metric=metric)

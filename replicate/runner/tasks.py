@@ -22,19 +22,22 @@ class Task:
         key: the run's name in the store.
         corpus: hash of the corpus.
         teachers: keys of the runs that must be in the store first, in the order of ``RunSpec.teachers``.
+        fold: title of the fold, such as "fold 2 of 5: Ses02"; "" for the splits of the corpus.
     """
 
     key: str
     spec: RunSpec
     corpus: str
     teachers: tuple[str, ...]
+    fold: str = ""
 
     @property
     def name(self) -> str:
-        """Arm and seed, for progress and errors; with the protocol if it overrides settings."""
+        """Arm, fold and seed, for progress and errors; with the protocol if it overrides settings."""
         protocol = self.spec.protocol.name
         overridden = "" if protocol.isidentifier() else f" ({protocol})"
-        return f"{self.spec.arm.name}{overridden}, seed {self.spec.seed}"
+        fold = f", {self.fold}" if self.fold else ""
+        return f"{self.spec.arm.name}{overridden}{fold}, seed {self.spec.seed}"
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,12 @@ class TaskGraph:
         corpora: corpora by hash.
     """
 
-    def __init__(self, wanted: Iterable[tuple[RunSpec, Corpus]], device: str) -> None:
+    def __init__(
+        self, wanted: Iterable[tuple[RunSpec, Corpus]], device: str, folds: Mapping[str, str] | None = None
+    ) -> None:
+        """Collect the runs; ``folds``: titles of folds, by the hash of their corpus."""
         self.device = device
+        self._folds = folds or {}
         self.tasks: dict[str, Task] = {}
         self.corpora: dict[str, Corpus] = {}
         self._known: dict[tuple[RunSpec, str], Task] = {}
@@ -118,7 +125,8 @@ class TaskGraph:
         known = self._known.get((spec, corpus.hash))
         if known is None:
             teachers = tuple(self._task(teacher, corpus).key for teacher in spec.teachers)
-            known = Task(run_key(spec, corpus, self.device), spec, corpus.hash, teachers)
+            key, fold = run_key(spec, corpus, self.device), self._folds.get(corpus.hash, "")
+            known = Task(key, spec, corpus.hash, teachers, fold)
             self._known[spec, corpus.hash] = known
         return known
 

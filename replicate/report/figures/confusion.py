@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from replicate import metrics
 from replicate.plotting import LETTER, NORMAL, SMALL, Frame, sheet, short, wrapped
 from replicate.report.figures.panels import PanelRuns
 from replicate.report.text import measured
@@ -54,7 +55,7 @@ def draw(panels: Sequence[PanelRuns], frame: Frame) -> Figure:
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axis, panel in zip(axes, panels, strict=True):
         _matrix(axis, summed(panel))
-        title = f"{wrapped(panel.title, side, NORMAL)}\nweighted F1 {measured(panel.cell)}"
+        title = f"{wrapped(panel.title, side, NORMAL)}\n{metrics.title(panel.cell.metric)} {measured(panel.cell)}"
         axis.set_title(title)
         rotation = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
         axis.set_xticks(range(len(names)), names, **rotation)

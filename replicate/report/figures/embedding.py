@@ -80,7 +80,7 @@ def _embeddings(panel: PanelRuns, run: Run) -> NDArray[np.float64]:
     """Return the test embeddings (N, d) of one run."""
     plan, table = panel.completed.plan, panel.result.table
     spec = plan.spec(table, panel.row, plan.seeds[0])
-    corpus = plan.corpus_of(table)
+    corpus = plan.corpora_of(table)[0]
     tensor = embed(run.model(), run.scaling(), spec, corpus, split="test", context=panel.context)
     return tensor.double().numpy()
 

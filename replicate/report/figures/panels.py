@@ -60,7 +60,9 @@ def conditions(panels: Sequence[PanelRuns], first_seed: bool) -> str:
     results = [panel.result for panel in panels]
     protocols = " and ".join(dict.fromkeys(result.protocol for result in results))
     seeds = results[0].seeds
-    which = f"seed {seeds[0]} alone" if first_seed else f"n = {text.count(len(seeds))}"
+    folds = f", {len(results[0].folds)} folds" if results[0].folds else ""
+    which = f"seed {seeds[0]} alone" if first_seed else f"n = {text.count(len(seeds))}{folds}"
+    which += ", the first fold" if first_seed and folds else ""
     notes = dict.fromkeys(note for result in results for note in result.notes)
     profile = f"profile {results[0].profile}{text.privileged(results[0].table.privileged)}"
     measured = f"Measured on {results[0].corpus}, protocol {protocols}, {profile}, {which}."

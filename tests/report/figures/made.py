@@ -28,5 +28,5 @@ def run(labels, predicted, curve=(), best=1):
 
 def panel(*runs, by_class=((0.5, 0.25, 0.0),), names=NAMES, title="Some arm"):
     """A panel of these runs."""
-    cell = SimpleNamespace(summary=summarise([0.5]), by_class=by_class)
+    cell = SimpleNamespace(summary=summarise([0.5]), by_class=by_class, metric="weighted_f1")
     return SimpleNamespace(title=title, context="A", classes=names, runs=lambda: list(runs), cell=cell)
