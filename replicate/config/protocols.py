@@ -9,7 +9,7 @@ from replicate.config import folders
 from replicate.config.toml import build, known, merged, section
 from replicate.errors import InvalidDefinition
 from replicate.suggest import choices
-from replicate.training.config import Protocol
+from replicate.training.config import ModelDefaults, Protocol
 from replicate.training.masking.base import DEFAULT_STRATEGY, masking_strategy
 
 
@@ -69,13 +69,14 @@ def _definition(name: str, where: str) -> folders.Definition:
 
 
 def _content(name: str, where: str) -> dict[str, Any]:
-    """Return a protocol's section, with the name and all settings of its masking strategy."""
+    """Return a protocol's section with all settings of its model, and the name and settings of its masking strategy."""
     found = _definition(name, where)
     content = section(found.content, found.where)
     masking = section(content.get("masking", {}), f"{found.where}, key 'masking'")
     strategy = str(masking.get("strategy", DEFAULT_STRATEGY))
     defaults = asdict(masking_strategy(strategy, f"{found.where}, key 'masking.strategy'")())
-    return content | {"masking": defaults | masking}
+    model = asdict(ModelDefaults()) | section(content.get("model", {}), f"{found.where}, key 'model'")
+    return content | {"masking": defaults | masking, "model": model}
 
 
 def _build(content: dict[str, Any], where: str, name: str) -> Protocol:

@@ -188,6 +188,7 @@ def test_a_protocol_may_name_another_masking_strategy(use_folder):
     strategy = masking_strategy("columns")
     assert protocol("mine") == Protocol("mine", masking=strategy(0.25))
     assert protocol("mine+masking.hard=true").masking == strategy(0.25, True)
+    assert protocol("mine+model.gnn_heads=1").model == ModelDefaults(gnn_heads=1)
     # An override of the strategy starts from the defaults of the new one.
     assert protocol("paper+masking.strategy=columns,masking.chance=1").masking == strategy(1.0)
     assert protocol("mine+masking.strategy=scenarios,masking.length=2").masking == Masking(length=2)
