@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from replicate.config import tables as definitions
@@ -15,7 +15,7 @@ from replicate.config.tables import Row, Table
 from replicate.config.toml import build, known, section, sections
 from replicate.errors import InvalidDefinition
 
-Kind = Literal["confusion", "curves", "classes", "embedding", "logged"]
+Kind = Literal["confusion", "curves", "classes", "embedding", "logged", "scatter"]
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,19 @@ class Panel:
 
     Attributes:
         prefix: in figures of the kind "logged", the names of the logged values that are drawn begin with it.
+        across: in figures of the kind "scatter", the cell on the horizontal axis; a panel without one is the baseline.
+        series: in figures of the kind "scatter", points of one series look alike.
     """
 
     title: str
     cell: str
     prefix: str = ""
+    across: str = ""
+    series: str = ""
 
-    def split(self) -> tuple[str, str, str]:
-        """Names of the table, the row and the context; the name of a row may contain slashes."""
-        table, _, rest = self.cell.partition("/")
+    def split(self, cell: str = "") -> tuple[str, str, str]:
+        """Names of a cell's table, row and context; the name of a row may contain slashes. By default of ``cell``."""
+        table, _, rest = (cell or self.cell).partition("/")
         row, _, context = rest.rpartition("/")
         return table, row, context
 
@@ -56,7 +60,8 @@ class Drawing:
     @property
     def tables(self) -> tuple[str, ...]:
         """Names of the tables that it is drawn from, each once."""
-        return tuple(dict.fromkeys(panel.split()[0] for panel in self.panels))
+        cells = ((panel, cell) for panel in self.panels for cell in (panel.cell, panel.across) if cell)
+        return tuple(dict.fromkeys(panel.split(cell)[0] for panel, cell in cells))
 
 
 def load(privileged: str = PAPER) -> tuple[Drawing, ...]:
@@ -83,6 +88,9 @@ def load(privileged: str = PAPER) -> tuple[Drawing, ...]:
             raise InvalidDefinition(f"{where}: a figure needs panels")
         drawing = build(Drawing, content, where, ("panels",), name=name, panels=panels)
         _check(drawing, [_row(panel, table, f"{where}, panel {i}") for i, panel in enumerate(panels, 1)], where)
+        for number, panel in enumerate(panels, 1):
+            if panel.across:
+                _row(replace(panel, cell=panel.across), table, f"{where}, panel {number}, across")
         found.append(drawing)
     return tuple(found)
 
@@ -95,6 +103,8 @@ def _row(panel: Panel, table: Callable[[str], Table], where: str) -> Row:
 
 
 def _check(drawing: Drawing, rows: list[Row], where: str) -> None:
+    if drawing.kind == "scatter" and not any(panel.across for panel in drawing.panels):
+        raise InvalidDefinition(f"{where}: a scatter needs panels with across, the cell on the horizontal axis")
     for number, (panel, row) in enumerate(zip(drawing.panels, rows, strict=True), 1):
         context = panel.split()[2]
         # Dev scores are measured in that context only.
@@ -106,6 +116,12 @@ def _check(drawing: Drawing, rows: list[Row], where: str) -> None:
             raise InvalidDefinition(f"{where}, panel {number}: prefix is for kind 'logged', which needs it")
         if drawing.kind == "logged" and row.arm.method is None:
             raise InvalidDefinition(f"{where}, panel {number}: {row.arm.name} has no distillation method")
+        if drawing.kind != "scatter" and (panel.across or panel.series):
+            raise InvalidDefinition(f"{where}, panel {number}: across and series are for kind 'scatter'")
+        if bool(panel.across) != bool(panel.series):
+            raise InvalidDefinition(
+                f"{where}, panel {number}: a point needs both across and series, a baseline neither"
+            )
         # The width of embeddings is proportional to the heads; the panels share the axes of panel 1, in every protocol.
         if drawing.kind == "embedding" and row.arm.gnn_heads != rows[0].arm.gnn_heads:
             raise InvalidDefinition(f"{where}, panel {number}: its embedding is not as wide as that of panel 1")

@@ -29,6 +29,13 @@ def test_every_table_of_a_figure_is_named_once(figures_toml):
     assert drawing.tables == ("table2", "table1")
 
 
+def test_tables_across_count_too(figures_toml):
+    across = 'series = "x", across = "table1/same: teacher [4, 7]/AV", title = "table2'
+    figures_toml(section(kind="scatter").replace('title = "table2', across))
+    (drawing,) = definitions.load()
+    assert drawing.tables == ("table2", "table1")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -55,6 +62,21 @@ def test_every_table_of_a_figure_is_named_once(figures_toml):
         (
             section(kind="logged").replace('title = "table2', 'prefix = "x", title = "table2'),
             r"panel 1: COGMEN-A has no distillation method",
+        ),
+        (section(kind="scatter"), r"\[one\]: a scatter needs panels with across"),
+        (
+            section().replace('title = "table2', 'series = "x", title = "table2'),
+            r"panel 1: across and series are for kind 'scatter'",
+        ),
+        (
+            section(kind="scatter").replace('title = "table2', 'across = "table2/COGMEN-A/A", title = "table2'),
+            r"panel 1: a point needs both across and series",
+        ),
+        (
+            section(kind="scatter").replace(
+                'title = "table2', 'series = "x", across = "table2/COGMEN-B/A", title = "table2'
+            ),
+            r"panel 1, across: unknown cell of table2 'COGMEN-B/A'",
         ),
         ("one = 1", r"figures\.toml \[one\]: 1 is not a section"),
         ("[one", r"figures\.toml: not valid TOML"),

@@ -152,3 +152,12 @@ def test_both_files_or_none(smoke, folder):
 def test_importing_the_package_does_not_import_matplotlib():
     code = "import sys, replicate.cli, replicate.report.figures; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_scatter_needs_the_tables_of_both_axes(smoke, folder, figures_toml):
+    across = 'series = "x", across = "{}", title = "table2'
+    drawn = []
+    for cell in ("table2/COGMEN-AV/AV", "table1/same: teacher [4, 7]/AV"):
+        figures_toml(section(kind="scatter").replace('title = "table2', across.format(cell)))
+        drawn.append([figure.name for figure in figures.write(smoke, collect.tables(smoke), folder)])
+    assert drawn == [["one"], []]

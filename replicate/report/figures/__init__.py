@@ -49,10 +49,12 @@ def write(completed: CompletedRuns, results: list[TableResult], folder: Path) ->
 
 def _write(drawing: definitions.Drawing, found: list[panels.PanelRuns], folder: Path) -> Figure:
     from replicate import plotting
-    from replicate.report.figures import classes, confusion, curves, embedding, logged
+    from replicate.report.figures import classes, confusion, curves, embedding, logged, scatter
 
-    kinds = {"confusion": confusion, "curves": curves, "classes": classes, "embedding": embedding, "logged": logged}
-    kind = kinds[drawing.kind]
+    kind = {
+        "confusion": confusion, "curves": curves, "classes": classes, "embedding": embedding, "logged": logged,
+        "scatter": scatter,
+    }[drawing.kind]  # fmt: skip
     title = f"{drawing.title} ({found[0].result.corpus})"
     footer = f"{kind.HOW_TO_READ} {panels.conditions(found, first_seed=drawing.kind == 'embedding')}"
     with plotting.style(drawing.name):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from replicate.config.figures import Drawing
+from replicate.config.figures import Drawing, Panel
 from replicate.config.tables import Row
 from replicate.experiment.completed import CompletedRuns
 from replicate.report import text
@@ -19,6 +19,7 @@ class PanelRuns:
 
     Attributes:
         prefix: for figures of the kind "logged", see ``replicate.config.figures.Panel``.
+        across, series: for figures of the kind "scatter", what is on the horizontal axis, and the name of the series.
     """
 
     title: str
@@ -27,6 +28,8 @@ class PanelRuns:
     row: Row
     context: str
     prefix: str = ""
+    across: PanelRuns | None = None
+    series: str = ""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -47,12 +50,21 @@ def find(drawing: Drawing, completed: CompletedRuns, results: Mapping[str, Table
     """Return the panels of a figure, or None if one of its tables is not there or a row could not be trained."""
     found = []
     for panel in drawing.panels:
-        table, name, context = panel.split()
-        if table not in results or not results[table].rows[name]:
+        shown = _shown(panel, panel.cell, completed, results)
+        across = _shown(panel, panel.across, completed, results) if panel.across else None
+        if shown is None or (panel.across and across is None):
             return None
-        row = next(row for row in results[table].table.rows if row.name == name)
-        found.append(PanelRuns(panel.title, completed, results[table], row, context, panel.prefix))
+        found.append(replace(shown, across=across))
     return found
+
+
+def _shown(panel: Panel, cell: str, completed: CompletedRuns, results: Mapping[str, TableResult]) -> PanelRuns | None:
+    """Return the runs of a panel's cell, or None if they are not there."""
+    table, name, context = panel.split(cell)
+    if table not in results or not results[table].rows[name]:
+        return None
+    row = next(row for row in results[table].table.rows if row.name == name)
+    return PanelRuns(panel.title, completed, results[table], row, context, panel.prefix, series=panel.series)
 
 
 def conditions(panels: Sequence[PanelRuns], first_seed: bool) -> str:
