@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 	@echo "ready: source $(VENV)/bin/activate, then replicate run table2 --profile smoke; or make tables" >&2
 
-tables: $(READY) ## Train and print every table and claim on the built-in corpus
+tables: $(READY) ## Train and print every table and claim on the positive control: a self-test on generated features
 	$(BIN)/replicate run all
 
 beyond: $(READY) ## Train and print the tables beyond the paper: distillation methods, causal models, context extractors, HuBERT, teachers, fusion

@@ -63,6 +63,9 @@ def run(
 
     names = _table_names(tables)
     plan, context = prepare(names, Options(keep_dropped=keep_dropped, folds=folds, metric=metric or DEFAULT, **how))
+    first = wording.self_test(plan.corpus)
+    if first:
+        console.note(first)
     if trace is not None:
         _trace(plan, trace)
         return

@@ -31,8 +31,8 @@ _KEYS = {
     "speaker": ("iu", 1),
     "label": ("iu", 1),
 }
-# Optional keys: names of the utterances, and how the streams were extracted.
-_OPTIONAL = {"utterance": ("U", 1), "recipes": ("U", 0)}
+# Optional keys: names of the utterances, how the streams were extracted, and what the corpus is a control of.
+_OPTIONAL = {"utterance": ("U", 1), "recipes": ("U", 0), "control": ("U", 0)}
 # kinds of dtype -> in words, and the dtype to save them with
 _KINDS = {"U": ("text", "str"), "b": ("true or false", "bool"), "iu": ("integers", "int"), "f": ("floats", "float")}
 
@@ -61,6 +61,8 @@ def write(corpus: Corpus, path: Path) -> None:
         arrays["utterance"] = _text([name for dialogue in dialogues for name in dialogue.utterances])
     if corpus.recipes:
         arrays["recipes"] = np.array(json.dumps(corpus.recipes, sort_keys=True))
+    if corpus.control:
+        arrays["control"] = np.array(corpus.control)
     for stream in corpus.widths:
         arrays[_STREAM + stream] = np.concatenate([dialogue.features[stream] for dialogue in dialogues])
     with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -69,6 +71,8 @@ def write(corpus: Corpus, path: Path) -> None:
 
 def read(path: Path) -> Corpus:
     """Read a corpus file; the corpus is never marked as published, since anybody can write such a file.
+
+    That it is a control is taken from the file: it only withholds published numbers and verdicts.
 
     Raises:
         NotThisFormat, LengthMismatch: the file is not in this format, or its arrays contradict each other.
@@ -115,6 +119,7 @@ def read(path: Path) -> Corpus:
             dialogues,
             tuple(arrays["speakers"].tolist()),
             standardise=bool(arrays["standardise"]),
+            control=arrays["control"].item() if "control" in arrays else "",
             notes=tuple(arrays["notes"].tolist()),
             recipes=_recipes(arrays, path),
         )

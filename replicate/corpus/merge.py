@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replicate.corpus.provenance import TEXT, describe
+from replicate.corpus.synthetic import NOTES
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.errors import NoMatch
 
@@ -80,6 +81,7 @@ def attach(base: Corpus, extra: Corpus, stream: str, drop: bool = False, name: s
             dialogues.append(_joined(dialogue, [i for i, _ in rows], {name: attached}))
     if not dialogues:
         raise NoMatch(f"corpora {base.name} and {extra.name} have no utterance in common: compare their names")
+    base = _without_control(base, extra, name)
     notes = base.notes
     if lost:
         notes += (f"{len(lost)} utterances dropped that have no {name} features{first(lost)}",)
@@ -88,6 +90,14 @@ def attach(base: Corpus, extra: Corpus, stream: str, drop: bool = False, name: s
     published = base.published and not lost
     made = replace(base, dialogues=tuple(dialogues), notes=notes, recipes=recipes, published=published)
     return Merged(made, lost, unused)
+
+
+def _without_control(base: Corpus, extra: Corpus, name: str) -> Corpus:
+    """Return a control as none, if it gets a stream from elsewhere: what that stream carries is unknown."""
+    if base.control in ("", extra.control):
+        return base
+    note = f"generated features of a {base.control} control, which is none with {name} of {extra.name}"
+    return replace(base, control="", notes=(*(each for each in base.notes if each != NOTES[base.control]), note))
 
 
 def _require_extractor(recipe: Mapping[str, Any], name: str) -> None:

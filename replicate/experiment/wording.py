@@ -7,6 +7,7 @@ from pathlib import Path
 
 from replicate.config import folders, requirements
 from replicate.config.privileged import PAPER
+from replicate.corpus.types import Corpus
 from replicate.experiment.context import CommandContext
 from replicate.experiment.plan import Plan
 from replicate.metrics import DEFAULT
@@ -30,6 +31,16 @@ def _in_folds(plan: Plan) -> str:
     """Return the folds of the first table, which all tables have."""
     found = plan.folds_of(plan.tables[0]) if plan.tables else ()
     return f" in {len(found)} folds ({', '.join(fold.name for fold in found)})" if found else ""
+
+
+def self_test(corpus: Corpus) -> str | None:
+    """Return the first line of a command that trains on a control, None for measured data."""
+    if not corpus.control:
+        return None
+    return (
+        f"Self-test on generated features: {corpus.name} is a {corpus.control} control, no evidence about the paper. "
+        "Real data: `replicate data fetch ravdess4`, then `replicate run table2 --data ravdess4`, or --data FILE."
+    )
 
 
 def epochs(graph: TaskGraph) -> str:

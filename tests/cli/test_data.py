@@ -91,7 +91,7 @@ def test_info_of_a_named_corpus_names_its_licence() -> None:
     result = call("info", "synthetic-tiny")
     assert result.exit_code == 0
     assert f"licence: {named_corpora()['synthetic-tiny'].licence}\n" in result.stdout
-    assert "note: synthetic corpus" in result.stdout
+    assert "note: positive control" in result.stdout
 
 
 def test_info_of_missing_files(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from replicate.corpus import archive
-from replicate.corpus.types import SPLITS, Corpus, Dialogue
+from replicate.corpus.types import CONTROLS, SPLITS, Corpus, Dialogue
 from replicate.errors import (
     BadName,
     CannotWrite,
@@ -59,6 +59,7 @@ def corpora(draw: st.DrawFn) -> Corpus:
         tuple(dialogues),
         speakers,
         standardise=draw(st.booleans()),
+        control=draw(st.sampled_from(CONTROLS)),
         notes=tuple(draw(st.lists(NAMES, max_size=2))),
         recipes=draw(st.dictionaries(NAMES, st.dictionaries(NAMES, NAMES | st.lists(NAMES)), max_size=2)),
     )
@@ -72,6 +73,7 @@ def test_writing_and_loading_keeps_a_corpus(tmp_path_factory: pytest.TempPathFac
     found = archive.read(path)
     assert found.hash == made.hash
     assert (found.name, found.notes, found.widths) == (made.name, made.notes, made.widths)
+    assert found.control == made.control
     assert found.recipes == made.recipes
     assert [dialogue.utterances for dialogue in found.dialogues] == [dialogue.utterances for dialogue in made.dialogues]
     assert all(array.dtype == np.float32 for array in found.dialogues[0].features.values())

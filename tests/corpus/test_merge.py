@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicate.corpus.merge import attach
+from replicate.corpus.synthetic import NOTES
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.errors import BadName, NoMatch
 
@@ -61,6 +62,17 @@ def test_a_release_without_an_utterance_is_not_published() -> None:
     whole = base("a", "b", published=True)
     assert attach(whole, extra("a", "b"), "hubert").corpus.published
     assert not attach(whole, extra("a"), "hubert", drop=True).corpus.published
+
+
+@pytest.mark.parametrize(("other", "control"), [("", ""), ("positive", ""), ("negative", "negative")])
+def test_a_control_with_a_stream_of_another_kind_of_corpus_is_none(other: Any, control: str) -> None:
+    note = NOTES["negative"]
+    made = attach(
+        base("a", control="negative", notes=(note, "more")), replace(extra("a"), control=other), "hubert"
+    ).corpus
+    assert made.control == control
+    assert made.notes[-1] == "more" or "a negative control, which is none with hubert of extra" in made.notes[-1]
+    assert (note in made.notes) == bool(control)
 
 
 BAD: dict[str, tuple[str, Callable[[], Any]]] = {

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from replicate.corpus.synthetic import LOST, PITCHES, PRESETS, REPLY, generate
+from replicate.corpus.synthetic import LOST, NEGATIVE, PITCHES, PRESETS, REPLY, generate
 from replicate.errors import UnknownCorpus
 
 
@@ -14,10 +14,10 @@ def test_the_full_size_has_the_shape_of_iemocap4():
     assert np.bincount(labels).tolist() == [595, 1084, 1708, 1103]
     assert [len(corpus.split(name)) for name in ("train", "dev", "test")] == [108, 12, 31]
     assert corpus.widths == {"audio": 100, "visual": 512, "hubert": 1024}
-    assert not corpus.published and "synthetic" in corpus.notes[0]
+    assert not corpus.published and corpus.control == "positive" and "positive control" in corpus.notes[0]
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", [*PRESETS, *NEGATIVE])
 def test_the_same_name_is_the_same_corpus(name):
     assert generate(name).hash == generate(name).hash
 
@@ -71,6 +71,37 @@ def test_pitch_rises_with_arousal():
     label = np.concatenate([d.labels for d in corpus.split("train")])
     happy, sad, neutral, angry = (pitch[label == k].mean() for k in range(4))
     assert sad < neutral < min(happy, angry)
+
+
+@pytest.mark.parametrize("name", NEGATIVE)
+def test_the_negative_control_has_labels_and_audio_of_the_positive_one(name):
+    null, positive = generate(name), generate(NEGATIVE[name])
+    assert (null.control, null.name, null.widths) == ("negative", name, positive.widths)
+    for one, other in zip(null.dialogues, positive.dialogues, strict=True):
+        assert (one.id, one.split) == (other.id, other.split)
+        assert np.array_equal(one.labels, other.labels) and np.array_equal(one.speakers, other.speakers)
+        assert np.array_equal(one.features["hubert"], other.features["hubert"])
+        voiced = (other.features["audio"][:, -PITCHES:] != 0).any(1)
+        assert voiced.all() or other.split != "train"
+        assert np.array_equal(one.features["audio"][voiced], other.features["audio"][voiced])
+        assert (one.features["audio"][:, -PITCHES:] > 0).all(), "no pitch is missing"
+
+
+def test_the_privileged_stream_of_the_negative_control_is_noise_of_the_same_scale():
+    null, positive = generate("synthetic-null"), generate("synthetic")
+    visual, own = (_columns(corpus, "visual", ("train",)) for corpus in (null, positive))
+    assert np.allclose(visual.std(0) / own.std(0), 1, atol=0.06)
+    rest = np.concatenate([visual, _columns(null, "visual", ("dev", "test"))])
+    labels = np.concatenate([d.labels for split in ("train", "dev", "test") for d in null.split(split)])
+    # Standardised means of the classes, 512 columns of 4: as many are beyond 2 as of a normal distribution (4.6 %).
+    scores = np.array([rest[labels == k].mean(0) / rest.std(0) * np.sqrt((labels == k).sum()) for k in range(4)])
+    assert abs((np.abs(scores) > 2).mean() - 0.0455) < 0.015
+    # A ridge regression of the labels on training predicts as little of test as chance.
+    target = np.eye(4)[[label for d in null.split("train") for label in d.labels]]
+    weights = np.linalg.solve(visual.T @ visual + 300 * np.eye(512), visual.T @ (target - target.mean(0)))
+    predicted = (_columns(null, "visual", ("test",)) @ weights + target.mean(0)).argmax(1)
+    test = np.concatenate([d.labels for d in null.split("test")])
+    assert (predicted == test).mean() < np.bincount(test).max() / len(test) + 0.02
 
 
 def test_an_unknown_name_is_refused():
