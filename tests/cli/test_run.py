@@ -72,7 +72,7 @@ def test_dry_run_writes_nothing(replicate, tmp_path):
     lines = stdout.splitlines()
     assert status == 0 and len(lines) == len(set(lines)) == 2 * (len(names) + len(changed))
     plain = {f"{name}, seed {seed}" for name in names for seed in (24, 25)}
-    assert set(lines) >= plain and all(" (paper, released " in line for line in set(lines) - plain)
+    assert set(lines) >= plain and all(" (paper" in line for line in set(lines) - plain)
     assert changed and "Student-A (paper, released triplet), seed 24" in lines
     assert not (tmp_path / "out").exists()
 

@@ -88,7 +88,8 @@ def test_show_whole_output(replicate, store, keys):
     record = json.loads((folder / RECORD).read_text())
     status, stdout, stderr = replicate("runs", "show", keys[3][:12], "--store", store.root)
     assert (status, stderr) == (0, "")
-    model = ", ".join(f"{name} {value}" for name, value in record["model"].items())
+    shown = {name: "" if value == [] else value for name, value in record["model"].items()}
+    model = ", ".join(f"{name} {value}".rstrip() for name, value in shown.items())
     assert stdout.splitlines() == [
         f"run         {folder}",
         "arm         student",

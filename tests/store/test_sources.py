@@ -81,7 +81,7 @@ STUDENTS = {name for name in NAMES if name.startswith("Student")}
         ("model/context/packed.py", "DIALOGUES = 8", "DIALOGUES = 9", EVERY - {"COGMEN-A-gru"}),
         ("training/masking/scenarios.py", "length == 1", "length <= 1", {"COGMEN-Mask", "Student-of-Mask", LATE}),
         ("model/context/late.py", "> 1 else", ">= 2 else", {LATE}),
-        ("training/distillation/dmd.py", "logits, labels", "logits, labels + 0", {"Student-DMD"}),
+        ("training/distillation/dmd_losses.py", "logits, labels", "logits, labels + 0", {"Student-DMD"}),
         # DMD uses functions of these two.
         (
             "training/distillation/triplet.py",
