@@ -15,8 +15,6 @@ from pathlib import Path
 import click
 
 from replicate.config.toml import build, sections
-from replicate.corpus import catalogue
-from replicate.experiment.prepare import Options, prepare
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,16 +22,24 @@ else:
     import tomli as tomllib
 
 DOCS = Path(__file__).parent
+FILE = DOCS / "measured.toml"
 # What is copied: tables and claims to be read, and the numbers behind them.
 KEPT = ("*.md", "claims.json", "scores.csv", "comparisons.csv", "figures/*.png")
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One ``replicate run`` whose outputs are in docs/results/; without a value, an option keeps its default."""
+    """One ``replicate run`` whose outputs are in docs/results/; without a value, an option keeps its default.
 
+    Attributes:
+        folder: below docs/results/, and below the results folder of the command.
+        title: heading of its column in the README's table of claims; empty for none.
+    """
+
+    folder: str
     data: str
-    tables: list[str]
+    tables: tuple[str, ...]
+    title: str = ""
     profile: str = "quick"
     protocol: str = "paper"
     privileged: str | None = None
@@ -41,8 +47,8 @@ class Measurement:
     seeds: str | None = None
 
     def corpus(self, folder: Path) -> str:
-        """Return the name of the corpus, or its file below ``folder``."""
-        return self.data if self.data in catalogue() else str(folder / self.data)
+        """Return the corpus below ``folder`` if it is there, else its name."""
+        return str(folder / self.data) if (folder / self.data).exists() else self.data
 
     def command(self, folder: Path) -> list[str]:
         """Return the command that trains and prints the tables."""
@@ -52,18 +58,11 @@ class Measurement:
             words += [] if value is None else [f"--{name}", value]
         return words
 
-    def results(self, folder: Path, out: Path) -> Path:
-        """Return the folder that the command writes to."""
-        given = {name: getattr(self, name) for name in ("profile", "protocol", "privileged", "folds", "seeds")}
-        plan, context = prepare(self.tables, Options(data=self.corpus(folder), out=out, **given))
-        return context.folder(plan)
-
 
 def measurements() -> list[Measurement]:
     """Return the entries of ``measured.toml``."""
-    path = DOCS / "measured.toml"
-    entries = sections(tomllib.loads(path.read_text(encoding="utf-8")).get("runs"), f"{path}, runs")
-    return [build(Measurement, entry, f"{path}, entry {number}") for number, entry in enumerate(entries, 1)]
+    entries = sections(tomllib.loads(FILE.read_text(encoding="utf-8")).get("runs"), f"{FILE}, runs")
+    return [build(Measurement, entry, f"{FILE}, entry {number}") for number, entry in enumerate(entries, 1)]
 
 
 def copy(source: Path, target: Path) -> list[Path]:
@@ -97,8 +96,10 @@ def main(folder: Path, out: Path, only: tuple[str, ...], dry_run: bool) -> None:
         done = subprocess.run([sys.executable, "-m", *command])
         if done.returncode:
             sys.exit(f"this command failed, and docs/results/ keeps what it had: {line}")
-        source = measurement.results(folder, out)
-        copied = copy(source, DOCS / "results" / source.relative_to(out))
+        source = out / measurement.folder
+        if not (source / "manifest.json").is_file():
+            sys.exit(f"the command wrote no {source}: correct the key 'folder' of this entry in {FILE}")
+        copied = copy(source, DOCS / "results" / measurement.folder)
         print(f"{len(copied)} files copied from {source}", flush=True)
 
 
