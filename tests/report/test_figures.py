@@ -14,11 +14,11 @@ from matplotlib.image import imread
 
 from replicate import plotting
 from replicate.config import figures as definitions
-from replicate.corpus.synthetic import NOTE
+from replicate.corpus.synthetic import NOTES
 from replicate.errors import CannotWrite
 from replicate.experiment import collect
 from replicate.model.seed_layers import SeedBatch
-from replicate.report import figures
+from replicate.report import figures, text
 from replicate.report.figures import embedding, panels
 from tests.experiment.builders import prepare
 from tests.figures_toml import section
@@ -53,7 +53,7 @@ def test_of_table2_alone_its_own_figures_are_drawn(smoke, folder):
         assert "synthetic-tiny" in figure.title
         for sentence in (
             "Measured on synthetic-tiny, protocol paper, profile smoke, n = 2 seeds.",
-            f"{NOTE[0].upper()}{NOTE[1:]}.",
+            text.sentences([NOTES["positive"]])[0],
         ):
             assert sentence in figure.caption
         height, width, _ = imread(figure.png).shape
@@ -63,7 +63,7 @@ def test_of_table2_alone_its_own_figures_are_drawn(smoke, folder):
         # Text is drawn as outlines, and repeated in comments.
         comments = re.findall(r"<!-- (.*?) -->", figure.svg.read_text(encoding="utf-8"))
         assert "Measured on synthetic-tiny, protocol paper" in " ".join(comments)
-        assert "no replication of the published" in " ".join(comments)
+        assert "its scores say nothing about the paper" in " ".join(comments)
     assert "Published: arXiv 2401.03000, Figure 4, measured on IEMOCAP-4." in found[0].caption
     assert "not in the paper" in found[1].caption
 
