@@ -111,7 +111,10 @@ def test_a_table_is_that_of_the_command_line(smoke_out, smoke_results):
     assert repr(found).startswith("TableResult(table2, corpus synthetic-tiny, profile smoke, protocol paper, 2 seeds, ")
     frame = found.to_pandas().set_index(["row", "context"])
     assert frame.loc[("COGMEN-AV", "A"), "mean"] == found.rows["COGMEN-AV"]["A"].summary.mean
-    assert frame.loc[("COGMEN-AV", "A"), "published"] == 0.426 and set(frame.n) == {2}
+    assert frame.loc[("COGMEN-AV", "A"), "published"] == 0.426 and frame.loc["COGMEN-AV"].n.tolist() == [2, 2]
+    assert frame.loc[("logistic regression", "A"), "n"] == 1
+    ua = found.to_pandas("ua").set_index(["row", "context"])
+    assert ua.loc[("COGMEN-AV", "A"), "mean"] == found.rows["COGMEN-AV"]["A"].of("ua").summary.mean
     one = replicate.table("table2", "synthetic-tiny", profile="smoke", results=smoke_out, seeds=1)
     assert one.seeds == (24,) and one.rows["COGMEN-AV"]["A"].summary.std is None
 

@@ -89,7 +89,7 @@ def describe(how: str) -> str:
     if how == "session":
         return "each session is the test split once"
     if how == "speaker":
-        return f"whole speakers are the test split once, in at most {MOST_SPEAKER_FOLDS} folds"
+        return f"each speaker is in the test split of one of at most {MOST_SPEAKER_FOLDS} folds"
     if how.startswith("dev-"):
         return f"the test split stays, and each of {_number(how)} portions of the other dialogues is dev once"
     return f"{_number(how)} folds of whole dialogues, with speakers kept apart where they are known"

@@ -9,9 +9,11 @@ from replicate.config.requirements import lacking
 from replicate.config.tables import Row, Table
 from replicate.corpus.provenance import describe
 from replicate.experiment.completed import CompletedRuns
+from replicate.experiment.plan import Plan
 from replicate.model.config import ModelConfig
 from replicate.results import aggregate
 from replicate.results.aggregate import Cost, TableResult
+from replicate.results.baselines import baselines
 from replicate.results.cell import Cell, RowRuns
 from replicate.results.edges import EdgeWeight, edge_weights
 from replicate.results.resources import median_length, resources
@@ -54,6 +56,7 @@ def _table(completed: CompletedRuns, table: Table) -> TableResult:
         metric=plan.metric,
         folds=tuple(fold.name for fold in plan.folds_of(table)),
         divided=plan.folds,
+        baselines=_baselines(plan, table, needs),
         resources={name: resources(*model) for name, model in models(completed, table).items()},
         edges=_edges(completed, table, {*needs, *failed}) if table.edges else (),
     )
@@ -71,6 +74,12 @@ def models(completed: CompletedRuns, table: Table) -> dict[str, tuple[ModelConfi
     trained = {row.name: row for row in rows if not completed.failure(table, row)}
     length = median_length(corpus)
     return {name: (completed.of_row(table, row)[0].record.model, length) for name, row in trained.items()}
+
+
+def _baselines(plan: Plan, table: Table, needs: Collection[str]) -> dict[str, dict[str, Cell]]:
+    """Return the baselines on the splits of a table, for the audio streams of the rows that can be trained."""
+    audio = tuple(dict.fromkeys(row.arm.audio for row in table.rows if row.name not in needs))
+    return baselines(plan.corpora_of(table), table.contexts, audio, plan.metric)
 
 
 def _runs_of(completed: CompletedRuns, table: Table) -> Callable[[Row], RowRuns | None]:

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ class Manifest:
         wall_seconds: wall time of training in the command that wrote the manifest.
         training_seconds: training time of all runs, whenever they were trained.
         versions: None for packages that are not installed.
-        folds, metric: see ``Plan``.
+        folds, metric: see ``Plan``. test_splits: ids of the test dialogues of every fold, by the fold's title.
         privileged: the privileged streams as ``--privileged`` takes them; None in the manifest of an earlier version,
             for the corpus's default.
         earlier_runs: keys of the runs of tables that a command with other seeds, or on another device, has replaced in
@@ -104,6 +104,7 @@ class Manifest:
     privileged: str | None = None
     folds: str = ""
     metric: str = DEFAULT
+    test_splits: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, folder: Path) -> Manifest:

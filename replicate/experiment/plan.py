@@ -97,6 +97,11 @@ class Plan:
             self._folds[ids] = folds(self.corpus, self.folds, ids)
         return self._folds.get(ids, ())
 
+    def test_splits(self) -> dict[str, tuple[str, ...]]:
+        """Return the ids of the test dialogues of every fold, before tables leave some out, by the fold's title."""
+        made = folds(self.corpus, self.folds) if self.folds else ()
+        return {fold.title: tuple(dialogue.id for dialogue in fold.corpus.split("test")) for fold in made}
+
     def corpora_of(self, table: Table) -> tuple[Corpus, ...]:
         """Return what every seed of a row is trained on: the corpora of the folds, or the one corpus."""
         return tuple(fold.corpus for fold in self.folds_of(table)) or (self.corpus_of(table),)

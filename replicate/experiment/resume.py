@@ -159,6 +159,7 @@ def write_manifest(completed: CompletedRuns, context: CommandContext, seconds: f
         plan.privileged_choice,
         plan.folds,
         plan.metric,
+        plan.test_splits(),
     )
     manifest.save(folder)
     return manifest

@@ -30,7 +30,9 @@ def describe(plan: Plan, context: CommandContext, todo: int) -> str:
 def _in_folds(plan: Plan) -> str:
     """Return the folds of the first table, which all tables have."""
     found = plan.folds_of(plan.tables[0]) if plan.tables else ()
-    return f" in {len(found)} folds ({', '.join(fold.name for fold in found)})" if found else ""
+    named = [fold.name for fold in found if not fold.name.isdigit()]
+    names = f" ({', '.join(named)})" if named else ""
+    return f" in {len(found)} folds{names}" if found else ""
 
 
 def self_test(corpus: Corpus) -> str | None:

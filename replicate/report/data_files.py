@@ -52,11 +52,12 @@ def table_csv(result: TableResult) -> str:
     seeds, folds = " ".join(map(str, result.seeds)), " ".join(result.folds)
     where = [result.corpus, result.protocol, result.profile, seeds, folds or None]
     lines = []
-    for row in result.table.rows:
-        for context, cell in shown(result, row).items():
+    rows = {row.name: shown(result, row) for row in result.table.rows}
+    for row, cells in (*rows.items(), *result.baselines.items()):
+        for context, cell in cells.items():
             low, high = cell.summary.ci95 or (None, None)
             lines.append(
-                [result.table.name, row.name, context, result.metric]
+                [result.table.name, row, context, result.metric]
                 + [_number(cell.summary.mean), cell.summary.std, cell.summary.n, low, high]
                 + ([cell.published, cell.published_std, cell.verdict] if result.metric == DEFAULT else [None] * 3)
                 + [*where, " ".join(map(repr, cell.values))]
@@ -80,6 +81,11 @@ def table_json(result: TableResult) -> str:
             }
             for row in result.table.rows
         ],
+        **(
+            {"baselines": [{"row": name, "cells": _cells(each)} for name, each in result.baselines.items()]}
+            if result.baselines
+            else {}
+        ),
         "comparisons": [
             {
                 "first": each.first,
@@ -104,13 +110,17 @@ def scores_csv(results: Iterable[TableResult]) -> str:
     lines: list[list[object]] = []
     for result in results:
         names = all_names(result.labels)
-        for row, cells in result.rows.items():
+        # A baseline has no seed.
+        shown_rows: list[tuple[str, Mapping[str, Cell], Sequence[int | None]]]
+        shown_rows = [(row, cells, result.seeds) for row, cells in result.rows.items()]
+        shown_rows += [(name, cells, (None,)) for name, cells in result.baselines.items()]
+        for row, cells, seeds in shown_rows:
             for context, cell in cells.items():
                 scores = np.stack([cell.scores(name) for name in names], -1)
-                for seed, by_fold in zip(result.seeds, scores.tolist(), strict=True):
+                for seed, by_fold in zip(seeds, scores.tolist(), strict=True):
                     # The field for the fold is empty where there is a single split.
-                    for fold, values in zip(result.folds or ("",), by_fold, strict=True):
-                        where = [result.table.name, row, context, seed, fold or None]
+                    for fold, values in zip(result.folds or (None,), by_fold, strict=True):
+                        where = [result.table.name, row, context, seed, fold]
                         lines += [[*where, name, value] for name, value in zip(names, values, strict=True)]
     return as_csv(["table", "row", "context", "seed", "fold", "metric", "value"], lines)
 

@@ -137,6 +137,7 @@ def _conditions(manifest: Manifest) -> list[tuple[str, str]]:
         ("profile", manifest.profile),
         ("privileged streams", manifest.privileged or "the corpus's default"),
         ("seeds", ", ".join(map(str, manifest.seeds))),
+        *([("folds", ", ".join(manifest.test_splits))] if manifest.folds else []),
         ("runs", str(len(manifest.runs))),
         ("device", f"{manifest.device}, {manifest.jobs} at a time"),
         ("wall time", f"{_duration(manifest.wall_seconds)} in the last command"),

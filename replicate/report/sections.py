@@ -6,6 +6,8 @@ lay them out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from replicate.config.profiles import SMOKE, smoke_note
 from replicate.config.tables import Row
 from replicate.corpus.folds import describe
@@ -65,16 +67,25 @@ def conditions(result: TableResult) -> list[str]:
     elif not all(row.comparable for row in result.table.rows if row.published):
         lines.append("The paper's privileged stream is video: its numbers for other streams are for orientation only.")
     lines += map(text.remedy, dict.fromkeys(stream for lacking in result.needs.values() for stream in lacking))
+    lines += [BASELINE_CONDITIONS] if result.baselines else []
     return lines + text.sentences((*result.table.notes, *result.notes))
 
 
 def fold_conditions(result: TableResult) -> str:
     """Return how the folds were made and what a cell is."""
-    names = ", ".join(result.folds)
+    # Numbers alone say nothing.
+    named = [name for name in result.folds if not name.isdigit()]
+    names = f" ({', '.join(named)})" if named else ""
     return (
-        f"Folds: {describe(result.divided)} ({names}). A cell is the mean over seeds and folds of the metric within "
+        f"Folds: {describe(result.divided)}{names}. A cell is the mean over seeds and folds of the metric within "
         "a fold; teachers and students of a fold are trained on the same fold."
     )
+
+
+BASELINE_CONDITIONS = (
+    "Baselines on the same split, trained on train alone: the majority class, and a logistic regression (C = 0.1) on "
+    "the standardised features of single utterances, without context."
+)
 
 
 def shows_published(result: TableResult) -> bool:
@@ -104,7 +115,18 @@ def scores(result: TableResult) -> Grid:
             columns.append(Column(f"{context}, {other}", "measured"))
             if result.metric == DEFAULT:
                 columns.append(Column(f"{text.PUBLISHED_ON}, paper, {other}", "paper"))
-    return Grid(tuple(columns), [_score_line(result, row) for row in result.table.rows])
+    lines = [_score_line(result, row) for row in result.table.rows]
+    lines += [_baseline_line(result, name, columns) for name in result.baselines]
+    return Grid(tuple(columns), lines)
+
+
+def _baseline_line(result: TableResult, name: str, columns: Sequence[Column]) -> list[str]:
+    """Return the line of a baseline, with a number in the first column of each context."""
+    scores = {context: text.baseline(cell) for context, cell in result.baselines[name].items()}
+    first = [i for i, column in enumerate(columns) if column.starts_group]
+    places = dict(zip(first, result.table.contexts, strict=True))
+    line = [scores.get(places.get(i, ""), text.MISSING) for i in range(len(columns))]
+    return [name, str(len(result.folds) or text.MISSING), *line[2:]]
 
 
 def _named(result: TableResult) -> str:

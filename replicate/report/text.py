@@ -29,6 +29,11 @@ def mean_and_deviation(summary: Summary) -> str:
     return f"{summary.mean:.3f} ± {summary.std:.3f}"
 
 
+def baseline(cell: Cell) -> str:
+    """Return the mean of a cell without seeds; with its deviation over folds, if there are several."""
+    return f"{cell.summary.mean:.3f}" if cell.folds == 1 else mean_and_deviation(cell.summary)
+
+
 def published(cell: Cell | None) -> str:
     """Return the paper's number, with its deviation where the paper gives one."""
     if cell is None or cell.published is None:

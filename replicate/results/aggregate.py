@@ -68,6 +68,7 @@ class TableResult:
         metric: what the cells and comparisons are of.
         edges: weights of DMD's edges, where the table shows them.
         folds: names of the folds, in their order; empty for the splits of the corpus.
+        baselines: cells of the baselines on the same splits by name and context, see ``replicate.results.baselines``.
         divided: how the folds were made, see ``replicate.corpus.folds``; "" without any.
     """
 
@@ -88,6 +89,7 @@ class TableResult:
     metric: str = DEFAULT
     folds: tuple[str, ...] = ()
     divided: str = ""
+    baselines: Mapping[str, Mapping[str, Cell]] = field(default_factory=dict)
     resources: Mapping[str, Resources] = field(default_factory=dict)
     timings: Timings | None = None
     edges: tuple[EdgeWeight, ...] = ()
@@ -111,13 +113,20 @@ class TableResult:
         named(metric, self.labels)
         if metric == self.metric:
             return self
-        rows, companion = _under(self.rows, metric), _under(self.companion, metric)
-        return replace(self, rows=rows, companion=companion, comparisons=compared(self.table, rows), metric=metric)
+        rows, companion, simple = (_under(each, metric) for each in (self.rows, self.companion, self.baselines))
+        return replace(
+            self,
+            rows=rows,
+            companion=companion,
+            baselines=simple,
+            comparisons=compared(self.table, rows),
+            metric=metric,
+        )
 
     def to_pandas(self, metric: str = "") -> pandas.DataFrame:
         """Return a data frame with a line per cell: row, context, mean, std (None with one seed), n, paper's numbers.
 
-        The paper's numbers are weighted F1, whatever the metric.
+        The baselines come last. The paper's numbers are weighted F1, whatever the metric.
 
         Args:
             metric: one of ``replicate.metrics.METRICS`` or "f1:<class>"; "" takes that of the table.
@@ -125,7 +134,8 @@ class TableResult:
         Raises:
             InvalidArgument: there is no such metric. MissingExtra: pandas is not installed.
         """
-        rows = self.of(metric).rows if metric else self.rows
+        result = self.of(metric) if metric else self
+        rows = {**result.rows, **result.baselines}
         found = [(row, context, cell) for row, cells in rows.items() for context, cell in cells.items()]
         return frame(
             {

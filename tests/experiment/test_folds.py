@@ -96,6 +96,8 @@ def test_the_folds_are_part_of_the_folder_the_command_and_the_line_on_the_plan(c
 def test_a_manifest_gives_the_folds_back_and_their_runs_are_not_exported(command):
     manifest = command.write_manifest()
     assert (manifest.folds, manifest.deployable, len(manifest.runs)) == ("session", (), 60)
+    assert list(manifest.test_splits)[1] == "fold 2 of 5: Syn02"
+    assert {id_[:5] for id_ in manifest.test_splits["fold 2 of 5: Syn02"]} == {"Syn02"}
     completed, _ = from_manifest(command.folder)
     (again,), (first,) = collect.tables(completed), command.tables()
     assert again.folds == SESSIONS

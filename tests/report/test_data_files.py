@@ -7,9 +7,15 @@ import io
 import json
 from dataclasses import replace
 
+import numpy as np
+import pytest
+
+from replicate.metrics import BINS
 from replicate.report import data_files
 from replicate.results.aggregate import Comparison, Cost
+from replicate.results.cell import Cell
 from replicate.results.statistics import Summary
+from tests import cells
 
 from .conftest import cell, everything, judged, made, one_seed, single
 
@@ -100,3 +106,43 @@ def test_without_comparisons_the_file_has_its_header_alone():
     assert data_files.comparisons_csv([made()]).splitlines() == [
         "table,first,second,difference,ci95_low,ci95_high,n,p,p_holm"
     ]
+
+
+def test_baselines_are_rows_without_a_seed():
+    simple = {"majority class": {"A": cells.cell((0.25,))}}
+    result = replace(made(), baselines=simple)
+    *_, last = lines_of(data_files.table_csv(result))
+    assert (last["row"], last["context"], last["mean"], last["published"]) == ("majority class", "A", "0.25", "")
+    *_, last = lines_of(data_files.scores_csv([result]))
+    assert (last["row"], last["seed"], last["metric"], last["value"]) == ("majority class", "", "f1:happy", "0.25")
+    (saved,) = json.loads(data_files.table_json(result))["baselines"]
+    assert (saved["row"], saved["cells"]["A"]["values"]) == ("majority class", [0.25])
+    assert "baselines" not in json.loads(data_files.table_json(made()))
+
+
+def test_every_metric_is_in_its_own_line():
+    # 3 of 4 "angry" and 1 of 2 "happy" are right.
+    counts = np.array([[[3, 1, 1, 1]]])
+    statistics = np.concatenate([counts, np.zeros((1, 1, 3 * BINS))], -1)
+    only = Cell(statistics, np.zeros(1, np.int64), ("d",), ("angry", "happy"), ("run",))
+    lines = lines_of(data_files.scores_csv([single("COGMEN-A", only, seeds=(24,))]))
+    found = {line["metric"]: float(line["value"]) for line in lines}
+    assert found == pytest.approx(
+        {
+            "weighted_f1": (4 * 0.75 + 2 * 0.5) / 6,
+            "accuracy": 4 / 6,
+            "ua": (0.75 + 0.5) / 2,
+            "macro_f1": (0.75 + 0.5) / 2,
+            "ece": 0,
+            "f1:angry": 0.75,
+            "f1:happy": 0.5,
+        }
+    )
+
+
+def test_published_numbers_are_left_out_next_to_another_metric():
+    result = made().of("accuracy")
+    lines = lines_of(data_files.table_csv(result))
+    assert {(line["metric"], line["published"], line["verdict"]) for line in lines} == {("accuracy", "", "")}
+    cell_of = json.loads(data_files.table_json(result))["rows"][0]["cells"]["A"]
+    assert cell_of["published"] is None

@@ -13,6 +13,7 @@ from replicate.errors import CannotWrite
 from replicate.report import data_files, latex, tables
 from replicate.results.aggregate import Comparison, Cost
 from replicate.results.statistics import Summary
+from tests import cells
 
 from . import builders
 from .conftest import TABLE, cell, everything, judged, made, one_seed, single
@@ -149,3 +150,27 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotWrite, match=r"table2\.md"):
         tables.write(made(), tmp_path / "file")
+
+
+SIMPLE = {
+    "majority class": {"A": cells.cell((0.25,)), "AV": cells.cell((0.25,))},
+    "logistic regression": {"AV": cells.cell((0.5,))},
+}
+
+
+def test_baselines_are_lines_under_the_rows(golden):
+    result = replace(everything(), baselines=SIMPLE)
+    markdown = tables.markdown(result)
+    golden(markdown, "table3-baselines.md")
+    assert markdown.index("| HuBERT |") < markdown.index("| majority class |")
+    for text in (markdown, latex.document(result), latex.fragment(result), printed(result, 200)):
+        assert "majority class" in text and "logistic regression" in text
+    assert "a logistic regression (C = 0.1)" in markdown
+    assert "logistic regression" not in tables.markdown(everything())
+
+
+def test_another_metric_is_named_and_has_no_published_numbers(golden):
+    result = replace(everything(), metric="ua")
+    golden(tables.markdown(result), "table3-ua.md")
+    for text in (printed(result, 200), latex.document(result), latex.fragment(result)):
+        assert "unweighted recall (UA) on test" in text and "verdict" not in text
