@@ -1,4 +1,4 @@
-"""``replicate sweep``: select hyper-parameters on dev that the paper leaves open."""
+"""``replicate sweep``: select on dev what the paper leaves open, for one arm, or over arms and corpora."""
 
 from __future__ import annotations
 
@@ -11,23 +11,38 @@ from replicate.cli.training import training_options
 
 
 @click.command()
-@click.argument("arm")
-@training_options
+@click.argument("name", metavar="ARM|SEARCH")
+@training_options(several_corpora=True)
 @click.option(
     "--trials",
     type=click.IntRange(0),
     default=8,
     show_default=True,
-    help="Points to draw from the grid, in addition to the unchanged arm; a larger number begins with the same "
-    "points, 0 takes all.",
+    help="Points to draw from the grid, in addition to the unchanged arm, or candidates of a search; a larger number "
+    "begins with the same ones, 0 takes all.",
 )
-def sweep(arm: str, trials: int, repair: bool, dry_run: bool, **how: Any) -> None:
-    """Select hyper-parameters and masks of an ARM on dev.
+def sweep(name: str, data: tuple[str, ...], trials: int, repair: bool, dry_run: bool, **how: Any) -> None:
+    """Select hyper-parameters and masks of an ARM on dev, or a recipe among the candidates of a SEARCH.
 
-    The grid is tables/sweep.toml; it covers the choices that the paper leaves open. Trials are ranked by mean dev F1
-    over seeds, by default the first two of the profile. The test split is evaluated once, for the selected trial and
-    the unchanged arm.
+    The grid of an arm is in tables/sweep.toml; it covers the choices that the paper leaves open. Trials are ranked by
+    mean dev F1 over seeds, by default the first two of the profile. The test split is evaluated once, for the selected
+    trial and the unchanged arm.
+
+    A search of tables/search.toml compares candidates of several arms over one or more corpora (--data, repeated), by
+    their mean gain over its baseline on dev, audio alone; it has its own seeds. It never looks at test: it writes the
+    table that does, for `replicate run` and other seeds.
     """
+    from replicate.config.search import searches
+
+    if name in searches():
+        _search(name, data, trials, repair, dry_run, **how)
+        return
+    if len(data) > 1:
+        raise click.UsageError(f"{name} is an arm, which is swept on one corpus: give --data once, or name a search")
+    _arm(name, data[0] if data else None, trials, repair, dry_run, **how)
+
+
+def _arm(name: str, data: str | None, trials: int, repair: bool, dry_run: bool, **how: Any) -> None:
     from dataclasses import replace
 
     from replicate.config.check import check
@@ -37,11 +52,11 @@ def sweep(arm: str, trials: int, repair: bool, dry_run: bool, **how: Any) -> Non
     from replicate.report import progress
     from replicate.report import sweep as report
 
-    plan, context = prepare([], Options(**how))
+    plan, context = prepare([], Options(data=data, **how))
     check(plan.privileged)
     if how["seeds"] is None:
         plan = replace(plan, seeds=plan.profile.seeds[:DEFAULT_SEEDS])
-    prepared = Sweep.prepare(arm, trials, plan, context)
+    prepared = Sweep.prepare(name, trials, plan, context)
     todo = context.missing(prepared.graph, repair, remove=not dry_run)
     console.note(prepared.describe(len(todo)))
     for line in wording.remarks(plan, context.store):
@@ -60,3 +75,35 @@ def sweep(arm: str, trials: int, repair: bool, dry_run: bool, **how: Any) -> Non
     best, _ = result.ranked[0]
     training.require_complete()
     console.suggest("runs", "show", prepared.key(best, plan.seeds[0]), "--store", context.store.root)
+
+
+def _search(name: str, data: tuple[str, ...], trials: int, repair: bool, dry_run: bool, **how: Any) -> None:
+    from replicate.config.check import check
+    from replicate.experiment import wording
+    from replicate.experiment.prepare import Options, prepare
+    from replicate.experiment.search import CorporaSearch
+    from replicate.report import progress
+    from replicate.report import search as report
+
+    if len(data) > 1 and how["data_dir"] is not None:
+        raise click.UsageError("--data-dir is for one corpus: give the others as files with --data")
+    prepared_plans = [prepare([], Options(data=each, **how)) for each in data or (None,)]
+    plans, context = [plan for plan, _ in prepared_plans], prepared_plans[0][1]
+    for plan in plans:
+        check(plan.privileged)
+    prepared = CorporaSearch.prepare(name, trials, plans, context, own_seeds=how["seeds"] is None)
+    todo = context.missing(prepared.graph, repair, remove=not dry_run)
+    console.note(prepared.describe(len(todo)))
+    for line in wording.remarks(plans[0], context.store):
+        console.note(line)
+    if dry_run:
+        for each in prepared.candidates[0]:
+            click.echo(f"{each.number}  {each.words}")
+        return
+    with progress.training(todo, prepared.graph.corpora, console.status(), context.jobs) as callback:
+        training = context.train(prepared.graph, todo, callback)
+    result = prepared.result({run.key for run in training.failed})
+    report.write(prepared, result, prepared.folder)
+    report.show(prepared, result, console.results())
+    console.note(f"Written to {prepared.folder}/; {name}.toml is the table that reports it on test")
+    training.require_complete()

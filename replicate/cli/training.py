@@ -12,8 +12,6 @@ import click
 from replicate.cli import options
 
 _OPTIONS = (
-    options.config_dir,
-    click.option("--data", metavar="NAME|PATH", help="Corpus by name or file (default: the profile's)."),
     click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of a named corpus."),
     click.option(
         "--profile",
@@ -109,13 +107,25 @@ _OPTIONS = (
 )
 
 
-def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of every command that trains, from --data to --dry-run.
+def training_options(*, several_corpora: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that adds the options of every command that trains, from --data to --dry-run.
 
     All but --repair and --dry-run become fields of ``experiment.prepare.Options``: --engine, --address and --gpu-share
-    as one, ``cluster``, and --seed as ``seeds``.
+    as one, ``cluster``, and --seed as ``seeds``. With ``several_corpora``, --data may be repeated, and is a tuple.
     """
+    meaning = "Corpus by name or file (default: the profile's)" + ("; a search takes several." if several_corpora else ".")
+    data = click.option("--data", metavar="NAME|PATH", multiple=several_corpora, help=meaning)
 
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        found = _with_cluster(command)
+        for option in reversed((options.config_dir, data, *_OPTIONS)):
+            found = option(found)
+        return found
+
+    return decorate
+
+
+def _with_cluster(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def with_cluster(
         *args: Any,
@@ -140,6 +150,4 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             cluster = Cluster(address, 1.0 if gpu_share is None else gpu_share)
         return command(*args, cluster=cluster, seeds=seeds, **others)
 
-    for option in reversed(_OPTIONS):
-        with_cluster = option(with_cluster)
     return with_cluster

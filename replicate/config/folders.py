@@ -23,7 +23,7 @@ else:
     import tomli as tomllib
 
 # Files that hold sections of one kind; every other TOML file is a table.
-COLLECTIONS = ("arms", "protocols", "profiles", "claims", "figures", "sweep")
+COLLECTIONS = ("arms", "protocols", "profiles", "claims", "figures", "sweep", "search")
 # A table has at least one of these keys.
 TABLE_KEYS = ("rows", "like", "arms_of")
 # Files of other programs.

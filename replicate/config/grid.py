@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from replicate.config.arms import arm, arms, changed, refuse_other_streams
+from replicate.config.folders import Definition
 from replicate.config.privileged import PAPER, sections
 from replicate.config.protocols import protocol
 from replicate.config.toml import known, merged, section
@@ -17,7 +18,7 @@ from replicate.errors import InvalidDefinition
 from replicate.rng import generator
 from replicate.training.config import Arm, Protocol
 
-_OF_ARM = ("context_layers", "gnn_heads", "dropout")
+_OF_ARM = ("context_layers", "gnn_heads", "dropout", "fusion")
 
 Change = tuple[tuple[str, Any], ...]
 
@@ -74,16 +75,20 @@ def trials(arm: Arm, asked: Protocol, count: int, privileged: str = PAPER) -> tu
     Raises:
         InvalidDefinition: the arm has no grid, or a point of the grid is not a valid arm or protocol.
     """
-    points = _points(arm, asked, privileged)
-    total = len(points)
+    grid = sections("sweep", privileged)[arm.name]
+    found = points(arm, grid, asked, privileged)
+    total = len(found)
     order = torch.randperm(total, generator=generator(0, "sweep")).tolist()
-    chosen = [points[i] for i in (order[:count] if count else range(total))]
+    chosen = [found[i] for i in (order[:count] if count else range(total))]
     return tuple(replace(point, number=i) for i, point in enumerate([Trial(0, {}, arm, asked), *chosen])), total
 
 
-def _points(arm: Arm, asked: Protocol, privileged: str) -> list[Trial]:
-    """Return every point of the arm's grid once, without the unchanged arm. All are checked, and have number 0."""
-    grid = sections("sweep", privileged)[arm.name]
+def points(arm: Arm, grid: Definition, asked: Protocol, privileged: str = PAPER) -> list[Trial]:
+    """Return every point of a grid once, without the unchanged arm. All are checked, and have number 0.
+
+    Raises:
+        InvalidDefinition: the grid has an unknown key, or a point is not a valid arm or protocol.
+    """
     where = grid.where
     of_masking = tuple(f"masking.{each.name}" for each in fields(asked.masking) if each.init)
     options = [_options(key, values, arm, of_masking, where) for key, values in section(grid.content, where).items()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import types
 from collections.abc import Iterable
 from dataclasses import MISSING, fields
@@ -104,3 +106,17 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
         return value
     needed = _KINDS.get(hint, "a list" if origin is tuple else "a section")
     raise InvalidDefinition(f"{where}: {value!r} is not {needed}")
+
+
+def as_text(value: Any) -> str:
+    """Return a value as TOML, on one line."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_key(key)} = {as_text(each)}" for key, each in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(as_text, value))}]"
+    # JSON's texts, numbers and truth values are TOML's, too.
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else json.dumps(key, ensure_ascii=False)
