@@ -91,19 +91,25 @@ def _search(name: str, data: tuple[str, ...], trials: int, repair: bool, dry_run
     plans, context = [plan for plan, _ in prepared_plans], prepared_plans[0][1]
     for plan in plans:
         check(plan.privileged)
-    prepared = CorporaSearch.prepare(name, trials, plans, context, own_seeds=how["seeds"] is None)
-    todo = context.missing(prepared.graph, repair, remove=not dry_run)
-    console.note(prepared.describe(len(todo)))
+    stage: CorporaSearch | None = CorporaSearch.prepare(name, trials, plans, context, own_seeds=how["seeds"] is None)
     for line in wording.remarks(plans[0], context.store):
         console.note(line)
-    if dry_run:
-        for each in prepared.candidates[0]:
-            click.echo(f"{each.number}  {each.words}")
-        return
-    with progress.training(todo, prepared.graph.corpora, console.status(), context.jobs) as callback:
-        training = context.train(prepared.graph, todo, callback)
-    result = prepared.result({run.key for run in training.failed})
-    report.write(prepared, result, prepared.folder)
-    report.show(prepared, result, console.results())
-    console.note(f"Written to {prepared.folder}/; {name}.toml is the table that reports it on test")
-    training.require_complete()
+    stages, trained = [], []
+    while stage is not None:
+        todo = context.missing(stage.graph, repair, remove=not dry_run)
+        console.note(stage.describe(len(todo)))
+        if dry_run:
+            for each in stage.candidates[0]:
+                click.echo(f"{each.number}  {each.words}")
+            return
+        with progress.training(todo, stage.graph.corpora, console.status(), context.jobs) as callback:
+            trained.append(context.train(stage.graph, todo, callback))
+        result = stage.result({run.key for run in trained[-1].failed})
+        stages.append((stage, result))
+        stage = stage.finals(result)
+    folder = stages[0][0].folder
+    report.write(stages, folder)
+    report.show(stages, console.results())
+    console.note(f"Written to {folder}/; {name}.toml is the table that reports the choice on test")
+    for training in trained:
+        training.require_complete()

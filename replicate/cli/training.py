@@ -113,7 +113,8 @@ def training_options(*, several_corpora: bool = False) -> Callable[[Callable[...
     All but --repair and --dry-run become fields of ``experiment.prepare.Options``: --engine, --address and --gpu-share
     as one, ``cluster``, and --seed as ``seeds``. With ``several_corpora``, --data may be repeated, and is a tuple.
     """
-    meaning = "Corpus by name or file (default: the profile's)" + ("; a search takes several." if several_corpora else ".")
+    several = "; a search takes several, each with --data" if several_corpora else ""
+    meaning = f"Corpus by name or file (default: the profile's){several}."
     data = click.option("--data", metavar="NAME|PATH", multiple=several_corpora, help=meaning)
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from replicate.config import claims, figures, folders, grid, tables
+from replicate.config import claims, figures, folders, grid, search, tables
 from replicate.config.arms import arms
 from replicate.config.privileged import PAPER, sections
 from replicate.config.profiles import profile
@@ -28,5 +28,7 @@ def check(privileged: str = PAPER) -> None:
             tables.table(name, privileged)
     for name in sections("sweep", privileged):
         grid.check(name, privileged)
+    for name in search.searches():
+        search.search(name, privileged)
     claims.load(privileged)
     figures.load(privileged)

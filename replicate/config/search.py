@@ -44,7 +44,10 @@ class Search:
         title: title of the table that reports the result.
         rows: arms that this table has as well; every candidate is compared with the first one, the baseline.
         written_rows: their names as they are written.
-        seeds: seeds of the search; the table needs others.
+        seeds: seeds of all candidates; the table needs others.
+        finalists: how many of the best candidates of audio alone, and as many of those with privileged streams, are
+            trained from more seeds before the choice; 0 chooses at once.
+        final_seeds: these seeds, in addition to ``seeds``.
     """
 
     name: str
@@ -54,10 +57,15 @@ class Search:
     baseline: Arm
     groups: tuple[Group, ...]
     written_rows: tuple[str, ...]
+    finalists: int = 0
+    final_seeds: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
-            raise InvalidDefinition("seeds must be different whole numbers of 0 or more")
+        every = (*self.seeds, *self.final_seeds)
+        if not self.seeds or len(set(every)) < len(every) or min(every) < 0:
+            raise InvalidDefinition("seeds and final_seeds must be different whole numbers of 0 or more")
+        if self.finalists < 0 or bool(self.finalists) != bool(self.final_seeds):
+            raise InvalidDefinition("finalists and final_seeds go with each other: set both or none")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from replicate.experiment.context import CommandContext
 from replicate.experiment.plan import Plan
 from replicate.experiment.wording import epochs, where
 from replicate.runner.tasks import TaskGraph
+from replicate.training.config import RunSpec
 from replicate.training.data import require
 from replicate.training.metrics import weighted_f1
 
@@ -43,7 +44,7 @@ class SearchResult:
     """The result of a search, as it is printed and written.
 
     Attributes:
-        ranked: all candidates and the baseline, best first.
+        ranked: all candidates of a stage and the baseline, best first; of equally good ones, the smaller number first.
     """
 
     ranked: tuple[Gain, ...]
@@ -58,20 +59,17 @@ class SearchResult:
         """The best candidate that is trained on audio alone, perhaps the baseline."""
         return next(gain for gain in self.ranked if not gain.candidate.privileged)
 
-    @property
-    def baseline(self) -> Gain:
-        """The scores of the baseline."""
-        return next(gain for gain in self.ranked if gain.candidate.number == 0)
-
 
 @dataclass(frozen=True)
 class CorporaSearch:
-    """Candidates of a search on several corpora.
+    """One stage of a search: candidates on several corpora.
 
     Attributes:
         plans: one for each corpus, without tables; they differ in the corpus and its privileged streams.
-        candidates: by corpus, in the order of ``plans``; they differ in the streams that ``{P}`` stands for.
-        total: number of different candidates, without the baseline.
+        candidates: by corpus, in the order of ``plans``; they differ in the streams that ``{P}`` stands for. The first
+            one is the baseline.
+        total: number of different candidates that there are, without the baseline.
+        final: whether the candidates are the best ones of an earlier stage, with more seeds.
     """
 
     definition: Search
@@ -79,6 +77,7 @@ class CorporaSearch:
     context: CommandContext
     candidates: tuple[tuple[Candidate, ...], ...]
     total: int
+    final: bool = False
 
     @classmethod
     def prepare(
@@ -99,10 +98,25 @@ class CorporaSearch:
         for plan, definition in zip(plans, definitions, strict=True):
             found, total = candidates(definition, plan.protocol, count, plan.privileged)
             for each in found:
-                require(plan.corpus, each.trial.arm.required_streams)
                 check_streams(each.trial.arm, plan.privileged)
+                require(plan.corpus, each.trial.arm.required_streams)
             drawn.append(found)
         return cls(definitions[0], tuple(plans), context, tuple(drawn), total)
+
+    def finals(self, result: SearchResult) -> CorporaSearch | None:
+        """Return the stage that the choice is made in: the best candidates of both kinds, with more seeds.
+
+        None if the search has no such stage, or this is it.
+        """
+        count = self.definition.finalists
+        if self.final or not count:
+            return None
+        ranked = [gain.candidate for gain in result.ranked if gain.candidate.number]
+        best = [each for kind in (False, True) for each in [c for c in ranked if c.privileged is kind][:count]]
+        kept = {0, *(each.number for each in best)}
+        chosen = tuple(tuple(each for each in own if each.number in kept) for own in self.candidates)
+        plans = tuple(replace(plan, seeds=self._all_seeds) for plan in self.plans)
+        return replace(self, plans=plans, candidates=chosen, final=True)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -116,13 +130,25 @@ class CorporaSearch:
 
     @property
     def budget(self) -> str:
-        """The budget in words, such as ``40 of 212 candidates and COGMEN-A, 2 seeds, 2 corpora: 164 runs``."""
-        count, seeds, corpora = len(self.candidates[0]) - 1, len(self.seeds), len(self.plans)
+        """The budget of this stage in words, such as ``30 of 587 candidates and COGMEN-A, 2 seeds, 2 corpora``."""
+        count, base = len(self.candidates[0]) - 1, self.definition.baseline.name
+        what = f"{count} finalists" if self.final else f"{count} of {self.total} candidates"
+        seeds = f"{len(self.seeds)} seed{'s' * (len(self.seeds) != 1)} ({', '.join(map(str, self.seeds))})"
+        corpora = f"{len(self.plans)} {'corpus' if len(self.plans) == 1 else 'corpora'}"
         teachers = len(self.graph.tasks) - len(self._keys)
-        return (
-            f"{count} of {self.total} candidates and {self.definition.baseline.name}, {seeds} seed{'s' * (seeds != 1)}, "
-            f"{corpora} corp{'us' if corpora == 1 else 'ora'}: {len(self._keys)} runs and {teachers} of teachers"
-        )
+        return f"{what} and {base}, {seeds}, {corpora}: {len(self._keys)} runs and {teachers} of teachers"
+
+    @property
+    def next_stage(self) -> str:
+        """What follows this stage, in words; "" if nothing does."""
+        count, more = self.definition.finalists, len(self._all_seeds) - len(self.seeds)
+        if self.final or not count:
+            return ""
+        return f"then the best {count} of audio alone and the best {count} with privileged streams, {more} more seeds"
+
+    @property
+    def _all_seeds(self) -> tuple[int, ...]:
+        return tuple(dict.fromkeys((*self.seeds, *self.definition.final_seeds)))
 
     @property
     def folder(self) -> Path:
@@ -134,29 +160,22 @@ class CorporaSearch:
     def graph(self) -> TaskGraph:
         """All runs, candidate by candidate."""
         wanted = (
-            (plan.run_of(each[number].trial.arm, each[number].trial.protocol, seed), plan.corpus)
-            for number in range(len(self.candidates[0]))
-            for plan, each in zip(self.plans, self.candidates, strict=True)
-            for seed in plan.seeds
+            (spec, plan.corpus) for each in self.candidates[0] for plan, specs in self._specs(each) for spec in specs
         )
         return TaskGraph(wanted, self.plans[0].device)
 
     def describe(self, todo: int) -> str:
         """Return one line that states the budget; ``todo`` runs are still to be trained."""
         plan, total = self.plans[0], len(self.graph.tasks)
+        after = f"; {self.next_stage}" if self.next_stage else ""
         return (
-            f"search {self.definition.name} on {self.corpora}: {self.budget}; {total - todo} completed, {todo} to train "
-            f"({epochs(self.graph)} each, {plan.device}, {where(plan, self.context, todo)})"
+            f"search {self.definition.name} on {self.corpora}: {self.budget}{after}; {total - todo} completed, "
+            f"{todo} to train ({epochs(self.graph)} each, {plan.device}, {where(plan, self.context, todo)})"
         )
 
-    def keys(self, number: int) -> list[str]:
+    def keys(self, candidate: Candidate) -> list[str]:
         """Return the keys of a candidate's runs, corpus by corpus."""
-        found = []
-        for plan, each in zip(self.plans, self.candidates, strict=True):
-            trial = each[number].trial
-            specs = (plan.run_of(trial.arm, trial.protocol, seed) for seed in plan.seeds)
-            found += [self.graph.key(spec, plan.corpus) for spec in specs]
-        return found
+        return [self.graph.key(spec, plan.corpus) for plan, specs in self._specs(candidate) for spec in specs]
 
     def result(self, failed: Collection[str] = ()) -> SearchResult:
         """Rank the candidates; the test splits are not looked at.
@@ -169,12 +188,12 @@ class CorporaSearch:
             to compare the candidates with.
         """
         baseline, *others = self.candidates[0]
-        if not {*self.keys(0)}.isdisjoint(failed):
+        if not {*self.keys(baseline)}.isdisjoint(failed):
             raise TrainingFailed(
                 f"{self.definition.baseline.name} could not be trained: there is nothing to compare candidates with"
             )
         base = self._dev(baseline)
-        scored = [(each, self._dev(each)) for each in others if {*self.keys(each.number)}.isdisjoint(failed)]
+        scored = [(each, self._dev(each)) for each in others if {*self.keys(each)}.isdisjoint(failed)]
         gains = [
             Gain(each, dev, tuple(fmean(own) - fmean(of_base) for own, of_base in zip(dev, base, strict=True)))
             for each, dev in ((baseline, base), *scored)
@@ -183,11 +202,17 @@ class CorporaSearch:
 
     @cached_property
     def _keys(self) -> set[str]:
-        return {key for each in self.candidates[0] for key in self.keys(each.number)}
+        return {key for each in self.candidates[0] for key in self.keys(each)}
+
+    def _specs(self, candidate: Candidate) -> Iterator[tuple[Plan, list[RunSpec]]]:
+        """Yield a candidate's runs by plan. Its arm has other streams on other corpora."""
+        for plan, own in zip(self.plans, self.candidates, strict=True):
+            trial = next(each.trial for each in own if each.number == candidate.number)
+            yield plan, [plan.run_of(trial.arm, trial.protocol, seed) for seed in plan.seeds]
 
     def _dev(self, candidate: Candidate) -> tuple[tuple[float, ...], ...]:
         """Return F1 on dev, on audio alone, by corpus and seed."""
-        runs = [self.context.store.need(key, candidate.words) for key in self.keys(candidate.number)]
+        runs = [self.context.store.need(key, candidate.words) for key in self.keys(candidate)]
         values = [weighted_f1(run.labels("dev"), run.log_prob("dev", "A")) for run in runs]
         count = len(self.seeds)
         return tuple(tuple(values[i : i + count]) for i in range(0, len(values), count))
