@@ -114,9 +114,13 @@ def as_text(value: Any) -> str:
         return "{ " + ", ".join(f"{_key(key)} = {as_text(each)}" for key, each in value.items()) + " }"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(as_text, value))}]"
-    # JSON's texts, numbers and truth values are TOML's, too.
-    return json.dumps(value, ensure_ascii=False)
+    return _text(value) if isinstance(value, str) else json.dumps(value)  # numbers and truth values are as in JSON
 
 
 def _key(key: str) -> str:
-    return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else json.dumps(key, ensure_ascii=False)
+    return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else _text(key)
+
+
+def _text(value: str) -> str:
+    # A text of JSON is one of TOML, except for a control character that JSON leaves as it is.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
