@@ -78,11 +78,12 @@ def _arm(name: str, data: str | None, trials: int, repair: bool, dry_run: bool, 
 
 
 def _search(name: str, data: tuple[str, ...], trials: int, repair: bool, dry_run: bool, **how: Any) -> None:
+    from replicate.config import folders
     from replicate.config.check import check
     from replicate.experiment import wording
     from replicate.experiment.prepare import Options, prepare
     from replicate.experiment.search import CorporaSearch
-    from replicate.report import progress
+    from replicate.report import progress, search_table
     from replicate.report import search as report
 
     if len(data) > 1 and how["data_dir"] is not None:
@@ -110,6 +111,8 @@ def _search(name: str, data: tuple[str, ...], trials: int, repair: bool, dry_run
     folder = stages[0][0].folder
     report.write(stages, folder)
     report.show(stages, console.results())
-    console.note(f"Written to {folder}/; {name}.toml is the table that reports the choice on test")
+    console.note(f"Written to {folder}/")
     for training in trained:
         training.require_complete()
+    corpus = plans[0].source.data
+    console.suggest("run", search_table.name(name), *folders.as_options(), "--config-dir", folder, "--data", corpus)

@@ -31,7 +31,8 @@ def show(stages: Stages, console: Console) -> None:
 
 
 def write(stages: Stages, folder: Path) -> list[Path]:
-    """Write ``sweep-<search>.md``, ``.csv`` and ``.json``, and the table ``<search>.toml``; return their paths.
+    """Write ``sweep-<search>.md``, ``.csv`` and ``.json``, and the table ``chosen-<search>.toml``; return their
+    paths.
 
     Raises:
         DiskFull, CannotWrite: naming the file.
@@ -41,7 +42,7 @@ def write(stages: Stages, folder: Path) -> list[Path]:
         f"sweep-{name}.md": _markdown(stages),
         f"sweep-{name}.csv": _csv(stages),
         f"sweep-{name}.json": _json(stages, folder),
-        f"{name}.toml": search_table.as_toml(stages),
+        f"{search_table.name(name)}.toml": search_table.as_toml(stages),
     }
     for file, content in contents.items():
         write_text(folder / file, content)

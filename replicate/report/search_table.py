@@ -16,6 +16,11 @@ from replicate.experiment.search import CorporaSearch, Gain, SearchResult
 RECIPE = "recipe"
 
 
+def name(search: str) -> str:
+    """Return the name of the table; the package may have one of the search's own name, for other corpora."""
+    return f"chosen-{search}"
+
+
 def as_toml(stages: Sequence[tuple[CorporaSearch, SearchResult]]) -> str:
     """Return the table: the arms that the search lists, the best candidate of audio alone, and the recipe."""
     search, result = stages[-1]

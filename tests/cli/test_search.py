@@ -53,7 +53,8 @@ def test_a_search_chooses_on_dev_and_its_table_is_trained_from_other_seeds(repli
     assert lines[9].startswith("search mine on small and other: 2 finalists and COGMEN-A, 2 seeds (7, 8), 2 corpora: ")
     assert lines[9].split("; ")[1].startswith("6 completed, 6 to train")
     folder = tmp_path / "out" / "small+other" / "smoke-paper"
-    assert lines[-1] == f"Written to {folder}/; mine.toml is the table that reports the choice on test"
+    table = ["run", "chosen-mine", "--config-dir", str(folder), "--data", str(tmp_path / "small.npz")]
+    assert lines[-2:] == [f"Written to {folder}/", f"Next: replicate {' '.join(table)}"]
     assert "test F1" not in stdout and "The test splits were not looked at." in stdout
     content = json.loads((folder / "sweep-mine.json").read_text())
     assert content["budget"] in stdout and content["command"].startswith(
@@ -67,11 +68,9 @@ def test_a_search_chooses_on_dev_and_its_table_is_trained_from_other_seeds(repli
     assert replicate("runs", "prune", "--store", store.root, "--unused", "--yes")[0] == 0
     assert len(store.keys()) == 14
     # The folder holds the table.
-    status, stdout, stderr = replicate(
-        "run", "mine", "--config-dir", folder, "--data", tmp_path / "small.npz", "--seeds", "124,125", "--device",
-        "cpu", "--profile", "smoke", "--jobs", 1, "--out", tmp_path / "out", "--dry-run",
-    )  # fmt: skip
-    assert status == 0 and "recipe" in (folder / "mine.toml").read_text(), stderr
+    options = ["--seeds", "124,125", "--profile", "smoke", "--device", "cpu", "--out", tmp_path / "out", "--dry-run"]
+    status, stdout, stderr = replicate(*table, *options)
+    assert status == 0 and "recipe" in (folder / "chosen-mine.toml").read_text(), stderr
     assert {line.rpartition(" ")[2] for line in stdout.splitlines()} == {"124", "125"}
 
 

@@ -120,7 +120,7 @@ def test_files_hold_the_numbers_of_every_stage(search, tmp_path):
     first = stages(search, (2, 1))
     final = [(replace(search, final=True), SearchResult(first[0][1].ranked[:3]))]
     paths = report.write([*first, *final], tmp_path / "files")
-    assert [path.name for path in paths] == ["sweep-mine.md", "sweep-mine.csv", "sweep-mine.json", "mine.toml"]
+    assert [path.name for path in paths] == ["sweep-mine.md", "sweep-mine.csv", "sweep-mine.json", "chosen-mine.toml"]
     with paths[1].open() as file:
         lines = list(csv.DictReader(file))
     count = len(search.candidates[0])
