@@ -79,11 +79,16 @@ def accuracy(statistics: Statistics) -> NDArray[np.float64]:
     return _share(np.trace(counts, axis1=-2, axis2=-1), counts.sum((-2, -1)))
 
 
+def recall_by_class(statistics: Statistics) -> NDArray[np.float64]:
+    """Return the share of every class that is predicted as such: (..., K) -> (..., C); 0 for a class that is absent."""
+    counts = confusion(statistics)
+    return _share(np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(-1))
+
+
 def unweighted_recall(statistics: Statistics) -> NDArray[np.float64]:
     """Return recall averaged over the classes that occur (UA)."""
-    counts = confusion(statistics)
-    support = counts.sum(-1)
-    return _share(_share(np.diagonal(counts, axis1=-2, axis2=-1), support).sum(-1), (support > 0).sum(-1))
+    present = confusion(statistics).sum(-1) > 0
+    return _share(recall_by_class(statistics).sum(-1), present.sum(-1))
 
 
 def macro_f1(statistics: Statistics) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from replicate.metrics import BINS, DEFAULT
 from replicate.results.cell import Cell
+from replicate.results.estimate import Estimate
 from replicate.results.statistics import Summary
 
 
@@ -32,6 +33,22 @@ class MadeCell(Cell):
     @property
     def verdict(self) -> str | None:
         return self.judged
+
+
+@dataclass(frozen=True)
+class MadeEstimate(Estimate):
+    """An estimate whose interval is chosen by hand, so that it is of round numbers."""
+
+    rounded: tuple[float, float] | None = None
+
+    @property
+    def ci95(self) -> tuple[float, float] | None:
+        return self.rounded
+
+
+def made_estimate(mean: float, ci95: tuple[float, float] | None = None, n: int = 2, dialogues: int = 12) -> Estimate:
+    """An estimate with this interval."""
+    return MadeEstimate(mean, n, dialogues, rounded=ci95)
 
 
 def statistics(scores: Sequence[Sequence[float]]) -> NDArray[np.float64]:
@@ -69,4 +86,24 @@ def cell(
         chosen,
         verdict,
         summary,
+    )
+
+
+def of_dialogues(
+    scores: Sequence[Sequence[float]],
+    name: str = "run",
+    teachers: frozenset[str] = frozenset(),
+    published: float | None = None,
+    fold: Sequence[int] = (),
+) -> Cell:
+    """A cell with this F1 for each seed and dialogue, all of one length; ``name`` makes the keys of its runs."""
+    seeds, dialogues = np.shape(scores)
+    return Cell(
+        statistics(scores),
+        np.asarray(fold or [0] * dialogues, np.int64),
+        tuple(f"dialogue {i}" for i in range(dialogues)),
+        ("angry", "happy"),
+        tuple(f"{name}{seed}" for seed in range(seeds)),
+        teachers,
+        published,
     )

@@ -6,10 +6,12 @@ RULE = """
 [rule]
 test = "a test"
 level = 0.05
+within = [0.0625, 0.25]
 [rule.margins]
 above = 0.0
 far = 0.125
-hardly = 0.0625
+within = 0.0625
+even = 0.125
 """
 CLAIM = '[[claims]]\nnumber = 1\ntext = "A claim"\n'
 FIRST, SECOND = "table2/COGMEN-Mask/A", "table2/COGMEN-A/A"

@@ -182,7 +182,7 @@ def _remarks(store: Store) -> Iterator[str]:
     help="Check claim number N only; may be repeated. Default: all claims whose cells are measured.",
 )
 def claims(results: Path, numbers: tuple[int, ...]) -> None:
-    """Check whether the paper's claims are reproduced, and print the outcome of each.
+    """Check whether the paper's claims are reproduced; print outcomes, numbers, and what would decide open ones.
 
     RESULTS is a results folder, or a folder that contains several, of which the newest is used. Default: results.
     """
@@ -198,10 +198,9 @@ def claims(results: Path, numbers: tuple[int, ...]) -> None:
         known = ", ".join(str(claim.number) for claim in found)
         raise click.BadParameter(f"there is no claim {unknown[0]}, only {known}", param_hint="--claim")
     checked = [claim for claim in found if (claim.number in numbers if numbers else claim.outcome is not None)]
-    lines = [(f"{claim.number}. {claim.text}", claim.outcome or report.NOT_MEASURED) for claim in found]
-    shown = [line for claim, line in zip(found, lines, strict=True) if claim in checked or not numbers]
+    shown = report.brief([claim for claim in found if claim in checked or not numbers])
     screen = console.results()
-    table = grids.terminal(("claim", "outcome"), shown, screen.width, left=2, title=f"Claims in {folder}")
+    table = grids.terminal(shown.titles, shown.lines, screen.width, shown.left, f"Claims in {folder}")
     screen.print(table, crop=False)
     if not checked:
         raise NotMeasured(f"no claim is measured in {folder}: run table1 to table5")

@@ -12,43 +12,77 @@ from replicate.config.privileged import PAPER, filled
 from replicate.config.toml import build, known, section, sections
 from replicate.errors import InvalidDefinition
 
-Relation = Literal["above", "far above", "hardly above"]
-Measure = Literal["difference", "unevenness"]
+Relation = Literal["above", "far above", "within", "evenly above", "least certain of"]
 
 
 @dataclass(frozen=True)
 class Margins:
-    """Default margins of the relations, in weighted F1."""
+    """Default margins of the relations, in the units of F1."""
 
     above: float
     far: float
-    hardly: float
+    within: float
+    even: float
 
     def of(self, relation: Relation) -> float:
         """Return the margin of a relation."""
-        return {"above": self.above, "far above": self.far, "hardly above": self.hardly}[relation]
+        return {
+            "above": self.above,
+            "far above": self.far,
+            "within": self.within,
+            "evenly above": self.even,
+            "least certain of": 0.0,
+        }[relation]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """The test by which claims are judged, its level, and default margins."""
+    """How claims are judged.
+
+    Attributes:
+        test: in words. level: of the test.
+        within: margins of equivalence at which the outcome is shown next to that of ``margins.within``.
+    """
 
     test: str
     level: float
     margins: Margins
+    within: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One comparison of two cells, "table/row/context", or of two differences: first - first_minus and so on."""
+    """One comparison of two cells, "table/row/context", or of two differences: first - first_minus and so on.
+
+    Attributes:
+        margin: replaces that of the rule.
+        emotion: class of "least certain of", which has no second cell.
+    """
 
     first: str
     relation: Relation
-    second: str
+    second: str = ""
     margin: float | None = None
-    measure: Measure = "difference"
     first_minus: str = ""
     second_minus: str = ""
+    emotion: str = ""
+
+    def __post_init__(self) -> None:
+        alone = self.relation == "least certain of"
+        for key, needed in (("second", not alone), ("emotion", alone)):
+            if needed and not getattr(self, key):
+                raise InvalidDefinition(f"relation {self.relation!r} needs the key {key!r}")
+            if not needed and getattr(self, key):
+                raise InvalidDefinition(f"relation {self.relation!r} takes no {key!r}: remove the key")
+        if self.by_class and (self.first_minus or self.second_minus):
+            raise InvalidDefinition(f"relation {self.relation!r} takes no first_minus and no second_minus: remove them")
+        if self.margin is not None and (alone or not 0 <= self.margin < 1):
+            raise InvalidDefinition(f"margin = {self.margin} must be from 0 to below 1" + ", and here 0" * alone)
+
+    @property
+    def by_class(self) -> bool:
+        """Whether it is about scores of single classes."""
+        return self.relation in ("evenly above", "least certain of")
 
     @property
     def cells(self) -> list[tuple[str, int]]:
@@ -59,7 +93,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim; it holds if all its statements hold."""
+    """One claim; it is reproduced if all its statements hold."""
 
     number: int
     text: str

@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from replicate import grids
-from replicate.config.claims import Rule, Statement
+from replicate.config.claims import Rule
 from replicate.errors import NotThisFormat
 from replicate.files import write_text
+from replicate.metrics import DEFAULT
 from replicate.report import data_files, text
+from replicate.report import statements as statements_in_words
 from replicate.report.sections import measured_on
 from replicate.report.types import Column, Grid
 from replicate.results.aggregate import TableResult
 from replicate.results.claims import JudgedClaim, JudgedStatement, Outcome
-from replicate.results.statistics import smallest_p
 
 FILES = ("claims.md", "claims.json")
 NOT_MEASURED = "not all of its cells are measured"
 
-_STATEMENT_COLUMNS = (
-    Column("first", "name"),
-    Column("relation", "name"),
-    Column("second", "name"),
+_BRIEF = (
+    Column("claim", "name"),
+    Column("outcome", "name"),
     Column("measured [95 % interval]", "measured"),
-    Column("p"),
-    Column("paper", "paper"),
-    Column("statement", "verdict"),
+    Column("to decide it", "verdict"),
 )
+
+
+@dataclass(frozen=True)
+class SavedStatement:
+    """A statement in ``claims.json``, in words."""
+
+    text: str
+    outcome: str
+    measured: str
+    to_decide: str
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,7 @@ class SavedClaim:
     number: int
     text: str
     outcome: Outcome | None
+    statements: tuple[SavedStatement, ...] = ()
 
 
 def read(folder: Path) -> list[SavedClaim]:
@@ -51,11 +61,45 @@ def read(folder: Path) -> list[SavedClaim]:
     path = folder / "claims.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))["claims"]
-        return [SavedClaim(int(each["number"]), str(each["text"]), each["outcome"]) for each in content]
+        return [
+            SavedClaim(
+                int(each["number"]),
+                str(each["text"]),
+                each["outcome"],
+                tuple(SavedStatement(**statement["words"]) for statement in each.get("statements", ())),
+            )
+            for each in content
+        ]
     except FileNotFoundError as error:
         raise NotThisFormat(f"no {path}: no claim is about a table in this folder; run table1 to table5") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NotThisFormat(f"cannot read {path} ({error!r}): write it again with `replicate report`") from error
+
+
+def brief(claims: Sequence[SavedClaim]) -> Grid:
+    """Return claims with their outcomes, and below each its statements with what was measured."""
+    lines = []
+    for claim in claims:
+        lines.append([f"{claim.number}. {claim.text}", claim.outcome or NOT_MEASURED, "", ""])
+        lines += [[f"   {each.text}", each.outcome, each.measured, each.to_decide] for each in claim.statements]
+    return Grid(_BRIEF, lines)
+
+
+def saved(judged: Sequence[JudgedClaim]) -> list[SavedClaim]:
+    """Return judged claims as they are saved."""
+    return [
+        SavedClaim(each.claim.number, each.claim.text, each.outcome, tuple(map(_saved, each.statements)))
+        for each in judged
+    ]
+
+
+def _saved(each: JudgedStatement) -> SavedStatement:
+    return SavedStatement(
+        statements_in_words.in_one(each),
+        statements_in_words.state(each),
+        statements_in_words.measured(each.measured),
+        statements_in_words.to_decide(each.needed),
+    )
 
 
 def title(claim: JudgedClaim) -> str:
@@ -70,7 +114,7 @@ def outcome(claim: JudgedClaim) -> str:
 
 def statements(claim: JudgedClaim) -> Grid:
     """Return the statements of one claim, one per line."""
-    return Grid(_STATEMENT_COLUMNS, [_line(each) for each in claim.statements])
+    return Grid(statements_in_words.COLUMNS, list(map(statements_in_words.line, claim.statements)))
 
 
 def grid(judged: list[JudgedClaim]) -> Grid:
@@ -79,52 +123,17 @@ def grid(judged: list[JudgedClaim]) -> Grid:
     for claim in judged:
         head = [title(claim), outcome(claim)]
         lines += [[*(["", ""] if i else head), *line] for i, line in enumerate(statements(claim).lines)]
-    return Grid((Column("claim", "name"), Column("outcome", "name"), *_STATEMENT_COLUMNS), lines)
-
-
-def _line(each: JudgedStatement) -> list[str]:
-    uneven = each.statement.measure == "unevenness"
-    relation = "largest minus mean class gain over" if uneven else each.statement.relation
-    sign = "<" if each.statement.relation == "hardly above" else ">"
-    first, second = _sides(each.statement)
-    return [
-        first,
-        f"{relation} ({sign} {each.margin:g})",
-        second,
-        text.MISSING if each.difference is None else text.signed(each.difference),
-        text.p_value(each.p),
-        text.MISSING if each.published is None else f"{each.published:+.3f}",
-        _state(each),
-    ]
-
-
-def _state(each: JudgedStatement) -> str:
-    if each.difference is None:
-        return "not measured"
-    return {True: "holds", False: "fails", None: "open"}[each.holds]
-
-
-def _sides(statement: Statement) -> tuple[str, str]:
-    """Return the texts left and right of the relation: a cell, or the difference of two cells."""
-    first, second = statement.first, statement.second
-    return (
-        f"{first} - {statement.first_minus}" if statement.first_minus else first,
-        f"{second} - {statement.second_minus}" if statement.second_minus else second,
-    )
+    return Grid((Column("claim", "name"), Column("outcome", "name"), *statements_in_words.COLUMNS), lines)
 
 
 def conditions(rule: Rule, result: TableResult) -> list[str]:
     """Return the rule and what was measured; ``result`` is any table of the results folder."""
     n = len(result.seeds)
-    lines = [
-        f"Rule (tables/claims.toml): {rule.test}; a statement holds at p <= {rule.level:g}, fails if the opposite "
-        "statement holds, and is open otherwise. A claim is reproduced if all its statements hold, contradicted if one "
-        "fails, and undecided otherwise.",
-    ]
-    if smallest_p(n) > rule.level:
-        lines.append(
-            f"With {text.count(n)} no p can be at or below {rule.level:g}: nothing can be decided. Use more seeds."
-        )
+    lines = [statements_in_words.rule(rule), statements_in_words.DECIDING]
+    if n < 2:
+        lines.append("With 1 seed there is neither interval nor p: nothing can be decided. Use more seeds.")
+    if result.metric != DEFAULT:
+        lines.append("Claims are about weighted F1, whatever metric the tables show.")
     return lines + [
         f"{measured_on(result)}, n = {text.count(n)}; the column 'paper' holds differences of the published "
         f"means on {text.PUBLISHED_ON}.",
@@ -163,7 +172,7 @@ def write(rule: Rule, judged: list[JudgedClaim], result: TableResult, folder: Pa
                 "number": claim.claim.number,
                 "text": claim.claim.text,
                 "outcome": claim.outcome,
-                "statements": [asdict(each) for each in claim.statements],
+                "statements": [{**asdict(each), "words": asdict(_saved(each))} for each in claim.statements],
             }
             for claim in judged
         ],
@@ -172,8 +181,8 @@ def write(rule: Rule, judged: list[JudgedClaim], result: TableResult, folder: Pa
 
 
 def show(rule: Rule, judged: list[JudgedClaim], result: TableResult, console: Console) -> None:
-    """Print the outcome of each of these claims; the numbers are in ``claims.md``."""
-    lines = [[title(claim), outcome(claim)] for claim in judged]
-    console.print(grids.terminal(("claim", "outcome"), lines, console.width, left=2, title=heading(result)), crop=False)
+    """Print outcome, numbers and what would decide each of these claims; p values are in ``claims.md``."""
+    found = brief(saved(judged))
+    console.print(grids.terminal(found.titles, found.lines, console.width, found.left, heading(result)), crop=False)
     for sentence in conditions(rule, result):
         console.print(sentence, style="dim", highlight=False)

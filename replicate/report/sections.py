@@ -15,7 +15,6 @@ from replicate.metrics import DEFAULT, title
 from replicate.report import edges, resources, text
 from replicate.report.types import Column, Grid, Section
 from replicate.results.aggregate import Cell, TableResult
-from replicate.results.statistics import smallest_p
 
 
 def sections(result: TableResult) -> list[Section]:
@@ -181,11 +180,16 @@ def differences(result: TableResult) -> Grid:
 
 def difference_conditions(result: TableResult) -> str:
     """Return how differences, intervals and p values were computed."""
-    n, number = len(result.seeds), len(result.comparisons)
-    floor = "" if n < 2 else f"; with {n} seeds no p can be below {2 * smallest_p(n):.3g}"
+    number = len(result.comparisons)
+    corrected = f"Holm's correction for the {number} comparison{'s' if number > 1 else ''} of this table"
+    if len(result.seeds) < 2:
+        return "Differences have neither interval nor p: with 1 seed nothing is known about their error."
+    alone = any(each.difference.dialogues == 0 for each in result.comparisons)
+    what = "seeds alone, because a single test dialogue cannot be resampled" if alone else "seeds and test dialogues"
     return (
-        "Differences are paired over seeds: mean, 95 % bootstrap interval, two-sided paired permutation test, Holm "
-        f"correction for the {number} comparison{'s' if number > 1 else ''} of this table{floor}."
+        f"Intervals (95 %) and two-sided p values of a crossed bootstrap over {what}; {corrected}. Seeds are pairs "
+        "where two cells are of the same runs or of runs with common teachers. How often the intervals are right: "
+        "docs/statistics.md."
     )
 
 

@@ -8,6 +8,7 @@ from replicate.config import requirements
 from replicate.config.privileged import PAPER, choice
 from replicate.config.tables import Row
 from replicate.results.aggregate import Cell, TableResult
+from replicate.results.estimate import Estimate
 from replicate.results.statistics import Summary
 from replicate.training.config import HUBERT
 
@@ -41,7 +42,7 @@ def published(cell: Cell | None) -> str:
     return f"{cell.published:.3f}" + ("" if cell.published_std is None else f" ± {cell.published_std:.3f}")
 
 
-def signed(summary: Summary) -> str:
+def signed(summary: Summary | Estimate) -> str:
     """Return a difference with its interval, as in ``+0.021 [-0.004, +0.046]``."""
     interval = "" if summary.ci95 is None else f" [{summary.ci95[0]:+.3f}, {summary.ci95[1]:+.3f}]"
     return f"{summary.mean:+.3f}{interval}"
@@ -49,7 +50,9 @@ def signed(summary: Summary) -> str:
 
 def p_value(p: float | None) -> str:
     """Return p with three decimals, or a dash where there is none (one seed cannot be tested)."""
-    return MISSING if p is None else f"{p:.3f}"
+    if p is None:
+        return MISSING
+    return "< 0.001" if p < 0.0005 else f"{p:.3f}"
 
 
 def count(seeds: int) -> str:

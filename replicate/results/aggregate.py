@@ -15,8 +15,9 @@ from replicate.metrics import DEFAULT
 from replicate.metrics import metric as named
 from replicate.results.cell import Cell, RowRuns
 from replicate.results.edges import EdgeWeight
+from replicate.results.estimate import Estimate, estimate
 from replicate.results.resources import Resources
-from replicate.results.statistics import Summary, holm, paired, permutation_p, summarise
+from replicate.results.statistics import holm
 from replicate.results.timings import Timings
 from replicate.store.run import Run
 
@@ -26,17 +27,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two cells of one table, paired over seeds.
+    """Two cells of one table.
 
     Attributes:
         first, second: "row/context".
         difference: first - second.
-        p: two-sided paired permutation test. p_holm: corrected for all comparisons of the table.
+        p: two-sided. p_holm: corrected for all comparisons of the table.
     """
 
     first: str
     second: str
-    difference: Summary
+    difference: Estimate
     p: float | None
     p_holm: float | None
 
@@ -192,15 +193,15 @@ def _under(rows: Mapping[str, Mapping[str, Cell]], metric: str) -> dict[str, dic
 
 def compared(table: Table, rows: Mapping[str, Mapping[str, Cell]]) -> tuple[Comparison, ...]:
     """Return the table's comparisons of which both cells exist, with p values corrected for their number."""
-    pairs = []
+    found = []
     for names in table.compare:
         first, second = (rows[name.rpartition("/")[0]].get(name.rpartition("/")[2]) for name in names)
         if first is not None and second is not None:
-            pairs.append((names, paired(first.values, second.values)))
-    p_values = [permutation_p(difference) for _, difference in pairs]
+            found.append((names, estimate([(first, 1.0), (second, -1.0)])))
+    p_values = [difference.p() for _, difference in found]
     return tuple(
-        Comparison(*names, summarise(difference), p, p_holm)
-        for (names, difference), p, p_holm in zip(pairs, p_values, holm(p_values), strict=True)
+        Comparison(*names, difference, p, p_holm)
+        for (names, difference), p, p_holm in zip(found, p_values, holm(p_values), strict=True)
     )
 
 

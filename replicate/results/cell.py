@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replicate.metrics import DEFAULT, by_dialogue, f1_by_class, metric, statistics_width
+from replicate.results.estimate import estimate
+from replicate.results.resampling import Resampled, resample
 from replicate.results.statistics import Summary, summarise, verdict
 from replicate.store.run import Run
 
@@ -135,9 +137,16 @@ class Cell:
         return tuple(self.scores(self.metric).ravel().tolist())
 
     @cached_property
+    def resampled(self) -> Resampled:
+        """The metric by seed, and of resampled dialogues."""
+        return resample(self.statistics, self.fold, metric(self.metric, self.labels))
+
+    @cached_property
     def summary(self) -> Summary:
-        """Mean, deviation and interval over seeds and folds."""
-        return summarise(self.values) if self.values else Summary(float("nan"), None, 0, None)
+        """Mean and deviation over seeds and folds; the interval is of the crossed bootstrap."""
+        if not self.values:
+            return Summary(float("nan"), None, 0, None)
+        return replace(summarise(self.values), ci95=estimate([(self, 1.0)]).ci95)
 
     @cached_property
     def by_class(self) -> tuple[tuple[float, ...], ...]:
@@ -147,7 +156,8 @@ class Cell:
     @property
     def verdict(self) -> str | None:
         """The verdict on the published value, which is a weighted F1; None where there is nothing to compare."""
-        return verdict(self.summary, self.published, self.comparable and self.metric == DEFAULT)
+        comparable = self.comparable and self.metric == DEFAULT
+        return verdict(self.summary, self.published, self.published_std, comparable)
 
 
 def _of_run(run: Run, context: str) -> tuple[NDArray[np.float64], list[str]]:

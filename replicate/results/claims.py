@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from replicate.config.claims import Claim, Rule, Statement, load
 from replicate.config.privileged import PAPER
-from replicate.results.aggregate import Cell, TableResult
-from replicate.results.statistics import Summary, permutation_p, summarise
+from replicate.metrics import DEFAULT
+from replicate.results.aggregate import TableResult
+from replicate.results.cell import Cell
+from replicate.results.contrasts import Tested, by_class, compare, difference
+from replicate.results.sizes import Needed
+from replicate.results.statistics import holm
 
 Outcome = Literal["reproduced", "contradicted", "undecided"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The number that a statement is about.
+
+    Attributes:
+        value: a difference of scores. ci95: its interval; None with one seed.
+        emotion: the class that it is of, for statements about single classes.
+    """
+
+    value: float
+    ci95: tuple[float, float] | None
+    n: int
+    emotion: str = ""
 
 
 @dataclass(frozen=True)
@@ -22,20 +39,24 @@ class JudgedStatement:
     """A statement with the numbers that decide it.
 
     Attributes:
-        margin: the number that the measured difference is compared with, in weighted F1.
-        difference: first cell minus second cell, over seeds; None if a cell was not measured.
-        p: p value for the statement. p_opposite: p value for its opposite. Both are None with one seed.
-        holds: True, False, or None if neither test is significant.
+        margin: the number that the difference is compared with, in the units of F1.
+        measured: None if a cell was not measured, or lacks the emotion.
+        p: two-sided, for the difference being at the margin, corrected with the comparisons of the table; None with one
+            seed.
+        holds: True, False, or None if p is above the level.
         published: difference of the published values; None if the paper gives none.
+        needed: what would decide it; None where it is decided or not measured.
+        margins: for "within": whether it holds at each of the rule's margins.
     """
 
     statement: Statement
     margin: float
-    difference: Summary | None
-    p: float | None
-    p_opposite: float | None
-    holds: bool | None
-    published: float | None
+    measured: Measured | None = None
+    p: float | None = None
+    holds: bool | None = None
+    published: float | None = None
+    needed: Needed | None = None
+    margins: tuple[tuple[float, bool | None], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,56 +69,98 @@ class JudgedClaim:
 
 
 def judge(results: Mapping[str, TableResult]) -> tuple[Rule, list[JudgedClaim]]:
-    """Return the rule and all judged claims; ``results`` are tables by name.
+    """Return the rule and all judged claims; ``results`` are tables by name. Claims are about weighted F1.
 
     The list is empty if not a single statement could be tested, because its cells were not measured.
     """
     rule, claims = load(next((result.table.privileged for result in results.values()), PAPER))
+    tables = {name: result if result.metric == DEFAULT else result.of(DEFAULT) for name, result in results.items()}
     judged = []
     for claim in claims:
-        statements = tuple(_judge(statement, rule, results) for statement in claim.statements)
+        statements = tuple(_judge(statement, rule, tables) for statement in claim.statements)
         judged.append(JudgedClaim(claim, statements, _outcome(statements)))
-    measured = any(each.difference is not None for claim in judged for each in claim.statements)
+    measured = any(each.measured is not None for claim in judged for each in claim.statements)
     return rule, judged if measured else []
 
 
 def _outcome(statements: tuple[JudgedStatement, ...]) -> Outcome | None:
     if any(statement.holds is False for statement in statements):
         return "contradicted"
-    if any(statement.difference is None for statement in statements):
+    if any(statement.measured is None for statement in statements):
         return None
     return "reproduced" if all(statement.holds for statement in statements) else "undecided"
 
 
 def _judge(statement: Statement, rule: Rule, results: Mapping[str, TableResult]) -> JudgedStatement:
     margin = rule.margins.of(statement.relation) if statement.margin is None else statement.margin
-    cells = {name: _cell(name, results) for name, _ in statement.cells}
-    found = {name: cell for name, cell in cells.items() if cell is not None}
+    cells = [(_cell(name, results), sign) for name, sign in statement.cells]
+    found = [(cell, sign) for cell, sign in cells if cell is not None]
     published = _published(statement, found)
     if len(found) < len(cells):
-        return JudgedStatement(statement, margin, None, None, None, None, published)
-    values = _measured(statement, found)
-    more = permutation_p(values - margin, "greater")
-    less = permutation_p(values - margin, "less")
-    p, opposite = (less, more) if statement.relation == "hardly above" else (more, less)
-    holds = None
-    if p is not None and opposite is not None:
-        holds = True if p <= rule.level else False if opposite <= rule.level else None
-    return JudgedStatement(statement, margin, summarise(values), p, opposite, holds, published)
+        return JudgedStatement(statement, margin, published=published)
+    contrasts = by_class(statement, found) if statement.by_class else {"": difference(found)}
+    if not contrasts:
+        return JudgedStatement(statement, margin, published=published)
+
+    def test(at: float) -> tuple[Tested, float | None, bool | None]:
+        """Return the test at a margin, its corrected p, and whether the statement holds."""
+        made = compare(statement.relation, contrasts, at)
+        p = _corrected(made.p, statement, results)
+        return made, p, made.holds if p is not None and p <= rule.level else None
+
+    made, p, holds = test(margin)
+    decisive = contrasts[made.emotion]
+    return JudgedStatement(
+        statement,
+        margin,
+        Measured(decisive.mean, made.ci95, decisive.n, made.emotion),
+        p,
+        holds,
+        published,
+        made.needed(rule.level * _share(made.p, p)) if holds is None else None,
+        tuple((each, test(each)[2]) for each in rule.within) if statement.relation == "within" else (),
+    )
 
 
-def _measured(statement: Statement, cells: Mapping[str, Cell]) -> NDArray[np.float64]:
-    if statement.measure == "difference":
-        return np.sum([sign * np.asarray(cells[name].values) for name, sign in statement.cells], axis=0)
-    gains = np.asarray(cells[statement.first].by_class) - np.asarray(cells[statement.second].by_class)
-    return gains.max(1) - gains.mean(1)
+def _share(p: float | None, corrected: float | None) -> float:
+    """Return by what the correction divides the level."""
+    return p / corrected if p and corrected else 1.0
 
 
-def _published(statement: Statement, cells: Mapping[str, Cell]) -> float | None:
+def _corrected(p: float | None, statement: Statement, results: Mapping[str, TableResult]) -> float | None:
+    """Return p corrected with all comparisons of the table of the first cell (Holm).
+
+    It takes the place of the table's own comparison of the same two cells, where there is one, so the two never
+    contradict each other: p for a margin is never smaller than the table's p for a difference of the same sign.
+    """
+    table = results[statement.first.partition("/")[0]]
+    family = [each.p for each in table.comparisons]
+    if not statement.by_class:
+        own = _content([(_cell(name, results), sign) for name, sign in statement.cells])
+        for place, each in enumerate(table.comparisons):
+            if _content([(table.cell(each.first), 1), (table.cell(each.second), -1)]) in (own, _negative(own)):
+                del family[place]
+                break
+    return holm([p, *family])[0]
+
+
+def _content(cells: Sequence[tuple[Cell | None, int]]) -> dict[tuple[Hashable, ...], int]:
+    """Return predictions with their factors. Cells of the same runs are one: two of Table 1's teachers cancel."""
+    found: Counter[tuple[Hashable, ...]] = Counter()
+    for cell, sign in cells:
+        if cell is not None:
+            found[cell.runs, cell.statistics.tobytes()] += sign
+    return {content: factor for content, factor in found.items() if factor}
+
+
+def _negative(content: Mapping[tuple[Hashable, ...], int]) -> dict[tuple[Hashable, ...], int]:
+    return {each: -factor for each, factor in content.items()}
+
+
+def _published(statement: Statement, cells: list[tuple[Cell, int]]) -> float | None:
     """Return the difference of the published values; the paper publishes no numbers by class."""
-    published = {name: cell.published for name, cell in cells.items()}
-    values = [sign * value for name, sign in statement.cells if (value := published.get(name)) is not None]
-    return sum(values) if len(values) == len(statement.cells) and statement.measure == "difference" else None
+    values = [sign * cell.published for cell, sign in cells if cell.published is not None]
+    return sum(values) if len(values) == len(statement.cells) and not statement.by_class else None
 
 
 def _cell(name: str, results: Mapping[str, TableResult]) -> Cell | None:

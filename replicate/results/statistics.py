@@ -1,19 +1,17 @@
-"""Statistics over seeds: means with intervals, paired tests, and the verdict on a published number."""
+"""Means over seeds, Holm's correction, and the verdict on a published number."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from replicate.rng import derived_seed
+from replicate.results.estimate import critical
 
-Alternative = Literal["two-sided", "greater", "less"]
 Values = Sequence[float] | NDArray[np.float64]
-RESAMPLES = 9_999
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class Summary:
 
     Attributes:
         std: sample deviation (ddof 1); None with one value, never 0.
-        ci95: bootstrap interval of the mean (percentile, 9,999 resamples, fixed seed); None with one value.
+        ci95: 95 % interval of the mean; None with one value.
     """
 
     mean: float
@@ -32,53 +30,14 @@ class Summary:
 
 
 def summarise(values: Values) -> Summary:
-    """Return mean, deviation and interval of one or more values."""
+    """Return mean, deviation and interval of one or more values, by Student's t."""
     array = np.asarray(values, np.float64)
-    if len(array) < 2:
-        return Summary(float(array.mean()), None, len(array), None)
-    if np.ptp(array) == 0:  # scipy warns about resampling equal values
-        return Summary(float(array[0]), 0.0, len(array), (float(array[0]), float(array[0])))
-    from scipy.stats import bootstrap
-
-    interval = bootstrap(
-        (array,),
-        np.mean,
-        confidence_level=0.95,
-        n_resamples=RESAMPLES,
-        method="percentile",
-        rng=np.random.default_rng(derived_seed(0, "bootstrap")),
-    ).confidence_interval
-    return Summary(
-        float(array.mean()), float(array.std(ddof=1)), len(array), (float(interval.low), float(interval.high))
-    )
-
-
-def permutation_p(differences: Values, alternative: Alternative = "two-sided") -> float | None:
-    """Return p of a paired permutation test on the mean of ``differences``, which flips their signs.
-
-    The test is exact up to 13 pairs (2^n sign patterns); with more it draws 9,999 patterns with a fixed seed. None with
-    fewer than two pairs: one pair cannot give a p below 1/2.
-    """
-    array = np.asarray(differences, np.float64)
-    if len(array) < 2:
-        return None
-    from scipy.stats import permutation_test
-
-    found = permutation_test(
-        (array,),
-        lambda x, axis: np.mean(x, axis=axis),
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=RESAMPLES,
-        alternative=alternative,
-        rng=np.random.default_rng(derived_seed(0, "permutation")),
-    )
-    return float(found.pvalue)
-
-
-def smallest_p(pairs: int) -> float:
-    """Return the smallest one-sided p that ``permutation_p`` can give; the smallest two-sided p is twice as large."""
-    return max(0.5**pairs, 1 / (RESAMPLES + 1))
+    mean, n = float(array.mean()), len(array)
+    if n < 2:
+        return Summary(mean, None, n, None)
+    std = float(array.std(ddof=1)) if np.ptp(array) else 0.0
+    half = critical(0.05, n - 1) * std / math.sqrt(n)
+    return Summary(mean, std, n, (mean - half, mean + half))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -92,19 +51,18 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
-def paired(first: Sequence[float], second: Sequence[float]) -> NDArray[np.float64]:
-    """Return first - second, seed by seed."""
-    return np.asarray(first, np.float64) - np.asarray(second, np.float64)
+def verdict(summary: Summary, published: float | None, published_std: float | None, comparable: bool) -> str | None:
+    """Return whether the published value is ``inside`` or ``outside`` the 95 % prediction interval of another run.
 
-
-def verdict(summary: Summary, published: float | None, comparable: bool) -> str | None:
-    """Return whether the published value is ``inside`` or ``outside`` mean ± 2 std; ``untestable`` with one seed.
-
-    A mean far above the published value is ``outside``, too. None if nothing was published, or if it was published for
-    another corpus (``comparable`` is False).
+    The interval is mean ± t · sqrt(s² / n + p²), t with n - 1 degrees of freedom. p is the published deviation, and s
+    where there is none. No number of runs is published, so the published value counts as one run. A mean far above it
+    is ``outside``, too. With one seed the verdict is ``untestable``; it is None if nothing was published, or if it was
+    published for another corpus (``comparable`` is False).
     """
     if published is None or not comparable:
         return None
     if summary.std is None:
         return "untestable"
-    return "inside" if abs(published - summary.mean) <= 2 * summary.std else "outside"
+    other = summary.std if published_std is None else published_std
+    half = critical(0.05, summary.n - 1) * math.sqrt(summary.std**2 / summary.n + other**2)
+    return "inside" if abs(published - summary.mean) <= half else "outside"

@@ -19,14 +19,31 @@ def test_a_cell_that_occurs_twice_counts_twice():
 
 
 def test_margins_by_relation():
-    margins = Margins(0.0, 0.1, 0.05)
-    assert [margins.of(name) for name in ("above", "far above", "hardly above")] == [0.0, 0.1, 0.05]
+    margins = Margins(0.0, 0.1, 0.03, 0.2)
+    relations = ("above", "far above", "within", "evenly above", "least certain of")
+    assert [margins.of(name) for name in relations] == [0.0, 0.1, 0.03, 0.2, 0.0]
 
+
+def test_a_statement_about_an_emotion_has_one_cell(written):
+    written(CLAIM + SAD)
+    _, (claim,) = load()
+    (found,) = claim.statements
+    assert (found.cells, found.emotion, found.by_class) == ([("table2/COGMEN-Mask/A", 1)], "sad", True)
+
+
+SAD = '[[claims.statements]]\nfirst = "table2/COGMEN-Mask/A"\nrelation = "least certain of"\nemotion = "sad"\n'
 
 BAD = [
     (CLAIM, ["claim 1", "[[claims.statements]]"]),
-    (CLAIM + statement("below"), ["claim 1, statement 1", "'relation'", "'below'", "'hardly above'"]),
-    (CLAIM + statement(more='measure = "ratio"'), ["claim 1, statement 1", "'measure'", "'unevenness'"]),
+    (CLAIM + statement("below"), ["claim 1, statement 1", "'relation'", "'below'", "'within'"]),
+    (CLAIM + statement(more='measure = "ratio"'), ["claim 1, statement 1", "'measure'"]),
+    (CLAIM + statement(more='emotion = "sad"'), ["claim 1, statement 1", "'above' takes no 'emotion'"]),
+    (CLAIM + statement("least certain of"), ["claim 1, statement 1", "'least certain of' takes no 'second'"]),
+    (CLAIM + SAD.replace("emotion", "#"), ["claim 1, statement 1", "needs the key 'emotion'"]),
+    (CLAIM + SAD + "margin = 0.1", ["claim 1, statement 1", "margin = 0.1"]),
+    (CLAIM + statement(second=""), ["claim 1, statement 1", "needs the key 'second'"]),
+    (CLAIM + statement(more="margin = -0.1"), ["claim 1, statement 1", "margin = -0.1"]),
+    (CLAIM + statement("evenly above", more='first_minus = "table2/COGMEN-A/A"'), ["takes no first_minus"]),
     (CLAIM + statement(more="margn = 1"), ["claim 1, statement 1", "'margn'", "did you mean margin?"]),
     (CLAIM + statement(more='margin = "wide"'), ["claim 1, statement 1", "'margin'", "'wide'"]),
     (CLAIM + statement(first="table9/COGMEN-A/A"), ["claim 1", "unknown table 'table9'", "table2"]),

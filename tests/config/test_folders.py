@@ -36,11 +36,11 @@ PROFILE = (
 )
 CLAIM = """
 [[claims]]
-number = 11
+number = 21
 text = "Mine"
 [[claims.statements]]
 first = "mine/narrow/A"
-relation = "hardly above"
+relation = "within"
 second = "mine/base/A"
 """
 FIGURE = '[mine]\nkind = "confusion"\ntitle = "T"\ncaption = "C."\npanels = [{ cell = "mine/base/A", title = "A" }]\n'
@@ -65,7 +65,7 @@ def test_everything_of_a_users_folder_is_added(use_folder):
     assert profile("mine").seeds == (7,)
     assert sorted(tables.table_names()) == sorted([*tables_before, "mine"])
     assert [row.arm.gnn_heads for row in tables.table("mine").rows] == [None, 2]
-    assert [claim.number for claim in claims.load()[1]][claims_before:] == [11]
+    assert [claim.number for claim in claims.load()[1]][claims_before:] == [21]
     assert figures.load()[-1].name == "mine"
     assert grid.arm_with_grid("mine") == arms()["mine"]
     folders.use([])
@@ -103,7 +103,7 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path):
         ("protocols_toml", "[paper]\n", r"mine/protocols\.toml \[paper\]: protocols\.toml \[paper\] has the same name"),
         ("protocols_toml", PROTOCOL + "x = 1\n", r"mine/protocols\.toml \[mine\], key 'hubert': unknown key 'x'"),
         ("profiles_toml", PROFILE + "epoch = 1\n", r"mine/profiles\.toml \[mine\]: unknown key 'epoch'"),
-        ("claims_toml", CLAIM.replace("11", "3"), r"mine/claims\.toml, claim 1: claims\.toml, claim 3 has number 3"),
+        ("claims_toml", CLAIM.replace("21", "3"), r"mine/claims\.toml, claim 1: claims\.toml, claim 3 has number 3"),
         ("claims_toml", "[rule]\nlevel = 0.9\n", r"mine/claims\.toml: unknown key 'rule'"),
         (
             "claims_toml",

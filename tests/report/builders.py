@@ -15,7 +15,8 @@ from replicate.experiment.manifest import FORMAT, CorpusSummary, Machine, Manife
 from replicate.experiment.plan import Source
 from replicate.report.types import Outputs
 from replicate.results.aggregate import Cell, Comparison, TableResult
-from replicate.results.claims import JudgedClaim, JudgedStatement
+from replicate.results.claims import JudgedClaim, JudgedStatement, Measured
+from replicate.results.sizes import Needed
 from replicate.results.statistics import Summary
 from replicate.training.config import Arm
 from tests import cells
@@ -23,7 +24,7 @@ from tests import cells
 # What a name may hold: everything that means something to HTML or to TeX, and letters that TeX's fonts lack.
 NASTY = "<script>alert(\"x\")</script> & 'y' %_#{z}~^\\ $ голос Łódź"
 SYNTHETIC = "synthetic corpus: generated, its scores are no replication of the published ones"
-RULE = Rule("one-sided test", 0.05, Margins(0.0, 0.1, 0.05))
+RULE = Rule("one-sided test", 0.05, Margins(0.0, 0.1, 0.05, 0.1))
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def result(of: Table | None = None, verdict: str | None = None, **fields: Any) -
         for i, row in enumerate(of.rows)
     }
     names = [f"{name}/A" for name in rows]
-    compared = (Comparison(names[0], names[-1], Summary(-0.0625, 0.25, 2, (-0.125, 0.5)), 0.5, 0.75),)
+    compared = (Comparison(names[0], names[-1], cells.made_estimate(-0.0625, (-0.125, 0.5)), 0.5, 0.75),)
     known: dict[str, Any] = {
         "corpus": "synthetic-tiny",
         "corpus_hash": "0123456789abcdef" * 4,
@@ -85,11 +86,11 @@ def claim(number: int, text: str, outcome: Any, *holds: bool | None, measured: b
         JudgedStatement(
             Statement("table2/COGMEN-A/A", "far above", f"table2/{text}-{i}/A"),
             0.1,
-            Summary(0.25 + i, 0.25, 2, (0.125, 0.375)) if measured else None,
+            Measured(0.25 + i, (0.125, 0.375), 2) if measured else None,
             0.125 if measured else None,
-            0.875 if measured else None,
             held,
             0.5,
+            Needed(25) if measured and held is None else None,
         )
         for i, held in enumerate(holds)
     )

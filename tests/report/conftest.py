@@ -94,8 +94,8 @@ def everything() -> TableResult:
         notes=("pairs share a teacher",),
     )
     comparisons = (
-        Comparison("COGMEN-A/A", "HuBERT/A", Summary(-0.03125, 0.125, 2, (-0.15625, 0.09375)), 0.5, 1.0),
-        Comparison("HuBERT/AV", "HuBERT/A", Summary(0.25, 0.125, 2, (0.125, 0.375)), 0.0625, 0.125),
+        Comparison("COGMEN-A/A", "HuBERT/A", cells.made_estimate(-0.03125, (-0.15625, 0.09375)), 0.5, 1.0),
+        Comparison("HuBERT/AV", "HuBERT/A", cells.made_estimate(0.25, (0.125, 0.375)), 0.0625, 0.125),
     )
     return made(
         table=table,

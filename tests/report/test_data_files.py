@@ -16,6 +16,7 @@ from replicate.results.aggregate import Comparison, Cost
 from replicate.results.cell import Cell
 from replicate.results.statistics import Summary
 from tests import cells
+from tests.cells import made_estimate
 
 from .conftest import cell, everything, judged, made, one_seed, single
 
@@ -49,7 +50,7 @@ def test_one_seed_has_neither_deviation_nor_interval():
 
 
 def test_one_seed_is_compared_without_a_test_or_an_interval():
-    comparison = Comparison("a/A", "b/A", Summary(0.125, None, 1, None), None, None)
+    comparison = Comparison("a/A", "b/A", made_estimate(0.125, n=1), None, None)
     result = made(seeds=(24,), comparisons=(comparison,))
     found = json.loads(data_files.table_json(result))["comparisons"][0]
     assert (found["ci95"], found["n"], found["p"], found["p_holm"]) == (None, 1, None, None)

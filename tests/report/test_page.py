@@ -124,7 +124,7 @@ def test_numbers_of_a_claim_and_its_outcome_in_words(tmp_path):
     states = {2: ["holds", "holds"], 5: ["holds", "fails"], 7: ["open"], 9: ["not measured"]}
     for each in CLAIMS:
         (grid,) = found.grids(f"claim-{each.claim.number}")
-        assert [line[-1] for line in grid[1:]] == states[each.claim.number]
+        assert [line[-2] for line in grid[1:]] == states[each.claim.number]
         assert grid == [claims.statements(each).titles, *claims.statements(each).lines]
     titles = [words for attributes, words in found.all("h3") if attributes.get("id", "").startswith("claim-")]
     assert titles == [

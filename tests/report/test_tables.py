@@ -14,6 +14,7 @@ from replicate.report import data_files, latex, tables
 from replicate.results.aggregate import Comparison, Cost
 from replicate.results.statistics import Summary
 from tests import cells
+from tests.cells import made_estimate
 
 from . import builders
 from .conftest import TABLE, cell, everything, judged, made, one_seed, single
@@ -47,9 +48,9 @@ def test_one_seed_has_no_deviation():
 
 
 def test_one_seed_is_compared_without_a_test_or_an_interval():
-    comparison = Comparison("a/A", "b/A", Summary(0.125, None, 1, None), None, None)
+    comparison = Comparison("a/A", "b/A", made_estimate(0.125, n=1), None, None)
     markdown = tables.markdown(made(seeds=(24,), comparisons=(comparison,)))
-    assert "| a/A | b/A | +0.125 | – | – |" in markdown and "no p can be below" not in markdown
+    assert "| a/A | b/A | +0.125 | – | – |" in markdown and "neither interval nor p" in markdown
 
 
 def test_a_bar_in_a_name_does_not_break_the_markdown():

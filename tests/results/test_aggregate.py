@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from scipy.stats import ttest_rel
 
 from replicate.config.tables import Row, Table
 from replicate.results import aggregate
@@ -39,7 +40,8 @@ def test_cells_of_runs(store, corpus):
     assert list(found["r"]) == ["AV", "A"]
     av, a = found["r"].values()
     assert av.values == a.values and av.values[0] == 1 and av.values[0] > av.values[1] > av.values[2]
-    assert av.summary == summarise(av.values) and av.verdict is None
+    assert replace(av.summary, ci95=None) == replace(summarise(av.values), ci95=None) and av.verdict is None
+    assert av.summary.ci95[0] < av.summary.mean < av.summary.ci95[1]
     assert (av.published, av.published_std, a.published, a.published_std) == (0.5, 0.125, None, None)
     assert av.by_class[0] == (1, 1) and all(len(classes) == 2 for classes in av.by_class)
     weights = [truth.count(0) / 5, truth.count(1) / 5]
@@ -59,8 +61,8 @@ def test_a_row_is_fetched_once_and_never_where_it_cannot_be_trained(corpus):
 
 
 def test_verdicts_on_the_published_corpus_alone(store, corpus):
-    runs = planted_runs(store, corpus, 24, 25)
-    row = Row("r", TEACHER, ("AV", "A"), {"AV": 0.8, "A": 0.1})
+    runs = planted_runs(store, corpus, 24, 25, 26)
+    row = Row("r", TEACHER, ("AV", "A"), {"AV": 0.8, "A": 0.1}, {"A": 0.0})
     on = {
         flag: aggregate.cells([row], replace(corpus, published=flag), lambda row: RowRuns(runs))[0]["r"]
         for flag in (0, 1)
@@ -75,33 +77,39 @@ ROWS = {
 }
 
 
-def test_comparisons_are_paired_over_seeds_and_corrected_for_their_number():
+def test_comparisons_are_corrected_for_their_number():
     pairs = (("one/A", "two/A"), ("one/AV", "one/A"), ("two/AV", "one/AV"))
     found = compared(table(*pairs), ROWS)
     assert [(each.first, each.second) for each in found] == list(pairs)
     assert [each.difference.mean for each in found] == pytest.approx([1 / 3, 1 / 6, -1 / 12])
-    assert found[0].difference == summarise([0.25, 0.5, 0.25])
-    # Of 8 sign patterns one gives as much as 0.25, 0.5, 0.25; two as 0.25, 0, 0.25; four as
-    # little as -0.25, 0.25, -0.25.
-    assert [each.p for each in found] == [2 / 8, 4 / 8, 1]
-    assert [each.p_holm for each in found] == holm([2 / 8, 4 / 8, 1]) == [0.75, 1, 1]
+    assert [each.p for each in found] == [each.difference.p() for each in found]
+    assert [each.p_holm for each in found] == holm([each.p for each in found])
+    assert found[0].p_holm == pytest.approx(3 * found[0].p) and found[0].p < found[1].p
+
+
+def test_with_a_single_dialogue_seeds_of_the_same_runs_are_pairs():
+    """The hand-made cells all have the runs of the same name, so that this is the paired t test."""
+    (found,) = compared(table(("one/A", "two/A")), ROWS)
+    assert found.difference.dialogues == 0
+    assert found.p == pytest.approx(ttest_rel([0.5, 0.75, 0.5], [0.25, 0.25, 0.25]).pvalue)
 
 
 def test_what_could_not_be_trained_is_not_compared_and_does_not_count():
     rows = ROWS | {"three": {}}
     pairs = (("one/A", "three/A"), ("one/A", "two/A"), ("three/AV", "one/A"))
     (found,) = compared(table(*pairs, rows=("one", "two", "three")), rows)
-    assert (found.first, found.second, found.p, found.p_holm) == ("one/A", "two/A", 0.25, 0.25)
+    assert (found.first, found.second) == ("one/A", "two/A") and found.p == found.p_holm < 0.1
 
 
 def test_one_seed_is_compared_without_a_test():
     (found,) = compared(table(("one/A", "two/A")), {"one": {"A": cell(0.75)}, "two": {"A": cell(0.5)}})
-    assert (found.difference, found.p, found.p_holm) == (summarise([0.25]), None, None)
+    assert (found.difference.mean, found.difference.n, found.difference.ci95) == (0.25, 1, None)
+    assert found.p is found.p_holm is None
 
 
 def test_equal_cells_differ_by_nothing():
     (found,) = compared(table(("one/AV", "one/AV")), ROWS)
-    assert (found.difference.mean, found.difference.std, found.p, found.p_holm) == (0, 0, 1, 1)
+    assert (found.difference.mean, found.difference.variance, found.p, found.p_holm) == (0, 0, 1, 1)
 
 
 def test_a_row_may_have_a_slash_in_its_name():

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from replicate.results.resampling import RESAMPLES, draw_weights, resample
+
+
+def mean(sums):
+    """A score that is linear but for the number of utterances: sums are (right, all)."""
+    return sums[..., 0] / sums[..., 1]
+
+
+def counted(seeds, dialogues, generator=None, length=10):
+    """Right answers of equally long dialogues, (seeds, dialogues, 2)."""
+    generator = generator or np.random.default_rng(0)
+    right = generator.binomial(length, generator.uniform(0.3, 0.9, dialogues), (seeds, dialogues))
+    return np.stack([right, np.full_like(right, length)], -1).astype(float)
+
+
+def test_scores_are_those_of_all_dialogues():
+    found = resample(np.array([[[1.0, 2], [3, 6]], [[2, 2], [0, 6]]]), np.zeros(2, int), mean)
+    assert found.scores.tolist() == [0.5, 0.25]
+
+
+def test_one_draw_less_gives_the_variance_of_a_mean_without_bias():
+    statistics = counted(3, 12)
+    found = resample(statistics, np.zeros(12, int), mean)
+    assert found.draws.shape == (RESAMPLES, 3)
+    shares = statistics[..., 0] / 10
+    assert found.draws.var(0) == pytest.approx(shares.var(1, ddof=1) / 12, rel=0.15)
+    assert found.draws.mean(0) == pytest.approx(found.scores, abs=0.005)
+
+
+def test_a_draw_is_the_score_of_the_drawn_dialogues():
+    statistics = counted(2, 5)
+    found = resample(statistics, np.zeros(5, int), mean, 7)
+    (weights,) = draw_weights((5,), 7)
+    for weight, draw in zip(weights, found.draws, strict=True):
+        times = np.rint(weight * 4 / 5).astype(int)
+        assert times.sum() == 4  # one less than there are
+        drawn = np.repeat(statistics, times, axis=1)
+        assert draw == pytest.approx(mean(drawn.sum(1)))
+
+
+def test_cells_of_the_same_dialogues_have_the_same_draws():
+    statistics = counted(2, 6)
+    first, second = (resample(each, np.zeros(6, int), mean).draws for each in (statistics, statistics[::-1]))
+    assert first.tolist() == second[:, ::-1].tolist()
+
+
+def test_dialogues_are_drawn_within_their_fold_and_folds_count_the_same():
+    statistics = np.concatenate([counted(2, 4), counted(2, 8)], 1)
+    fold = np.repeat([0, 1], [4, 8])
+    found = resample(statistics, fold, mean)
+    parts = [resample(statistics[:, fold == number], np.zeros((fold == number).sum(), int), mean) for number in (0, 1)]
+    assert found.scores == pytest.approx((parts[0].scores + parts[1].scores) / 2)
+    assert found.draws.var(0) == pytest.approx((parts[0].draws.var(0) + parts[1].draws.var(0)) / 4, rel=0.15)
+    assert found.stratum.tolist() == fold.tolist() and found.influence.shape == (2, 12)
+
+
+def test_influence_is_how_far_a_dialogue_lies_from_the_mean():
+    statistics = counted(2, 5)
+    found = resample(statistics, np.zeros(5, int), mean)
+    shares = statistics[..., 0] / 10
+    assert found.influence == pytest.approx(shares - shares.mean(1, keepdims=True))
+
+
+def test_folds_of_one_dialogue_each_are_resampled_themselves():
+    statistics = counted(2, 9)
+    alone = resample(statistics, np.arange(9), mean)
+    # Dialogues of one length: the mean over folds is the mean over dialogues.
+    one_fold = resample(statistics, np.zeros(9, int), mean)
+    assert alone.scores == pytest.approx(one_fold.scores)
+    assert alone.draws == pytest.approx(one_fold.draws)
+    assert alone.influence == pytest.approx(one_fold.influence)
+
+
+@pytest.mark.parametrize("fold", [[0], [0, 0, 1], [0, 1, 1]])
+def test_a_single_dialogue_cannot_be_resampled(fold):
+    found = resample(counted(2, len(fold)), np.array(fold), mean)
+    assert (found.draws.shape, found.influence.shape, found.stratum.shape) == ((0, 2), (2, 0), (0,))
+    assert len(found.scores) == 2
