@@ -106,10 +106,12 @@ def designs() -> Iterator[Design]:
                 yield Design("two arms", population, dialogues, pair)
                 yield Design("one arm in two contexts", population, dialogues, pair, 0.7)
                 yield Design("student and teacher", population, dialogues, pair, 0.3)
-    for strengths in ((STRENGTH,), (STRENGTH, STRENGTH)):
-        name = "one cell, 5 folds" if len(strengths) == 1 else "two arms, 5 folds"
-        yield Design(name, LONG, 30, strengths, seeds=3, folds=5)
-        yield Design(name, SHORT, 10, strengths, seeds=3, folds=5)
+    for name, strengths in (("one cell", (STRENGTH,)), ("two arms", (STRENGTH, STRENGTH))):
+        for seeds in (3, 5):
+            yield Design(name, LONG, 31, strengths, seeds=seeds)
+            yield Design(name, SHORT, 12, strengths, seeds=seeds)
+        yield Design(f"{name}, 5 folds", LONG, 30, strengths, seeds=3, folds=5)
+        yield Design(f"{name}, 5 folds", SHORT, 10, strengths, seeds=3, folds=5)
 
 
 def weighted_f1(counts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -184,8 +184,9 @@ def test_claims_that_do_not_exist(replicate, claims):
 
 
 def test_claims_of_a_trained_table_can_be_checked(replicate, smoke_results):
-    status, _, stderr = replicate("check", "claims", smoke_results)
-    assert status == 3 and "3 (undecided)" in stderr  # two seeds decide nothing
+    status, stdout, stderr = replicate("check", "claims", smoke_results)
+    assert status == 3 and "5 (undecided)" in stderr
+    assert "table2/COGMEN-Mask/A above (> 0) table2/COGMEN-A/A" in " ".join(stdout.split())
 
 
 def test_a_changed_bundle_fails_its_check(replicate, smoke_bundle, tmp_path):
