@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tables beyond export benchmark test test-slow bench bench-training lint format results readme clean
+.PHONY: help setup tables beyond export benchmark coverage test test-slow bench bench-training lint format results readme clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ bench: $(READY) ## Run the timing cases of tests/benchmarks
 
 bench-training: $(READY) ## Measure time and memory of training over sizes of corpus, model and seeds (15 minutes)
 	$(BIN)/replicate bench-training
+
+coverage: $(READY) ## Simulate how often intervals hold the true value, for docs/statistics.md (an hour)
+	$(BIN)/python -m docs.simulate_coverage --jobs 2
+	$(BIN)/python docs/fill_readme.py
 
 lint: $(READY) ## Check style and types
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The sections of one table's report: measured and published scores, paired differences, training costs.
+"""The sections of one table's report: measured and published scores, differences, training costs.
 
 This is the one place that decides which columns, lines and notes a table has. Terminal, Markdown, LaTeX and HTML only
 lay them out.

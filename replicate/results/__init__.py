@@ -1,1 +1,1 @@
-"""Numbers from saved predictions: cells of tables, statistics over seeds, outcomes of claims."""
+"""Numbers from saved predictions: cells of tables, statistics over seeds and dialogues, outcomes of claims."""

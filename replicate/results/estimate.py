@@ -117,26 +117,26 @@ def critical(level: float, df: float) -> float:
     return float(norm.isf(level / 2) if math.isinf(df) else t.isf(level / 2, df))
 
 
-def estimate(terms: Sequence[tuple[Sampled, float]]) -> Estimate:
+def estimate(cells: Sequence[tuple[Sampled, float]]) -> Estimate:
     """Return the sum of the cells' scores, each times its factor: 1 and -1 for a difference.
 
     Seeds are resampled as one within groups of cells that share runs (``share_runs``), and independently otherwise.
     Dialogues are resampled as one where they are the same.
     """
-    value = float(sum(factor * cell.resampled.scores.mean() for cell, factor in terms))
-    groups = _groups(terms)
-    n = min(len(cell.resampled.scores) for cell, _ in terms)
+    value = float(sum(factor * cell.resampled.scores.mean() for cell, factor in cells))
+    groups = _groups(cells)
+    n = min(len(cell.resampled.scores) for cell, _ in cells)
     if n < 2:
         return Estimate(value, n)
     by_seeds = _added([_of_seeds(np.sum([f * cell.resampled.scores for cell, f in group], 0)) for group in groups])
-    if not all(len(cell.resampled.draws) for cell, _ in terms):
+    if not all(len(cell.resampled.draws) for cell, _ in cells):
         return Estimate(value, n, by_seeds=by_seeds)
     return Estimate(
         value,
         n,
-        max(len(cell.dialogues) for cell, _ in terms),
+        max(len(cell.dialogues) for cell, _ in cells),
         by_seeds,
-        _of_dialogues(terms),
+        _of_dialogues(cells),
         sum(map(_interaction, groups)),
     )
 
@@ -146,13 +146,13 @@ def share_runs(one: Sampled, other: Sampled) -> bool:
     return not {*one.runs, *one.teachers}.isdisjoint({*other.runs, *other.teachers})
 
 
-def _groups(terms: Sequence[tuple[Sampled, float]]) -> list[list[tuple[Sampled, float]]]:
+def _groups(cells: Sequence[tuple[Sampled, float]]) -> list[list[tuple[Sampled, float]]]:
     """Return connected groups of cells that share runs."""
     groups: list[list[tuple[Sampled, float]]] = []
-    for term in terms:
-        own = [group for group in groups if any(share_runs(term[0], cell) for cell, _ in group)]
+    for each in cells:
+        own = [group for group in groups if any(share_runs(each[0], cell) for cell, _ in group)]
         groups = [group for group in groups if group not in own]
-        groups.append([*(each for group in own for each in group), term])
+        groups.append([*(each for group in own for each in group), each])
     return groups
 
 
@@ -161,11 +161,11 @@ def _of_seeds(scores: NDArray[np.float64]) -> Component:
     return Component(float(scores.var(ddof=1)) / len(scores), len(scores) - 1)
 
 
-def _of_dialogues(terms: Sequence[tuple[Sampled, float]]) -> Component:
+def _of_dialogues(cells: Sequence[tuple[Sampled, float]]) -> Component:
     """Return the variance over resampled dialogues; cells with other dialogues add theirs as if independent."""
     found = []
-    for dialogues in dict.fromkeys(cell.dialogues for cell, _ in terms):
-        own = [(cell.resampled, factor) for cell, factor in terms if cell.dialogues == dialogues]
+    for dialogues in dict.fromkeys(cell.dialogues for cell, _ in cells):
+        own = [(cell.resampled, factor) for cell, factor in cells if cell.dialogues == dialogues]
         draws = sum(factor * each.draws.mean(1) for each, factor in own)
         value = sum(factor * each.scores.mean() for each, factor in own)
         influence = np.sum([factor * each.influence.mean(0) for each, factor in own], 0)

@@ -74,10 +74,10 @@ def test_groups_are_connected_through_cells_that_share_runs():
     """Two students are pairs through their teacher, whatever the order of the cells."""
     teacher = of_dialogues(scores(3), "teacher")
     students = [of_dialogues(scores(seed), f"s{seed}", frozenset(teacher.runs)) for seed in (4, 5)]
-    terms = [(students[0], 1.0), (students[1], 1.0), (teacher, -2.0)]
-    rows = np.sum([factor * each.resampled.scores for each, factor in terms], 0)
+    differences = [(students[0], 1.0), (students[1], 1.0), (teacher, -2.0)]
+    rows = np.sum([factor * each.resampled.scores for each, factor in differences], 0)
     for order in ([0, 1, 2], [2, 0, 1], [0, 2, 1]):
-        found = estimate([terms[i] for i in order])
+        found = estimate([differences[i] for i in order])
         assert found.by_seeds.variance == pytest.approx(rows.var(ddof=1) / SEEDS)
         assert found.by_seeds.df == SEEDS - 1
 

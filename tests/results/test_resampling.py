@@ -51,9 +51,11 @@ def test_dialogues_are_drawn_within_their_fold_and_folds_count_the_same():
     statistics = np.concatenate([counted(2, 4), counted(2, 8)], 1)
     fold = np.repeat([0, 1], [4, 8])
     found = resample(statistics, fold, mean)
-    parts = [resample(statistics[:, fold == number], np.zeros((fold == number).sum(), int), mean) for number in (0, 1)]
-    assert found.scores == pytest.approx((parts[0].scores + parts[1].scores) / 2)
-    assert found.draws.var(0) == pytest.approx((parts[0].draws.var(0) + parts[1].draws.var(0)) / 4, rel=0.15)
+    by_fold = [
+        resample(statistics[:, fold == number], np.zeros((fold == number).sum(), int), mean) for number in (0, 1)
+    ]
+    assert found.scores == pytest.approx((by_fold[0].scores + by_fold[1].scores) / 2)
+    assert found.draws.var(0) == pytest.approx((by_fold[0].draws.var(0) + by_fold[1].draws.var(0)) / 4, rel=0.15)
     assert found.stratum.tolist() == fold.tolist() and found.influence.shape == (2, 12)
 
 
