@@ -14,7 +14,6 @@ from replicate.metrics import BINS
 from replicate.report import data_files
 from replicate.results.aggregate import Comparison, Cost
 from replicate.results.cell import Cell
-from replicate.results.statistics import Summary
 from tests import cells
 from tests.cells import made_estimate
 

@@ -12,7 +12,6 @@ from replicate.config.requirements import PRIVILEGED
 from replicate.errors import CannotWrite
 from replicate.report import data_files, latex, tables
 from replicate.results.aggregate import Comparison, Cost
-from replicate.results.statistics import Summary
 from tests import cells
 from tests.cells import made_estimate
 
