@@ -139,7 +139,13 @@ class Cell:
     @cached_property
     def resampled(self) -> Resampled:
         """The metric by seed, and of resampled dialogues."""
-        return resample(self.statistics, self.fold, metric(self.metric, self.labels))
+        score = metric(self.metric, self.labels)
+        return resample(self.statistics, self.fold, score, same_dialogues=self.same_dialogues)
+
+    @property
+    def same_dialogues(self) -> bool:
+        """Whether several folds test on the same dialogues, as those of ``--folds dev-K``."""
+        return len(set(self.dialogues)) < len(self.dialogues)
 
     @cached_property
     def summary(self) -> Summary:

@@ -89,7 +89,10 @@ def _scores(cell: Cell, score: Callable[[NDArray[np.float64]], NDArray[np.float6
     def of(number: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
         return lambda statistics: score(statistics)[..., number]
 
-    resampled = [resample(cell.statistics, cell.fold, of(number)) for number in range(len(cell.labels))]
+    same = cell.same_dialogues
+    resampled = [
+        resample(cell.statistics, cell.fold, of(number), same_dialogues=same) for number in range(len(cell.labels))
+    ]
     return [_ByClass(each, cell.dialogues, cell.runs, cell.teachers) for each in resampled]
 
 

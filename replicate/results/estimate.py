@@ -134,7 +134,7 @@ def estimate(cells: Sequence[tuple[Sampled, float]]) -> Estimate:
     return Estimate(
         value,
         n,
-        max(len(cell.dialogues) for cell, _ in cells),
+        max(len(set(cell.dialogues)) for cell, _ in cells),
         by_seeds,
         _of_dialogues(cells),
         sum(map(_interaction, groups)),

@@ -41,13 +41,21 @@ class Resampled:
 
 
 def resample(
-    statistics: NDArray[np.float64], fold: NDArray[np.int64], score: Score, resamples: int = RESAMPLES
+    statistics: NDArray[np.float64],
+    fold: NDArray[np.int64],
+    score: Score,
+    resamples: int = RESAMPLES,
+    same_dialogues: bool = False,
 ) -> Resampled:
     """Return the scores of a cell and of its resampled dialogues.
 
     From the n dialogues of a fold n - 1 are drawn with replacement, which gives the variance of their mean without bias
     (Rao and Wu 1988); n draws would give (n - 1) / n of it, too little with 12 dialogues. Cells of the same dialogues
     get the same draws.
+
+    Args:
+        same_dialogues: whether all folds test on the same dialogues, in the same order (only dev differs). They are
+            then resampled once for all folds, because a dialogue that is hard in one fold is hard in the others.
 
     Shapes:
         statistics: (seeds, dialogues, K), additive over dialogues; fold: (dialogues,).
@@ -56,7 +64,7 @@ def resample(
     by_fold = [statistics[:, fold == number] for number in folds]
     scores = np.stack([score(each.sum(1)) for each in by_fold], 1)
     seeds = len(statistics)
-    if len(folds) > 1 and sizes.max() == 1:
+    if len(folds) > 1 and sizes.max() == 1 and not same_dialogues:
         weights = draw_weights((len(folds),), resamples)[0]
         influence = scores - scores.mean(1, keepdims=True)
         return Resampled(scores.mean(1), weights @ scores.T / len(folds), influence, np.zeros(len(folds), np.int64))
@@ -64,12 +72,15 @@ def resample(
         return Resampled(scores.mean(1), np.zeros((0, seeds)), np.zeros((seeds, 0)), np.zeros(0, np.int64))
     draws = np.zeros((resamples, seeds))
     influence = []
-    for each, weights, own in zip(by_fold, draw_weights(tuple(sizes.tolist()), resamples), scores.T, strict=True):
+    drawn = draw_weights(tuple(sizes.tolist()[:1] if same_dialogues else sizes.tolist()), resamples)
+    for each, weights, own in zip(by_fold, drawn * (len(folds) if same_dialogues else 1), scores.T, strict=True):
         n, width = each.shape[1:]
         sums = weights @ each.transpose(1, 0, 2).reshape(n, seeds * width)
         draws += score(sums.reshape(resamples, seeds, width))
         without = score(each.sum(1, keepdims=True) - each)
         influence.append((n - 1) * (own[:, None] - without) / len(folds))
+    if same_dialogues:
+        return Resampled(scores.mean(1), draws / len(folds), np.sum(influence, 0), np.zeros(sizes[0], np.int64))
     return Resampled(scores.mean(1), draws / len(folds), np.concatenate(influence, 1), np.repeat(folds, sizes))
 
 

@@ -122,6 +122,7 @@ def test_dev_rotates_while_test_stays(tmp_path):
     plant(made)
     cell = made.tables()[0].rows["COGMEN-A"]["A"]
     test = [dialogue.id for dialogue in made.plan.corpus.split("test")]
+    assert cell.same_dialogues and cell.resampled.stratum.tolist() == [0] * len(test)
     assert list(cell.dialogues) == 2 * test and cell.fold.tolist() == [i for i in range(2) for _ in test]
 
 

@@ -76,6 +76,17 @@ def test_folds_of_one_dialogue_each_are_resampled_themselves():
     assert alone.influence == pytest.approx(one_fold.influence)
 
 
+def test_folds_that_test_on_the_same_dialogues_are_resampled_as_one():
+    once = counted(2, 6)
+    single = resample(once, np.zeros(6, int), mean)
+    thrice = resample(np.concatenate([once] * 3, 1), np.repeat([0, 1, 2], 6), mean, same_dialogues=True)
+    # The same predictions in every fold tell no more than those of one.
+    assert thrice.draws == pytest.approx(single.draws) and thrice.influence == pytest.approx(single.influence)
+    assert thrice.stratum.tolist() == single.stratum.tolist()
+    apart = resample(np.concatenate([once] * 3, 1), np.repeat([0, 1, 2], 6), mean)
+    assert apart.draws.var(0) == pytest.approx(single.draws.var(0) / 3, rel=0.15)
+
+
 @pytest.mark.parametrize("fold", [[0], [0, 0, 1], [0, 1, 1]])
 def test_a_single_dialogue_cannot_be_resampled(fold):
     found = resample(counted(2, len(fold)), np.array(fold), mean)
