@@ -72,6 +72,11 @@ def needed(streams: tuple[str, ...]) -> bool:
     return not all(map(is_audio, streams))
 
 
+def paper_context(context: str, letters: str) -> str:
+    """Return the paper's context that stands in the place of one with privileged streams of these letters: AV of AT."""
+    return context.replace(letters, PAPER) if letters else context
+
+
 def filled(tree: Any, letters: str, where: str) -> Any:
     """Return a tree of TOML values with ``{P}`` replaced in all texts and keys; without letters as in the paper.
 

@@ -59,6 +59,8 @@ def _table(completed: CompletedRuns, table: Table) -> TableResult:
         baselines=_baselines(plan, table, needs),
         resources={name: resources(*model) for name, model in models(completed, table).items()},
         edges=_edges(completed, table, {*needs, *failed}) if table.edges else (),
+        published_for=aggregate.published_for(corpus),
+        control=corpus.control,
     )
 
 

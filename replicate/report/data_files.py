@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from replicate.config.privileged import choice
-from replicate.metrics import DEFAULT, all_names
+from replicate.metrics import all_names
 from replicate.report import resources
 from replicate.report.sections import shown
 from replicate.results.aggregate import Cell, TableResult
@@ -36,7 +36,12 @@ def as_json(content: Mapping[str, Any]) -> str:
 def origin(result: TableResult) -> dict[str, Any]:
     """Return what every JSON file of a results folder says about the origin of its numbers."""
     return {
-        "corpus": {"name": result.corpus, "hash": result.corpus_hash, "notes": list(result.notes)},
+        "corpus": {
+            "name": result.corpus,
+            "hash": result.corpus_hash,
+            "control": result.control or None,
+            "notes": list(result.notes),
+        },
         "profile": result.profile,
         "protocol": result.protocol,
         "privileged": choice(result.table.privileged),
@@ -59,7 +64,7 @@ def table_csv(result: TableResult) -> str:
             lines.append(
                 [result.table.name, row, context, result.metric]
                 + [_number(cell.summary.mean), cell.summary.std, cell.summary.n, low, high]
-                + ([cell.published, cell.published_std, cell.verdict] if result.metric == DEFAULT else [None] * 3)
+                + ([cell.published, cell.published_std, cell.verdict] if result.shows_published else [None] * 3)
                 + [*where, " ".join(map(repr, cell.values))]
             )
     return as_csv(header, lines)
@@ -74,15 +79,15 @@ def table_json(result: TableResult) -> str:
         "rows": [
             {
                 "row": row.name,
-                "cells": _cells(shown(result, row)),
+                "cells": _cells(shown(result, row), result),
                 **({"needs": list(result.needs[row.name])} if row.name in result.needs else {}),
                 **({"failed": result.failed[row.name]} if row.name in result.failed else {}),
-                **({"companion": _cells(result.companion[row.name])} if row.name in result.companion else {}),
+                **({"companion": _cells(result.companion[row.name], result)} if row.name in result.companion else {}),
             }
             for row in result.table.rows
         ],
         **(
-            {"baselines": [{"row": name, "cells": _cells(each)} for name, each in result.baselines.items()]}
+            {"baselines": [{"row": name, "cells": _cells(each, result)} for name, each in result.baselines.items()]}
             if result.baselines
             else {}
         ),
@@ -139,11 +144,11 @@ def comparisons_csv(results: Iterable[TableResult]) -> str:
     )
 
 
-def _cells(cells: Mapping[str, Cell]) -> dict[str, Any]:
-    return {context: _cell(cell) for context, cell in cells.items()}
+def _cells(cells: Mapping[str, Cell], result: TableResult) -> dict[str, Any]:
+    return {context: _cell(cell, result.shows_published) for context, cell in cells.items()}
 
 
-def _cell(cell: Cell) -> dict[str, Any]:
+def _cell(cell: Cell, shows_published: bool) -> dict[str, Any]:
     return {
         "mean": _number(cell.summary.mean),
         "std": cell.summary.std,
@@ -151,9 +156,8 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "values": list(cell.values),
         "ci95": cell.summary.ci95,
         "by_class": cell.by_class,
-        # The published numbers are weighted F1.
-        "published": cell.published if cell.metric == DEFAULT else None,
-        "published_std": cell.published_std if cell.metric == DEFAULT else None,
+        "published": cell.published if shows_published else None,
+        "published_std": cell.published_std if shows_published else None,
         "verdict": cell.verdict,
     }
 

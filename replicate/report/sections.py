@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from replicate.config.privileged import paper_context
 from replicate.config.profiles import SMOKE, smoke_note
 from replicate.config.tables import Row
 from replicate.corpus.folds import describe
@@ -53,18 +54,7 @@ def conditions(result: TableResult) -> list[str]:
         lines.append(fold_conditions(result))
     if result.profile == SMOKE:
         lines.append(smoke_note())
-    cells = [cell for row in result.rows.values() for cell in row.values()]
-    if not result.table.in_paper:
-        lines.append("This table is not in the paper.")
-    elif shows_published(result):
-        lines.append(f"Published: {result.table.source}, measured on {text.PUBLISHED_ON}.")
-    else:
-        lines.append(f"Published numbers ({result.table.source}) are weighted F1, so they are not shown here.")
-    if shows_published(result) and any(cell.published is not None for cell in cells) and not has_verdicts(result):
-        where = "another corpus, or other splits of this one," if result.folds else "another corpus"
-        lines.append(f"No verdict: the published numbers were measured on {where} and are shown for orientation only.")
-    elif not all(row.comparable for row in result.table.rows if row.published):
-        lines.append("The paper's privileged stream is video: its numbers for other streams are for orientation only.")
+    lines += published_conditions(result)
     lines += map(text.remedy, dict.fromkeys(stream for lacking in result.needs.values() for stream in lacking))
     lines += [BASELINE_CONDITIONS] if result.baselines else []
     return lines + text.sentences((*result.table.notes, *result.notes))
@@ -87,9 +77,39 @@ BASELINE_CONDITIONS = (
 )
 
 
+def published_conditions(result: TableResult) -> list[str]:
+    """Return where the published numbers are from, and how far they are comparable."""
+    source = result.table.source
+    if not result.table.in_paper:
+        return ["This table is not in the paper."]
+    if not result.published_for:
+        return [
+            f"The numbers of {source} were measured on {text.PUBLISHED_ON}, not on this corpus: they are not shown."
+        ]
+    if not result.shows_published:
+        return [f"Published numbers ({source}) are weighted F1, so they are not shown here."]
+    lines = [f"Published: {source}, measured on {text.PUBLISHED_ON}."]
+    others = [*(["features"] if result.published_for == "features" else []), *(["splits"] if result.folds else [])]
+    if others:
+        lines.append(f"Other {' and '.join(others)} than the paper's: its numbers are for orientation, no verdict.")
+    if not all(row.comparable for row in result.table.rows if row.published):
+        lines.append(
+            "The paper's privileged stream is video: its numbers in that context are for orientation, no verdict."
+        )
+    return lines
+
+
 def shows_published(result: TableResult) -> bool:
-    """Return whether published numbers are shown: they are weighted F1, and not next to another metric."""
-    return result.table.in_paper and result.metric == DEFAULT
+    """Return whether the table has columns of published numbers."""
+    return result.table.in_paper and result.shows_published
+
+
+def paper_title(result: TableResult, context: str, companion: str = "") -> str:
+    """Return the title of the column with the paper's numbers next to a context, such as ``IEMOCAP-4, paper``."""
+    theirs = paper_context(context, result.table.privileged)
+    paper = "paper" if theirs == context else f"paper's {theirs}"
+    features = ["other features"] if result.published_for == "features" else []
+    return ", ".join([text.PUBLISHED_ON, paper, *features, *([companion] if companion else [])])
 
 
 def has_verdicts(result: TableResult) -> bool:
@@ -106,14 +126,14 @@ def scores(result: TableResult) -> Grid:
     for context in result.table.contexts:
         columns.append(Column(f"{context} inference{_named(result)}", "measured", starts_group=True))
         if shows_published(result):
-            columns.append(Column(f"{text.PUBLISHED_ON}, paper", "paper"))
+            columns.append(Column(paper_title(result, context), "paper"))
         if has_verdicts(result):
             columns.append(Column("verdict", "verdict"))
         if result.table.companion is not None:
             other = result.table.companion.title
             columns.append(Column(f"{context}, {other}", "measured"))
-            if result.metric == DEFAULT:
-                columns.append(Column(f"{text.PUBLISHED_ON}, paper, {other}", "paper"))
+            if shows_published(result):
+                columns.append(Column(paper_title(result, context, other), "paper"))
     lines = [_score_line(result, row) for row in result.table.rows]
     lines += [_baseline_line(result, name, columns) for name in result.baselines]
     return Grid(tuple(columns), lines)
@@ -146,7 +166,7 @@ def _score_line(result: TableResult, row: Row) -> list[str]:
             line.append((cell and cell.verdict) or text.MISSING)
         if result.table.companion is not None:
             other = result.companion.get(row.name, {}).get(context)
-            line += [text.measured(other), *([text.published(other)] if result.metric == DEFAULT else [])]
+            line += [text.measured(other), *([text.published(other)] if shows_published(result) else [])]
     return line
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from replicate.config.requirements import lacking
 from replicate.config.tables import Row, Table
-from replicate.corpus.types import Corpus
+from replicate.corpus.catalogue import is_iemocap4
+from replicate.corpus.types import Control, Corpus
 from replicate.frames import frame
 from replicate.metrics import DEFAULT
 from replicate.metrics import metric as named
@@ -23,6 +24,10 @@ from replicate.store.run import Run
 
 if TYPE_CHECKING:
     import pandas
+
+# The corpus that the paper's numbers are of: the release itself, or the same dialogues with other features or another
+# selection of utterances. Empty for any other corpus.
+PublishedFor = Literal["", "release", "features"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,8 @@ class TableResult:
         folds: names of the folds, in their order; empty for the splits of the corpus.
         baselines: cells of the baselines on the same splits by name and context, see ``replicate.results.baselines``.
         divided: how the folds were made, see ``replicate.corpus.folds``; "" without any.
+        published_for: whether published numbers are of this corpus; see ``shows_published``.
+        control: what the corpus is a control of, see ``Corpus.control``.
     """
 
     table: Table
@@ -94,6 +101,8 @@ class TableResult:
     resources: Mapping[str, Resources] = field(default_factory=dict)
     timings: Timings | None = None
     edges: tuple[EdgeWeight, ...] = ()
+    published_for: PublishedFor = ""
+    control: Control = ""
 
     def __repr__(self) -> str:
         setting = f"corpus {self.corpus}, profile {self.profile}, protocol {self.protocol}"
@@ -104,6 +113,11 @@ class TableResult:
     def runs_per_cell(self) -> int:
         """Number of runs behind a cell: seeds by folds."""
         return len(self.seeds) * max(1, len(self.folds))
+
+    @property
+    def shows_published(self) -> bool:
+        """Whether published numbers are shown: they are weighted F1 on IEMOCAP-4, and shown next to nothing else."""
+        return bool(self.published_for) and self.metric == DEFAULT
 
     def of(self, metric: str) -> TableResult:
         """Return the same table under another metric, its comparisons computed anew.
@@ -127,7 +141,7 @@ class TableResult:
     def to_pandas(self, metric: str = "") -> pandas.DataFrame:
         """Return a data frame with a line per cell: row, context, mean, std (None with one seed), n, paper's numbers.
 
-        The baselines come last. The paper's numbers are weighted F1, whatever the metric.
+        The baselines come last. The paper's numbers are None where they are not of this corpus.
 
         Args:
             metric: one of ``replicate.metrics.METRICS`` or "f1:<class>"; "" takes that of the table.
@@ -137,6 +151,7 @@ class TableResult:
         """
         result = self.of(metric) if metric else self
         rows = {**result.rows, **result.baselines}
+        known = bool(self.published_for)
         found = [(row, context, cell) for row, cells in rows.items() for context, cell in cells.items()]
         return frame(
             {
@@ -145,8 +160,8 @@ class TableResult:
                 "mean": [cell.summary.mean for _, _, cell in found],
                 "std": [cell.summary.std for _, _, cell in found],
                 "n": [cell.summary.n for _, _, cell in found],
-                "published": [cell.published for _, _, cell in found],
-                "published_std": [cell.published_std for _, _, cell in found],
+                "published": [cell.published if known else None for _, _, cell in found],
+                "published_std": [cell.published_std if known else None for _, _, cell in found],
                 "verdict": [cell.verdict for _, _, cell in found],
             }
         )
@@ -155,6 +170,13 @@ class TableResult:
         """Return the cell "row/context"; None if its row could not be trained."""
         row, _, context = name.rpartition("/")
         return self.rows[row].get(context)
+
+
+def published_for(corpus: Corpus) -> PublishedFor:
+    """Return whether the paper's numbers are of a corpus."""
+    if corpus.published:
+        return "release"
+    return "features" if is_iemocap4(corpus) and not corpus.control else ""
 
 
 def cells(

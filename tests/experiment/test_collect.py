@@ -11,6 +11,7 @@ from replicate.config.tables import Row
 from replicate.corpus.archive import write
 from replicate.corpus.synthetic import generate
 from replicate.errors import CorruptRun
+from replicate.results import aggregate
 from replicate.store.record import PREDICTIONS
 from tests.experiment.builders import plant, prepare
 from tests.experiment.conftest import LEFT_OUT
@@ -67,11 +68,24 @@ def test_published_values_are_judged_on_their_own_corpus_only(completed):
             assert cell.verdict == ("inside" if near else "outside")
 
 
+def test_a_table_says_whether_published_numbers_are_of_its_corpus_and_what_it_is_a_control_of(completed):
+    (result,) = completed.tables()
+    assert (result.control, result.published_for, result.shows_published) == ("positive", "", False)
+    assert result.to_pandas()["published"].isna().all()
+    renamed = tuple(
+        replace(each, id=f"Ses{i // 9 + 1:02d}F_impro{i:02d}") for i, each in enumerate(completed.plan.corpus.dialogues)
+    )
+    of_iemocap = replace(completed.plan.corpus, dialogues=renamed, control="")
+    assert aggregate.published_for(of_iemocap) == "features"
+    assert aggregate.published_for(replace(of_iemocap, published=True)) == "release"
+    assert aggregate.published_for(replace(of_iemocap, control="positive")) == ""
+
+
 def test_a_table_names_its_conditions(completed):
     (result,) = completed.tables()
     assert (result.corpus, result.corpus_hash) == ("synthetic-tiny", completed.plan.corpus.hash)
     assert (result.profile, result.protocol, result.seeds) == ("smoke", "paper", (24, 25))
-    assert result.notes == completed.plan.corpus.notes and "synthetic" in result.notes[0]
+    assert result.notes == completed.plan.corpus.notes and "positive control" in result.notes[0]
 
 
 def test_two_rows_may_name_one_arm(completed):

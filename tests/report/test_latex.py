@@ -72,7 +72,7 @@ def test_document_and_fragment_hold_the_same_scores(made):
         r"((?:%.*\n)+)(\\begin{tabular}.*\\end{tabular}\n)", latex.fragment(made), re.S
     ).groups()
     assert body.rstrip("\n") in latex.document(made)
-    assert r"\usepackage{booktabs}" in comments and "Measured on synthetic-tiny" in comments
+    assert r"\usepackage{booktabs}" in comments and "Measured on iemocap4" in comments
     # Nothing but the tabular: no preamble, no caption, nothing that needs another package.
     assert not re.search(r"\\(documentclass|usepackage|caption|resizebox|footnotesize)", body)
 

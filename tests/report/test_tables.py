@@ -10,7 +10,7 @@ from rich.console import Console
 
 from replicate.config.requirements import PRIVILEGED
 from replicate.errors import CannotWrite
-from replicate.report import data_files, latex, tables
+from replicate.report import data_files, latex, sections, tables
 from replicate.results.aggregate import Comparison, Cost
 from tests import cells
 from tests.cells import made_estimate
@@ -59,11 +59,46 @@ def test_a_bar_in_a_name_does_not_break_the_markdown():
     assert len(set(bars)) == 1
 
 
-def test_a_table_without_published_values_is_not_called_measured_on_another_corpus():
-    """On iemocap4 without published values there is no verdict, but for another reason."""
-    result = single("COGMEN-A", cell(0.5, 0.25, None), corpus="iemocap4", notes=())
-    assert "No verdict" not in tables.markdown(result)
-    assert "No verdict" in tables.markdown(made())
+def published_columns(result):
+    """Titles and notes that are about the paper's numbers."""
+    titles = [column.title for column in sections.scores(result).columns if column.kind == "paper"]
+    notes = sections.published_conditions(result)
+    return titles, notes
+
+
+def test_published_numbers_are_shown_on_their_own_corpus_alone():
+    rows = judged().rows
+    release, features, other = (made(control="", published_for=each, rows=rows) for each in ("release", "features", ""))
+    assert published_columns(release) == (
+        ["IEMOCAP-4, paper"] * 2,
+        ["Published: arXiv 2401.03000, Table 2, measured on IEMOCAP-4."],
+    )
+    titles, notes = published_columns(features)
+    assert titles == ["IEMOCAP-4, paper, other features"] * 2
+    assert notes[1] == "Other features than the paper's: its numbers are for orientation, no verdict."
+    assert published_columns(other)[0] == published_columns(made())[0] == []
+    assert "measured on IEMOCAP-4, not on this corpus: they are not shown." in tables.markdown(other)
+    for hidden in (other, made()):
+        files = tables.markdown(hidden), latex.document(hidden), latex.fragment(hidden), printed(hidden, 200)
+        data = data_files.table_csv(hidden), data_files.table_json(hidden), str(hidden.to_pandas().values.tolist())
+        assert not any(number in file for file in (*files, *data) for number in ("0.636", "0.687"))
+    assert release.to_pandas()["published"].dropna().tolist() == [0.636, 0.687]
+
+
+def test_published_numbers_of_other_splits_are_for_orientation():
+    notes = published_columns(made(control="", published_for="features", folds=("1", "2"), divided="2"))[1]
+    assert "Other features and splits than the paper's: its numbers are for orientation, no verdict." in notes
+
+
+@pytest.mark.parametrize(("letters", "theirs"), [("T", "AT"), ("TV", "ATV")])
+def test_the_papers_context_is_named_where_another_stream_is_privileged(letters, theirs):
+    first, second = TABLE.rows
+    changed = replace(second, contexts=("A", theirs), published={theirs: 0.687}, comparable=False)
+    of = replace(TABLE, contexts=("A", theirs), rows=(first, changed), privileged=letters)
+    rows = {"COGMEN-A": judged().rows["COGMEN-A"], "Masked, ours": {theirs: cell(0.75, 0.125, 0.687)}}
+    titles, notes = published_columns(made(table=of, rows=rows, control="", published_for="features"))
+    assert titles == ["IEMOCAP-4, paper, other features", "IEMOCAP-4, paper's AV, other features"]
+    assert any("privileged stream is video" in note for note in notes)
 
 
 def test_a_table_that_is_not_in_the_paper_has_no_published_columns():
@@ -90,7 +125,7 @@ def test_other_privileged_streams_than_the_papers_are_named_and_have_no_verdict(
     of = replace(paper.table, rows=(first, replace(second, comparable=False)), privileged="T")
     markdown = tables.markdown(replace(paper, table=of))
     assert f"profile {paper.profile}, privileged: text; weighted F1" in markdown
-    assert "The paper's privileged stream is video: its numbers for other streams are for orientation only." in markdown
+    assert "The paper's privileged stream is video: its numbers in that context are for orientation" in markdown
     assert "privileged" not in tables.markdown(paper)
 
 
