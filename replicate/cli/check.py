@@ -204,9 +204,10 @@ def claims(results: Path, numbers: tuple[int, ...]) -> None:
     screen.print(table, crop=False)
     if not checked:
         raise NotMeasured(f"no claim is measured in {folder}: run table1 to table5")
-    failed = [claim for claim in checked if claim.outcome != "reproduced"]
+    failed = [claim for claim in checked if not report.expected(claim.outcome)]
+    word = report.expectation(found)
     if failed:
         numbered = ", ".join(f"{claim.number} ({claim.outcome or 'not measured'})" for claim in failed)
         number = console.count(len(checked), "claim")
-        raise ClaimFailed(f"{len(failed)} of {number} in {folder} not reproduced: {numbered}")
-    console.note(f"{console.count(len(checked), 'claim')} in {folder} reproduced")
+        raise ClaimFailed(f"{len(failed)} of {number} in {folder} not {word}: {numbered}")
+    console.note(f"{console.count(len(checked), 'claim')} in {folder} {word}")

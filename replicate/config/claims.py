@@ -93,10 +93,15 @@ class Statement:
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim; it is reproduced if all its statements hold."""
+    """One claim; it is reproduced if all its statements hold.
+
+    Attributes:
+        built: whether the positive control is built so that the claim holds on it, see ``replicate.corpus.synthetic``.
+    """
 
     number: int
     text: str
+    built: bool = False
     statements: tuple[Statement, ...] = field(default_factory=tuple)
 
     @property

@@ -19,7 +19,8 @@ from replicate.report import statements as statements_in_words
 from replicate.report.sections import measured_on
 from replicate.report.types import Column, Grid
 from replicate.results.aggregate import TableResult
-from replicate.results.claims import JudgedClaim, JudgedStatement, Outcome
+from replicate.results.claims import JudgedClaim, JudgedStatement
+from replicate.results.controls import OUTCOMES, Outcome
 
 FILES = ("claims.md", "claims.json")
 NOT_MEASURED = "not all of its cells are measured"
@@ -112,9 +113,21 @@ def outcome(claim: JudgedClaim) -> str:
     return claim.outcome or NOT_MEASURED
 
 
+def expected(outcome: Outcome | None) -> bool:
+    """Return whether a claim is reproduced, or on a control neither missed nor found although not built in."""
+    controls = [each for control, (good, _, neutral) in OUTCOMES.items() if control for each in (good, neutral)]
+    return outcome in ("reproduced", *controls)
+
+
+def expectation(claims: Sequence[SavedClaim]) -> str:
+    """Return in a word or two what ``expected`` means for these claims of one corpus."""
+    return "reproduced" if all(claim.outcome in (*OUTCOMES[""], None) for claim in claims) else "as built"
+
+
 def statements(claim: JudgedClaim) -> Grid:
     """Return the statements of one claim, one per line."""
-    return Grid(statements_in_words.COLUMNS, list(map(statements_in_words.line, claim.statements)))
+    lines = [statements_in_words.line(each, claim.control) for each in claim.statements]
+    return Grid(statements_in_words.columns(claim.control), lines)
 
 
 def grid(judged: list[JudgedClaim]) -> Grid:
@@ -123,27 +136,29 @@ def grid(judged: list[JudgedClaim]) -> Grid:
     for claim in judged:
         head = [title(claim), outcome(claim)]
         lines += [[*(["", ""] if i else head), *line] for i, line in enumerate(statements(claim).lines)]
-    return Grid((Column("claim", "name"), Column("outcome", "name"), *statements_in_words.COLUMNS), lines)
+    columns = statements_in_words.columns(judged[0].control if judged else "")
+    return Grid((Column("claim", "name"), Column("outcome", "name"), *columns), lines)
 
 
 def conditions(rule: Rule, result: TableResult) -> list[str]:
     """Return the rule and what was measured; ``result`` is any table of the results folder."""
     n = len(result.seeds)
-    lines = [statements_in_words.rule(rule), statements_in_words.DECIDING]
+    lines = [statements_in_words.rule(rule, result.control), statements_in_words.DECIDING]
     if n < 2:
         lines.append("With 1 seed there is neither interval nor p: nothing can be decided. Use more seeds.")
     if result.metric != DEFAULT:
         lines.append("Claims are about weighted F1, whatever metric the tables show.")
+    paper = f"; the column 'paper' holds differences of the published means on {text.PUBLISHED_ON}"
     return lines + [
-        f"{measured_on(result)}, n = {text.count(n)}; the column 'paper' holds differences of the published "
-        f"means on {text.PUBLISHED_ON}.",
+        f"{measured_on(result)}, n = {text.count(n)}{'' if result.control else paper}.",
         *text.sentences(result.notes),
     ]
 
 
 def heading(result: TableResult) -> str:
     """Return the title above all claims."""
-    return f"The paper's claims on {result.corpus}"
+    what = f"Self-test on the {result.control} control" if result.control else "The paper's claims on"
+    return f"{what} {result.corpus}"
 
 
 def markdown(rule: Rule, judged: list[JudgedClaim], result: TableResult) -> str:

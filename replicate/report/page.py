@@ -14,6 +14,7 @@ from replicate.report import claims, sections, text
 from replicate.report.types import Grid
 from replicate.results.aggregate import TableResult
 from replicate.results.claims import JudgedClaim
+from replicate.results.controls import OUTCOMES
 
 if TYPE_CHECKING:
     from replicate.report.figures import Figure
@@ -52,6 +53,7 @@ def html(outputs: Outputs, figures: Sequence[Figure], manifest: Manifest) -> str
         banner=_banner(outputs.results, manifest.corpus.notes),
         counts=_counts(outputs.judged),
         claims=_claims(outputs.judged),
+        claims_heading=claims.heading(outputs.results[0]),
         claim_conditions=claims.conditions(outputs.rule, outputs.results[0]),
         tables=[_table(result) for result in outputs.results],
         figures=[
@@ -66,12 +68,19 @@ def html(outputs: Outputs, figures: Sequence[Figure], manifest: Manifest) -> str
 def _banner(results: Sequence[TableResult], notes: Sequence[str]) -> tuple[str, list[str]] | None:
     """Return title and sentences of the warning at the top of the page; None if there is nothing to warn about."""
     sentences = text.sentences(notes)
+    if results[0].control:
+        return (f"Self-test on the {results[0].control} control", sentences)
     if any(map(sections.has_verdicts, results)):
         return ("About this corpus", sentences) if sentences else None
     if any(result.table.in_paper for result in results):
+        other = "splits" if results[0].published_for == "release" else "features"
         sentences.append(
-            f"Published numbers were measured on {text.PUBLISHED_ON}, not on this corpus: they are shown for "
-            "orientation only, without a verdict."
+            f"Published numbers were measured on {text.PUBLISHED_ON} "
+            + (
+                f"with other {other}: they are shown for orientation only, without a verdict."
+                if results[0].published_for
+                else "and are not shown here."
+            )
         )
     return ("No replication of the published scores", sentences) if sentences else None
 
@@ -79,7 +88,7 @@ def _banner(results: Sequence[TableResult], notes: Sequence[str]) -> tuple[str, 
 def _counts(judged: Sequence[JudgedClaim]) -> list[tuple[str, int]]:
     """Return the number of claims by outcome."""
     found: Counter[str] = Counter(claim.outcome or "incomplete" for claim in judged)
-    always = ("reproduced", "contradicted", "undecided")
+    always: tuple[str, ...] = OUTCOMES[judged[0].control if judged else ""]
     return [(word, found[word]) for word in (*always, "incomplete") if word in always or found[word]]
 
 
@@ -90,11 +99,19 @@ def _claims(judged: Sequence[JudgedClaim]) -> list[dict[str, Any]]:
             "number": claim.claim.number,
             "text": claim.claim.text,
             "words": claims.outcome(claim),
-            "outcome": claim.outcome or "incomplete",
+            "mark": _mark(claim),
             "grid": _grid(claims.statements(claim)),
         }
         for claim in judged
     ]
+
+
+def _mark(claim: JudgedClaim) -> str:
+    """Return the name of the style of a claim's outcome, which decides its colour and sign."""
+    if claim.outcome is None:
+        return "incomplete"
+    good, bad, _ = OUTCOMES[claim.control]
+    return {good: "good", bad: "bad"}.get(claim.outcome, "incomplete" if claim.control else "neutral")
 
 
 def _table(result: TableResult) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from replicate.config.claims import Rule, Statement
+from replicate.corpus.types import Control
 from replicate.report import text
 from replicate.report.types import Column
 from replicate.results.claims import JudgedStatement, Measured
@@ -20,8 +21,14 @@ COLUMNS = (
 )
 
 
-def line(each: JudgedStatement) -> list[str]:
+def columns(control: Control) -> tuple[Column, ...]:
+    """Return the columns of statements; the paper's numbers are not of a control."""
+    return tuple(column for column in COLUMNS if not control or column.kind != "paper")
+
+
+def line(each: JudgedStatement, control: Control = "") -> list[str]:
     """Return one text per column."""
+    published = text.MISSING if each.published is None else f"{each.published:+.3f}"
     first, second = sides(each.statement)
     return [
         first,
@@ -29,7 +36,7 @@ def line(each: JudgedStatement) -> list[str]:
         second,
         measured(each.measured),
         text.p_value(each.p),
-        text.MISSING if each.published is None else f"{each.published:+.3f}",
+        *([] if control else [published]),
         state(each) + _margins(each),
         to_decide(each.needed),
     ]
@@ -98,13 +105,23 @@ def sides(statement: Statement) -> tuple[str, str]:
     )
 
 
-def rule(found: Rule) -> str:
+_CLAIMS: dict[Control, str] = {
+    "": "A claim is reproduced if all its statements hold, contradicted if one fails, and undecided otherwise.",
+    "positive": "This corpus is a positive control: a claim that is built into it is found if all its statements hold, "
+    "and missed otherwise; whether other claims hold tells nothing.",
+    "negative": "This corpus is a negative control: no model that is trained with privileged streams can be above one "
+    "of speech alone for what these streams tell. A claim that says so is found although not built in if such a "
+    "statement holds; other claims are not tested.",
+}
+
+
+def rule(found: Rule, control: Control = "") -> str:
     """Return how claims are judged, in words."""
     return (
         f"Rule (tables/claims.toml): {found.test}. A statement holds where p is at or below {found.level:g} and the "
         "measured value is on its side of the margin, fails where it is on the other side, and is open otherwise. p is "
         "corrected with the comparisons of the table of the first cell (Holm), so that a claim never contradicts a "
-        "table. A claim is reproduced if all its statements hold, contradicted if one fails, and undecided otherwise."
+        f"table. {_CLAIMS[control]}"
     )
 
 

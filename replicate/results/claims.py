@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from replicate.config.claims import Claim, Rule, Statement, load
 from replicate.config.privileged import PAPER
+from replicate.corpus.types import Control
 from replicate.metrics import DEFAULT
 from replicate.results.aggregate import TableResult
 from replicate.results.cell import Cell
 from replicate.results.contrasts import Tested, by_class, compare, difference
+from replicate.results.controls import Outcome, is_gain, of_built, of_gains
 from replicate.results.sizes import Needed
 from replicate.results.statistics import holm
-
-Outcome = Literal["reproduced", "contradicted", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -61,11 +60,17 @@ class JudgedStatement:
 
 @dataclass(frozen=True)
 class JudgedClaim:
-    """A claim with its outcome; None if some cells were not measured and no measured statement fails."""
+    """A claim with its outcome.
+
+    Attributes:
+        outcome: None if some cells were not measured and the others do not decide it.
+        control: what the corpus is a control of; decides which of ``controls.OUTCOMES`` are possible.
+    """
 
     claim: Claim
     statements: tuple[JudgedStatement, ...]
     outcome: Outcome | None
+    control: Control = ""
 
 
 def judge(results: Mapping[str, TableResult]) -> tuple[Rule, list[JudgedClaim]]:
@@ -74,16 +79,34 @@ def judge(results: Mapping[str, TableResult]) -> tuple[Rule, list[JudgedClaim]]:
     The list is empty if not a single statement could be tested, because its cells were not measured.
     """
     rule, claims = load(next((result.table.privileged for result in results.values()), PAPER))
-    tables = {name: result if result.metric == DEFAULT else result.of(DEFAULT) for name, result in results.items()}
+    under_f1 = {name: result if result.metric == DEFAULT else result.of(DEFAULT) for name, result in results.items()}
     judged = []
     for claim in claims:
-        statements = tuple(_judge(statement, rule, tables) for statement in claim.statements)
-        judged.append(JudgedClaim(claim, statements, _outcome(statements)))
+        statements = tuple(_judge(statement, rule, under_f1) for statement in claim.statements)
+        judged.append(JudgedClaim(claim, statements, *_outcome(claim, statements, under_f1)))
     measured = any(each.measured is not None for claim in judged for each in claim.statements)
     return rule, judged if measured else []
 
 
-def _outcome(statements: tuple[JudgedStatement, ...]) -> Outcome | None:
+def _outcome(
+    claim: Claim, statements: tuple[JudgedStatement, ...], results: Mapping[str, TableResult]
+) -> tuple[Outcome | None, Control]:
+    """Return the outcome of a claim in the words for this kind of corpus, and which kind it is."""
+    first = next(iter(results.values()), None)
+    plain = _of_paper(statements)
+    if first is None or not first.control:
+        return plain, ""
+    if first.control == "positive":
+        # In other splits, test has utterances without missing features.
+        return of_built(plain, claim.built and not first.folds), "positive"
+    gains = [each for each in statements if is_gain(each.statement, first.table.privileged)]
+    if not gains:
+        return plain and "not tested", "negative"
+    return of_gains([each.holds for each in gains if each.measured is not None], len(gains)), "negative"
+
+
+def _of_paper(statements: tuple[JudgedStatement, ...]) -> Outcome | None:
+    """Return the outcome of a claim on data."""
     if any(statement.holds is False for statement in statements):
         return "contradicted"
     if any(statement.measured is None for statement in statements):

@@ -165,6 +165,16 @@ def test_without_a_number_all_measured_claims_are_checked(replicate, claims):
     assert replicate("check", "claims", claims, "--claim", 1, "--claim", 2).status == 3
 
 
+@pytest.mark.parametrize("good", ["found as built", "not built in", "nothing found, as built", "not tested"])
+@pytest.mark.parametrize("bad", ["missed", "found although not built in"])
+def test_on_a_control_a_claim_passes_if_it_is_as_built(replicate, claims, good, bad):
+    content = [{"number": i, "text": "text", "outcome": each} for i, each in enumerate((good, bad), 1)]
+    (claims / "claims.json").write_text(json.dumps({"claims": content}))
+    assert replicate("check", "claims", claims, "--claim", 1).status == 0
+    status, stdout, stderr = replicate("check", "claims", claims)
+    assert status == 3 and good in stdout and f"1 of 2 claims in {claims} not as built: 2 ({bad})" in stderr
+
+
 def test_results_without_a_measured_claim_are_an_error(replicate, claims):
     content = [{"number": 4, "text": "text 4", "outcome": None}]
     (claims / "claims.json").write_text(json.dumps({"claims": content}))
@@ -185,7 +195,7 @@ def test_claims_that_do_not_exist(replicate, claims):
 
 def test_claims_of_a_trained_table_can_be_checked(replicate, smoke_results):
     status, stdout, stderr = replicate("check", "claims", smoke_results)
-    assert status == 3 and "5 (undecided)" in stderr
+    assert status == 3 and "5 (missed)" in stderr
     assert "table2/COGMEN-Mask/A above (> 0) table2/COGMEN-A/A" in " ".join(stdout.split())
 
 

@@ -1,4 +1,6 @@
 import io
+import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -40,7 +42,7 @@ JUDGED = [
     JudgedClaim(Claim(11, "Least certain of sad", (SAD, COSTS)), (UNCERTAIN, OPEN), "undecided"),
 ]
 
-RESULT = made(seeds=(24, 25, 26, 27, 28))
+RESULT = made(seeds=(24, 25, 26, 27, 28), corpus="ravdess4", control="", notes=())
 
 
 def test_markdown(golden):
@@ -95,6 +97,38 @@ def test_files(tmp_path, golden):
     golden((folder / "claims.json").read_text(encoding="utf-8"), "claims.json")
 
 
+@pytest.mark.parametrize(
+    ("control", "outcomes", "words"),
+    [
+        ("positive", ("found as built", "missed", "not built in"), "and missed otherwise"),
+        ("negative", ("nothing found, as built", "found although not built in", "not tested"), "found although not"),
+    ],
+)
+def test_a_control_has_its_own_words_and_no_number_of_the_paper(control, outcomes, words, tmp_path):
+    result = made(control=control)
+    judged = [
+        replace(each, outcome=outcome, control=control) for each, outcome in zip(JUDGED[:3], outcomes, strict=True)
+    ]
+    text, out = claims.markdown(RULE, judged, result), io.StringIO()
+    claims.show(RULE, judged, result, Console(file=out, width=250))
+    claims.write(RULE, judged, result, tmp_path)
+    saved = json.loads((tmp_path / "claims.json").read_text(encoding="utf-8"))
+    assert saved["corpus"]["control"] == control and [each["outcome"] for each in saved["claims"]] == [*outcomes]
+    assert [each.outcome for each in claims.read(tmp_path)] == [*outcomes]
+    for written in (text, out.getvalue()):
+        assert all(outcome in written for outcome in outcomes) and words in written
+        assert f"Self-test on the {control} control synthetic-tiny" in written
+        assert "reproduced" not in written and "IEMOCAP" not in written
+    assert "| paper |" not in text and "+0.210" not in text
+    assert [claims.expected(outcome) for outcome in outcomes] == [True, False, True]
+    assert claims.expectation(claims.read(tmp_path)) == "as built"
+
+
+def test_only_a_reproduced_claim_is_as_expected_on_data():
+    assert [claims.expected(each.outcome) for each in JUDGED] == [True, False, False, False, False]
+    assert claims.expectation(claims.saved(JUDGED)) == "reproduced"
+
+
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotWrite, match=r"claims\.md"):
@@ -111,6 +145,6 @@ def test_the_screen_shows_every_claim_with_its_statements_and_how_they_were_judg
         for line, each in zip(lines[place + 1 :], claim.statements, strict=False):
             assert line.startswith(statements.in_one(each))
             assert statements.measured(each.measured) in line and line.endswith(statements.to_decide(each.needed))
-    assert lines[0] == "The paper's claims on synthetic-tiny"
+    assert lines[0] == "The paper's claims on ravdess4"
     assert any(line.startswith("Rule (tables/claims.toml)") for line in lines)
     assert any("n = 5 seeds" in line for line in lines)

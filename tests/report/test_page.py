@@ -13,7 +13,7 @@ from replicate.errors import CannotWrite
 from replicate.report import claims, page, sections
 
 from . import builders
-from .builders import NASTY, SYNTHETIC, claim, drawn, manifest, outputs, result, table
+from .builders import NASTY, OTHER, claim, drawn, manifest, outputs, result, table
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 
@@ -114,7 +114,8 @@ def test_a_companion_table_and_rows_that_need_a_stream(tmp_path):
     (grid,) = written(
         tmp_path, [result(both, rows=rows, companion=other, needs={"HuBERT": ("hubert",)}, comparisons=())]
     ).grids("table-table2")
-    assert grid[0][2:6] == ["A inference", "IEMOCAP-4, paper", "A, full graph", "IEMOCAP-4, paper, full graph"]
+    paper = "IEMOCAP-4, paper, other features"
+    assert grid[0][2:6] == ["A inference", paper, "A, full graph", f"{paper}, full graph"]
     assert grid[1][2:6] == ["0.500 ± 0.250", "0.625", "0.250 ± 0.250", "0.500"]
     assert grid[2][1:4] == ["–", "needs the hubert stream", "0.625"]
 
@@ -172,7 +173,7 @@ def test_tables_are_accessible_to_screen_readers(tmp_path):
     assert len(tables) == len(captions) == 2 + len(CLAIMS) and all(words for _, words in captions)
     (html,) = found.all("html")
     assert html[0] == {"lang": "en"} and len(found.all("h1")) == len(found.all("main")) == len(found.all("nav")) == 1
-    assert found.all("title")[0][1] == "Bridging Modalities, replicated on synthetic-tiny"
+    assert found.all("title")[0][1] == "Bridging Modalities, replicated on iemocap4"
 
 
 def test_nothing_is_loaded_and_nothing_is_run(tmp_path):
@@ -207,10 +208,12 @@ def test_names_cannot_inject_html(tmp_path):
         assert any(NASTY in words for _, words in found.all(tag)), tag
 
 
-def test_the_banner_of_a_synthetic_corpus(tmp_path):
+def test_the_banner_of_other_features(tmp_path):
     ((_, words),) = written(tmp_path).all("aside")
     assert words.startswith("No replication of the published scores")
-    assert SYNTHETIC[1:] in words and "Published numbers were measured on IEMOCAP-4, not on this corpus" in words
+    assert OTHER[1:] in words and "IEMOCAP-4 with other features: they are shown for orientation only" in words
+    own = {"published_for": "release", "folds": ("1", "2"), "divided": "2"}
+    assert "IEMOCAP-4 with other splits: they are shown" in written(tmp_path, [result(**own)]).words
 
 
 def test_the_banner_of_other_corpora(tmp_path):
@@ -218,8 +221,10 @@ def test_the_banner_of_other_corpora(tmp_path):
     assert not written(tmp_path, [result(verdict="inside", **own)]).all("aside")
     ((_, words),) = written(tmp_path, [result(verdict="inside", corpus="iemocap4", notes=("a fact",))]).all("aside")
     assert words == "About this corpus A fact."
-    ((_, words),) = written(tmp_path, [result(corpus="mosi", notes=())]).all("aside")
-    assert words.startswith("No replication of the published scores Published numbers were measured on IEMOCAP-4")
+    ((_, words),) = written(tmp_path, [result(corpus="mosi", notes=(), published_for="")]).all("aside")
+    assert words == (
+        "No replication of the published scores Published numbers were measured on IEMOCAP-4 and are not shown here."
+    )
     # The page shows no published numbers, so it needs no warning.
     assert not written(tmp_path, [result(table("protocol", in_paper=False), **own)]).all("aside")
 
@@ -256,7 +261,7 @@ def test_conditions_of_the_run(tmp_path):
     conditions = dict(zip(names, values, strict=True))
     assert conditions == {
         "tables": "table2",
-        "corpus": "synthetic-tiny",
+        "corpus": "iemocap4",
         "corpus hash": "0123456789abcdef" * 4,
         "protocol": "paper",
         "profile": "smoke",
