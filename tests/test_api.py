@@ -111,7 +111,8 @@ def test_a_table_is_that_of_the_command_line(smoke_out, smoke_results):
     assert repr(found).startswith("TableResult(table2, corpus synthetic-tiny, profile smoke, protocol paper, 2 seeds, ")
     frame = found.to_pandas().set_index(["row", "context"])
     assert frame.loc[("COGMEN-AV", "A"), "mean"] == found.rows["COGMEN-AV"]["A"].summary.mean
-    assert frame.loc[("COGMEN-AV", "A"), "published"] == 0.426 and frame.loc["COGMEN-AV"].n.tolist() == [2, 2]
+    # The paper's 0.426 was not measured on generated features.
+    assert frame.loc[("COGMEN-AV", "A"), "published"] is None and frame.loc["COGMEN-AV"].n.tolist() == [2, 2]
     assert frame.loc[("logistic regression", "A"), "n"] == 1
     ua = found.to_pandas("ua").set_index(["row", "context"])
     assert ua.loc[("COGMEN-AV", "A"), "mean"] == found.rows["COGMEN-AV"]["A"].of("ua").summary.mean
