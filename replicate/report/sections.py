@@ -94,7 +94,8 @@ def published_conditions(result: TableResult) -> list[str]:
         lines.append(f"Other {' and '.join(others)} than the paper's: its numbers are for orientation, no verdict.")
     if not all(row.comparable for row in result.table.rows if row.published):
         lines.append(
-            "The paper's privileged stream is video: its numbers in that context are for orientation, no verdict."
+            "The paper's privileged stream is video: its numbers for rows with another one are for orientation, no "
+            "verdict."
         )
     return lines
 

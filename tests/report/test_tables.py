@@ -125,7 +125,9 @@ def test_other_privileged_streams_than_the_papers_are_named_and_have_no_verdict(
     of = replace(paper.table, rows=(first, replace(second, comparable=False)), privileged="T")
     markdown = tables.markdown(replace(paper, table=of))
     assert f"profile {paper.profile}, privileged: text; weighted F1" in markdown
-    assert "The paper's privileged stream is video: its numbers in that context are for orientation" in markdown
+    assert (
+        "The paper's privileged stream is video: its numbers for rows with another one are for orientation" in markdown
+    )
     assert "privileged" not in tables.markdown(paper)
 
 
