@@ -160,6 +160,8 @@ class TableResult:
                 "mean": [cell.summary.mean for _, _, cell in found],
                 "std": [cell.summary.std for _, _, cell in found],
                 "n": [cell.summary.n for _, _, cell in found],
+                "ci95_low": [(cell.summary.ci95 or (None, None))[0] for _, _, cell in found],
+                "ci95_high": [(cell.summary.ci95 or (None, None))[1] for _, _, cell in found],
                 "published": [cell.published if known else None for _, _, cell in found],
                 "published_std": [cell.published_std if known else None for _, _, cell in found],
                 "verdict": [cell.verdict for _, _, cell in found],

@@ -52,6 +52,12 @@ def test_one_seed_is_compared_without_a_test_or_an_interval():
     assert "| a/A | b/A | +0.125 | – | – |" in markdown and "neither interval nor p" in markdown
 
 
+def test_a_single_test_dialogue_is_named():
+    alone = Comparison("a/A", "b/A", made_estimate(0.125, (0.0, 0.25), dialogues=0), 0.05, 0.05)
+    assert "over seeds alone, because a single test dialogue" in tables.markdown(made(comparisons=(alone,)))
+    assert "over seeds and test dialogues" in tables.markdown(everything())
+
+
 def test_a_bar_in_a_name_does_not_break_the_markdown():
     lines = tables.markdown(single("T|S", cell(0.5, 0.25, None))).splitlines()
     assert any(line.startswith(r"| T\|S |") for line in lines)
