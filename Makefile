@@ -60,11 +60,11 @@ format: $(READY) ## Correct style
 	$(BIN)/ruff format .
 
 results: $(READY) ## Train again what docs/results/ holds, from the corpora in DATA (hours; can be interrupted)
-	$(BIN)/python docs/measure.py $(or $(DATA),$(error give the folder with the corpora: make results DATA=FOLDER))
+	$(BIN)/python -m docs.measure $(or $(DATA),$(error give the folder with the corpora: make results DATA=FOLDER))
 
 readme: $(READY) ## Write the generated sections of README.md and docs/: measured tables, commands and options
-	$(BIN)/python docs/fill_readme.py
-	$(BIN)/python docs/generate_commands.py
+	$(BIN)/python -m docs.fill_readme
+	$(BIN)/python -m docs.generate_commands
 
 clean: ## Remove .venv and caches; results/ stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks dist build *.egg-info
