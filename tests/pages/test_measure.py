@@ -1,0 +1,53 @@
+"""The list of what docs/results/ holds, and how its outputs are copied there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from docs import measure
+from replicate.config import tables as definitions
+from replicate.experiment.prepare import Options, prepare
+
+FOUND = measure.measurements()
+
+
+@pytest.mark.parametrize("one", FOUND, ids=lambda one: one.folder)
+def test_every_measurement_names_tables_and_its_own_folder(one):
+    assert set(one.tables) <= set(definitions.table_names())
+    assert [other.folder for other in FOUND].count(one.folder) == 1
+    assert one.folder.split("/")[1].startswith(f"{one.profile}-{one.protocol}")
+
+
+@pytest.mark.parametrize("one", [one for one in FOUND if one.data.startswith("synthetic")], ids=lambda one: one.folder)
+def test_its_folder_is_the_one_that_the_command_writes(one, tmp_path):
+    options = Options(one.profile, one.protocol, one.seeds, one.data, out=tmp_path)
+    plan, context = prepare(one.tables, options)
+    assert context.folder(plan) == tmp_path / one.folder
+
+
+def test_commands_are_printed_and_may_be_chosen(tmp_path):
+    done = CliRunner().invoke(measure.main, [str(tmp_path), "--dry-run", "--only", "folds"])
+    (line,) = done.stdout.splitlines()
+    assert line.startswith("replicate run table2 --data ") and line.endswith(
+        "--folds session --seeds 24,25,26 --out results"
+    )
+
+
+def test_a_corpus_below_the_folder_is_given_by_its_path(tmp_path: Path):
+    (tmp_path / "mosi").mkdir()
+    (first, *_) = (one for one in FOUND if one.data == "mosi")
+    assert first.corpus(tmp_path) == str(tmp_path / "mosi") and first.corpus(tmp_path / "mosi") == "mosi"
+
+
+def test_outputs_replace_those_of_an_earlier_measurement(tmp_path: Path):
+    source, target = tmp_path / "source", tmp_path / "target"
+    for folder, name in ((source, "figures/a.png"), (source, "new.md"), (source, "index.html"), (target, "old.md")):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    copied = measure.copy(source, target)
+    assert copied == [target / "new.md", target / "figures" / "a.png"]
+    assert sorted(path for path in target.rglob("*") if path.is_file()) == sorted(copied)
