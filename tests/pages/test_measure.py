@@ -49,5 +49,5 @@ def test_outputs_replace_those_of_an_earlier_measurement(tmp_path: Path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
     copied = measure.copy(source, target)
-    assert copied == [target / "new.md", target / "figures" / "a.png"]
+    assert copied == [target / "figures" / "a.png", target / "new.md"]
     assert sorted(path for path in target.rglob("*") if path.is_file()) == sorted(copied)
