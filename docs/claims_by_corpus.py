@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -50,5 +51,6 @@ def outcome(claim: dict[str, Any] | None) -> str:
     if claim is None or claim["outcome"] is None:
         return NOT_MEASURED
     state = {"contradicted": "fails", "undecided": "open", "reproduced": "holds"}[claim["outcome"]]
-    deciding = next(each["words"] for each in claim["statements"] if each["words"]["outcome"] == state)
-    return f"{claim['outcome']}: {deciding['measured']}"
+    deciding = next(each["words"] for each in claim["statements"] if each["words"]["outcome"].startswith(state))
+    claimed = re.search(r"\(([<>±] [\d.]+)\)", deciding["text"])
+    return f"{claim['outcome']}: {deciding['measured']}" + (f", claimed {claimed[1]}" if claimed else "")

@@ -24,7 +24,7 @@ else:
 DOCS = Path(__file__).parent
 FILE = DOCS / "measured.toml"
 # What is copied: tables and claims to be read, and the numbers behind them.
-KEPT = ("*.md", "claims.json", "scores.csv", "comparisons.csv", "figures/*.png")
+KEPT = ("*.md", "claims.json", "scores.csv", "comparisons.csv", "figures/figure*.png")
 
 
 @dataclass(frozen=True)

@@ -63,9 +63,6 @@ def run(
 
     names = _table_names(tables)
     plan, context = prepare(names, Options(keep_dropped=keep_dropped, folds=folds, metric=metric or DEFAULT, **how))
-    first = wording.self_test(plan.corpus)
-    if first:
-        console.note(first)
     if trace is not None:
         _trace(plan, trace)
         return
@@ -110,6 +107,9 @@ def _to_train(plan: Plan, context: CommandContext, share: str | None, repair: bo
     todo = context.missing(plan.graph, repair, remove=not dry_run)
     if chosen is not None:
         todo = [task for task in todo if task.key in chosen]
+    first = wording.self_test(plan.corpus)
+    if first:
+        console.note(first)
     console.note(wording.describe(plan, context, len(todo)))
     console.detail(f"corpus hash {plan.corpus.hash}, device {plan.device}, {context.jobs} jobs")
     console.detail(f"completed runs are in {context.store.root}")

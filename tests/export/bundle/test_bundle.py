@@ -54,7 +54,7 @@ def test_a_bundle_contains_all_files_and_metadata(smoke_bundle, smoke_results):
 
 def test_the_card_shows_results_and_licence(smoke_bundle):
     card = (smoke_bundle.folder / "README.md").read_text()
-    for words in ("± ", "over 2 seeds", "| happy |", "synthetic corpus: generated", "Licence", "Apache-2.0", "Not for"):
+    for words in ("± ", "over 2 seeds", "| happy |", "ositive control", "Licence", "Apache-2.0", "Not for"):
         assert words in card
     assert "Trained with the smoke profile (2 epochs): for trying out only" in card
 
