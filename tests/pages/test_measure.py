@@ -44,10 +44,10 @@ def test_a_corpus_below_the_folder_is_given_by_its_path(tmp_path: Path):
 
 def test_outputs_replace_those_of_an_earlier_measurement(tmp_path: Path):
     source, target = tmp_path / "source", tmp_path / "target"
-    for folder, name in ((source, "figures/figure4.png"), (source, "new.md"), (source, "index.html"), (target, "old.md")):
-        path = folder / name
+    names = ("source/figures/figure4.png", "source/new.md", "source/index.html", "target/old.md")
+    for path in map(tmp_path.joinpath, names):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(name)
+        path.write_text("content")
     copied = measure.copy(source, target)
     assert copied == [target / "figures" / "figure4.png", target / "new.md"]
     assert sorted(path for path in target.rglob("*") if path.is_file()) == sorted(copied)
