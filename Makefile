@@ -46,7 +46,7 @@ bench: $(READY) ## Run the timing cases of tests/benchmarks
 bench-training: $(READY) ## Measure time and memory of training over sizes of corpus, model and seeds (15 minutes)
 	$(BIN)/replicate bench-training
 
-coverage: $(READY) ## Simulate how often intervals hold the true value, for docs/statistics.md (an hour)
+coverage: $(READY) ## Simulate how often intervals hold the true value, for docs/statistics.md (10 minutes)
 	$(BIN)/python -m docs.simulate_coverage --jobs 2
 	$(BIN)/python docs/fill_readme.py
 

@@ -115,18 +115,22 @@ def designs() -> Iterator[Design]:
 
 
 def weighted_f1(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return weighted F1 of confusion counts (..., C * C); ``replicate.metrics`` has more counts in the last axis."""
-    matrix = counts.reshape(*counts.shape[:-1], CLASSES, CLASSES)
-    true, predicted = matrix.sum(-1), matrix.sum(-2)
-    correct = np.diagonal(matrix, axis1=-2, axis2=-1)
-    f1 = 2 * correct / np.maximum(true + predicted, 1e-12)
-    return (f1 * true).sum(-1) / true.sum(-1)
+    """Return weighted F1 of how often each class is true, predicted, and both: (..., 3 * C) -> (...).
+
+    ``replicate.metrics`` computes it from more counts, which would only take longer here.
+    """
+    true, predicted, correct = (counts[..., i * CLASSES : (i + 1) * CLASSES] for i in range(3))
+    shares = 2 * correct * true / np.maximum(true + predicted, 1e-12)
+    return shares.sum(-1) / true.sum(-1)
 
 
 def draw(design: Design, generator: np.random.Generator, dialogues: int, exact: bool = False) -> NDArray[np.float64]:
-    """Draw dialogues, seeds and predictions of one fold, and return confusion counts (arms, seeds, dialogues, C * C).
+    """Draw dialogues, seeds and predictions of one fold, and return the counts of ``weighted_f1``.
 
     With ``exact`` the counts are expected values given the logits.
+
+    Shapes:
+        returns: (arms, seeds, dialogues, 3 * C).
     """
     source, arms, seeds = design.population, len(design.strengths), design.seeds
     normal = generator.normal
@@ -145,18 +149,21 @@ def draw(design: Design, generator: np.random.Generator, dialogues: int, exact: 
     seed = _paired(normal(0, source.seed, (arms + 1, seeds)), design.shared)
     seed_dialogue = _paired(normal(0, source.seed_dialogue, (arms + 1, seeds, dialogues)), design.shared)
     bias = _paired(normal(0, source.bias, (arms + 1, seeds, CLASSES)), design.shared)
-    counts = np.zeros((arms, seeds, dialogues, CLASSES, CLASSES))
+    counts = np.zeros((arms, seeds, dialogues, 3, CLASSES))
+    starts = np.r_[0, lengths.cumsum()[:-1]]
+    right = np.eye(CLASSES)[true]
+    counts[..., 0, :] = np.add.reduceat(right, starts)
     for arm, strength in enumerate(design.strengths):
         for s in range(seeds):
-            scores = logits + bias[arm, s]
             lead = strength + margin + own[arm] + seed[arm, s] + seed_dialogue[arm, s][of]
-            scores[np.arange(len(of)), true] += lead
+            scores = logits + bias[arm, s] + right * lead[:, None]
             if exact:
-                likely = np.exp(scores - scores.max(1, keepdims=True))
-                np.add.at(counts[arm, s], (of, true), likely / likely.sum(1, keepdims=True))
+                chosen = np.exp(scores - scores.max(1, keepdims=True))
+                chosen /= chosen.sum(1, keepdims=True)
             else:
-                predicted = (scores + generator.gumbel(size=scores.shape)).argmax(1)
-                np.add.at(counts[arm, s], (of, true, predicted), 1)
+                chosen = np.eye(CLASSES)[(scores + generator.gumbel(size=scores.shape)).argmax(1)]
+            counts[arm, s, :, 1] = np.add.reduceat(chosen, starts)
+            counts[arm, s, :, 2] = np.add.reduceat(chosen * right, starts)
     return counts.reshape(arms, seeds, dialogues, -1)
 
 
