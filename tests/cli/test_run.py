@@ -275,7 +275,7 @@ def test_run_all_completes(replicate, tmp_path):
     command = ("run", "all", "--profile", "smoke", "--seeds", "24,", "--jobs", "1", "--out", tmp_path / "out")
     status, stdout, _ = replicate(*command)
     assert status == 0
-    for title in (*(f"table{i} on" for i in range(1, 6)), "protocol on", "The paper's claims on"):
+    for title in (*(f"table{i} on" for i in range(1, 6)), "protocol on", "Self-test on the positive control"):
         assert title in stdout
 
 
