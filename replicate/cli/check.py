@@ -186,7 +186,6 @@ def claims(results: Path, numbers: tuple[int, ...]) -> None:
 
     RESULTS is a results folder, or a folder that contains several, of which the newest is used. Default: results.
     """
-    from replicate import grids
     from replicate.errors import ClaimFailed, NotMeasured
     from replicate.experiment.manifest import newest_results
     from replicate.report import claims as report
@@ -198,10 +197,8 @@ def claims(results: Path, numbers: tuple[int, ...]) -> None:
         known = ", ".join(str(claim.number) for claim in found)
         raise click.BadParameter(f"there is no claim {unknown[0]}, only {known}", param_hint="--claim")
     checked = [claim for claim in found if (claim.number in numbers if numbers else claim.outcome is not None)]
-    shown = report.brief([claim for claim in found if claim in checked or not numbers])
-    screen = console.results()
-    table = grids.terminal(shown.titles, shown.lines, screen.width, shown.left, f"Claims in {folder}")
-    screen.print(table, crop=False)
+    shown = [claim for claim in found if claim in checked or not numbers]
+    report.show_brief(shown, f"Claims in {folder}", console.results())
     if not checked:
         raise NotMeasured(f"no claim is measured in {folder}: run table1 to table5")
     failed = [claim for claim in checked if not report.expected(claim.outcome)]

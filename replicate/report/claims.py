@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
 
 from replicate import grids
 from replicate.config.claims import Rule
@@ -24,13 +26,6 @@ from replicate.results.controls import OUTCOMES, Outcome
 
 FILES = ("claims.md", "claims.json")
 NOT_MEASURED = "not all of its cells are measured"
-
-_BRIEF = (
-    Column("claim", "name"),
-    Column("outcome", "name"),
-    Column("measured [95 % interval]", "measured"),
-    Column("to decide it", "verdict"),
-)
 
 
 @dataclass(frozen=True)
@@ -77,13 +72,16 @@ def read(folder: Path) -> list[SavedClaim]:
         raise NotThisFormat(f"cannot read {path} ({error!r}): write it again with `replicate report`") from error
 
 
-def brief(claims: Sequence[SavedClaim]) -> Grid:
-    """Return claims with their outcomes, and below each its statements with what was measured."""
-    lines = []
+def show_brief(claims: Sequence[SavedClaim], title: str, console: Console) -> None:
+    """Print claims with their outcomes, and below each its statements with what was measured, at any width."""
+    console.print(Text(title, style="bold"))
     for claim in claims:
-        lines.append([f"{claim.number}. {claim.text}", claim.outcome or NOT_MEASURED, "", ""])
-        lines += [[f"   {each.text}", each.outcome, each.measured, each.to_decide] for each in claim.statements]
-    return Grid(_BRIEF, lines)
+        found = Text(f"{claim.number}. {claim.text}: ")
+        console.print(Padding(found.append(claim.outcome or NOT_MEASURED, style="bold"), (0, 0, 0, 2)))
+        for each in claim.statements:
+            needed = "" if each.to_decide == text.MISSING else f"; to decide it: {each.to_decide}"
+            measured = "" if each.measured == text.MISSING else f" {each.measured}"
+            console.print(Padding(Text(f"{each.text}: {each.outcome}{measured}{needed}", style="dim"), (0, 0, 0, 6)))
 
 
 def saved(judged: Sequence[JudgedClaim]) -> list[SavedClaim]:
@@ -197,7 +195,6 @@ def write(rule: Rule, judged: list[JudgedClaim], result: TableResult, folder: Pa
 
 def show(rule: Rule, judged: list[JudgedClaim], result: TableResult, console: Console) -> None:
     """Print outcome, numbers and what would decide each of these claims; p values are in ``claims.md``."""
-    found = brief(saved(judged))
-    console.print(grids.terminal(found.titles, found.lines, console.width, found.left, heading(result)), crop=False)
+    show_brief(saved(judged), heading(result), console)
     for sentence in conditions(rule, result):
         console.print(sentence, style="dim", highlight=False)

@@ -143,8 +143,11 @@ def test_the_screen_shows_every_claim_with_its_statements_and_how_they_were_judg
         (place,) = [i for i, line in enumerate(lines) if line.startswith(f"{claim.claim.number}. ")]
         assert (claim.outcome or "not all of its cells are measured") in lines[place]
         for line, each in zip(lines[place + 1 :], claim.statements, strict=False):
-            assert line.startswith(statements.in_one(each))
-            assert statements.measured(each.measured) in line and line.endswith(statements.to_decide(each.needed))
+            assert line.startswith(f"{statements.in_one(each)}: {statements.state(each)}")
+            if each.measured is not None:
+                assert statements.measured(each.measured) in line
+            if each.needed is not None:
+                assert line.endswith(f"; to decide it: {statements.to_decide(each.needed)}")
     assert lines[0] == "The paper's claims on ravdess4"
     assert any(line.startswith("Rule (tables/claims.toml)") for line in lines)
     assert any("n = 5 seeds" in line for line in lines)
