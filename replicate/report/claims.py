@@ -76,12 +76,12 @@ def show_brief(claims: Sequence[SavedClaim], title: str, console: Console) -> No
     """Print claims with their outcomes, and below each its statements with what was measured, at any width."""
     console.print(Text(title, style="bold"))
     for claim in claims:
-        found = Text(f"{claim.number}. {claim.text}: ")
-        console.print(Padding(found.append(claim.outcome or NOT_MEASURED, style="bold"), (0, 0, 0, 2)))
+        found = Text(f"{claim.number}. {claim.text}: ").append(claim.outcome or NOT_MEASURED, style="bold")
+        console.print(Padding.indent(found, 2))
         for each in claim.statements:
             needed = "" if each.to_decide == text.MISSING else f"; to decide it: {each.to_decide}"
             measured = "" if each.measured == text.MISSING else f" {each.measured}"
-            console.print(Padding(Text(f"{each.text}: {each.outcome}{measured}{needed}", style="dim"), (0, 0, 0, 6)))
+            console.print(Padding.indent(Text(f"{each.text}: {each.outcome}{measured}{needed}", style="dim"), 6))
 
 
 def saved(judged: Sequence[JudgedClaim]) -> list[SavedClaim]:

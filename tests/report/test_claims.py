@@ -138,6 +138,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
 def test_the_screen_shows_every_claim_with_its_statements_and_how_they_were_judged():
     out = io.StringIO()
     claims.show(RULE, JUDGED, RESULT, Console(file=out, width=250))
+    assert not any(line.endswith("  ") for line in out.getvalue().splitlines())
     lines = [line.strip() for line in out.getvalue().splitlines()]
     for claim in JUDGED:
         (place,) = [i for i, line in enumerate(lines) if line.startswith(f"{claim.claim.number}. ")]
