@@ -48,7 +48,7 @@ bench-training: $(READY) ## Measure time and memory of training over sizes of co
 
 coverage: $(READY) ## Simulate how often intervals hold the true value, for docs/statistics.md (10 minutes)
 	$(BIN)/python -m docs.simulate_coverage --jobs 2
-	$(BIN)/python docs/fill_readme.py
+	$(BIN)/python -m docs.fill_readme
 
 lint: $(READY) ## Check style and types
 	$(BIN)/ruff check .
