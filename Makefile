@@ -24,8 +24,8 @@ $(READY): pyproject.toml constraints.txt
 tables: $(READY) ## Train and print every table and claim on the positive control: a self-test on generated features
 	$(BIN)/replicate run all
 
-beyond: $(READY) ## Train and print the tables beyond the paper: distillation methods, causal models, context extractors, HuBERT, teachers, fusion
-	$(BIN)/replicate run distillation ablation-dmd ablation-mtpkdot causal context hubert \
+beyond: $(READY) ## Train and print the tables beyond the paper: its text against its code, distillation methods, causal models, context extractors, HuBERT, teachers, fusion
+	$(BIN)/replicate run protocol distillation ablation-dmd ablation-mtpkdot causal context hubert \
 		modalities imperfect-teacher gap fusion cost
 
 export: tables ## Export the best speech-only model to ONNX, checked against PyTorch

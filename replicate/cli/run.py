@@ -11,8 +11,10 @@ from replicate.cli import console, options
 from replicate.cli.training import training_options
 
 if TYPE_CHECKING:
-    from replicate.experiment.context import CommandContext
+    from replicate.experiment.context import CommandContext, Training
     from replicate.experiment.plan import Plan
+    from replicate.report.stream import Stream
+    from replicate.results.aggregate import TableResult
     from replicate.runner.tasks import Task
 
 
@@ -50,7 +52,8 @@ def run(
 ) -> None:
     """Train and print tables.
 
-    Each TABLE is a name such as table2, or all: the tables of the paper and protocol. Completed runs are not repeated.
+    Each TABLE is a name such as table2, or all: the tables of the paper. Each is printed as soon as its runs are
+    complete, the cheapest first. Completed runs are not repeated.
     """
     from replicate.config import folders
     from replicate.config.check import check
@@ -59,7 +62,7 @@ def run(
     from replicate.experiment.prepare import Options, prepare
     from replicate.experiment.resume import check_manifest
     from replicate.metrics import DEFAULT
-    from replicate.report import outputs, progress
+    from replicate.report import outputs
 
     names = _table_names(tables)
     plan, context = prepare(names, Options(keep_dropped=keep_dropped, folds=folds, metric=metric or DEFAULT, **how))
@@ -73,17 +76,16 @@ def run(
         for task in todo:
             console.results().print(task.name)
         return
-    err_console = console.status()
-    with progress.training(todo, plan.graph.corpora, err_console, context.jobs) as callback:
-        training = context.train(plan.graph, todo, callback)
+    # A share of the runs completes no table, or one that another share prints, too.
+    training, stream = _train(plan, context, todo, names if share is None else [])
     if share is not None:
         training.require_complete()
         console.note(f"Share {share} is complete; once all shares are: {wording.command(plan, context)}")
         return
     completed = CompletedRuns(plan, context.store, {run.key: run for run in training.failed})
-    with err_console.status("writing tables, claims and figures"):
-        written = outputs.write(completed, context, training.seconds)
-    outputs.show(written, names, console.results())
+    with console.status().status("writing tables, claims and figures"):
+        written = outputs.write(completed, context, training.seconds, stream.results)
+    outputs.show(written, names, console.results(), stream.shown)
     console.note(f"Written to {written.folder}/; in a browser: {written.folder}/index.html")
     training.require_complete()
     if not folds:  # runs of folds cannot be exported
@@ -102,11 +104,13 @@ def _to_train(plan: Plan, context: CommandContext, share: str | None, repair: bo
     """Return the runs that this command has to train, and print what they are for."""
     from replicate.experiment import wording
     from replicate.experiment.context import share_of
+    from replicate.experiment.order import table_by_table
 
     chosen = None if share is None else share_of(plan.graph, share)
     todo = context.missing(plan.graph, repair, remove=not dry_run)
     if chosen is not None:
         todo = [task for task in todo if task.key in chosen]
+    todo = table_by_table(plan, todo)
     first = wording.self_test(plan.corpus)
     if first:
         console.note(first)
@@ -118,6 +122,23 @@ def _to_train(plan: Plan, context: CommandContext, share: str | None, repair: bo
     for line in wording.remarks(plan, context.store):
         console.note(line)
     return todo
+
+
+def _train(plan: Plan, context: CommandContext, todo: list[Task], names: list[str]) -> tuple[Training, Stream]:
+    """Train the runs, and print each of the named tables once it is complete."""
+    from replicate.experiment.completed import CompletedRuns
+    from replicate.report import progress, tables
+    from replicate.report.stream import Stream
+
+    with progress.training(todo, plan.graph.corpora, console.status(), context.jobs) as bar:
+
+        def show(result: TableResult) -> None:
+            with bar.paused():
+                tables.show(result, console.results())
+
+        stream = Stream(CompletedRuns(plan, context.store), context, todo, show, names)
+        stream.show_complete()
+        return context.train(plan.graph, todo, stream.after(bar)), stream
 
 
 def _trace(plan: Plan, target: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from replicate.config import tables as definitions
 from replicate.config.requirements import lacking
@@ -19,16 +19,21 @@ from replicate.results.edges import EdgeWeight, edge_weights
 from replicate.results.resources import median_length, resources
 
 
-def tables(completed: CompletedRuns) -> list[TableResult]:
+def tables(completed: CompletedRuns, known: Mapping[str, TableResult] | None = None) -> list[TableResult]:
     """Return the tables of a plan; rows whose runs failed have no cells.
+
+    Args:
+        known: tables that were computed from the same runs before, by name.
 
     Raises:
         CorruptRun: a run is missing although its training did not fail.
     """
-    return [_table(completed, table) for table in completed.plan.tables]
+    known = known or {}
+    return [known.get(table.name) or one(completed, table) for table in completed.plan.tables]
 
 
-def _table(completed: CompletedRuns, table: Table) -> TableResult:
+def one(completed: CompletedRuns, table: Table) -> TableResult:
+    """Return one table of a plan, whose other tables may lack runs; see ``tables``."""
     plan = completed.plan
     corpus = plan.corpus_of(table)
     rows, needs = aggregate.cells(table.rows, corpus, _runs_of(completed, table), plan.metric)

@@ -75,7 +75,7 @@ class Plan:
 
     @cached_property
     def graph(self) -> TaskGraph:
-        """All runs, each once, seed by seed, so that early results cover all arms."""
+        """All runs, each once, seed by seed; ``order.table_by_table`` decides in which order they are trained."""
         titles = {fold.corpus.hash: fold.title for table in self._and_companion_tables for fold in self.folds_of(table)}
         return TaskGraph(self._wanted(), self.device, titles)
 
@@ -122,6 +122,12 @@ class Plan:
         seed_group = tuple(sorted(self.seeds)) if stacked else ()
         return RunSpec(arm, protocol, self.profile.budget, seed, self.precision, seed_group)
 
+    def runs_of(self, table: Table) -> frozenset[str]:
+        """Return keys of the runs that a table needs: of its rows, of its companion's, and of all their teachers."""
+        wanted = (each for seed in self.seeds for one in _with_companion(table) for each in self._wanted_by(one, seed))
+        own = {self.graph.key(spec, corpus) for spec, corpus in wanted}
+        return frozenset(own | self.graph.all_teachers(own))
+
     def deployable(self) -> list[str]:
         """Keys of the runs that can be exported: those tested on audio alone, with a model that allows it.
 
@@ -157,14 +163,22 @@ class Plan:
 
     @cached_property
     def _and_companion_tables(self) -> tuple[Table, ...]:
-        others = (definitions.companion_table(table) for table in self.tables if table.companion is not None)
+        others = (each for table in self.tables for each in _with_companion(table)[1:])
         return (*self.tables, *others)
 
     def _wanted(self) -> Iterator[tuple[RunSpec, Corpus]]:
         for seed in self.seeds:
             for table in self._and_companion_tables:
-                lacking = requirements.lacking(table.rows, self.corpus)
-                for corpus in self.corpora_of(table):
-                    for row in table.rows:
-                        if row.name not in lacking:
-                            yield self.spec(table, row, seed), corpus
+                yield from self._wanted_by(table, seed)
+
+    def _wanted_by(self, table: Table, seed: int) -> Iterator[tuple[RunSpec, Corpus]]:
+        lacking = requirements.lacking(table.rows, self.corpus)
+        for corpus in self.corpora_of(table):
+            for row in table.rows:
+                if row.name not in lacking:
+                    yield self.spec(table, row, seed), corpus
+
+
+def _with_companion(table: Table) -> tuple[Table, ...]:
+    """Return a table and the companion whose cells are printed next to it, if there is one."""
+    return (table,) if table.companion is None else (table, definitions.companion_table(table))

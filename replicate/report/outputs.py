@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -20,25 +21,30 @@ from replicate.metrics import DEFAULT
 from replicate.report import claims, figures, page, tables
 from replicate.report.types import Outputs
 from replicate.results import claims as judging
+from replicate.results.aggregate import TableResult
 from replicate.results.timings import Timings
 
 log = logging.getLogger(__name__)
 
 
-def write(completed: CompletedRuns, context: CommandContext, seconds: float | None) -> Outputs:
+def write(
+    completed: CompletedRuns,
+    context: CommandContext,
+    seconds: float | None,
+    known: Mapping[str, TableResult] | None = None,
+) -> Outputs:
     """Write tables, claims, figures, the page and the manifest of a plan whose runs are complete or have failed.
 
-    ``seconds`` is how long this command trained; with None the manifest stays as it is, because it describes the
-    machine that trained.
+    Args:
+        seconds: how long this command trained; with None the manifest stays as it is, because it describes the
+            machine that trained.
+        known: tables that were computed from the same runs before, by name.
 
     Raises:
         CorruptRun: a run is missing. DiskFull, CannotWrite: naming the file.
     """
     completed = with_earlier_tables(completed, context)
-    results = collect.tables(completed)
-    if any(result.resources for result in results):
-        timings = Timings.find(context.folder(completed.plan))
-        results = [replace(result, timings=timings) for result in results]
+    results = [with_timings(result, completed, context) for result in collect.tables(completed, known)]
     # Claims are about the paper's metric, whatever the tables show.
     rule, judged = judging.judge({result.table.name: result.of(DEFAULT) for result in results})
     folder = context.folder(completed.plan)
@@ -51,6 +57,13 @@ def write(completed: CompletedRuns, context: CommandContext, seconds: float | No
     _remove_other_figures(folder, {figure.name for figure in drawn})
     page.write(outputs, drawn, manifest)
     return outputs
+
+
+def with_timings(result: TableResult, completed: CompletedRuns, context: CommandContext) -> TableResult:
+    """Return a table that shows resources with the times of its models, where they were measured."""
+    if not result.resources:
+        return result
+    return replace(result, timings=Timings.find(context.folder(completed.plan)))
 
 
 def _remove_other_tables(folder: Path, plan: Plan) -> None:
@@ -74,10 +87,14 @@ def _remove_other_figures(folder: Path, names: set[str]) -> None:
             path.unlink()
 
 
-def show(outputs: Outputs, names: list[str], console: Console) -> None:
-    """Print the named tables and the outcome of the claims about them; all claims are in the files."""
+def show(outputs: Outputs, names: list[str], console: Console, shown: Collection[str] = ()) -> None:
+    """Print the named tables and the outcome of the claims about them; all claims are in the files.
+
+    Args:
+        shown: names of the tables that were printed before.
+    """
     for result in outputs.results:
-        if result.table.name in names:
+        if result.table.name in names and result.table.name not in shown:
             tables.show(result, console)
     judged = [claim for claim in outputs.judged if claim.claim.tables & set(names)]
     if judged:

@@ -42,17 +42,40 @@ class _Remaining:
         return self._left.pop(task.key, 0)
 
 
+class TrainingProgress:
+    """A callback for the runner, and a way to print while its bar is on the screen."""
+
+    def __init__(self, callback: ProgressCallback, bar: RichProgress | None = None) -> None:
+        self._callback, self._bar = callback, bar
+
+    def __call__(self, progress: Progress) -> None:
+        """Show the progress of a run."""
+        self._callback(progress)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the bar off the screen inside the block; stdout, which it captures otherwise, is then the terminal's."""
+        if self._bar is None:
+            yield
+            return
+        self._bar.stop()
+        try:
+            yield
+        finally:
+            self._bar.start()
+
+
 @contextmanager
 def training(
     tasks: Sequence[Task], corpora: Mapping[str, Corpus], console: Console, jobs: int = 1
-) -> Iterator[ProgressCallback]:
+) -> Iterator[TrainingProgress]:
     """Yield a callback for the runner that shows how far the training of ``tasks`` is; ``corpora`` are by hash.
 
     The time begins with the first epoch that is complete; until then ``jobs`` processes are starting.
     """
     remaining = _Remaining(tasks, corpora)
     if not console.is_terminal:
-        yield _log_runs(remaining)
+        yield TrainingProgress(_log_runs(remaining))
         return
     with _bar(console) as bar:
         processes = min(jobs, remaining.runs)
@@ -73,7 +96,7 @@ def training(
             bar.update(shown, description=f"{remaining.completed}/{remaining.runs} runs")
             log.debug("run %d/%d complete: %s", remaining.completed, remaining.runs, progress.task.name)
 
-        yield advance
+        yield TrainingProgress(advance, bar)
 
 
 def _log_runs(remaining: _Remaining) -> ProgressCallback:

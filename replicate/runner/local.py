@@ -7,6 +7,7 @@ postponed until that process has saved it or died.
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 import queue
@@ -14,7 +15,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for
@@ -86,9 +87,11 @@ def run_all(
     context = multiprocessing.get_context("spawn")
     news, stop = context.Queue(), context.Event()
     setting = (folders.current(), corpora, store, device, news, stop, len(programs))
-    pool = ProcessPoolExecutor(min(jobs, len(programs)), context, _start_worker, setting)
+    workers = min(jobs, len(programs))
+    pool = ProcessPoolExecutor(workers, context, _start_worker, setting)
     try:
-        follow(lambda program: pool.submit(_work, program), schedule, news, on_progress)
+        # One program waits in the pool, so that no worker does.
+        follow(lambda program: pool.submit(_work, program), schedule, news, on_progress, workers + 1)
     except BrokenProcessPool as error:
         raise WorkerDied(
             "a worker was killed from outside, perhaps because memory ran out: completed runs are kept; "
@@ -101,16 +104,24 @@ def run_all(
 
 
 def follow(
-    submit: Callable[[Program], Future[Outcome]], schedule: Schedule, news: Any, on_progress: ProgressCallback
+    submit: Callable[[Program], Future[Outcome]],
+    schedule: Schedule,
+    news: Any,
+    on_progress: ProgressCallback,
+    most: float = math.inf,
 ) -> None:
-    """Submit programs as soon as their teachers are trained, and pass on the progress that workers report."""
+    """Submit programs as soon as their teachers are trained, and pass on the progress that workers report.
+
+    At most ``most`` are submitted at a time: a student whose teacher is complete then starts before the programs that
+    come after it in the given order.
+    """
     running: dict[Future[Outcome], Program] = {}
     while schedule or running:
         with _interrupts_ignored():  # a worker that is started now inherits it: only this process answers Ctrl-C
-            while schedule:
+            while schedule and len(running) < most:
                 program = schedule.start()
                 running[submit(program)] = program
-        done, _ = wait(running, timeout=0.1)
+        done, _ = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
         for future in done:
             schedule.finish(running.pop(future), future.result())
         with contextlib.suppress(queue.Empty):

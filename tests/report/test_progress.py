@@ -1,6 +1,7 @@
 import io
 import logging
 import re
+import sys
 import time
 from dataclasses import replace
 
@@ -111,6 +112,22 @@ def test_the_bar_says_that_processes_start_until_the_first_epoch():
         callback(Progress(TASKS[0], Epoch(1, 1.0, 1.0, 0.5, 1e-3)))
         time.sleep(0.25)
         assert "0/3 runs" in out.getvalue()[before:] and "starting" not in out.getvalue()[-200:]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_while_the_bar_is_paused_stdout_is_free(terminal, monkeypatch):
+    out, stdout = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stdout)
+    with progress.training(TASKS, CORPORA, Console(file=out, width=100, force_terminal=terminal)) as callback:
+        callback(Progress(TASKS[0], None))
+        with callback.paused():
+            written = len(out.getvalue())
+            print("a table")
+            time.sleep(0.25)
+            assert len(out.getvalue()) == written, "the bar is not drawn meanwhile"
+        callback(Progress(TASKS[1], None))
+    assert stdout.getvalue() == "a table\n"
+    assert not terminal or "2/3 runs" in out.getvalue()[written:]
 
 
 def test_nothing_to_train_prints_nothing(log):

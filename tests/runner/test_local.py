@@ -1,6 +1,9 @@
 """Runs are trained in the order of their teachers, in one process or in several."""
 
+import math
+import queue
 import signal
+from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
@@ -8,7 +11,8 @@ import torch
 
 from replicate.errors import CorruptRun, MissingDevice
 from replicate.runner import local, worker
-from replicate.runner.local import resolve_device, run_all
+from replicate.runner.local import follow, resolve_device, run_all
+from replicate.runner.schedule import Schedule
 from replicate.runner.worker import Progress
 from replicate.store.record import CHECKPOINT, RECORD
 from replicate.store.store import EMBEDDINGS
@@ -110,6 +114,30 @@ def test_every_task_is_trained_on_its_own_corpus(store, corpus):
     both = programs([SPEC], corpus) + programs([SPEC], other)
     run_all(both, {corpus.hash: corpus, other.hash: other}, store, "cpu", 1, quiet)
     assert [store.get(task.key).record.corpus.hash for task in tasks] == [corpus.hash, other.hash]
+
+
+def test_a_student_starts_before_later_programs_when_few_are_submitted_at_a_time(corpus):
+    """Each program is complete as soon as it is submitted; the second teacher's runs come after the first's."""
+    made = programs([of(STUDENT, 24), of(STUDENT, 25), of(SPEC.arm, 26), of(SPEC.arm, 27)], corpus)
+
+    def submitted(most):
+        found = []
+
+        def submit(program):
+            found.append(program.runs[0].name)
+            future = Future()
+            future.set_result(True)
+            return future
+
+        follow(submit, Schedule(made), queue.Queue(), quiet, most)
+        return found
+
+    listed_order = [program.runs[0].name for program in made]
+    assert submitted(1) == listed_order
+    assert submitted(2) != listed_order and submitted(2).index("student, seed 24") < submitted(2).index(
+        "speech, seed 27"
+    )
+    assert submitted(math.inf)[-2:] == ["student, seed 24", "student, seed 25"]
 
 
 def test_completed_runs_are_not_trained_again(store, corpus, saved, monkeypatch):
