@@ -10,6 +10,9 @@ from rich.cells import cell_len
 if TYPE_CHECKING:
     from rich.table import Table
 
+# Printed where there is no number.
+MISSING = "–"
+
 
 def terminal(
     titles: Sequence[str], lines: Sequence[Sequence[str]], width: int, left: int = 1, title: str = ""

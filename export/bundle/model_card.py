@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,7 @@ def _training(choice: Choice, corpus: Corpus) -> str:
         f"{len(record.curve)}, chosen on dev",
         f"- run {record.key}, {reason}",
     ]
-    if record.budget == profile(SMOKE).budget:
+    if asdict(record.budget) == asdict(profile(SMOKE).budget):
         lines.insert(0, f"- **{smoke_note()}**")
     return "\n".join(lines + [f"- {note}" for note in corpus.notes])
 

@@ -16,8 +16,8 @@ from replicate.corpus.provenance import Recipe
 from replicate.errors import NotExportable
 from replicate.model.context.base import context_extractor
 from replicate.rng import deterministic
-from replicate.store.keys import code_version
 from replicate.store.run import Run
+from replicate.store.versions import code_version
 
 
 def write(run: Run, speakers: tuple[str, ...], path: Path) -> None:

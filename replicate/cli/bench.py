@@ -58,7 +58,7 @@ def bench_inference(results: Path, calls: int) -> None:
     """
     from export.benchmark.timing import load_of_others
     from replicate.benchmark import inference
-    from replicate.experiment.manifest import newest_results
+    from replicate.experiment.results_folder import newest_results
     from replicate.experiment.resume import from_manifest
     from replicate.report import outputs
 

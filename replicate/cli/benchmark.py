@@ -68,7 +68,7 @@ def benchmark(
     from export.benchmark.measurements import Place
     from export.bundle import bundle as bundles
     from replicate.errors import ExportFailed, NothingToExport
-    from replicate.experiment.manifest import newest_results
+    from replicate.experiment.results_folder import newest_results
 
     folder = (bundle or newest_results(results) / "export").resolve()
     if bundle is None and not folder.is_dir():

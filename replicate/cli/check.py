@@ -187,8 +187,8 @@ def claims(results: Path, numbers: tuple[int, ...]) -> None:
     RESULTS is a results folder, or a folder that contains several, of which the newest is used. Default: results.
     """
     from replicate.errors import ClaimFailed, NotMeasured
-    from replicate.experiment.manifest import newest_results
-    from replicate.report import claims as report
+    from replicate.experiment.results_folder import newest_results
+    from replicate.report import saved_claims as report
 
     folder = newest_results(results)
     found = report.read(folder)

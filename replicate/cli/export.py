@@ -35,7 +35,7 @@ def onnx(results: Path, arm: str | None, key: str | None, out: Path | None) -> N
     from export.onnx import save
     from export.predictor import INT8
     from replicate.config.profiles import SMOKE
-    from replicate.experiment.manifest import newest_results
+    from replicate.experiment.results_folder import newest_results
 
     folder = newest_results(results)
     choice = choose(folder, arm, key)

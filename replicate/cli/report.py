@@ -23,7 +23,7 @@ def report(results: Path, metric: str | None, open_: bool) -> None:
     from replicate.config.check import check
     from replicate.errors import CorruptRun
     from replicate.experiment import wording
-    from replicate.experiment.manifest import newest_results
+    from replicate.experiment.results_folder import newest_results
     from replicate.experiment.resume import from_manifest
     from replicate.report import outputs
 

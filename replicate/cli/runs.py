@@ -106,7 +106,7 @@ def prune(where: str, damaged: bool, unused: bool, results: Path | None, yes: bo
     incomplete files of killed processes that are over an hour old, and unused locks. A run that a process has locked is
     kept. The source of a plugin is compared with --config-dir only.
     """
-    from replicate.experiment.manifest import named_runs
+    from replicate.experiment.results_folder import named_runs
     from replicate.store import prune as pruning
 
     store = options.open_runs(where, must_exist=True)

@@ -6,8 +6,6 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from scipy.cluster.hierarchy import DisjointSet
-
 from replicate.corpus.types import Corpus
 
 # IEMOCAP: two actors, M and F, in each session ("Ses01F_impro01"); the synthetic corpora imitate it ("Syn01_001").
@@ -52,6 +50,8 @@ def speaker_groups(corpus: Corpus) -> Groups | None:
     Two dialogues that share a speaker are in one group, and so are all that are connected in this way. A group's name
     is its session, or its speakers.
     """
+    from scipy.cluster.hierarchy import DisjointSet
+
     speakers = speakers_of(corpus)
     if speakers is None:
         return None

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from replicate.config import privileged
 from replicate.errors import BadShare, TrainingFailed
-from replicate.experiment.manifest import corpus_hash
 from replicate.experiment.plan import Plan
+from replicate.experiment.results_folder import corpus_hash
 from replicate.runner import local
 from replicate.runner import ray as ray_cluster
 from replicate.runner.failures import FailedRun, by_cause

@@ -5,26 +5,24 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from replicate import __version__
-from replicate.errors import NothingToExport, NotThisFormat, OtherFormat
+from replicate.errors import NotThisFormat, OtherFormat
 from replicate.experiment.plan import Plan, Source
+from replicate.experiment.results_folder import MANIFEST
 from replicate.files import write_text
 from replicate.machine import processor
 from replicate.metrics import DEFAULT
 from replicate.records import check_format, convert
 from replicate.runner.failures import FailedRun
 from replicate.store import open_store
-from replicate.store.keys import code_version
 from replicate.store.store import Store
+from replicate.store.versions import code_version
 from replicate.training.config import Precision
 
-MANIFEST = "manifest.json"
 # Increase it whenever the previous version could not read the manifests of this one. Manifests without a number are
 # older than format 2.
 FORMAT = 2
@@ -152,52 +150,6 @@ def installed_versions() -> dict[str, str | None]:
     """Return versions of this package, its code, Python, and the packages that numbers depend on."""
     ours = {"replicate": __version__, "code": code_version(), "python": platform.python_version()}
     return ours | {name: _version(name) for name in _PACKAGES}
-
-
-def corpus_hash(folder: Path) -> str | None:
-    """Return the hash of the corpus that a folder's tables were measured on, from a manifest of any format, or None."""
-    try:
-        return str(_content(folder / MANIFEST)["corpus"]["hash"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-
-
-def newest_results(folder: Path) -> Path:
-    """Return the folder of the newest manifest at or below ``folder``.
-
-    Raises:
-        NothingToExport: there is none.
-    """
-    found = sorted(folder.rglob(MANIFEST), key=lambda path: path.stat().st_mtime)
-    if not found:
-        raise NothingToExport(f"no tables in {folder}: run `replicate run table2` first, or give --results")
-    return found[-1].parent
-
-
-def named_runs(results: Path) -> set[str] | None:
-    """Return keys of the runs that tables and sweeps at or below a results folder use; None if there are none.
-
-    Runs of tables that a command with other seeds removed from a folder count as used.
-
-    Raises:
-        NotThisFormat: one of their files cannot be read, so that its runs would wrongly count as unused.
-    """
-    files = [*results.rglob(MANIFEST), *results.rglob("sweep-*.json")]
-    found: set[str] = set()
-    for path in files:
-        try:
-            content = _content(path)
-            found |= {*content["runs"], *content.get("earlier_runs", ())}
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise NotThisFormat(
-                f"cannot read {path} ({error}), so its runs would count as unused: repair or delete it"
-            ) from error
-    return found if files else None
-
-
-def _content(path: Path) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
 
 
 def _version(package: str) -> str | None:

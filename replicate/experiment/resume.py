@@ -14,9 +14,10 @@ from replicate.config.requirements import trainable
 from replicate.errors import InvalidDefinition, NotThisFormat, OldFormat, ReplicateError, UnknownCorpus
 from replicate.experiment.completed import CompletedRuns
 from replicate.experiment.context import CommandContext
-from replicate.experiment.manifest import FORMAT, MANIFEST, Machine, Manifest, corpus_of, installed_versions
+from replicate.experiment.manifest import FORMAT, Machine, Manifest, corpus_of, installed_versions
 from replicate.experiment.plan import Plan
 from replicate.experiment.prepare import Options, prepare
+from replicate.experiment.results_folder import MANIFEST
 from replicate.experiment.wording import command
 from replicate.runner.failures import FailedRun
 from replicate.store.remote import RemoteStore

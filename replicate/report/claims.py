@@ -2,86 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
-from rich.padding import Padding
-from rich.text import Text
 
 from replicate import grids
 from replicate.config.claims import Rule
-from replicate.errors import NotThisFormat
 from replicate.files import write_text
 from replicate.metrics import DEFAULT
 from replicate.report import data_files, text
 from replicate.report import statements as statements_in_words
+from replicate.report.saved_claims import NOT_MEASURED, SavedClaim, SavedStatement, show_brief
 from replicate.report.sections import measured_on
 from replicate.report.types import Column, Grid
 from replicate.results.aggregate import TableResult
 from replicate.results.claims import JudgedClaim, JudgedStatement
-from replicate.results.controls import OUTCOMES, Outcome
 
 FILES = ("claims.md", "claims.json")
-NOT_MEASURED = "not all of its cells are measured"
-
-
-@dataclass(frozen=True)
-class SavedStatement:
-    """A statement in ``claims.json``, in words."""
-
-    text: str
-    outcome: str
-    measured: str
-    to_decide: str
-
-
-@dataclass(frozen=True)
-class SavedClaim:
-    """A claim in ``claims.json``; ``outcome`` is None where not all of its cells are measured."""
-
-    number: int
-    text: str
-    outcome: Outcome | None
-    statements: tuple[SavedStatement, ...] = ()
-
-
-def read(folder: Path) -> list[SavedClaim]:
-    """Return the claims that were saved in a results folder.
-
-    Raises:
-        NotThisFormat: ``claims.json`` is missing or malformed.
-    """
-    path = folder / "claims.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))["claims"]
-        return [
-            SavedClaim(
-                int(each["number"]),
-                str(each["text"]),
-                each["outcome"],
-                tuple(SavedStatement(**statement["words"]) for statement in each.get("statements", ())),
-            )
-            for each in content
-        ]
-    except FileNotFoundError as error:
-        raise NotThisFormat(f"no {path}: no claim is about a table in this folder; run table1 to table5") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NotThisFormat(f"cannot read {path} ({error!r}): write it again with `replicate report`") from error
-
-
-def show_brief(claims: Sequence[SavedClaim], title: str, console: Console) -> None:
-    """Print claims with their outcomes, and below each its statements with what was measured, at any width."""
-    console.print(Text(title, style="bold"))
-    for claim in claims:
-        found = Text(f"{claim.number}. {claim.text}: ").append(claim.outcome or NOT_MEASURED, style="bold")
-        console.print(Padding.indent(found, 2))
-        for each in claim.statements:
-            needed = "" if each.to_decide == text.MISSING else f"; to decide it: {each.to_decide}"
-            measured = "" if each.measured == text.MISSING else f" {each.measured}"
-            console.print(Padding.indent(Text(f"{each.text}: {each.outcome}{measured}{needed}", style="dim"), 6))
 
 
 def saved(judged: Sequence[JudgedClaim]) -> list[SavedClaim]:
@@ -109,17 +48,6 @@ def title(claim: JudgedClaim) -> str:
 def outcome(claim: JudgedClaim) -> str:
     """Return the outcome of a claim in words."""
     return claim.outcome or NOT_MEASURED
-
-
-def expected(outcome: Outcome | None) -> bool:
-    """Return whether a claim is reproduced, or on a control neither missed nor found although not built in."""
-    controls = [each for control, (good, _, neutral) in OUTCOMES.items() if control for each in (good, neutral)]
-    return outcome in ("reproduced", *controls)
-
-
-def expectation(claims: Sequence[SavedClaim]) -> str:
-    """Return in a word or two what ``expected`` means for these claims of one corpus."""
-    return "reproduced" if all(claim.outcome in (*OUTCOMES[""], None) for claim in claims) else "as built"
 
 
 def statements(claim: JudgedClaim) -> Grid:

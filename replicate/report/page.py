@@ -14,7 +14,7 @@ from replicate.report import claims, sections, text
 from replicate.report.types import Grid
 from replicate.results.aggregate import TableResult
 from replicate.results.claims import JudgedClaim
-from replicate.results.controls import OUTCOMES
+from replicate.results.outcomes import OUTCOMES
 
 if TYPE_CHECKING:
     from replicate.report.figures import Figure

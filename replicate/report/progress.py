@@ -6,14 +6,16 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
-from replicate.corpus.types import Corpus
-from replicate.runner.tasks import Task, cost
-from replicate.runner.worker import Progress, ProgressCallback
+if TYPE_CHECKING:  # these import torch, which the progress of an extraction does without
+    from replicate.corpus.types import Corpus
+    from replicate.runner.tasks import Task
+    from replicate.runner.worker import Progress, ProgressCallback
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,8 @@ class _Remaining:
     """
 
     def __init__(self, tasks: Sequence[Task], corpora: Mapping[str, Corpus]) -> None:
+        from replicate.runner.tasks import cost
+
         self.runs = len(tasks)
         self.completed = 0
         self._left = {task.key: cost(task, corpora[task.corpus]) for task in tasks}

@@ -7,10 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from replicate.store.inventory import Entry, teachers
-from replicate.store.keys import other_versions
 from replicate.store.run import Run
 from replicate.store.store import Store
-from replicate.training.metrics import weighted_f1
+from replicate.store.versions import other_versions
 
 Lines = list[tuple[str, ...]]
 
@@ -71,10 +70,8 @@ def curve(run: Run) -> Lines:
 
 def dev_and_files(run: Run) -> Lines:
     """Return dev weighted F1 in every context of the arm, from the saved predictions, and the run's files."""
-    labels = run.labels("dev")
     lines: Lines = [
-        (f"dev F1, {context} inference", f"{weighted_f1(labels, run.log_prob('dev', context)):.3f}")
-        for context in run.record.arm.contexts
+        (f"dev F1, {context} inference", f"{run.f1(context, 'dev'):.3f}") for context in run.record.arm.contexts
     ]
     return lines + [(path.name, in_bytes(path.stat().st_size)) for path in sorted(run.folder.iterdir())]
 

@@ -16,7 +16,7 @@ from replicate.experiment.search import CorporaSearch, Gain, SearchResult
 from replicate.files import write_text
 from replicate.report import data_files, search_table, text
 from replicate.report.types import Column, Grid
-from replicate.store.keys import versions
+from replicate.store.versions import shared
 
 Stages = Sequence[tuple[CorporaSearch, SearchResult]]
 
@@ -143,7 +143,7 @@ def _json(stages: Stages, folder: Path) -> str:
         # `replicate runs prune --unused` keeps the runs that are listed here.
         "runs": list(dict.fromkeys(key for each, _ in stages for key in each.graph.tasks)),
         "store": os.path.relpath(search.context.store.root, folder),
-        "versions": versions(),
+        "versions": shared(),
     }
     return data_files.as_json(content)
 

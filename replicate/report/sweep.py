@@ -14,7 +14,7 @@ from replicate.experiment.sweep import Scores, Sweep, SweepResult
 from replicate.files import write_text
 from replicate.report import data_files, text
 from replicate.report.types import Column, Grid
-from replicate.store.keys import versions
+from replicate.store.versions import shared
 
 
 def show(sweep: Sweep, result: SweepResult, console: Console) -> None:
@@ -159,7 +159,7 @@ def _json(sweep: Sweep, result: SweepResult, folder: Path) -> str:
         # `replicate runs prune --unused` keeps the runs that are listed here.
         "runs": list(sweep.graph.tasks),
         "store": os.path.relpath(sweep.context.store.root, folder),
-        "versions": versions(),
+        "versions": shared(),
     }
     return data_files.as_json(content)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from replicate.config import requirements
 from replicate.config.privileged import PAPER, choice
 from replicate.config.tables import Row
+from replicate.grids import MISSING
 from replicate.results.aggregate import Cell, TableResult
 from replicate.results.estimate import Estimate
 from replicate.results.statistics import Summary
@@ -14,8 +15,6 @@ from replicate.training.config import HUBERT
 
 # The corpus of all tables of the paper.
 PUBLISHED_ON = "IEMOCAP-4"
-# Printed where there is no number.
-MISSING = "–"
 
 
 def measured(cell: Cell | None) -> str:

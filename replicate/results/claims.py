@@ -13,7 +13,8 @@ from replicate.metrics import DEFAULT
 from replicate.results.aggregate import TableResult
 from replicate.results.cell import Cell
 from replicate.results.contrasts import Tested, by_class, compare, difference
-from replicate.results.controls import Outcome, is_gain, of_built, of_gains
+from replicate.results.controls import is_gain, of_built, of_gains
+from replicate.results.outcomes import Outcome
 from replicate.results.sizes import Needed
 from replicate.results.statistics import holm
 
@@ -64,7 +65,7 @@ class JudgedClaim:
 
     Attributes:
         outcome: None if some cells were not measured and the others do not decide it.
-        control: what the corpus is a control of; decides which of ``controls.OUTCOMES`` are possible.
+        control: what the corpus is a control of; decides which of ``outcomes.OUTCOMES`` are possible.
     """
 
     claim: Claim

@@ -1,4 +1,4 @@
-"""Outcomes of claims, and what they are on a control: a corpus on which is known what can be found.
+"""Outcomes of claims on a control: a corpus on which is known what can be found.
 
 See ``replicate.corpus.synthetic`` for what the two controls are built for.
 """
@@ -6,31 +6,12 @@ See ``replicate.corpus.synthetic`` for what the two controls are built for.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from replicate.config import tables
 from replicate.config.claims import Statement
 from replicate.config.privileged import PAPER, needed
 from replicate.config.tables import Row
-from replicate.corpus.types import Control
-
-Outcome = Literal[
-    "reproduced",
-    "contradicted",
-    "undecided",
-    "found as built",
-    "missed",
-    "not built in",
-    "nothing found, as built",
-    "found although not built in",
-    "not tested",
-]
-# By kind of corpus: an outcome as it should be, one as it should not be, and one that tells neither.
-OUTCOMES: dict[Control, tuple[Outcome, Outcome, Outcome]] = {
-    "": ("reproduced", "contradicted", "undecided"),
-    "positive": ("found as built", "missed", "not built in"),
-    "negative": ("nothing found, as built", "found although not built in", "not tested"),
-}
+from replicate.results.outcomes import Outcome
 
 
 def of_built(plain: Outcome | None, built: bool) -> Outcome | None:

@@ -6,8 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from scipy.cluster.hierarchy import DisjointSet
-
 from replicate.corpus.types import Corpus
 from replicate.model.config import ModelConfig
 from replicate.store.keys import run_key
@@ -144,6 +142,8 @@ def share(tasks: Sequence[Task], corpora: Mapping[str, Corpus], number: int, sha
 
     Teachers are in one share with their students, and seed groups are whole, so that no share waits for another.
     """
+    from scipy.cluster.hierarchy import DisjointSet
+
     connected = DisjointSet(task.key for task in tasks)
     for group in _by_program(tasks):
         for task in group:

@@ -4,31 +4,43 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from numpy.typing import NDArray
 
 from replicate.files import atomic_path
-from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs
+
+if TYPE_CHECKING:  # torch is slow to import
+    from replicate.training.distillation.base import TeacherOutputs
+
+_SPLITS = ("train", "dev")
 
 
 def read(path: Path) -> TeacherOutputs | None:
     """Return the teacher outputs in a file; None if it is missing or damaged, since they can be computed again."""
-    try:
-        with safe_open(path, "pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is not a dict
-            digest, origin = json.loads((file.metadata() or {})["about"])
-            if digest != _digest(tensors, origin):
-                return None
-        train, dev = (
-            UtteranceOutputs(*(tensors[f"{split}/{field}"] for field in UtteranceOutputs._fields))
-            for split in ("train", "dev")
-        )
-        return TeacherOutputs(train, dev, origin)
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+    import torch
+
+    from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs
+
+    found = _checked(path)
+    if found is None:
         return None
+    arrays, origin = found
+    try:
+        train, dev = (
+            UtteranceOutputs(*(torch.from_numpy(arrays[f"{split}/{field}"]) for field in UtteranceOutputs._fields))
+            for split in _SPLITS
+        )
+    except KeyError:
+        return None
+    return TeacherOutputs(train, dev, origin)
+
+
+def intact(path: Path) -> bool:
+    """Return whether a file of teacher outputs is there and undamaged."""
+    return _checked(path) is not None
 
 
 def write(path: Path, outputs: TeacherOutputs) -> None:
@@ -37,19 +49,34 @@ def write(path: Path, outputs: TeacherOutputs) -> None:
     Raises:
         DiskFull, CannotWrite: naming the file.
     """
-    tensors = {
-        f"{split}/{field}": getattr(getattr(outputs, split), field).cpu().contiguous()
-        for split in ("train", "dev")
-        for field in UtteranceOutputs._fields
+    from safetensors.numpy import save
+
+    arrays = {
+        f"{split}/{field}": tensor.cpu().contiguous().numpy()
+        for split in _SPLITS
+        for field, tensor in getattr(outputs, split)._asdict().items()
     }
     # A single metadata entry, because safetensors writes several in any order.
-    about = json.dumps([_digest(tensors, outputs.origin), outputs.origin])
+    about = json.dumps([_digest(arrays, outputs.origin), outputs.origin])
     with atomic_path(path) as temporary:
-        temporary.write_bytes(save(tensors, {"about": about}))
+        temporary.write_bytes(save(arrays, {"about": about}))
 
 
-def _digest(tensors: dict[str, torch.Tensor], origin: str) -> str:
+def _checked(path: Path) -> tuple[dict[str, NDArray[Any]], str] | None:
+    """Return the arrays of a file and where they are from; None if it is missing or damaged."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is not a dict
+            digest, origin = json.loads((file.metadata() or {})["about"])
+        return (arrays, origin) if digest == _digest(arrays, origin) else None
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def _digest(arrays: Mapping[str, NDArray[Any]], origin: str) -> str:
     digest = hashlib.sha256(origin.encode())
-    for name in sorted(tensors):
-        digest.update(name.encode() + tensors[name].numpy().tobytes())
+    for name in sorted(arrays):
+        digest.update(name.encode() + arrays[name].tobytes())
     return digest.hexdigest()

@@ -13,9 +13,9 @@ from pathlib import Path
 from replicate.errors import CorruptRun, NewerFormat, OtherFormat, UnknownRun
 from replicate.files import INCOMPLETE
 from replicate.records import format_number
-from replicate.store.keys import FORMAT, other_versions
 from replicate.store.record import ArmRecord, RunRecord, load_json
 from replicate.store.store import EMBEDDINGS, Store
+from replicate.store.versions import FORMAT, other_versions
 
 # Only folders with such a name are runs, so that a wrong --store never removes other files.
 _KEY = re.compile(r"[0-9a-f]{20}")

@@ -21,8 +21,8 @@ from replicate.store.inventory import (
     of_other_format,
     size,
 )
-from replicate.store.keys import in_words, other_versions, versions
 from replicate.store.store import EMBEDDINGS, LOCKS, Store
+from replicate.store.versions import in_words, other_versions, shared
 
 _LOCK = re.compile(r"[0-9a-f]{20}(-embeddings)?")
 
@@ -146,7 +146,7 @@ def _why(store: Store, key: str, damaged: bool, named: Collection[str] | None) -
 
 def _versions(store: Store, key: str) -> dict[str, str]:
     """Return the versions that a run was trained with; those of today if its record is damaged."""
-    return store.version_of(key) or versions()
+    return store.version_of(key) or shared()
 
 
 def _locks(store: Store) -> list[Path]:

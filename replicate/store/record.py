@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import replicate
-from replicate.corpus.types import Corpus
 from replicate.errors import CorruptRun
 from replicate.model.config import ModelConfig
 from replicate.records import check_format, convert, format_number
-from replicate.store.keys import FORMAT, versions
-from replicate.training.config import Arm, Budget, ModelDefaults, Protocol, RunSpec
-from replicate.training.loop import RunResult
-from replicate.training.trainer import Epoch
+from replicate.store.versions import FORMAT
+from replicate.training.model_defaults import ModelDefaults
+
+if TYPE_CHECKING:  # these import torch, which commands that only look at runs do without
+    from replicate.training.config import Arm, Protocol
 
 CHECKPOINT, PREDICTIONS, RECORD = "checkpoint.safetensors", "predictions.npz", "run.json"
 
@@ -110,6 +109,30 @@ class ProtocolRecord:
 
 
 @dataclass(frozen=True)
+class BudgetRecord:
+    """The budget of a run; the attributes are those of ``Budget``."""
+
+    epochs: int
+    batch: int
+    learning_rate: float
+    weight_decay: float
+    feed_forward: int
+    steps: int = 0  # the record of an earlier version lacks it
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One line of a learning curve; the attributes are those of ``replicate.training.trainer.Epoch``."""
+
+    epoch: int
+    train_loss: float
+    dev_loss: float
+    dev_f1: float
+    learning_rate: float
+    logged: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class CorpusRecord:
     """The corpus that a run was trained on.
 
@@ -148,7 +171,7 @@ class RunRecord:
     key: str
     arm: ArmRecord
     protocol: ProtocolRecord
-    budget: Budget
+    budget: BudgetRecord
     seed: int
     precision: str
     seed_group: tuple[int, ...]
@@ -156,7 +179,7 @@ class RunRecord:
     streams: tuple[str, ...]
     model: ModelConfig
     best_epoch: int
-    curve: tuple[Epoch, ...]
+    curve: tuple[EpochRecord, ...]
     corpus: CorpusRecord
     device: str
     versions: dict[str, str]
@@ -171,49 +194,9 @@ class RunRecord:
             raise ValueError(f"teacher_runs has {len(self.teacher_runs)} keys for {len(self.arm.teachers)} teachers")
 
     @property
-    def best(self) -> Epoch:
+    def best(self) -> EpochRecord:
         """The epoch that the weights are from."""
         return self.curve[self.best_epoch - 1]
-
-    @classmethod
-    def of(
-        cls,
-        key: str,
-        spec: RunSpec,
-        corpus: Corpus,
-        device: str,
-        result: RunResult,
-        teacher_runs: Sequence[str],
-        files: Mapping[str, str],
-    ) -> RunRecord:
-        """Return the record of a run that has just been trained, including its own hash.
-
-        Raises:
-            ValueError: a value has the wrong type, so that ``load`` would refuse the record.
-        """
-        recipes = {name: dict(recipe) for name, recipe in corpus.recipes.items() if name in result.scaling}
-        record = cls(
-            FORMAT,
-            key,
-            ArmRecord.of(spec.arm),
-            ProtocolRecord.of(spec.protocol),
-            spec.budget,
-            spec.seed,
-            spec.precision,
-            spec.seed_group,
-            tuple(teacher_runs),
-            tuple(result.scaling),
-            result.model,
-            result.best_epoch,
-            result.curve,
-            CorpusRecord(corpus.name, corpus.hash, corpus.labels, recipes, corpus.speakers),
-            device,
-            {"replicate": replicate.__version__, **versions(spec)},
-            round(result.seconds, 3),
-            dict(files),
-            "",
-        )
-        return convert(json.loads(json.dumps(replace(record, sha256=digest(record.as_json())).as_json())), cls)
 
     @classmethod
     def load(cls, folder: Path) -> RunRecord:

@@ -6,18 +6,20 @@ import re
 import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fsspec
 
-from replicate.corpus.types import Corpus
 from replicate.errors import CannotWrite
 from replicate.files import atomic_folder
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD
 from replicate.store.run import Run
 from replicate.store.store import Store
-from replicate.training.config import RunSpec
-from replicate.training.loop import RunResult
+
+if TYPE_CHECKING:  # these import torch
+    from replicate.corpus.types import Corpus
+    from replicate.training.config import RunSpec
+    from replicate.training.loop import RunResult
 
 # Folders of other names at the address are not runs.
 _KEY = re.compile(r"[0-9a-f]{20}")

@@ -5,22 +5,23 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from replicate.corpus.types import SPLITS, Corpus
 from replicate.errors import InvalidArgument
-from replicate.model.cogmen import COGMEN
 from replicate.store.predictions import Predictions, score
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RunRecord, corrupt
 from replicate.suggest import choices
-from replicate.training.data import Scale
+
+if TYPE_CHECKING:  # these import torch, which commands that only look at runs do without
+    from torch import Tensor
+
+    from replicate.model.cogmen import COGMEN
+    from replicate.training.data import Scale
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,8 @@ class Run:
 
     def model(self) -> COGMEN:
         """Return the trained model in eval mode."""
+        from replicate.model.cogmen import COGMEN
+
         model = COGMEN(self.record.model)
         model.load_state_dict(
             {name: tensor for name, tensor in self._tensors().items() if not name.startswith("scale/")}
@@ -100,6 +103,8 @@ class Run:
 
     def scaling(self) -> dict[str, Scale]:
         """Return the standardisation of each stream, in the order of the model's input."""
+        from replicate.training.data import Scale
+
         tensors = self._tensors()
         return {
             name: Scale(tensors[f"scale/{name}/mean"].numpy(), tensors[f"scale/{name}/deviation"].numpy())
@@ -115,7 +120,10 @@ class Run:
                 f"{arm.name} has no predictions in context {context!r}: {choices(context, list(arm.contexts))}"
             )
 
-    def _tensors(self) -> dict[str, torch.Tensor]:
+    def _tensors(self) -> dict[str, Tensor]:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
         try:
             return load_file(self.folder / CHECKPOINT)
         except (OSError, SafetensorError) as error:

@@ -7,23 +7,19 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from safetensors.torch import save
-
-from replicate.corpus.types import SPLITS, Corpus
 from replicate.errors import CorruptRun
 from replicate.files import INCOMPLETE, atomic_folder, from_os_error, sha256
 from replicate.store import embeddings
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RunRecord, corrupt, load_json
 from replicate.store.run import Run
-from replicate.training.config import RunSpec
-from replicate.training.distillation.base import TeacherOutputs
-from replicate.training.loop import RunResult
-from replicate.training.released_order import apply_feature_order
+
+if TYPE_CHECKING:  # these import torch, which commands that only look at runs do without
+    from replicate.corpus.types import Corpus
+    from replicate.training.config import RunSpec
+    from replicate.training.distillation.base import TeacherOutputs
+    from replicate.training.loop import RunResult
 
 EMBEDDINGS, LOCKS = "embeddings", ".locks"
 
@@ -180,7 +176,7 @@ class Store:
 
     def embeddings_intact(self, key: str) -> bool:
         """Return whether a teacher's outputs are on disk and undamaged; if not, they are computed again when needed."""
-        return embeddings.read(self.root / EMBEDDINGS / f"{key}.safetensors") is not None
+        return embeddings.intact(self.root / EMBEDDINGS / f"{key}.safetensors")
 
     def put(
         self,
@@ -196,27 +192,7 @@ class Store:
         Raises:
             DiskFull, CannotWrite: naming the folder.
         """
+        from replicate.store import saving
+
         with atomic_folder(self.root / key) as folder:
-            scale = {
-                f"scale/{name}/{field}": torch.from_numpy(getattr(s, field))
-                for name, s in result.scaling.items()
-                for field in ("mean", "deviation")
-            }
-            # Not save_file: a full disk must be an OSError, and safetensors has its own class for it.
-            checkpoint = save({name: t.contiguous() for name, t in (result.weights | scale).items()})
-            (folder / CHECKPOINT).write_bytes(checkpoint)
-            np.savez_compressed(folder / PREDICTIONS, **_predictions(spec, corpus, result))  # type: ignore[arg-type]
-            files = {name: sha256(folder / name) for name in (CHECKPOINT, PREDICTIONS)}
-            RunRecord.of(key, spec, corpus, device, result, teacher_runs, files).save(folder)
-
-
-def _predictions(spec: RunSpec, corpus: Corpus, result: RunResult) -> dict[str, NDArray[Any]]:
-    """Return log-probabilities per split and context, and dialogues, speakers and labels: enough for any metric."""
-    arrays: dict[str, NDArray[Any]] = {f"{s}/{context}": v for (s, context), v in result.log_prob.items()}
-    corpus = apply_feature_order(corpus, spec.arm, spec.protocol)
-    for split in SPLITS:
-        dialogues = corpus.split(split)
-        arrays[f"{split}/dialogue"] = np.repeat([d.id for d in dialogues], [len(d) for d in dialogues])
-        arrays[f"{split}/speaker"] = np.concatenate([d.speakers for d in dialogues])
-        arrays[f"{split}/label"] = np.concatenate([d.labels for d in dialogues])
-    return arrays
+            saving.write(folder, key, spec, corpus, device, result, teacher_runs)

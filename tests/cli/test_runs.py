@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from replicate.store.keys import code_version
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD
+from replicate.store.versions import code_version
 from replicate.training.distillation.logits import LogitsSettings
 from tests.cli.conftest import STUDENT
 from tests.cli.sizes import in_kb

@@ -78,7 +78,7 @@ def test_runs_of_another_version_are_remarked_and_left_alone(tmp_path, monkeypat
     if field == "torch":
         monkeypatch.setattr(torch, "__version__", "0.0")
     else:
-        monkeypatch.setattr("replicate.store.keys.code_version", lambda: "another")
+        monkeypatch.setattr("replicate.store.versions.code_version", lambda: "another")
     later = prepare(tmp_path, ("table4",), seeds="24,")
     assert len(later.missing(repair=True)) == 4
     (remark,) = later.remarks()

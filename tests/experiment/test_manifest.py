@@ -12,9 +12,10 @@ import replicate
 from replicate.corpus.synthetic import generate
 from replicate.errors import NotThisFormat
 from replicate.experiment import manifest
-from replicate.experiment.manifest import MANIFEST, Manifest, corpus_hash
+from replicate.experiment.manifest import Manifest
 from replicate.experiment.plan import Source
-from replicate.store.keys import code_version
+from replicate.experiment.results_folder import MANIFEST, corpus_hash
+from replicate.store.versions import code_version
 from tests.experiment.builders import plant, prepare
 
 

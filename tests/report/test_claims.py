@@ -7,7 +7,7 @@ from rich.console import Console
 
 from replicate.config.claims import Claim, Margins, Rule, Statement
 from replicate.errors import CannotWrite
-from replicate.report import claims, statements
+from replicate.report import claims, saved_claims, statements
 from replicate.results.claims import JudgedClaim, JudgedStatement, Measured
 from replicate.results.sizes import Needed
 
@@ -83,8 +83,8 @@ def test_another_metric_of_the_tables_is_named():
 
 def test_what_is_written_can_be_read(tmp_path):
     claims.write(RULE, JUDGED, RESULT, tmp_path)
-    assert claims.read(tmp_path) == claims.saved(JUDGED)
-    first, *_ = claims.read(tmp_path)
+    assert saved_claims.read(tmp_path) == claims.saved(JUDGED)
+    first, *_ = saved_claims.read(tmp_path)
     assert (first.number, first.outcome, len(first.statements)) == (1, "reproduced", 1)
     assert first.statements[0].measured == "+0.031 [-0.094, +0.156]"
 
@@ -114,19 +114,19 @@ def test_a_control_has_its_own_words_and_no_number_of_the_paper(control, outcome
     claims.write(RULE, judged, result, tmp_path)
     saved = json.loads((tmp_path / "claims.json").read_text(encoding="utf-8"))
     assert saved["corpus"]["control"] == control and [each["outcome"] for each in saved["claims"]] == [*outcomes]
-    assert [each.outcome for each in claims.read(tmp_path)] == [*outcomes]
+    assert [each.outcome for each in saved_claims.read(tmp_path)] == [*outcomes]
     for written in (text, out.getvalue()):
         assert all(outcome in written for outcome in outcomes) and words in written
         assert f"Self-test on the {control} control synthetic-tiny" in written
         assert "reproduced" not in written and "IEMOCAP" not in written
     assert "| paper |" not in text and "+0.210" not in text
-    assert [claims.expected(outcome) for outcome in outcomes] == [True, False, True]
-    assert claims.expectation(claims.read(tmp_path)) == "as built"
+    assert [saved_claims.expected(outcome) for outcome in outcomes] == [True, False, True]
+    assert saved_claims.expectation(saved_claims.read(tmp_path)) == "as built"
 
 
 def test_only_a_reproduced_claim_is_as_expected_on_data():
-    assert [claims.expected(each.outcome) for each in JUDGED] == [True, False, False, False, False]
-    assert claims.expectation(claims.saved(JUDGED)) == "reproduced"
+    assert [saved_claims.expected(each.outcome) for each in JUDGED] == [True, False, False, False, False]
+    assert saved_claims.expectation(claims.saved(JUDGED)) == "reproduced"
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):

@@ -4,7 +4,8 @@ import pytest
 
 from replicate.config.claims import load
 from replicate.results.claims import judge
-from replicate.results.controls import OUTCOMES, is_gain
+from replicate.results.controls import is_gain
+from replicate.results.outcomes import OUTCOMES
 from tests.claims_toml import CLAIM, statement
 from tests.results.test_claims import OTHER, UP, cell, pair, written
 

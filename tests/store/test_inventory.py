@@ -10,9 +10,9 @@ import torch
 from replicate.errors import UnknownRun
 from replicate.store import inventory
 from replicate.store.inventory import NEWER, OLD, TeacherRun
-from replicate.store.keys import FORMAT
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD, digest
 from replicate.store.store import EMBEDDINGS
+from replicate.store.versions import FORMAT
 from replicate.training.config import Arm
 from tests.planted import put
 from tests.small_runs import SPEC, seeds, teacher_outputs

@@ -7,7 +7,9 @@ import torch_geometric
 from replicate.config.arms import arms as arms_of_files
 from replicate.config.protocols import protocol
 from replicate.store import keys
-from replicate.store.keys import other_versions, run_key, versions
+from replicate.store import versions as versions_module
+from replicate.store.keys import run_key, versions
+from replicate.store.versions import shared
 from replicate.training.config import Arm, Budget, Hubert, ModelDefaults, Protocol, RunSpec
 from replicate.training.distillation.logits import LogitsSettings
 from replicate.training.distillation.triplet import TripletSettings
@@ -221,7 +223,7 @@ def test_seed_device_corpus_and_versions_decide_the_key(corpus, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(package, "__version__", "0.0")
             found.add(key(SPEC, corpus))
-    monkeypatch.setattr(keys, "code_version", lambda: "0")
+    monkeypatch.setattr(versions_module, "code_version", lambda: "0")
     found.add(key(SPEC, corpus))
     assert len(found) == 8
 
@@ -240,25 +242,13 @@ def test_an_override_with_the_same_value_keeps_the_key(corpus):
 
 
 def test_versions_of_a_run_are_those_of_the_core_and_of_what_its_arm_uses():
-    assert versions(SPEC).keys() - versions().keys() == {
+    assert versions(SPEC).keys() - shared().keys() == {
         "source of replicate.model.context.packed",
         "source of replicate.model.context.transformer",
     }
-    assert versions().keys() == {"torch", "torch_geometric", "code"}
+    assert shared().keys() == {"torch", "torch_geometric", "code"}
     pkdot = replace(STUDENT, arm=replace(STUDENT.arm, distillation=METHODS.get("pkdot")()))
     assert "geomloss" in versions(pkdot) and "geomloss" not in versions(STUDENT)
-
-
-def test_versions_that_differ_are_named(monkeypatch):
-    found = {"replicate": "0.0", **versions(STUDENT)}
-    assert other_versions(found) == {}
-    changed = found | {"torch": "0.0", "source of replicate.training.distillation.triplet": "0"}
-    assert other_versions(changed) == {"torch": "0.0", "source of replicate.training.distillation.triplet": "0"}
-    assert other_versions(found | {"geomloss": "0.0"}) == {"geomloss": "0.0"}
-    # Whether a plugin that is not loaded has changed is unknown.
-    assert other_versions(found | {"source of replicate_plugin_mine": "0"}) == {}
-    del found["torch"]
-    assert other_versions(found) == {"torch": "unknown"}
 
 
 def test_the_format_of_records_decides_the_key(corpus, monkeypatch):

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from replicate.errors import NotThisFormat
-from replicate.experiment import manifest
+from replicate.experiment import results_folder
 from replicate.store import prune
-from replicate.store.keys import FORMAT, versions
 from replicate.store.prune import Removal
 from replicate.store.record import CHECKPOINT, RECORD, digest
 from replicate.store.store import EMBEDDINGS, LOCKS
+from replicate.store.versions import FORMAT, shared
 from tests.planted import put
 from tests.small_runs import SPEC, seeds, teacher_outputs
 from tests.store.test_record import rewrite
@@ -53,7 +53,7 @@ def test_a_sound_store_keeps_everything(store, key):
 def test_runs_of_other_versions_are_counted_and_what_differs_is_named(store, saved, monkeypatch):
     assert prune.outdated(store) == prune.Outdated(0, 0, ())
     shutil.copytree(saved, store.root / ("0" * 20))
-    rewrite(store.root / ("0" * 20), versions=versions() | {"code": "another"})
+    rewrite(store.root / ("0" * 20), versions=shared() | {"code": "another"})
     assert prune.outdated(store) == prune.Outdated(0, 1, ("the code of this package",))
     shutil.copytree(saved, store.root / ("1" * 20))
     rewrite(store.root / ("1" * 20), format=FORMAT + 1)
@@ -193,16 +193,16 @@ def test_nothing_outside_the_store_is_removed(store, tmp_path):
 
 
 def test_results_name_their_runs(tmp_path):
-    assert manifest.named_runs(tmp_path) is None and manifest.named_runs(tmp_path / "absent") is None
+    assert results_folder.named_runs(tmp_path) is None and results_folder.named_runs(tmp_path / "absent") is None
     for name, runs in (("a/manifest.json", ["1", "2"]), ("b/c/sweep-X.json", ["2", "3"]), ("b/table2.json", ["4"])):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"runs": runs}))
-    assert manifest.named_runs(tmp_path) == {"1", "2", "3"}
+    assert results_folder.named_runs(tmp_path) == {"1", "2", "3"}
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"runs": 3}'])
 def test_results_that_cannot_be_read_are_no_reason_to_remove_their_runs(tmp_path, content):
     (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(NotThisFormat, match="manifest"):
-        manifest.named_runs(tmp_path)
+        results_folder.named_runs(tmp_path)

@@ -7,8 +7,8 @@ import pytest
 
 from replicate.errors import CorruptRun, NewerFormat, OldFormat
 from replicate.store import prune
-from replicate.store.keys import FORMAT
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD, RunRecord, digest
+from replicate.store.versions import FORMAT
 from tests.small_runs import SPEC
 
 

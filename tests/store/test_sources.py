@@ -13,8 +13,9 @@ import replicate
 from replicate.config import folders
 from replicate.config.arms import arms
 from replicate.store import sources
-from replicate.store.keys import SOURCE, other_versions, run_key, versions
+from replicate.store.keys import run_key, versions
 from replicate.store.sources import current_hash, module_hashes
+from replicate.store.versions import SOURCE, other_versions
 from replicate.training.arm import Arm
 from replicate.training.methods import METHODS
 from tests.small_runs import SPEC

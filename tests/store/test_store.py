@@ -55,7 +55,7 @@ def test_a_run_that_could_not_be_written_leaves_nothing(store, corpus, result, m
     def fail(*arguments, **more):
         raise error
 
-    monkeypatch.setattr(f"replicate.store.store.{function}", fail)
+    monkeypatch.setattr(f"replicate.store.saving.{function}", fail)
     with pytest.raises(kind):
         store.put("run", SPEC, corpus, "cpu", result)
     assert list(store.root.iterdir()) == [] and store.get("run") is None

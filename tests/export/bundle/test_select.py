@@ -10,8 +10,9 @@ from export.bundle.select import choose, corpus_of, corpus_of_results
 from replicate import errors
 from replicate.config import folders
 from replicate.corpus.synthetic import generate
-from replicate.experiment.manifest import Manifest, newest_results
+from replicate.experiment.manifest import Manifest
 from replicate.experiment.plan import Source
+from replicate.experiment.results_folder import newest_results
 from replicate.runner.failures import FailedRun
 from tests.report.builders import manifest
 
