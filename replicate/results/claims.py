@@ -16,7 +16,7 @@ from replicate.results.contrasts import Tested, by_class, compare, difference
 from replicate.results.controls import is_gain, of_built, of_gains
 from replicate.results.outcomes import Outcome
 from replicate.results.sizes import Needed
-from replicate.results.statistics import holm
+from replicate.results.statistics import holm, largest_p
 
 
 @dataclass(frozen=True)
@@ -126,10 +126,12 @@ def _judge(statement: Statement, rule: Rule, results: Mapping[str, TableResult])
     if not contrasts:
         return JudgedStatement(statement, margin, published=published)
 
+    family = _family(statement, results)
+
     def test(at: float) -> tuple[Tested, float | None, bool | None]:
         """Return the test at a margin, its corrected p, and whether the statement holds."""
         made = compare(statement.relation, contrasts, at)
-        p = _corrected(made.p, statement, results)
+        p = holm([made.p, *family])[0]
         return made, p, made.holds if p is not None and p <= rule.level else None
 
     made, p, holds = test(margin)
@@ -141,21 +143,16 @@ def _judge(statement: Statement, rule: Rule, results: Mapping[str, TableResult])
         p,
         holds,
         published,
-        made.needed(rule.level * _share(made.p, p)) if holds is None else None,
+        made.needed(largest_p(family, rule.level)) if holds is None else None,
         tuple((each, test(each)[2]) for each in rule.within) if statement.relation == "within" else (),
     )
 
 
-def _share(p: float | None, corrected: float | None) -> float:
-    """Return by what the correction divides the level."""
-    return p / corrected if p and corrected else 1.0
+def _family(statement: Statement, results: Mapping[str, TableResult]) -> list[float | None]:
+    """Return the p values with which that of a statement is corrected (Holm): those of the table of the first cell.
 
-
-def _corrected(p: float | None, statement: Statement, results: Mapping[str, TableResult]) -> float | None:
-    """Return p corrected with all comparisons of the table of the first cell (Holm).
-
-    It takes the place of the table's own comparison of the same two cells, where there is one, so the two never
-    contradict each other: p for a margin is never smaller than the table's p for a difference of the same sign.
+    The table's own comparison of the same two cells is left out, because p takes its place. So the two never contradict
+    each other: p for a margin is never smaller than the table's p for a difference of the same sign.
     """
     table = results[statement.first.partition("/")[0]]
     family = [each.p for each in table.comparisons]
@@ -165,7 +162,7 @@ def _corrected(p: float | None, statement: Statement, results: Mapping[str, Tabl
             if _content([(table.cell(each.first), 1), (table.cell(each.second), -1)]) in (own, _negative(own)):
                 del family[place]
                 break
-    return holm([p, *family])[0]
+    return family
 
 
 def _content(cells: Sequence[tuple[Cell | None, int]]) -> dict[tuple[Hashable, ...], int]:

@@ -51,6 +51,17 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
+def largest_p(others: Sequence[float | None], level: float) -> float:
+    """Return up to which p one more comparison is significant at ``level`` after Holm's correction with ``others``."""
+    known = sorted(p for p in others if p is not None)
+    left = len(known) + 1
+    for p in known:
+        if p * left > level:
+            break
+        left -= 1
+    return level / left
+
+
 def verdict(summary: Summary, published: float | None, published_std: float | None, comparable: bool) -> str | None:
     """Return whether the published value is ``inside`` or ``outside`` the 95 % prediction interval of another run.
 

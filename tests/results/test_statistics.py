@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import t, ttest_1samp
 
-from replicate.results.statistics import Summary, holm, summarise, verdict
+from replicate.results.statistics import Summary, holm, largest_p, summarise, verdict
 
 
 def test_mean_deviation_and_interval_by_hand():
@@ -99,3 +99,29 @@ def test_holm_keeps_the_order_and_never_lowers(raw, random):
     random.shuffle(order)
     assert holm([raw[i] for i in order]) == [found[i] for i in order]
     assert [q for q in found if q is not None] == holm([p for p in raw if p is not None])
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ([], 0.05),
+        # Nothing else is significant, so this one has to be the smallest of three.
+        ([0.5, 0.9], 0.05 / 3),
+        # The first of the others passes, so two are left.
+        ([0.001, 0.9], 0.05 / 2),
+        ([0.001, 0.01], 0.05),
+        ([0.001, None, 0.04], 0.05 / 2),
+        # 0.03 is too large for the first place, and so it is for all that follow.
+        ([0.03, 0.03], 0.05 / 3),
+    ],
+)
+def test_the_largest_p_that_is_significant_next_to_others(others, expected):
+    assert largest_p(others, 0.05) == pytest.approx(expected)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.none() | st.floats(0, 1), max_size=9), st.floats(0.01, 0.2))
+def test_the_largest_p_is_where_holm_begins_to_object(others, level):
+    p = largest_p(others, level)
+    assert holm([p * (1 - 1e-9), *others])[0] <= level
+    assert p == level or holm([p * (1 + 1e-6), *others])[0] > level
