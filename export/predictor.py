@@ -30,8 +30,9 @@ FORMAT_NAME, FORMAT_VERSION = "bridging-modalities", 2
 # Every utterance attends to all others of its dialogue, so memory grows with the square of the length: about 300 MB for
 # 2,000 utterances.
 MAX_UTTERANCES = 2000
-# Largest batch: utterances including padding, and pairs of utterances that attend to each other.
-BATCH_UTTERANCES, BATCH_PAIRS = 4096, MAX_UTTERANCES**2
+# Largest batch in utterances, padding included: larger ones leave the processor's cache. The number is measured by
+# ``python -m export.benchmark.batches``. A longer dialogue is a batch of its own.
+BATCH_UTTERANCES = 384
 # Dialogues that ``predict_lines`` keeps in memory, 200 to 600 kB each; the least recently used one is dropped.
 MAX_STREAMS = 1000
 
@@ -136,6 +137,7 @@ class Predictor:
         labels: name of each class. speakers: the speaker names that the model accepts.
         audio_stream: the feature stream of the corpus that is the model's input. width: number of its columns.
         metadata: everything the model's file says about itself.
+        batch_utterances: largest batch in utterances; on another device, such as a GPU, more may be faster.
 
     Raises:
         BadBundle: the folder is not a bundle, or a file in it was changed. BadInput: a provider is not available.
@@ -164,6 +166,7 @@ class Predictor:
         self.speakers: list[str] = self.metadata["speakers"]
         self.audio_stream: str = self.metadata["audio_stream"]
         self.width: int = self.metadata["widths"][self.audio_stream]
+        self.batch_utterances = BATCH_UTTERANCES
         # Dynamic quantisation scales activations by the largest value of the whole batch. One dialogue at a time keeps
         # a prediction independent of the other dialogues.
         self._one_by_one = int8
@@ -186,7 +189,7 @@ class Predictor:
         speakers = [self.speaker_numbers(dialogue) for dialogue in given]
         lengths = [len(numbers) for numbers in speakers]
         found: dict[int, NDArray[np.float32]] = {}
-        for batch in [[i] for i in range(len(given))] if self._one_by_one else _batches(lengths):
+        for batch in _batches(lengths, 1 if self._one_by_one else self.batch_utterances):
             longest = max(lengths[i] for i in batch)
             audio = np.zeros((len(batch), longest, self.width), np.float32)
             speaker = np.zeros((len(batch), longest), np.int64)
@@ -288,12 +291,15 @@ def _overflow(dialogue: DialogueFeatures) -> BadInput:
     return BadInput(f"dialogue {dialogue.id} has features as large as {largest:.0e}, which overflow in the model")
 
 
-def _batches(lengths: list[int]) -> list[list[int]]:
-    """Group dialogues of similar length, so that batches contain little padding; returns their positions."""
+def _batches(lengths: list[int], most: int) -> list[list[int]]:
+    """Group dialogues of similar length, so that batches contain little padding; returns their positions.
+
+    Args:
+        most: utterances in a batch of several dialogues, padding included.
+    """
     batches: list[list[int]] = []
     for i in sorted(range(len(lengths)), key=lambda i: lengths[i]):
-        n, size = lengths[i], len(batches[-1]) + 1 if batches else 0
-        if batches and size * n <= BATCH_UTTERANCES and size * n * n <= BATCH_PAIRS:
+        if batches and (len(batches[-1]) + 1) * lengths[i] <= most:
             batches[-1].append(i)
         else:
             batches.append([i])

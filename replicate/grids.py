@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from rich.table import Table
 
 # Printed where there is no number.
@@ -21,32 +23,84 @@ def terminal(
 
     Cells of the first ``left`` columns are words; they and the titles wrap between words. Numbers never wrap.
     """
+    gap, widths = _layout(titles, lines, width, left)
+    return _table(titles, lines, widths, gap, left, title)
+
+
+def long_terminal(
+    titles: Sequence[str], lines: Sequence[Sequence[str]], width: int, left: int = 1, title: str = ""
+) -> RenderableType:
+    """Return what prints the same as ``terminal``, but fast where no cell wraps: for thousands of rows."""
+    gap, widths = _layout(titles, lines, width, left)
+    if not lines or any(_wraps(cell, size) for line in lines for cell, size in zip(line, widths, strict=True)):
+        return _table(titles, lines, widths, gap, left, title)
+    sizes = [size if i < left else -size for i, size in enumerate(widths)]
+    between, end = " " * gap, " " * (gap - 1) + "\n"
+    rows = "".join(f"  {between.join(map(_pad, line, sizes))}{end}" for line in lines)
+    return _LongTable(_table(titles, (), widths, gap, left, title), rows)
+
+
+@dataclass(frozen=True)
+class _LongTable:
+    """A table without rows, and the text of the rows."""
+
+    table: Table
+    rows: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.segment import Segment
+
+        *above, bottom, end = console.render(self.table, options)
+        yield from (*above, Segment(self.rows), bottom, end)
+
+
+def _layout(titles: Sequence[str], lines: Sequence[Sequence[str]], width: int, left: int) -> tuple[int, Sequence[int]]:
+    """Return the spaces between two columns, with the divider, and the widths of the columns."""
+    columns = [set(column) for column in zip(*lines, strict=True)] or [set() for _ in titles]
+    least = [
+        max(_longest_word(header), *map(_longest_word if i < left else cell_len, column), 0)
+        for i, (header, column) in enumerate(zip(titles, columns, strict=True))
+    ]
+    most = [max(map(cell_len, {header, *column})) for header, column in zip(titles, columns, strict=True)]
+    gap = 2 if sum(most) + _frame(3, len(most)) > width else 3
+    return gap, _widths(least, most, width - _frame(gap, len(most)) - sum(least), left)
+
+
+def _table(
+    titles: Sequence[str], lines: Sequence[Sequence[str]], widths: Sequence[int], gap: int, left: int, title: str
+) -> Table:
     from rich import box
     from rich.table import Table
 
-    texts = list(zip(titles, *lines, strict=True))
-    least = [
-        max(_longest_word(text) if not row or i < left else cell_len(text) for row, text in enumerate(column))
-        for i, column in enumerate(texts)
-    ]
-    most = [max(map(cell_len, column)) for column in texts]
-    # Each column has a space on either side and a divider, and the table a margin; a narrow one has less.
-    narrow = sum(most) + 3 * len(most) + 1 > width
-    frame = (2 if narrow else 3) * len(most) + 1
-    widths = _widths(least, most, width - frame - sum(least), left)
     grid = Table(
         title=title or None,
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
-        padding=(0, 0, 0, 1) if narrow else (0, 1),
-        width=frame + sum(widths),  # else rich would cut the cells of a table that is too wide
+        padding=(0, gap - 2, 0, 1),
+        width=_frame(gap, len(widths)) + sum(widths),  # else rich would cut the cells of a table that is too wide
     )
     for i, (header, size) in enumerate(zip(titles, widths, strict=True)):
         grid.add_column(header, justify="left" if i < left else "right", width=size)
     for line in lines:
         grid.add_row(*line)
     return grid
+
+
+def _frame(gap: int, columns: int) -> int:
+    """Return the width of everything but cells: each column has a gap of spaces with a divider, the table a margin."""
+    return gap * columns + 1
+
+
+def _wraps(cell: str, width: int) -> bool:
+    """Whether a cell may need more than one line, or has spaces or control characters that ``rich`` removes."""
+    return cell_len(cell) > width or not cell.isprintable() or cell != cell.strip()
+
+
+def _pad(cell: str, width: int) -> str:
+    """Fill a cell up to a width; on the left if that is negative."""
+    spaces = " " * (abs(width) - cell_len(cell))
+    return cell + spaces if width > 0 else spaces + cell
 
 
 def _widths(least: Sequence[int], most: Sequence[int], spare: int, left: int) -> list[int]:

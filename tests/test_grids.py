@@ -1,6 +1,8 @@
 import io
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.console import Console
 
 from replicate import grids
@@ -41,3 +43,26 @@ def test_a_table_that_cannot_fit_keeps_its_numbers():
     out = io.StringIO()
     Console(file=out, width=40).print(grids.terminal(TITLES, LINES, 40), crop=False)
     assert [line.count(SCORE) for line in out.getvalue().splitlines() if SCORE in line] == [2, 1]
+
+
+def _printed(grid, width, **terminal):
+    out = io.StringIO()
+    Console(file=out, width=width, markup=False, emoji=False, highlight=False, **terminal).print(grid, crop=False)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("terminal", [{}, {"force_terminal": True, "color_system": "standard"}])
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.tuples(*[st.text("ab 漢é\t|[]:", max_size=9)] * 2, *[st.text("0.19–", max_size=9)] * 2), max_size=5),
+    st.sampled_from([24, 40, 50, 60, 1000]),
+)
+def test_rows_are_laid_out_as_rich_does(terminal, lines, width):
+    layout = ("title of words", "speaker", "1", "probability"), lines, width, 2, "a [red]title"
+    by_rich = _printed(grids.terminal(*layout), width, **terminal)
+    assert _printed(grids.long_terminal(*layout), width, **terminal) == by_rich
+
+
+def test_rich_lays_out_no_row_that_needs_no_wrapping():
+    grid = grids.long_terminal(("name", "F1"), [("one two", f"{i}") for i in range(1000)], 80)
+    assert grid.table.row_count == 0 and len(_printed(grid, 80).splitlines()) == 1000 + 4

@@ -176,24 +176,27 @@ def _print(utterances: Sequence[UtterancePrediction], as_json: bool) -> None:
 
 def _print_tables(predictions: Sequence[Prediction]) -> None:
     """Print a table for each dialogue."""
-    from replicate.grids import terminal
+    from replicate.grids import long_terminal
 
+    screen = console.results()
     for prediction in predictions:
         titles = ("utterance", "speaker", "emotion", "probability", *prediction.labels)
-        rows = zip(prediction.speakers, prediction.emotions, prediction.probabilities, strict=True)
+        rows = zip(prediction.speakers, prediction.emotions, prediction.probabilities.tolist(), strict=True)
         lines = [
-            (str(number), console.printable(speaker), emotion, *(f"{value:.3f}" for value in (row.max(), *row)))
+            (str(number), console.printable(speaker), emotion, *(f"{value:.3f}" for value in (max(row), *row)))
             for number, (speaker, emotion, row) in enumerate(rows, prediction.first)
         ]
-        screen = console.results()
-        screen.print(terminal(titles, lines, screen.width, left=3, title=console.printable(prediction.id)), crop=False)
+        screen.print(
+            long_terminal(titles, lines, screen.width, left=3, title=console.printable(prediction.id)), crop=False
+        )
 
 
 def _print_timeline(timeline: Timeline) -> None:
     """Print a table for each dialogue."""
     from export.audio.timeline import clock
-    from replicate.grids import terminal
+    from replicate.grids import long_terminal
 
+    screen = console.results()
     titles = ("start", "end", "speaker", "emotion", "probability", *timeline.labels)
     for name, dialogue in timeline.dialogues.items():
         lines = [
@@ -206,5 +209,4 @@ def _print_timeline(timeline: Timeline) -> None:
             )
             for one in dialogue.segments
         ]
-        screen = console.results()
-        screen.print(terminal(titles, lines, screen.width, left=4, title=console.printable(name)), crop=False)
+        screen.print(long_terminal(titles, lines, screen.width, left=4, title=console.printable(name)), crop=False)

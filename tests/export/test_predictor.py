@@ -1,5 +1,6 @@
 """Predictions of an exported model: equal to the run's, independent of the batch, and without PyTorch."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -7,8 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from export.predictor import MAX_UTTERANCES, BadInput, DialogueFeatures, Predictor, read_csv, to_csv, to_json
+from export.predictor import MAX_UTTERANCES, BadInput, DialogueFeatures, Predictor, _batches, read_csv, to_csv, to_json
 from replicate.corpus import archive
 from replicate.corpus.synthetic import generate
 from tests.export.dialogues import random_dialogue, write_csv
@@ -37,6 +40,21 @@ def test_a_prediction_does_not_depend_on_the_other_dialogues_or_their_order(pred
         alone = predictor(dialogue.features, dialogue.speakers)
         assert np.allclose(alone.probabilities, prediction.probabilities, atol=1e-5)
         assert prediction.emotions == [predictor.labels[i] for i in prediction.probabilities.argmax(1)]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 500), max_size=30), st.integers(1, 600))
+def test_batches_hold_every_dialogue_once_and_at_most_so_many_utterances(lengths, most):
+    batches = _batches(lengths, most)
+    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+    assert all(len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= most for batch in batches)
+    ends = [sorted(lengths[i] for i in batch) for batch in batches]
+    assert all(before[-1] <= after[0] for before, after in itertools.pairwise(ends))
+
+
+def test_a_batch_is_as_large_as_it_may_be():
+    assert _batches([4, 2, 2, 2, 9], 6) == [[1, 2, 3], [0], [4]]
+    assert _batches([2, 1, 1], 1) == [[1], [2], [0]]
 
 
 @pytest.mark.parametrize(
