@@ -12,7 +12,7 @@ from replicate.model.context.base import context_extractor
 from replicate.model.context.late import LateFusion
 from replicate.model.heads import HEADS
 from replicate.store.sources import module_hashes
-from replicate.store.versions import FORMAT, SOURCE, distribution_version, shared
+from replicate.store.versions import FORMAT, SOURCE, distribution_version, in_key_order, shared
 from replicate.training.config import Arm, Protocol, RunSpec, relevant_settings
 
 
@@ -37,7 +37,7 @@ def run_key(spec: RunSpec, corpus: Corpus, device: str) -> str:
         "budget": budget,
         "corpus": corpus.hash,
         "device": device,
-        "versions": sorted(versions(spec).values()),
+        "versions": in_key_order(versions(spec)),
         "format": FORMAT,
     }
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import importlib.metadata
+import re
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -66,6 +67,31 @@ def _version_in_source(name: str) -> str | None:
             ):
                 return str(node.value.value)
     return None
+
+
+def in_key_order(found: Mapping[str, str]) -> list[str]:
+    """Return versions in the order in which they are part of a run's key, which must never change.
+
+    It is the order of texts, except that a release of torch is compared by its numbers: ``torch.__version__``, of which
+    keys were made first, is a text that compares itself so. 2.13.0 then comes after 2.8.1.
+    """
+    torch = found.get("torch")
+
+    def compare(one: str, other: str) -> int:
+        first, second = _numbers(one), _numbers(other)
+        if torch in (one, other) and first is not None and second is not None:
+            return (first > second) - (first < second)
+        return (one > other) - (one < other)
+
+    return sorted(found.values(), key=functools.cmp_to_key(compare))
+
+
+def _numbers(version: str) -> tuple[tuple[int, ...], str] | None:
+    """Return the numbers of a release such as 2.13.0+cpu, without zeros at the end, and what follows +."""
+    release, _, local = version.partition("+")
+    if not re.fullmatch(r"\d+(\.\d+)*", release):
+        return None
+    return tuple(map(int, re.sub(r"(\.0+)+$", "", release).split("."))), local
 
 
 def other_versions(found: Mapping[str, str]) -> dict[str, str]:

@@ -255,3 +255,10 @@ def test_the_format_of_records_decides_the_key(corpus, monkeypatch):
     before = key(SPEC, corpus)
     monkeypatch.setattr(keys, "FORMAT", keys.FORMAT + 1)
     assert key(SPEC, corpus) != before
+
+
+def test_the_key_of_a_known_run_stays(corpus, monkeypatch):
+    """Runs of an earlier version are found again: 2.13.0 comes after 2.8.1 in a key."""
+    found = {"torch": "2.13.0+cpu", "torch_geometric": "2.8.1", "code": "40f61451cce3350b", "source of a": "e793dfe8"}
+    monkeypatch.setattr(keys, "versions", lambda spec: found)
+    assert key(SPEC, corpus) == "6767144e456f684f6375"

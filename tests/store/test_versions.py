@@ -6,9 +6,12 @@ from dataclasses import replace
 import pytest
 import torch
 import torch_geometric
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.torch_version import TorchVersion
 
 from replicate.store.keys import versions
-from replicate.store.versions import LIBRARIES, distribution_version, module_version, other_versions
+from replicate.store.versions import LIBRARIES, distribution_version, in_key_order, module_version, other_versions
 from tests.small_runs import SPEC
 from tests.small_runs import STUDENT as STUDENT_ARM
 
@@ -58,3 +61,15 @@ def test_versions_that_differ_are_named(monkeypatch):
     assert other_versions(found | {"source of replicate_plugin_mine": "0"}) == {}
     del found["torch"]
     assert other_versions(found) == {"torch": "unknown"}
+
+
+RELEASES = st.lists(st.integers(0, 20), min_size=1, max_size=3).map(lambda numbers: ".".join(map(str, numbers)))
+# A hash with an f is no version.
+HASHES = st.text("0123456789abcdef", min_size=15, max_size=15).map(lambda text: f"{text}f")
+
+
+@given(RELEASES, st.sampled_from(["", "+cpu", "+cu128"]), RELEASES, st.lists(HASHES, max_size=4))
+def test_keys_have_the_order_of_torchs_own_version(torch_release, local, geometric, hashes):
+    torch = torch_release + local
+    found = {"torch": torch, "torch_geometric": geometric, **{f"source of {i}": each for i, each in enumerate(hashes)}}
+    assert in_key_order(found) == sorted([TorchVersion(torch), geometric, *hashes])
