@@ -45,7 +45,8 @@ class Writer:
         if array.dtype == np.float64:
             array = array.astype(np.float32)
         name = f"weight_{len(self.weights)}"
-        new = numpy_helper.from_array(np.ascontiguousarray(array), name)
+        # Not ascontiguousarray, which makes a scalar a vector: Range refuses one where it knows the shape.
+        new = numpy_helper.from_array(np.asarray(array, order="C"), name)
         for known, tensor in self.weights.items():
             if (tensor.data_type, tensor.dims, tensor.raw_data) == (new.data_type, new.dims, new.raw_data):
                 return known

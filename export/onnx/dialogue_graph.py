@@ -24,10 +24,10 @@ from replicate.model.config import ModelConfig
 from replicate.model.context.transformer import TransformerExtractor
 from replicate.model.window_graph import BLOCK
 
-# This, or a multiple of it, is added to the attention score of an utterance outside the window: its softmax is 0.
+# Added to the attention score of an utterance outside the window: its softmax is 0.
 OUTSIDE = -1e9
-# Added to a relation where there is no edge; its absolute value is larger than that of any dialogue's number.
-NO_EDGE = -(1 << 40)
+# The dialogue's number of rows beyond the ends; no dialogue has it, and it fits the 32 bits that some runtimes use.
+NO_DIALOGUE = -(1 << 31)
 
 
 def build(speech: SpeechModel) -> onnx.ModelProto:
@@ -117,58 +117,58 @@ class _Window:
 
     def __init__(self, write: Writer, config: ModelConfig, present: str) -> None:
         self.write, self.config = write, config
-        self.rows = write.op("ReduceProd", write.op("Shape", "speaker"), keepdims=1)
-        size = write.ints(BLOCK)
-        blocks = write.op("Div", write.op("Add", self.rows, write.ints(BLOCK - 1)), size)
+        self.count = write.op("Mul", write.speaker_axis(0), write.speaker_axis(1))
+        self.rows = write.unsqueeze(self.count, 0)
+        # Range counts the blocks: some runtimes divide integers as floats and round the result up.
+        first = write.op("Range", write.scalar(0), self.count, write.scalar(BLOCK))
+        covered = write.op("Mul", write.op("Shape", first), write.ints(BLOCK))
         # How many rows the last block lacks.
-        self.tail = write.op("Sub", write.op("Mul", blocks, size), self.rows)
+        self.tail = write.op("Sub", covered, self.rows)
         self.senders = BLOCK + config.future + config.past
-        first = write.op("Range", write.scalar(0), write.op("Squeeze", blocks), write.scalar(1))
         # Positions of the senders, counted from ``future`` rows before the first row.
-        self.place = write.op(
-            "Add", write.op("Mul", write.unsqueeze(first, 1), size), write.weight(np.arange(self.senders)[None])
-        )
-        last = write.op("Sub", write.op("Squeeze", self.rows), write.scalar(1))
+        self.place = write.op("Add", write.unsqueeze(first, 1), write.weight(np.arange(self.senders)[None]))
+        last = write.op("Sub", self.count, write.scalar(1))
         self.row = write.op("Clip", write.op("Sub", self.place, write.scalar(config.future)), write.scalar(0), last)
         self._edges(present)
 
     def _edges(self, present: str) -> None:
         """Compute ``relation``, the type of each edge, and ``outside``, a large negative score where there is no edge.
 
-        A relation is a sum of one number each for the sender, the receiver and the sign of their distance. The sender
-        also adds, and the receiver subtracts, their dialogue's number times a factor above all relations. Within a
-        dialogue this cancels out; otherwise the sum is out of the range of relations.
+        A relation is a sum of one number each for the sender, the receiver and the sign of their distance. There is an
+        edge where both are of one dialogue and near each other; elsewhere the relation is -1.
 
         Shapes:
             relation and outside: (blocks, receivers, senders).
         """
         write, config = self.write, self.config
-        relations = 2 * config.speakers**2
-        row = write.op("Range", write.scalar(0), write.op("Squeeze", self.rows), write.scalar(1))
-        # Each padding row is a dialogue of its own, so it has no edge to a real utterance.
-        alone = write.op("Sub", write.scalar(-1), row)
         flat = write.ints(-1)
-        dialogue = write.op("Div", row, write.speaker_axis(1))
-        dialogue = write.op("Where", write.op("Reshape", present, flat), dialogue, alone)
-        dialogue = write.op("Mul", dialogue, write.scalar(2 * relations))
-        speaker = write.op("Mul", write.op("Reshape", "speaker", flat), write.scalar(2))
-        sender = write.op("Add", write.op("Mul", speaker, write.scalar(config.speakers)), dialogue)
-        pads = write.op("Concat", write.ints(config.future), self._pad_end(config.past), axis=0)
-        sender = write.op("Gather", write.op("Pad", sender, pads, write.scalar(NO_EDGE)), self.place)
-        pads = write.op("Concat", write.ints(0), self._pad_end(0), axis=0)
-        receiver = write.op("Pad", write.op("Sub", speaker, dialogue), pads, write.scalar(NO_EDGE))
+        number = write.unsqueeze(write.op("Range", write.scalar(0), write.speaker_axis(0), write.scalar(1)), 1)
+        # Each padding row is a dialogue of its own, so it has no edge to a real utterance.
+        row = write.op("Range", write.scalar(0), self.count, write.scalar(1))
+        alone = write.op("Reshape", write.op("Sub", write.scalar(-1), row), write.op("Shape", "speaker"))
+        dialogue = write.op("Reshape", write.op("Where", present, number, alone), flat)
+        after = write.op("Add", self.tail, write.ints(config.past)) if config.past else self.tail
+        pads = write.op("Concat", write.ints(config.future), after, axis=0)
+        sender = write.op("Gather", write.op("Pad", dialogue, pads, write.scalar(NO_DIALOGUE)), self.place)
+        same = write.op("Equal", write.unsqueeze(sender, 1), self._receivers(sender))
         offset = np.arange(self.senders)[None] - np.arange(BLOCK)[:, None] - config.future
-        near = (offset >= -config.future) & (offset <= config.past)
-        distance = write.weight(np.where(near, offset >= 0, NO_EDGE))
-        receiver = write.op("Reshape", receiver, write.ints(-1, BLOCK, 1))
-        self.relation = write.op("Add", write.op("Add", write.unsqueeze(sender, 1), distance), receiver)
-        # Integer division rounds towards zero: the quotient is 0 for relations, and for no other value that occurs.
-        far = write.op("Cast", write.op("Div", self.relation, write.scalar(relations)), to=TensorProto.FLOAT)
-        self.outside = write.op("Mul", write.op("Abs", far), write.floats(OUTSIDE))
+        edge = write.op("And", same, write.weight((offset >= -config.future) & (offset <= config.past)))
+        speaker = write.op("Gather", write.op("Mul", write.op("Reshape", "speaker", flat), write.scalar(2)), self.row)
+        sent = write.op(
+            "Add",
+            write.unsqueeze(write.op("Mul", speaker, write.scalar(config.speakers)), 1),
+            write.weight((offset >= 0).astype(np.int64)),
+        )
+        relation = write.op("Add", sent, self._receivers(speaker))
+        self.relation = write.op("Where", edge, relation, write.scalar(-1))
+        self.outside = write.op("Where", edge, write.floats(0.0), write.floats(OUTSIDE))
 
-    def _pad_end(self, more: int) -> str:
-        """Return the number of rows missing in the last block, plus ``more``."""
-        return self.write.op("Add", self.tail, self.write.ints(more)) if more else self.tail
+    def _receivers(self, x: str) -> str:
+        """Select the receivers among the senders. Shapes: x: (blocks, senders). Returns (blocks, receivers, 1)."""
+        first = self.config.future
+        write = self.write
+        chosen = write.op("Slice", x, write.ints(first), write.ints(first + BLOCK), write.ints(1))
+        return write.unsqueeze(chosen, 2)
 
     def convolve(self, conv: Any, x: str) -> str:
         """Apply the relational convolution.
