@@ -32,8 +32,10 @@ class Measurement:
     """One ``replicate run`` whose outputs are in docs/results/; without a value, an option keeps its default.
 
     Attributes:
-        folder: below docs/results/, and below the results folder of the command.
+        folder: below docs/results/, and below the results folder of all commands.
         title: heading of its column in the README's table of claims; empty for none.
+        out: where the command writes, below the results folder of all. Entries that differ in their seeds alone
+            would remove each other's tables in one folder.
     """
 
     folder: str
@@ -45,6 +47,7 @@ class Measurement:
     privileged: str | None = None
     folds: str | None = None
     seeds: str | None = None
+    out: str = ""
 
     def corpus(self, folder: Path) -> str:
         """Return the corpus below ``folder`` if it is there, else its name."""
@@ -86,7 +89,7 @@ def copy(source: Path, target: Path) -> list[Path]:
 def main(folder: Path, out: Path, only: tuple[str, ...], dry_run: bool) -> None:
     """Train what docs/results/ holds from the corpora in FOLDER, and copy the outputs there."""
     for measurement in measurements():
-        command = [*measurement.command(folder), "--out", str(out)]
+        command = [*measurement.command(folder), "--out", str(out / measurement.out), "--store", str(out / "runs")]
         line = shlex.join(command)
         if only and not any(text in line for text in only):
             continue

@@ -18,7 +18,16 @@ FOUND = measure.measurements()
 def test_every_measurement_names_tables_and_its_own_folder(one):
     assert set(one.tables) <= set(definitions.table_names())
     assert [other.folder for other in FOUND].count(one.folder) == 1
-    assert one.folder.split("/")[1].startswith(f"{one.profile}-{one.protocol}")
+    assert Path(one.folder).name.startswith(f"{one.profile}-{one.protocol}")
+    assert one.out in ("", one.folder.split("/")[0])
+
+
+def test_entries_with_other_seeds_do_not_write_into_the_same_folder():
+    by_folder: dict[tuple[str, ...], set[str | None]] = {}
+    for one in FOUND:
+        key = (one.data, one.profile, one.protocol, one.privileged or "", one.folds or "", one.out)
+        by_folder.setdefault(key, set()).add(one.seeds)
+    assert all(len(seeds) == 1 for seeds in by_folder.values())
 
 
 @pytest.mark.parametrize("one", [one for one in FOUND if one.data.startswith("synthetic")], ids=lambda one: one.folder)
@@ -32,7 +41,7 @@ def test_commands_are_printed_and_may_be_chosen(tmp_path):
     done = CliRunner().invoke(measure.main, [str(tmp_path), "--dry-run", "--only", "folds"])
     (line,) = done.stdout.splitlines()
     assert line.startswith("replicate run table2 --data ") and line.endswith(
-        "--folds session --seeds 24,25,26 --out results"
+        "--folds session --seeds 24,25,26 --out results --store results/runs"
     )
 
 
