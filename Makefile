@@ -22,11 +22,11 @@ $(READY): pyproject.toml constraints.txt
 	@echo "ready: source $(VENV)/bin/activate, then replicate run table2 --profile smoke; or make tables" >&2
 
 tables: $(READY) ## Train and print every table and claim on the positive control: a self-test on generated features
-	$(BIN)/replicate run all
+	$(BIN)/replicate run all --profile control
 
 beyond: $(READY) ## Train and print the tables beyond the paper: its text against its code, distillation methods, causal models, context extractors, HuBERT, teachers, fusion
 	$(BIN)/replicate run protocol distillation ablation-dmd ablation-mtpkdot causal context hubert \
-		modalities imperfect-teacher gap fusion cost
+		modalities imperfect-teacher gap fusion cost --profile control
 
 export: tables ## Export the best speech-only model to ONNX, checked against PyTorch
 	$(BIN)/replicate export onnx

@@ -18,7 +18,7 @@ _OPTIONS = (
         metavar="NAME",
         default="quick",
         show_default=True,
-        help="Size of the experiment: smoke (seconds), quick (minutes), paper (full size).",
+        help="Size of the experiment: smoke (seconds), control and quick (minutes), paper (full size).",
     ),
     click.option(
         "--protocol",

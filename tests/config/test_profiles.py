@@ -19,6 +19,14 @@ def test_the_paper_profile_trains_iemocap_for_the_epochs_of_the_released_code():
     assert profile("paper").budget.epochs_for(28, 2) > 55
 
 
+def test_the_control_profile_is_quick_with_fewer_epochs():
+    control, quick = profile("control"), profile("quick")
+    assert replace(control, name="quick", budget=quick.budget) == quick
+    assert replace(control.budget, epochs=quick.budget.epochs, steps=quick.budget.steps) == quick.budget
+    # The training split of its corpus is 6 batches.
+    assert control.budget.epochs_for(45, 2) == 16 < quick.budget.epochs_for(45, 2) == 24
+
+
 def test_an_unknown_profile_suggests_the_nearest():
     with pytest.raises(InvalidDefinition, match="unknown profile 'smok': did you mean smoke"):
         profile("smok")

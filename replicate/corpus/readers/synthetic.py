@@ -14,10 +14,10 @@ _SOURCE = "this package"
 _WHAT = {
     "synthetic": "positive control, generated in the shape of IEMOCAP-4 with USC's labels: 151 dialogues, 4,490 "
     "utterances",
-    "synthetic-small": "positive control, smaller, for the quick profile",
+    "synthetic-small": "positive control, smaller, for the profiles control and quick",
     "synthetic-tiny": "positive control, tiny, for tests",
     "synthetic-null": "negative control: as synthetic, but its visual stream is noise, and no feature is missing",
-    "synthetic-null-small": "negative control, smaller, for the quick profile",
+    "synthetic-null-small": "negative control, smaller, for the profiles control and quick",
     "synthetic-null-tiny": "negative control, tiny, for tests",
 }
 
