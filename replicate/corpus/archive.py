@@ -192,4 +192,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
                 f"dimension{plural}: save it as such, {remedy}"
             )
     with np.errstate(over="ignore"):  # becomes an infinity, which Corpus refuses
-        return {key: array.astype(np.float32) if key.startswith(_STREAM) else array for key, array in arrays.items()}
+        return {
+            key: array.astype(np.float32, copy=False) if key.startswith(_STREAM) else array
+            for key, array in arrays.items()
+        }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import stat
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -164,11 +166,16 @@ def inside(store: Store, name: str) -> Path:
 
 def size(path: Path) -> int:
     """Return the bytes of a file, or of all files in a folder; links are not followed."""
-    paths = [path] if path.is_symlink() or not path.is_dir() else list(path.rglob("*"))
+    if path.is_symlink() or not path.is_dir():
+        paths = [path]
+    else:
+        # Not rglob, which takes several times as long where there are thousands of runs.
+        paths = [Path(folder, name) for folder, inner, files in os.walk(path) for name in (*files, *inner)]
     total = 0
     for each in paths:
         with contextlib.suppress(OSError):  # removed meanwhile
-            total += each.lstat().st_size if each.is_symlink() or each.is_file() else 0
+            status = each.lstat()
+            total += 0 if stat.S_ISDIR(status.st_mode) else status.st_size
     return total
 
 
