@@ -10,6 +10,7 @@ from typing import Any
 from docs.measure import Measurement, measurements
 from replicate import grids
 from replicate.config import claims as definitions
+from replicate.report import text
 
 RESULTS = Path(__file__).parent / "results"
 NOT_MEASURED = "not measured"
@@ -44,13 +45,20 @@ def seeds(content: dict[str, Any]) -> str:
 
 
 def outcome(claim: dict[str, Any] | None) -> str:
-    """Return the outcome of a judged claim, with the value and interval of the statement that decides it.
+    """Return the outcome of a judged claim, with value, interval and corrected p of the statement that decides it.
 
-    That is the first one that fails, else the first open one, else the first that holds.
+    That is the first one that fails, else the first open one, else the first that holds. p decides, not the interval,
+    which is not corrected for the number of comparisons.
     """
     if claim is None or claim["outcome"] is None:
         return NOT_MEASURED
     state = {"contradicted": "fails", "undecided": "open", "reproduced": "holds"}[claim["outcome"]]
-    deciding = next(each["words"] for each in claim["statements"] if each["words"]["outcome"].startswith(state))
-    claimed = re.search(r"\(([<>±] [\d.]+)\)", deciding["text"])
-    return f"{claim['outcome']}: {deciding['measured']}" + (f", claimed {claimed[1]}" if claimed else "")
+    deciding = next(each for each in claim["statements"] if each["words"]["outcome"].startswith(state))
+    found = [f"{claim['outcome']}: {deciding['words']['measured']}"]
+    if deciding["p"] is not None:
+        p = text.p_value(deciding["p"])
+        found.append(f"p {p}" if p.startswith("<") else f"p = {p}")
+    claimed = re.search(r"\(([<>±] [\d.]+)\)", deciding["words"]["text"])
+    if claimed or deciding["statement"]["relation"] == "least certain of":
+        found.append(f"claimed {claimed[1] if claimed else '< 0'}")
+    return ", ".join(found)

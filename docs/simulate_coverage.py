@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replicate.results.estimate import Estimate, estimate
-from replicate.results.resampling import Resampled, resample
+from replicate.results.resampling import Resampled, grouped, resample
 from replicate.rng import derived_seed
 
 TABLE = Path(__file__).parent / "results" / "coverage.md"
@@ -28,6 +28,9 @@ CLASSES = 4
 SEEDS = 10
 # The mean margin by which the true class leads, in units of the logits' noise; "weaker" is an arm with lower scores.
 STRENGTH, WEAKER = 1.6, 1.2
+# The share of the variance between dialogues that is due to their speaker, where speakers have several; close to that
+# of differences between arms on RAVDESS.
+SPEAKER = 0.5
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Design:
         strengths: of each arm; with two, the estimate is their difference.
         shared: correlation of the effects of the arms' seeds: 0 for independent seeds, more for pairs.
         dialogues: in the test split of each fold.
+        per_speaker: how many dialogues each speaker has; the seed of the simulation does not depend on it.
     """
 
     name: str
@@ -79,6 +83,7 @@ class Design:
     shared: float = 0.0
     seeds: int = SEEDS
     folds: int = 1
+    per_speaker: int = field(default=1, repr=False)
 
     @property
     def equal(self) -> bool:
@@ -112,6 +117,11 @@ def designs() -> Iterator[Design]:
             yield Design(name, SHORT, 12, strengths, seeds=seeds)
         yield Design(f"{name}, 5 folds", LONG, 30, strengths, seeds=3, folds=5)
         yield Design(f"{name}, 5 folds", SHORT, 10, strengths, seeds=3, folds=5)
+    yield Design("one cell, by speaker", SHORT, 12, (STRENGTH,), per_speaker=2)
+    for second in (STRENGTH, WEAKER):
+        pair = (STRENGTH, second)
+        yield Design("two arms, by speaker", SHORT, 12, pair, per_speaker=2)
+        yield Design("one arm in two contexts, by speaker", SHORT, 12, pair, 0.7, per_speaker=2)
 
 
 def weighted_f1(counts: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -134,6 +144,16 @@ def draw(design: Design, generator: np.random.Generator, dialogues: int, exact: 
     """
     source, arms, seeds = design.population, len(design.strengths), design.seeds
     normal = generator.normal
+
+    def by_dialogue(scale: float, *shape: int, axis: int = -1) -> NDArray[np.float64]:
+        """Return effects of dialogues along an axis, in part the same for all dialogues of a speaker."""
+        found = normal(0, scale, shape)
+        if design.per_speaker == 1:
+            return found
+        speakers = np.moveaxis(normal(0, scale, shape), axis, 0)[:: design.per_speaker]
+        same = np.moveaxis(np.repeat(speakers, design.per_speaker, 0), 0, axis)
+        return np.sqrt(1 - SPEAKER) * found + np.sqrt(SPEAKER) * same
+
     if source.lengths is None:
         lengths = np.clip(np.exp(normal(np.log(29), 0.72, dialogues)).round().astype(int), 2, 76)
     else:
@@ -143,11 +163,11 @@ def draw(design: Design, generator: np.random.Generator, dialogues: int, exact: 
         shares = generator.dirichlet(source.concentration * np.array(source.shares), dialogues)
     of = np.repeat(np.arange(dialogues), lengths)
     true = np.minimum((generator.random((len(of), 1)) > shares.cumsum(1)[of]).sum(1), CLASSES - 1)
-    margin = normal(0, source.dialogue, dialogues)[of] + normal(0, source.utterance, len(of))
-    logits = normal(0, source.dialogue_bias, (dialogues, CLASSES))[of]
-    own = normal(0, source.interaction, (arms, dialogues))[..., of]
+    margin = by_dialogue(source.dialogue, dialogues)[of] + normal(0, source.utterance, len(of))
+    logits = by_dialogue(source.dialogue_bias, dialogues, CLASSES, axis=0)[of]
+    own = by_dialogue(source.interaction, arms, dialogues)[..., of]
     seed = _paired(normal(0, source.seed, (arms + 1, seeds)), design.shared)
-    seed_dialogue = _paired(normal(0, source.seed_dialogue, (arms + 1, seeds, dialogues)), design.shared)
+    seed_dialogue = _paired(by_dialogue(source.seed_dialogue, arms + 1, seeds, dialogues), design.shared)
     bias = _paired(normal(0, source.bias, (arms + 1, seeds, CLASSES)), design.shared)
     counts = np.zeros((arms, seeds, dialogues, 3, CLASSES))
     starts = np.r_[0, lengths.cumsum()[:-1]]
@@ -183,12 +203,17 @@ def truth(population: Population, strength: float) -> float:
 
 def simulated(design: Design, generator: np.random.Generator) -> Estimate:
     """Return the estimate of one simulated experiment."""
-    folds = [draw(design, generator, design.dialogues) for _ in range(design.folds)]
+    counts = np.concatenate([draw(design, generator, design.dialogues) for _ in range(design.folds)], 2)
     fold = np.repeat(np.arange(design.folds), design.dialogues)
+    groups = np.arange(len(fold)) // design.per_speaker
     dialogues = tuple(map(str, range(len(fold))))
     cells = [
-        Drawn(resample(counts, fold, weighted_f1), dialogues, ("shared",) if design.shared else (f"arm {arm}",))
-        for arm, counts in enumerate(np.concatenate(folds, 2))
+        Drawn(
+            resample(*(grouped(each, fold, groups) or (each, fold)), weighted_f1),
+            dialogues,
+            ("shared",) if design.shared else (f"arm {arm}",),
+        )
+        for arm, each in enumerate(counts)
     ]
     return estimate(list(zip(cells, (1.0, -1.0), strict=False)))
 
@@ -242,6 +267,8 @@ def table(found: list[Coverage]) -> str:
         pair = len(design.strengths) == 2
         difference = "–" if not pair else "0" if design.equal else "not 0"
         tested = f"{design.folds} × {design.dialogues}" if design.folds > 1 else f"{design.dialogues}"
+        if design.per_speaker > 1:
+            tested += f" of {design.dialogues // design.per_speaker} speakers"
         lines.append(
             f"| {design.name} | {difference} | {design.population.name} | {design.seeds} | {tested} "
             f"| {each.held:.1%} ± {each.error:.1%} | {each.below:.1%}, {each.above:.1%} | {each.width:.3f} "

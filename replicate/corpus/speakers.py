@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from replicate.corpus.types import Corpus
 
@@ -19,29 +19,37 @@ Groups = dict[str, frozenset[str]]
 
 
 def speakers_of(corpus: Corpus) -> dict[str, frozenset[str]] | None:
-    """Return the speakers of every dialogue, by the dialogue's id; None if neither names nor ids tell.
+    """Return the speakers of every dialogue, by the dialogue's id; None if neither names nor ids tell."""
+    return speakers_in({d.id: frozenset(d.speakers.tolist()) for d in corpus.dialogues}, corpus.speakers)
+
+
+def speakers_in(spoken: Mapping[str, frozenset[int]], names: Sequence[str]) -> dict[str, frozenset[str]] | None:
+    """Return the speakers of some dialogues by the dialogue's id; None if neither names nor ids tell.
 
     1. Corpora with more than two names of speakers: these names. Two names are often roles, such as M and F.
     2. Ids that begin with a session ("Ses01F_impro01", "Syn01_001"): M and F of this session, in all its dialogues.
     3. Ids that begin with a speaker ("actor01_0"): this speaker.
     4. Corpora whose only speaker is called "speaker" (MOSI): a speaker for each dialogue.
+
+    Args:
+        spoken: numbers of the speakers of each dialogue, by its id. names: of the corpus's speakers, by number.
     """
-    if len(corpus.speakers) > 2:
-        return {d.id: frozenset(corpus.speakers[i] for i in set(d.speakers.tolist())) for d in corpus.dialogues}
-    sessions = sessions_of(corpus)
+    if len(names) > 2:
+        return {id_: frozenset(names[i] for i in numbers) for id_, numbers in spoken.items()}
+    sessions = _begins(spoken, _SESSION)
     if sessions is not None:
-        return {id_: frozenset(f"{session}{name}" for name in corpus.speakers) for id_, session in sessions.items()}
-    named = _begins(corpus, _SPEAKER)
+        return {id_: frozenset(f"{session}{name}" for name in names) for id_, session in sessions.items()}
+    named = _begins(spoken, _SPEAKER)
     if named is not None:
         return {id_: frozenset([name]) for id_, name in named.items()}
-    if corpus.speakers == _MONOLOGUE:
-        return {dialogue.id: frozenset([dialogue.id]) for dialogue in corpus.dialogues}
+    if tuple(names) == _MONOLOGUE:
+        return {id_: frozenset([id_]) for id_ in spoken}
     return None
 
 
 def sessions_of(corpus: Corpus) -> dict[str, str] | None:
     """Return the session of every dialogue, by the dialogue's id; None if not all ids begin with one."""
-    return _begins(corpus, _SESSION)
+    return _begins([dialogue.id for dialogue in corpus.dialogues], _SESSION)
 
 
 def speaker_groups(corpus: Corpus) -> Groups | None:
@@ -50,21 +58,30 @@ def speaker_groups(corpus: Corpus) -> Groups | None:
     Two dialogues that share a speaker are in one group, and so are all that are connected in this way. A group's name
     is its session, or its speakers.
     """
-    from scipy.cluster.hierarchy import DisjointSet
-
     speakers = speakers_of(corpus)
     if speakers is None:
         return None
-    connected = DisjointSet(speakers)
+    sessions = sessions_of(corpus) or {}
+    return {_group_name(ids, speakers, sessions): frozenset(ids) for ids in connected(speakers)}
+
+
+def connected(speakers: Mapping[str, frozenset[str]]) -> list[list[str]]:
+    """Return the ids of dialogues that share a speaker, or are connected by dialogues that do, in their order.
+
+    Args:
+        speakers: of each dialogue, by its id.
+    """
+    from scipy.cluster.hierarchy import DisjointSet
+
+    found = DisjointSet(speakers)
     first: dict[str, str] = {}
     for id_, names in speakers.items():
         for name in names:
-            connected.merge(first.setdefault(name, id_), id_)
+            found.merge(first.setdefault(name, id_), id_)
     groups: dict[str, list[str]] = defaultdict(list)
     for id_ in speakers:
-        groups[connected[id_]].append(id_)
-    sessions = sessions_of(corpus) or {}
-    return {_group_name(ids, speakers, sessions): frozenset(ids) for ids in groups.values()}
+        groups[found[id_]].append(id_)
+    return list(groups.values())
 
 
 def _group_name(ids: Sequence[str], speakers: Mapping[str, frozenset[str]], sessions: Mapping[str, str]) -> str:
@@ -73,7 +90,7 @@ def _group_name(ids: Sequence[str], speakers: Mapping[str, frozenset[str]], sess
     return session or "+".join(sorted({name for id_ in ids for name in speakers[id_]}))
 
 
-def _begins(corpus: Corpus, pattern: re.Pattern[str]) -> dict[str, str] | None:
-    matches = {dialogue.id: pattern.match(dialogue.id) for dialogue in corpus.dialogues}
+def _begins(ids: Collection[str], pattern: re.Pattern[str]) -> dict[str, str] | None:
+    matches = {id_: pattern.match(id_) for id_ in ids}
     found = {id_: match[1] for id_, match in matches.items() if match}
     return found if len(found) == len(matches) else None

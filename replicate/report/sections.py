@@ -16,6 +16,7 @@ from replicate.metrics import DEFAULT, title
 from replicate.report import edges, resources, text
 from replicate.report.types import Column, Grid, Section
 from replicate.results.aggregate import Cell, TableResult
+from replicate.results.estimate import Estimate
 
 
 def sections(result: TableResult) -> list[Section]:
@@ -205,13 +206,22 @@ def difference_conditions(result: TableResult) -> str:
     corrected = f"Holm's correction for the {number} comparison{'s' if number > 1 else ''} of this table"
     if len(result.seeds) < 2:
         return "Differences have neither interval nor p: with 1 seed nothing is known about their error."
-    alone = any(each.difference.dialogues == 0 for each in result.comparisons)
-    what = "seeds alone, because a single test dialogue cannot be resampled" if alone else "seeds and test dialogues"
+    what = resampled([each.difference for each in result.comparisons])
     return (
         f"Intervals (95 %) and two-sided p values of a crossed bootstrap over {what}; {corrected}. Seeds are pairs "
         "where two cells are of the same runs or of runs with common teachers. How often the intervals are right: "
         "docs/statistics.md."
     )
+
+
+def resampled(found: Sequence[Estimate]) -> str:
+    """Return what the bootstrap behind these estimates resamples."""
+    if any(each.dialogues == 0 for each in found):
+        return "seeds alone, because a single test dialogue cannot be resampled"
+    speakers = sorted({each.dialogues for each in found if each.by_speaker})
+    if not speakers:
+        return "seeds and test dialogues"
+    return f"seeds and the {' or '.join(map(str, speakers))} test speakers, each with all dialogues"
 
 
 def costs(result: TableResult) -> Grid:

@@ -71,9 +71,10 @@ def to_decide(needed: Needed | None) -> str:
         return "too close to the margin for any size"
     if needed.dialogues is None:
         return f"about {needed.seeds:,} seeds"
+    tested = f"{needed.dialogues:,} test {'speakers' if needed.by_speaker else 'dialogues'}"
     if needed.seeds is None:
-        return f"not by seeds: about {needed.dialogues:,} test dialogues"
-    return f"about {needed.seeds:,} seeds and {needed.dialogues:,} test dialogues"
+        return f"not by seeds: about {tested}"
+    return f"about {needed.seeds:,} seeds and {tested}"
 
 
 def _margins(each: JudgedStatement) -> str:
@@ -126,6 +127,6 @@ def rule(found: Rule, control: Control = "") -> str:
 
 
 DECIDING = (
-    "'To decide it': seeds, or test dialogues where no number of seeds is enough, with which the statement would be "
-    "decided with a probability of 80 % if the measured value is the true one."
+    "'To decide it': seeds, or test dialogues or speakers where no number of seeds is enough, with which the statement "
+    "would be decided with a probability of 80 % if the measured value is the true one."
 )

@@ -9,9 +9,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from replicate.corpus.speakers import connected, speakers_in
 from replicate.metrics import DEFAULT, by_dialogue, f1_by_class, metric, statistics_width
 from replicate.results.estimate import estimate
-from replicate.results.resampling import Resampled, resample
+from replicate.results.resampling import Resampled, Score, grouped, resample
 from replicate.results.statistics import Summary, summarise, verdict
 from replicate.store.run import Run
 
@@ -45,6 +46,8 @@ class Cell:
         runs: keys of the runs, seed by seed, and the runs of a seed fold by fold. teachers: see ``RowRuns``.
         comparable: whether the published value was measured on the same corpus.
         metric: what ``values`` and ``summary`` are of.
+        groups: number of the group that each dialogue is in: dialogues that share a speaker are in one, see
+            ``replicate.corpus.speakers``; empty if the speakers are not known.
 
     Shapes:
         statistics: (seeds, dialogues, K); fold: (dialogues,) int.
@@ -60,6 +63,7 @@ class Cell:
     published_std: float | None = None
     comparable: bool = False
     metric: str = DEFAULT
+    groups: tuple[int, ...] = ()
 
     @classmethod
     def of_runs(
@@ -78,10 +82,11 @@ class Cell:
         """
         each = [_of_run(run, context) for run in found.runs]
         seeds = [each[i : i + found.folds] for i in range(0, len(each), found.folds)]
+        dialogues = tuple(id_ for _, ids in seeds[0] for id_ in ids)
         return cls(
             np.stack([np.concatenate([statistics for statistics, _ in folds]) for folds in seeds]),
             np.repeat(np.arange(found.folds), [len(ids) for _, ids in seeds[0]]),
-            tuple(id_ for _, ids in seeds[0] for id_ in ids),
+            dialogues,
             found.runs[0].record.corpus.labels,
             tuple(run.record.key for run in found.runs),
             found.teachers,
@@ -89,6 +94,7 @@ class Cell:
             published_std,
             comparable,
             metric,
+            _groups(found.runs[: found.folds], dialogues),
         )
 
     @classmethod
@@ -139,8 +145,14 @@ class Cell:
     @cached_property
     def resampled(self) -> Resampled:
         """The metric by seed, and of resampled dialogues."""
-        score = metric(self.metric, self.labels)
-        return resample(self.statistics, self.fold, score, same_dialogues=self.same_dialogues)
+        return self.resample(metric(self.metric, self.labels))
+
+    def resample(self, score: Score) -> Resampled:
+        """Return another score by seed, and of resampled dialogues."""
+        same = self.same_dialogues
+        if self.groups and (found := grouped(self.statistics, self.fold, np.array(self.groups), same)):
+            return replace(resample(*found, score, same_dialogues=same), by_speaker=True)
+        return resample(self.statistics, self.fold, score, same_dialogues=same)
 
     @property
     def same_dialogues(self) -> bool:
@@ -173,3 +185,20 @@ def _of_run(run: Run, context: str) -> tuple[NDArray[np.float64], list[str]]:
     lengths = np.diff(np.r_[starts, len(ids)]).tolist()
     statistics = by_dialogue(run.labels("test"), run.log_prob("test", context), lengths, len(run.record.corpus.labels))
     return statistics, ids[starts].tolist()
+
+
+def _groups(runs: Sequence[Run], dialogues: Sequence[str]) -> tuple[int, ...]:
+    """Return the group of each dialogue; empty if its speakers are not known.
+
+    Args:
+        runs: the folds of one seed. dialogues: ids, those of all folds.
+    """
+    spoken: dict[str, set[int]] = {}
+    for run in runs:
+        for id_, speaker in zip(run.dialogues("test").tolist(), run.speakers("test").tolist(), strict=True):
+            spoken.setdefault(id_, set()).add(speaker)
+    speakers = speakers_in({id_: frozenset(each) for id_, each in spoken.items()}, runs[0].record.corpus.speakers)
+    if speakers is None:
+        return ()
+    number = {id_: i for i, ids in enumerate(connected(speakers)) for id_ in ids}
+    return tuple(number[id_] for id_ in dialogues)

@@ -13,7 +13,7 @@ from replicate.config.claims import Relation, Statement
 from replicate.metrics import f1_by_class, recall_by_class
 from replicate.results.cell import Cell
 from replicate.results.estimate import Estimate, estimate
-from replicate.results.resampling import Resampled, resample
+from replicate.results.resampling import Resampled
 from replicate.results.sizes import Needed, needed
 
 
@@ -38,11 +38,12 @@ class Tested:
     def needed(self, level: float) -> Needed:
         """Return the size that would decide the statement at ``level``."""
         sizes = [needed(each, distance, level * share) for each, distance, share in self.open]
-        if any(size == Needed() for size in sizes):
+        if any(size.seeds is size.dialogues is None for size in sizes):
             return Needed()
         return Needed(
             max((size.seeds for size in sizes if size.seeds is not None), default=None),
             max((size.dialogues for size in sizes if size.dialogues is not None), default=None),
+            any(size.by_speaker for size in sizes),
         )
 
 
@@ -89,10 +90,7 @@ def _scores(cell: Cell, score: Callable[[NDArray[np.float64]], NDArray[np.float6
     def of(number: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
         return lambda statistics: score(statistics)[..., number]
 
-    same = cell.same_dialogues
-    resampled = [
-        resample(cell.statistics, cell.fold, of(number), same_dialogues=same) for number in range(len(cell.labels))
-    ]
+    resampled = [cell.resample(of(number)) for number in range(len(cell.labels))]
     return [_ByClass(each, cell.dialogues, cell.runs, cell.teachers) for each in resampled]
 
 

@@ -53,7 +53,8 @@ class Estimate:
 
     Attributes:
         mean: over seeds and folds.
-        n: number of seeds. dialogues: number of test dialogues, 0 where they cannot be resampled.
+        n: number of seeds. dialogues: number of test dialogues that are resampled, or of groups of dialogues that share
+            a speaker where ``by_speaker``; 0 where they cannot be resampled.
         by_seeds: due to the seeds; None with one seed, which allows neither interval nor p value.
         by_dialogues: due to the dialogues; None where they cannot be resampled.
         interaction: variance that is part of both, because each seed errs on other dialogues.
@@ -65,6 +66,7 @@ class Estimate:
     by_seeds: Component | None = None
     by_dialogues: Component | None = None
     interaction: float = 0.0
+    by_speaker: bool = False
 
     @property
     def variance(self) -> float | None:
@@ -134,10 +136,11 @@ def estimate(cells: Sequence[tuple[Sampled, float]]) -> Estimate:
     return Estimate(
         value,
         n,
-        max(len(set(cell.dialogues)) for cell, _ in cells),
+        max(len(cell.resampled.stratum) for cell, _ in cells),
         by_seeds,
         _of_dialogues(cells),
         sum(map(_interaction, groups)),
+        any(cell.resampled.by_speaker for cell, _ in cells),
     )
 
 

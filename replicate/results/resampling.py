@@ -14,20 +14,24 @@ from replicate.rng import derived_seed
 # Summed statistics (..., K) to scores (...).
 Score = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 RESAMPLES = 1_999
+# With fewer degrees of freedom it is hardly known how much speakers differ. Simulated with 5: docs/statistics.md.
+LEAST_DF = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
     """Scores of one cell.
 
-    What is resampled are test dialogues, within their folds. Where each of several folds tests on one dialogue, folds
-    are resampled instead. A single test dialogue, or folds of which only some have one, cannot be resampled.
+    What is resampled are test dialogues, within their folds, or groups of them that share a speaker, see ``grouped``.
+    Where each of several folds tests on one dialogue, folds are resampled instead. A single test dialogue, or folds of
+    which only some have one, cannot be resampled.
 
     Attributes:
         scores: of each seed, the mean over folds.
         draws: the same with resampled dialogues.
         influence: how much the score of a seed changes with one dialogue more of a kind, times their number.
         stratum: within which of them each dialogue is resampled.
+        by_speaker: whether it is groups of dialogues that are resampled.
 
     Shapes:
         scores: (seeds,); draws: (resamples, seeds), and (0, seeds) where nothing can be resampled; influence: (seeds,
@@ -38,6 +42,30 @@ class Resampled:
     draws: NDArray[np.float64]
     influence: NDArray[np.float64]
     stratum: NDArray[np.int64]
+    by_speaker: bool = False
+
+
+def grouped(
+    statistics: NDArray[np.float64], fold: NDArray[np.int64], groups: NDArray[np.int64], same_dialogues: bool = False
+) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
+    """Return the statistics of groups of dialogues that share a speaker, and their folds, to be resampled as dialogues.
+
+    Dialogues of one speaker are not independent, so resampling them one by one tells how a score changes with other
+    dialogues of the same speakers, which is too little for other speakers. None where there are too few groups
+    (``LEAST_DF``), as in a test split of one session, or where every dialogue is a group of its own.
+
+    Shapes:
+        statistics: (seeds, dialogues, K); fold, groups: (dialogues,), numbers. Returns (seeds, groups, K), (groups,).
+    """
+    pairs, place = np.unique(np.stack([fold, groups], 1), axis=0, return_inverse=True)
+    folds = len(np.unique(fold))
+    df = len(pairs) // folds - 1 if same_dialogues else len(pairs) - folds
+    sizes = np.unique(pairs[:, 0], return_counts=True)[1]
+    if len(pairs) == len(fold) or df < LEAST_DF or sizes.min() < 2:
+        return None
+    found = np.zeros((len(statistics), len(pairs), statistics.shape[-1]))
+    np.add.at(found, (slice(None), place.ravel()), statistics)
+    return found, pairs[:, 0]
 
 
 def resample(

@@ -20,10 +20,12 @@ class Needed:
 
     Attributes:
         seeds: None where the present number is enough. dialogues: of the test split; None likewise.
+        by_speaker: whether ``dialogues`` is a number of speakers, see ``Estimate``.
     """
 
     seeds: int | None = None
     dialogues: int | None = None
+    by_speaker: bool = False
 
 
 def needed(found: Estimate, distance: float, level: float) -> Needed:
@@ -48,9 +50,9 @@ def needed(found: Estimate, distance: float, level: float) -> Needed:
         return Needed()
     tested = _first(dialogues, MOST_DIALOGUES, lambda size: enough(n, size))
     if tested is not None:
-        return Needed(dialogues=_rounded(tested))
+        return Needed(dialogues=_rounded(tested), by_speaker=found.by_speaker)
     times = _first(1, min(MOST_SEEDS // n, MOST_DIALOGUES // dialogues), lambda k: enough(k * n, k * dialogues))
-    return Needed() if times is None else Needed(_rounded(times * n), _rounded(times * dialogues))
+    return Needed() if times is None else Needed(_rounded(times * n), _rounded(times * dialogues), found.by_speaker)
 
 
 def at(found: Estimate, seeds: float, dialogues: float) -> Estimate:

@@ -87,6 +87,10 @@ class Run:
         """Return true classes (N,), in the same order."""
         return self._predictions(f"{split}/label")
 
+    def speakers(self, split: str) -> NDArray[np.int64]:
+        """Return the number of the speaker of each utterance of a split, (N,)."""
+        return self._predictions(f"{split}/speaker")
+
     def dialogues(self, split: str) -> NDArray[np.str_]:
         """Return the dialogue of each utterance (N,), in the same order."""
         return self._predictions(f"{split}/dialogue")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 
+import pytest
+
 from docs import claims_by_corpus
 from docs.fill_readme import pages
 from replicate.config import claims as definitions
@@ -27,6 +29,34 @@ def test_every_claim_has_an_outcome_on_every_measured_corpus():
             assert (outcome, number) == ("not measured", "") or (
                 outcome in {"reproduced", "contradicted", "undecided"} and number[0] in "+-"
             )
+
+
+@pytest.mark.parametrize(
+    ("relation", "words", "p", "expected"),
+    [
+        ("above", "a above (> 0.2) b", 0.0521, "undecided: +0.1 [-0.1, +0.3], p = 0.052, claimed > 0.2"),
+        ("within", "a within (± 0.03) b", 0.00001, "undecided: +0.1 [-0.1, +0.3], p < 0.001, claimed ± 0.03"),
+        (
+            "least certain of",
+            "sad in a has lower recall than b",
+            1.0,
+            "undecided: +0.1 [-0.1, +0.3], p = 1.000, claimed < 0",
+        ),
+        ("above", "a above (> 0) b", None, "undecided: +0.1 [-0.1, +0.3], claimed > 0"),
+    ],
+)
+def test_a_claim_is_shown_with_the_p_that_decides_it(relation, words, p, expected):
+    first = {
+        "p": 0.9,
+        "statement": {"relation": "above"},
+        "words": {"text": "(> 9)", "outcome": "holds", "measured": "0"},
+    }
+    open_ = {
+        "p": p,
+        "statement": {"relation": relation},
+        "words": {"text": words, "outcome": "open", "measured": "+0.1 [-0.1, +0.3]"},
+    }
+    assert claims_by_corpus.outcome({"outcome": "undecided", "statements": [first, open_]}) == expected
 
 
 def test_no_control_is_in_the_table_of_claims():

@@ -55,6 +55,7 @@ def test_markdown(golden):
         (None, "–"),
         (Needed(25), "about 25 seeds"),
         (Needed(None, 80), "not by seeds: about 80 test dialogues"),
+        (Needed(None, 80, True), "not by seeds: about 80 test speakers"),
         (Needed(1000, 1200), "about 1,000 seeds and 1,200 test dialogues"),
         (Needed(), "too close to the margin for any size"),
     ],

@@ -58,6 +58,12 @@ def test_a_single_test_dialogue_is_named():
     assert "over seeds and test dialogues" in tables.markdown(everything())
 
 
+def test_speakers_that_are_resampled_are_counted():
+    speakers = replace(made_estimate(0.125, (0.0, 0.25), dialogues=6), by_speaker=True)
+    text = tables.markdown(made(comparisons=(Comparison("a/A", "b/A", speakers, 0.05, 0.05),)))
+    assert "over seeds and the 6 test speakers, each with all dialogues;" in text
+
+
 def test_a_bar_in_a_name_does_not_break_the_markdown():
     lines = tables.markdown(single("T|S", cell(0.5, 0.25, None))).splitlines()
     assert any(line.startswith(r"| T\|S |") for line in lines)

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from replicate.errors import InvalidArgument
-from replicate.metrics import BINS
+from replicate.metrics import BINS, accuracy
 from replicate.results.cell import Cell, RowRuns
+from replicate.results.estimate import estimate
 from tests import planted
 from tests.small_runs import TEACHER, of
 
@@ -68,3 +71,31 @@ def test_runs_of_a_seed_are_its_folds(store, corpus):
     cell = Cell.of_runs(RowRuns(tuple(runs), 2), "A", metric="accuracy")
     assert cell.statistics.shape[:2] == (1, 4) and cell.fold.tolist() == [0, 0, 1, 1]
     assert cell.scores("accuracy").tolist() == [[1, pytest.approx(4 / 5)]]
+
+
+@pytest.mark.parametrize(
+    ("ids", "groups"),
+    [
+        (("actor01_0", "actor02_0"), (0, 1)),
+        (("actor01_0", "actor01_1"), (0, 0)),
+        (("Ses05F_impro01", "Ses05M_impro01"), (0, 0)),  # both actors of a session are in all its dialogues
+        (("test5", "test6"), ()),  # M and F may be anybody
+    ],
+)
+def test_the_speakers_of_test_dialogues_are_known_from_their_ids(store, corpus, ids, groups):
+    renamed = iter(ids)
+    dialogues = tuple(replace(each, id=next(renamed)) if each.split == "test" else each for each in corpus.dialogues)
+    run = store.get(planted.put(store, of(TEACHER, 24), replace(corpus, dialogues=dialogues)))
+    assert Cell.of_runs(RowRuns((run,)), "A").groups == groups
+
+
+def test_a_cell_resamples_speakers_with_all_their_dialogues():
+    counts = np.random.default_rng(0).integers(0, 9, (3, 12, 4)).astype(float)
+    statistics = np.concatenate([counts, np.zeros((3, 12, 3 * BINS))], -1)
+    cell = Cell(statistics, np.zeros(12, int), tuple("abcdefghijkl"), ("no", "yes"), ("0", "1", "2"))
+    speakers = replace(cell, groups=tuple(i // 2 for i in range(12)))
+    assert (cell.resampled.by_speaker, speakers.resampled.by_speaker) == (False, True)
+    assert speakers.resample(accuracy).influence.shape == (3, 6)
+    assert speakers.summary.mean == cell.summary.mean
+    found = estimate([(speakers, 1.0)])
+    assert (found.dialogues, found.by_speaker) == (6, True) and found.by_dialogues.df <= 5

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from replicate.results.resampling import RESAMPLES, draw_weights, resample
+from replicate.results.resampling import RESAMPLES, draw_weights, grouped, resample
 
 
 def mean(sums):
@@ -92,3 +92,42 @@ def test_a_single_dialogue_cannot_be_resampled(fold):
     found = resample(counted(2, len(fold)), np.array(fold), mean)
     assert (found.draws.shape, found.influence.shape, found.stratum.shape) == ((0, 2), (2, 0), (0,))
     assert len(found.scores) == 2
+
+
+def test_dialogues_of_a_speaker_are_resampled_as_one():
+    statistics = counted(2, 12)
+    fold, speaker = np.zeros(12, int), np.repeat(np.arange(6), 2)[::-1]
+    found, folds = grouped(statistics, fold, speaker)
+    assert found.shape == (2, 6, 2) and folds.tolist() == [0] * 6
+    assert found[:, 0].tolist() == statistics[:, 10:].sum(1).tolist()
+    assert mean(found.sum(1)) == pytest.approx(mean(statistics.sum(1)))
+
+
+def test_equal_dialogues_of_a_speaker_tell_no_more_than_one():
+    """Resampled one by one, each speaker counts as two: the variance would be too small by half."""
+    once = counted(3, 6)
+    twice = np.repeat(once, 2, 1)
+    fold = np.zeros(12, int)
+    by_speaker = resample(*grouped(twice, fold, np.repeat(np.arange(6), 2)), mean)
+    assert by_speaker.draws == pytest.approx(resample(once, fold[:6], mean).draws)
+    assert resample(twice, fold, mean).draws.var(0) == pytest.approx(by_speaker.draws.var(0) / 2, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("fold", "speaker", "same"),
+    [
+        ([0] * 6, range(6), False),  # a speaker for each dialogue
+        ([0] * 6, [0] * 6, False),  # a session
+        ([0] * 8, [0, 0, 1, 1, 2, 2, 3, 3], False),  # 3 degrees of freedom
+        ([0] * 6 + [1] * 2, [0, 1, 2, 3, 4, 4, 5, 5], False),  # one fold has a single speaker
+        ([0] * 6 + [1] * 6, [0, 0, 1, 1, 2, 3] * 2, True),  # 4 speakers, in both folds
+    ],
+)
+def test_dialogues_are_resampled_one_by_one_where_speakers_are_few_or_as_many(fold, speaker, same):
+    assert grouped(counted(2, len(fold)), np.array(fold), np.array(speaker), same) is None
+
+
+def test_speakers_stay_in_their_fold():
+    fold, speaker = np.repeat([0, 1], 8), np.repeat(np.arange(8), 2)
+    found, folds = grouped(counted(2, 16), fold, speaker)
+    assert found.shape == (2, 8, 2) and folds.tolist() == [0] * 4 + [1] * 4
