@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from replicate.metrics import BINS, DEFAULT
+from replicate.metrics import BINS
 from replicate.results.cell import Cell
 from replicate.results.estimate import Estimate
 from replicate.results.statistics import Summary
@@ -81,11 +81,9 @@ def cell(
         teachers,
         published,
         published_std,
-        False,
-        DEFAULT,
-        chosen,
-        verdict,
-        summary,
+        chosen=chosen,
+        judged=verdict,
+        rounded=summary,
     )
 
 

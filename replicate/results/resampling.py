@@ -63,9 +63,7 @@ def grouped(
     sizes = np.unique(pairs[:, 0], return_counts=True)[1]
     if len(pairs) == len(fold) or df < LEAST_DF or sizes.min() < 2:
         return None
-    found = np.zeros((len(statistics), len(pairs), statistics.shape[-1]))
-    np.add.at(found, (slice(None), place.ravel()), statistics)
-    return found, pairs[:, 0]
+    return np.eye(len(pairs))[place.ravel()].T @ statistics, pairs[:, 0]
 
 
 def resample(

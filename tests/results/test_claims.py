@@ -11,9 +11,7 @@ from replicate.metrics import weighted_f1
 from replicate.results.aggregate import TableResult, compared
 from replicate.results.cell import Cell
 from replicate.results.claims import judge
-from replicate.results.estimate import estimate
 from replicate.results.resampling import resample
-from replicate.results.sizes import needed
 from replicate.results.statistics import holm
 from tests import cells
 from tests.claims_toml import CLAIM, RULE, statement
@@ -111,19 +109,6 @@ def test_the_level_of_the_rule_decides(tables_folder):
         (tables_folder / "claims.toml").write_text(content.replace("0.05", str(level)))
         (judged,) = judge(pair(uncertain))[1]
         assert 0.04 < judged.statements[0].p < 0.2 and judged.outcome == outcome, p
-
-
-def test_what_is_needed_is_for_the_level_that_the_correction_leaves(written):
-    """A corrected p is at most 1, so that its ratio to p tells nothing about the level that is left."""
-    written(CLAIM + statement())
-    names = ("COGMEN-Mask/A", "COGMEN-A/A", "COGMEN-AV/A", "COGMEN-A + Mask/A")
-    values = ([0.5, 0.4, 0.6, 0.5], [0.5, 0.5, 0.5, 0.4], [0.4, 0.5, 0.6, 0.4], [0.6, 0.4, 0.5, 0.5])
-    found = dict(zip(names, map(cell, values), strict=True))
-    tables = {"table2": result(found)}
-    (each,) = judge(tables)[1][0].statements
-    assert each.p == 1 and len(tables["table2"].comparisons) == 4
-    difference = estimate([(found["COGMEN-Mask/A"], 1.0), (found["COGMEN-A/A"], -1.0)])
-    assert each.needed == needed(difference, difference.mean, 0.05 / 4) != needed(difference, difference.mean, 0.05)
 
 
 @pytest.mark.parametrize(
