@@ -24,9 +24,9 @@ $(READY): pyproject.toml constraints.txt
 tables: $(READY) ## Train and print every table and claim on the positive control: a self-test on generated features
 	$(BIN)/replicate run all --profile control
 
-beyond: $(READY) ## Train and print the tables beyond the paper: its text against its code, distillation methods, causal models, context extractors, HuBERT, teachers, fusion
+beyond: $(READY) ## Train and print the tables beyond the paper: its text against its code, distillation methods, causal models, context extractors, HuBERT, teachers, fusion, smaller models
 	$(BIN)/replicate run protocol distillation ablation-dmd ablation-mtpkdot causal context hubert \
-		modalities imperfect-teacher gap fusion cost --profile control
+		modalities imperfect-teacher gap fusion cost deploy --profile control
 
 export: tables ## Export the best speech-only model to ONNX, checked against PyTorch
 	$(BIN)/replicate export onnx

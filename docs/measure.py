@@ -14,7 +14,9 @@ from pathlib import Path
 
 import click
 
+from replicate.config import tables as definitions
 from replicate.config.toml import build, sections
+from replicate.results.deployments import DEPLOYMENTS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,7 +26,15 @@ else:
 DOCS = Path(__file__).parent
 FILE = DOCS / "measured.toml"
 # What is copied: tables and claims to be read, and the numbers behind them.
-KEPT = ("*.md", "claims.json", "scores.csv", "comparisons.csv", "figures/figure*.png")
+KEPT = (
+    "*.md",
+    "claims.json",
+    "scores.csv",
+    "comparisons.csv",
+    DEPLOYMENTS,
+    "figures/figure*.png",
+    "figures/deploy.png",
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,12 @@ class Measurement:
             words += [] if value is None else [f"--{name}", value]
         return words
 
+    @property
+    def timed(self) -> bool:
+        """Whether a table shows numbers that ``replicate bench-inference`` measures."""
+        found = map(definitions.table, self.tables)
+        return any(table.resources or table.deployments for table in found)
+
 
 def measurements() -> list[Measurement]:
     """Return the entries of ``measured.toml``."""
@@ -81,6 +97,11 @@ def copy(source: Path, target: Path) -> list[Path]:
     return copied
 
 
+def _run(command: list[str]) -> None:
+    if subprocess.run([sys.executable, "-m", *command]).returncode:
+        sys.exit(f"this command failed, and docs/results/ keeps what it had: {shlex.join(command)}")
+
+
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
@@ -96,12 +117,12 @@ def main(folder: Path, out: Path, only: tuple[str, ...], dry_run: bool) -> None:
         print(line, flush=True)
         if dry_run:
             continue
-        done = subprocess.run([sys.executable, "-m", *command])
-        if done.returncode:
-            sys.exit(f"this command failed, and docs/results/ keeps what it had: {line}")
+        _run(command)
         source = out / measurement.folder
         if not (source / "manifest.json").is_file():
             sys.exit(f"the command wrote no {source}: correct the key 'folder' of this entry in {FILE}")
+        if measurement.timed:
+            _run(["replicate", "bench-inference", "--results", str(source)])
         copied = copy(source, DOCS / "results" / measurement.folder)
         print(f"{len(copied)} files copied from {source}", flush=True)
 

@@ -32,7 +32,7 @@ def measure(
 ) -> dict[str, dict[int, float]]:
     """Return the median time of each batch size, relative to the last size, by workload and size.
 
-    Sizes take turns, so that a machine that becomes slower slows all of them. The time is that of the processor, which
+    Sizes alternate, so that a machine that becomes slower slows all of them. The time is that of the processor, which
     other programs disturb less; the predictor must have one thread.
     """
     found = {}

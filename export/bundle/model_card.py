@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +94,7 @@ def _streaming(run: Run) -> str:
 def _training(choice: Choice, corpus: Corpus) -> str:
     record = choice.run.record
     best = f"the best seed of the best arm for the stream {choice.run.audio_stream}, on dev with that stream alone"
-    reason = "as requested" if choice.requested else best
+    reason = choice.why or ("as requested" if choice.requested else best)
     *others, last = record.streams
     streams = f"{', '.join(others)} and {last}" if others else last
     absent = save.absent_streams(choice.run)
@@ -107,7 +107,8 @@ def _training(choice: Choice, corpus: Corpus) -> str:
         f"{len(record.curve)}, chosen on dev",
         f"- run {record.key}, {reason}",
     ]
-    if asdict(record.budget) == asdict(profile(SMOKE).budget):
+    smoke = profile(SMOKE).budget
+    if record.budget == replace(smoke, feed_forward=record.budget.feed_forward):  # a row may set the width
         lines.insert(0, f"- **{smoke_note()}**")
     return "\n".join(lines + [f"- {note}" for note in corpus.notes])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -18,6 +19,9 @@ from replicate.suggest import choices
 from replicate.training.config import HUBERT
 from replicate.training.metrics import weighted_f1
 
+# Between an arm's name and the width of its feed-forward layers.
+WIDTH = ", feed-forward "
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -25,14 +29,17 @@ class Choice:
 
     Attributes:
         results: the results folder whose manifest lists the runs.
-        runs: the runs of each arm that can be used on speech alone; the best arm first.
+        runs: the runs of each arm that can be used on speech alone; the best arm first. Where runs of one arm have
+            feed-forward layers of several widths, as those of table `deploy` may, each width is a name of its own.
         requested: whether the user named the run or the arm, so that it need not be the best.
+        why: another reason for the choice, for the model card.
     """
 
     run: Run
     results: Path
     runs: dict[str, list[Run]]
     requested: bool = False
+    why: str = ""
 
     @property
     def mean_dev_f1(self) -> dict[str, float]:
@@ -47,7 +54,7 @@ class Choice:
     @property
     def siblings(self) -> list[Run]:
         """All runs of the chosen run's arm."""
-        return self.runs[self.run.record.arm.name]
+        return next(runs for runs in self.runs.values() if self.run in runs)
 
 
 def dev_f1(run: Run) -> float:
@@ -88,12 +95,13 @@ def choose(results: Path, arm: str | None = None, key: str | None = None) -> Cho
             "export a run without --folds, and name its folder with --results"
         )
     store = manifest.open_store(results)
-    found: dict[str, list[Run]] = {}
-    for listed in manifest.deployable:
-        run = store.get(listed)
+    listed = []
+    for each in manifest.deployable:
+        run = store.get(each)
         if run is None:
-            raise NothingToExport(f"run {listed} is not in {store.root}: run the table again, or copy its runs/ along")
-        found.setdefault(run.record.arm.name, []).append(run)
+            raise NothingToExport(f"run {each} is not in {store.root}: run the table again, or copy its runs/ along")
+        listed.append(run)
+    found = _by_name(listed)
     ranked = dict(sorted(found.items(), key=lambda item: -mean(map(dev_f1, item[1]))))
     if arm is not None and arm not in ranked:
         raise NothingToExport(_why_not(arm, manifest, store, results, list(ranked)))
@@ -109,6 +117,19 @@ def choose(results: Path, arm: str | None = None, key: str | None = None) -> Cho
         return Choice(matching[0], results, ranked, True)
     small = [name for name, runs in ranked.items() if runs[0].audio_stream == "audio"]
     return Choice(max(ranked[arm or next(iter(small or ranked))], key=dev_f1), results, ranked, arm is not None)
+
+
+def _by_name(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Group runs by arm, and by the width of the feed-forward layers where runs of one arm have several."""
+    widths: dict[str, set[int]] = {}
+    for run in runs:
+        widths.setdefault(run.record.arm.name, set()).add(run.record.model.feed_forward)
+    found: dict[str, list[Run]] = {}
+    for run in runs:
+        name = run.record.arm.name
+        width = f"{WIDTH}{run.record.model.feed_forward}" if len(widths[name]) > 1 else ""
+        found.setdefault(f"{name}{width}", []).append(run)
+    return found
 
 
 def _why_not(arm: str, manifest: Manifest, store: Store, results: Path, exportable: list[str]) -> str:
@@ -128,6 +149,8 @@ def _why_not(arm: str, manifest: Manifest, store: Store, results: Path, exportab
         reason = "its HuBERT features are in the order of the release, where they belong to other utterances"
     else:
         reason = "its runs are under another protocol or on a part of the corpus, for one table only"
+    if any(name.startswith(f"{arm}{WIDTH}") for name in exportable):
+        reason = "its runs have feed-forward layers of several widths"
     known = f"there are {', '.join(exportable)}" if arm in records else choices(arm, exportable)
     names = f"{known} to export" if exportable else f"no run of {results} can be exported"
     return f"arm {arm!r} cannot be exported: {reason}; {names}"

@@ -32,7 +32,7 @@ def models(completed: CompletedRuns) -> list[tuple[ModelConfig, int]]:
     """
     tables: Iterable[Table] = [table for table in completed.plan.tables if table.resources]
     if not tables:
-        raise NothingToMeasure("no table of these results shows resources: run `replicate run cost` first")
+        raise NothingToMeasure("no table of these results shows resources: run `replicate run cost`, or deploy, first")
     found = (pair for table in tables for pair in collect.models(completed, table).values())
     return list(dict.fromkeys(found))
 

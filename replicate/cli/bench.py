@@ -55,16 +55,25 @@ def bench_inference(results: Path, calls: int) -> None:
 
     Each model predicts one dialogue of the corpus's median length on one thread of the CPU. The times are kept in
     inference.json in the results folder. To compare them, leave the machine to this command.
+
+    For tables that compare deployments, such as `deploy`, all models are exported in 32 and in 8 bits. Their F1,
+    latency, size and memory are kept in deployments.json.
     """
+    from export.benchmark import deployments
     from export.benchmark.timing import load_of_others
     from replicate.benchmark import inference
     from replicate.experiment.results_folder import newest_results
     from replicate.experiment.resume import from_manifest
     from replicate.report import outputs
+    from replicate.results.deployments import DEPLOYMENTS
+    from replicate.results.timings import TIMINGS
 
     folder = newest_results(results)
     completed, context = from_manifest(folder)
-    found = inference.models(completed)
+    kept = []
+    tables = completed.plan.tables
+    deployed = any(table.deployments for table in tables)
+    found = [] if deployed and not any(table.resources for table in tables) else inference.models(completed)
     load = load_of_others()
     if load is not None:
         console.note(f"warning: other programs use this machine (load {load:.1f}): the times are not reliable")
@@ -73,7 +82,14 @@ def bench_inference(results: Path, calls: int) -> None:
         def on_round(done: int, total: int) -> None:
             status.update(f"timing {len(found)} models, round {done} of {total}")
 
-        inference.measure(found, calls, on_round).save(folder)
+        if found:
+            inference.measure(found, calls, on_round).save(folder)
+            kept.append(f"{len(found)} models in {TIMINGS}")
+        if deployed:
+            measured = deployments.measure(completed, calls, status.update)
+            measured.save(folder)
+            kept.append(f"{len(measured.deployments)} deployments in {DEPLOYMENTS}")
     written = outputs.write(completed, context, None)
-    outputs.show(written, [result.table.name for result in written.results if result.resources], console.results())
-    console.note(f"{len(found)} models timed; written to {folder}: inference.json, and all tables again")
+    shown = [table.name for table in tables if table.resources or table.deployments]
+    outputs.show(written, shown, console.results())
+    console.note(f"measured {' and '.join(kept)}; written to {folder}, and all tables again")

@@ -21,15 +21,26 @@ def export() -> None:
 @click.option("--arm", metavar="NAME", help="Export the best seed of this arm.")
 @click.option("--run", "key", metavar="KEY", help="Export this run; the beginning of its key is enough.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the bundle. Default: export/ in the results.")
-def onnx(results: Path, arm: str | None, key: str | None, out: Path | None) -> None:
+@click.option(
+    "--budget-ms",
+    "budget",
+    type=click.FloatRange(0, min_open=True),
+    metavar="MS",
+    help="Export the best model that predicts a dialogue of the corpus's median length in MS milliseconds here.",
+)
+def onnx(results: Path, arm: str | None, key: str | None, out: Path | None, budget: float | None) -> None:
     """Export the best model for speech alone as a bundle, checked against PyTorch.
 
     By default this is the best seed of the arm with the best mean F1 on dev from audio alone; test is never used. The
     bundle contains the model in 32 bits, the model in 8 bits if that costs at most 0.005 of F1 on dev, a model card, a
     predictor that needs only numpy and onnxruntime, and the run itself. It is written only if every check passes.
+
+    With --budget-ms, every model is timed on one thread of this machine first, in 32 and in 8 bits. `replicate run
+    deploy` trains models of several sizes to choose from.
     """
-    if arm and key:
-        raise click.UsageError("--arm and --run exclude each other")
+    if (arm is not None) + (key is not None) + (budget is not None) > 1:
+        raise click.UsageError("--arm, --run and --budget-ms exclude each other")
+    from export.bundle import budget as budgets
     from export.bundle import bundle
     from export.bundle.select import choose, corpus_of_results, read_manifest
     from export.onnx import save
@@ -39,7 +50,6 @@ def onnx(results: Path, arm: str | None, key: str | None, out: Path | None) -> N
 
     folder = newest_results(results)
     choice = choose(folder, arm, key)
-    record = choice.run.record
     means = ", ".join(f"{name} {f1:.3f}" for name, f1 in choice.mean_dev_f1.items())
     err = console.status()
     trial = f" ({SMOKE} profile, for trying out only)" if read_manifest(folder).profile == SMOKE else ""
@@ -47,8 +57,17 @@ def onnx(results: Path, arm: str | None, key: str | None, out: Path | None) -> N
     target = out or folder / "export"
     with err.status("loading the corpus") as status:
         corpus = corpus_of_results(folder, choice.run)
+        fit = None if budget is None else budgets.choose_within(choice, corpus, budget, status.update)
+        choice = choice if fit is None else fit.choice
         written = bundle.write(choice, corpus, target, status.update)
+    record = choice.run.record
     click.echo(target)
+    if fit is not None:
+        err.print(
+            f"within {budget:g} ms: {'; '.join(fit.within)}. {fit.file} of {record.arm.name} takes "
+            f"{fit.milliseconds:.2f} ms for a dialogue of {fit.utterances} utterances on one thread",
+            soft_wrap=True,
+        )
     err.print(
         f"{record.arm.name}, seed {record.seed} (dev F1 {choice.dev_f1:.3f}), trained on {record.corpus.name}",
         soft_wrap=True,

@@ -15,7 +15,7 @@ from replicate.config.tables import Row, Table
 from replicate.config.toml import build, known, section, sections
 from replicate.errors import InvalidDefinition
 
-Kind = Literal["confusion", "curves", "classes", "embedding", "logged", "scatter"]
+Kind = Literal["confusion", "curves", "classes", "embedding", "logged", "scatter", "front"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Panel:
     Attributes:
         prefix: in figures of the kind "logged", the names of the logged values that are drawn begin with it.
         across: in figures of the kind "scatter", the cell on the horizontal axis; a panel without one is the baseline.
-        series: in figures of the kind "scatter", points of one series look alike.
+        series: in figures of the kinds "scatter" and "front", points of one series look alike.
     """
 
     title: str
@@ -116,9 +116,9 @@ def _check(drawing: Drawing, rows: list[Row], where: str) -> None:
             raise InvalidDefinition(f"{where}, panel {number}: prefix is for kind 'logged', which needs it")
         if drawing.kind == "logged" and row.arm.method is None:
             raise InvalidDefinition(f"{where}, panel {number}: {row.arm.name} has no distillation method")
-        if drawing.kind != "scatter" and (panel.across or panel.series):
+        if drawing.kind != "scatter" and (panel.across or (panel.series and drawing.kind != "front")):
             raise InvalidDefinition(f"{where}, panel {number}: across and series are for kind 'scatter'")
-        if bool(panel.across) != bool(panel.series):
+        if drawing.kind != "front" and bool(panel.across) != bool(panel.series):
             raise InvalidDefinition(
                 f"{where}, panel {number}: a point needs both across and series, a baseline neither"
             )

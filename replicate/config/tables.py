@@ -26,6 +26,8 @@ class Row:
         published, published_std: weighted F1 by context, and its deviation where the paper gives one.
         from_other: settings that the row takes from the table's ``other`` protocol, such as ``masking.unit``.
         overrides: settings of the protocol that the row sets, such as ``hubert.projection=none``.
+        feed_forward: width of the hidden layers in the context extractor, by default that of the profile.
+        teacher_feed_forward: the same for its teachers.
         withheld: whether the row needs a privileged stream, and the table has none (``--privileged none``).
         comparable: whether the row's streams are those that its published values were measured with.
     """
@@ -37,6 +39,8 @@ class Row:
     published_std: dict[str, float] = field(default_factory=dict)
     from_other: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
+    feed_forward: int | None = None
+    teacher_feed_forward: int | None = None
     withheld: bool = False
     comparable: bool = True
 
@@ -64,6 +68,8 @@ class Table:
         arms_of: names of other tables, each of whose arms becomes a row, once, under its own name.
         resources: whether the table shows what each model needs, at inference and with ``cost`` in training.
         edges: whether the learned weights of DMD's edges are shown.
+        deployments: whether the table shows F1 on dev and test, latency, size and memory of its models as exported
+            files, in 32 and in 8 bits.
         extra: whether ``replicate run all`` leaves the table out.
         notes: sentences printed below the table.
         privileged: letters of the privileged streams, which ``{P}`` stands for in its file; empty for none.
@@ -84,6 +90,7 @@ class Table:
     arms_of: tuple[str, ...] = ()
     resources: bool = False
     edges: bool = False
+    deployments: bool = False
     extra: bool = False
     notes: tuple[str, ...] = ()
     privileged: str = PAPER
@@ -160,7 +167,7 @@ def _rows_of_others(found: Table, where: str) -> list[tuple[Row, str]]:
         for row in source.rows:
             contexts = tuple(context for context in found.contexts if context in row.arm.contexts)
             if contexts and row.arm.name not in {*others, *(own.name for own in found.rows)}:
-                named = Row(row.arm.name, row.arm, contexts, withheld=row.withheld, comparable=row.comparable)
+                named = replace(row, name=row.arm.name, contexts=contexts, published={}, published_std={})
                 others[named.name] = (named, place)
     return list(others.values())
 
@@ -221,6 +228,7 @@ def _check(found: Table, places: list[str], where: str) -> None:
             protocol(known(name, folders.sections("protocols"), f"{where}, {key}", "protocol"))
     for row in found.rows:
         _check_protocol(row, found, f"{where}, row {row.name!r}")
+        _check_widths(row, f"{where}, row {row.name!r}")
     if found.other and not any(row.from_other for row in found.rows):
         raise InvalidDefinition(f"{where}: other is for rows with from_other, and there is none")
 
@@ -233,6 +241,19 @@ def _check_protocol(row: Row, table: Table, where: str) -> None:
         raise InvalidDefinition(f"{where}: overrides need the table's protocol")
     if table.protocol:
         mixed_protocol(table.protocol, table.other, row.from_other, row.overrides, where)
+
+
+def _check_widths(row: Row, where: str) -> None:
+    """Check the widths of feed-forward layers."""
+    arms_of = {"feed_forward": (row.arm,), "teacher_feed_forward": row.arm.with_teachers[1:]}
+    for key, of in arms_of.items():
+        width = getattr(row, key)
+        if width is None:
+            continue
+        if width < 1:
+            raise InvalidDefinition(f"{where}: {key} = {width} must be 1 or more")
+        if not any(arm.context == "transformer" for arm in of):
+            raise InvalidDefinition(f"{where}: {key} has no effect, because no arm that it is for has a transformer")
 
 
 def _check_published(row: Row, table: Table, where: str) -> None:

@@ -37,13 +37,13 @@ class CompletedRuns:
         return [self._run(spec, corpus) for spec in specs for corpus in corpora]
 
     def of_arm(self, table: Table, row: Row, arm: Arm) -> list[Run]:
-        """Return the runs of an arm (such as the row's teacher) under the conditions of a row, in the same order.
+        """Return the runs of a row's arm, or of one of its teachers or theirs, in the order of ``of_row``.
 
         Raises:
             CorruptRun: a run is missing or damaged.
         """
-        corpora, protocol = self.plan.corpora_of(table), table.protocol_of(row, self.plan.protocol)
-        specs = [self.plan.run_of(arm, protocol, seed) for seed in self.plan.seeds]
+        corpora = self.plan.corpora_of(table)
+        specs = [_of_arm(self.plan.spec(table, row, seed), arm) for seed in self.plan.seeds]
         return [self._run(spec, corpus) for spec in specs for corpus in corpora]
 
     def failure(self, table: Table, row: Row) -> FailedRun | None:
@@ -59,3 +59,13 @@ class CompletedRuns:
     def _run(self, spec: RunSpec, corpus: Corpus) -> Run:
         key = self.plan.graph.key(spec, corpus)
         return self.store.need(key, self.plan.tasks[key].name)
+
+
+def _of_arm(spec: RunSpec, arm: Arm) -> RunSpec:
+    """Return the run of an arm among a run, its teachers, the teachers' teachers, and so on."""
+    waiting = [spec]
+    for each in waiting:
+        if each.arm == arm.resolved(each.protocol.model):
+            return each
+        waiting += each.teachers
+    raise ValueError(f"{arm.name} is no teacher of {spec.arm.name}")

@@ -11,6 +11,7 @@ from replicate.config import tables as definitions
 from replicate.config.privileged import PAPER, choice
 from replicate.config.profiles import Profile
 from replicate.config.tables import Row, Table
+from replicate.config.widths import resized
 from replicate.corpus.folds import Fold, folds
 from replicate.corpus.leave_out import leave_out
 from replicate.corpus.types import Corpus
@@ -114,7 +115,8 @@ class Plan:
 
     def spec(self, table: Table, row: Row, seed: int) -> RunSpec:
         """Return the run of a row from one seed."""
-        return self.run_of(row.arm, table.protocol_of(row, self.protocol), seed)
+        spec = self.run_of(row.arm, table.protocol_of(row, self.protocol), seed)
+        return resized(spec, row.feed_forward, row.teacher_feed_forward)
 
     def run_of(self, arm: Arm, protocol: Protocol, seed: int) -> RunSpec:
         """Return the run of an arm under a protocol from one seed, in a seed group where that is possible."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from replicate.config.privileged import choice
 from replicate.metrics import all_names
-from replicate.report import resources
+from replicate.report import deployments, resources
 from replicate.report.sections import shown
 from replicate.results.aggregate import Cell, TableResult
 
@@ -106,6 +106,7 @@ def table_json(result: TableResult) -> str:
         **({"edges": [asdict(each) for each in result.edges]} if result.edges else {}),
         **({"costs": {name: asdict(cost) for name, cost in result.costs.items()}} if result.costs else {}),
         **({"resources": resources.as_json(result)} if result.resources else {}),
+        **({"deployments": deployments.as_json(result)} if result.table.deployments else {}),
     }
     return as_json(content)
 

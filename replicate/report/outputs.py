@@ -22,6 +22,7 @@ from replicate.report import claims, figures, page, tables
 from replicate.report.types import Outputs
 from replicate.results import claims as judging
 from replicate.results.aggregate import TableResult
+from replicate.results.deployments import Deployments
 from replicate.results.timings import Timings
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ def write(
         CorruptRun: a run is missing. DiskFull, CannotWrite: naming the file.
     """
     completed = with_earlier_tables(completed, context)
-    results = [with_timings(result, completed, context) for result in collect.tables(completed, known)]
+    results = [with_measurements(result, completed, context) for result in collect.tables(completed, known)]
     # Claims are about the paper's metric, whatever the tables show.
     rule, judged = judging.judge({result.table.name: result.of(DEFAULT) for result in results})
     folder = context.folder(completed.plan)
@@ -59,11 +60,12 @@ def write(
     return outputs
 
 
-def with_timings(result: TableResult, completed: CompletedRuns, context: CommandContext) -> TableResult:
-    """Return a table that shows resources with the times of its models, where they were measured."""
-    if not result.resources:
-        return result
-    return replace(result, timings=Timings.find(context.folder(completed.plan)))
+def with_measurements(result: TableResult, completed: CompletedRuns, context: CommandContext) -> TableResult:
+    """Return a table with the times of its models, and with what they are as exported files, where it shows these."""
+    folder = context.folder(completed.plan)
+    if result.resources:
+        result = replace(result, timings=Timings.find(folder))
+    return replace(result, deployments=Deployments.find(folder)) if result.table.deployments else result
 
 
 def _remove_other_tables(folder: Path, plan: Plan) -> None:

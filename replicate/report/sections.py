@@ -13,7 +13,7 @@ from replicate.config.profiles import SMOKE, smoke_note
 from replicate.config.tables import Row
 from replicate.corpus.folds import describe
 from replicate.metrics import DEFAULT, title
-from replicate.report import edges, resources, text
+from replicate.report import deployments, edges, resources, text
 from replicate.report.types import Column, Grid, Section
 from replicate.results.aggregate import Cell, TableResult
 from replicate.results.estimate import Estimate
@@ -26,6 +26,8 @@ def sections(result: TableResult) -> list[Section]:
         found.append(Section("Differences", differences(result), [difference_conditions(result)]))
     if result.edges:
         found.append(edges.section(result))
+    if result.table.deployments and any(result.rows.values()):
+        found.append(deployments.section(result))
     if result.resources:  # with the training costs
         found.append(resources.section(result))
     elif result.costs:

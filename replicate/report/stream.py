@@ -53,7 +53,7 @@ class Stream:
         for name in [name for name, keys in self._needs.items() if not keys]:
             del self._needs[name]
             result = collect.one(self._completed, self._tables[name])
-            self.results[name] = outputs.with_timings(result, self._completed, self._context)
+            self.results[name] = outputs.with_measurements(result, self._completed, self._context)
             with contextlib.suppress(OSError):  # of stdout: it does not end the training, only the command after it
                 self._show(self.results[name])
                 self.shown.add(name)

@@ -15,6 +15,7 @@ from replicate.frames import frame
 from replicate.metrics import DEFAULT
 from replicate.metrics import metric as named
 from replicate.results.cell import Cell, RowRuns
+from replicate.results.deployments import Deployments
 from replicate.results.edges import EdgeWeight
 from replicate.results.estimate import Estimate, estimate
 from replicate.results.resources import Resources
@@ -69,6 +70,7 @@ class TableResult:
         costs: by row name, where the table shows them.
         resources: what the row's model needs at inference, by row name, where the table shows it.
         timings: times of these models, where they were measured.
+        deployments: what the rows' models are as exported files, where that was measured.
         labels: class names, in the order of ``Cell.by_class``.
         failed: rows whose training failed, and why: kind of the error, message and plugin.
         metric: what the cells and comparisons are of.
@@ -100,6 +102,7 @@ class TableResult:
     baselines: Mapping[str, Mapping[str, Cell]] = field(default_factory=dict)
     resources: Mapping[str, Resources] = field(default_factory=dict)
     timings: Timings | None = None
+    deployments: Deployments | None = None
     edges: tuple[EdgeWeight, ...] = ()
     published_for: PublishedFor = ""
     control: Control = ""

@@ -155,6 +155,13 @@ BAD = [
     ("profiles", "learning_rate = 1e-3", "learning_rate = -1e-3", ["profiles.toml", "[smoke]", "learning_rate"]),
     ("protocols", "none = 0.1", "none = nan", ["protocols.toml", "[paper]", "masking.none"]),
     ("table2", "{ A = 0.636 }", "{ A = 63.6 }", ["table2.toml", "row 1", "63.6"]),
+    ("table2", 'arm = "COGMEN-A"', 'arm = "COGMEN-A"\nfeed_forward = 0', ["table2.toml", "feed_forward = 0", "1 or"]),
+    (
+        "table2",
+        'arm = "COGMEN-A"',
+        'arm = "COGMEN-A"\nteacher_feed_forward = 8',
+        ["table2.toml", "'COGMEN-A'", "teacher_feed_forward has no effect"],
+    ),
     ("table2", "[[rows]]", "[[row]]", ["table2.toml", "'row'"]),
     ("profiles", "[smoke]", "[smok]", ["profiles.toml", "'smoke'", "smok"]),
 ]

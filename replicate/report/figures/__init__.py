@@ -34,8 +34,8 @@ class Figure:
 def write(completed: CompletedRuns, results: list[TableResult], folder: Path) -> list[Figure]:
     """Draw the figures of ``figures.toml`` into a folder and return them in the order of the file.
 
-    A figure is left out if one of its tables is not among ``results`` or one of its rows could not be trained. The
-    same runs give the same bytes.
+    A figure is left out if one of its tables is not among ``results``, one of its rows could not be trained, or it
+    shows exported files that were not measured. The same runs give the same bytes.
 
     Raises:
         InvalidDefinition: ``figures.toml`` has an error. CorruptRun: a run is missing. DiskFull, CannotWrite: naming
@@ -49,11 +49,11 @@ def write(completed: CompletedRuns, results: list[TableResult], folder: Path) ->
 
 def _write(drawing: definitions.Drawing, found: list[panels.PanelRuns], folder: Path) -> Figure:
     from replicate import plotting
-    from replicate.report.figures import classes, confusion, curves, embedding, logged, scatter
+    from replicate.report.figures import classes, confusion, curves, embedding, front, logged, scatter
 
     kind = {
         "confusion": confusion, "curves": curves, "classes": classes, "embedding": embedding, "logged": logged,
-        "scatter": scatter,
+        "scatter": scatter, "front": front,
     }[drawing.kind]  # fmt: skip
     title = f"{drawing.title} ({found[0].result.corpus})"
     footer = f"{kind.HOW_TO_READ} {panels.conditions(found, first_seed=drawing.kind == 'embedding')}"

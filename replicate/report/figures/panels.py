@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from replicate.config.figures import Drawing, Panel
 from replicate.config.tables import Row
 from replicate.experiment.completed import CompletedRuns
-from replicate.report import text
+from replicate.report import deployments, text
 from replicate.results.aggregate import Cell, TableResult
+from replicate.results.deployments import Deployment
 from replicate.store.run import Run
 
 
@@ -41,18 +42,25 @@ class PanelRuns:
         """The table's cell."""
         return self.result.rows[self.row.name][self.context]
 
+    @property
+    def deployments(self) -> list[Deployment]:
+        """What the row's models are as exported files; empty if that was not measured."""
+        return [each for each in deployments.measured(self.result) if each.row == self.row.name]
+
     def runs(self) -> list[Run]:
         """Return the runs of the cell, seed by seed."""
         return self.completed.of_row(self.result.table, self.row)
 
 
 def find(drawing: Drawing, completed: CompletedRuns, results: Mapping[str, TableResult]) -> list[PanelRuns] | None:
-    """Return the panels of a figure, or None if one of its tables is not there or a row could not be trained."""
+    """Return the panels of a figure, or None if a table, a row or a measurement that it shows is not there."""
     found = []
     for panel in drawing.panels:
         shown = _shown(panel, panel.cell, completed, results)
         across = _shown(panel, panel.across, completed, results) if panel.across else None
         if shown is None or (panel.across and across is None):
+            return None
+        if drawing.kind == "front" and not shown.deployments:
             return None
         found.append(replace(shown, across=across))
     return found

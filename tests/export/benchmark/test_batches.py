@@ -18,7 +18,7 @@ class Recorder:
         self.now += len(dialogues) / max(1, self.batch_utterances // 4)
 
 
-def test_sizes_take_turns_and_the_last_one_is_the_unit():
+def test_sizes_alternate_and_the_last_one_is_the_unit():
     predictor = Recorder()
     found = measure(predictor, (4, 8, 16), {"four": (4,) * 8}, 2, lambda: predictor.now)
     assert found == {"four": {4: 4.0, 8: 2.0, 16: 1.0}}

@@ -20,8 +20,9 @@ from tests.report.builders import manifest
 class FakeRun:
     """A run with ``right`` of eight dev utterances predicted correctly, and the opposite on test."""
 
-    def __init__(self, key, arm, seed, right, contexts=("A",), audio_stream="audio"):
-        self.record = SimpleNamespace(arm=SimpleNamespace(name=arm, contexts=contexts), seed=seed, key=key)
+    def __init__(self, key, arm, seed, right, contexts=("A",), audio_stream="audio", width=2048):
+        model = SimpleNamespace(feed_forward=width)
+        self.record = SimpleNamespace(arm=SimpleNamespace(name=arm, contexts=contexts), seed=seed, key=key, model=model)
         self.right, self.audio_stream = right, audio_stream
 
     def labels(self, split):
