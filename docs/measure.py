@@ -27,13 +27,9 @@ DOCS = Path(__file__).parent
 FILE = DOCS / "measured.toml"
 # What is copied: tables and claims to be read, and the numbers behind them.
 KEPT = (
-    "*.md",
-    "claims.json",
-    "scores.csv",
-    "comparisons.csv",
-    DEPLOYMENTS,
-    "figures/figure*.png",
-    "figures/deploy.png",
+    *("*.md", "claims.json", "scores.csv", "comparisons.csv", DEPLOYMENTS),
+    *("figures/figure*.png", "figures/deploy.png", "figures/gap.png"),
+    *("figures/chosen-teachers.png", "figures/imperfect-teachers.png"),
 )
 
 
