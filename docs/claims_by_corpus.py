@@ -10,10 +10,12 @@ from typing import Any
 from docs.measure import Measurement, measurements
 from replicate import grids
 from replicate.config import claims as definitions
+from replicate.config.claims import Statement
 from replicate.report import text
 
 RESULTS = Path(__file__).parent / "results"
 NOT_MEASURED = "not measured"
+BREAK = "<br>"
 
 
 def columns() -> list[Measurement]:
@@ -22,15 +24,38 @@ def columns() -> list[Measurement]:
 
 
 def table() -> str:
-    """Return the outcome of every claim by corpus, with the number that decides it, as a Markdown table."""
+    """Return outcome and comparisons of every claim by corpus, as a Markdown table with a line per claim."""
     found = [(each, load(each)) for each in columns()]
     titles = ["claim of the paper"]
     titles += [f"[{each.title}](docs/results/{each.folder}/claims.md), {seeds(content)}" for each, content in found]
     lines = []
     for claim in definitions.load()[1]:
-        judged = [{one["number"]: one for one in content["claims"]} for _, content in found]
-        lines.append([f"{claim.number}. {claim.text}", *(outcome(each.get(claim.number)) for each in judged)])
+        judged = [{one["number"]: one for one in content["claims"]}.get(claim.number) for _, content in found]
+        measured = [one for one in judged if one is not None and one["outcome"] is not None]
+        label = [f"**{claim.number}. {claim.text}**"]
+        if measured:
+            words = [each["words"]["text"] for each in measured[0]["statements"]]
+            label += lettered([comparison(*each) for each in zip(claim.statements, words, strict=True)])
+        lines.append([BREAK.join(label), *map(outcome, judged)])
     return "\n".join(grids.markdown(titles, lines, left=len(titles))) + "\n"
+
+
+def comparison(statement: Statement, words: str) -> str:
+    """Return what a statement subtracts from what, and the margin that the difference is compared with."""
+    margin = re.search(r"\(([<>±] [\d.]+)\)", words)
+    claimed = f"; {margin[1]}" if margin else ""
+    of_one_table = len({name.split("/", 1)[0] for name, _ in statement.cells}) == 1
+    first, second, first_minus, second_minus = (
+        cell.split("/", 1)[-1] if of_one_table else cell
+        for cell in (statement.first, statement.second, statement.first_minus, statement.second_minus)
+    )
+    if statement.relation == "least certain of":
+        return f"{first}: recall of {statement.emotion} - lowest recall of another class; < 0"
+    if statement.relation == "evenly above":
+        return f"F1 of {first} over {second}: largest gain of a class - mean gain of all{claimed}"
+    if first_minus:
+        return f"({first} - {first_minus}) - ({second} - {second_minus}){claimed}"
+    return f"{first} - {second}{claimed}"
 
 
 def load(measurement: Measurement) -> dict[str, Any]:
@@ -45,20 +70,20 @@ def seeds(content: dict[str, Any]) -> str:
 
 
 def outcome(claim: dict[str, Any] | None) -> str:
-    """Return the outcome of a judged claim, with value, interval and corrected p of the statement that decides it.
-
-    That is the first one that fails, else the first open one, else the first that holds. p decides, not the interval,
-    which is not corrected for the number of comparisons.
-    """
+    """Return the outcome of a judged claim, and of each of its statements with value, interval and corrected p."""
     if claim is None or claim["outcome"] is None:
         return NOT_MEASURED
-    state = {"contradicted": "fails", "undecided": "open", "reproduced": "holds"}[claim["outcome"]]
-    deciding = next(each for each in claim["statements"] if each["words"]["outcome"].startswith(state))
-    found = [f"{claim['outcome']}: {deciding['words']['measured']}"]
-    if deciding["p"] is not None:
-        p = text.p_value(deciding["p"])
-        found.append(f"p {p}" if p.startswith("<") else f"p = {p}")
-    claimed = re.search(r"\(([<>±] [\d.]+)\)", deciding["words"]["text"])
-    if claimed or deciding["statement"]["relation"] == "least certain of":
-        found.append(f"claimed {claimed[1] if claimed else '< 0'}")
-    return ", ".join(found)
+    found = []
+    for each in claim["statements"]:
+        state, p = each["words"]["outcome"].split(" ")[0], each["p"]
+        words = [state] * (len(claim["statements"]) > 1) + [each["words"]["measured"]]
+        words += (
+            [] if p is None else [f"p {text.p_value(p)}" if text.p_value(p)[0] == "<" else f"p = {text.p_value(p)}"]
+        )
+        found.append(", ".join(words))
+    return BREAK.join([f"**{claim['outcome']}**", *lettered(found)])
+
+
+def lettered(lines: list[str]) -> list[str]:
+    """Return lines with a letter in front of each, unless there is only one."""
+    return lines if len(lines) == 1 else [f"{letter}: {line}" for letter, line in zip("abcdef", lines, strict=False)]

@@ -9,6 +9,7 @@ import pytest
 from docs import claims_by_corpus
 from docs.fill_readme import pages
 from replicate.config import claims as definitions
+from replicate.config.claims import Statement
 
 from .conftest import ROOT, blocks, program, text
 
@@ -25,38 +26,46 @@ def test_every_claim_has_an_outcome_on_every_measured_corpus():
     assert len(lines) == len(definitions.load()[1]) == 13
     for line in lines:
         for cell in line.strip("| ").split(" | ")[1:]:
-            outcome, _, number = cell.partition(": ")
-            assert (outcome, number) == ("not measured", "") or (
-                outcome in {"reproduced", "contradicted", "undecided"} and number[0] in "+-"
-            )
+            outcome, *statements = cell.split("<br>")
+            assert outcome == "not measured" or outcome in {"**reproduced**", "**contradicted**", "**undecided**"}
+            assert bool(statements) == (outcome != "not measured")
+            assert all(any(sign in each for sign in "+-") for each in statements)
+
+
+def statement(outcome: str, p: float | None) -> dict[str, object]:
+    return {"p": p, "words": {"outcome": outcome, "measured": "+0.1 [-0.1, +0.3]"}}
+
+
+def test_every_statement_of_a_claim_is_shown_with_its_p():
+    two = {"outcome": "undecided", "statements": [statement("holds", 0.00001), statement("open (0.02: open)", 0.0521)]}
+    assert claims_by_corpus.outcome(two) == (
+        "**undecided**<br>a: holds, +0.1 [-0.1, +0.3], p < 0.001<br>b: open, +0.1 [-0.1, +0.3], p = 0.052"
+    )
+    one = {"outcome": "contradicted", "statements": [statement("fails", None)]}
+    assert claims_by_corpus.outcome(one) == "**contradicted**<br>+0.1 [-0.1, +0.3]"
+    assert claims_by_corpus.outcome({"outcome": None}) == claims_by_corpus.outcome(None) == "not measured"
 
 
 @pytest.mark.parametrize(
-    ("relation", "words", "p", "expected"),
+    ("stated", "words", "expected"),
     [
-        ("above", "a above (> 0.2) b", 0.0521, "undecided: +0.1 [-0.1, +0.3], p = 0.052, claimed > 0.2"),
-        ("within", "a within (± 0.03) b", 0.00001, "undecided: +0.1 [-0.1, +0.3], p < 0.001, claimed ± 0.03"),
+        (Statement("t/a/A", "above", "t/b/A"), "(> 0.2)", "a/A - b/A; > 0.2"),
+        (Statement("t/a/A", "within", "u/a/A"), "(± 0.03)", "t/a/A - u/a/A; ± 0.03"),
+        (Statement("t/a/A", "above", "t/b/A", None, "t/c/A", "t/d/A"), "(> 0)", "(a/A - c/A) - (b/A - d/A); > 0"),
         (
-            "least certain of",
-            "sad in a has lower recall than b",
-            1.0,
-            "undecided: +0.1 [-0.1, +0.3], p = 1.000, claimed < 0",
+            Statement("t/a/A", "least certain of", emotion="sad"),
+            "",
+            "a/A: recall of sad - lowest recall of another class; < 0",
         ),
-        ("above", "a above (> 0) b", None, "undecided: +0.1 [-0.1, +0.3], claimed > 0"),
+        (
+            Statement("t/a/A", "evenly above", "t/b/A"),
+            "(< 0.1)",
+            "F1 of a/A over b/A: largest gain of a class - mean gain of all; < 0.1",
+        ),
     ],
 )
-def test_a_claim_is_shown_with_the_p_that_decides_it(relation, words, p, expected):
-    first = {
-        "p": 0.9,
-        "statement": {"relation": "above"},
-        "words": {"text": "(> 9)", "outcome": "holds", "measured": "0"},
-    }
-    open_ = {
-        "p": p,
-        "statement": {"relation": relation},
-        "words": {"text": words, "outcome": "open", "measured": "+0.1 [-0.1, +0.3]"},
-    }
-    assert claims_by_corpus.outcome({"outcome": "undecided", "statements": [first, open_]}) == expected
+def test_a_comparison_is_named_by_its_cells_and_margin(stated, words, expected):
+    assert claims_by_corpus.comparison(stated, words) == expected
 
 
 def test_no_control_is_in_the_table_of_claims():
