@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Literal
 
-from replicate.errors import NotThisFormat
-from replicate.files import write_text
-from replicate.records import check_format, convert
+from replicate.results import measured_files
 
 DEPLOYMENTS = "deployments.json"
 FORMAT = 1
@@ -66,19 +63,11 @@ class Deployments:
         Raises:
             NotThisFormat: the file is damaged. OldFormat, NewerFormat: another version wrote it.
         """
-        path = folder / DEPLOYMENTS
-        if not path.is_file():
-            return None
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            check_format(content, FORMAT, path)
-            return convert(content, cls)
-        except ValueError as error:
-            raise NotThisFormat(f"{path} is damaged ({error}): remove it, and measure again") from error
+        return measured_files.find(folder / DEPLOYMENTS, cls, FORMAT)
 
     def save(self, folder: Path) -> None:
         """Write the deployments into a results folder."""
-        write_text(folder / DEPLOYMENTS, json.dumps(asdict(self), indent=1) + "\n")
+        measured_files.save(folder / DEPLOYMENTS, self)
 
     def of(self, table: str, row: str, runs: Collection[str]) -> list[Deployment]:
         """Return the deployments of a row in both precisions; none if other runs than these were measured."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from replicate.errors import NotThisFormat
-from replicate.files import write_text
-from replicate.records import check_format, convert
+from replicate.results import measured_files
 from replicate.results.resources import Resources
 
 TIMINGS = "inference.json"
@@ -52,19 +49,11 @@ class Timings:
         Raises:
             NotThisFormat: the file is damaged. OldFormat, NewerFormat: another version wrote it.
         """
-        path = folder / TIMINGS
-        if not path.is_file():
-            return None
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            check_format(content, FORMAT, path)
-            return convert(content, cls)
-        except ValueError as error:
-            raise NotThisFormat(f"{path} is damaged ({error}): remove it, and measure again") from error
+        return measured_files.find(folder / TIMINGS, cls, FORMAT)
 
     def save(self, folder: Path) -> None:
         """Write the times into a results folder."""
-        write_text(folder / TIMINGS, json.dumps(asdict(self), indent=1) + "\n")
+        measured_files.save(folder / TIMINGS, self)
 
     def of(self, resources: Resources) -> Timing | None:
         """Return the time of a model for its dialogue, or None if it was not measured."""
