@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from export.benchmark import peers
 from export.benchmark.base import (
     COMPILED,
     ENGINES,
@@ -55,6 +56,8 @@ def make(name: str, bundle: Path, threads: int = 1, device: str = "cpu") -> Engi
     if name in (FP32, QUANTISED):
         return on_host(as_function(session(bundle / (MODEL if name == FP32 else INT8), threads)))
     model = speech(name, bundle)
+    if name in peers.PEERS:
+        return on_host(peers.make(name, model, threads))
     return on_host(eager(compile_for_each_shape(model) if name == COMPILED else model))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -131,7 +132,7 @@ def plot(timings: Sequence[Timing], path: Path) -> None:
         engines = list(dict.fromkeys(timing.engine for timing in timings))
         lines = {}
         for panel, place in zip(panels, places, strict=True):
-            for engine, marker, colour in zip(engines, MARKERS, COLOURS, strict=False):
+            for engine, marker, colour in zip(engines, MARKERS, cycle(COLOURS), strict=False):
                 mine = [t for t in timings if (t.engine, t.place, t.batch) == (engine, place, batch)]
                 lengths = [t.utterances for t in mine]
                 if mine:

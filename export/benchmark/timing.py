@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from export.benchmark import base, engines, flops, memory
+from export.benchmark import base, engines, flops, memory, peers
 from export.benchmark.base import COMPILED, FLOOR, FP32, QUANTISED, Engine
 from export.benchmark.engines import available, make
 from export.benchmark.flops import NodeTime
@@ -53,6 +53,7 @@ def time_all(
     cases: Sequence[Shape],
     places: Sequence[Place],
     calls: int,
+    with_peers: bool = False,
     on_progress: Callable[[int, int, str], None] = lambda done, total, case: None,
 ) -> tuple[list[Timing], list[str]]:
     """Time every engine for every shape in every place, alternating on the same inputs; then the streaming model.
@@ -60,6 +61,7 @@ def time_all(
     An engine that fails for a shape, or whose output differs from the first engine's, is not timed there.
 
     Args:
+        with_peers: also time what else a user would pick, see ``export.benchmark.peers``; on the CPU only.
         on_progress: called with the utterances computed so far, those in all, and what is timed next.
 
     Returns:
@@ -75,7 +77,7 @@ def time_all(
     try:
         for place in places:
             torch.set_num_threads(place.threads or before)
-            names = [name for name, why in available(bundle, place.device).items() if why is None]
+            names = [name for name, why in _available(bundle, place.device, with_peers).items() if why is None]
             made = {name: make(name, bundle, place.threads or 1, place.device) for name in names}
             best = peak(place.device)
             for case in cases:
@@ -98,20 +100,31 @@ def time_all(
     return timings, [_failure(name, why, where) for (name, why), where in failed.items()]
 
 
+def _available(bundle: Path, device: str, with_peers: bool) -> dict[str, str | None]:
+    return available(bundle, device) | (peers.available() if with_peers and device == "cpu" else {})
+
+
 def profile(bundle: Path) -> list[NodeTime]:
     """Profile onnxruntime for one dialogue of the usual length, on one thread."""
     run = open_run(bundle)
     return flops.profile(bundle / MODEL, example((USUAL_LENGTH,), SpeechModel(run.model(), run.scaling())))
 
 
-def summarise(bundle: Path, corpus: Corpus | None, longest: int, devices: Sequence[str]) -> list[EngineSummary]:
-    """Measure every engine's weighted F1 on test (one dialogue at a time), the size of its file, and its memory."""
+def summarise(
+    bundle: Path, corpus: Corpus | None, longest: int, devices: Sequence[str], with_peers: bool = False
+) -> list[EngineSummary]:
+    """Measure every engine's weighted F1 on test (one dialogue at a time), the size of its file, and its memory.
+
+    Peers are exported for each shape, so that only the reason why one is missing is part of the result.
+    """
     run = open_run(bundle)
     found = []
     for device in devices:
-        for name, why in available(bundle, device).items():
+        for name, why in _available(bundle, device, with_peers).items():
             if why is not None:
                 found.append(EngineSummary(name, device, why))
+                continue
+            if name in peers.PEERS:
                 continue
             f1 = None
             if corpus is not None and name != COMPILED:  # compiling for each length takes minutes

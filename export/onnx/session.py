@@ -17,12 +17,16 @@ from replicate.corpus.types import Corpus, Split
 Inputs = dict[str, NDArray[Any]]
 
 
+def options(threads: int = 1) -> onnxruntime.SessionOptions:
+    """Return options of an onnxruntime session with a fixed number of threads."""
+    found = onnxruntime.SessionOptions()
+    found.intra_op_num_threads, found.inter_op_num_threads = threads, 1
+    return found
+
+
 def session(path: Path, threads: int = 1, providers: Sequence[Any] = ()) -> onnxruntime.InferenceSession:
     """Open an onnxruntime session with a fixed number of threads, on the CPU unless other providers are given."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(path, options, providers=[*providers, "CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(path, options(threads), providers=[*providers, "CPUExecutionProvider"])
 
 
 def as_function(runner: onnxruntime.InferenceSession) -> Callable[[Inputs], NDArray[Any]]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from export.benchmark.measurements import EngineSummary, Place, Setup, Shape, Timing
     from replicate.store.record import RunRecord
 
+VERSIONS = ("torch", "torch-geometric", "onnxruntime", "numpy")
+
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path), required=False)
@@ -39,6 +41,12 @@ if TYPE_CHECKING:
     help="Where to run; an error if it is missing. Default: cpu, and cuda if there is a GPU.",
 )
 @click.option("--full", is_flag=True, help="Every batch at every length: takes hours instead of minutes.")
+@click.option(
+    "--peers",
+    "with_peers",
+    is_flag=True,
+    help="Also time torch.onnx's export in onnxruntime and OpenVINO, and AOTInductor, where they are installed.",
+)
 @click.option("--data", metavar="NAME|PATH", help="The bundle's corpus, where it is not found by its name.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the files of a named corpus.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results. Default: BUNDLE-benchmark.")
@@ -51,6 +59,7 @@ def benchmark(
     threads: tuple[int, ...],
     devices: tuple[str, ...],
     full: bool,
+    with_peers: bool,
     data: str | None,
     data_dir: Path | None,
     out: Path | None,
@@ -91,8 +100,8 @@ def benchmark(
     places = [Place("cpu", count) for count in counts] if "cpu" in used else []
     places += [Place("cuda")] if "cuda" in used else []
     with err.status("measuring F1 on test, and memory"):
-        engines = timing.summarise(folder, corpus, max(case.utterances for case in cases), used)
-    timings, failures = _time(folder, cases, places, calls)
+        engines = timing.summarise(folder, corpus, max(case.utterances for case in cases), used, with_peers)
+    timings, failures = _time(folder, cases, places, calls, with_peers)
     _write(target, timings, engines, replace(_setup(folder, run.record), failures=failures))
 
 
@@ -125,7 +134,9 @@ def _devices(requested: tuple[str, ...], bundle: Path) -> list[str]:
     return list(dict.fromkeys(requested))
 
 
-def _time(folder: Path, cases: Sequence[Shape], places: Sequence[Place], calls: int) -> tuple[list[Timing], list[str]]:
+def _time(
+    folder: Path, cases: Sequence[Shape], places: Sequence[Place], calls: int, with_peers: bool
+) -> tuple[list[Timing], list[str]]:
     """Time all engines; shows progress by the utterances that are left."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -141,12 +152,13 @@ def _time(folder: Path, cases: Sequence[Shape], places: Sequence[Place], calls: 
             if not err.is_terminal:
                 console.note(f"timing {case} ({100 * done // total} % done)")
 
-        return timing.time_all(folder, cases, places, calls, on_progress)
+        return timing.time_all(folder, cases, places, calls, with_peers, on_progress)
 
 
 def _setup(folder: Path, record: RunRecord) -> Setup:
     import os
     from importlib.metadata import version
+    from importlib.util import find_spec
 
     import torch
 
@@ -168,7 +180,7 @@ def _setup(folder: Path, record: RunRecord) -> Setup:
         cores=os.cpu_count(),
         gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         trained_with=record.versions,
-        versions={name: version(name) for name in ("torch", "torch-geometric", "onnxruntime", "numpy")},
+        versions={name: version(name) for name in (*VERSIONS, *(("openvino",) if find_spec("openvino") else ()))},
     )
 
 
