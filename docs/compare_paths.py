@@ -15,6 +15,7 @@ from replicate.files import write_text
 from replicate.grids import markdown
 
 Cells = dict[tuple[str, str], dict[str, Any]]
+SELF_TEST = "Generated features, a self-test: these scores say nothing about the paper."
 
 
 def compare(tables: dict[str, dict[str, Any]]) -> str:
@@ -35,6 +36,7 @@ def compare(tables: dict[str, dict[str, Any]]) -> str:
         f"Weighted F1 on test, {about['corpus']['name']}, profile {about['profile']}, seeds "
         f"{', '.join(map(str, about['seeds']))}: mean ± deviation.",
         "",
+        *([SELF_TEST, ""] if about["corpus"]["control"] else []),
         *markdown(["model", "inference", *tables], lines, left=2),
         "",
         *(f"- {label}: {_differences(cells[label], cells[first])}" for label in others),

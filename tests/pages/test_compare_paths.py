@@ -1,12 +1,13 @@
 """The comparison of one table trained in several ways."""
 
-from docs.compare_paths import compare
+from docs.compare_paths import SELF_TEST, compare
 
 
-def table(*values: float) -> dict:
+def table(*values: float, control: str | None = None) -> dict:
     cell = {"mean": sum(values) / len(values), "std": 0.02, "values": list(values)}
     rows = [{"row": "COGMEN-A", "cells": {"A": cell}}]
-    return {"table": "table2", "corpus": {"name": "mine"}, "profile": "quick", "seeds": [24, 25], "rows": rows}
+    corpus = {"name": "mine", "control": control}
+    return {"table": "table2", "corpus": corpus, "profile": "quick", "seeds": [24, 25], "rows": rows}
 
 
 def test_differences_are_seed_by_seed():
@@ -16,3 +17,8 @@ def test_differences_are_seed_by_seed():
     assert text.endswith(
         "- bf16: +0.0500 on average; means at most 2.50 deviations apart; 1 of 2 scores are the same.\n"
     )
+
+
+def test_a_control_is_named_as_a_self_test():
+    assert SELF_TEST not in compare({"float32": table(0.5, 0.6)})
+    assert SELF_TEST in compare({"float32": table(0.5, 0.6, control="positive")})
