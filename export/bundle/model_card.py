@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -107,8 +107,8 @@ def _training(choice: Choice, corpus: Corpus) -> str:
         f"{len(record.curve)}, chosen on dev",
         f"- run {record.key}, {reason}",
     ]
-    smoke = profile(SMOKE).budget
-    if record.budget == replace(smoke, feed_forward=record.budget.feed_forward):  # a row may set the width
+    smoke = replace(profile(SMOKE).budget, feed_forward=record.budget.feed_forward)  # a row may set the width
+    if asdict(record.budget) == asdict(smoke):  # of two classes: the record has one without torch
         lines.insert(0, f"- **{smoke_note()}**")
     return "\n".join(lines + [f"- {note}" for note in corpus.notes])
 

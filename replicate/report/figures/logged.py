@@ -15,7 +15,7 @@ from replicate.plotting import COLOURS, MARKERS, NORMAL, Frame, sheet, wrapped
 from replicate.report.figures.panels import PanelRuns
 from replicate.store.run import Run
 
-HOW_TO_READ = "Line: mean over seeds; band: smallest to largest value."
+HOW_TO_READ = "Thick lines: means over seeds; thin lines: the seeds."
 COLUMNS = 2
 
 
@@ -51,16 +51,16 @@ def draw(panels: Sequence[PanelRuns], frame: Frame) -> Figure:
     for axis in axes[-1]:
         axis.set_xlabel("epoch")
     axes[0, 0].set_ylim(0, 1.02)
-    figure.legend(list(handles.values()), list(handles), loc="outside right upper", frameon=False)
+    figure.legend(list(handles.values()), list(handles), loc="outside right center", frameon=False)
     return figure
 
 
 def _line(axis: Axes, line: NDArray[np.float64], look: int) -> Line2D:
-    """Draw mean and band of (seeds, epochs)."""
+    """Draw the mean of (seeds, epochs), and the seeds: bands would cover each other where seeds differ widely."""
     epochs = np.arange(1, line.shape[1] + 1)
     colour = COLOURS[look % len(COLOURS)]
-    axis.fill_between(epochs, np.nanmin(line, 0), np.nanmax(line, 0), color=colour, alpha=0.15, linewidth=0)
-    (drawn,) = axis.plot(epochs, np.nanmean(line, 0), color=colour, linewidth=1)
+    axis.plot(epochs, line.T, color=colour, alpha=0.3, linewidth=0.5)
+    (drawn,) = axis.plot(epochs, np.nanmean(line, 0), color=colour, linewidth=1.5)
     drawn.set(marker=MARKERS[look % len(MARKERS)], markersize=3, markevery=max(1, len(epochs) // 8))
     return drawn
 

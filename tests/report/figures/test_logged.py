@@ -23,7 +23,8 @@ def test_what_a_method_logs_is_drawn_by_epoch():
     drawn = logged.draw([each, each, each], FRAME)
     axes = drawn.axes
     assert [axis.get_title() for axis in axes] == ["Which"] * 3 + [""]
-    eye, ear = axes[0].lines
+    *of_eye, eye, _, _, ear = axes[0].lines  # both seeds, then their mean
+    assert [line.get_ydata().tolist() for line in of_eye] == [[0.5, 1], [0, 1]]
     assert eye.get_ydata().tolist() == [0.25, 1] and ear.get_ydata().tolist() == [0.75, 0]
     assert eye.get_xdata().tolist() == [1, 2] and eye.get_marker() != ear.get_marker()
     assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["eye", "ear"]
