@@ -77,6 +77,7 @@ def test_a_results_folder_does_not_decide_what_is_imported(replicate, folder, tm
     assert replicate("report", "--results", tmp_path / "out", "--config-dir", moved).status == 0
 
 
+@pytest.mark.slow
 def test_a_corpus_of_ones_own_reader_is_trained_exported_checked_and_predicted(replicate, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("mine").mkdir()

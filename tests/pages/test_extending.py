@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from .conftest import QUICKLY, text
 
 PAGE = "extending.md"
@@ -24,6 +26,7 @@ def test_a_method_is_short():
     assert len(files()["mine/my-distillation.toml"].splitlines()) <= 3
 
 
+@pytest.mark.slow
 def test_extending(perform, tmp_path):
     (tmp_path / "mine").mkdir()
     for name, content in files().items():
