@@ -7,8 +7,8 @@ The *positive control* has effects that must be found. Audio and visual features
 expressions are specific to a speaker, and in dev and test the pitch is missing (zero) in some utterances and the face
 in others; in training this only happens through masking. Its constants were chosen, in several rounds, so that a model
 trained on both streams fails on audio alone (claim 3), and masking prevents that and helps when features are missing
-(claims 4, 5 and, without the GNN, 9). That these claims hold on it shows that the software functions; it is no evidence
-for them. The other claims are not built in: whatever comes out for them follows from nothing that was intended.
+(claims 4, 5 and, without the GNN, 9). Which of these claims are found on it tests the software; it is no evidence for
+them. The other claims are not built in: whatever comes out for them follows from nothing that was intended.
 
 The *negative control* has an effect that must not be found: a gain by privileged streams. It has the same lengths,
 speakers, labels, splits and audio, but the visual stream is noise. So given the audio, and also without it, visual

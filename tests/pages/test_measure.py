@@ -20,6 +20,8 @@ def test_every_measurement_names_tables_and_its_own_folder(one):
     assert [other.folder for other in FOUND].count(one.folder) == 1
     assert Path(one.folder).name.startswith(f"{one.profile}-{one.protocol}")
     assert one.out in ("", one.folder.split("/")[0])
+    held = {path.stem for path in (measure.DOCS / "results" / one.folder).glob("*.md")} - {"claims"}
+    assert held == set(one.tables)
 
 
 def test_entries_with_other_seeds_do_not_write_into_the_same_folder():
