@@ -10,9 +10,9 @@ from replicate.corpus import load
 
 HASHES = {
     "synthetic-tiny": "36747d033b96b3062a0504f3342252fe98e8bfe2b4fbe470b1e444100288de81",
-    "synthetic-small": "122d99e82a66d712bbd05b5249dd7ebfcd6a89d96a081ebfd4f199708e954626",
+    "synthetic-small": "71892fd12d95bbf7c5b4f456a93dcac77ccdf8065025554998814b20165f838c",
     "synthetic-null-tiny": "2efda3b87c6ccc13548397d05b8bc02c332c0174681e0c845d5274d275092c02",
-    "synthetic-null-small": "48d6a81c2d8ecbc370c3e66ab528583c660ec6d29371bae3a3034026b80905e3",
+    "synthetic-null-small": "f4fb9e15a5226471123eb2f5272253718afc7b0626680820006c4706501f79a8",
     "synthetic-null": "264ce3e633b5f6a4e488e0aa34ac2e571c4e16102789eb75409d66670d77a2fc",
     "synthetic": "c58e9247eedfd5107a46c192db67e022592d65b7c628130d55be03fd3e9a3d11",
 }
