@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from docs import claims_by_corpus
+from docs import claims_by_corpus, other_seeds
 from replicate.corpus import named_corpora
 
 ROOT = Path(__file__).parents[1]
@@ -47,7 +47,12 @@ def versions() -> str:
     return "".join(f"- {name} {' or '.join(pins[name])}\n" for name in names)
 
 
-GENERATED = {"claims": claims_by_corpus.table, "corpora": corpora, "versions": versions}
+GENERATED = {
+    "claims": claims_by_corpus.table,
+    "corpora": corpora,
+    "other-seeds": other_seeds.table,
+    "versions": versions,
+}
 
 
 def _content(name: str) -> str:
