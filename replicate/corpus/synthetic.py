@@ -21,7 +21,7 @@ Names of random streams (``_draws(name, "...")``) are part of the seed: changing
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -55,6 +55,8 @@ class Preset:
         longest: utterances of the longest dialogue.
         widths: columns per stream.
         dev: share of the dialogues before the last session that are dev; they are the first ones.
+        more_test: dialogues that the last session has in addition, with class counts in the same proportion. They are
+            drawn after everything else and change nothing of it.
     """
 
     sessions: tuple[int, ...]
@@ -62,6 +64,7 @@ class Preset:
     longest: int
     widths: dict[str, int]
     dev: float = 0.1
+    more_test: int = 0
 
 
 PRESETS: dict[str, Preset] = {
@@ -70,9 +73,9 @@ PRESETS: dict[str, Preset] = {
         (30, 30, 30, 30, 31), (595, 1084, 1708, 1103), 76, {"audio": 100, "visual": 512, "hubert": 1024}
     ),
     # 10 % would be 6 dialogues here, too few for choosing an epoch. The test set is larger than IEMOCAP's, as it costs
-    # little time: with 14 dialogues, claim 9 could not be decided (about 77 are needed).
+    # little time: with the 14 dialogues of the session alone, claim 9 could not be decided (about 77 are needed).
     "synthetic-small": Preset(
-        (14, 14, 14, 14, 120), (533, 970, 1531, 988), 50, {"audio": 30, "visual": 100, "hubert": 256}, dev=0.2
+        (14, 14, 14, 14, 14), (212, 386, 609, 393), 50, {"audio": 30, "visual": 100, "hubert": 256}, 0.2, more_test=106
     ),
     "synthetic-tiny": Preset((6, 6, 6, 6, 6), (24, 43, 69, 44), 12, {"audio": 12, "visual": 16, "hubert": 24}),
 }
@@ -112,17 +115,16 @@ def generate(name: str) -> Corpus:
     base = NEGATIVE.get(name, name)
     control: Control = "negative" if name in NEGATIVE else "positive"
     preset = PRESETS[base]
-    lengths = _lengths(preset, _draws(base, "lengths"))
-    speakers = [_speakers(n, _draws(base, f"speakers {i}")) for i, n in enumerate(lengths)]
-    labels = _labels(speakers, preset, _draws(base, "labels"))
-    session = np.repeat(np.arange(len(preset.sessions)), preset.sessions)
+    session, speakers, labels = _conversations(base, preset)
+    lengths = [len(each) for each in labels]
     splits = _splits(session, preset.dev)
     streams = _streams(base, preset, session, speakers, labels)
     if control == "positive":
         _lose(base, streams, np.repeat([split != "train" for split in splits], lengths))
     else:
         visual = streams["visual"]
-        streams["visual"] = _draws(base, "null visual").standard_normal(visual.shape) * visual.std(0)
+        deviation = visual[: sum(preset.class_counts)].std(0)
+        streams["visual"] = _draws(base, "null visual").standard_normal(visual.shape) * deviation
     bounds = np.cumsum([0, *lengths])
     dialogues = tuple(
         Dialogue(
@@ -135,6 +137,24 @@ def generate(name: str) -> Corpus:
         for i, split in enumerate(splits)
     )
     return Corpus(name, LABELS, dialogues, standardise=False, control=control, notes=(NOTES[control],))
+
+
+def _conversations(
+    name: str, preset: Preset
+) -> tuple[NDArray[np.int64], list[NDArray[np.int64]], list[NDArray[np.int64]]]:
+    """Draw all dialogues without their features: session of each, speakers and labels of their utterances."""
+    lengths = _lengths(preset, _draws(name, "lengths"))
+    speakers = [_speakers(n, _draws(name, f"speakers {i}")) for i, n in enumerate(lengths)]
+    labels = _labels(speakers, preset, _draws(name, "labels"))
+    session = np.repeat(np.arange(len(preset.sessions)), preset.sessions)
+    if not preset.more_test:
+        return session, speakers, labels
+    scale = preset.more_test / len(session)
+    happy, sad, neutral, angry = (round(count * scale) for count in preset.class_counts)
+    more = replace(preset, sessions=(preset.more_test,), class_counts=(happy, sad, neutral, angry), more_test=0)
+    _, more_speakers, more_labels = _conversations(f"{name}/more test", more)
+    last = np.full(preset.more_test, session.max())
+    return np.concatenate([session, last]), speakers + more_speakers, labels + more_labels
 
 
 def _draws(name: str, purpose: str) -> Generator:
@@ -213,7 +233,9 @@ def _streams(
     motion = EXPRESSION[label] + _draws(name, "motion").standard_normal(len(label)) * MOTION_NOISE
     activation = np.maximum(activation + (ACTIVATION + motion)[:, None], 0)
     audio = _observe(name, "audio", of_audio, preset)
-    audio[:, -PITCHES:] = _pitch(label, _draws(name, "pitch"))
+    first = sum(preset.class_counts)
+    audio[:first, -PITCHES:] = _pitch(label[:first], _draws(name, "pitch"))
+    audio[first:, -PITCHES:] = _pitch(label[first:], _draws(name, "more pitch"))
     return {"audio": audio, "visual": activation, "hubert": _observe(name, "hubert", of_audio, preset)}
 
 

@@ -10,9 +10,9 @@ from replicate.corpus import load
 
 HASHES = {
     "synthetic-tiny": "36747d033b96b3062a0504f3342252fe98e8bfe2b4fbe470b1e444100288de81",
-    "synthetic-small": "71892fd12d95bbf7c5b4f456a93dcac77ccdf8065025554998814b20165f838c",
+    "synthetic-small": "17c04730a75fb6844ca816e4e8c76fde0705f53c6508e14d7eb35c0db22b3bff",
     "synthetic-null-tiny": "2efda3b87c6ccc13548397d05b8bc02c332c0174681e0c845d5274d275092c02",
-    "synthetic-null-small": "f4fb9e15a5226471123eb2f5272253718afc7b0626680820006c4706501f79a8",
+    "synthetic-null-small": "7ae5131826ce3e948fabd2392b730de739d21ad1907c82cb0474631f8183478a",
     "synthetic-null": "264ce3e633b5f6a4e488e0aa34ac2e571c4e16102789eb75409d66670d77a2fc",
     "synthetic": "c58e9247eedfd5107a46c192db67e022592d65b7c628130d55be03fd3e9a3d11",
 }

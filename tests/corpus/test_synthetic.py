@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,19 @@ def test_test_speakers_are_of_a_session_of_their_own():
     corpus = generate("synthetic-small")
     sessions = {split: {d.id.split("_")[0] for d in corpus.split(split)} for split in ("train", "dev", "test")}
     assert not sessions["test"] & (sessions["train"] | sessions["dev"])
+
+
+@pytest.mark.parametrize("name", ["synthetic-small", "synthetic-null-small"])
+def test_more_test_dialogues_change_no_other(name, monkeypatch):
+    preset = PRESETS["synthetic-small"]
+    corpus = generate(name)
+    monkeypatch.setitem(PRESETS, "synthetic-small", replace(preset, more_test=0))
+    without = generate(name)
+    assert preset.more_test == len(corpus.dialogues) - len(without.dialogues) > 0
+    for one, other in zip(corpus.dialogues, without.dialogues, strict=False):
+        assert (one.id, one.split) == (other.id, other.split) and np.array_equal(one.labels, other.labels)
+        assert all(np.array_equal(one.features[stream], other.features[stream]) for stream in one.features)
+    assert {d.split for d in corpus.dialogues[len(without.dialogues) :]} == {"test"}
 
 
 def test_emotions_persist_in_a_speaker_and_respond_to_the_other():
