@@ -13,6 +13,7 @@ from replicate.cli import console, options
 if TYPE_CHECKING:
     from replicate.features.extract import Extractor
     from replicate.features.sentences import SentenceEncoder
+    from replicate.features.source import Source
 
 _LIKE_HELP = (
     "Corpus whose utterances, labels and splits to take from the IEMOCAP release, such as iemocap4: COGMEN's selection "
@@ -187,6 +188,7 @@ def _text(
     found = transcripts.read(path, like=load(like) if like else None, classes=int(classes), **source_options)
     if not drop:
         refuse(found.source.problems)
+    _tell(found.source)
     (source, texts), without = transcripts.complete(found, drop, allow_empty)
     extractor: tfidf.Tfidf | SentenceEncoder
     if encoder is None:
@@ -207,6 +209,14 @@ def _text(
     archive.write(corpus := to_corpus(source, vectors, extractor), out)
     click.echo(f"{out}: {len(corpus.dialogues)} dialogues, {len(vectors)} utterances, hash {corpus.hash}")
     console.suggest("data", "merge", like or "CORPUS", str(out), "--stream", "text", "--out", "merged.npz")
+
+
+def _tell(source: Source) -> None:
+    """Print the warnings and notes of a source before its features are extracted, which may take hours."""
+    for warning in source.warnings:
+        console.note(f"warning: {warning}")
+    for note in source.notes:
+        console.note(f"note: {note}")
 
 
 def _run(
@@ -236,8 +246,7 @@ def _run(
     source, seconds = measure(read(path, classes=int(classes), like=other, **source_options))
     if not drop:
         refuse(source.problems)
-    for warning in source.warnings:
-        console.note(f"warning: {warning}")
+    _tell(source)
     extractor = make()
     with progress.steady(extractor.stream, sum(seconds), console.status()) as advance:
         found = extract(source, seconds, extractor, out, advance)

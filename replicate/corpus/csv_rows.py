@@ -1,17 +1,55 @@
-"""Rows of published CSV files, with their places for messages."""
+"""The one reader of CSV files in this package, with the places of rows for messages."""
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from replicate.errors import NotThisFormat, UnknownCorpus
 from replicate.files import from_os_error
 
+# Characters. Without a limit, a file without line ends would be read into memory at once.
+LONGEST_LINE = 4_000_000
+# float() also takes 1_0 as 10, and digits of other scripts.
+_NUMBER = re.compile(r"\s*[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|inf|infinity)\s*", re.ASCII | re.IGNORECASE)
+
+
+class NotCsv(ValueError):
+    """A file is not CSV text in UTF-8."""
+
+
+def lines(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """Yield (number of the first line, fields) of every row that is not blank; a byte order mark is skipped.
+
+    Raises:
+        NotCsv: it is not UTF-8, a quoted field does not end, or a line or field is too long. OSError: as ``open``.
+    """
+    first = 1
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(_bounded(file), delimiter=delimiter, strict=True)
+            for row in reader:
+                if len(row) > 1 or any(field.strip() for field in row):
+                    yield first, row
+                first = reader.line_num + 1
+    except UnicodeDecodeError as error:
+        raise NotCsv(error) from error
+    except csv.Error as error:
+        raise NotCsv(f"line {first}: {error}") from error
+
+
+def _bounded(file: TextIO) -> Iterator[str]:
+    while line := file.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise NotCsv(f"a line is longer than {LONGEST_LINE:,} characters")
+        yield line
+
 
 def rows(path: Path, corpus: str, delimiter: str = ",") -> Iterator[tuple[str, list[str]]]:
-    """Yield (``file:row``, fields) of every line that is not empty; rows are counted from 1.
+    """Yield (``file:line``, fields) of every line of a published file that is not blank.
 
     Args:
         corpus: name of the corpus, to fetch a file that is missing.
@@ -20,15 +58,13 @@ def rows(path: Path, corpus: str, delimiter: str = ",") -> Iterator[tuple[str, l
         UnknownCorpus: the file is missing. NotThisFormat: it is not CSV text. CannotWrite: it cannot be read.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            for number, row in enumerate(csv.reader(file, delimiter=delimiter), 1):
-                if row:
-                    yield f"{path}:{number}", row
+        for number, row in lines(path, delimiter):
+            yield f"{path}:{number}", row
     except FileNotFoundError as error:
         raise UnknownCorpus(f"{path} is missing: get it with `replicate data fetch {corpus}`") from error
     except OSError as error:
         raise from_os_error(error, path) from error
-    except (UnicodeDecodeError, csv.Error) as error:
+    except NotCsv as error:
         raise NotThisFormat(f"{path} is not CSV text ({error}): fetch it again") from error
 
 
@@ -38,7 +74,6 @@ def number(text: str, where: str) -> float:
     Raises:
         NotThisFormat: it is not a number.
     """
-    try:
-        return float(text)
-    except ValueError:
-        raise NotThisFormat(f"{where}: {text[:20]!r} is not a number: fetch the file again") from None
+    if not _NUMBER.fullmatch(text):
+        raise NotThisFormat(f"{where}: {text[:20]!r} is not a number: fetch the file again")
+    return float(text)

@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 from replicate.corpus.types import SPLITS, Split
 from replicate.errors import BadSource, ReplicateError
-from replicate.features.source import UNLABELLED, Source, Utterance, class_names, rows
+from replicate.features import tables
+from replicate.features.files import Recordings
+from replicate.features.source import UNLABELLED, Source, Utterance, class_names, seconds
+from replicate.features.tables import nfc
 
-SUFFIXES = (".wav", ".flac")
 NO_SPLIT = "the CSV has no split: every dialogue is in test"
 NO_LABELS = "no labels: for prediction, not for training"
 
@@ -34,31 +36,42 @@ class Line(NamedTuple):
 def read(folder: Path, table: Path | None = None) -> Source:
     """Return the utterances in a CSV with columns dialogue, utterance, speaker and optionally label, split, start.
 
-    ``utterance`` is the name of a .wav or .flac file below the folder, without its suffix; ``start`` is its start in
-    the dialogue in seconds. Without ``table``, the folder must contain exactly one CSV. Lines without a recording and
-    recordings without a line become problems of the source.
+    ``utterance`` is the name of a .wav or .flac file below the folder, without its suffix; where several files have
+    this name, with the folder, such as ``train/u1``. ``start`` is its start in the dialogue in seconds. Without
+    ``table``, the folder must contain exactly one CSV. Lines without a recording and recordings without a line become
+    problems of the source.
 
     Raises:
         BadSource: there is no such CSV, or its content is wrong.
     """
     table = table or only_table(folder)
-    recordings, problems = _recordings(folder)
-    lines = listed(table)
+    recordings = Recordings(folder)
+    lines, warnings = listed(table)
+    problems: list[ReplicateError] = list(recordings.problems)
     found: list[Utterance] = []
+    used: dict[Path, str] = {}
     for where, utterance, _ in lines:
-        name = utterance.name
-        if name in recordings:
-            found.append(replace(utterance, path=recordings[name]))
+        path = recordings.find(utterance.name, where)
+        if isinstance(path, ReplicateError):
+            problems.append(path)
+        elif path in used:
+            raise BadSource(f"{where}: {utterance.name} is {path}, as {used[path]} has it: remove one of the lines")
         else:
-            problems.append(BadSource(f"{where}: no recording {name}.wav or {name}.flac below {folder}: add it"))
-    names = {line.utterance.name for line in lines}
-    for name, path in recordings.items():
-        if name not in names:
-            problems.append(BadSource(f"{path} has no line in {table}: add one, or remove the recording"))
-    return to_source(folder.resolve().name, found, lines, problems)
+            used[path] = where
+            found.append(replace(utterance, path=path))
+    for path in recordings.without_line({line.utterance.name for line in lines}):
+        problems.append(BadSource(f"{path} has no line in {table}: add one, or remove the recording"))
+    return to_source(nfc(folder.resolve().name), found, lines, problems, warnings)
 
 
-def listed(table: Path, text: str | None = None) -> tuple[Line, ...]:
+class Listed(NamedTuple):
+    """The lines of a CSV, and warnings about its columns."""
+
+    lines: tuple[Line, ...]
+    warnings: tuple[str, ...]
+
+
+def listed(table: Path, text: str | None = None) -> Listed:
     """Return the lines of a CSV as described in ``read``, in its order.
 
     Args:
@@ -69,23 +82,36 @@ def listed(table: Path, text: str | None = None) -> tuple[Line, ...]:
     """
     splits: dict[str, Split] = {}
     found: dict[str, Line] = {}
-    for where, row in rows(table, ("dialogue", "utterance", "speaker"), ("label", "split", "start"), text):
-        dialogue, name = row["dialogue"], row["utterance"]
+    given = tables.read(table, ("dialogue", "utterance", "speaker"), ("label", "split", "start"), text, ("text",))
+    for where, row in given.rows:
+        dialogue, name = row["dialogue"], row["utterance"].replace("\\", "/")
         if name in found:
-            raise BadSource(f"{where}: utterance {name} is listed twice: remove one of the lines")
+            raise BadSource(_twice(name, where, found[name].where))
         split: Split | None = next((known for known in SPLITS if known == (row["split"] or "test")), None)
         if split is None or splits.setdefault(dialogue, split) != split:
             raise BadSource(
                 f"{where}: split {row['split']!r} of dialogue {dialogue}: a dialogue is in one of {', '.join(SPLITS)}"
             )
-        at = _seconds(row["start"], where)
+        at = _start(row["start"], where)
         one = Utterance(dialogue, name, row["speaker"], table, row["label"], split, at=at)
         found[name] = Line(where, one, row[text] if text else "")
-    return tuple(found.values())
+    return Listed(tuple(found.values()), given.warnings)
+
+
+def _twice(name: str, where: str, first: str) -> str:
+    """Return the message on a name in two lines, which may be two recordings: MELD has the same names in each split."""
+    return (
+        f"{where}: utterance {name} is also in {first}: if these are two utterances, write each with the folder of its "
+        f"recording, such as train/{name}, or rename one; if they are the same, remove one of the lines"
+    )
 
 
 def to_source(
-    name: str, kept: Sequence[Utterance], lines: Sequence[Line], problems: Sequence[ReplicateError] = ()
+    name: str,
+    kept: Sequence[Utterance],
+    lines: Sequence[Line],
+    problems: Sequence[ReplicateError] = (),
+    warnings: Sequence[str] = (),
 ) -> Source:
     """Return the source of the utterances that are kept of a CSV, dialogue by dialogue in the order of the CSV.
 
@@ -97,7 +123,7 @@ def to_source(
     notes = [NO_LABELS] if labels == (UNLABELLED,) else []
     if {line.utterance.split for line in lines} == {"test"}:
         notes.append(NO_SPLIT)
-    return Source(name, utterances, labels, tuple(notes), tuple(problems))
+    return Source(name, utterances, labels, tuple(notes), tuple(problems), tuple(warnings))
 
 
 def _ordered(found: Sequence[Utterance], dialogues: Sequence[str]) -> tuple[Utterance, ...]:
@@ -109,39 +135,26 @@ def _ordered(found: Sequence[Utterance], dialogues: Sequence[str]) -> tuple[Utte
     return tuple(sorted(found, key=lambda one: (dialogues.index(one.dialogue), one.at or 0.0)))
 
 
-def _seconds(text: str, where: str) -> float | None:
-    try:
-        found = float(text) if text else None
-    except ValueError:
-        found = math.nan
-    if found is not None and not 0 <= found < math.inf:
-        raise BadSource(f"{where}: start {text!r} is not a time: give seconds, such as 12.5, or leave it empty")
+def _start(text: str, where: str) -> float | None:
+    found = seconds(text)
+    if text and (found is None or not 0 <= found < math.inf):
+        raise BadSource(f"{where}: start {text[:20]!r} is not a time: give seconds, such as 12.5, or leave it empty")
     return found
 
 
 def only_table(folder: Path) -> Path:
-    """Return the CSV of a folder.
+    """Return the CSV of a folder; hidden files, such as those in which macOS keeps properties, are none.
 
     Raises:
-        BadSource: there is none, or more than one.
+        BadSource: there is none, or more than one, or the folder cannot be read.
     """
-    found = sorted(folder.glob("*.csv"))
+    try:
+        found = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".csv" and path.name[0] != ".")
+    except OSError as error:
+        raise BadSource(f"{folder} cannot be read ({error.strerror}): check its permissions") from error
     if len(found) != 1:
         raise BadSource(
             f"{folder} contains {'several CSV files' if found else 'no CSV'}: give the one with dialogue, utterance "
             "and speaker with --table"
         )
     return found[0]
-
-
-def _recordings(folder: Path) -> tuple[dict[str, Path], list[ReplicateError]]:
-    """Return recordings by their names without suffix; of several with the same name, the first."""
-    found: dict[str, Path] = {}
-    problems: list[ReplicateError] = []
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            if path.stem in found:
-                problems.append(BadSource(f"{path} and {found[path.stem]} have the same name: rename one"))
-            else:
-                found[path.stem] = path
-    return found, problems

@@ -23,7 +23,7 @@ CODES = ("hap", "sad", "neu", "ang", "exc", "fru")
 COUNTS = (595, 1084, 1708, 1103, 1041, 1849)
 TEST_SESSION = "Session5"
 # [6.2901 - 8.2357]	Ses01F_impro01_F000	neu	[2.5000, 2.5000, 2.5000]
-_LINE = re.compile(r"\[([\d.]+) - ([\d.]+)\]\s+(\w+)_([FM])(\w+)\s+([a-z]{3})\s+\[")
+_LINE = re.compile(r"\[(\d+\.?\d*) - (\d+\.?\d*)\]\s+(\w+)_([FM])(\w+)\s+([a-z]{3})\s+\[", re.ASCII)
 
 
 class _Segment(NamedTuple):
@@ -39,6 +39,26 @@ class _Segment(NamedTuple):
 def is_release(root: Path) -> bool:
     """Return whether a folder looks like the root of the release."""
     return any(root.glob(f"Session*/{EVALUATIONS}"))
+
+
+def refuse_part(folder: Path) -> None:
+    """Refuse a folder inside the release, such as that of a session, and one above it, if they contain no CSV.
+
+    Raises:
+        BadSource: names the folder to give instead.
+    """
+    if is_release(folder) or any(folder.glob("[!.]*.csv")):
+        return
+    above = next(iter(sorted(folder.glob(f"*/Session*/{EVALUATIONS}"))), None)
+    if above is not None:
+        raise BadSource(f"{folder} is the folder above the IEMOCAP release: give {above.parents[2]}")
+    for parent in list(folder.resolve().parents)[:5]:
+        if is_release(parent):
+            raise BadSource(f"{folder} is one part of the IEMOCAP release: give the whole release, {parent}")
+    if (folder / EVALUATIONS).is_dir():
+        raise BadSource(
+            f"{folder} is one session of the IEMOCAP release: give the folder that contains Session1 to Session5"
+        )
 
 
 class _Dialogue(NamedTuple):
@@ -125,7 +145,7 @@ def _evaluations(root: Path) -> dict[str, _Dialogue]:
 
 def _segments(path: Path) -> Iterator[_Segment]:
     try:
-        lines = path.read_text(encoding="latin1").splitlines()
+        lines = path.read_text(encoding="latin1").split("\n")  # splitlines() would also split at an ellipsis
     except OSError as error:
         raise BadSource(f"{path} cannot be read ({error.strerror}): unpack the release again") from error
     for number, line in enumerate(lines, 1):

@@ -30,6 +30,8 @@ def read(
         BadSource: the path is none of the three, or a list is wrong. UnexpectedCounts: the IEMOCAP release is
             incomplete.
     """
+    if path.is_dir() and table is None:
+        iemocap.refuse_part(path)
     if like is not None and not (path.is_dir() and iemocap.is_release(path)):
         raise BadSource(
             f"{path} is not the IEMOCAP release, which --like is for: give a CSV of the utterances you want"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from replicate.errors import BadSource, ReplicateError
+from replicate.features import rttm, tables
 from replicate.features.folder import NO_LABELS, NO_SPLIT
-from replicate.features.source import UNLABELLED, Source, Utterance, rows
+from replicate.features.source import UNLABELLED, Source, Utterance, seconds
+from replicate.features.tables import nfc
 
 
 class _Segment(NamedTuple):
@@ -30,15 +31,11 @@ def read(path: Path, segments: Path, allow_overlap: bool = False) -> Source:
     Raises:
         BadSource: the list cannot be read, or is empty.
     """
-    warnings: tuple[str, ...] = ()
+    name = nfc(path.stem)
     if segments.suffix.lower() == ".rttm":
-        found, name = _rttm(segments, path.stem)
-        if name != path.stem:
-            warnings = (
-                f"{segments} is for a recording called {name}, not {path.stem}: check that it is the right one",
-            )
+        found, warnings = _rttm(segments, name)
     else:
-        found = list(_csv(segments))
+        found, warnings = _csv(segments)
     listed = sorted(found)
     if not listed:
         raise BadSource(f"{segments} lists no segment of {path}: check that it is the right list")
@@ -65,42 +62,36 @@ def read(path: Path, segments: Path, allow_overlap: bool = False) -> Source:
             last = segment if last is None or segment.stop > last.stop else last
     digits = len(str(len(listed)))
     utterances = tuple(
-        Utterance(
-            path.stem, f"{path.stem}_{i:0{digits}d}", one.speaker, path, start=one.start, stop=one.stop, at=one.start
-        )
+        Utterance(name, f"{name}_{i:0{digits}d}", one.speaker, path, start=one.start, stop=one.stop, at=one.start)
         for i, one in enumerate(kept, 1)
     )
-    return Source(path.stem, utterances, (UNLABELLED,), (NO_LABELS, NO_SPLIT), tuple(problems), warnings)
+    return Source(name, utterances, (UNLABELLED,), (NO_LABELS, NO_SPLIT), tuple(problems), warnings)
 
 
-def _csv(path: Path) -> Iterator[_Segment]:
-    for where, row in rows(path, ("start", "end", "speaker")):
-        yield _segment(row["start"], row["end"], row["speaker"], where)
+def _csv(path: Path) -> tuple[list[_Segment], tuple[str, ...]]:
+    """Return the segments of a CSV, and warnings about its columns."""
+    found = []
+    table = tables.read(path, ("start", "end", "speaker"), also=("text",))
+    for where, row in table.rows:
+        start, stop = seconds(row["start"]), seconds(row["end"])
+        if start is None or stop is None:
+            raise BadSource(
+                f"{where}: {row['start'][:20]!r} and {row['end'][:20]!r} are not both times: give seconds, such as 12.5"
+            )
+        found.append(_Segment(start, stop, row["speaker"], where))
+    return found, table.warnings
 
 
-def _rttm(path: Path, recording: str) -> tuple[list[_Segment], str]:
-    """Return the segments of a recording, and its name in the list.
-
-    Fields of SPEAKER lines: type, file, channel, start, duration, two unused fields, speaker, and further unused ones.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "save it as UTF-8 text"
-        raise BadSource(f"{path} cannot be read as RTTM: {reason}") from error
-    fields = [(f"{path}, line {i}", line.split()) for i, line in enumerate(lines, 1) if line.startswith("SPEAKER")]
-    short = next((where for where, values in fields if len(values) < 8), None)
-    if short:
-        raise BadSource(f"{short}: fewer than the 8 fields up to the speaker's name: write the RTTM again")
-    files = {values[1] for _, values in fields}
+def _rttm(path: Path, recording: str) -> tuple[list[_Segment], tuple[str, ...]]:
+    """Return the segments of a recording, and a warning if its name in the list is another one."""
+    lines = rttm.read(path)
+    files = {line.file for line in lines}
+    if recording not in files:  # a name in RTTM must not contain a blank
+        recording = "_".join(recording.split())
     # In a list of several recordings, the file's name selects the lines; in a list of one, it does not matter.
     name = files.pop() if len(files) == 1 else recording
-    own = [_segment(values[3], values[4], values[7], where) for where, values in fields if values[1] == name]
-    return [one._replace(stop=one.start + one.stop) for one in own], name
-
-
-def _segment(start: str, stop: str, speaker: str, where: str) -> _Segment:
-    try:
-        return _Segment(float(start), float(stop), speaker, where)
-    except ValueError as error:
-        raise BadSource(f"{where}: {start!r} and {stop!r} are not both times: give seconds, such as 12.5") from error
+    chosen = [line for line in lines if line.file == name]
+    own = [_Segment(line.start, line.start + line.duration, line.speaker, line.where) for line in chosen]
+    if name == recording:
+        return own, ()
+    return own, (f"{path} is for a recording called {name}, not {recording}: check that it is the right one",)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from replicate.features import audio
 
 UNLABELLED = "unlabelled"
+_SECONDS = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -114,42 +115,9 @@ def refuse(problems: Sequence[ReplicateError], kept: str = "") -> None:
         raise type(problems[0])(f"{problems[0]}{more}; --drop leaves such utterances out and names them{kept}")
 
 
-def rows(
-    path: Path, required: Sequence[str], optional: Sequence[str] = (), text: str | None = None
-) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield (file and line for messages, stripped fields) of every row of a CSV with a header.
-
-    Args:
-        text: a column of running text that must exist, whose fields may be empty or have several lines.
-
-    Raises:
-        BadSource: the file cannot be read, lacks a column, or a row lacks a required field.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
-            needed = (*required, *([text] if text else []))
-            missing = [name for name in needed if name not in (reader.fieldnames or ())]
-            if missing:
-                raise BadSource(
-                    f"{path} has no column {', '.join(missing)}: its first line must name {', '.join(needed)}, "
-                    "separated by commas"
-                )
-            for row in reader:
-                where = f"{path}, line {reader.line_num}"
-                fields = {name: (row.get(name) or "").strip() for name in (*required, *optional)}
-                empty = [name for name in required if not fields[name]]
-                if empty:
-                    raise BadSource(f"{where}: {', '.join(empty)} is empty: fill it in")
-                odd = next((value for value in fields.values() if not value.isprintable()), None)
-                if odd is not None:
-                    raise BadSource(f"{where}: {odd[:40]!r} contains line ends or unprintable characters: rename it")
-                if text:
-                    fields[text] = " ".join((row.get(text) or "").split())
-                yield where, fields
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise BadSource(f"{path} cannot be read as CSV ({reason}): save it as UTF-8 text with commas") from error
+def seconds(text: str) -> float | None:
+    """Return a time in seconds, None if it is not one; digits of other scripts, 1_0 and nan are none."""
+    return float(text) if _SECONDS.fullmatch(text) else None
 
 
 def class_names(utterances: Iterable[Utterance]) -> tuple[str, ...]:

@@ -11,8 +11,9 @@ from typing import NamedTuple
 from replicate.corpus.merge import first
 from replicate.corpus.types import Corpus
 from replicate.errors import BadSource, MissingText, ReplicateError
-from replicate.features import folder, iemocap, selection
-from replicate.features.source import Source, Utterance, rows
+from replicate.features import folder, iemocap, selection, tables
+from replicate.features.source import Source, Utterance
+from replicate.features.tables import nfc
 
 # Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.
 _LINE = re.compile(r"(Ses\w+) \[[\d.]+\s*-\s*[\d.]+\]:\s*(.*)")
@@ -48,14 +49,16 @@ def read(
     """
     if path.is_dir() and iemocap.is_release(path):
         return _release(path, classes, allow_other_counts, like)
+    if path.is_dir() and table is None:
+        iemocap.refuse_part(path)
     if not path.exists():
         raise BadSource(f"no CSV and no folder {path}: check the path")
     table = table or (folder.only_table(path) if path.is_dir() else path)
     if like is not None:
         return _like(table, column, like)
-    lines = folder.listed(table, column)
-    name = path.resolve().name if path.is_dir() else path.stem
-    source = folder.to_source(name, [line.utterance for line in lines], lines)
+    lines, warnings = folder.listed(table, column)
+    name = nfc(path.resolve().name if path.is_dir() else path.stem)
+    source = folder.to_source(name, [line.utterance for line in lines], lines, warnings=warnings)
     return Transcripts(source, {line.utterance: line.text for line in lines})
 
 
@@ -81,11 +84,12 @@ def complete(found: Transcripts, drop: bool, allow_empty: bool) -> tuple[Transcr
 
 def _like(table: Path, column: str, corpus: Corpus) -> Transcripts:
     found: dict[str, str] = {}
-    for where, row in rows(table, ("utterance",), (), column):
+    given = tables.read(table, ("utterance",), (), column, ("dialogue", "speaker", "label", "split", "start"))
+    for where, row in given.rows:
         if row["utterance"] in found:
             raise BadSource(f"{where}: utterance {row['utterance']} is listed twice: remove one of the lines")
         found[row["utterance"]] = row[column]
-    source = selection.like(corpus, lambda dialogue, name: table)
+    source = replace(selection.like(corpus, lambda dialogue, name: table), warnings=given.warnings)
     _require_unique(source.utterances, corpus)
     return _with_texts(source, found)
 
@@ -117,7 +121,7 @@ def _release(root: Path, classes: int, allow_other_counts: bool, like: Corpus | 
 def _transcription(path: Path) -> dict[str, str]:
     """Return the text of every utterance in a file of the IEMOCAP release; other lines have no utterance's name."""
     try:
-        lines = path.read_text(encoding="latin1").splitlines()
+        lines = path.read_text(encoding="latin1").split("\n")  # splitlines() would also split at an ellipsis
     except OSError as error:
         raise BadSource(f"{path} cannot be read ({error.strerror}): unpack the release again") from error
     matches = (_LINE.match(line) for line in lines)
@@ -125,4 +129,4 @@ def _transcription(path: Path) -> dict[str, str]:
 
 
 def _with_texts(source: Source, texts: Mapping[str, str]) -> Transcripts:
-    return Transcripts(source, {one: texts.get(one.name, "") for one in source.utterances})
+    return Transcripts(source, {one: texts.get(nfc(one.name), "") for one in source.utterances})

@@ -40,17 +40,17 @@ def test_files_without_a_line_and_lines_without_a_file_are_problems(folder: Path
     write_wav(folder / "d2" / "u0.wav", tone(0.1))
     (folder / "d1" / "._u7.wav").touch()
     found = folders.read(folder)
-    assert [one.name for one in found.utterances] == ["u0", "u2", "u3", "u4"]
-    assert found.utterances[0].path == folder / "d1" / "u0.wav"
+    assert [one.name for one in found.utterances] == ["u2", "u3", "u4"]
     words = [str(problem) for problem in found.problems]
     assert len(words) == 3
-    assert "have the same name" in words[0] and str(folder / "d2" / "u0.wav") in words[0]
+    assert "table.csv, line 2: d1/u0.wav and d2/u0.wav below" in words[0]
+    assert "are both called u0: write the one that is meant with its folder, such as d1/u0" in words[0]
     assert "table.csv, line 3: no recording u1.wav or u1.flac" in words[1]
     assert f"{folder / 'd1' / 'x.FLAC'} has no line" in words[2]
 
 
 BAD = {
-    "dialogue,utterance,speaker\nd,u0,M\nd,u0,F": "line 3: utterance u0 is listed twice",
+    "dialogue,utterance,speaker\nd,u0,M\nd,u0,F": "line 3: utterance u0 is also in .*line 2: .*train/u0",
     "dialogue,utterance,speaker,split\nd,u0,M,validation": "split 'validation' of dialogue d",
     "dialogue,utterance,speaker,split\nd,u0,M,train\nd,u1,M,test": "line 3: split 'test' of dialogue d: a dialogue",
     "dialogue,utterance,speaker,split\nd,u0,M,train\nd,u1,M,": "line 3: split '' of dialogue d: a dialogue",
@@ -93,3 +93,33 @@ def test_invalid_starts_are_refused(start: str, words: str, folder: Path) -> Non
     (folder / "table.csv").write_text("\n".join(f"{line},{start}" for line, start in zip(lines, starts, strict=True)))
     with pytest.raises(BadSource, match=words):
         folders.read(folder)
+
+
+def test_the_same_name_in_each_split_is_told_apart_by_folders(tmp_path: Path) -> None:
+    lines = ["dialogue,utterance,speaker,split"]
+    for split in ("train", "dev", "test"):
+        write_wav(tmp_path / split / "dia0_utt0.wav", tone(0.1))
+        lines.append(f"{split}_dia0,{split}/dia0_utt0,M,{split}")
+    (tmp_path / "table.csv").write_text("\n".join(lines))
+    found = folders.read(tmp_path)
+    assert found.problems == ()
+    assert [one.path.parent.name for one in found.utterances] == ["train", "dev", "test"]
+    (tmp_path / "table.csv").write_text("\n".join([*lines, "x,train\\dia0_utt0.wav,F,train"]))
+    with pytest.raises(BadSource, match=r"line 5: .* as .*line 2 has it: remove one of the lines"):
+        folders.read(tmp_path)
+
+
+def test_columns_that_nothing_reads_are_a_warning(folder: Path) -> None:
+    table = folder / "table.csv"
+    table.write_text(table.read_text().replace("label,split", "emotion,set"))
+    found = folders.read(folder)
+    assert found.notes == (folders.NO_LABELS, folders.NO_SPLIT)
+    assert found.warnings == (
+        f"{table} has columns that are not used: 'emotion', 'set'; rename 'emotion' if it is the label; rename 'set' "
+        "if it is the split",
+    )
+
+
+def test_hidden_files_are_no_tables(folder: Path) -> None:
+    (folder / "._table.csv").write_bytes(b"\x00\x05\x16\x07")
+    assert len(folders.read(folder).utterances) == 5

@@ -27,3 +27,16 @@ def test_paths_that_are_not_a_source_are_refused(
 ) -> None:
     with pytest.raises(BadSource, match=words):
         read(tmp_path / path, segments=tmp_path / segments if segments else None)
+
+
+def test_parts_of_the_release_and_the_folder_above_are_named(release: Path, tmp_path: Path) -> None:
+    for part in (release / "Session1", release / "Session2" / "dialog", release / "Session3" / "sentences" / "wav"):
+        with pytest.raises(BadSource, match=f"one part of the IEMOCAP release: give the whole release, {release}$"):
+            read(part)
+    with pytest.raises(BadSource, match=f"is the folder above the IEMOCAP release: give {release}$"):
+        read(release.parent)
+    alone = (release / "Session4").rename(tmp_path / "fourth")
+    with pytest.raises(BadSource, match="is one session of the IEMOCAP release: give the folder that contains"):
+        read(alone)
+    (release / "Session1" / "table.csv").write_text("dialogue,utterance,speaker\nd,Ses01F_impro00_F000,F\n")
+    assert [one.name for one in read(release / "Session1").utterances] == ["Ses01F_impro00_F000"]

@@ -39,12 +39,14 @@ def test_rttm_of_several_recordings_is_selected_by_name(tmp_path: Path) -> None:
     assert recording.read(tmp_path / "lecture.flac", path).speakers == ("C",)
     with pytest.raises(BadSource, match="lists no segment of"):
         recording.read(tmp_path / "x.wav", path)
+    blank = segments(tmp_path, RTTM + other.replace("lecture", "my_lecture"), "rttm")
+    assert recording.read(tmp_path / "my lecture.wav", blank).speakers == ("C",)
     # The diarisation tool had a copy of the file under another name.
     assert recording.read(tmp_path / "x.wav", segments(tmp_path, other, "rttm")).speakers == ("C",)
 
 
 def test_overlapping_and_reversed_segments_are_problems(tmp_path: Path) -> None:
-    text = "start,end,speaker\n0,3,A\n1,2,B\n2.5,4,B\n6,5,A\n-1,0.5,A\n7,7,A\n7,inf,A\n4,5,A\n"
+    text = "start,end,speaker\n0,3,A\n1,2,B\n2.5,4,B\n6,5,A\n-1,0.5,A\n7,7,A\n7,1e999,A\n4,5,A\n"
     path = segments(tmp_path, text)
     found = recording.read(tmp_path / "talk.wav", path)
     assert [(one.start, one.stop) for one in found.utterances] == [(0, 3), (4, 5)]
@@ -62,8 +64,9 @@ BAD = [
     ("csv", "start,end,speaker\n", "lists no segment"),
     ("csv", "start,end,speaker\n1,two,A\n", "line 2: '1' and 'two' are not both times"),
     ("csv", "start,end\n1,2\n", "has no column speaker"),
-    ("rttm", "SPEAKER talk 1 0 1\n", "line 1: fewer than the 8 fields"),
-    ("rttm", "SPEAKER talk 1 x 1 <NA> <NA> A\n", "line 1: 'x' and '1' are not both times"),
+    ("csv", "start,end,speaker\n0,1_5,A\n", "line 2: '0' and '1_5' are not both times"),
+    ("csv", "start,end,speaker\n0,1.9,Smith, J\n", "line 2: 4 fields where the first line names 3"),
+    ("rttm", "SPEAKER my talk 1 0 1 <NA> <NA> A\n", "line 1: the file 'my talk' contains a blank"),
 ]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from replicate.errors import BadAudio, BadSource
-from replicate.features.source import Source, Utterance, class_names, measure, refuse, rows
+from replicate.features.source import Source, Utterance, class_names, measure, refuse, seconds
 from tests.recordings import tone, write_wav
 
 
@@ -61,20 +61,10 @@ def test_labels_are_all_or_none(tmp_path: Path) -> None:
         class_names(labelled("sad", ""))
 
 
-def test_rows_have_their_file_and_line(tmp_path: Path) -> None:
-    path = tmp_path / "t.csv"
-    path.write_text("\ufeffb,a,other\n 1 ,x,y\n2,,z\n", encoding="utf-8")
-    found = rows(path, ("b",), ("a", "c"))
-    assert next(found) == (f"{path}, line 2", {"b": "1", "a": "x", "c": ""})
-    with pytest.raises(BadSource, match="line 3: a is empty"):
-        list(rows(path, ("a", "b")))
-    with pytest.raises(BadSource, match="no column c: its first line must name b, c"):
-        list(rows(path, ("b", "c")))
-    path.write_text('a\n"x\n\ny"\n', encoding="utf-8")
-    with pytest.raises(BadSource, match=r"line 4: 'x\\n\\ny' contains line ends"):
-        list(rows(path, ("a",)))
-    path.write_bytes(b"a\n\xff\xfe\n")
-    with pytest.raises(BadSource, match="cannot be read as CSV"):
-        list(rows(path, ("a",)))
-    with pytest.raises(BadSource, match="No such file"):
-        list(rows(tmp_path / "absent.csv", ("a",)))
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("12", 12), ("-.5", -0.5), ("1.5e2", 150), ("5.", 5), ("1_0", None), ("nan", None), ("inf", None), ("", None)]
+    + [("\u0661\u0662", None), ("1,5", None), ("00:01", None), ("0x10", None)],
+)
+def test_times_are_plain_decimal_numbers(text: str, found: float | None) -> None:
+    assert seconds(text) == found

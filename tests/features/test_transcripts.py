@@ -52,7 +52,7 @@ def test_missing_text_is_named_dropped_or_taken_as_empty(table: Path) -> None:
     ("old", "new", "words"),
     [
         ("split,text", "split,words", "has no column text"),
-        ("d1,u2", "d1,u1", "line 4: utterance u1 is listed twice"),
+        ("d1,u2", "d1,u1", "line 3: utterance u1 is also in"),
         ("d1,u1,M", "d1,u1,", "line 2: speaker is empty"),
         ("angry", "", "u2 has no label"),
     ],

@@ -126,10 +126,11 @@ def _clips(path: Path, delimiter: str, named: str, is_feature: re.Pattern[str], 
     lines = rows(path, "ravdess8", delimiter)
     where, header = next(lines, (f"{path}:1", []))
     columns = [i for i, name in enumerate(header) if name != named and is_feature.fullmatch(name)]
-    if named not in header or len(columns) != width:
+    names = {header[i] for i in columns}
+    if header.count(named) != 1 or len(columns) != width or len(names) != width:
         raise NotThisFormat(
-            f"{where}: {len(columns)} columns of features and {header.count(named)} called {named}, not {width} and 1: "
-            "fetch it again"
+            f"{where}: {len(names)} different columns of features and {header.count(named)} called {named}, not {width} and "
+            "1: fetch it again"
         )
     found: dict[str, _Clip] = {}
     for where, row in lines:

@@ -137,7 +137,7 @@ BAD: dict[str, tuple[type[ReplicateError], str, str, Callable[[list[list[str]]],
     "transcript in two splits": (NotThisFormat, "text_test.csv:1", "text_test.csv", cell(0, 0, "3")),
     "video in two splits": (SplitOverlap, "dialogue v", "transcripts.csv", cell(4, 0, "v_3")),
     "id without a number": (NotThisFormat, "transcripts.csv:1", "transcripts.csv", cell(0, 0, "v_x")),
-    "transcript truncated": (NotThisFormat, "transcripts.csv:6", "transcripts.csv", lambda rows: rows[-1].pop()),
+    "transcript truncated": (NotThisFormat, "transcripts.csv:11", "transcripts.csv", lambda rows: rows[-1].pop()),
 }
 
 
@@ -151,7 +151,7 @@ def test_bad_files_are_named_with_their_row(case: str, folder: Path) -> None:
 def test_a_file_truncated_in_the_middle_of_a_row(folder: Path) -> None:
     path = folder / "text" / "text_test0.csv"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(WrongWidth, match=r"text_test0\.csv:2"):
+    with pytest.raises(NotThisFormat, match=r"text_test0\.csv is not CSV text \(line 2: unexpected end of data\)"):
         mosi.read(folder)
 
 

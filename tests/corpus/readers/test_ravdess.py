@@ -128,9 +128,10 @@ BAD: dict[str, tuple[type[ReplicateError], str, Callable[[Path], None]]] = {
     "NaN": (NonFinite, "actor01_0, stream visual, utterance ", edited(V, -1, "0.0", "nan")),
     "infinity": (NonFinite, "stream audio, utterance ", edited(A, 1, "0.0", "1e300")),
     "column missing": (WrongWidth, f"{A}:2: 88 columns", edited(A, 1, "0.0,", "")),
-    "header": (NotThisFormat, f"{V}:1: 34 columns of features", edited(V, 0, "AU00_r", "AU_r")),
+    "header": (NotThisFormat, f"{V}:1: 34 different columns of features", edited(V, 0, "AU00_r", "AU_r")),
+    "column twice": (NotThisFormat, f"{V}:1: 34 different columns", edited(V, 0, "AU01_r", "AU02_r")),
     "no names": (NotThisFormat, "0 called filename", edited(A, 0, "filename", "file")),
-    "empty": (NotThisFormat, f"{A}:1: 0 columns", lambda folder: (folder / A).write_text("") and None),
+    "empty": (NotThisFormat, f"{A}:1: 0 different columns", lambda folder: (folder / A).write_text("") and None),
     "missing": (UnknownCorpus, "data fetch ravdess8", lambda folder: (folder / V).unlink()),
 }
 

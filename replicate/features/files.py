@@ -1,0 +1,97 @@
+"""Find recordings below a folder by the names in a CSV."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path, PurePosixPath
+
+from replicate.errors import BadSource, ReplicateError
+from replicate.features.tables import nfc
+
+SUFFIXES = (".wav", ".flac")
+# Other recordings, which a message names where one of the two is missing.
+_OTHERS = {
+    *(".mp3", ".m4a", ".mp4", ".aac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".sph", ".wma", ".amr"),
+    *(".3gp", ".mkv", ".webm", ".mov", ".avi"),
+}
+
+
+class Recordings:
+    """The .wav and .flac files below a folder, also in linked folders; hidden files and folders are left out.
+
+    Attributes:
+        problems: folders that cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.problems: list[ReplicateError] = []
+        self._paths: list[Path] = []
+        # Other recordings, by the beginning of their names, for messages.
+        self._others: dict[str, Path] = {}
+        for path in self._walk():
+            if path.suffix.lower() in SUFFIXES:
+                self._paths.append(path)
+            elif path.suffix.lower() in _OTHERS:
+                self._others.setdefault(nfc(path.stem).casefold(), path)
+        self._named: dict[str, list[Path]] = {}
+        for path in self._paths:
+            for name in self._names(path):
+                self._named.setdefault(name, []).append(path)
+
+    def find(self, name: str, where: str) -> Path | ReplicateError:
+        """Return the recording of a name, or the problem that there is none or that there are several.
+
+        Args:
+            name: of the file, or its path below the folder; the suffix may be left out.
+            where: file and line that ask for it.
+        """
+        found = self._named.get(name, [])
+        if len(found) > 1:
+            one, other, *_ = (self._below(path) for path in found)
+            short = one if one.with_suffix("") == other.with_suffix("") else one.with_suffix("")
+            return BadSource(
+                f"{where}: {one} and {other} below {self._folder} are both called {name}: write the one that is meant "
+                f"with its folder, such as {'./' * (len(short.parts) == 1)}{short}"
+            )
+        return found[0] if found else BadSource(f"{where}: {self._missing(name)}")
+
+    def without_line(self, names: Collection[str]) -> Iterator[Path]:
+        """Yield the recordings that none of the names can mean."""
+        meant = {path for name in names for path in self._named.get(name, ())}
+        yield from (path for path in self._paths if path not in meant)
+
+    def _missing(self, name: str) -> str:
+        last = name.rpartition("/")[2].casefold()
+        spelt = next((path for path in self._paths if nfc(path.stem).casefold() == last), None)
+        what = "add it"
+        if spelt or last in self._others:
+            advice = "correct its name" if spelt else "convert it to wav or flac"
+            what = f"there is {self._below(spelt or self._others[last])}, {advice}"
+        return f"no recording {name}.wav or {name}.flac below {self._folder}: {what}"
+
+    def _names(self, path: Path) -> set[str]:
+        file = self._below(path)
+        short = file.with_suffix("")
+        return {short.name, file.name, *(f"{dot}{name}" for name in (short, file) for dot in ("", "./"))}
+
+    def _below(self, path: Path) -> PurePosixPath:
+        return PurePosixPath(nfc(path.relative_to(self._folder).as_posix()))
+
+    def _walk(self) -> Iterator[Path]:
+        """Yield all files, sorted; a folder that links lead to in several ways, or in a circle, is searched once."""
+        seen: set[tuple[int, int]] = set()
+
+        def failed(error: OSError) -> None:
+            what = f"{error.filename} cannot be read ({error.strerror}): check its permissions"
+            self.problems.append(BadSource(what))
+
+        for folder, folders, files in os.walk(self._folder, onerror=failed, followlinks=True):
+            state = Path(folder).stat()
+            if (state.st_dev, state.st_ino) in seen:
+                folders.clear()
+                continue
+            seen.add((state.st_dev, state.st_ino))
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            yield from sorted(Path(folder) / name for name in files if not name.startswith("."))
