@@ -74,7 +74,7 @@ def predict_audio(
         first = f"; the first was left out because: {problems[0]}" if problems else ""
         raise EmptyDialogue(f"{source.name} has no utterance to predict{first}")
     segments = _segments(predictor, source, dict(zip(source.utterances, seconds, strict=True)), vectors, names)
-    notes = tuple(_notes(source, recipe, predictor.labels))
+    notes = (*extracted.warnings, *_notes(source, recipe, predictor.labels))
     return Timeline(tuple(predictor.labels), tuple(segments), tuple(map(str, problems)), notes)
 
 

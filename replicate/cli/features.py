@@ -259,7 +259,9 @@ def _run(
         source = replace(
             source, notes=(*source.notes, f"{len(problems)} utterances or recordings with problems dropped")
         )
-    corpus = to_corpus(source, found.vectors, extractor)
+    for warning in found.warnings:
+        console.note(f"warning: {warning}")
+    corpus = to_corpus(replace(source, notes=(*source.notes, *found.warnings)), found.vectors, extractor)
     if select is not None:
         from replicate.features.smile import selected
 

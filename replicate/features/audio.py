@@ -12,92 +12,213 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from replicate.errors import BadAudio
+from replicate.errors import BadAudio, TooLittleMemory
+from replicate.features import containers, decoder, mistaken
 
 RATE = 16_000
 # From below telephone speech to above any converter; other rates are errors, and resampling them could fill the memory.
 RATES = (4_000, 768_000)
+# Seconds of one utterance, 460 MB: an utterance that is longer is a conversation, or a wrong header.
+LONGEST = 7_200
 _BLOCK_SECONDS = 60
+# Samples of all channels in a block, 64 MB.
+_BLOCK_SAMPLES = 2**24
+# Samples at 16 kHz for each byte of a file, more than in any codec of speech. More memory is taken when it is used.
+_EXPANSION = 16
 # Two steps of 16 bits: a smaller range is noise of the converter.
 _SILENCE = 2 / 2**15
+# A mix of N unrelated channels has 1/N of their mean power. A mix with less than half of that has lost sound.
+_CANCELLED = 0.5
 
 
 class Header(NamedTuple):
-    """Samples per second and duration in seconds, from the header of a recording."""
+    """Samples per second and duration in seconds, from the header of a recording.
+
+    Attributes:
+        cut: the problem that the end is missing in the file, though the header declares it; then ``seconds`` is what
+            is there, as far as that is known without decoding.
+        warning: a possible error, to follow the path in a message.
+    """
 
     rate: int
     seconds: float
+    cut: BadAudio | None = None
+    warning: str = ""
+
+
+class Decoded(NamedTuple):
+    """Samples of a recording, (n,) float32 at 16 kHz, the mean of all channels.
+
+    Attributes:
+        cancelled: whether the mix is much weaker than its channels, as when one of them is inverted.
+    """
+
+    samples: NDArray[np.float32]
+    cancelled: bool
 
 
 def header(path: Path) -> Header:
-    """Load the header of a recording.
+    """Load the header of a recording, and compare what it declares with the size of the file.
 
     Raises:
-        BadAudio: the file is missing, empty, not in a format of libsndfile, or has an impossible sampling rate.
+        BadAudio: the file is missing, empty, not in a format of libsndfile, or has an impossible sampling rate or size.
     """
     if not path.is_file():
+        if path.is_symlink():
+            raise BadAudio(
+                f"{path} is a link to {path.readlink()}, which is missing: fetch that file, or mount its disk"
+            )
         raise BadAudio(f"no recording {path}: check the path, or correct the list")
     if not path.stat().st_size:
         raise BadAudio(f"{path} is empty: copy or record it again")
+    found = None
     try:
-        info = soundfile.info(str(path))
+        found = containers.sound(path)
+        with decoder.open_sound(path, found) as file:
+            return _checked(path, file, found)
     except (soundfile.SoundFileError, OSError) as error:
-        raise BadAudio(f"{path} cannot be read as audio ({_reason(error)}): convert it to wav or flac") from error
-    if info.frames == 0:
-        raise BadAudio(f"{path} holds no samples: record it again, or remove it from the list")
-    if not RATES[0] <= info.samplerate <= RATES[1]:
+        if found is not None and found.missing and found.present:
+            raise _cut(path, f"{found.declared:,} bytes of sound", f"it holds {found.present:,}") from error
+        raise _unreadable(path, error) from error
+
+
+def _cut(path: Path, declared: str, found: str) -> BadAudio:
+    return BadAudio(f"{path} is cut short: it declares {declared}, and {found}: fetch it again")
+
+
+def _checked(path: Path, file: soundfile.SoundFile, found: containers.Sound | None) -> Header:
+    """Return the header of an open recording."""
+    rate = file.samplerate
+    if not RATES[0] <= rate <= RATES[1]:
         raise BadAudio(
-            f"{path} has {info.samplerate} samples per second by its header, not {RATES[0]} to {RATES[1]}: the header "
+            f"{path} has {rate} samples per second by its header, not {RATES[0]} to {RATES[1]}: the header "
             "is wrong, convert it again"
         )
-    return Header(info.samplerate, info.frames / info.samplerate)
+    frames = decoder.count(path, file)
+    if not frames:
+        what = "holds no samples: record it again, or remove it from the list"
+        raise BadAudio(
+            f"{path} ends where its sound should begin: fetch it again" if _missing(found) else f"{path} {what}"
+        )
+    seconds = frames / rate
+    if found is not None and found.missing:
+        cut = _cut(path, f"{found.declared:,} bytes of sound", f"it holds {found.present:,}")
+        return Header(rate, seconds, cut)
+    if decoder.lacks_end(file, frames):
+        return Header(rate, seconds, _cut(path, f"{seconds:.1f} s", "their end is missing"))
+    if decoder.is_unknown(file) or (found is not None and found.declared is None):
+        return Header(rate, seconds, warning="declares no length, as if written into a pipe: taken to its end")
+    if found is not None and found.unclaimed * seconds > 0.1 * (found.declared or 0):
+        warning = (
+            f"declares {seconds:.2f} s, and {found.unclaimed:,} bytes follow that belong to nothing: is it longer?"
+        )
+        return Header(rate, seconds, warning=warning)
+    return Header(rate, seconds)
+
+
+def _missing(found: containers.Sound | None) -> bool:
+    return found is not None and found.missing > 0
 
 
 def load(path: Path, start: float = 0.0, stop: float | None = None) -> NDArray[np.float32]:
-    """Load a recording from ``start`` to ``stop`` seconds; takes 64 kB of memory per second.
+    """Return the samples of ``decode``, (n,) float32."""
+    return decode(path, start, stop).samples
 
-    Shapes:
-        returns: (samples,) float32 at 16 kHz, the mean of all channels.
+
+def decode(path: Path, start: float = 0.0, stop: float | None = None) -> Decoded:
+    """Load a recording from ``start`` to ``stop`` seconds; takes 64 kB of memory per second.
 
     Raises:
         BadAudio: it cannot be read, ends before ``stop``, is silent, or contains NaN or infinity.
+        TooLittleMemory: the samples do not fit.
     """
     where = str(path) if stop is None else f"{path} from {start:g} s to {stop:g} s"
+    levels = _Levels()
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with decoder.open_sound(path, containers.sound(path)) as file:
             rate = file.samplerate
-            wanted = (file.frames if stop is None else round(stop * rate)) - round(start * rate)
-            file.seek(min(round(start * rate), file.frames))
-            samples = _filled(_resampled(file, wanted, rate), math.ceil(max(wanted, 0) * RATE / rate))
+            frames = decoder.count(path, file)
+            wanted = (frames if stop is None else round(stop * rate)) - round(start * rate)
+            decoder.skip_to(file, min(round(start * rate), frames))
+            blocks = _resampled(file, wanted, rate, levels)
+            expected = math.ceil(max(wanted, 0) * RATE / rate)
+            samples = _filled(blocks, expected, min(expected, _EXPANSION * path.stat().st_size))
     except (soundfile.SoundFileError, OSError) as error:
-        raise BadAudio(f"{where} cannot be read as audio ({_reason(error)}): convert it to wav or flac") from error
+        raise _unreadable(path, error, where) from error
+    except MemoryError as error:
+        raise TooLittleMemory(f"{where} does not fit into memory, 64 kB per second: cut it into utterances") from error
     # Up to a millisecond is rounding.
     if len(samples) < wanted * RATE / rate - RATE / 1000 or not len(samples):
         raise BadAudio(f"{where} ends after {len(samples) / RATE:.3f} s: fetch the file again, or correct the times")
     if not np.isfinite(samples.sum(dtype=np.float64)):  # the sum is finite exactly if all samples are
         raise BadAudio(f"{where} contains NaN or infinity: convert or record it again")
     if np.ptp(samples) < _SILENCE:
+        if levels.cancelled:
+            raise BadAudio(
+                f"the channels of {where} cancel each other: one of them is inverted, keep one channel alone"
+            )
         raise BadAudio(f"{where} is silent: check the microphone and the channel, or remove it from the list")
-    return samples
+    return Decoded(samples, levels.cancelled)
 
 
-def _filled(blocks: Iterable[NDArray[np.float32]], expected: int) -> NDArray[np.float32]:
-    """Concatenate blocks into an array that is allocated once."""
-    samples = np.empty(expected + RATE, np.float32)  # a resampler may return some more
+def _unreadable(path: Path, error: Exception, where: str | None = None) -> BadAudio:
+    try:
+        return BadAudio(f"{where or path} {mistaken.explain(path, _reason(error))}")
+    except OSError as other:
+        return BadAudio(f"{path} cannot be read ({other.strerror}): check the disk and its permissions")
+
+
+def _filled(blocks: Iterable[NDArray[np.float32]], expected: int, capacity: int) -> NDArray[np.float32]:
+    """Concatenate blocks into an array, which is enlarged only where a header declares more than files usually hold."""
+    samples = np.empty(capacity + RATE, np.float32)  # a resampler may return some more
     end = 0
     for block in blocks:
+        if end + len(block) > len(samples):
+            enlarged = np.empty(min(2 * len(samples), expected) + RATE + len(block), np.float32)
+            enlarged[:end] = samples[:end]
+            samples = enlarged
         samples[end : end + len(block)] = block
         end += len(block)
     return samples[:end]
 
 
-def _resampled(file: soundfile.SoundFile, wanted: int, rate: int) -> Iterator[NDArray[np.float32]]:
+class _Levels:
+    """Powers of channels and of their mix, without their means, summed over blocks."""
+
+    def __init__(self) -> None:
+        self._frames = 0
+        self._sums: NDArray[np.float64] = np.zeros(0)
+        self._squares: NDArray[np.float64] = np.zeros(0)
+
+    def add(self, block: NDArray[np.float32], mono: NDArray[np.float32]) -> None:
+        """Add a block (frames, channels) and its mix (frames,)."""
+        both = np.column_stack([block, mono])
+        if not self._frames:
+            self._sums, self._squares = np.zeros(both.shape[1]), np.zeros(both.shape[1])
+        self._frames += len(both)
+        self._sums += both.sum(0, dtype=np.float64)
+        self._squares += np.einsum("ij,ij->j", both, both, dtype=np.float64)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the mix has less than half of the power that it has if the channels are unrelated."""
+        if not self._frames or len(self._sums) < 3:
+            return False
+        *channels, mix = self._squares / self._frames - (self._sums / self._frames) ** 2
+        mean = float(np.mean(channels))
+        return bool(mean > _SILENCE**2 and mix < _CANCELLED * mean / len(channels))
+
+
+def _resampled(file: soundfile.SoundFile, wanted: int, rate: int, levels: _Levels) -> Iterator[NDArray[np.float32]]:
     stream = soxr.ResampleStream(rate, RATE, 1, dtype="float32") if rate != RATE else None
+    most = max(1, min(_BLOCK_SECONDS * rate, _BLOCK_SAMPLES // file.channels))
     left = wanted
     while left > 0:
-        block = file.read(min(left, _BLOCK_SECONDS * rate), dtype="float32", always_2d=True)
+        block = decoder.read(file, min(left, most))
         left = left - len(block) if len(block) else 0
         mono = block.mean(1)
+        if file.channels > 1:
+            levels.add(block, mono)
         yield mono if stream is None else stream.resample_chunk(mono, last=left == 0)
 
 

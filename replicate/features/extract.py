@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replicate.corpus.provenance import TEXT, Recipe, describe
-from replicate.errors import BadAudio, ReplicateError
+from replicate.errors import BadAudio, ReplicateError, TooLittleMemory
 from replicate.features import audio, resume
 from replicate.features.assemble import Vectors
 from replicate.features.source import Source, Utterance
@@ -38,10 +38,11 @@ class Extractor(Protocol):
 
 @dataclass(frozen=True)
 class Extracted:
-    """The vectors of utterances, and the errors of the utterances without one."""
+    """The vectors of utterances, the errors of the utterances without one, and warnings about those that have one."""
 
     vectors: Vectors
     problems: tuple[ReplicateError, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def extract(
@@ -59,6 +60,7 @@ def extract(
     """
     vectors: Vectors = {}
     problems: list[ReplicateError] = []
+    cancelled: list[Utterance] = []
     with resume.open_vectors(out) as saved:
         missing: list[tuple[float, Utterance]] = []
         for utterance, length in zip(source.utterances, seconds, strict=True):
@@ -74,16 +76,47 @@ def extract(
             signals: dict[Utterance, NDArray[np.float32]] = {}
             for _, utterance in batch:
                 try:
-                    signals[utterance] = _signal(utterance, extractor)
-                except BadAudio as error:
+                    decoded = _signal(utterance, extractor)
+                except (BadAudio, TooLittleMemory) as error:
                     problems.append(error)
-            found = dict(zip(signals, extractor(list(signals.values())), strict=True)) if signals else {}
+                    continue
+                signals[utterance] = decoded.samples
+                cancelled += [utterance] if decoded.cancelled else []
+            found = _vectors(signals, extractor)
             for utterance in [one for one, vector in found.items() if not np.isfinite(vector).all()]:
                 problems.append(_not_finite(utterance, found.pop(utterance), extractor))
-            saved.put({resume.key(utterance, extractor.recipe): vector for utterance, vector in found.items()})
+            # Utterances with a warning are extracted again on resuming, so that the warning is repeated.
+            lasting = {utterance: vector for utterance, vector in found.items() if utterance not in cancelled}
+            saved.put({resume.key(utterance, extractor.recipe): vector for utterance, vector in lasting.items()})
             vectors |= found
             advance(sum(length for length, _ in batch))
-    return Extracted(vectors, tuple(problems))
+    return Extracted(vectors, tuple(problems), tuple(_cancelled(cancelled)))
+
+
+def _vectors(signals: Mapping[Utterance, NDArray[np.float32]], extractor: Extractor) -> Vectors:
+    """Return the vectors of a batch.
+
+    Raises:
+        TooLittleMemory: the batch does not fit.
+    """
+    try:
+        return dict(zip(signals, extractor(list(signals.values())), strict=True)) if signals else {}
+    except MemoryError as error:
+        longest = max(signals, key=lambda one: len(signals[one]))
+        raise TooLittleMemory(
+            f"too little memory for {extractor.recipe['extractor']} on utterance {longest.name} of "
+            f"{len(signals[longest]) / audio.RATE:.0f} s: cut it, or use a machine with more memory"
+        ) from error
+
+
+def _cancelled(utterances: Sequence[Utterance]) -> Iterator[str]:
+    """Yield a warning that names utterances whose channels cancel each other."""
+    if utterances:
+        names = ", ".join(one.name for one in utterances[:3]) + (", ..." if len(utterances) > 3 else "")
+        yield (
+            f"in {len(utterances)} utterances ({names}) the channels cancel each other: their mix is much weaker than "
+            "they are, as if one was inverted; keep one channel alone and extract again"
+        )
 
 
 def from_recipe(recipe: Recipe, device: str = "auto", model: str | None = None) -> Extractor:
@@ -141,18 +174,18 @@ def _not_finite(utterance: Utterance, vector: NDArray[np.float32], extractor: Ex
     )
 
 
-def _signal(utterance: Utterance, extractor: Extractor) -> NDArray[np.float32]:
+def _signal(utterance: Utterance, extractor: Extractor) -> audio.Decoded:
     try:
-        signal = audio.load(utterance.path, utterance.start, utterance.stop)
-    except BadAudio as error:
-        raise BadAudio(f"utterance {utterance.name}: {error}") from error
-    if len(signal) < extractor.shortest:
+        decoded = audio.decode(utterance.path, utterance.start, utterance.stop)
+    except (BadAudio, TooLittleMemory) as error:
+        raise type(error)(f"utterance {utterance.name}: {error}") from error
+    if len(decoded.samples) < extractor.shortest:
         raise BadAudio(
-            f"utterance {utterance.name} lasts {1000 * len(signal) / audio.RATE:.0f} ms, less than the "
+            f"utterance {utterance.name} lasts {1000 * len(decoded.samples) / audio.RATE:.0f} ms, less than the "
             f"{1000 * extractor.shortest / audio.RATE:.0f} ms that {extractor.recipe['extractor']} needs: join it to "
             "another, or remove it from the list"
         )
-    return signal
+    return decoded
 
 
 def _batches(items: Sequence[tuple[float, Utterance]], seconds: float) -> Iterator[list[tuple[float, Utterance]]]:

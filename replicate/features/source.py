@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replicate.corpus.readers.cogmen import SPEAKERS
 from replicate.corpus.types import Split
-from replicate.errors import BadSource, ReplicateError
+from replicate.errors import BadAudio, BadSource, ReplicateError
 
 if TYPE_CHECKING:
     from replicate.features import audio
@@ -68,12 +68,13 @@ class Source:
 def measure(source: Source) -> tuple[Source, tuple[float, ...]]:
     """Return the source with the utterances whose recordings exist and are long enough, and their durations in seconds.
 
-    The others become problems; recordings below 16 kHz become a warning.
+    The others become problems. Of a recording that is cut short, segments that are there are kept, but it is a problem
+    too. Recordings below 16 kHz, and possible errors of headers, become warnings.
     """
     from replicate.features import audio  # needs the optional packages, transcripts do not
 
     headers: dict[Path, audio.Header | ReplicateError] = {}
-    kept, seconds, low, problems = [], [], 0, list(source.problems)
+    kept, lengths, low, problems = [], [], 0, list(source.problems)
     for utterance in source.utterances:
         if utterance.path not in headers:
             try:
@@ -84,28 +85,54 @@ def measure(source: Source) -> tuple[Source, tuple[float, ...]]:
         if isinstance(header, ReplicateError):
             problems.append(header)
             continue
-        stop = header.seconds if utterance.stop is None else utterance.stop
-        # Diarisation tools round to hundredths of a second.
-        if stop > header.seconds + 0.05:
-            problems.append(
-                BadSource(
-                    f"utterance {utterance.name} ends at {stop:g} s, but {utterance.path} at {header.seconds:g} s: "
-                    "correct the times, or use the right recording"
-                )
-            )
+        wrong = _problem(utterance, header, audio.LONGEST)
+        problems += [problem for problem in (header.cut, wrong) if problem is not None]
+        if wrong is not None:
             continue
-        if utterance.stop is not None:
-            utterance = replace(utterance, stop=min(stop, header.seconds))
-        kept.append(utterance)
-        seconds.append(min(stop, header.seconds) - utterance.start)
+        stop = header.seconds if utterance.stop is None else min(utterance.stop, header.seconds)
+        kept.append(utterance if utterance.stop is None else replace(utterance, stop=stop))
+        lengths.append(stop - utterance.start)
         low += header.rate < audio.RATE
     warnings = source.warnings
     if low:
         warnings += (
             f"{low} utterances were recorded below 16 kHz and lack high frequencies: their features are less reliable",
         )
+    warnings += tuple(
+        _header_warnings({path: found for path, found in headers.items() if not isinstance(found, ReplicateError)})
+    )
     found = replace(source, utterances=tuple(kept), problems=tuple(dict.fromkeys(problems)), warnings=warnings)
-    return found, tuple(seconds)
+    return found, tuple(lengths)
+
+
+def _problem(utterance: Utterance, header: audio.Header, longest: int) -> ReplicateError | None:
+    """Return why an utterance cannot be taken from a recording; None if it can."""
+    if utterance.stop is None and header.cut is not None:
+        return header.cut
+    stop = header.seconds if utterance.stop is None else utterance.stop
+    # Diarisation tools round to hundredths of a second.
+    if stop > header.seconds + 0.05 or utterance.start >= header.seconds:
+        return BadSource(
+            f"utterance {utterance.name} ends at {stop:g} s, but {utterance.path} at {header.seconds:g} s: correct the "
+            "times, or use the right recording"
+        )
+    if stop - utterance.start > longest:
+        return BadAudio(
+            f"utterance {utterance.name} lasts {stop - utterance.start:,.0f} s, more than {longest:,}: cut "
+            f"{utterance.path}, or list its segments with --segments"
+        )
+    return None
+
+
+def _header_warnings(headers: Mapping[Path, audio.Header]) -> Iterator[str]:
+    """Yield what the headers warn of, each kind once with the first of its recordings."""
+    paths: dict[str, list[Path]] = {}
+    for path, header in headers.items():
+        if header.warning:
+            paths.setdefault(header.warning, []).append(path)
+    for warning, found in paths.items():
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        yield f"{found[0]}{more}: {warning}"
 
 
 def refuse(problems: Sequence[ReplicateError], kept: str = "") -> None:

@@ -35,6 +35,33 @@ def test_durations_are_measured_and_wrong_utterances_left_out(tmp_path: Path) ->
     assert "utterance d ends at 0.4 s, but" in str(found.problems[0])
 
 
+def test_of_a_recording_that_is_cut_what_is_there_is_kept_and_the_cut_a_problem(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "call.wav", tone(1))
+    path.write_bytes(path.read_bytes()[:16_044])
+    given = (utterance(path, "a", 0, 0.4), utterance(path, "b", 0.4, 0.6), utterance(path, "c"))
+    found, seconds = measure(Source("s", given, ("unlabelled",)))
+    assert ([one.name for one in found.utterances], seconds) == (["a"], (0.4,))
+    assert [str(problem)[:40] for problem in found.problems] == [
+        f"{path} is cut short: it declares"[:40],
+        f"utterance b ends at 0.6 s, but {path}"[:40],
+    ]
+
+
+def test_warnings_of_headers_name_the_first_recording(tmp_path: Path) -> None:
+    paths = [write_wav(tmp_path / f"{name}.wav", tone(0.2)) for name in "ab"]
+    for path in paths:
+        content = path.read_bytes()
+        path.write_bytes(content.replace(b"data\0\x19\0\0", b"data\xff\xff\xff\xff"))
+    (warning,) = measure(Source("s", tuple(map(utterance, paths)), ("unlabelled",)))[0].warnings
+    assert warning.startswith(f"{paths[0]} and 1 more: declares no length")
+
+
+def test_an_utterance_of_hours_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("replicate.features.audio.LONGEST", 0)
+    found, _ = measure(Source("s", (utterance(write_wav(tmp_path / "a.wav", tone(0.2))),), ("unlabelled",)))
+    assert "list its segments with --segments" in str(found.problems[0]) and not found.utterances
+
+
 def test_the_first_problem_is_raised(tmp_path: Path) -> None:
     refuse(())
     with pytest.raises(BadAudio, match=r"^no sound; --drop leaves such utterances out"):

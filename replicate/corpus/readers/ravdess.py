@@ -129,8 +129,8 @@ def _clips(path: Path, delimiter: str, named: str, is_feature: re.Pattern[str], 
     names = {header[i] for i in columns}
     if header.count(named) != 1 or len(columns) != width or len(names) != width:
         raise NotThisFormat(
-            f"{where}: {len(names)} different columns of features and {header.count(named)} called {named}, not {width} and "
-            "1: fetch it again"
+            f"{where}: {len(names)} different columns of features and {header.count(named)} called {named}, not "
+            f"{width} and 1: fetch it again"
         )
     found: dict[str, _Clip] = {}
     for where, row in lines:

@@ -1,0 +1,77 @@
+"""What a file is that cannot be read as audio, and what to do about it."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+_CONVERT = "convert it, for example with ffmpeg -i FILE -c:a pcm_s16le NEW.wav"
+_ARCHIVE = "is an archive: unpack it"
+_VIDEO = f"is {{}} under another name: {_CONVERT}"
+# First bytes, and what they mean.
+_HEADS = (
+    (b"version https://git-lfs", "is a pointer of Git LFS, not the recording itself: fetch it with git lfs pull"),
+    (b"/annex/objects/", "is a pointer of git-annex, not the recording itself: fetch it with git annex get"),
+    (b"PK\x03\x04", _ARCHIVE),
+    (b"\x1f\x8b", _ARCHIVE),
+    (b"7z\xbc\xaf", _ARCHIVE),
+    (b"Rar!", _ARCHIVE),
+    (b"BZh", _ARCHIVE),
+    (b"\xfd7zXZ", _ARCHIVE),
+    (b"\x1aE\xdf\xa3", _VIDEO.format("Matroska or WebM")),
+    (b"0&\xb2u", _VIDEO.format("WMA or WMV")),
+    (b"#!AMR", _VIDEO.format("AMR")),
+    (b"FLV", _VIDEO.format("Flash video")),
+    (b"NIST_1A", "is NIST SPHERE in a form that cannot be read here: convert it with sph2pipe or sox"),
+    (b"OggS", f"is Ogg with sound of an unknown kind: {_CONVERT}"),
+    (b"%PDF", "is a PDF: correct the list"),
+)
+# Kinds of sound in a WAV file by their numbers in RFC 2361: those that libsndfile reads, and names of others.
+_READABLE = (0x0001, 0x0002, 0x0003, 0x0006, 0x0007, 0x0011, 0x0031, 0x0038, 0x0040, 0xFFFE)
+_CODECS = {
+    **{0x0045: "G.726", 0x0050: "MPEG", 0x0055: "MP3", 0x0061: "DK4 ADPCM"},
+    **{0x0083: "G.729", 0x0092: "AC-3", 0x00FF: "AAC", 0x0130: "ACELP", 0x0160: "WMA 1", 0x0161: "WMA 2"},
+    **{0x0162: "WMA Pro", 0x1600: "AAC", 0x2000: "AC-3", 0x2001: "DTS", 0x674F: "Ogg Vorbis", 0xA109: "Speex"},
+}
+
+
+def explain(path: Path, reason: str) -> str:
+    """Return what a file is and what to do, to follow its path in a message.
+
+    Args:
+        reason: why the decoder refused it, for files of an unknown kind.
+
+    Raises:
+        OSError: as ``open``.
+    """
+    with path.open("rb") as file:
+        head = file.read(4096)
+    known = next((what for magic, what in _HEADS if head.startswith(magic)), None)
+    if known is not None:
+        return known
+    if not head.strip(b"\0"):
+        return "begins with zeros alone, as a copy that failed: copy it again"
+    if head[4:8] == b"ftyp":
+        return _VIDEO.format("MP4 or M4A")
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return _VIDEO.format("AVI")
+    if head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:12] == b"WAVE":
+        return _wav(head, reason)
+    text = head.decode("ascii", "replace").lstrip("\ufffd \t\r\n")
+    if text.startswith(("<!", "<html", "<HTML", "<?xml", "<Error")):
+        return "is a web page, not a recording: download it again, its address may need a login"
+    if all(c.isprintable() or c in "\t\r\n\f" for c in text):
+        return "cannot be read as audio, since it is text: correct the list, or fetch the recording again"
+    return f"cannot be read as audio ({reason}): fetch it again, or {_CONVERT}"
+
+
+def _wav(head: bytes, reason: str) -> str:
+    """Return what is wrong with a WAV file, of which ``head`` is the beginning."""
+    at = head.find(b"fmt ", 12)
+    if at < 0 or b"data" not in head[at:]:
+        return "is a WAV file that ends before its sound begins: fetch it again"
+    number = struct.unpack("<H", head[at + 8 : at + 10])[0]
+    if number not in _READABLE:
+        name = _CODECS.get(number, "an unknown kind")
+        return f"is a WAV file whose sound is {name} (number 0x{number:04x}), which cannot be read here: {_CONVERT}"
+    return f"has a head that is wrong ({reason}): fetch it again, or {_CONVERT}"
