@@ -29,7 +29,7 @@ from replicate.runner.worker import Progress, ProgressCallback
 from replicate.store.run import Run
 from replicate.training.arm import Arm
 from replicate.training.config import Precision
-from replicate.training.data import require
+from replicate.training.required import require
 
 __all__ = ["export", "load_corpus", "table", "train"]
 

@@ -170,6 +170,21 @@ class Registry(Generic[T]):
             importlib.import_module(f"{self.package}.{module.name}")
 
 
+def implementation(declared: type) -> type:
+    """Return the class that a registered class names as its implementation; the class itself if it names none.
+
+    A built-in class that needs torch is registered by a class without torch, which only has its declarations: it names
+    the former in ``implemented_by``, and the former inherits from it.
+    """
+    where = implemented_by(declared)
+    return pkgutil.resolve_name(where) if where else declared
+
+
+def implemented_by(declared: type) -> str:
+    """Return "MODULE:CLASS" of the implementation that a registered class names itself; "" if it is its own."""
+    return str(vars(declared).get("implemented_by", ""))
+
+
 def forget(module: str) -> None:
     """Remove what a module has registered anywhere, so that it can be imported again."""
     for registry in _REGISTRIES:

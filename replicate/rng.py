@@ -1,4 +1,7 @@
-"""Random draws: every generator is seeded with (seed, purpose), so that draws of one purpose never shift another's."""
+"""Random draws: every generator is seeded with (seed, purpose), so that draws of one purpose never shift another's.
+
+torch is imported by the functions that need it, because ``derived_seed`` and ``permutation`` do without.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-import torch.utils.deterministic
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
 
 
 def derived_seed(seed: int, purpose: str) -> int:
@@ -17,14 +22,28 @@ def derived_seed(seed: int, purpose: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{purpose}".encode()).digest()[:8], "little") >> 1
 
 
+def permutation(count: int, seed: int, purpose: str) -> list[int]:
+    """Return the numbers below ``count`` in a random order: that of ``torch.randperm`` with the same generator."""
+    draws = np.random.RandomState(derived_seed(seed, purpose) % 2**32)  # torch's generator uses the lowest 32 bits
+    order = list(range(count))
+    for place, drawn in enumerate(draws.randint(0, 2**32, max(count - 1, 0), dtype=np.uint32).tolist()):
+        other = place + drawn % (count - place)
+        order[place], order[other] = order[other], order[place]
+    return order
+
+
 def generator(seed: int, purpose: str, device: str | torch.device = "cpu") -> torch.Generator:
     """Return a new generator for one purpose ("order", "masks", ...)."""
+    import torch
+
     return torch.Generator(device).manual_seed(derived_seed(seed, purpose))
 
 
 @contextmanager
 def seeded(seed: int, purpose: str) -> Iterator[None]:
     """Seed torch's global generators, which initial weights and dropout use, for the length of the block."""
+    import torch
+
     with torch.random.fork_rng():
         torch.manual_seed(derived_seed(seed, purpose))
         yield
@@ -37,6 +56,9 @@ def deterministic(threads: int = 1) -> Iterator[None]:
     The number of threads changes the order of sums, and so their last bits. Build layers inside the block, too:
     torch_geometric checks the flag in constructors.
     """
+    import torch
+    import torch.utils.deterministic
+
     # cuBLAS reads this once, when CUDA starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     switches: Any = torch.utils.deterministic

@@ -147,7 +147,7 @@ def test_a_distillation_method_of_an_installed_package(tmp_path):
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "from replicate.config.arms import arm_in_row\n"
         "arm = arm_in_row('x', {'like': 'Student-A', 'distillation': {'method': 'mine', 'mine_weight': 2}}, 'here')\n"
-        "print(arm.method, arm.method.implementation.__name__)"
+        "print(arm.method, arm.method.traits.__name__)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "mine_weight=2.0" in done.stdout and done.stdout.endswith("Mine\n")

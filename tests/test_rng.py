@@ -1,7 +1,9 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from replicate.rng import derived_seed, deterministic, generator, seeded
+from replicate.rng import derived_seed, deterministic, generator, permutation, seeded
 
 
 def test_seeds_are_the_same_on_every_machine():
@@ -19,6 +21,11 @@ def test_generators_do_not_share_draws():
     one, other = generator(24, "order"), generator(24, "masks")
     torch.rand(100, generator=one)
     assert torch.equal(torch.rand(5, generator=other), torch.rand(5, generator=generator(24, "masks")))
+
+
+@given(st.integers(0, 500), st.integers(0, 2**64), st.text(max_size=5))
+def test_a_permutation_is_that_of_torch(count, seed, purpose):
+    assert permutation(count, seed, purpose) == torch.randperm(count, generator=generator(seed, purpose)).tolist()
 
 
 def test_seeded_restores_the_global_state_even_after_an_exception():

@@ -14,7 +14,7 @@ from replicate.experiment import collect
 from replicate.experiment.completed import CompletedRuns
 from replicate.machine import by_clock, processor
 from replicate.model.config import ModelConfig
-from replicate.results.resources import example, resources
+from replicate.results.counting import example, resources
 from replicate.results.timings import FORMAT, Timing, Timings
 from replicate.rng import deterministic
 

@@ -13,7 +13,7 @@ from replicate.config.toml import build, known, merged, section
 from replicate.errors import InvalidDefinition
 from replicate.suggest import choices
 from replicate.training.arm import DEFAULT_METHOD, Arm
-from replicate.training.methods import Settings, method_settings
+from replicate.training.methods.base import Settings, method_settings
 
 # Keys of a section of ``arms.toml``.
 KEYS = ("like", *(name for name in Arm.__dataclass_fields__ if name != "name"))

@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
-import torch
-
 from replicate.config.arms import arm, arms, changed, refuse_other_streams
 from replicate.config.folders import Definition
 from replicate.config.privileged import PAPER, sections
 from replicate.config.protocols import protocol
 from replicate.config.toml import known, merged, section
 from replicate.errors import InvalidDefinition
-from replicate.rng import generator
+from replicate.rng import permutation
 from replicate.training.config import Arm, Protocol
 
 _OF_ARM = ("context_layers", "gnn_heads", "dropout", "fusion")
@@ -78,7 +76,7 @@ def trials(arm: Arm, asked: Protocol, count: int, privileged: str = PAPER) -> tu
     grid = sections("sweep", privileged)[arm.name]
     found = points(arm, grid, asked, privileged)
     total = len(found)
-    order = torch.randperm(total, generator=generator(0, "sweep")).tolist()
+    order = permutation(total, 0, "sweep")
     chosen = [found[i] for i in (order[:count] if count else range(total))]
     return tuple(replace(point, number=i) for i, point in enumerate([Trial(0, {}, arm, asked), *chosen])), total
 

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-
 from replicate.config import folders
 from replicate.config.arms import arm_in_row, arm_name, arms
 from replicate.config.folders import Definition
@@ -17,7 +15,7 @@ from replicate.config.privileged import PAPER, sections
 from replicate.config.toml import build, known, section
 from replicate.config.toml import sections as array
 from replicate.errors import InvalidDefinition
-from replicate.rng import generator
+from replicate.rng import permutation
 from replicate.training.arm import is_audio
 from replicate.training.config import Arm, Protocol
 
@@ -180,7 +178,7 @@ def candidates(
 def _queue(group: Group, asked: Protocol, number: int, privileged: str) -> Sequence[Candidate]:
     arm = group.arm.resolved(asked.model)
     others = points(arm, group.grid, asked, privileged)
-    order = torch.randperm(len(others), generator=generator(0, f"search {number}")).tolist()
+    order = permutation(len(others), 0, f"search {number}")
     return [Candidate(trial, group) for trial in (Trial(0, {}, arm, asked), *(others[i] for i in order))]
 
 

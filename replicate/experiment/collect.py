@@ -16,7 +16,7 @@ from replicate.results.aggregate import Cost, TableResult
 from replicate.results.baselines import baselines
 from replicate.results.cell import Cell, RowRuns
 from replicate.results.edges import EdgeWeight, edge_weights
-from replicate.results.resources import median_length, resources
+from replicate.results.resources import Resources, median_length
 
 
 def tables(completed: CompletedRuns, known: Mapping[str, TableResult] | None = None) -> list[TableResult]:
@@ -62,7 +62,7 @@ def one(completed: CompletedRuns, table: Table) -> TableResult:
         folds=tuple(fold.name for fold in plan.folds_of(table)),
         divided=plan.folds,
         baselines=_baselines(plan, table, needs),
-        resources={name: resources(*model) for name, model in models(completed, table).items()},
+        resources=_resources(completed, table),
         edges=_edges(completed, table, {*needs, *failed}) if table.edges else (),
         published_for=aggregate.published_for(corpus),
         control=corpus.control,
@@ -81,6 +81,15 @@ def models(completed: CompletedRuns, table: Table) -> dict[str, tuple[ModelConfi
     trained = {row.name: row for row in rows if not completed.failure(table, row)}
     length = median_length(corpus)
     return {name: (completed.of_row(table, row)[0].record.model, length) for name, row in trained.items()}
+
+
+def _resources(completed: CompletedRuns, table: Table) -> dict[str, Resources]:
+    """Return what the model of each row needs, for a table that shows it."""
+    if not table.resources:
+        return {}
+    from replicate.results.counting import resources  # imports torch, which all other tables do without
+
+    return {name: resources(*model) for name, model in models(completed, table).items()}
 
 
 def _baselines(plan: Plan, table: Table, needs: Collection[str]) -> dict[str, dict[str, Cell]]:

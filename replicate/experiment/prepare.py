@@ -16,11 +16,11 @@ from replicate.corpus.types import Corpus
 from replicate.errors import BadSeeds, InvalidArgument
 from replicate.experiment.context import CommandContext
 from replicate.experiment.plan import Plan, Source
-from replicate.runner import local
+from replicate.runner import devices
 from replicate.runner.ray import Cluster
 from replicate.store import open_store
 from replicate.training.config import Precision
-from replicate.training.data import require
+from replicate.training.required import require
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def prepare(tables: Sequence[str], options: Options) -> tuple[Plan, CommandConte
     profile = profiles.profile(options.profile)
     protocol = protocols.protocol(options.protocol)
     seeds = _seeds(options.seeds, profile.seeds)
-    device = local.resolve_device(options.device)
+    device = devices.resolve_device(options.device)
     corpus, source = _corpus(options, profile.corpus)
     metrics.metric(options.metric, corpus.labels)
     if not options.folds or options.folds.startswith("dev-"):
@@ -96,7 +96,7 @@ def prepare(tables: Sequence[str], options: Options) -> tuple[Plan, CommandConte
     plan = replace(plan, folds=options.folds, metric=options.metric)
     for reduced in plan.corpora:
         require(reduced, ())
-    jobs = jobs or (1 if device == "cuda" else local.cores())
+    jobs = jobs or (1 if device == "cuda" else devices.cores())
     # Absolute, because workers may have another working folder.
     store = open_store(options.store, options.out.resolve() / "runs")
     return plan, CommandContext(jobs, options.out, store, options.cluster)

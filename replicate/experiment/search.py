@@ -16,8 +16,8 @@ from replicate.experiment.plan import Plan
 from replicate.experiment.wording import epochs, where
 from replicate.runner.tasks import TaskGraph
 from replicate.training.config import RunSpec
-from replicate.training.data import require
 from replicate.training.metrics import weighted_f1
+from replicate.training.required import require
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from replicate.results.statistics import Summary, summarise
 from replicate.runner.tasks import TaskGraph
 from replicate.store.run import Run
 from replicate.training.config import Arm, RunSpec
-from replicate.training.data import require
 from replicate.training.metrics import weighted_f1
+from replicate.training.required import require
 
 DEFAULT_SEEDS = 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING
 
 from replicate.experiment import collect
 from replicate.experiment.completed import CompletedRuns
@@ -11,7 +12,9 @@ from replicate.experiment.context import CommandContext
 from replicate.report import outputs
 from replicate.results.aggregate import TableResult
 from replicate.runner.tasks import Task
-from replicate.runner.worker import Progress, ProgressCallback
+
+if TYPE_CHECKING:  # this imports torch
+    from replicate.runner.worker import Progress, ProgressCallback
 
 
 class Stream:

@@ -22,40 +22,17 @@ from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from replicate.config import folders
 from replicate.corpus.types import Corpus
-from replicate.errors import InvalidArgument, MissingDevice, WorkerDied
+from replicate.errors import WorkerDied
 from replicate.runner.failures import FailedRuns
 from replicate.runner.schedule import Outcome, Schedule
 from replicate.runner.tasks import Program
 from replicate.runner.worker import Progress, ProgressCallback, train_program
 from replicate.store.store import Store
 
-DEVICES = ("auto", "cpu", "cuda")
 # Seconds to wait before the next attempt, if other processes hold the locks of all runs that are left.
 _PATIENCE = 2.0
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def resolve_device(name: str) -> str:
-    """Return ``cuda`` or ``cpu``; ``auto`` is ``cuda`` where there is a GPU.
-
-    Raises:
-        InvalidArgument: it is none of these. MissingDevice: there is no CUDA device.
-    """
-    if name not in DEVICES:
-        raise InvalidArgument(f"device = {name!r} is none of {', '.join(map(repr, DEVICES))}")
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise MissingDevice("no CUDA device on this machine, or a torch built without CUDA: use --device cpu")
-    return name
 
 
 def run_all(

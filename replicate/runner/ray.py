@@ -9,17 +9,18 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from replicate.config import folders
 from replicate.corpus.types import Corpus
 from replicate.errors import MissingEngine, WorkerDied
 from replicate.runner.failures import FailedRuns
-from replicate.runner.local import follow
 from replicate.runner.schedule import Outcome, Schedule
 from replicate.runner.tasks import Program
-from replicate.runner.worker import Progress, ProgressCallback, train_program
 from replicate.store.store import Store
+
+if TYPE_CHECKING:  # this imports torch, which a dry run does without
+    from replicate.runner.worker import Progress, ProgressCallback
 
 # How often a program is started again after its process or machine died.
 RETRIES = 3
@@ -53,6 +54,8 @@ def run_all(
     Raises:
         MissingEngine: Ray is not installed, or no cluster answers. WorkerDied: the workers of a program died each time.
     """
+    from replicate.runner.local import follow
+
     try:
         import ray
         from ray.util.queue import Queue
@@ -115,7 +118,8 @@ class _News:
     """A queue on the cluster, read in batches: a request for each single item may take longer than an epoch."""
 
     def __init__(self, news: Any) -> None:
-        self.news, self.read = news, deque[Progress]()
+        self.news = news
+        self.read: deque[Progress] = deque()
 
     def get(self, timeout: float) -> Progress:
         """Return the next item that has arrived.
@@ -131,4 +135,6 @@ class _News:
 
 
 def _work(program: Program, corpora: Mapping[str, Corpus], store: Store, device: str, news: Any) -> Outcome:
+    from replicate.runner.worker import train_program
+
     return train_program(program, corpora[program.corpus], store, device, news.put)

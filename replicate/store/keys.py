@@ -8,9 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from replicate.corpus.types import Corpus
-from replicate.model.context.base import context_extractor
-from replicate.model.context.late import LateFusion
+from replicate.model.extractors.base import extractor_traits
 from replicate.model.heads import HEADS
+from replicate.registry import implemented_by
 from replicate.store.sources import module_hashes
 from replicate.store.versions import FORMAT, SOURCE, distribution_version, in_key_order, shared
 from replicate.training.config import Arm, Protocol, RunSpec, relevant_settings
@@ -18,13 +18,18 @@ from replicate.training.config import Arm, Protocol, RunSpec, relevant_settings
 
 def versions(spec: RunSpec) -> dict[str, str]:
     """Return versions of the code and libraries that a run depends on."""
-    methods = [arm.method.implementation for arm in spec.arm.with_teachers if arm.method]
+    methods = [arm.method.traits for arm in spec.arm.with_teachers if arm.method]
     found = shared() | {library: distribution_version(library) for method in methods for library in method.libraries}
-    return found | {f"{SOURCE}{name}": digest for name, digest in sorted(module_hashes(optional_classes(spec)).items())}
+    modules = [name for arm in spec.arm.with_teachers for name in _modules(arm)]
+    hashes = module_hashes(optional_classes(spec), modules)
+    return found | {f"{SOURCE}{name}": digest for name, digest in sorted(hashes.items())}
 
 
 def optional_classes(spec: RunSpec) -> list[type]:
-    """Return the classes that a run's arm and its teachers use and other arms may not, those of plugins among them."""
+    """Return the classes that a run's arm and its teachers use and other arms may not, those of plugins among them.
+
+    Built-in classes that import torch are not among them, but their declarations are.
+    """
     return [cls for arm in spec.arm.with_teachers for cls in _classes(arm, spec.protocol)]
 
 
@@ -44,15 +49,21 @@ def run_key(spec: RunSpec, corpus: Corpus, device: str) -> str:
 
 
 def _classes(arm: Arm, protocol: Protocol) -> list[type]:
-    """Return the optional classes of an arm: extractor, method, additional heads, masking strategy, late fusion."""
-    found: list[type] = [context_extractor(arm.context), *(HEADS[name] for name in arm.model_heads)]
+    """Return the optional classes of an arm: extractor, method with its settings, and masking strategy."""
+    found: list[type] = [extractor_traits(arm.context)]
     if arm.method is not None:
-        found += [type(arm.method), arm.method.implementation]
+        found += [type(arm.method), arm.method.traits]
     if arm.masked:
         found.append(type(protocol.masking))
-    if arm.fusion == "late":
-        found.append(LateFusion)
     return found
+
+
+def _modules(arm: Arm) -> list[str]:
+    """Return the built-in optional modules of an arm that import torch: extractor, method, heads and late fusion."""
+    declared = [extractor_traits(arm.context), *([] if arm.method is None else [arm.method.traits])]
+    found = [where.partition(":")[0] for where in map(implemented_by, declared) if where]
+    found += [HEADS[name] for name in arm.model_heads]
+    return [*found, "replicate.model.context.late"] if arm.fusion == "late" else found
 
 
 def _decisive(arm: Arm) -> dict[str, Any]:
@@ -61,6 +72,6 @@ def _decisive(arm: Arm) -> dict[str, Any]:
     del content["name"], content["teacher"], content["unimodal_teachers"]
     content["teachers"] = [_decisive(teacher) for teacher in arm.teachers]
     content["distillation"] = None if arm.method is None else asdict(arm.method)
-    if not (arm.causal and context_extractor(arm.context).uses_memory):
+    if not (arm.causal and extractor_traits(arm.context).uses_memory):
         del content["memory"]
     return content

@@ -22,9 +22,11 @@ from replicate.store import notebook
 # Packages whose modules are only used by some arms.
 OPTIONAL = (
     "replicate.model.context",
+    "replicate.model.extractors",
     "replicate.model.heads",
     "replicate.training.distillation",
     "replicate.training.masking",
+    "replicate.training.methods",
 )
 # Modules of these packages that every run uses.
 _SHARED = ("__init__", "base", "loss")
@@ -56,8 +58,11 @@ def _core_hash(package: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def module_hashes(classes: Iterable[type]) -> dict[str, str]:
+def module_hashes(classes: Iterable[type], modules: Iterable[str] = ()) -> dict[str, str]:
     """Return hashes of the optional modules and plugins that define these classes, and of those that they import.
+
+    Args:
+        modules: names of further optional modules, which need not be imported.
 
     A helper, which a plugin or script imports from its own folder, is named ``PLUGIN/HELPER``.
 
@@ -65,7 +70,7 @@ def module_hashes(classes: Iterable[type]) -> dict[str, str]:
         BadPlugin: a source cannot be read.
     """
     found: dict[str, str] = {}
-    waiting: list[str] = []
+    waiting = [*modules]
     for cls in classes:
         if notebook.defines(cls) or _file(cls.__module__) is None:
             found |= {f"{cls.__module__}.{name}": _hash(tree) for name, tree in notebook.sources(cls).items()}

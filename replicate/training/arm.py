@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from replicate.errors import InvalidDefinition
-from replicate.model.context.base import context_extractor
+from replicate.model.extractors.base import extractor_traits
 from replicate.suggest import choices
 from replicate.training.checks import check_choices
-from replicate.training.methods import (
+from replicate.training.methods.base import (
     Settings,
     auxiliary_streams,
     check_arm,
@@ -131,8 +131,8 @@ class Arm:
         Additional heads exclude it, and so do training data that depend on the seed.
         """
         return all(
-            context_extractor(arm.context).stackable
-            and (arm.method is None or arm.method.implementation.stackable)
+            extractor_traits(arm.context).stackable
+            and (arm.method is None or arm.method.traits.stackable)
             and not arm.model_heads
             and not arm.data_of_seed
             for arm in self.resolved(ModelDefaults()).with_teachers  # additional heads exist whatever their size
@@ -141,7 +141,7 @@ class Arm:
     @property
     def exportable(self) -> bool:
         """Whether its model can be written as ONNX."""
-        return self.fusion == "early" and context_extractor(self.context).exportable
+        return self.fusion == "early" and extractor_traits(self.context).exportable
 
     def dialogues_used(self, total: int) -> int:
         """Return how many of the training dialogues it is trained on."""
@@ -185,7 +185,7 @@ class Arm:
     def method(self) -> Settings | None:
         """Settings of the distillation method; None for an arm that is trained on labels only."""
         if self.distillation is not None:
-            used = self.teacher is not None or not self.distillation.implementation.needs_teacher
+            used = self.teacher is not None or not self.distillation.traits.needs_teacher
             return self.distillation if used else None
         return method_settings(DEFAULT_METHOD)() if self.teacher else None
 
@@ -237,7 +237,7 @@ def _check_contexts(arm: Arm) -> None:
 
 
 def _check_model(arm: Arm) -> None:
-    per_stream = context_extractor(arm.context, "context").per_stream
+    per_stream = extractor_traits(arm.context, "context").per_stream
     check_choices(arm)
     if per_stream and (arm.fusion != "late" or len(CONTEXTS[arm.train]) < 2):
         raise InvalidDefinition(

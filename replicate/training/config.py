@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from replicate.corpus.types import Corpus
 from replicate.errors import InvalidDefinition
-from replicate.model.context.base import context_extractor
+from replicate.model.extractors.base import extractor_traits
 from replicate.training.arm import AUDIO, CONTEXTS, HUBERT, Arm
 from replicate.training.checks import check_choices
 from replicate.training.masking.base import DEFAULT_STRATEGY, MaskingStrategy, masking_strategy
@@ -73,8 +73,8 @@ class Protocol:
 def relevant_settings(arm: Arm, protocol: Protocol) -> dict[str, Any]:
     """Return the settings of a protocol that change the numbers of an arm or its teachers; its name is not one."""
     arms = arm.with_teachers
-    used = {name for each in arms if each.method for name in each.method.implementation.protocol_settings}
-    used |= {"attend_padding"} if any(context_extractor(each.context).can_attend_padding for each in arms) else set()
+    used = {name for each in arms if each.method for name in each.method.traits.protocol_settings}
+    used |= {"attend_padding"} if any(extractor_traits(each.context).can_attend_padding for each in arms) else set()
     used |= {"masking"} if any(each.masked for each in arms) else set()
     # Also for a video-only arm with a HuBERT stream: its labels are in the order of the HuBERT features.
     used |= {"hubert"} if any(each.uses_hubert for each in arms) else set()

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from replicate.corpus.types import SPLITS, Corpus, Split
-from replicate.errors import EmptyDialogue, MissingClass, MissingSplit, MissingStream
+from replicate.corpus.types import Corpus, Split
+from replicate.training.required import require
 
 
 @dataclass(frozen=True)
@@ -124,34 +124,6 @@ def scales(corpus: Corpus, streams: tuple[str, ...]) -> dict[str, Scale]:
             deviation = np.where(constant, 1.0, deviation)
         found[name] = Scale(mean.astype(np.float32), deviation.astype(np.float32))
     return found
-
-
-def require(corpus: Corpus, streams: tuple[str, ...]) -> None:
-    """Check that a corpus has the streams, all splits, and two classes or more.
-
-    Raises:
-        MissingStream, MissingSplit, MissingClass: naming what is missing. EmptyDialogue: the training split has a
-            single utterance.
-    """
-    for name in streams:
-        if name not in corpus.widths:
-            raise MissingStream(
-                f"corpus {corpus.name} has no stream {name!r}, only {', '.join(corpus.widths)}: "
-                "choose a table that does not need it, or add the stream to the corpus file"
-            )
-    if len(corpus.labels) < 2:
-        raise MissingClass(
-            f"corpus {corpus.name} has only the class {corpus.labels[0]!r}: training needs two classes or more "
-            "(`replicate predict` needs none)"
-        )
-    for split in SPLITS:
-        if not corpus.split(split):
-            raise MissingSplit(
-                f"corpus {corpus.name} has no {split} dialogue: train, dev and test are all needed, because "
-                "epochs are chosen on dev and scores are measured on test"
-            )
-    if sum(map(len, corpus.split("train"))) < 2:
-        raise EmptyDialogue(f"corpus {corpus.name} has a single training utterance: BatchNorm needs two or more")
 
 
 def tensors(

@@ -21,12 +21,13 @@ from replicate.model.seed_layers import SeedBatch
 from replicate.model.seed_stack import scatter_gradients, stack
 from replicate.rng import deterministic, seeded
 from replicate.training.config import RunSpec
-from replicate.training.data import Batch, Scale, require, scales, tensors
+from replicate.training.data import Batch, Scale, scales, tensors
 from replicate.training.distillation.base import TeacherOutputs, origin
 from replicate.training.frozen_projection import freeze
 from replicate.training.imperfect import used_for_training, with_privileged_noise
 from replicate.training.inference import infer, predict, stream_widths
 from replicate.training.released_order import apply_feature_order
+from replicate.training.required import require
 from replicate.training.trainer import Epoch, Trainer
 
 

@@ -8,7 +8,7 @@ from replicate.benchmark import inference
 from replicate.config import tables
 from replicate.errors import NothingToMeasure
 from replicate.model.config import ModelConfig
-from replicate.results.resources import resources
+from replicate.results.counting import resources
 
 SMALL = ModelConfig(4, hidden=4, gnn_heads=1, feed_forward=4, context_layers=1)
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from replicate.errors import CorruptRun, MissingDevice
+from replicate.errors import CorruptRun
 from replicate.runner import local, worker
-from replicate.runner.local import follow, resolve_device, run_all
+from replicate.runner.local import follow, run_all
 from replicate.runner.schedule import Schedule
 from replicate.runner.worker import Progress
 from replicate.store.record import CHECKPOINT, RECORD
@@ -147,11 +147,3 @@ def test_completed_runs_are_not_trained_again(store, corpus, saved, monkeypatch)
     run(store, corpus, seeds(24, 25), on_progress=news.append)
     assert epochs(news) == [(24, "speech", None), (25, "speech", 1), (25, "speech", 2), (25, "speech", None)]
     assert (saved / RECORD).stat()[:7] == before and (saved / RECORD).stat().st_mtime_ns == written
-
-
-def test_devices(monkeypatch):
-    for there, auto in ((True, "cuda"), (False, "cpu")):
-        monkeypatch.setattr(local.torch.cuda, "is_available", lambda there=there: there)
-        assert resolve_device("auto") == auto and resolve_device("cpu") == "cpu"
-    with pytest.raises(MissingDevice):
-        resolve_device("cuda")

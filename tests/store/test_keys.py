@@ -116,7 +116,7 @@ def test_the_method_and_every_teacher_decide_the_key(corpus):
     methods = [METHODS.get(name)() for name in METHODS.names()]
     arms = [
         replace(STUDENT.arm, distillation=each)
-        if each.implementation.needs_teacher
+        if each.traits.needs_teacher
         else arms_of_files()["DMD-ATV"]
         if each.method == "dmd-trimodal"  # needs three streams
         else replace(STUDENT.arm, distillation=each, teacher=None)
@@ -245,6 +245,7 @@ def test_versions_of_a_run_are_those_of_the_core_and_of_what_its_arm_uses():
     assert versions(SPEC).keys() - shared().keys() == {
         "source of replicate.model.context.packed",
         "source of replicate.model.context.transformer",
+        "source of replicate.model.extractors.transformer",
     }
     assert shared().keys() == {"torch", "torch_geometric", "code"}
     pkdot = replace(STUDENT, arm=replace(STUDENT.arm, distillation=METHODS.get("pkdot")()))

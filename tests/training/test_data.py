@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.errors import EmptyDialogue, MissingSplit, MissingStream
 from replicate.rng import generator
-from replicate.training.data import require, scales, tensors
+from replicate.training.data import scales, tensors
 
 from .conftest import corpus
 
@@ -123,16 +123,6 @@ def test_shuffled_batches_hold_every_dialogue_once_and_never_one_utterance(lengt
     assert all(int(batch.lengths.sum()) > 1 for batch in batches)
     if 1 not in lengths:
         assert [len(batch.lengths) for batch in batches[:-1]] == [size] * (len(batches) - 1)
-
-
-def test_one_training_utterance_is_refused():
-    with pytest.raises(EmptyDialogue, match="single training utterance"):
-        require(corpus((1,)), ("audio",))
-
-
-def test_a_missing_stream_is_named():
-    with pytest.raises(MissingStream, match=r"'hubert'.*audio, visual"):
-        require(corpus(), ("audio", "hubert"))
 
 
 @pytest.mark.parametrize("split", THREE)

@@ -1,4 +1,4 @@
-"""Context extractors (transformer, GRU, LSTM, S4D), one module each; ``base`` has the interface and the registry."""
+"""Context extractors (transformer, GRU, LSTM, S4D), one module each; ``base`` has the interface."""
 
 from replicate.model.context.base import Extractor, register
 

@@ -7,7 +7,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from replicate.model.context.base import Extractor, register
+from replicate.model.context.base import Extractor
+from replicate.model.extractors.recurrent import GruTraits, LstmTraits
 
 
 class Recurrent(Extractor):
@@ -42,15 +43,13 @@ class Recurrent(Extractor):
         return node
 
 
-@register("gru")
-class Gru(Recurrent):
+class Gru(GruTraits, Recurrent):
     """A GRU."""
 
     kind = nn.GRU
 
 
-@register("lstm")
-class Lstm(Recurrent):
+class Lstm(LstmTraits, Recurrent):
     """An LSTM."""
 
     kind = nn.LSTM

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from replicate.model.context.base import Extractor, register
+from replicate.model.context.base import Extractor
+from replicate.model.extractors.s4d import StateSpaceTraits
 
 # Complex states per channel. Each stands for itself and its conjugate, so this is S4D's default state size of 64.
 STATES = 32
@@ -89,8 +90,7 @@ class Block(nn.Module):
         return normed
 
 
-@register("ssm")
-class StateSpace(Extractor):
+class StateSpace(StateSpaceTraits, Extractor):
     """A linear layer, blocks of diagonal state spaces, a linear layer; bidirectional or causal."""
 
     def __init__(self, width: int, hidden: int, layers: int, dropout: float, causal: bool) -> None:

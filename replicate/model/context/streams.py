@@ -12,21 +12,20 @@ import torch
 from torch import Tensor, nn
 
 from replicate.model.config import ModelConfig
-from replicate.model.context.base import Extractor, register
+from replicate.model.context.base import Extractor
+from replicate.model.extractors.streams import DecoupledStreamsTraits, PerStreamTraits, StreamsTraits
 from replicate.model.heads.decoupler import Decoupled, Decoupler
 
 # Columns of a stream's encoding, as DMD has for MOSI.
 SPACE = 50
 
 
-class PerStream(Extractor):
+class PerStream(PerStreamTraits, Extractor):
     """Base: takes the streams apart and encodes rows of utterances, so that no utterance depends on another one.
 
     Args:
         widths: columns of each stream, in the order of the input; there must be two or more.
     """
-
-    per_stream = True
 
     def __init__(self, widths: Sequence[int], hidden: int, dropout: float) -> None:
         super().__init__()
@@ -49,8 +48,7 @@ class PerStream(Extractor):
         return self.encode(x.flatten(0, 1).split(self.widths, 1)).view(*present.shape, -1)
 
 
-@register("streams")
-class Streams(PerStream):
+class Streams(StreamsTraits, PerStream):
     """A linear layer and LayerNorm for each stream, a sigmoid layer on each, and a linear layer that joins them."""
 
     def __init__(self, widths: Sequence[int], hidden: int, dropout: float) -> None:
@@ -83,8 +81,7 @@ class Reinforcement(nn.Module):
         return added
 
 
-@register("decoupled-streams")
-class DecoupledStreams(PerStream):
+class DecoupledStreams(DecoupledStreamsTraits, PerStream):
     """DMD's model: each stream's encoding is split into a shared and a private half.
 
     The private halves are reinforced by those of the other streams, and the shared ones are joined. A sigmoid layer on

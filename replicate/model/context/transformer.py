@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from replicate.model.config import ModelConfig
-from replicate.model.context.base import Extractor, register
+from replicate.model.context.base import Extractor
 from replicate.model.context.packed import blocks, causal_mask, encode
+from replicate.model.extractors.transformer import TransformerTraits
 from replicate.model.seed_layers import SeedBatch, linear
 
 
@@ -16,8 +17,7 @@ def encoder_heads(width: int) -> int:
     return next((heads for heads in range(7, 15) if width % heads == 0), 1)
 
 
-@register("transformer")
-class TransformerExtractor(Extractor):
+class TransformerExtractor(TransformerTraits, Extractor):
     """Post-norm transformer encoder without positions, then a linear layer to ``hidden`` (as in the released code).
 
     Args:
@@ -27,11 +27,6 @@ class TransformerExtractor(Extractor):
         memory: for a causal transformer, how many utterances each one attends to: itself and those right before it.
             Padding comes later and is never attended to. None for a transformer that is not causal.
     """
-
-    stackable = True
-    exportable = True
-    uses_memory = True
-    can_attend_padding = True
 
     def __init__(
         self,

@@ -1,9 +1,7 @@
-"""Additional heads of the model, which some distillation methods need."""
+"""Additional heads of the model, which some distillation methods need; this module imports none of them."""
 
-from torch import nn
-
-from replicate.model.heads.decoupler import Decoupler
-from replicate.model.heads.hallucinator import Hallucinator
-
-# Class of each additional head, by the field of ``ModelConfig`` that holds the head's size.
-HEADS: dict[str, type[nn.Module]] = {"decoupled": Decoupler, "hallucinated": Hallucinator}
+# Module of each additional head, by the field of ``ModelConfig`` that holds the head's size.
+HEADS: dict[str, str] = {
+    "decoupled": "replicate.model.heads.decoupler",
+    "hallucinated": "replicate.model.heads.hallucinator",
+}

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from replicate.plotting import COLOURS, MARKERS, NORMAL, Frame, sheet, short, wrapped
 from replicate.report.figures.panels import PanelRuns
 from replicate.store.run import Run
-from replicate.training.inference import embed
 
 HOW_TO_READ = (
     "Every mark is a test utterance, projected onto the first two principal components of the first panel's "
@@ -78,6 +77,8 @@ def draw(panels: Sequence[PanelRuns], frame: Frame) -> Figure:
 
 def _embeddings(panel: PanelRuns, run: Run) -> NDArray[np.float64]:
     """Return the test embeddings (N, d) of one run."""
+    from replicate.training.inference import embed  # imports torch, which all other figures do without
+
     plan, table = panel.completed.plan, panel.result.table
     spec = plan.spec(table, panel.row, plan.seeds[0])
     corpus = plan.corpora_of(table)[0]

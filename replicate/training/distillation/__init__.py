@@ -6,9 +6,8 @@ from replicate.training.distillation.base import (
     MethodSetup,
     TeacherOutputs,
     UtteranceOutputs,
-    register,
 )
-from replicate.training.methods import Settings
+from replicate.training.methods.base import Settings, register
 
 __all__ = [
     "DistillationMethod",

@@ -1,6 +1,7 @@
-"""Base class and registry of distillation methods, which compute losses from the outputs of a student and its teachers.
+"""Base class of distillation methods, which compute losses from the outputs of a student and its teachers.
 
-A method is one file: a dataclass of settings, and a class that is registered under a name with ``register``.
+A method is one file: a dataclass of settings, and a class that is registered under a name with ``register``. Built-in
+methods have their settings, and what else is needed without torch, in ``replicate.training.methods``.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,13 +19,13 @@ from torch import Tensor, nn
 from replicate.corpus.types import Corpus
 from replicate.errors import BadPlugin
 from replicate.model.cogmen import COGMEN
+from replicate.registry import implementation
 from replicate.training.arm import Arm
 from replicate.training.config import Protocol, RunSpec, relevant_settings
 from replicate.training.data import Batch
-from replicate.training.methods import METHODS, MethodTraits, Settings
+from replicate.training.methods.base import MethodTraits, Settings
 
 S = TypeVar("S", bound=Settings)
-M = TypeVar("M", bound="DistillationMethod")
 
 
 class UtteranceOutputs(NamedTuple):
@@ -166,31 +167,9 @@ class DistillationMethod(MethodTraits, nn.Module):
         """
 
 
-def register(name: str, settings: type[Settings]) -> Callable[[type[M]], type[M]]:
-    """Register a distillation method under a name, with the dataclass of its settings (class decorator).
-
-    Raises:
-        BadPlugin: another method has this name, or uses this class of settings.
-    """
-
-    def add(method: type[M]) -> type[M]:
-        taken = vars(settings).get("method") or name
-        if taken != name:
-            raise BadPlugin(
-                f"{method.__module__}: {settings.__name__} is the settings class of {taken!r} and {name!r}: "
-                "give each method a settings class of its own"
-            )
-        other = vars(settings).get("implementation", method)
-        if other.__qualname__ != method.__qualname__:
-            raise BadPlugin(
-                f"{method.__module__}: two plugins of one name: distillation method {name!r} is registered for "
-                f"{other.__qualname__} and for {method.__qualname__}; rename one"
-            )
-        METHODS.register(name)(settings)
-        settings.method, settings.implementation = name, method
-        return method
-
-    return add
+def method_class(settings: Settings) -> type[DistillationMethod]:
+    """Return the class of the method that the settings belong to."""
+    return implementation(settings.traits)
 
 
 def build_method(setup: MethodSetup[Any]) -> DistillationMethod:
@@ -199,10 +178,10 @@ def build_method(setup: MethodSetup[Any]) -> DistillationMethod:
     Raises:
         BadPlugin: the class does not call the ``__init__`` of its base.
     """
-    implementation = cast("Callable[[MethodSetup[Any]], DistillationMethod]", setup.settings.implementation)
+    cls: Any = method_class(setup.settings)
     mistake: Exception | None = None
     try:
-        method = implementation(setup)
+        method: DistillationMethod = cls(setup)
         if "loss_names" in vars(method):
             return method
     except AttributeError as error:  # of torch
@@ -210,6 +189,6 @@ def build_method(setup: MethodSetup[Any]) -> DistillationMethod:
             raise
         mistake = error
     raise BadPlugin(
-        f"distillation method {setup.settings.method!r} (class {setup.settings.implementation.__name__}): its __init__ "
+        f"distillation method {setup.settings.method!r} (class {cls.__name__}): its __init__ "
         "must begin with super().__init__(setup, weights)"
     ) from mistake

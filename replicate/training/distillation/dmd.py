@@ -7,57 +7,26 @@ paper. ``dmd_trimodal`` is DMD as it was published, a model of three streams wit
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from replicate.errors import InvalidDefinition
 from replicate.model.cogmen import COGMEN
 from replicate.model.heads.decoupler import Decoupler
 from replicate.rng import seeded
-from replicate.suggest import choices
-from replicate.training.arm import CONTEXTS, Arm
+from replicate.training.arm import CONTEXTS
 from replicate.training.data import Batch
-from replicate.training.distillation.base import MethodLosses, MethodSetup, UtteranceOutputs, register
+from replicate.training.distillation.base import MethodLosses, MethodSetup, UtteranceOutputs
 from replicate.training.distillation.dmd_graph import prior
-from replicate.training.distillation.dmd_losses import GRAPHS, DecouplingDistillation, DecouplingSettings
+from replicate.training.distillation.dmd_losses import GRAPHS, DecouplingDistillation
+from replicate.training.methods.dmd import DmdOnlineTraits, DmdSettings, DmdTraits
 
 
-@dataclass(frozen=True)
-class DmdSettings(DecouplingSettings):
-    """Settings of DMD with frozen teachers.
-
-    Attributes:
-        space: columns of a shared or private half.
-        prior: prior of the edge weights: largest for the first teacher ("joint"), or equal for all ("uniform"), see
-            ``GraphDistillation``; "none" for no prior.
-    """
-
-    space: int = 64
-    prior: Literal["joint", "uniform", "none"] = "joint"
-
-    positive: ClassVar = (*DecouplingSettings.positive, "space")
-
-
-@dataclass(frozen=True)
-class DmdOnlineSettings(DmdSettings):
-    """Settings of online DMD: no frozen teacher; see ``DmdOnlineDistillation``.
-
-    Attributes:
-        auxiliary: context whose streams are the input of the model that is trained next to the student.
-    """
-
-    prior: Literal["joint", "uniform", "none"] = "uniform"
-    auxiliary: str = "V"
-
-
-@register("dmd", DmdSettings)
-class DmdDistillation(DecouplingDistillation):
+class DmdDistillation(DmdTraits, DecouplingDistillation):
     """DMD with edges from every teacher to the student."""
 
-    several_teachers = True
     # Whether there is also an edge from the student (node 0) to the other model (node 1), which must be the only one.
     mutual: ClassVar[bool] = False
 
@@ -75,11 +44,6 @@ class DmdDistillation(DecouplingDistillation):
         with seeded(setup.seed, "decouplers"):
             self.teachers = nn.ModuleList(Decoupler(width, settings.space, owns_shared=False) for width in widths)
 
-    @classmethod
-    def model_heads(cls, settings: DmdSettings, arm: Arm) -> dict[str, int]:
-        """Return the size of the decoupler, whose two halves are the classifier's input."""
-        return {"decoupled": settings.space}
-
     @staticmethod
     def sources(setup: MethodSetup[Any]) -> tuple[list[str], list[int]]:
         """Return the names of the other models in the graphs, and the columns of their embeddings."""
@@ -93,16 +57,13 @@ class DmdDistillation(DecouplingDistillation):
         return self.losses([own, *self.teachers], halves, labels)
 
 
-@register("dmd-online", DmdOnlineSettings)
-class DmdOnlineDistillation(DmdDistillation):
+class DmdOnlineDistillation(DmdOnlineTraits, DmdDistillation):
     """DMD without a frozen teacher: a second model is trained next to the student, each is distilled into the other.
 
     It has the privileged streams as input, several of them joined, and the student's architecture without additional
     heads. It is discarded after training.
     """
 
-    needs_teacher = False
-    several_teachers = False
     mutual = True
 
     def __init__(self, setup: MethodSetup[Any]) -> None:
@@ -111,27 +72,6 @@ class DmdOnlineDistillation(DmdDistillation):
         config = replace(setup.model.config, width=setup.auxiliary_width, projected=0, decoupled=0, hallucinated=0)
         with seeded(setup.seed, "weights of the second model"):
             self.peer = COGMEN(config)
-
-    @classmethod
-    def auxiliary_streams(cls, settings: DmdOnlineSettings, arm: Arm) -> tuple[str, ...]:
-        """Return the input streams of the second model."""
-        return CONTEXTS[settings.auxiliary]
-
-    @classmethod
-    def check(cls, settings: DecouplingSettings, arm: Arm) -> None:
-        """Refuse a student that has a privileged stream itself, and a second model that has audio."""
-        super().check(settings, arm)
-        assert isinstance(settings, DmdOnlineSettings)
-        if settings.auxiliary not in CONTEXTS or "audio" in CONTEXTS[settings.auxiliary]:
-            without = [name for name, streams in CONTEXTS.items() if "audio" not in streams]
-            raise InvalidDefinition(
-                f"auxiliary: {settings.auxiliary!r} is no context without audio: {choices(settings.auxiliary, without)}"
-            )
-        if arm.train != "A":
-            raise InvalidDefinition(
-                f"train = {arm.train!r} must be 'A', because the model of the privileged streams is trained next to a "
-                "speech-only student"
-            )
 
     @staticmethod
     def sources(setup: MethodSetup[Any]) -> tuple[list[str], list[int]]:

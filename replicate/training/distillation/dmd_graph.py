@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from replicate.training.distillation.logits import softened_divergence
-from replicate.training.methods import Settings
+from replicate.training.methods.decoupling import GraphSettings
 
 # (source, target), as places in a list of nodes.
 Edge = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class GraphSettings(Settings):
-    """Settings of a graph.
-
-    Attributes:
-        edges: weights of edges, "learned" for each utterance, or "uniform".
-        sharpness: factor of the scores in the softmax over edges (1/8 as released).
-        distance: distance between two nodes' logits: that of their softmax or log-softmax outputs, summed over classes,
-            or their KL divergence at a temperature.
-        edge_weight: weight of the penalty that keeps edge weights near their prior; 0 for no penalty.
-        features_weight: weight of the distance between features.
-    """
-
-    edges: Literal["learned", "uniform"] = "learned"
-    sharpness: float = 0.125
-    distance: Literal["softmax", "log_softmax", "divergence"] = "softmax"
-    temperature: float = 2.0
-    edge_weight: float = 10.0
-    features_weight: float = 10.0
-
-    positive: ClassVar = (*Settings.positive, "sharpness", "temperature")
 
 
 def prior(values: Sequence[float]) -> Tensor:

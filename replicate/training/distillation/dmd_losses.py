@@ -1,4 +1,4 @@
-"""What all variants of DMD share: settings, the training-only branches of a node, and the losses over all nodes.
+"""What all variants of DMD share: the training-only branches of a node, and the losses over all nodes.
 
 From DMD (arXiv 2303.13802); not in the paper.
 """
@@ -6,65 +6,26 @@ From DMD (arXiv 2303.13802); not in the paper.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from replicate.errors import InvalidDefinition
 from replicate.model.heads.decoupler import Decoupled, Decoupler
 from replicate.rng import generator, seeded
-from replicate.training.arm import Arm
 from replicate.training.distillation.base import DistillationMethod, MethodLosses, MethodSetup
 from replicate.training.distillation.dmd_graph import (
     Distilled,
     Edge,
     GraphDistillation,
-    GraphSettings,
     attracted,
     repelled,
 )
 from replicate.training.distillation.dmd_margin import all_pairs_margin, drawn_margin, orthogonality
+from replicate.training.methods.decoupling import DecouplingSettings, DecouplingTraits
 
 GRAPHS = ("homo", "hetero")
-
-
-@dataclass(frozen=True)
-class DecouplingSettings(GraphSettings):
-    """Settings of all variants of DMD.
-
-    Attributes:
-        homo, hetero: whether there is a graph over the shared halves (homo) and over the private halves (hetero).
-        private_features: whether private halves are pulled closer ("attract"), pushed apart ("repel", as released,
-            where a target of -1 looks like a bug), or neither.
-        distil_weight, decouple_weight: weights of the losses of both graphs, and of the losses that separate shared
-            from private halves.
-        contrast_weight: factor on ``decouple_weight`` for the margin and orthogonality losses.
-        margin: required difference between the cosines of utterances of the same class and of other classes.
-        margin_form: triplets of the margin loss as in DMD's text ("paper", ``drawn_margin``) or as in its released code
-            ("code", ``all_pairs_margin``, where the margin is 0.15).
-        margin_utterances: for "code": how many utterances are drawn at random from a larger batch, because the cost
-            grows with their third power. The released batches have 16.
-        clip: gradients are clipped to values from -clip to clip before every step (0.6 as released); 0 for no clipping.
-        homo_size, hetero_size: see ``GraphDistillation``.
-    """
-
-    homo: bool = True
-    hetero: bool = True
-    private_features: Literal["off", "repel", "attract"] = "off"
-    distil_weight: float = 0.05
-    decouple_weight: float = 0.1
-    contrast_weight: float = 0.1
-    margin: float = 0.1
-    margin_form: Literal["paper", "code"] = "paper"
-    margin_utterances: int = 32
-    clip: float = 0.0
-    homo_size: int = 64
-    hetero_size: int = 32
-
-    positive: ClassVar = (*GraphSettings.positive, "margin_utterances", "homo_size", "hetero_size")
 
 
 class Branch(NamedTuple):
@@ -105,7 +66,7 @@ class Node(nn.Module):
         return Branch(rebuilt, self.similar(halves.shared), shared, private, *logits)
 
 
-class DecouplingDistillation(DistillationMethod):
+class DecouplingDistillation(DecouplingTraits, DistillationMethod):
     """Base of all variants: losses over nodes, whose embeddings the variant splits into halves.
 
     Args:
@@ -150,13 +111,6 @@ class DecouplingDistillation(DistillationMethod):
                 self.constants |= {
                     f"{graph} prior {edge}": float(weight) for edge, weight in zip(self.edges, expected, strict=True)
                 }
-
-    @classmethod
-    def check(cls, settings: DecouplingSettings, arm: Arm) -> None:
-        """Refuse a negative margin and a negative bound of gradients."""
-        for name in ("margin", "clip"):
-            if getattr(settings, name) < 0:
-                raise InvalidDefinition(f"{name} = {getattr(settings, name)} must be 0 or more")
 
     def losses(
         self,

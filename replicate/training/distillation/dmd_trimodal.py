@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from replicate.errors import InvalidDefinition
 from replicate.model.context.streams import SPACE, DecoupledStreams
 from replicate.rng import seeded
-from replicate.training.arm import CONTEXTS, Arm
+from replicate.training.arm import CONTEXTS
 from replicate.training.data import Batch
-from replicate.training.distillation.base import MethodLosses, MethodSetup, UtteranceOutputs, register
+from replicate.training.distillation.base import MethodLosses, MethodSetup, UtteranceOutputs
 from replicate.training.distillation.dmd_graph import prior
-from replicate.training.distillation.dmd_losses import GRAPHS, DecouplingDistillation, DecouplingSettings
+from replicate.training.distillation.dmd_losses import GRAPHS, DecouplingDistillation
+from replicate.training.methods.dmd_trimodal import DmdTrimodalSettings, DmdTrimodalTraits
 
-CONTEXT = "decoupled-streams"
 # The released prior: the edges (source, target) that it favours in each graph. It is set by hand, not learned.
 FAVOURED = {
     "homo": {("text", "visual"), ("text", "audio")},
@@ -32,27 +30,11 @@ FAVOURED = {
 }
 
 
-@dataclass(frozen=True)
-class DmdTrimodalSettings(DecouplingSettings):
-    """Settings of DMD with three streams.
-
-    Attributes:
-        prior: prior of the edge weights: that of the released code ("released", see ``FAVOURED``), equal for all edges
-            ("uniform"), or "none"; see ``GraphDistillation``.
-    """
-
-    prior: Literal["released", "uniform", "none"] = "released"
-    clip: float = 0.6
-
-
-@register("dmd-trimodal", DmdTrimodalSettings)
-class DmdTrimodalDistillation(DecouplingDistillation):
+class DmdTrimodalDistillation(DmdTrimodalTraits, DecouplingDistillation):
     """DMD between the three streams of one model, with a node for each of them and edges in all six directions.
 
     ``forward`` gets each stream's features in the place of teachers' embeddings.
     """
-
-    needs_teacher = False
 
     def __init__(self, setup: MethodSetup[Any]) -> None:
         settings: DmdTrimodalSettings = setup.settings
@@ -67,17 +49,6 @@ class DmdTrimodalDistillation(DecouplingDistillation):
         self._model, self._extractor = [setup.model], [model]
         with seeded(setup.seed, "joined"):
             self.joined = nn.Linear(SPACE * len(names), setup.classes)
-
-    @classmethod
-    def check(cls, settings: DecouplingSettings, arm: Arm) -> None:
-        """Refuse an arm without three streams, with another extractor, or with masks."""
-        super().check(settings, arm)
-        if len(CONTEXTS[arm.train]) != 3:
-            raise InvalidDefinition(f"train = {arm.train!r} must be 'ATV': it distils between three streams")
-        if arm.context != CONTEXT:
-            raise InvalidDefinition(f"context = {arm.context!r} must be {CONTEXT!r}, whose halves it distils")
-        if arm.masked:
-            raise InvalidDefinition("masked = true, but it distils between whole streams: remove the key")
 
     def peer_outputs(self, batch: Batch) -> list[UtteranceOutputs]:
         """Return each stream's features (N, width); they have no prediction of their own, so ``log_prob`` is zero."""

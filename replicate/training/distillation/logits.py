@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,19 +12,8 @@ from replicate.training.distillation.base import (
     MethodLosses,
     MethodSetup,
     UtteranceOutputs,
-    register,
 )
-from replicate.training.methods import Settings
-
-
-@dataclass(frozen=True)
-class LogitsSettings(Settings):
-    """Settings of logit distillation: logits of student and teacher are softened by a temperature, then compared."""
-
-    logits_weight: float = 1.0
-    temperature: float = 2.0
-
-    positive: ClassVar = (*Settings.positive, "temperature")
+from replicate.training.methods.logits import LogitsSettings, LogitsTraits
 
 
 def softened_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
@@ -41,11 +28,8 @@ def softened_divergence(student: Tensor, teacher: Tensor, temperature: float) ->
     return F.kl_div(ours, theirs, reduction="none", log_target=True).sum(-1) * temperature**2
 
 
-@register("logits", LogitsSettings)
-class LogitsDistillation(DistillationMethod):
+class LogitsDistillation(LogitsTraits, DistillationMethod):
     """Match the softened logits of the first teacher."""
-
-    stackable = True
 
     def __init__(self, setup: MethodSetup[LogitsSettings]) -> None:
         super().__init__(setup, {"logits": setup.settings.logits_weight})

@@ -7,86 +7,21 @@ have video; not in the paper.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from replicate.errors import InvalidDefinition
-from replicate.model.config import ModelConfig
 from replicate.rng import generator
-from replicate.training.arm import Arm
 from replicate.training.distillation.base import (
     DistillationMethod,
     MethodLosses,
     MethodSetup,
     UtteranceOutputs,
-    register,
 )
 from replicate.training.distillation.hallucination import guess_loss
-from replicate.training.distillation.teacher_alignment import AlignmentSettings, align
-from replicate.training.methods import Settings
-
-# A smaller batch has no structure worth comparing: transport is skipped, which is logged.
-LEAST_UTTERANCES = 8
-
-Select = Literal["batch", "sample", "joint_only", "uniform"]
-
-
-@dataclass(frozen=True)
-class MtPkdotSettings(Settings):
-    """Settings of MT-PKDOT: the student is matched to the teacher that does best on the batch.
-
-    Attributes:
-        select: which teacher is the target. "batch": the one with the lowest cross-entropy on the batch (as released);
-            "sample": for each utterance, the one with the lowest cross-entropy on it; "joint_only": the first, as in
-            PKDOT; "uniform": one drawn at random for every batch.
-        anchors: to which utterances of the batch (columns of the similarity matrix) similarities are compared.
-            "row_lowest": for each utterance, those least similar to it in the teacher (as released); "row_highest":
-            those most similar to it; "shared_lowest": the same for all, least similar on average; "all": the whole
-            batch.
-        anchor_count: number of anchors; at most one fewer than utterances in the batch.
-        blur: square root of the entropic regularisation of optimal transport.
-        scale_by_count: divide the transport cost by the number of anchors, with which it grows.
-        centroid_weight: weight of the distance between mean similarities; 0 leaves it out.
-        utterances: how many are drawn at random from a larger batch, because the cost of transport grows with their
-            square.
-        hallucinate: whether a head of the student predicts the embedding of the teacher without audio, and its
-            classifier gets the prediction as additional input; "mse" and "mmd" are the losses of the head. The original
-            trains the head before the student and freezes it; here both are trained at once, because no student exists
-            before.
-        hallucination_weight: weight of that loss, whose gradient changes only the head.
-    """
-
-    select: Select = "batch"
-    anchors: Literal["row_lowest", "shared_lowest", "row_highest", "all"] = "row_lowest"
-    anchor_count: int = 30
-    blur: float = 0.1
-    scale_by_count: bool = False
-    transport_weight: float = 0.2
-    centroid_weight: float = 0.2
-    nll_weight: float = 0.8
-    utterances: int = 128
-    hallucinate: Literal["off", "mse", "mmd"] = "off"
-    hallucination_weight: float = 1.0
-    alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
-
-    positive: ClassVar = (
-        *Settings.positive, "anchor_count", "blur",
-        *(f"alignment.{name}" for name in AlignmentSettings.__dataclass_fields__ if name != "detach_joint"),
-    )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class PkdotSettings(MtPkdotSettings):
-    """Settings of PKDOT: MT-PKDOT with the joint teacher only, without the centroid, and with other weights."""
-
-    select: Select = "joint_only"
-    transport_weight: float = 0.6
-    centroid_weight: float = 0.0
-    nll_weight: float = 1.0
+from replicate.training.distillation.teacher_alignment import align
+from replicate.training.methods.pkdot import LEAST_UTTERANCES, MtPkdotSettings, TransportTraits
 
 
 def similarities(embedding: Tensor) -> Tensor:
@@ -143,18 +78,12 @@ def structure_loss(student: Tensor, teacher: Tensor, settings: MtPkdotSettings) 
     return cost, torch.linalg.vector_norm(theirs.mean(0) - ours.mean(0))
 
 
-@register("pkdot", PkdotSettings)
-@register("mtpkdot", MtPkdotSettings)
-class TransportDistillation(DistillationMethod):
+class TransportDistillation(TransportTraits, DistillationMethod):
     """MT-PKDOT; PKDOT with ``select = "joint_only"``.
 
     Unless only the joint teacher is used, the teachers are aligned first, so that their embeddings have the same width.
     With ``hallucinate``, ``forward`` gets one more entry: the teacher without audio, before alignment.
     """
-
-    several_teachers = True
-    stackable = True
-    libraries = ("geomloss",)
 
     def __init__(self, setup: MethodSetup[MtPkdotSettings]) -> None:
         settings = setup.settings
@@ -171,26 +100,6 @@ class TransportDistillation(DistillationMethod):
         if settings.hallucinate != "off":
             place = [teacher.uses_audio for teacher in setup.spec.arm.teachers].index(False)
             self.train_outputs = [*self.train_outputs, setup.teacher_outputs[place].train]
-
-    @classmethod
-    def model_heads(cls, settings: MtPkdotSettings, arm: Arm) -> dict[str, int]:
-        """Return the size of the head that predicts the teacher without audio, if ``hallucinate`` is set."""
-        if settings.hallucinate == "off":
-            return {}
-        teacher = next(teacher for teacher in arm.teachers if not teacher.uses_audio)
-        return {"hallucinated": ModelConfig.hidden * teacher.model.gnn_heads}
-
-    @classmethod
-    def check(cls, settings: MtPkdotSettings, arm: Arm) -> None:
-        """Refuse batches that are too small for transport, and a head without a teacher to predict."""
-        if settings.utterances < LEAST_UTTERANCES:
-            raise InvalidDefinition(
-                f"utterances = {settings.utterances}, but transport needs {LEAST_UTTERANCES} or more"
-            )
-        if settings.hallucinate != "off" and all(teacher.uses_audio for teacher in arm.teachers):
-            raise InvalidDefinition(
-                "hallucinate needs a teacher without audio, such as one with train = 'V': add it to unimodal_teachers"
-            )
 
     def forward(self, student: UtteranceOutputs, teachers: Sequence[UtteranceOutputs], labels: Tensor) -> MethodLosses:
         """Compute the transport and centroid losses, unless the batch is too small, and the loss of the head."""

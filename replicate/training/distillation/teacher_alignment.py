@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -11,26 +10,8 @@ from torch import Tensor, nn
 
 from replicate.rng import generator, seeded
 from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs
+from replicate.training.methods.pkdot import AlignmentSettings
 from replicate.training.metrics import weighted_f1
-
-
-@dataclass(frozen=True)
-class AlignmentSettings:
-    """Settings of the alignment.
-
-    Attributes:
-        rank: of the affine map from a teacher's embedding to the joint one's width.
-        detach_joint: whether the joint teacher's embedding is kept fixed. In the original it moves towards the others,
-            because its fusion layers are trained further; here False trains a linear map of it that starts as the
-            identity, with ``joint_learning_rate``.
-    """
-
-    epochs: int = 10
-    batch: int = 128
-    learning_rate: float = 5e-3
-    rank: int = 256
-    detach_joint: bool = True
-    joint_learning_rate: float = 1e-4
 
 
 class Adapter(nn.Module):

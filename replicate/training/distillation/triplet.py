@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -16,18 +15,10 @@ from replicate.training.distillation.base import (
     MethodLosses,
     MethodSetup,
     UtteranceOutputs,
-    register,
 )
-from replicate.training.methods import Settings
+from replicate.training.methods.triplet import TripletSettings, TripletTraits
 
 MARGIN = 1.0
-
-
-@dataclass(frozen=True)
-class TripletSettings(Settings):
-    """Settings of the paper's method. How negatives are drawn is part of the protocol (``Protocol.triplet``)."""
-
-    triplet_weight: float = 1.0
 
 
 def draw_negatives(labels: Tensor, classes: int, form: TripletForm, draws: torch.Generator) -> Tensor:
@@ -80,17 +71,13 @@ def triplet_loss(student: Tensor, teacher: Tensor, negative: Tensor, form: Tripl
     return loss.mean() if form == "one" else loss.sum()
 
 
-@register("triplet", TripletSettings)
-class TripletDistillation(DistillationMethod):
+class TripletDistillation(TripletTraits, DistillationMethod):
     """The paper's method.
 
     If the student's embedding is narrower or wider than the teacher's, a linear map of it is compared. The map is
     trained with the student and discarded afterwards (not in the paper, which does not say how 300 columns are compared
     with 700, or the 700 of a student with those of a teacher that has 1 head).
     """
-
-    stackable = True
-    protocol_settings = ("triplet",)
 
     def __init__(self, setup: MethodSetup[TripletSettings]) -> None:
         super().__init__(setup, {"triplet": setup.settings.triplet_weight})

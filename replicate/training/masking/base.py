@@ -1,17 +1,21 @@
-"""Base class and registry of masking strategies: frozen dataclasses of settings that draw masks for training."""
+"""Base class and registry of masking strategies: frozen dataclasses of settings that draw masks for training.
+
+The built-in ones import torch only to draw, because arms and protocols are checked and compared without it.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, TypeVar
 
 from replicate.errors import BadPlugin
 from replicate.registry import Registry
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 DEFAULT_STRATEGY = "scenarios"
 
@@ -83,4 +87,6 @@ def keep_seen(widths: dict[str, int], seen: tuple[str, ...]) -> Tensor:
     Shapes:
         widths: columns per stream, in the order of the input. Returns (1, 1, sum of widths) float32.
     """
+    import torch
+
     return torch.cat([torch.full((width,), float(name in seen)) for name, width in widths.items()])[None, None]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
-
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from typing import TYPE_CHECKING, Literal
 
 from replicate.errors import InvalidDefinition
 from replicate.training.arm import is_audio
 from replicate.training.checks import check_choices
 from replicate.training.masking.base import MaskingStrategy, register
+
+if TYPE_CHECKING:  # see ``base``
+    import torch
+    from torch import Tensor
 
 _NONE, _AUDIO, _PRIVILEGED, _RANDOM = range(4)
 
@@ -73,6 +73,8 @@ class Masking(MaskingStrategy):
 
     def draw(self, dialogues: int, utterances: int, widths: dict[str, int], draws: torch.Generator) -> Tensor:
         """Draw a mask, see ``MaskingStrategy``."""
+        import torch
+
         units = {"batch": (1, 1), "dialogue": (dialogues, 1), "utterance": (dialogues, utterances)}[self.unit]
         kinds = [_AUDIO if is_audio(name) else _PRIVILEGED for name in widths]
         chances = torch.tensor([self.none, self.audio, self.privileged, self.random])
@@ -91,5 +93,7 @@ def _extend(start: Tensor, length: int) -> Tensor:
     """Extend every mask to ``length`` columns from its start, cut at the last column."""
     if length == 1:
         return start
+    import torch.nn.functional as F
+
     padded = F.pad(start.float().flatten(0, 1)[:, None], (length - 1, 0))
     return F.max_pool1d(padded, length, stride=1).view(start.shape).bool()

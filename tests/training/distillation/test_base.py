@@ -39,7 +39,7 @@ def _registered():
 
 
 def test_settings_know_their_method():
-    assert CosineSettings().method == "cosine" and CosineSettings().implementation is CosineDistillation
+    assert CosineSettings().method == "cosine" and CosineSettings().traits is CosineDistillation
     assert asdict(CosineSettings(nll_weight=0.5)) == {
         "nll_weight": 0.5,
         "weights": "fixed",
@@ -115,13 +115,13 @@ def test_a_hook_that_fails_before_training_is_named(monkeypatch, hook, returned,
             raise returned
         return returned
 
-    monkeypatch.setattr(CosineSettings.implementation, hook, called)
+    monkeypatch.setattr(CosineSettings.traits, hook, called)
     with pytest.raises(BadPlugin, match=f"^plugin .*test_base.py: {message}"):
         replace(STUDENT, distillation=CosineSettings())
 
 
 def test_two_methods_of_one_name_cannot_share_their_settings():
-    class Another(CosineSettings.implementation):
+    class Another(CosineSettings.traits):
         pass
 
     with pytest.raises(BadPlugin, match=r"two plugins of one name: distillation method 'cosine' .*Another; rename one"):

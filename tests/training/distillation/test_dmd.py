@@ -5,7 +5,7 @@ import torch
 
 from replicate.errors import InvalidDefinition
 from replicate.training.arm import CONTEXTS
-from replicate.training.distillation.base import UtteranceOutputs
+from replicate.training.distillation.base import UtteranceOutputs, build_method
 from replicate.training.distillation.dmd import DmdOnlineSettings, DmdSettings
 
 from ..conftest import A, changed, corpus, method_setup, run, with_hubert
@@ -21,10 +21,10 @@ def normal(*shape, seed=0):
 def build(settings=None):
     """A method for three teachers, or none if it needs none, and the student's decoupler."""
     settings = settings or DmdSettings(space=8)
-    names = NAMES if settings.implementation.needs_teacher else ()
+    names = NAMES if settings.traits.needs_teacher else ()
     teachers = dict(zip(names, WIDTHS, strict=False))
     setup = method_setup(settings, teachers, hidden=6, classes=3, heads={"decoupled": settings.space})
-    return settings.implementation(setup), setup.model.decoupler
+    return build_method(setup), setup.model.decoupler
 
 
 def outputs(width, n=12, seed=0):

@@ -48,9 +48,9 @@ METHODS = {
 
 def arm_of(name, **settings):
     method = replace(METHODS[name], **settings)
-    if not method.implementation.needs_teacher:
+    if not method.traits.needs_teacher:
         return replace(STUDENT, teacher=None, distillation=method)
-    further = (VIDEO, SPEECH) if method.implementation.several_teachers and name != "pkdot" else ()
+    further = (VIDEO, SPEECH) if method.traits.several_teachers and name != "pkdot" else ()
     return replace(STUDENT, unimodal_teachers=further, distillation=method)
 
 

@@ -1,13 +1,15 @@
-"""What a distillation method declares about itself, and the names of all methods.
+"""What a distillation method declares about itself, and the names of all methods; without torch.
 
-Arms are checked with it before anything is trained. The methods themselves are in ``replicate.training.distillation``.
+Arms are checked, and keys of runs computed, with these declarations alone. The methods themselves are in
+``replicate.training.distillation``, whose modules are imported when a method is built.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from replicate.errors import BadPlugin, InvalidDefinition, ReplicateError
 from replicate.model.heads import HEADS
@@ -26,6 +28,8 @@ class MethodTraits:
         protocol_settings: names of the fields of ``Protocol`` that change what the method computes. Other methods' runs
             do not depend on them.
         libraries: packages whose version changes the results.
+        implemented_by: "MODULE:CLASS" of the method, if it is another class than this one
+            (``replicate.registry.implementation``).
     """
 
     needs_teacher: ClassVar[bool] = True
@@ -33,6 +37,7 @@ class MethodTraits:
     stackable: ClassVar[bool] = False
     protocol_settings: ClassVar[tuple[str, ...]] = ()
     libraries: ClassVar[tuple[str, ...]] = ()
+    implemented_by: ClassVar[str] = ""
 
     @classmethod
     def auxiliary_streams(cls, settings: Any, arm: Any) -> tuple[str, ...]:
@@ -70,7 +75,7 @@ class Settings:
             Cipolla, 2018); training starts from the fixed weights. Not in the paper.
         weights_rate: learning rate of the logarithms of these variances; at the model's rate they would hardly change.
         method: name of the method, set by ``register``.
-        implementation: class of the method, set by ``register``.
+        traits: class with what the method declares, set by ``register``.
         positive: names of the fields that must be above 0.
     """
 
@@ -79,7 +84,7 @@ class Settings:
     weights_rate: float = 0.01
     method: str = field(default="", init=False)
 
-    implementation: ClassVar[type[MethodTraits]] = MethodTraits
+    traits: ClassVar[type[MethodTraits]] = MethodTraits
     positive: ClassVar[tuple[str, ...]] = ("weights_rate",)
 
     def numbers(self) -> dict[str, float]:
@@ -91,10 +96,39 @@ class Settings:
         return found
 
 
-# Settings class of each method, by the method's name; its ``implementation`` is the class of the method.
+M = TypeVar("M", bound=MethodTraits)
+
+# Settings class of each method, by the method's name.
 METHODS: Registry[type[Settings]] = Registry(
-    "distillation method", "replicate.training.distillation", "replicate.distillation"
+    "distillation method", "replicate.training.methods", "replicate.distillation"
 )
+
+
+def register(name: str, settings: type[Settings]) -> Callable[[type[M]], type[M]]:
+    """Register a distillation method under a name, with the dataclass of its settings (class decorator).
+
+    Raises:
+        BadPlugin: another method has this name, or uses this class of settings.
+    """
+
+    def add(method: type[M]) -> type[M]:
+        taken = vars(settings).get("method") or name
+        if taken != name:
+            raise BadPlugin(
+                f"{method.__module__}: {settings.__name__} is the settings class of {taken!r} and {name!r}: "
+                "give each method a settings class of its own"
+            )
+        other = vars(settings).get("traits", method)
+        if other.__qualname__ != method.__qualname__:
+            raise BadPlugin(
+                f"{method.__module__}: two plugins of one name: distillation method {name!r} is registered for "
+                f"{other.__qualname__} and for {method.__qualname__}; rename one"
+            )
+        METHODS.register(name)(settings)
+        settings.method, settings.traits = name, method
+        return method
+
+    return add
 
 
 def method_settings(name: str, where: str = "") -> type[Settings]:
@@ -142,7 +176,7 @@ def check_settings(settings: Settings, arm: Any) -> None:
     Raises:
         InvalidDefinition: with the reason only.
     """
-    method, numbers = settings.implementation, settings.numbers()
+    method, numbers = settings.traits, settings.numbers()
     if method.needs_teacher and arm.teacher is None:
         raise InvalidDefinition("it needs a teacher: add the key 'teacher'")
     if not method.needs_teacher and arm.teachers:
@@ -172,7 +206,7 @@ def check_arm(settings: Settings, arm: Any) -> None:
 
 def _call(settings: Settings, hook: str, arm: Any) -> Any:
     try:
-        return getattr(settings.implementation, hook)(settings, arm)
+        return getattr(settings.traits, hook)(settings, arm)
     except ReplicateError:
         raise
     except (Exception, SystemExit) as error:  # a plugin may raise anything
