@@ -8,6 +8,7 @@ error that names both files.
 from __future__ import annotations
 
 import difflib
+import functools
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -116,13 +117,14 @@ def table_files() -> dict[str, Path]:
         InvalidDefinition: two files of one name, or a file in a user's folder is no table.
     """
     found: dict[str, Path] = {}
-    for folder in (packaged(), *_current):
+    default = packaged()
+    for folder in (default, *_current):
         for path in sorted(folder.glob("*.toml")):
             if path.stem in COLLECTIONS or path.name in _NOT_OURS:
                 continue
             if path.stem in found:
                 raise InvalidDefinition(f"{path}: {found[path.stem]} is a table of the same name; rename this one")
-            if folder != packaged():
+            if folder != default:
                 _check_table(path)
             found[path.stem] = path
     return found
@@ -144,14 +146,29 @@ def _check_table(path: Path) -> None:
 
 def table_file(name: str) -> Definition:
     """Return the content of a table's file; ``name`` is one of ``table_files``."""
-    path = table_files()[name]
-    return Definition(path.name if path.parent == packaged() else str(path), _read(path))
+    return _table(table_files()[name], packaged())
+
+
+def all_tables() -> dict[str, Definition]:
+    """Return the content of the files of all tables by the tables' names; errors as of ``table_files``."""
+    default = packaged()
+    return {name: _table(path, default) for name, path in table_files().items()}
+
+
+def _table(path: Path, default: Path) -> Definition:
+    return Definition(path.name if path.parent == default else str(path), _read(path))
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return _parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidDefinition(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise InvalidDefinition(f"{path}: not valid TOML: {error}") from error
+
+
+@functools.lru_cache(maxsize=200)
+def _parsed(text: str) -> dict[str, Any]:
+    """Return the content of TOML. Cached, because a command needs every file many times; nobody changes it in place."""
+    return tomllib.loads(text)

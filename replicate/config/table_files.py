@@ -67,9 +67,12 @@ def load(name: str, letters: str = privileged.PAPER, above: tuple[str, ...] = ()
     return TableFile(file.where, inherited | content, [*base.rows, *rows])
 
 
-def rows_with_own_arm(name: str, letters: str = privileged.PAPER) -> set[str]:
-    """Return the names of a table's own rows that define their arm in place."""
-    file = folders.table_file(name)
-    rows = privileged.filled(file.content.get("rows", []), letters, file.where)
-    named = (row for row in rows if isinstance(row, dict)) if isinstance(rows, list) else ()
-    return {str(row.get("name")) for row in named if isinstance(row.get("arm"), dict)}
+def rows_with_own_arm(letters: str = privileged.PAPER) -> dict[str, set[str]]:
+    """Return the tables that have a row of their own which defines its arm in place, by the name of the row."""
+    found: dict[str, set[str]] = {}
+    for name, file in folders.all_tables().items():
+        rows = privileged.filled(file.content.get("rows", []), letters, file.where)
+        for row in rows if isinstance(rows, list) else ():
+            if isinstance(row, dict) and isinstance(row.get("arm"), dict):
+                found.setdefault(str(row.get("name")), set()).add(name)
+    return found

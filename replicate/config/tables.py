@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from replicate.config import folders, table_files
@@ -130,8 +131,10 @@ def table(name: str, privileged: str = PAPER) -> Table:
     file = table_files.load(name, privileged)
     rows: list[Row] = []
     known_arms = arms(privileged)
+    in_place = any(isinstance(unbuilt.content.get("arm"), dict) for unbuilt in file.rows)
+    in_rows = table_files.rows_with_own_arm(privileged) if in_place else {}
     for unbuilt in file.rows:
-        arm = _arm(unbuilt, known_arms, privileged)
+        arm = _arm(unbuilt, known_arms, in_rows, privileged)
         row = _row(unbuilt, arm, file.content.get("contexts", ()), {row.name for row in rows}, privileged)
         rows.append(row)
     also = folders.TABLE_KEYS
@@ -188,8 +191,8 @@ def _row(unbuilt: UnbuiltRow, arm: Arm, contexts: object, above: set[str], privi
     return row
 
 
-def _arm(unbuilt: UnbuiltRow, known_arms: dict[str, Arm], privileged: str) -> Arm:
-    """Return the arm of a row, which names it or defines it in place."""
+def _arm(unbuilt: UnbuiltRow, known_arms: dict[str, Arm], in_rows: Mapping[str, set[str]], privileged: str) -> Arm:
+    """Return the arm of a row, which names it or defines it in place; ``in_rows``: see ``rows_with_own_arm``."""
     for key in unbuilt.content:
         known(key, Row.__dataclass_fields__, unbuilt.where, "key")
     if "arm" not in unbuilt.content:
@@ -200,8 +203,7 @@ def _arm(unbuilt: UnbuiltRow, known_arms: dict[str, Arm], privileged: str) -> Ar
     name = unbuilt.content.get("name")
     if not isinstance(name, str):
         raise InvalidDefinition(f"{unbuilt.where}: key 'name' is missing, or not a text")
-    others = (other for other in folders.table_files() if other != unbuilt.table)
-    if name in known_arms or any(name in table_files.rows_with_own_arm(other, privileged) for other in others):
+    if name in known_arms or in_rows.get(name, set()) - {unbuilt.table}:
         name = f"{unbuilt.table}: {name}"
     return arm_in_row(name, value, f"{unbuilt.where}, arm", privileged)
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from replicate.errors import CorruptRun
-from replicate.runner import local, worker
+from replicate.runner import worker
 from replicate.runner.local import follow, run_all
 from replicate.runner.schedule import Schedule
 from replicate.runner.worker import Progress

@@ -5,7 +5,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from replicate.corpus.types import Corpus, Dialogue
-from replicate.errors import EmptyDialogue, MissingSplit, MissingStream
+from replicate.errors import MissingSplit
 from replicate.rng import generator
 from replicate.training.data import scales, tensors
 
