@@ -43,9 +43,9 @@ test-slow: $(READY) ## Run the tests that take 10 seconds or more
 bench: $(READY) ## Run the timing cases of tests/benchmarks
 	$(BIN)/python -m pytest -m bench tests/benchmarks
 
-bench-training: $(READY) ## Measure time and memory of training over sizes of corpus, model and seeds, and of a large store (15 minutes)
+bench-training: $(READY) ## Measure time and memory of training over sizes of corpus, model and seeds, of a large store, and of start-up (15 minutes)
 	$(BIN)/replicate bench-training
-	$(BIN)/python -m pytest -s -m bench tests/benchmarks/test_scale.py
+	$(BIN)/python -m pytest -s -m bench tests/benchmarks/test_scale.py tests/benchmarks/test_start_up.py
 
 coverage: $(READY) ## Simulate how often intervals hold the true value, for docs/statistics.md (10 minutes)
 	$(BIN)/python -m docs.simulate_coverage --jobs 2

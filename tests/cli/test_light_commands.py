@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -82,6 +83,25 @@ def run(folder: Path, *commands: list[str], heavy: tuple[str, ...] = HEAVY) -> l
 def test_commands_that_train_nothing_import_no_torch(place, keys):
     commands = [[keys[0] if word == "KEY" else word for word in line.split()] for line in COMMANDS]
     assert dict(zip(COMMANDS, run(place, *commands), strict=True)) == {line: (c, []) for line, c in COMMANDS.items()}
+
+
+@pytest.fixture
+def trained(smoke_out, tmp_path) -> Path:
+    """A folder with a complete smoke table, below ``results``."""
+    shutil.copytree(smoke_out, tmp_path / "results")
+    return tmp_path
+
+
+def test_dry_runs_import_no_torch(trained):
+    kinds = ["run all", "run table2 --protocol released --privileged none", "run table2 --engine ray"]
+    kinds += ["sweep COGMEN-Mask", "sweep Student-DMD", "sweep recipe"]
+    commands = [f"{kind} --profile smoke --dry-run".split() for kind in kinds]
+    assert run(trained, *commands) == [(0, [])] * len(commands)
+
+
+def test_a_report_imports_no_torch(trained):
+    # It draws figures, and fits baselines.
+    assert run(trained, ["report"], heavy=("torch", "torch_geometric")) == [(0, [])]
 
 
 def test_help_of_every_command_imports_no_torch(tmp_path):

@@ -93,6 +93,12 @@ STUDENTS = {name for name in NAMES if name.startswith("Student")}
         ("training/distillation/logits.py", "temperature**2", "temperature**3", {"Student-logits", "Student-DMD"}),
         ("training/distillation/teacher_alignment.py", "-1.0, {}, 0", "-2.0, {}, 0", {"Student-PKDOT"}),
         ("model/heads/decoupler.py", "nn.LayerNorm(space)", "nn.LayerNorm(space, 1e-6)", {"Student-DMD"}),
+        ("training/methods/base.py", "1e9", "1e8", EVERY),
+        ("training/methods/logits.py", "stackable = True", "stackable = False", {"Student-logits", "Student-DMD"}),
+        ("training/methods/decoupling.py", "< 0", "<= 0", {"Student-DMD"}),
+        ("training/methods/dmd_trimodal.py", "!= 3", "< 3", set()),
+        ("model/extractors/base.py", "per_stream: ClassVar[bool] = False", "per_stream: ClassVar[bool] = 0", EVERY),
+        ("model/extractors/recurrent.py", "recurrent:Gru", "recurrent:Lstm", {"COGMEN-A-gru"}),
         ("model/heads/hallucinator.py", "(256, 128, 256)", "(256, 256)", set()),
     ],
 )
@@ -104,7 +110,17 @@ def test_a_change_of_the_code_changes_the_keys_of_the_arms_that_use_it(package, 
     assert moved(before, keys()) == changed
 
 
-@pytest.mark.parametrize("folder", ["training/distillation", "training/masking", "model/context", "model/heads"])
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "training/distillation",
+        "training/masking",
+        "training/methods",
+        "model/context",
+        "model/extractors",
+        "model/heads",
+    ],
+)
 def test_a_new_module_next_to_the_optional_ones_changes_no_key(package, keys, folder):
     before = keys()
     (package / folder / "another.py").write_text("VALUE = 1\n")
