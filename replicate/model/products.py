@@ -139,8 +139,8 @@ def _outer(left: Tensor, right: Tensor) -> Tensor:
 def _pad(x: Tensor) -> Tensor:
     """Append rows of zeros up to a multiple of ``ROWS``.
 
-    The result is contiguous: for columns cut out of a wider matrix, oneDNN has no fast kernel and takes a thousand times
-    as long.
+    The result is contiguous: for columns cut out of a wider matrix, oneDNN has no fast kernel and takes a thousand
+    times as long.
     """
     lacking = -len(x) % ROWS
     return F.pad(x, (0, 0, 0, lacking)) if lacking else x.contiguous()
