@@ -11,7 +11,7 @@ import torch
 
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD
 from replicate.store.versions import code_version
-from replicate.training.distillation.logits import LogitsSettings
+from replicate.training.methods.logits import LogitsSettings
 from tests.cli.conftest import STUDENT
 from tests.cli.sizes import in_kb
 from tests.planted import damage, result

@@ -7,10 +7,9 @@ import pytest
 from replicate.config.arms import arms, changed
 from replicate.errors import InvalidDefinition
 from replicate.training.config import Arm
-from replicate.training.distillation.dmd import DmdOnlineSettings, DmdSettings
-from replicate.training.distillation.pkdot import MtPkdotSettings, PkdotSettings
-from replicate.training.distillation.teacher_alignment import AlignmentSettings
-from replicate.training.distillation.triplet import TripletSettings
+from replicate.training.methods.dmd import DmdOnlineSettings, DmdSettings
+from replicate.training.methods.pkdot import AlignmentSettings, MtPkdotSettings, PkdotSettings
+from replicate.training.methods.triplet import TripletSettings
 
 BASE = '[base]\ntrain = "AV"\ncontexts = ["A", "AV"]\nselect = "AV"\n'
 

@@ -11,8 +11,8 @@ from replicate.config.protocols import protocol
 from replicate.errors import BadPlugin, InvalidDefinition
 from replicate.store.keys import run_key
 from replicate.training.config import Budget, RunSpec
-from replicate.training.distillation.triplet import TripletSettings
 from replicate.training.methods import METHODS
+from replicate.training.methods.triplet import TripletSettings
 from tests.config.things import THINGS
 
 PLUGIN = """

@@ -5,7 +5,7 @@ import pytest
 from replicate.config.requirements import lacking, parted, remarks, trainable
 from replicate.config.tables import Row, Table
 from replicate.errors import MissingStream
-from replicate.training.distillation.dmd import DmdOnlineSettings, DmdSettings
+from replicate.training.methods.dmd import DmdOnlineSettings, DmdSettings
 from tests.small_runs import ARM, STUDENT, TEACHER
 
 HUBERT = replace(ARM, audio="hubert-second-to-last")

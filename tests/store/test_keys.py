@@ -11,10 +11,10 @@ from replicate.store import versions as versions_module
 from replicate.store.keys import run_key, versions
 from replicate.store.versions import shared
 from replicate.training.config import Arm, Budget, Hubert, ModelDefaults, Protocol, RunSpec
-from replicate.training.distillation.logits import LogitsSettings
-from replicate.training.distillation.triplet import TripletSettings
 from replicate.training.masking.scenarios import Masking
 from replicate.training.methods import METHODS
+from replicate.training.methods.logits import LogitsSettings
+from replicate.training.methods.triplet import TripletSettings
 from tests.small_runs import SPEC, TEACHER
 from tests.small_runs import STUDENT as STUDENT_ARM
 

@@ -9,11 +9,11 @@ import pytest
 from replicate.errors import InvalidDefinition
 from replicate.training.arm import CONTEXTS, is_audio
 from replicate.training.config import Arm, Budget, Hubert, ModelDefaults, Protocol, RunSpec, relevant_settings
-from replicate.training.distillation.dmd import DmdOnlineSettings, DmdSettings
-from replicate.training.distillation.logits import LogitsSettings
-from replicate.training.distillation.pkdot import MtPkdotSettings
-from replicate.training.distillation.triplet import TripletSettings
 from replicate.training.masking.scenarios import Masking
+from replicate.training.methods.dmd import DmdOnlineSettings, DmdSettings
+from replicate.training.methods.logits import LogitsSettings
+from replicate.training.methods.pkdot import MtPkdotSettings
+from replicate.training.methods.triplet import TripletSettings
 
 from .conftest import AV, STUDENT, TEACHER, A
 

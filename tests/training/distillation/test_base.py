@@ -11,8 +11,8 @@ import torch.nn.functional as F
 
 from replicate.errors import BadPlugin, InvalidDefinition
 from replicate.training.distillation import DistillationMethod, MethodLosses, MethodSetup, Settings, register
-from replicate.training.distillation.logits import LogitsSettings
 from replicate.training.methods import method_settings
+from replicate.training.methods.logits import LogitsSettings
 
 from ..conftest import STUDENT, TEACHER, embeddings, run
 

@@ -6,7 +6,7 @@ import torch
 from replicate.errors import InvalidDefinition
 from replicate.training.arm import CONTEXTS
 from replicate.training.distillation.base import UtteranceOutputs, build_method
-from replicate.training.distillation.dmd import DmdOnlineSettings, DmdSettings
+from replicate.training.methods.dmd import DmdOnlineSettings, DmdSettings
 
 from ..conftest import A, changed, corpus, method_setup, run, with_hubert
 

@@ -9,9 +9,10 @@ from replicate.model.cogmen import COGMEN
 from replicate.training.config import Arm
 from replicate.training.data import Batch
 from replicate.training.distillation.base import MethodSetup
-from replicate.training.distillation.dmd import DmdSettings
-from replicate.training.distillation.dmd_trimodal import DmdTrimodalDistillation, DmdTrimodalSettings
+from replicate.training.distillation.dmd_trimodal import DmdTrimodalDistillation
 from replicate.training.loop import model_config
+from replicate.training.methods.dmd import DmdSettings
+from replicate.training.methods.dmd_trimodal import DmdTrimodalSettings
 
 from ..conftest import corpus, run, spec_of, trained, with_hubert
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from replicate.training.distillation.base import UtteranceOutputs
-from replicate.training.distillation.logits import LogitsDistillation, LogitsSettings, softened_divergence
+from replicate.training.distillation.logits import LogitsDistillation, softened_divergence
+from replicate.training.methods.logits import LogitsSettings
 
 from ..conftest import method_setup
 

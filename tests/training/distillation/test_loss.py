@@ -14,14 +14,13 @@ from replicate.training import trainer
 from replicate.training.config import Arm, Protocol
 from replicate.training.data import Batch
 from replicate.training.distillation.base import TeacherOutputs, origin
-from replicate.training.distillation.dmd import DmdOnlineSettings, DmdSettings
-from replicate.training.distillation.logits import LogitsSettings
 from replicate.training.distillation.loss import Distillation
-from replicate.training.distillation.pkdot import MtPkdotSettings, PkdotSettings
-from replicate.training.distillation.teacher_alignment import AlignmentSettings
-from replicate.training.distillation.triplet import TripletSettings
 from replicate.training.inference import compute_teacher_outputs
 from replicate.training.loop import train, train_seed_group
+from replicate.training.methods.dmd import DmdOnlineSettings, DmdSettings
+from replicate.training.methods.logits import LogitsSettings
+from replicate.training.methods.pkdot import AlignmentSettings, MtPkdotSettings, PkdotSettings
+from replicate.training.methods.triplet import TripletSettings
 
 from ..conftest import PAPER, STUDENT, TEACHER, A, changed, corpus, louder, method_setup, run, spec_of, trained
 

@@ -4,7 +4,8 @@ import torch.nn.functional as F
 
 from replicate.training.distillation import teacher_alignment
 from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs
-from replicate.training.distillation.teacher_alignment import AlignmentSettings, align, alignment_loss
+from replicate.training.distillation.teacher_alignment import align, alignment_loss
+from replicate.training.methods.pkdot import AlignmentSettings
 
 LABELS = torch.arange(300) % 3, torch.arange(60) % 3
 QUICK = AlignmentSettings(epochs=25, batch=64, rank=8)

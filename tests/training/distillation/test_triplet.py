@@ -17,7 +17,8 @@ from replicate.training.config import Protocol
 from replicate.training.data import Batch
 from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs
 from replicate.training.distillation.loss import Distillation
-from replicate.training.distillation.triplet import TripletSettings, draw_negatives, triplet_loss
+from replicate.training.distillation.triplet import draw_negatives, triplet_loss
+from replicate.training.methods.triplet import TripletSettings
 
 from ..conftest import STUDENT, method_setup, spec_of
 

@@ -11,9 +11,9 @@ from replicate.model.cogmen import COGMEN
 from replicate.training import trainer
 from replicate.training.config import Protocol
 from replicate.training.distillation.loss import Distillation
-from replicate.training.distillation.triplet import TripletSettings
 from replicate.training.inference import embed
 from replicate.training.loop import train
+from replicate.training.methods.triplet import TripletSettings
 
 from ..conftest import AV, STUDENT, TEACHER, A, changed, corpus, embeddings, run, speaking, spec_of, trained
 
