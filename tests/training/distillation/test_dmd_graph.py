@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from replicate.training.distillation.dmd_graph import (
     GraphDistillation,
-    GraphSettings,
     attracted,
     distance,
     prior,
     repelled,
 )
+from replicate.training.methods.decoupling import GraphSettings
 
 INTO_STUDENT = [(1, 0), (2, 0), (3, 0)]
 BOTH_WAYS = [(1, 0), (0, 1)]

@@ -10,15 +10,13 @@ from hypothesis import strategies as st
 
 from replicate.training.distillation.base import UtteranceOutputs
 from replicate.training.distillation.pkdot import (
-    LEAST_UTTERANCES,
-    MtPkdotSettings,
-    PkdotSettings,
     TransportDistillation,
     anchors,
     similarities,
     structure_loss,
     transport,
 )
+from replicate.training.methods.pkdot import LEAST_UTTERANCES, MtPkdotSettings, PkdotSettings
 
 from ..conftest import method_setup
 
