@@ -40,7 +40,7 @@ def test_its_folder_is_the_one_that_the_command_writes(one, tmp_path):
 
 
 def test_commands_are_printed_and_may_be_chosen(tmp_path):
-    done = CliRunner().invoke(measure.main, [str(tmp_path), "--dry-run", "--only", "folds"])
+    done = CliRunner().invoke(measure.main, [str(tmp_path), "--dry-run", "--only", "--folds session"])
     (line,) = done.stdout.splitlines()
     assert line.startswith("replicate run table2 --data ") and line.endswith(
         "--folds session --seeds 24,25,26 --out results --store results/runs"
