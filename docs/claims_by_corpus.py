@@ -15,6 +15,7 @@ from replicate.report import text
 
 RESULTS = Path(__file__).parent / "results"
 NOT_MEASURED = "not measured"
+PARTLY_MEASURED = "partly measured"
 BREAK = "<br>"
 
 
@@ -72,7 +73,8 @@ def seeds(content: dict[str, Any]) -> str:
 def outcome(claim: dict[str, Any] | None) -> str:
     """Return the outcome of a judged claim, and of each of its statements with value, interval and corrected p."""
     if claim is None or claim["outcome"] is None:
-        return NOT_MEASURED
+        measured = claim is not None and any(each["p"] is not None for each in claim["statements"])
+        return PARTLY_MEASURED if measured else NOT_MEASURED
     found = []
     for each in claim["statements"]:
         state, p = each["words"]["outcome"].split(" ")[0], each["p"]

@@ -43,7 +43,9 @@ def test_every_statement_of_a_claim_is_shown_with_its_p():
     )
     one = {"outcome": "contradicted", "statements": [statement("fails", None)]}
     assert claims_by_corpus.outcome(one) == "**contradicted**<br>+0.1 [-0.1, +0.3]"
-    assert claims_by_corpus.outcome({"outcome": None}) == claims_by_corpus.outcome(None) == "not measured"
+    assert claims_by_corpus.outcome(None) == "not measured"
+    for p, expected in ((None, "not measured"), (0.3, "partly measured")):
+        assert claims_by_corpus.outcome({"outcome": None, "statements": [{"p": None}, {"p": p}]}) == expected
 
 
 @pytest.mark.parametrize(
