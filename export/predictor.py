@@ -2,8 +2,18 @@
 
 Every exported bundle contains a copy of this file as ``predict.py``, so it imports nothing else of this package.
 ``python predict.py FILE.csv`` predicts whole dialogues; ``python predict.py --stream`` (causal models only) predicts
-each utterance as soon as its line arrives.
+each utterance as soon as its line arrives. It needs Python 3.10 or newer, numpy, and onnxruntime 1.18 or newer.
 """
+
+import os
+import signal
+import sys
+
+if sys.version_info < (3, 10):  # noqa: UP036 (anything may run the copy in a bundle)
+    sys.exit(f"error: predict.py needs Python 3.10 or newer, and this is {sys.version.split()[0]}")
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Ctrl-C also ends the imports below without a traceback; nothing is written that could be left half.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 import argparse
 import csv
@@ -11,17 +21,25 @@ import hashlib
 import io
 import itertools
 import json
-import sys
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TextIO, TypedDict
 
-import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
+try:
+    import numpy as np
+    import onnxruntime
+    from numpy.typing import NDArray
+except ImportError as error:
+    if __name__ != "__main__":
+        raise
+    sys.exit(f"error: predict.py needs numpy and onnxruntime ({error}): pip install numpy 'onnxruntime>=1.18'")
 
+# The lowest version that opens what ``export.onnx.builder`` writes: the first with version 10 of ONNX's file format.
+ONNXRUNTIME = "1.18"
 MODEL, INT8, STREAM, CHECKSUMS = "model.onnx", "model.int8.onnx", "model.stream.onnx", "checksums.json"
 # Name and version of the metadata in an exported file; a change of the metadata's keys takes a new number.
 # Name of a dialogue that was given none.
@@ -33,6 +51,8 @@ MAX_UTTERANCES = 2000
 # Largest batch in utterances, padding included: larger ones leave the processor's cache. The number is measured by
 # ``python -m export.benchmark.batches``. A longer dialogue is a batch of its own.
 BATCH_UTTERANCES = 384
+# Characters of a line of input. Without a limit, an input without line ends would be read into memory at once.
+LONGEST_LINE = 4_000_000
 # Dialogues that ``predict_lines`` keeps in memory, 200 to 600 kB each; the least recently used one is dropped.
 MAX_STREAMS = 1000
 
@@ -249,11 +269,12 @@ class Predictor:
             bad = np.argwhere(~np.isfinite(features.astype(np.float32)))
         if bad.size:
             raise BadInput(f"{where}, utterance {bad[0][0] + first}: feature {bad[0][1] + 1} is not a finite number")
+        numbers = {_nfc(name): number for number, name in enumerate(self.speakers)}
         for number, name in enumerate(dialogue.speakers, first):
-            if name not in self.speakers:
+            if _nfc(str(name)) not in numbers:
                 known = ", ".join(self.speakers)
                 raise BadInput(f"{where}, utterance {number}: speaker {str(name)[:40]!r} is not one of {known}")
-        return np.array([self.speakers.index(name) for name in dialogue.speakers], np.int64)
+        return np.array([numbers[_nfc(str(name))] for name in dialogue.speakers], np.int64)
 
 
 class Stream:
@@ -344,10 +365,18 @@ def open_session(
     if missing:
         here = ", ".join(onnxruntime.get_available_providers())
         raise BadInput(f"onnxruntime has no {', '.join(sorted(missing))} on this machine, only {here}")
+    here = onnxruntime.__version__
+    if [int(number) for number in here.split(".")[:2]] < [int(number) for number in ONNXRUNTIME.split(".")]:
+        raise BadBundle(f"onnxruntime {here} is too old for {path}: pip install 'onnxruntime>={ONNXRUNTIME}'")
     try:
         session = onnxruntime.InferenceSession(path, options, providers=list(providers))
     except Exception as error:  # onnxruntime's exceptions have no common base
-        raise BadBundle(f"onnxruntime cannot open {path}: {' '.join(str(error).split())[:200]}") from error
+        reason = " ".join(str(error).split())
+        if re.search(r"max supported IR version|opset \d+ is under development|Opset \d+ is under development", reason):
+            raise BadBundle(
+                f"onnxruntime {here} is too old for {path} ({reason[-120:]}): pip install --upgrade onnxruntime"
+            ) from error
+        raise BadBundle(f"onnxruntime cannot open {path}: {reason[:200]}") from error
     if session.get_providers()[0] != providers[0]:
         raise BadInput(f"onnxruntime fell back from {providers[0]} to {session.get_providers()[0]}: check its drivers")
     return session
@@ -414,11 +443,11 @@ def read_csv(path: Path) -> list[DialogueFeatures]:
     rows: dict[str, list[NDArray[np.float32]]] = {}
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            for line in _csv_lines(file, str(path)):
+            for line in _csv_lines(_bounded(file, str(path)), str(path)):
                 speakers.setdefault(line.dialogue, []).append(line.speaker)
                 rows.setdefault(line.dialogue, []).append(line.features)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"cannot read {path} ({error})") from error
+        raise BadInput(f"cannot read {path} ({error}): it must be CSV text in UTF-8") from error
     if not rows:
         raise BadInput(f"{path} has no utterance below its header")
     return [DialogueFeatures(dialogue, speakers[dialogue], np.stack(rows[dialogue])) for dialogue in rows]
@@ -434,21 +463,36 @@ class _Line:
     features: NDArray[np.float32]
 
 
+def _bounded(file: TextIO, name: str) -> Iterator[str]:
+    """Yield the lines of a file, as they arrive."""
+    while line := file.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise BadInput(f"{name} has a line of more than {LONGEST_LINE:,} characters: it is not CSV or JSON lines")
+        yield line
+
+
+def _nfc(name: str) -> str:
+    """Return a name in the one of Unicode's forms that names are compared in; macOS writes another one."""
+    return unicodedata.normalize("NFC", name)
+
+
 def _csv_lines(file: Iterable[str], name: str) -> Iterator[_Line]:
-    lines = csv.reader(file)
-    header = next(lines, [])
-    if [cell.strip().lower() for cell in header[:2]] != ["dialogue", "speaker"] or len(header) < 3:
-        raise BadInput(f"{name}, line 1: the header must be dialogue, speaker, then a name for each feature")
-    twice = sorted(cell for cell, count in Counter(header[2:]).items() if count > 1 and cell)
+    lines = csv.reader(file, strict=True)
+    rows = (cells for cells in lines if len(cells) > 1 or any(cell.strip() for cell in cells))
+    header = [cell.strip() for cell in next(rows, [])]
+    where = f"{name}, line {max(lines.line_num, 1)}"
+    if [cell.lower() for cell in header[:2]] != ["dialogue", "speaker"] or len(header) < 3:
+        other = next((mark for mark in (";", "\t") if mark in "".join(header)), "")
+        separated = " (its columns are separated by semicolons or tabs: save it again with commas)" if other else ""
+        raise BadInput(f"{where}: the header must be dialogue, speaker, then a name for each feature{separated}")
+    twice = sorted(cell for cell, count in Counter(cell.casefold() for cell in header).items() if count > 1 and cell)
     if twice:
-        raise BadInput(f"{name}, line 1: column {twice[0]!r} appears twice")
-    for cells in lines:
-        if not cells:
-            continue
+        raise BadInput(f"{where}: column {twice[0]!r} appears twice")
+    for cells in rows:
         where = f"{name}, line {lines.line_num}"
         if len(cells) != len(header):
             raise BadInput(f"{where}: {len(cells)} cells, but the header has {len(header)}")
-        yield _Line(where, cells[0].strip(), cells[1].strip(), _numbers(cells[2:], where))
+        yield _Line(where, _nfc(cells[0].strip()), _nfc(cells[1].strip()), _numbers(cells[2:], where))
 
 
 def _json_lines(file: Iterable[str], name: str) -> Iterator[_Line]:
@@ -457,7 +501,9 @@ def _json_lines(file: Iterable[str], name: str) -> Iterator[_Line]:
             continue
         where = f"{name}, line {number}"
         try:
-            content = json.loads(line)
+            if line.lstrip().startswith("["):
+                raise TypeError("it is an array: write its objects one a line, as jq -c '.[]' does")
+            content = json.loads(line, object_pairs_hook=_without_repeats)
             dialogue, speaker, features = (content[key] for key in ("dialogue", "speaker", "features"))
             if not (isinstance(dialogue, str) and isinstance(speaker, str) and isinstance(features, list)):
                 raise TypeError("dialogue and speaker must be strings, features a list")
@@ -468,13 +514,22 @@ def _json_lines(file: Iterable[str], name: str) -> Iterator[_Line]:
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             shape = '{"dialogue": "...", "speaker": "...", "features": [...]}'
             raise BadInput(f"{where} is not of the form {shape} ({error})") from error
-        yield _Line(where, dialogue, speaker, numbers)
+        yield _Line(where, _nfc(dialogue), _nfc(speaker), numbers)
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    twice = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+    if twice:
+        raise ValueError(f"key {twice[0][:40]!r} appears twice")
+    return dict(pairs)
 
 
 def _numbers(cells: list[str], where: str) -> NDArray[np.float32]:
     try:
-        if any("_" in cell for cell in cells):  # Python parses 1_0 as 10
-            raise ValueError(f"could not convert {next(cell for cell in cells if '_' in cell)!r}")
+        # Python parses 1_0 as 10, and digits of other scripts.
+        odd = next((cell for cell in cells if "_" in cell or not cell.isascii()), None)
+        if odd is not None:
+            raise ValueError(f"could not convert {odd[:40]!r}")
         with np.errstate(over="ignore"):  # a value too large for float32 becomes infinite and is refused later
             return np.array([float(cell) for cell in cells], np.float32)
     except ValueError as error:
@@ -523,10 +578,9 @@ def predict_lines(predictor: Predictor, lines: Iterable[str], as_json: bool, nam
     predictor.stream()  # refuses the bundle of a model that is not causal, before the first line
     given = iter(lines)
     try:
-        first = next(given, "")
-        given = itertools.chain([first] if first else [], given)
-        read = _json_lines if first.lstrip().startswith("{") else _csv_lines
-        for count, line in enumerate(read(given, name) if first else ()):
+        begin, first = _first_line(given)
+        read = _json_lines if first.lstrip().startswith(("{", "[")) else _csv_lines
+        for count, line in enumerate(read(itertools.chain(begin, given), name) if first else ()):
             stream = streams.pop(line.dialogue, None) or predictor.stream(line.dialogue)
             streams[line.dialogue] = stream
             if len(streams) > MAX_STREAMS:
@@ -537,7 +591,17 @@ def predict_lines(predictor: Predictor, lines: Iterable[str], as_json: bool, nam
                 raise BadInput(f"{line.where}: {error}") from error
             yield json.dumps(found[0], ensure_ascii=False) + "\n" if as_json else to_csv(found, header=count == 0)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"cannot read {name} ({error})") from error
+        raise BadInput(f"cannot read {name} ({error}): it must be CSV or JSON lines in UTF-8") from error
+
+
+def _first_line(lines: Iterator[str]) -> tuple[list[str], str]:
+    """Return the lines up to the first that is not blank, and this one; it is empty if there is none."""
+    taken = []
+    for line in lines:
+        taken.append(line)
+        if line.strip():
+            return taken, line
+    return taken, ""
 
 
 def to_json(utterances: Sequence[UtterancePrediction]) -> str:
@@ -560,8 +624,14 @@ def to_csv(utterances: Sequence[UtterancePrediction], header: bool = True) -> st
 
 
 def stdin_lines() -> Iterable[str]:
-    """Return the lines of stdin as they arrive, decoded as UTF-8 on every system."""
-    return io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", newline="")
+    """Return the lines of stdin as they arrive, decoded as UTF-8 on every system.
+
+    Raises:
+        BadInput: stdin is closed.
+    """
+    if sys.stdin is None:
+        raise BadInput("stdin is closed: redirect it from a file, or write the lines into a pipe")
+    return _bounded(io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", newline=""), "stdin")
 
 
 def main() -> None:
@@ -574,6 +644,8 @@ def main() -> None:
     given = parser.parse_args()
     if bool(given.files) == given.stream or (given.stream and given.int8):
         parser.error("give either FILE.csv or --stream; --int8 is for files only")
+    if sys.stdout is None:
+        sys.exit("error: stdout is closed: redirect it to a file, or into a pipe")
     try:
         predictor = Predictor(Path(__file__).parent, given.int8)
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -584,8 +656,21 @@ def main() -> None:
         found = [one for prediction in predict_files(predictor, given.files) for one in prediction.utterances()]
         sys.stdout.write(to_json(found) if given.json else to_csv(found))
         sys.stdout.flush()
+    except BrokenPipeError:  # the program that reads the output, such as head, has ended
+        _discard_output()
     except (ValueError, OSError) as error:
+        _discard_output()
         sys.exit(f"error: {error}")
+    except MemoryError:
+        sys.exit("error: too little memory: predict fewer or shorter dialogues at a time")
+
+
+def _discard_output() -> None:
+    """Let what is left in the buffer of stdout not fail at the end of the program, where it would be a traceback."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

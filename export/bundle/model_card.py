@@ -13,7 +13,7 @@ from export.onnx import save
 from export.onnx.quantise import Quantised
 from export.onnx.session import as_function, on_corpus, session
 from export.onnx.streaming_graph import state_size
-from export.predictor import INT8, MAX_UTTERANCES, MODEL, STREAM
+from export.predictor import INT8, MAX_UTTERANCES, MODEL, ONNXRUNTIME, STREAM
 from export.validate.checks import Check
 from replicate import grids
 from replicate.config.profiles import SMOKE, profile, smoke_note
@@ -55,7 +55,8 @@ def text(choice: Choice, corpus: Corpus, model: Path, checks: Sequence[Check], q
 def _use(corpus: Corpus, stream: str, recipe: Recipe | None) -> str:
     width = corpus.widths[stream]
     return (
-        f"```bash\npip install numpy onnxruntime\npython predict.py FILE.csv\n```\n\n"
+        f"```bash\npip install numpy 'onnxruntime>={ONNXRUNTIME}'\npython predict.py FILE.csv\n```\n\n"
+        f"This needs Python 3.10 or newer, and onnxruntime {ONNXRUNTIME} or newer. "
         "`FILE.csv` has a row for each utterance, in order of time: `dialogue`, `speaker` "
         f"({' or '.join(corpus.speakers)}), then {width} features, not standardised: `{MODEL}` standardises them. "
         "From Python:\n\n"

@@ -1,0 +1,69 @@
+"""The lines that a predictor takes: CSV and JSON."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from export import predictor
+from export.predictor import BadInput, Predictor, predict_lines, read_csv
+from tests.export import tiny_bundle
+
+HEADER = tiny_bundle.HEADER
+OBJECT = '{"dialogue": "a", "speaker": "M", "features": [0, 1]}\n'
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    return Predictor(tiny_bundle.write(tmp_path_factory.mktemp("tiny") / "bundle"))
+
+
+def lines(tiny: Predictor, text: str, as_json: bool = True) -> list[str]:
+    return list(predict_lines(tiny, io.StringIO(text), as_json))
+
+
+@pytest.mark.parametrize("text", [OBJECT, "\n" + OBJECT, " \n\t\r\n" + OBJECT + "\n" + OBJECT, HEADER + "a,M,0,1\n"])
+def test_blank_lines_are_skipped(text: str, tiny: Predictor) -> None:
+    found = lines(tiny, text)
+    assert len(found) == max(1, text.count("{")) and found[0].startswith('{"dialogue": "a", "utterance": 1')
+    assert lines(tiny, "\n \n" + HEADER + "\n  \na,M,0,1\n\n") == lines(tiny, OBJECT)
+    assert lines(tiny, "\n \n") == lines(tiny, "") == []
+
+
+ARRAY = "[" + OBJECT.strip() + "," + OBJECT.strip() + "]\n"
+BAD = {
+    ARRAY: r"line 1 is not of the form .* \(it is an array: write its objects one a line, as jq",
+    "\n\n" + ARRAY: "line 3 is not of the form .*it is an array",
+    "[\n" + OBJECT + "]\n": "line 1 .*it is an array",
+    OBJECT + "[]\n": "line 2 .*it is an array",
+    '{"dialogue": "a", "speaker": "M", "speaker": "Zo\u00eb", "features": [0, 1]}\n': "key 'speaker' appears twice",
+    '{\n"dialogue": "a"}\n': "line 1 is not of the form",
+    '{"dialogue": "a", "speaker": "M", "features": [NaN, 1]}\n': "feature 1 is not a finite number",
+    HEADER.replace(",", ";"): "line 1: .*separated by semicolons or tabs",
+    HEADER.replace(",", "\t"): "line 1: .*separated by semicolons or tabs",
+    "dialogue,speaker,f0,F0\n": "line 1: column 'f0' appears twice",
+    "dialogue,speaker,speaker,f0\n": "line 1: column 'speaker' appears twice",
+    HEADER + "a,Smith, J,0,1\n": "line 2: 5 cells, but the header has 4",
+    HEADER + "a,M,0\n": "line 2: 3 cells, but the header has 4",
+    HEADER + "a,M,0,\u0661\n": "line 2: could not convert",
+    HEADER + 'a,"M,0,1\n': "cannot read stdin .*UTF-8",
+}
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_what_is_wrong_with_a_line_is_named(text: str, tiny: Predictor) -> None:
+    with pytest.raises(BadInput, match=BAD[text]):
+        lines(tiny, text)
+
+
+def test_speakers_are_compared_in_one_form_of_unicode(tiny: Predictor) -> None:
+    assert lines(tiny, HEADER + "a,Zoe\u0308,0,1\n") == lines(tiny, HEADER + "a,Zo\u00eb,0,1\n")
+
+
+def test_a_line_without_end_is_not_read_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictor, "LONGEST_LINE", 50)
+    (tmp_path / "a.csv").write_text(HEADER + "a,M," + "0" * 60)
+    with pytest.raises(BadInput, match=r"a\.csv has a line of more than 50 characters"):
+        read_csv(tmp_path / "a.csv")
