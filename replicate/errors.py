@@ -59,6 +59,10 @@ class NotThisFormat(ReplicateError):
     """The content of a file is not what its name promises."""
 
 
+class TooLarge(ReplicateError):
+    """A file is larger, or unpacks to more, than its kind may."""
+
+
 class UnsafePickle(ReplicateError):
     """A pickle refers to a class or function that loading features never needs; nothing was executed."""
 

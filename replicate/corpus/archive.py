@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from replicate import npz
 from replicate.corpus.types import Corpus, Dialogue, naming_file
-from replicate.errors import CannotWrite, LengthMismatch, NotThisFormat
+from replicate.errors import CannotWrite, LengthMismatch, NotThisFormat, ReplicateError
 from replicate.files import atomic_path, from_os_error
+from replicate.limits import MIB, Budget, too_little_memory
 
 FORMAT = "bridging-modalities corpus 1"
 _STREAM = "stream/"
@@ -23,7 +25,6 @@ _KEYS = {
     "name": ("U", 0),
     "labels": ("U", 1),
     "speakers": ("U", 1),
-    "notes": ("U", 1),
     "standardise": ("b", 0),
     "dialogue": ("U", 1),
     "split": ("U", 1),
@@ -31,8 +32,13 @@ _KEYS = {
     "speaker": ("iu", 1),
     "label": ("iu", 1),
 }
-# Optional keys: names of the utterances, how the streams were extracted, and what the corpus is a control of.
-_OPTIONAL = {"utterance": ("U", 1), "recipes": ("U", 0), "control": ("U", 0)}
+# Optional keys: names of the utterances, how the streams were extracted, what the corpus is a control of, and notes.
+_OPTIONAL = {"utterance": ("U", 1), "recipes": ("U", 0), "control": ("U", 0), "notes": ("U", 1)}
+# What a corpus may take in memory. Zeros are packed a thousand times, as features with many zeros are twenty times.
+BASE, TIMES = 256 * MIB, 32
+# Bytes that Python's objects take: a name, a dialogue, and an array of a dialogue.
+_NAME, _DIALOGUE, _SLICE = 72, 1000, 200
+_LONGEST_NAME = 100
 # kinds of dtype -> in words, and the dtype to save them with
 _KINDS = {"U": ("text", "str"), "b": ("true or false", "bool"), "iu": ("integers", "int"), "f": ("floats", "float")}
 
@@ -76,6 +82,7 @@ def read(path: Path) -> Corpus:
 
     Raises:
         NotThisFormat, LengthMismatch: the file is not in this format, or its arrays contradict each other.
+        TooLarge: it unpacks to more than ``BASE`` and ``TIMES`` its size. TooLittleMemory: for this machine.
         EmptyDialogue, NonFinite, OutOfRange, SplitOverlap, WrongWidth: naming file and dialogue.
     """
     arrays = _arrays(path)
@@ -143,56 +150,77 @@ def _text(values: Sequence[str]) -> NDArray[np.str_]:
     return array
 
 
-def _array(archive: Any, key: str) -> NDArray[Any]:
-    """Return an array of an open .npz, or an empty array of objects in place of one that holds Python objects."""
-    try:
-        array: NDArray[Any] = archive[key]
-    except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise
-        return np.array([], object)
-    return array
-
-
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Read all arrays of a file, check their types, and convert streams to float32."""
+    """Read the arrays that a corpus has, after their types and sizes were checked, and convert streams to float32."""
     try:
-        file = path.open("rb")
+        budget = Budget(path, path.stat().st_size, BASE, TIMES, "save it without compression if it is what you mean")
+        with npz.open_npz(path) as archive:
+            heads = {key: archive.head(key) for key in archive if key in _KEYS or key in _OPTIONAL or _is_stream(key)}
+            form = heads.get("format")
+            marked = form is not None and form.dtype.kind == "U" and form.shape == () and form.size <= 4 * _LONGEST_NAME
+            if not marked or str(archive.read("format", heads["format"])) != FORMAT:
+                raise NotThisFormat(
+                    f"{path} is an .npz, but not marked as '{FORMAT}': make one with `replicate data convert`; in a "
+                    "file written by hand, save this text under the key 'format'"
+                )
+            _check_kinds(heads, path)
+            budget.take(_memory(heads))
+            arrays = {key: _converted(key, archive.read(key, head)) for key, head in heads.items()}
+    except ReplicateError:
+        raise
     except OSError as error:
         raise from_os_error(error, path) from error
-    try:
-        with file, np.load(file, allow_pickle=False) as archive:
-            arrays = {key: _array(archive, key) for key in archive.files}
-    except Exception as error:  # zip, zlib, tokenizer and numpy each raise their own on a damaged file
+    except MemoryError as error:
+        raise too_little_memory(path) from error
+    except Exception as error:  # zip, zlib and numpy each raise their own on a damaged file
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         raise NotThisFormat(
-            f"{path} is not a corpus file, or is truncated ({type(error).__name__}): make one with "
-            "`replicate data convert`"
+            f"{path} is not a corpus file, or is truncated ({reason}): make one with `replicate data convert`"
         ) from error
-    if "format" not in arrays or str(arrays["format"]) != FORMAT:
-        raise NotThisFormat(
-            f"{path} is an .npz, but not marked as '{FORMAT}': make one with `replicate data convert`; in a file "
-            "written by hand, save this text under the key 'format'"
-        )
+    for key, array in arrays.items():
+        if array.dtype.kind == "U" and not npz.is_text(array):
+            raise NotThisFormat(f"{path}: '{key[:_LONGEST_NAME]}' holds characters that do not exist: save text")
     arrays.setdefault("notes", np.array([], np.str_))  # files made by hand rarely have any
-    streams = {key: ("f", 2) for key in arrays if key.startswith(_STREAM)}
-    kinds = {**_KEYS, **{key: kind for key, kind in _OPTIONAL.items() if key in arrays}, **streams}
+    return arrays
+
+
+def _is_stream(key: str) -> bool:
+    return key.startswith(_STREAM)
+
+
+def _check_kinds(heads: dict[str, npz.Head], path: Path) -> None:
+    """Check names, types and dimensions of the arrays of a file."""
+    streams = {key: ("f", 2) for key in heads if _is_stream(key)}
     if not streams:
         raise NotThisFormat(f"{path} has no feature stream: save an array such as '{_STREAM}audio'")
-    for key, (kind, dimensions) in kinds.items():
-        if key not in arrays:
-            raise NotThisFormat(f"{path}: '{key}' is missing: add it, or convert the source again")
+    optional = {key: kind for key, kind in _OPTIONAL.items() if key in heads}
+    for key, (kind, dimensions) in {**_KEYS, **optional, **streams}.items():
+        name = key[:_LONGEST_NAME]
+        if key not in heads:
+            raise NotThisFormat(f"{path}: '{name}' is missing: add it, or convert the source again")
         words, dtype = _KINDS[kind]
         remedy = f"np.array(..., dtype={dtype})"
-        if arrays[key].dtype == object:
-            raise NotThisFormat(f"{path}: '{key}' holds Python objects: save it as {words}, {remedy}")
-        if arrays[key].dtype.kind not in kind or arrays[key].ndim != dimensions:
+        head = heads[key]
+        if head.dtype.hasobject:
+            raise NotThisFormat(f"{path}: '{name}' holds Python objects: save it as {words}, {remedy}")
+        if head.dtype.kind not in kind or len(head.shape) != dimensions:
             plural = "" if dimensions == 1 else "s"
             raise NotThisFormat(
-                f"{path}: '{key}' is {arrays[key].dtype} of shape {arrays[key].shape}, not {words} with {dimensions} "
+                f"{path}: '{name}' is {str(head.dtype)[:40]} of shape {head.shape}, not {words} with {dimensions} "
                 f"dimension{plural}: save it as such, {remedy}"
             )
+
+
+def _memory(heads: dict[str, npz.Head]) -> int:
+    """Return the bytes that a corpus with these arrays takes."""
+    text = sum(_NAME * head.entries for head in heads.values() if head.dtype.kind == "U")
+    dialogues = heads["length"].entries * (_DIALOGUE + _SLICE * len(heads))
+    # Other types are converted to float32 or int64, one array after the other.
+    converted = sum(8 * head.entries for key, head in heads.items() if head.dtype.kind in "iu")
+    converted += sum(4 * head.entries for head in heads.values() if head.dtype.kind == "f" and head.dtype != np.float32)
+    return sum(head.size for head in heads.values()) + text + dialogues + converted
+
+
+def _converted(key: str, array: NDArray[Any]) -> NDArray[Any]:
     with np.errstate(over="ignore"):  # becomes an infinity, which Corpus refuses
-        return {
-            key: array.astype(np.float32, copy=False) if key.startswith(_STREAM) else array
-            for key, array in arrays.items()
-        }
+        return array.astype(np.float32, copy=False) if _is_stream(key) else array

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replicate.errors import NotThisFormat, OutOfRange, WrongWidth
+from replicate.limits import Budget, shown
 
 
 def speaker_numbers(values: Any, speakers: Sequence[str], where: str) -> NDArray[np.int64]:
@@ -19,7 +20,7 @@ def speaker_numbers(values: Any, speakers: Sequence[str], where: str) -> NDArray
     """
     for i, value in enumerate(values, 1):
         if not isinstance(value, str) or value not in speakers:
-            raise OutOfRange(f"{where}, utterance {i}: speaker {str(value)[:20]!r} is none of {', '.join(speakers)}")
+            raise OutOfRange(f"{where}, utterance {i}: speaker {shown(value, 20)} is none of {', '.join(speakers)}")
     return np.array([speakers.index(value) for value in values], np.int64)
 
 
@@ -31,9 +32,9 @@ def label_numbers(values: Any, classes: int, where: str) -> NDArray[np.int64]:
     """
     for i, value in enumerate(values, 1):
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-            raise NotThisFormat(f"{where}, utterance {i}: label {str(value)[:20]!r} is not a class number")
+            raise NotThisFormat(f"{where}, utterance {i}: label {shown(value, 20)} is not a class number")
         if not 0 <= value < classes:
-            raise OutOfRange(f"{where}, utterance {i}: label {value} is outside 0 to {classes - 1}")
+            raise OutOfRange(f"{where}, utterance {i}: label {shown(value)} is outside 0 to {classes - 1}")
     return np.array([int(value) for value in values], np.int64)
 
 
@@ -43,24 +44,39 @@ def utterance_names(values: Any) -> tuple[str, ...]:
     return tuple(map(str, values)) if valid and len(set(values)) == len(values) else ()
 
 
-def matrix(rows: Any, where: str) -> NDArray[np.float32]:
+def matrix(rows: Any, where: str, budget: Budget | None = None) -> NDArray[np.float32]:
     """Return (n, d) float32 from n vectors, or (0, 1) from none, which ``Corpus`` refuses.
 
+    Args:
+        budget: what the file may unpack to; rows that are one object in the file are as many rows of the result.
+
     Raises:
-        NotThisFormat: an entry is not a vector of numbers. WrongWidth: the vectors differ in length.
+        NotThisFormat: an entry is not a vector of numbers. WrongWidth: the vectors differ in length. TooLarge: the
+        result is larger than the budget.
     """
-    vectors: list[NDArray[Any]] = []
-    for i, row in enumerate(rows, 1):
-        try:
-            vector = np.asarray(row)
-        except ValueError:  # nested lists of different lengths
-            vector = np.empty((), object)
-        if vector.ndim != 1 or vector.dtype.kind not in "fiu":
-            raise NotThisFormat(f"{where}, utterance {i}: not a vector of numbers")
-        if vectors and len(vector) != len(vectors[0]):
-            raise WrongWidth(f"{where}, utterance {i}: {len(vector)} columns after {len(vectors[0])}")
-        vectors.append(vector)
-    if not vectors:
+    if len(rows) == 0:
         return np.empty((0, 1), np.float32)
+    found = None
     with np.errstate(over="ignore"):  # becomes an infinity, which Corpus refuses
-        return np.stack(vectors).astype(np.float32)
+        for i, row in enumerate(rows):
+            vector = _vector(row)
+            if vector is None:
+                raise NotThisFormat(f"{where}, utterance {i + 1}: not a vector of numbers")
+            if found is None:
+                if budget is not None:
+                    budget.take(4 * len(rows) * len(vector))
+                found = np.empty((len(rows), len(vector)), np.float32)
+            if len(vector) != found.shape[1]:
+                raise WrongWidth(f"{where}, utterance {i + 1}: {len(vector)} columns after {found.shape[1]}")
+            found[i] = vector
+    assert found is not None
+    return found
+
+
+def _vector(row: Any) -> NDArray[Any] | None:
+    """Return a vector of numbers as an array, None for anything else, whose entries are not looked into."""
+    if isinstance(row, (list, tuple)):
+        if not all(issubclass(kind, (int, float, np.number)) for kind in set(map(type, row))):
+            return None
+        row = np.asarray(row)
+    return row if isinstance(row, np.ndarray) and row.ndim == 1 and row.dtype.kind in "fiu" else None

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from replicate.corpus import unpickle
+from replicate.corpus import pickled_objects, unpickle
 from replicate.errors import NotThisFormat, UnsafePickle
 from tests.corpus.pickles import Calls, load_bytes, stack_global, text
 
@@ -144,5 +144,5 @@ DICT = b"}(" + text("__defaults__") + b")u"
 def test_state_and_calls_cannot_change_code(content: bytes, tmp_path: Path) -> None:
     with pytest.raises(NotThisFormat):
         load_bytes(tmp_path, b"\x80\x04" + content)
-    assert unpickle._dtype.__defaults__ == (False, False)
-    assert not hasattr(unpickle.Sample, "__defaults__")
+    assert pickled_objects.make_dtype.__defaults__ == (False, False)
+    assert not hasattr(pickled_objects.Sample, "__defaults__")

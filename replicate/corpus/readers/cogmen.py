@@ -5,18 +5,20 @@ Source: github.com/Exploration-Lab/COGMEN, data/iemocap_4 and data/iemocap. The 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from replicate.corpus import catalogue, unpickle
+from replicate.corpus import catalogue, pickled_objects, unpickle
 from replicate.corpus.lists import label_numbers, matrix, speaker_numbers, utterance_names
 from replicate.corpus.readers.base import NamedCorpus, Reader, register
 from replicate.corpus.types import SPLITS, Corpus, Dialogue, Split, naming_file
-from replicate.errors import LengthMismatch, NotThisFormat
+from replicate.errors import LengthMismatch, NotThisFormat, SplitOverlap
+from replicate.limits import Budget
 
 LABELS = ("happy", "sad", "neutral", "angry", "excited", "frustrated")
 SPEAKERS = ("M", "F")
@@ -25,6 +27,8 @@ RELEASE_DIALOGUES = 151
 
 _TUPLE = ("utterance ids", "speaker", "label", "text", "audio", "visual", "sentence")
 _SBERT = "sbert_sentence_embeddings"
+# Bytes that numbers and name of an utterance take, without its features.
+_UTTERANCE = 128
 _SOURCE = "features of Joshi et al., COGMEN, NAACL 2022"
 _LICENCE = (
     "IEMOCAP is licensed by the University of Southern California: request access at "
@@ -102,7 +106,9 @@ def read(path: Path, name: str | None = None) -> Corpus:
             f"{path} contains neither the 9 fields of IEMOCAP_features*.pkl nor train, dev and test of "
             "data_iemocap*.pkl: use a file of the COGMEN release"
         )
-    dialogues = tuple(_dialogue(one, path) for one in raw)
+    _refuse_repeated(raw, path)
+    allowed = unpickle.budget(path)
+    dialogues = tuple(_dialogue(one, path, allowed) for one in raw)
     classes = _classes(path, dialogues)
     whole, note = _release(path, classes)
     if note:
@@ -136,12 +142,16 @@ def _from_tuple(content: Any, path: Path, notes: list[str]) -> Iterator[_Raw]:
         if missing:
             listed = "test" if split == "test" else "training"
             raise NotThisFormat(
-                f"{path}, dialogue {id_}: in the {listed} list, but without {', '.join(missing)}: fetch the file again"
+                f"{path}, dialogue {id_[:100]}: in the {listed} list, but without {', '.join(missing)}: fetch the file "
+                "again"
             )
         yield _Raw(id_, split, {field: values[id_] for field, values in fields.items()})
     unlisted = sorted(map(str, set(fields["label"]) - {id_ for id_, _ in splits}))
     if unlisted:
-        notes.append(f"dialogues in neither split list, left out: {', '.join(unlisted)}")
+        notes.append(
+            f"dialogues in neither split list, left out: {', '.join(id_[:100] for id_ in unlisted[:20])}"
+            f"{', ...' if len(unlisted) > 20 else ''}"
+        )
 
 
 def _ids(value: Any, what: str, path: Path, notes: list[str]) -> list[str]:
@@ -160,7 +170,7 @@ def _from_samples(content: dict[str, Any], path: Path) -> Iterator[_Raw]:
         if not isinstance(content[split], (list, tuple)):
             raise NotThisFormat(f"{path}: its field '{split}' is not a list of Samples: fetch the file again")
         for i, sample in enumerate(content[split], 1):
-            if not isinstance(sample, unpickle.Sample):
+            if not isinstance(sample, pickled_objects.Sample):
                 raise NotThisFormat(f"{path}: entry {i} of '{split}' is not a Sample: fetch the file again")
             fields = dict(sample.fields)
             id_ = fields.pop("vid", None)
@@ -168,12 +178,23 @@ def _from_samples(content: dict[str, Any], path: Path) -> Iterator[_Raw]:
                 raise NotThisFormat(f"{path}: entry {i} of '{split}' has no name 'vid': fetch the file again")
             missing = [field for field in ("speaker", "label", *STREAMS) if field not in fields]
             if missing:
-                raise NotThisFormat(f"{path}, dialogue {id_}: no {', '.join(missing)}: fetch the file again")
+                raise NotThisFormat(f"{path}, dialogue {id_[:100]}: no {', '.join(missing)}: fetch the file again")
             yield _Raw(id_, split, fields)
 
 
-def _dialogue(raw: _Raw, path: Path) -> Dialogue:
-    where = f"{path}, dialogue {raw.id}"
+def _refuse_repeated(raw: Sequence[_Raw], path: Path) -> None:
+    """Refuse a dialogue that is listed twice, before its features are copied for each time that it is listed."""
+    id_, count = Counter(one.id for one in raw).most_common(1)[0] if raw else ("", 0)
+    if count > 1:
+        splits = sorted({one.split for one in raw if one.id == id_})
+        raise SplitOverlap(
+            f"{path}: dialogue {id_[:100]} is listed {count} times (in {', '.join(splits)}): a dialogue belongs "
+            "to one split, once"
+        )
+
+
+def _dialogue(raw: _Raw, path: Path, budget: Budget) -> Dialogue:
+    where = f"{path}, dialogue {raw.id[:100]}"
     fields = {field: raw.fields[field] for field in (*_TUPLE, _SBERT) if raw.fields.get(field) is not None}
     for field, values in fields.items():
         if not isinstance(values, (list, tuple)) and not (isinstance(values, np.ndarray) and values.ndim):
@@ -185,9 +206,10 @@ def _dialogue(raw: _Raw, path: Path) -> Dialogue:
     for field, values in fields.items():
         if len(values) != n:
             raise LengthMismatch(f"{where}: {len(values)} entries of {field} for {n} labels")
-    streams = {stream: matrix(fields[stream], f"{where}, stream {stream}") for stream in STREAMS}
+    budget.take(_UTTERANCE * n)  # also where several dialogues use one list
+    streams = {stream: matrix(fields[stream], f"{where}, stream {stream}", budget) for stream in STREAMS}
     if _SBERT in fields:
-        streams["sbert"] = matrix(fields[_SBERT], f"{where}, stream sbert")
+        streams["sbert"] = matrix(fields[_SBERT], f"{where}, stream sbert", budget)
     speakers = speaker_numbers(fields["speaker"], SPEAKERS, where)
     labels = label_numbers(fields["label"], len(LABELS), where)
     return Dialogue(raw.id, speakers, labels, streams, raw.split, utterance_names(fields.get("utterance ids", ())))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from replicate.corpus import catalogue, unpickle
+from replicate.corpus import catalogue, pickled_objects, unpickle
 from replicate.corpus.readers import cogmen
 from replicate.corpus.types import SPLITS
 from replicate.errors import (
@@ -22,6 +22,7 @@ from replicate.errors import (
     UnsafePickle,
     WrongWidth,
 )
+from replicate.limits import MIB, Budget
 from tests.corpus.conftest import assert_refused
 
 IDS, SPEAKER, LABEL, TEXT, AUDIO, VISUAL, SENTENCE, TRAIN, TEST = range(9)
@@ -55,11 +56,11 @@ def test_the_raw_features_name_their_utterances(nine: list[Any], pickled: Callab
 
 
 @pytest.fixture
-def samples(nine: list[Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, list[unpickle.Sample]]:
+def samples(nine: list[Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, list[pickled_objects.Sample]]:
     """The same dialogues after preprocessing."""
 
-    def sample(id_: str) -> unpickle.Sample:
-        made = unpickle.Sample()
+    def sample(id_: str) -> pickled_objects.Sample:
+        made = pickled_objects.Sample()
         fields = ("speaker", "label", "text", "audio", "visual", "sentence")
         made.fields = {"vid": id_, **{field: nine[1 + i][id_] for i, field in enumerate(fields)}}
         made.fields["sbert_sentence_embeddings"] = np.ones((3, 768), np.float32)
@@ -73,6 +74,7 @@ def samples(nine: list[Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, list[
 def read_samples(content: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Read Samples in memory; a real file of this format is in the first test."""
     monkeypatch.setattr(unpickle, "load", lambda path: content)
+    monkeypatch.setattr(unpickle, "budget", lambda path: Budget(path, 0, MIB, 0, ""))
     monkeypatch.setattr(catalogue, "git_blob_id", lambda path: "")
     return cogmen.read(Path("samples.pkl"))
 
@@ -159,10 +161,10 @@ def vectors(width: int, bad: float = 0) -> list[np.ndarray]:
 
 BAD: dict[str, tuple[type[ReplicateError], str, Callable[[list[Any]], Any]]] = {
     "speaker letter": (OutOfRange, "t2, utterance 2: speaker 'X'", put(SPEAKER, ["M", "X", "F"])),
-    "speaker number": (OutOfRange, "t2, utterance 1: speaker '0'", put(SPEAKER, [0, 1, 0])),
+    "speaker number": (OutOfRange, "t2, utterance 1: speaker 0", put(SPEAKER, [0, 1, 0])),
     "label": (OutOfRange, "t2, utterance 3: label 6", put(LABEL, [0, 1, 6])),
     "huge label": (OutOfRange, "t2, utterance 1: label 1000", put(LABEL, [10**30, 1, 1])),
-    "label as a float": (NotThisFormat, "t2, utterance 1: label '0.5'", put(LABEL, [0.5, 1, 1])),
+    "label as a float": (NotThisFormat, "t2, utterance 1: label 0.5", put(LABEL, [0.5, 1, 1])),
     "labels are no list": (NotThisFormat, "t2: label is not a list", put(LABEL, "012")),
     "too few speakers": (LengthMismatch, "t2: 2 entries of speaker for 3 labels", put(SPEAKER, ["M", "F"])),
     "too many rows": (LengthMismatch, "t2: 4 entries of audio", put(AUDIO, [*vectors(100), np.ones(100)])),
