@@ -18,7 +18,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from replicate.limits import shown
+from replicate.limits import MIB, Budget, shown
+
+# What a file may unpack to. Zeros are packed a thousand times, features with many zeros twenty times.
+BASE, TIMES = 256 * MIB, 32
 
 _MAGIC = b"\x93NUMPY"
 _SUFFIX = ".npy"
@@ -69,6 +72,10 @@ class Npz:
         """Names of the arrays."""
         return iter(self._members)
 
+    def __contains__(self, name: str) -> bool:
+        """Return whether there is an array of this name."""
+        return name in self._members
+
     def head(self, name: str) -> Head:
         """Return what the head of an array claims, without reading the array; of objects, the size is not known.
 
@@ -117,6 +124,11 @@ class Npz:
         return info
 
 
+def budget(path: Path, remedy: str) -> Budget:
+    """Return what the arrays of a file may take in memory."""
+    return Budget(path, path.stat().st_size, BASE, TIMES, remedy)
+
+
 @contextmanager
 def open_npz(path: Path) -> Iterator[Npz]:
     """Open an ``.npz`` file.
@@ -132,7 +144,7 @@ def is_text(array: NDArray[np.str_]) -> bool:
     """Return whether an array of text holds only characters that exist and can be written to a file."""
     if not array.size or not array.itemsize:
         return True
-    codes = np.frombuffer(array.tobytes(), np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))  # type: ignore[arg-type]
+    codes = np.frombuffer(array.tobytes(), np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
     return not bool(((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes <= 0xDFFF))).any())
 
 

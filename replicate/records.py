@@ -2,13 +2,112 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
 from replicate.errors import InvalidDefinition, NewerFormat, OldFormat
+from replicate.limits import MIB, in_mib, shown, too_little_memory
 
 T = TypeVar("T")
+# The largest of these files have a learning curve of 10^5 epochs, the deepest a settings object in an arm's teacher.
+MOST_BYTES = 32 * MIB
+DEPTH = 24
+# The largest finite number.
+FINITE = sys.float_info.max
+_LONGEST_NAME = 1000
+
+
+def read_json(path: Path) -> Any:
+    """Return the content of a JSON file of limited size and depth.
+
+    Raises:
+        OSError: it cannot be opened. ValueError: as ``parse_json``, or it is too large, or not UTF-8.
+        TooLittleMemory: for this machine.
+    """
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise ValueError(f"{in_mib(size)}, where no such file has more than {in_mib(MOST_BYTES)}")
+    try:
+        return parse_json(path.read_text(encoding="utf-8"))
+    except MemoryError as error:
+        raise too_little_memory(path) from error
+
+
+def parse_json(text: str) -> Any:
+    """Return the content of a JSON text whose values can be printed, compared and written again.
+
+    Raises:
+        ValueError: it is not JSON, is nested deeper than ``DEPTH``, or has half of a character that JSON writes in two
+        halves.
+    """
+    try:
+        content = json.loads(text)
+    except RecursionError as error:
+        raise ValueError(f"nested deeper than {DEPTH} levels") from error
+    _check_depth(content)
+    if "\\ud" in text or "\\uD" in text:
+        json.dumps(content, ensure_ascii=False).encode()  # a UnicodeEncodeError is a ValueError
+    return content
+
+
+def _check_depth(content: object) -> None:
+    level = [content]
+    for _ in range(DEPTH + 1):
+        level = [
+            value
+            for container in level
+            if type(container) in (dict, list)
+            for value in (container.values() if type(container) is dict else container)  # type: ignore[attr-defined]
+            if type(value) in (dict, list)
+        ]
+        if not level:
+            return
+    raise ValueError(f"nested deeper than {DEPTH} levels")
+
+
+def check_range(record: object, least: float, most: float, *fields: str) -> None:
+    """Check that numbers of a record, or all numbers of its tuples, are from ``least`` to ``most``; None is left out.
+
+    Raises:
+        ValueError: naming the field. Also for NaN.
+    """
+    for field in fields:
+        value = getattr(record, field)
+        for number in value if isinstance(value, tuple) else (value,):
+            if number is not None and not (isinstance(number, (int, float)) and least <= number <= most):
+                raise ValueError(f"{field} = {shown(number)} is not from {least:g} to {most:g}")
+
+
+def check_names(record: object, *fields: str) -> None:
+    """Check that texts of a record, or all texts of its tuples and dictionaries, are short and printable.
+
+    Raises:
+        ValueError: naming the field.
+    """
+    for field in fields:
+        value = getattr(record, field)
+        texts: Iterable[object] = (value,) if isinstance(value, str) else value
+        if isinstance(value, dict):
+            texts = (*value, *(text for text in value.values() if isinstance(text, str)))
+        for text in texts:
+            if not isinstance(text, str) or len(text) > _LONGEST_NAME or not text.isprintable():
+                raise ValueError(f"{field} has {shown(text)}, which is no short, printable text")
+
+
+def check_among(record: object, field: str, allowed: Iterable[object]) -> None:
+    """Check that a value of a record is one of a few.
+
+    Raises:
+        ValueError: naming the field.
+    """
+    value = getattr(record, field)
+    if value not in allowed:
+        raise ValueError(f"{field} = {shown(value)} is none of {', '.join(map(repr, allowed))}")
 
 
 def convert(content: object, cls: type[T]) -> T:
@@ -19,7 +118,7 @@ def convert(content: object, cls: type[T]) -> T:
     """
     try:
         return msgspec.convert(content, cls)
-    except (msgspec.ValidationError, InvalidDefinition, RecursionError) as error:
+    except (msgspec.ValidationError, InvalidDefinition, RecursionError, OverflowError) as error:
         raise ValueError(str(error)) from error
 
 
@@ -33,7 +132,7 @@ def format_number(content: object) -> int:
         raise ValueError(f"expected a JSON object, got {type(content).__name__}")
     found = content.get("format", 0)
     if type(found) is not int:
-        raise ValueError(f"expected a whole number, got {found!r} - at `$.format`")
+        raise ValueError(f"expected a whole number, got {shown(found)} - at `$.format`")
     return found
 
 

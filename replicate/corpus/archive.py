@@ -15,7 +15,8 @@ from replicate import npz
 from replicate.corpus.types import Corpus, Dialogue, naming_file
 from replicate.errors import CannotWrite, LengthMismatch, NotThisFormat, ReplicateError
 from replicate.files import atomic_path, from_os_error
-from replicate.limits import MIB, Budget, too_little_memory
+from replicate.limits import too_little_memory
+from replicate.records import parse_json
 
 FORMAT = "bridging-modalities corpus 1"
 _STREAM = "stream/"
@@ -34,8 +35,6 @@ _KEYS = {
 }
 # Optional keys: names of the utterances, how the streams were extracted, what the corpus is a control of, and notes.
 _OPTIONAL = {"utterance": ("U", 1), "recipes": ("U", 0), "control": ("U", 0), "notes": ("U", 1)}
-# What a corpus may take in memory. Zeros are packed a thousand times, as features with many zeros are twenty times.
-BASE, TIMES = 256 * MIB, 32
 # Bytes that Python's objects take: a name, a dialogue, and an array of a dialogue.
 _NAME, _DIALOGUE, _SLICE = 72, 1000, 200
 _LONGEST_NAME = 100
@@ -82,7 +81,7 @@ def read(path: Path) -> Corpus:
 
     Raises:
         NotThisFormat, LengthMismatch: the file is not in this format, or its arrays contradict each other.
-        TooLarge: it unpacks to more than ``BASE`` and ``TIMES`` its size. TooLittleMemory: for this machine.
+        TooLarge: it unpacks to more than ``npz.BASE`` and ``npz.TIMES`` its size. TooLittleMemory: for this machine.
         EmptyDialogue, NonFinite, OutOfRange, SplitOverlap, WrongWidth: naming file and dialogue.
     """
     arrays = _arrays(path)
@@ -134,8 +133,8 @@ def read(path: Path) -> Corpus:
 
 def _recipes(arrays: dict[str, NDArray[Any]], path: Path) -> dict[str, dict[str, Any]]:
     try:
-        recipes = json.loads(str(arrays["recipes"])) if "recipes" in arrays else {}
-    except (ValueError, RecursionError):
+        recipes = parse_json(str(arrays["recipes"])) if "recipes" in arrays else {}
+    except ValueError:
         recipes = None
     if not isinstance(recipes, dict) or not all(isinstance(recipe, dict) for recipe in recipes.values()):
         raise NotThisFormat(f"{path}: 'recipes' is not JSON with an object per stream: extract the features again")
@@ -153,7 +152,7 @@ def _text(values: Sequence[str]) -> NDArray[np.str_]:
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Read the arrays that a corpus has, after their types and sizes were checked, and convert streams to float32."""
     try:
-        budget = Budget(path, path.stat().st_size, BASE, TIMES, "save it without compression if it is what you mean")
+        budget = npz.budget(path, "save it without compression if it is what you mean")
         with npz.open_npz(path) as archive:
             heads = {key: archive.head(key) for key in archive if key in _KEYS or key in _OPTIONAL or _is_stream(key)}
             form = heads.get("format")

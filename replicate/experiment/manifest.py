@@ -14,9 +14,10 @@ from replicate.errors import NotThisFormat, OtherFormat
 from replicate.experiment.plan import Plan, Source
 from replicate.experiment.results_folder import MANIFEST
 from replicate.files import write_text
+from replicate.limits import shown
 from replicate.machine import processor
 from replicate.metrics import DEFAULT
-from replicate.records import check_format, convert
+from replicate.records import FINITE, check_among, check_format, check_names, check_range, convert, read_json
 from replicate.runner.failures import FailedRun
 from replicate.store import open_store
 from replicate.store.store import Store
@@ -104,6 +105,19 @@ class Manifest:
     metric: str = DEFAULT
     test_splits: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        check_names(self, "tables", "protocol", "profile", "runs", "deployable", "earlier_runs", "versions", "folds")
+        check_names(self, "metric", "test_splits", *(["privileged"] if self.privileged is not None else []))
+        check_among(self, "device", ("cpu", "cuda"))
+        check_range(self, 0, 2**64 - 1, "seeds")
+        check_range(self, 1, 2**31, "jobs")
+        check_range(self, 0, FINITE, "wall_seconds", "training_seconds")
+        if not self.seeds or not self.tables:
+            raise ValueError("it names no seeds, or no tables")
+        unknown = {failed.key for failed in self.failed} | {*self.deployable} - {*self.runs}
+        if unknown:
+            raise ValueError(f"run {shown(min(unknown))} is not among its runs")
+
     @classmethod
     def load(cls, folder: Path) -> Manifest:
         """Read the manifest of a results folder.
@@ -114,10 +128,10 @@ class Manifest:
         """
         path = folder / MANIFEST
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path)
             check_format(content, FORMAT, path)
             return convert(content, cls)
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise NotThisFormat(f"cannot read {path} ({error}): run the table again") from error
 
     @classmethod

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from replicate.errors import NothingToExport, NotThisFormat
+from replicate.limits import shown
+from replicate.records import read_json
 
 MANIFEST = "manifest.json"
 
@@ -16,7 +17,7 @@ def corpus_hash(folder: Path) -> str | None:
     """Return the hash of the corpus that a folder's tables were measured on, from a manifest of any format, or None."""
     try:
         return str(_content(folder / MANIFEST)["corpus"]["hash"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -45,8 +46,11 @@ def named_runs(results: Path) -> set[str] | None:
     for path in files:
         try:
             content = _content(path)
-            found |= {*content["runs"], *content.get("earlier_runs", ())}
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            for runs in (content["runs"], content.get("earlier_runs", [])):
+                if not isinstance(runs, list) or not all(isinstance(run, str) for run in runs):
+                    raise TypeError("runs are no list of keys")
+                found.update(runs)
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise NotThisFormat(
                 f"cannot read {path} ({error}), so its runs would count as unused: repair or delete it"
             ) from error
@@ -54,5 +58,7 @@ def named_runs(results: Path) -> set[str] | None:
 
 
 def _content(path: Path) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise ValueError(f"expected a JSON object, got {shown(found)}")
     return found

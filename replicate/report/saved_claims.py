@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from replicate.errors import NotThisFormat
 from replicate.grids import MISSING
+from replicate.records import convert, read_json
 from replicate.results.outcomes import OUTCOMES, Outcome
 
 NOT_MEASURED = "not all of its cells are measured"
@@ -38,6 +38,24 @@ class SavedClaim:
     statements: tuple[SavedStatement, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Statement:
+    words: SavedStatement
+
+
+@dataclass(frozen=True)
+class _Claim:
+    number: int
+    text: str
+    outcome: Outcome | None
+    statements: tuple[_Statement, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Saved:
+    claims: tuple[_Claim, ...]
+
+
 def read(folder: Path) -> list[SavedClaim]:
     """Return the claims that were saved in a results folder.
 
@@ -46,20 +64,15 @@ def read(folder: Path) -> list[SavedClaim]:
     """
     path = folder / "claims.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))["claims"]
-        return [
-            SavedClaim(
-                int(each["number"]),
-                str(each["text"]),
-                each["outcome"],
-                tuple(SavedStatement(**statement["words"]) for statement in each.get("statements", ())),
-            )
-            for each in content
-        ]
+        content = convert(read_json(path), _Saved)
     except FileNotFoundError as error:
         raise NotThisFormat(f"no {path}: no claim is about a table in this folder; run table1 to table5") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NotThisFormat(f"cannot read {path} ({error!r}): write it again with `replicate report`") from error
+    except (OSError, ValueError) as error:
+        raise NotThisFormat(f"cannot read {path} ({error}): write it again with `replicate report`") from error
+    return [
+        SavedClaim(claim.number, claim.text, claim.outcome, tuple(each.words for each in claim.statements))
+        for claim in content.claims
+    ]
 
 
 def show_brief(claims: Sequence[SavedClaim], title: str, console: Console) -> None:

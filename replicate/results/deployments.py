@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Literal
 
+from replicate.records import FINITE, check_names, check_range
 from replicate.results import measured_files
 
 DEPLOYMENTS = "deployments.json"
@@ -39,6 +40,11 @@ class Deployment:
     megabytes: float
     peak_megabytes: float | None
 
+    def __post_init__(self) -> None:
+        check_names(self, "table", "row", "runs")
+        check_range(self, 0, 1, "dev_f1", "test_f1")
+        check_range(self, 0, FINITE, "p50", "p90", "megabytes", "peak_megabytes")
+
 
 @dataclass(frozen=True)
 class Deployments:
@@ -55,6 +61,10 @@ class Deployments:
     calls: int
     utterances: int
     deployments: tuple[Deployment, ...]
+
+    def __post_init__(self) -> None:
+        check_names(self, "onnxruntime", *(["processor"] if self.processor is not None else []))
+        check_range(self, 1, FINITE, "calls", "utterances")
 
     @classmethod
     def find(cls, folder: Path) -> Deployments | None:

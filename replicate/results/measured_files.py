@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from replicate.errors import NotThisFormat
 from replicate.files import write_text
-from replicate.records import check_format, convert
+from replicate.records import check_format, convert, read_json
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -26,10 +26,10 @@ def find(path: Path, cls: type[T], version: int) -> T | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         check_format(content, version, path)
         return convert(content, cls)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise NotThisFormat(f"{path} is damaged ({error}): remove it, and measure again") from error
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from replicate.records import FINITE, check_names, check_range
 from replicate.results import measured_files
 from replicate.results.resources import Resources
 
@@ -27,6 +28,11 @@ class Timing:
     p50: float
     p90: float
 
+    def __post_init__(self) -> None:
+        check_names(self, "model")
+        check_range(self, 1, FINITE, "utterances")
+        check_range(self, 0, FINITE, "p50", "p90")
+
 
 @dataclass(frozen=True)
 class Timings:
@@ -41,6 +47,10 @@ class Timings:
     torch: str
     calls: int
     timings: tuple[Timing, ...]
+
+    def __post_init__(self) -> None:
+        check_names(self, "torch", *(["processor"] if self.processor is not None else []))
+        check_range(self, 1, FINITE, "calls")
 
     @classmethod
     def find(cls, folder: Path) -> Timings | None:

@@ -71,7 +71,7 @@ def _checked(path: Path) -> tuple[dict[str, NDArray[Any]], str] | None:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is not a dict
             digest, origin = json.loads((file.metadata() or {})["about"])
         return (arrays, origin) if digest == _digest(arrays, origin) else None
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError, AttributeError):
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 

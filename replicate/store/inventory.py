@@ -15,7 +15,8 @@ from pathlib import Path
 from replicate.errors import CorruptRun, NewerFormat, OtherFormat, UnknownRun
 from replicate.files import INCOMPLETE
 from replicate.records import format_number
-from replicate.store.record import ArmRecord, RunRecord, load_json
+from replicate.store.record import RunRecord, load_json
+from replicate.store.settings_records import ArmRecord
 from replicate.store.store import EMBEDDINGS, Store
 from replicate.store.versions import FORMAT, other_versions
 

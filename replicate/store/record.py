@@ -4,120 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from replicate.errors import CorruptRun
+from replicate.limits import shown
 from replicate.model.config import ModelConfig
-from replicate.records import check_format, convert, format_number
+from replicate.records import (
+    FINITE,
+    check_among,
+    check_format,
+    check_names,
+    check_range,
+    convert,
+    format_number,
+    read_json,
+)
+from replicate.store.settings_records import MOST, MOST_LAYERS, ArmRecord, BudgetRecord, ProtocolRecord
 from replicate.store.versions import FORMAT
-from replicate.training.model_defaults import ModelDefaults
 
-if TYPE_CHECKING:  # these import torch, which commands that only look at runs do without
-    from replicate.training.config import Arm, Protocol
+# Names of run folders; a teacher's never leads out of the store.
+_FOLDER = re.compile(r"[\w-]{1,64}")
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 CHECKPOINT, PREDICTIONS, RECORD = "checkpoint.safetensors", "predictions.npz", "run.json"
-
-
-@dataclass(frozen=True)
-class ArmRecord:
-    """The arm of a run as it was trained; the attributes are those of ``Arm``.
-
-    Attributes:
-        distillation: for an arm with a distillation method, its name under "method", and its settings. They are not
-            typed, so that a record can be read where the method's plugin is not installed.
-    """
-
-    name: str
-    train: str
-    contexts: tuple[str, ...]
-    select: str
-    masked: bool
-    audio: str
-    teacher: ArmRecord | None
-    unimodal_teachers: tuple[ArmRecord, ...]
-    distillation: dict[str, Any] | None
-    context_layers: int
-    gnn_heads: int
-    window: tuple[int, int]
-    dropout: float
-    context: str
-    causal: bool
-    memory: int
-    fusion: str = "early"  # the record of an earlier version lacks this and the following
-    dialogue_share: float = 1.0
-    label_noise: float = 0.0
-    epoch_share: float = 1.0
-    privileged_noise: float = 0.0
-
-    @classmethod
-    def of(cls, arm: Arm) -> ArmRecord:
-        """Return the record of an arm and of its teachers."""
-        return cls(
-            arm.name,
-            arm.train,
-            arm.contexts,
-            arm.select,
-            arm.masked,
-            arm.audio,
-            None if arm.teacher is None else cls.of(arm.teacher),
-            tuple(map(cls.of, arm.unimodal_teachers)),
-            None if arm.method is None else asdict(arm.method),
-            arm.model.context_layers,
-            arm.model.gnn_heads,
-            arm.window,
-            arm.model.dropout,
-            arm.context,
-            arm.causal,
-            arm.memory,
-            arm.fusion,
-            arm.dialogue_share,
-            arm.label_noise,
-            arm.epoch_share,
-            arm.privileged_noise,
-        )
-
-    @property
-    def teachers(self) -> tuple[ArmRecord, ...]:
-        """All arms that this one is distilled from, in the order of ``RunRecord.teacher_runs``."""
-        return (*([] if self.teacher is None else [self.teacher]), *self.unimodal_teachers)
-
-
-@dataclass(frozen=True)
-class ProtocolRecord:
-    """The protocol of a run; the attributes are those of ``Protocol``.
-
-    Attributes:
-        masking: settings of the masking strategy, not typed for the same reason as ``ArmRecord.distillation``.
-        model: layers, heads and dropout of arms that set none themselves; the values of the run are in ``ArmRecord``.
-            In a record of an earlier version, in which arms set all of them, the defaults.
-    """
-
-    name: str
-    attend_padding: bool
-    triplet: str
-    masking: dict[str, Any]
-    hubert: dict[str, Any]
-    model: ModelDefaults = field(default_factory=ModelDefaults)
-
-    @classmethod
-    def of(cls, protocol: Protocol) -> ProtocolRecord:
-        """Return the record of a protocol."""
-        return cls(**asdict(protocol) | {"model": protocol.model})
-
-
-@dataclass(frozen=True)
-class BudgetRecord:
-    """The budget of a run; the attributes are those of ``Budget``."""
-
-    epochs: int
-    batch: int
-    learning_rate: float
-    weight_decay: float
-    feed_forward: int
-    steps: int = 0  # the record of an earlier version lacks it
 
 
 @dataclass(frozen=True)
@@ -130,6 +43,14 @@ class EpochRecord:
     dev_f1: float
     learning_rate: float
     logged: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Not check_range, because a curve has many of these.
+        finite = -FINITE <= self.train_loss <= FINITE  # dev loss may be infinite where a class has no probability
+        if not (finite and self.epoch >= 1 and 0 <= self.dev_f1 <= 1 and 0 <= self.learning_rate <= FINITE):
+            raise ValueError(f"impossible numbers in epoch {self.epoch}")
+        if not all(map(str.isprintable, self.logged)):
+            raise ValueError(f"unprintable names in epoch {self.epoch}")
 
 
 @dataclass(frozen=True)
@@ -147,6 +68,13 @@ class CorpusRecord:
     labels: tuple[str, ...]
     recipes: dict[str, dict[str, Any]]
     speakers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_names(self, "name", "labels", "recipes", "speakers")
+        if not _HASH.fullmatch(self.hash):
+            raise ValueError(f"hash = {shown(self.hash)} is no SHA-256")
+        if not self.labels or len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"its {len(self.labels)} labels are none, or repeated")
 
 
 @dataclass(frozen=True)
@@ -192,6 +120,19 @@ class RunRecord:
             raise ValueError(f"best_epoch {self.best_epoch} is not an epoch of a curve of {len(self.curve)}")
         if len(self.teacher_runs) != len(self.arm.teachers):
             raise ValueError(f"teacher_runs has {len(self.teacher_runs)} keys for {len(self.arm.teachers)} teachers")
+        for name, pattern, texts in (
+            ("key", _FOLDER, (self.key, *self.teacher_runs)),
+            ("files", _HASH, self.files.values()),
+        ):
+            wrong = [text for text in texts if not pattern.fullmatch(text)]
+            if wrong:
+                raise ValueError(f"{name} has {shown(wrong[0])}, which is no {name} of a run")
+        check_names(self, "streams", "versions", "files")
+        check_among(self, "device", ("cpu", "cuda"))
+        check_among(self, "precision", ("float32", "bf16"))
+        check_range(self, 0, 2**64 - 1, "seed", "seed_group")
+        check_range(self, 0, FINITE, "seconds")
+        _check_model(self.model, self.corpus)
 
     @property
     def best(self) -> EpochRecord:
@@ -225,6 +166,19 @@ class RunRecord:
         return asdict(self)
 
 
+def _check_model(model: ModelConfig, corpus: CorpusRecord) -> None:
+    """Check the sizes of a model, which decide what it takes in memory, and compare them with its corpus."""
+    check_range(model, 1, MOST, "width", "hidden", "feed_forward", "encoder_heads", "stream_widths")
+    check_range(model, 0, MOST, "past", "future", "projected", "decoupled", "hallucinated", "memory")
+    check_range(model, 1, MOST_LAYERS, "context_layers", "gnn_heads", "speakers")
+    check_range(model, 0, 1, "dropout")
+    check_names(model, "context")
+    if model.classes != len(corpus.labels):
+        raise ValueError(f"model.classes = {model.classes} where the corpus has {len(corpus.labels)} labels")
+    if corpus.speakers and model.speakers != len(corpus.speakers):
+        raise ValueError(f"model.speakers = {model.speakers} where the corpus has {len(corpus.speakers)} speakers")
+
+
 def load_json(folder: Path) -> dict[str, Any]:
     """Return the content of a run folder's ``run.json``, whatever its format.
 
@@ -232,8 +186,8 @@ def load_json(folder: Path) -> dict[str, Any]:
         CorruptRun: it cannot be read, or is not a JSON object.
     """
     try:
-        content = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = read_json(folder / RECORD)
+    except (OSError, ValueError) as error:
         raise corrupt(folder, f"{RECORD}: {error}") from error
     if not isinstance(content, dict):
         raise corrupt(folder, f"{RECORD}: expected a JSON object, got {type(content).__name__}")

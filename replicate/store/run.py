@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from replicate.corpus.types import SPLITS, Corpus
-from replicate.errors import InvalidArgument
+from replicate.errors import InvalidArgument, ReplicateError
+from replicate.store import prediction_file
 from replicate.store.predictions import Predictions, score
-from replicate.store.record import CHECKPOINT, PREDICTIONS, RunRecord, corrupt
+from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD, RunRecord, corrupt
 from replicate.suggest import choices
 
 if TYPE_CHECKING:  # these import torch, which commands that only look at runs do without
@@ -99,10 +98,10 @@ class Run:
         """Return the trained model in eval mode."""
         from replicate.model.cogmen import COGMEN
 
+        weights = {name: tensor for name, tensor in self._tensors().items() if not name.startswith("scale/")}
+        self._check_sizes({name: tuple(tensor.shape) for name, tensor in weights.items()})
         model = COGMEN(self.record.model)
-        model.load_state_dict(
-            {name: tensor for name, tensor in self._tensors().items() if not name.startswith("scale/")}
-        )
+        model.load_state_dict(weights)
         return model.eval()
 
     def scaling(self) -> dict[str, Scale]:
@@ -110,10 +109,13 @@ class Run:
         from replicate.training.data import Scale
 
         tensors = self._tensors()
-        return {
-            name: Scale(tensors[f"scale/{name}/mean"].numpy(), tensors[f"scale/{name}/deviation"].numpy())
-            for name in self.record.streams
-        }
+        try:
+            return {
+                name: Scale(tensors[f"scale/{name}/mean"].numpy(), tensors[f"scale/{name}/deviation"].numpy())
+                for name in self.record.streams
+            }
+        except KeyError as error:
+            raise corrupt(self.folder, f"{CHECKPOINT} lacks {error}") from error
 
     def _check(self, split: str, context: str) -> None:
         if split not in SPLITS:
@@ -133,9 +135,32 @@ class Run:
         except (OSError, SafetensorError) as error:
             raise corrupt(self.folder, f"{CHECKPOINT}: {error}") from error
 
-    def _predictions(self, key: str) -> NDArray[Any]:
+    def _check_sizes(self, found: dict[str, tuple[int, ...]]) -> None:
+        """Compare the weights with the model that the record describes, before that model is made in memory."""
+        import torch
+
+        from replicate.model.cogmen import COGMEN
+
         try:
-            with np.load(self.folder / PREDICTIONS, allow_pickle=False) as arrays:
-                return arrays[key]
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
-            raise corrupt(self.folder, f"{PREDICTIONS}: {error}") from error
+            with torch.device("meta"):  # tensors with a size and no memory
+                made = {name: tuple(tensor.shape) for name, tensor in COGMEN(self.record.model).state_dict().items()}
+        except (ValueError, TypeError, RuntimeError, AssertionError) as error:
+            reason = str(error).partition("\n")[0][:200]
+            raise corrupt(self.folder, f"{RECORD}: no model can be made ({reason})") from error
+        for name in sorted({*made, *found}):
+            if made.get(name) != found.get(name):
+                raise corrupt(
+                    self.folder,
+                    f"{CHECKPOINT}: {name} is of shape {found.get(name)}, in the model of the record {made.get(name)}",
+                )
+
+    def _predictions(self, key: str) -> NDArray[Any]:
+        record = self.record
+        try:
+            return prediction_file.read(
+                self.folder / PREDICTIONS, key, len(record.corpus.labels), len(record.corpus.speakers)
+            )
+        except ReplicateError:
+            raise
+        except Exception as error:  # zip, zlib and numpy each raise their own on a damaged file
+            raise corrupt(self.folder, f"{PREDICTIONS}: {str(error)[:200]}") from error

@@ -21,14 +21,12 @@ from replicate.store.keys import versions
 from replicate.store.record import (
     CHECKPOINT,
     PREDICTIONS,
-    ArmRecord,
-    BudgetRecord,
     CorpusRecord,
     EpochRecord,
-    ProtocolRecord,
     RunRecord,
     digest,
 )
+from replicate.store.settings_records import ArmRecord, BudgetRecord, ProtocolRecord
 from replicate.store.versions import FORMAT
 from replicate.training.config import RunSpec
 from replicate.training.loop import RunResult

@@ -55,7 +55,7 @@ def refused(tmp_path: Path, arrays: dict[str, Any], error: type[ReplicateError],
 def test_bombs_are_refused_with_their_limit(
     change: dict[str, Any], arrays: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive, "BASE", 16 * MIB)
+    monkeypatch.setattr(npz, "BASE", 16 * MIB)
     refused(
         tmp_path, arrays | change, TooLarge, r"unpacks to \d+ MiB or more, .* \(16 MiB and 32 times its size\): save"
     )
