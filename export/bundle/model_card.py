@@ -22,8 +22,8 @@ from replicate.corpus.provenance import Recipe, describe
 from replicate.corpus.types import Corpus
 from replicate.metrics import by_dialogue, f1_by_class
 from replicate.results.statistics import summarise
-from replicate.store.settings_records import ArmRecord
 from replicate.store.run import Run
+from replicate.store.settings_records import ArmRecord
 from replicate.training.metrics import weighted_f1
 
 
