@@ -27,7 +27,7 @@ def main() -> None:
                 f"error (other package): the package {package!r} is that of {found}, not this project's: install this "
                 "project into an environment of its own (make setup)"
             )
-    from replicate.cli import main as run
+    from replicate.__main__ import main as run
 
     run()
 

@@ -55,6 +55,9 @@ BATCH_UTTERANCES = 384
 LONGEST_LINE = 4_000_000
 # Dialogues that ``predict_lines`` keeps in memory, 200 to 600 kB each; the least recently used one is dropped.
 MAX_STREAMS = 1000
+# What spreadsheets take for the beginning of a formula, and what they cannot: numbers with spaces between them.
+FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+NUMBERS = re.compile(r"[-+]?(?:\d[\d.,]*(?:e[-+]?\d+)?|inf|nan)(?: [-+]?(?:\d[\d.,]*(?:e[-+]?\d+)?|inf|nan))*")
 
 
 class BadBundle(ValueError):
@@ -589,7 +592,7 @@ def predict_lines(predictor: Predictor, lines: Iterable[str], as_json: bool, nam
                 found = stream.feed(line.features, line.speaker).utterances()
             except BadInput as error:
                 raise BadInput(f"{line.where}: {error}") from error
-            yield json.dumps(found[0], ensure_ascii=False) + "\n" if as_json else to_csv(found, header=count == 0)
+            yield json_text(found[0], None) + "\n" if as_json else to_csv(found, header=count == 0)
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"cannot read {name} ({error}): it must be CSV or JSON lines in UTF-8") from error
 
@@ -606,7 +609,7 @@ def _first_line(lines: Iterator[str]) -> tuple[list[str], str]:
 
 def to_json(utterances: Sequence[UtterancePrediction]) -> str:
     """Write predictions as a JSON array with an object for each utterance."""
-    return json.dumps(utterances, indent=1, ensure_ascii=False) + "\n"
+    return json_text(utterances) + "\n"
 
 
 def to_csv(utterances: Sequence[UtterancePrediction], header: bool = True) -> str:
@@ -615,12 +618,35 @@ def to_csv(utterances: Sequence[UtterancePrediction], header: bool = True) -> st
     writer = csv.writer(text, lineterminator="\n")
     if header:
         labels = list(utterances[0]["probabilities"]) if utterances else []
-        writer.writerow(["dialogue", "utterance", "speaker", "start", "end", "label", *labels])
+        writer.writerow(["dialogue", "utterance", "speaker", "start", "end", "label", *map(csv_cell, labels)])
     for one in utterances:
         times = ["" if time is None else f"{time:.3f}" for time in (one["start"], one["end"])]
         values = [f"{value:.6f}" for value in one["probabilities"].values()]
-        writer.writerow([one["dialogue"], one["utterance"], one["speaker"], *times, one["label"], *values])
+        names = [csv_cell(one[key]) for key in ("dialogue", "speaker", "label")]
+        writer.writerow([names[0], one["utterance"], names[1], *times, names[2], *values])
     return text.getvalue()
+
+
+def one_line(text: str) -> str:
+    """Return text on one line: line ends and wide spaces become spaces, other unprintable characters U+FFFD."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else _harmless(c) for c in text)
+
+
+def _harmless(c: str) -> str:
+    return " " if c in "\n\r\t\v\f\x85" or unicodedata.category(c) in ("Zs", "Zl", "Zp") else "\ufffd"
+
+
+def csv_cell(text: str) -> str:
+    """Return text for a CSV file: an apostrophe is put in front of what spreadsheets take for a formula."""
+    text = one_line(text)
+    formula = text.lstrip().startswith(FORMULA) and not NUMBERS.fullmatch(text)
+    return f"'{text}" if formula else text
+
+
+def json_text(content: Any, indent: int | None = 1) -> str:
+    r"""Return JSON in which letters of all scripts stay readable, and unprintable characters are ``\uXXXX``."""
+    text = json.dumps(content, indent=indent, ensure_ascii=False)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def stdin_lines() -> Iterable[str]:
@@ -660,7 +686,7 @@ def main() -> None:
         _discard_output()
     except (ValueError, OSError) as error:
         _discard_output()
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {one_line(str(error))}")
     except MemoryError:
         sys.exit("error: too little memory: predict fewer or shorter dialogues at a time")
 

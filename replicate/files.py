@@ -14,16 +14,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from replicate.errors import CannotWrite, DiskFull, ReplicateError
+from replicate.errors import CannotWrite, DiskFull, ReplicateError, TooLittleMemory
 
+# Most bytes in the name of a file that is made of a name in a corpus or a definition. File systems allow 255, some 143,
+# of which suffixes and temporary names need some.
+LONGEST_NAME = 120
 # Prefix of folders that are being written, or that a killed process left incomplete.
 INCOMPLETE = ".incomplete-"
+
+
+def cut_name(name: str, longest: int = LONGEST_NAME) -> str:
+    """Return a name for a file, cut to at most ``longest`` bytes; a hash of the whole name replaces what is cut."""
+    encoded = name.encode("utf-8", "replace")
+    if len(encoded) <= longest:
+        return name
+    digest = hashlib.sha256(encoded).hexdigest()[:8]
+    return f"{encoded[: longest - 9].decode('utf-8', 'ignore')}-{digest}"
 
 
 def from_os_error(error: OSError, path: Path) -> ReplicateError:
     """Return the error to report for an ``OSError`` at ``path``."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return DiskFull(f"no room left on the disk while writing {path}: free some space, or choose another folder")
+    if error.errno == errno.ENOMEM:
+        return TooLittleMemory(f"cannot use {path}: memory ran out; free some, or raise the limit (ulimit -v)")
     reason = error.strerror or type(error).__name__
     return CannotWrite(f"cannot use {path}: {reason}; choose another path or repair its permissions")
 
@@ -37,8 +51,10 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target.parent, f".{target.name}.")
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix)
+        prefix = f".{cut_name(target.name)}."
+        _sweep(target.parent, prefix)
+        suffix = target.suffix if len(target.suffix) < 16 else ""
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=prefix, suffix=suffix)
         os.close(handle)
     except OSError as error:
         raise from_os_error(error, target) from error
@@ -81,7 +97,7 @@ def atomic_folder(target: Path, replace: bool = False) -> Iterator[Path]:
     Raises:
         DiskFull, CannotWrite: ``target`` cannot be written.
     """
-    prefix = f"{INCOMPLETE}{target.name[:16]}-"
+    prefix = f"{INCOMPLETE}{cut_name(target.name, 24)}-"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _sweep(target.parent, prefix)

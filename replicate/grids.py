@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
+from replicate.escape import line as one_line
+from replicate.escape import markdown as in_markdown
+
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from rich.table import Table
@@ -23,6 +26,7 @@ def terminal(
 
     Cells of the first ``left`` columns are words; they and the titles wrap between words. Numbers never wrap.
     """
+    titles, lines = _on_lines(titles, lines)
     gap, widths = _layout(titles, lines, width, left)
     return _table(titles, lines, widths, gap, left, title)
 
@@ -31,6 +35,7 @@ def long_terminal(
     titles: Sequence[str], lines: Sequence[Sequence[str]], width: int, left: int = 1, title: str = ""
 ) -> RenderableType:
     """Return what prints the same as ``terminal``, but fast where no cell wraps: for thousands of rows."""
+    titles, lines = _on_lines(titles, lines)
     gap, widths = _layout(titles, lines, width, left)
     if not lines or any(_wraps(cell, size) for line in lines for cell, size in zip(line, widths, strict=True)):
         return _table(titles, lines, widths, gap, left, title)
@@ -54,6 +59,10 @@ class _LongTable:
         yield from (*above, Segment(self.rows), bottom, end)
 
 
+def _on_lines(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    return [*map(one_line, titles)], [[*map(one_line, cells)] for cells in lines]
+
+
 def _layout(titles: Sequence[str], lines: Sequence[Sequence[str]], width: int, left: int) -> tuple[int, Sequence[int]]:
     """Return the spaces between two columns, with the divider, and the widths of the columns."""
     columns = [set(column) for column in zip(*lines, strict=True)] or [set() for _ in titles]
@@ -73,7 +82,7 @@ def _table(
     from rich.table import Table
 
     grid = Table(
-        title=title or None,
+        title=one_line(title) or None,
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
@@ -119,9 +128,18 @@ def _longest_word(text: str) -> int:
 
 def markdown(titles: Sequence[str], lines: Sequence[Sequence[str]], left: int = 1) -> list[str]:
     """Return the lines of a Markdown table whose first ``left`` columns are words and the others numbers."""
-    escaped = [[cell.replace("|", r"\|") for cell in line] for line in lines]
-    rule = "|" + "---|" * left + "---:|" * (len(titles) - left)
-    return [f"| {' | '.join(titles)} |", rule, *(f"| {' | '.join(line)} |" for line in escaped)]
+    head, *rows = [f"| {' | '.join(map(in_markdown, line))} |" for line in (titles, *lines)]
+    return [head, "|" + "---|" * left + "---:|" * (len(titles) - left), *rows]
+
+
+def notes(sentences: Iterable[str]) -> list[str]:
+    """Return sentences as lines of one Markdown paragraph, each with the two spaces that end a line."""
+    return [f"{in_markdown(sentence, begins_line=True)}  " for sentence in sentences]
+
+
+def heading(text: str) -> str:
+    """Return the bold line above a Markdown table."""
+    return f"**{in_markdown(text)}**"
 
 
 def columns(lines: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str]:
@@ -130,6 +148,7 @@ def columns(lines: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[s
     Nothing is cut or wrapped, whatever the width of the terminal.
     """
     numbers = set(right)
+    lines = [[*map(one_line, cells)] for cells in lines]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
 
     def line(cells: Sequence[str]) -> str:

@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+_NO_MEMORY = re.compile(
+    "failed to map segment|cannot allocate memory|can't allocate memory|unable to allocate|start new thread|bad_alloc"
+    "|not enough memory",
+    re.IGNORECASE,
+)
 # Size of the square matrices whose product measures a device's peak speed: large enough to use all of it.
 PEAK = {"cpu": 1024, "cuda": 8192}
+
+
+@contextmanager
+def without_display() -> Iterator[None]:
+    """Hide matplotlib's ``MPLBACKEND`` inside the block, in which it is imported.
+
+    A notebook sets it for its own process; in a command that inherits it, the import would fail, after the training.
+    """
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        yield
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Return whether an error, or one that it comes from, is of memory that ran out: libraries have no common class."""
+    found: BaseException | None = error
+    for _ in range(10):  # an error may be its own context
+        if found is None:
+            return False
+        if isinstance(found, MemoryError) or _NO_MEMORY.search(str(found)):
+            return True
+        found = found.__cause__ or found.__context__
+    return False
 
 
 def by_clock(call: Callable[[], Any]) -> Callable[[], float]:

@@ -6,13 +6,26 @@ Figures use matplotlib's objects without pyplot, so that there is no global stat
 from __future__ import annotations
 
 import io
+import logging
 import textwrap
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
-import matplotlib
-from matplotlib.figure import Figure
+from replicate import escape
+from replicate.machine import without_display
+
+with without_display():
+    import matplotlib
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+    from rich.cells import cell_len
+
+    from replicate.fonts import Letters
+
+log = logging.getLogger(__name__)
 
 DPI = 200
 SMALL, NORMAL, LARGE = 7.0, 8.0, 10.0
@@ -38,6 +51,8 @@ _STYLE = {
     "svg.fonttype": "path",
 }
 
+_letters: ContextVar[Letters | None] = ContextVar("letters", default=None)
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -48,8 +63,10 @@ class Frame:
 
 
 @contextmanager
-def style(name: str) -> Iterator[None]:
+def style(name: str) -> Iterator[Letters]:
     """Use these settings instead of the user's matplotlibrc within a ``with`` block.
+
+    Yields what ``label`` uses for letters that the font lacks.
 
     Args:
         name: seeds the ids inside an SVG, so that they differ between figures on one page.
@@ -57,7 +74,18 @@ def style(name: str) -> Iterator[None]:
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update({**_STYLE, "svg.hashsalt": name})
-        yield
+        found = Letters()
+        token = _letters.set(found)
+        try:
+            yield found
+        finally:
+            _letters.reset(token)
+
+
+def label(text: str) -> str:
+    """Return text as it can be drawn; all text that is not from this package goes through this function."""
+    found = _letters.get()
+    return escape.line(text) if found is None else found(text)
 
 
 def sheet(frame: Frame, width: float, height: float) -> Figure:
@@ -72,21 +100,44 @@ def sheet(frame: Frame, width: float, height: float) -> Figure:
 
 
 def wrapped(text: str, width: float, size: float) -> str:
-    """Wrap ``text`` to lines that fit ``width`` inches at font size ``size``."""
-    return textwrap.fill(text, max(10, int(width * 72 / (size * LETTER))))
+    """Wrap ``label(text)`` to lines that fit ``width`` inches at font size ``size``."""
+    text = label(text)
+    wide = cell_len(text) / max(len(text), 1)  # Chinese letters are twice as wide
+    return textwrap.fill(text, max(10, int(width * 72 / (size * LETTER * wide))))
+
+
+def in_legend(text: str) -> str:
+    """Wrap ``label(text)`` to lines that leave room for the panels."""
+    return wrapped(text, 2.2, SMALL)
 
 
 def short(name: str) -> str:
-    """Shorten a name to at most 14 letters for an axis, keeping its end, where similar names often differ."""
-    return name if len(name) <= 14 else f"{name[:7]}…{name[-6:]}"
+    """Shorten ``label(name)`` to at most 14 letters for an axis, keeping its end, where similar names often differ."""
+    name = label(name)
+    if cell_len(name) <= 14:
+        return name
+    return f"{name[:7]}…{name[-6:]}" if cell_len(name) == len(name) else f"{name[:3]}…{name[-3:]}"
 
 
 def render(figure: Figure) -> dict[str, bytes]:
     """Render a figure as png and svg, by suffix; without dates and versions, so that the bytes are reproducible."""
+    letters = _letters.get()
+    if letters is not None and letters.numbers.words:
+        legend = f"Words with letters that no installed font has are numbered: {letters.numbers.coded()}."
+        footer = figure.get_supxlabel()
+        width = figure.get_size_inches()[0]
+        figure.supxlabel(f"{footer}\n{wrapped(legend, width, SMALL)}".strip(), x=0.01, ha="left", fontsize=SMALL)
+    if letters is not None and len(letters.families) > 1:
+        for text in figure.findobj(Text):
+            text.set_fontfamily(letters.families)
+        matplotlib.rcParams["font.family"] = letters.families  # of what is only made while drawing
     found = {}
     for suffix, without in (("png", ("Software",)), ("svg", ("Date", "Creator"))):
         out = io.BytesIO()
-        figure.savefig(out, format=suffix, dpi=DPI, metadata=dict.fromkeys(without))
+        with warnings.catch_warnings(record=True) as caught:  # about the layout of very long names
+            figure.savefig(out, format=suffix, dpi=DPI, metadata=dict.fromkeys(without))
+        for each in caught:
+            log.debug("figure %s: %s", figure.get_suptitle(), each.message)
         found[suffix] = out.getvalue()
         figure.set_layout_engine("none")  # keep the layout of the first file for the second
     return found

@@ -3,9 +3,11 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from replicate.errors import CannotWrite, DiskFull
-from replicate.files import atomic_folder, atomic_path, sha256, write_text
+from replicate.files import atomic_folder, atomic_path, cut_name, sha256, write_text
 
 
 def left(folder: Path) -> dict[str, str]:
@@ -148,3 +150,17 @@ def test_if_the_renaming_fails_the_old_folder_is_restored(tmp_path, monkeypatch)
     with pytest.raises(CannotWrite), atomic_folder(tmp_path / "run", replace=True) as temporary:
         (temporary / "a").write_text("new")
     assert left(tmp_path) == {"run": "folder"} and left(tmp_path / "run") == {"old": "old"}
+
+
+@given(st.text(st.characters(codec=None), max_size=300), st.integers(20, 150))
+def test_a_name_is_cut_in_bytes_and_differs_from_others_that_begin_in_the_same_way(name, longest):
+    cut = cut_name(name, longest)
+    assert cut == name or len(cut.encode("utf-8", "replace")) <= longest
+    assert len(name.encode("utf-8", "replace")) > longest or cut == name
+    assert cut_name(name + "x" * longest, longest) != cut_name(name + "y" * longest, longest)
+
+
+def test_a_file_of_the_longest_name_can_be_written(tmp_path):
+    path = tmp_path / ("語" * 85)  # 255 bytes
+    write_text(path, "content")
+    assert left(tmp_path) == {path.name: "content"}

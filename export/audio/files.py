@@ -9,7 +9,7 @@ from pathlib import Path
 from export.audio.plot import picture
 from export.audio.timeline import Timeline, to_vtt
 from export.predictor import to_csv, to_json
-from replicate.files import atomic_path, write_text
+from replicate.files import atomic_path, cut_name, write_text
 
 
 def write(timeline: Timeline, folder: Path, advance: Callable[[float], None] = lambda count: None) -> list[Path]:
@@ -40,7 +40,7 @@ def _stems(names: list[str]) -> list[str]:
     """Make names of dialogues into file names that every file system accepts, all different, none ``timeline``."""
     found: list[str] = []
     for name in names:
-        stem = re.sub(r"[^\w.-]", "_", name).lstrip(".") or "_"
+        stem = cut_name(re.sub(r"[^\w.-]", "_", name).lstrip(".") or "_")
         taken = {other.lower() for other in (*found, "timeline")}
         number = 2
         unique = stem

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MultipleLocator
+from typing import TYPE_CHECKING
 
 from export.audio.timeline import Segment, Timeline
 from replicate.plotting import COLOURS, Frame, render, sheet, short, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # About how many seconds a strip shows, and the most strips of a picture: longer recordings have longer strips.
 STRIP, STRIPS = 300.0, 24
@@ -59,7 +60,7 @@ def draw(timeline: Timeline) -> Figure:
             axis.tick_params(labelbottom=False)
     axes[-1].set_xlabel("minutes and seconds" if end > MINUTES else "seconds")
     # Empty bars for the legend, since the first strip need not show every emotion.
-    marks = [axes[0].bar([0], [0], label=label, **_look(number)) for number, label in enumerate(timeline.labels)]
+    marks = [axes[0].bar([0], [0], label=short(name), **_look(number)) for number, name in enumerate(timeline.labels)]
     columns = min(6, len(timeline.labels))
     axes[0].legend(handles=marks, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False)
     return figure
@@ -109,6 +110,8 @@ def _axis(axis: Axes, strip: float, end: float) -> None:
     axis.set_yticks([0, 0.5, 1])
     axis.spines[["top", "right"]].set_visible(False)
     if end > MINUTES:
+        from matplotlib.ticker import MultipleLocator
+
         steps = (10, 15, 30, 60, 120, 300, 600, 1800, 3600)
         axis.xaxis.set_major_locator(MultipleLocator(next(step for step in steps if strip / step <= 20)))
         axis.xaxis.set_major_formatter(lambda seconds, _: f"{round(seconds) // 60}:{round(seconds) % 60:02d}")

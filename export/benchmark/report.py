@@ -16,6 +16,7 @@ from export.benchmark.base import COMPILED, FLOOR, REFERENCE, STREAMED
 from export.benchmark.measurements import EngineSummary, Place, Setup, Timing
 from export.benchmark.timing import USUAL_LENGTH
 from replicate import grids
+from replicate.escape import csv_cell
 from replicate.plotting import COLOURS, DPI, MARKERS, style
 
 COLUMNS = ("engine", "on", "batch", "utterances", "p50", "p90", "p99", "n", "speed", "per second", "of peak")
@@ -109,7 +110,7 @@ def show(timings: Sequence[Timing], engines: Sequence[EngineSummary], setup: Set
 def markdown(timings: Sequence[Timing], engines: Sequence[EngineSummary], setup: Setup) -> str:
     """Return the content of ``benchmark.md``."""
     lines = grids.markdown(COLUMNS, cells(timings, setup))
-    lines += ["", "  \n".join(remarks(timings, engines, setup)), "", PROFILE_TITLE, ""]
+    lines += ["", *grids.notes(remarks(timings, engines, setup)), "", PROFILE_TITLE, ""]
     return "\n".join([*lines, *grids.markdown(PROFILE, profile_cells(setup))]) + "\n"
 
 
@@ -117,7 +118,7 @@ def to_csv(timings: Sequence[Timing], setup: Setup) -> str:
     """Return the content of ``benchmark.csv``: the latency table."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([COLUMNS, *cells(timings, setup)])
+    writer.writerows([*map(csv_cell, line)] for line in (COLUMNS, *cells(timings, setup)))
     return text.getvalue()
 
 

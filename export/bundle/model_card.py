@@ -20,6 +20,7 @@ from replicate.config.profiles import SMOKE, profile, smoke_note
 from replicate.corpus import named_corpora
 from replicate.corpus.provenance import Recipe, describe
 from replicate.corpus.types import Corpus
+from replicate.escape import markdown
 from replicate.metrics import by_dialogue, f1_by_class
 from replicate.results.statistics import summarise
 from replicate.store.run import Run
@@ -32,8 +33,8 @@ def text(choice: Choice, corpus: Corpus, model: Path, checks: Sequence[Check], q
     record = choice.run.record
     arm, name = record.arm.name, record.corpus.name
     sections = [
-        f"# {arm}, seed {record.seed}: emotion from speech alone",
-        f"Predicts the emotion of every utterance of a dialogue ({', '.join(corpus.labels)}) from its audio features. "
+        f"# {markdown(arm)}, seed {record.seed}: emotion from speech alone",
+        f"Predicts the emotion of every utterance of a dialogue ({_listed(corpus.labels)}) from its audio features. "
         "Made by a replication of *Bridging Modalities* (arXiv 2401.03000).",
         "## Use",
         _use(corpus, choice.run.audio_stream, save.recipe(choice.run)),
@@ -45,7 +46,12 @@ def text(choice: Choice, corpus: Corpus, model: Path, checks: Sequence[Check], q
         "## Intended use and limits",
         _limits(corpus, choice.run),
         "## Checks",
-        "\n".join([*(f"- {check.name}: {check.found}" for check in checks), f"- {INT8}: {quantised.summary}"]),
+        "\n".join(
+            [
+                *(f"- {check.name}: {markdown(check.found)}" for check in checks),
+                f"- {INT8}: {markdown(quantised.summary)}",
+            ]
+        ),
         "## Licence",
         f"Code and weights: Apache-2.0. Data: {_licence(name)}",
     ]
@@ -58,7 +64,7 @@ def _use(corpus: Corpus, stream: str, recipe: Recipe | None) -> str:
         f"```bash\npip install numpy 'onnxruntime>={ONNXRUNTIME}'\npython predict.py FILE.csv\n```\n\n"
         f"This needs Python 3.10 or newer, and onnxruntime {ONNXRUNTIME} or newer. "
         "`FILE.csv` has a row for each utterance, in order of time: `dialogue`, `speaker` "
-        f"({' or '.join(corpus.speakers)}), then {width} features, not standardised: `{MODEL}` standardises them. "
+        f"({_listed(corpus.speakers, ' or ')}), then {width} features, not standardised: `{MODEL}` standardises them. "
         "From Python:\n\n"
         "```python\nfrom predict import Predictor\n\n"
         f'prediction = Predictor(".")(features, speakers)  # (n, {width}) and n names\n'
@@ -70,7 +76,7 @@ def _recordings(recipe: Recipe) -> str:
     """Describe how to predict from recordings, for features whose extraction is known."""
     return (
         "\n\nFrom recordings, with the package that exported this bundle and its extra `[audio]`; features are "
-        f"{describe(recipe)}:\n\n"
+        f"{markdown(describe(recipe))}:\n\n"
         "```bash\nreplicate predict . --audio CALL.wav --segments CALL.rttm --out timeline\n```"
     )
 
@@ -94,31 +100,34 @@ def _streaming(run: Run) -> str:
 
 def _training(choice: Choice, corpus: Corpus) -> str:
     record = choice.run.record
-    best = f"the best seed of the best arm for the stream {choice.run.audio_stream}, on dev with that stream alone"
-    reason = choice.why or ("as requested" if choice.requested else best)
-    *others, last = record.streams
+    stream = markdown(choice.run.audio_stream)
+    best = f"the best seed of the best arm for the stream {stream}, on dev with that stream alone"
+    reason = markdown(choice.why) or ("as requested" if choice.requested else best)
+    *others, last = map(markdown, record.streams)
     streams = f"{', '.join(others)} and {last}" if others else last
-    absent = save.absent_streams(choice.run)
+    absent = [*map(markdown, save.absent_streams(choice.run))]
     lines = [
-        f"- corpus {corpus.name} ({record.corpus.hash[:12]}): "
+        f"- corpus {markdown(corpus.name)} ({record.corpus.hash[:12]}): "
         + ", ".join(f"{len(corpus.split(s))} dialogues for {s}" for s in ("train", "dev", "test")),
-        f"- arm {record.arm.name}, trained on {streams}{_how(record.arm)}",
+        f"- arm {markdown(record.arm.name)}, trained on {streams}{_how(record.arm)}",
         *([f"- absent here: {' and '.join(absent)}; the model takes zeros in their place"] if absent else []),
-        f"- protocol {record.protocol.name}; seed {record.seed}; epoch {record.best_epoch} of "
+        f"- protocol {markdown(record.protocol.name)}; seed {record.seed}; epoch {record.best_epoch} of "
         f"{len(record.curve)}, chosen on dev",
-        f"- run {record.key}, {reason}",
+        f"- run {markdown(record.key)}, {reason}",
     ]
     smoke = replace(profile(SMOKE).budget, feed_forward=record.budget.feed_forward)  # a row may set the width
     if asdict(record.budget) == asdict(smoke):  # of two classes: the record has one without torch
         lines.insert(0, f"- **{smoke_note()}**")
-    return "\n".join(lines + [f"- {note}" for note in corpus.notes])
+    return "\n".join(lines + [f"- {markdown(note, begins_line=True)}" for note in corpus.notes])
 
 
 def _how(arm: ArmRecord) -> str:
     """Describe how the training used masking and teachers."""
     masking = " with masking" if arm.masked else ""
     teacher = arm.teacher
-    return masking + (f", distilled from {teacher.name}, which was trained on {teacher.train}" if teacher else "")
+    return masking + (
+        f", distilled from {markdown(teacher.name)}, which was trained on {markdown(teacher.train)}" if teacher else ""
+    )
 
 
 def _results(choice: Choice, corpus: Corpus, model: Path) -> str:
@@ -136,7 +145,9 @@ def _results(choice: Choice, corpus: Corpus, model: Path) -> str:
     note = "the mean of the arm includes this file."
     if choice.run.record.protocol.attend_padding:
         note = "the mean of the arm is that of the tables, whose models attend to padding; this file masks it out."
-    return "\n".join([f"Test set of {corpus.name}, audio alone; {note}", "", *grids.markdown(("", "F1"), lines)])
+    return "\n".join(
+        [f"Test set of {markdown(corpus.name)}, audio alone; {note}", "", *grids.markdown(("", "F1"), lines)]
+    )
 
 
 def _limits(corpus: Corpus, run: Run) -> str:
@@ -145,8 +156,8 @@ def _limits(corpus: Corpus, run: Run) -> str:
     lines = [
         "For research on emotion in conversation. Not for decisions about people: an emotion that a voice expresses is "
         "not always the one that a person feels, and predictions are wrong as often as the results above show.",
-        f"Features must come from the extractor that made those of {corpus.name}"
-        f"{f', {describe(recipe)}' if recipe else ''}; predictions from others are meaningless.",
+        f"Features must come from the extractor that made those of {markdown(corpus.name)}"
+        f"{f', {markdown(describe(recipe))}' if recipe else ''}; predictions from others are meaningless.",
         f"A dialogue has one to {MAX_UTTERANCES} utterances{' (any number in a stream)' if causal else ''}. A "
         f"prediction uses {uses}.",
         "Other speakers, languages and rooms than those of the corpus were not tested.",
@@ -156,6 +167,10 @@ def _limits(corpus: Corpus, run: Run) -> str:
             0, "Trained on generated features: it shows how to deploy such a model, and cannot predict emotions."
         )
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _listed(names: Sequence[str], between: str = ", ") -> str:
+    return between.join(map(markdown, names))
 
 
 def _licence(name: str) -> str:

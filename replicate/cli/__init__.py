@@ -26,8 +26,9 @@ from replicate.cli.report import report
 from replicate.cli.run import run
 from replicate.cli.runs import runs
 from replicate.cli.sweep import sweep
-from replicate.errors import INTERRUPTED_EXIT_CODE, ReplicateError
+from replicate.errors import INTERRUPTED_EXIT_CODE, ReplicateError, TooLittleMemory
 from replicate.files import from_os_error
+from replicate.machine import lacks_memory
 
 
 class _Root(click.Group):
@@ -70,6 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an ASCII terminal gets a question mark for ±, no traceback
+    os.environ.pop("MPLBACKEND", None)  # of a notebook, whose backend may not be installed here
     console.set_level(console.NORMAL)
     found = environment.warning()
     if found is not None:
@@ -90,16 +92,28 @@ def _exit_code(arguments: list[str] | None) -> int:
     except click.exceptions.Exit as exit_:
         status = exit_.exit_code
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)  # it quotes what was given, such as names of files
+        console.echo(shown.getvalue(), newline=False, err=True)
         status = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         console.log.error("error (interrupted): completed runs are kept; the same command continues from there")
         status = INTERRUPTED_EXIT_CODE
     except ReplicateError as error:
         status = _fail(error)
+    except (ImportError, MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        status = _fail(TooLittleMemory(f"{_reason(error)}: free some memory, or raise the limit (ulimit -v)"))
     except OSError as error:
         status = _fail(from_os_error(error, Path(error.filename or "the output")))
     return status if isinstance(status, int) else 0
+
+
+def _reason(error: BaseException) -> str:
+    """Return the last line of an error's message that has words, which names the library that was loaded."""
+    lines = [line.strip() for line in str(error).splitlines() if any(map(str.isalpha, line))]
+    return lines[-1][:200] if lines else "memory ran out"
 
 
 def _fail(error: ReplicateError) -> int:

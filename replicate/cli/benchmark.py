@@ -185,13 +185,12 @@ def _setup(folder: Path, record: RunRecord) -> Setup:
 
 
 def _write(target: Path, timings: Sequence[Timing], engines: Sequence[EngineSummary], setup: Setup) -> None:
-    import json
-
     from export.benchmark import report
     from export.benchmark.measurements import to_json
+    from replicate.escape import json_text
     from replicate.files import atomic_path, write_text
 
-    write_text(target / "benchmark.json", json.dumps(to_json(timings, engines, setup), indent=1) + "\n")
+    write_text(target / "benchmark.json", json_text(to_json(timings, engines, setup)) + "\n")
     write_text(target / "benchmark.md", report.markdown(timings, engines, setup))
     write_text(target / "benchmark.csv", report.to_csv(timings, setup))
     with atomic_path(target / "benchmark.png") as temporary:

@@ -51,7 +51,7 @@ def parity(files: tuple[Path, ...]) -> None:
     for path in files:
         for found in compare(path):
             where = f"{found.file:<{width}}  {found.form:<9}  {found.setting:<19}"
-            click.echo(f"{where}  {found.output:<8}  {found.difference:.1e}  {_outcome(found)}")
+            console.echo(f"{where}  {found.output:<8}  {found.difference:.1e}  {_outcome(found)}")
             if not found.passed:
                 failed.append(f"{found.file} ({found.form}, {found.setting}, {found.output})")
     if failed:
@@ -126,10 +126,10 @@ def store(chosen: tuple[str, ...], where: str) -> None:
         problem = inventory.damage(found, key)
         if problem is not None:
             damaged += 1
-            click.echo(problem)
+            console.echo(problem)
     for key in inventory.embedded(found):
         if (not chosen or key in keys) and not found.embeddings_intact(key):
-            click.echo(f"embeddings of {key} are damaged: they are computed again when a student needs them")
+            console.echo(f"embeddings of {key} are damaged: they are computed again when a student needs them")
     for remark in () if chosen else _remarks(found):
         console.note(remark)
     runs = console.count(len(keys), "run")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from replicate import __version__
+from replicate import __version__, escape
 from replicate.files import from_os_error
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class _Stderr(logging.Handler):
     """Print records as plain lines on the stderr of the moment, which tests and progress bars replace."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(printable(record.getMessage()), err=True)
+        click.echo(_safe(record, record.getMessage()), err=True)
 
 
 class _LogFile(logging.FileHandler):
@@ -41,7 +42,7 @@ class _LogFile(logging.FileHandler):
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
 
     def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))
+        return _safe(record, super().format(record))
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (name of the logging module)
         """Stop logging to the file, for example when its disk is full; the command itself continues."""
@@ -122,18 +123,40 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" + "s" * (number != 1)
 
 
-def printable(text: str) -> str:
-    """Replace characters that could control a terminal, such as those in a file's name."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+def echo(text: object = "", newline: bool = True, err: bool = False) -> None:
+    """Print a result on stdout; characters that could control a terminal, such as in a file's name, are replaced."""
+    click.echo(escape.terminal(str(text)), nl=newline, err=err)
+
+
+def _safe(record: logging.LogRecord, text: str) -> str:
+    """Return the text of a record: on one line, unless it is a detail, which may be a traceback."""
+    return escape.terminal(text) if record.levelno <= VERBOSE else escape.line(text)
 
 
 def _console(stderr: bool) -> Console:
     from rich.console import Console
+    from rich.segment import Segment
+    from rich.status import Status
+    from rich.text import Text
+
+    class PlainStatus(Status):
+        def update(self, status: Any = None, **others: Any) -> None:
+            """Show a text as it is; rich would interpret the name of an arm as markup."""
+            super().update(Text(escape.line(status)) if isinstance(status, str) else status, **others)
 
     class PlainConsole(Console):
         def on_broken_pipe(self) -> None:
             """Pass the exception on; rich would exit with 1."""
             raise
+
+        def render(self, *arguments: Any, **options: Any) -> Iterator[Segment]:
+            """Yield what is printed; escape sequences of colours are not in its text, so that any there are foreign."""
+            for piece in super().render(*arguments, **options):
+                yield piece if piece.control else Segment(escape.terminal(piece.text), piece.style)
+
+        def status(self, status: Any, **others: Any) -> Status:
+            """Show a spinner with a text, which is no markup."""
+            return PlainStatus(Text(escape.line(status)), console=self, **others)
 
     # A corpus or a folder may be called "[red]x"; that is its name, not a colour.
     quiet = stderr and level() > NORMAL

@@ -191,7 +191,7 @@ def _yes(value: bool) -> str:
 
 def _print(*lines: str) -> None:
     for line in lines:
-        click.echo(line)
+        console.echo(line)
 
 
 def _data_dir(folder: Path | None) -> list[str]:

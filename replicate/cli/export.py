@@ -61,7 +61,7 @@ def onnx(results: Path, arm: str | None, key: str | None, out: Path | None, budg
         choice = choice if fit is None else fit.choice
         written = bundle.write(choice, corpus, target, status.update)
     record = choice.run.record
-    click.echo(target)
+    console.echo(target)
     if fit is not None:
         err.print(
             f"within {budget:g} ms: {'; '.join(fit.within)}. {fit.file} of {record.arm.name} takes "

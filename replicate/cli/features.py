@@ -207,7 +207,7 @@ def _text(
             console.note(f"{what}, no text: {one.dialogue}/{one.name}")
         source = replace(source, notes=(*source.notes, f"{len(without)} utterances without text {what}"))
     archive.write(corpus := to_corpus(source, vectors, extractor), out)
-    click.echo(f"{out}: {len(corpus.dialogues)} dialogues, {len(vectors)} utterances, hash {corpus.hash}")
+    console.echo(f"{out}: {len(corpus.dialogues)} dialogues, {len(vectors)} utterances, hash {corpus.hash}")
     console.suggest("data", "merge", like or "CORPUS", str(out), "--stream", "text", "--out", "merged.npz")
 
 
@@ -268,5 +268,5 @@ def _run(
         corpus = selected(corpus, select)
     archive.write(corpus, out)
     resume.vectors_path(out).unlink(missing_ok=True)
-    click.echo(f"{out}: {len(corpus.dialogues)} dialogues, {len(found.vectors)} utterances, hash {corpus.hash}")
+    console.echo(f"{out}: {len(corpus.dialogues)} dialogues, {len(found.vectors)} utterances, hash {corpus.hash}")
     console.suggest("data", "info", str(out))

@@ -87,7 +87,7 @@ def predict(
         predictor = predictors.Predictor(bundle, int8)
         if stream:
             for line in predictors.predict_lines(predictor, predictors.stdin_lines(), as_json):
-                click.echo(line, nl=False)  # click.echo flushes
+                console.echo(line, newline=False)  # click.echo flushes
             return
         if audio is not None:
             _predict_audio(predictor, audio, as_json, as_csv, as_vtt, **recording)
@@ -149,7 +149,7 @@ def _predict_audio(
     for note in found.notes:
         console.note(f"note: {note}")
     if as_vtt:
-        click.echo(to_vtt(found), nl=False)
+        console.echo(to_vtt(found), newline=False)
     elif as_json or as_csv:
         _print(found.utterances(), as_json)
     else:
@@ -171,7 +171,7 @@ def _write_timeline(timeline: Timeline, out: Path) -> None:
 def _print(utterances: Sequence[UtterancePrediction], as_json: bool) -> None:
     from export.predictor import to_csv, to_json
 
-    click.echo(to_json(utterances) if as_json else to_csv(utterances), nl=False)
+    console.echo(to_json(utterances) if as_json else to_csv(utterances), newline=False)
 
 
 def _print_tables(predictions: Sequence[Prediction]) -> None:
@@ -183,12 +183,10 @@ def _print_tables(predictions: Sequence[Prediction]) -> None:
         titles = ("utterance", "speaker", "emotion", "probability", *prediction.labels)
         rows = zip(prediction.speakers, prediction.emotions, prediction.probabilities.tolist(), strict=True)
         lines = [
-            (str(number), console.printable(speaker), emotion, *(f"{value:.3f}" for value in (max(row), *row)))
+            (str(number), speaker, emotion, *(f"{value:.3f}" for value in (max(row), *row)))
             for number, (speaker, emotion, row) in enumerate(rows, prediction.first)
         ]
-        screen.print(
-            long_terminal(titles, lines, screen.width, left=3, title=console.printable(prediction.id)), crop=False
-        )
+        screen.print(long_terminal(titles, lines, screen.width, left=3, title=prediction.id), crop=False)
 
 
 def _print_timeline(timeline: Timeline) -> None:
@@ -203,10 +201,10 @@ def _print_timeline(timeline: Timeline) -> None:
             (
                 clock(one.start),
                 clock(one.end),
-                console.printable(one.speaker),
+                one.speaker,
                 timeline.emotion(one),
                 *(f"{value:.3f}" for value in (max(one.probabilities), *one.probabilities)),
             )
             for one in dialogue.segments
         ]
-        screen.print(long_terminal(titles, lines, screen.width, left=4, title=console.printable(name)), crop=False)
+        screen.print(long_terminal(titles, lines, screen.width, left=4, title=name), crop=False)

@@ -40,7 +40,7 @@ def report(results: Path, metric: str | None, open_: bool) -> None:
     with console.status().status("writing"):
         written = outputs.write(completed, context, None)
     page = written.folder / "index.html"
-    click.echo(page)
+    console.echo(page)
     names = ", ".join(result.table.name for result in written.results)
     console.note(f"From {len(runs) - len(completed.failed)} completed runs: {names}")
     if open_:

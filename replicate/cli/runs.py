@@ -34,9 +34,9 @@ def list_(where: str, arm: str | None, corpus: str | None, as_json: bool) -> Non
     plugin is compared with --config-dir only. Only the record of a run is loaded: `replicate check store` hashes all
     files.
     """
-    import json
     from dataclasses import asdict
 
+    from replicate.escape import json_text
     from replicate.report import runs as report
     from replicate.store import inventory
 
@@ -44,7 +44,7 @@ def list_(where: str, arm: str | None, corpus: str | None, as_json: bool) -> Non
     everything = inventory.entries(store)
     found = [run for run in everything if arm in (None, run.arm) and corpus in (None, run.corpus)]
     if as_json:
-        click.echo(json.dumps([asdict(run) for run in found], indent=1, ensure_ascii=False))
+        console.echo(json_text([asdict(run) for run in found]))
         return
     if not everything:
         console.note(f"no runs in {where}: `replicate run table2` trains some")
@@ -67,9 +67,8 @@ def show(key: str, where: str, as_json: bool) -> None:
 
     The beginning of a key is enough if no other run's key begins with it.
     """
-    import json
-
     from replicate.errors import UnknownRun
+    from replicate.escape import json_text
     from replicate.report import runs as report
     from replicate.store import inventory
 
@@ -78,12 +77,12 @@ def show(key: str, where: str, as_json: bool) -> None:
     if run is None:
         raise UnknownRun(f"run {key} was removed from {where} in the meantime: see `replicate runs list`")
     if as_json:
-        click.echo(json.dumps(run.record.as_json(), indent=1, ensure_ascii=False))
+        console.echo(json_text(run.record.as_json()))
         return
     blocks = report.facts(run, store), report.curve(run), report.dev_and_files(run)
     for block, right in zip(blocks, (0, 5, 0), strict=True):
         if block is not blocks[0]:
-            click.echo()
+            console.echo()
         _print_columns(block, range(right))
 
 
@@ -164,4 +163,4 @@ def _print_columns(lines: Sequence[Sequence[str]], right: Iterable[int] = ()) ->
     from replicate import grids
 
     for line in grids.columns(lines, right):
-        click.echo(line)
+        console.echo(line)

@@ -63,7 +63,7 @@ def _arm(name: str, data: str | None, trials: int, repair: bool, dry_run: bool, 
         console.note(line)
     if dry_run:
         for trial in prepared.trials:
-            click.echo(f"{trial.number}  {trial.words}")
+            console.echo(f"{trial.number}  {trial.words}")
         return
     with progress.training(todo, prepared.graph.corpora, console.status(), context.jobs) as callback:
         training = context.train(prepared.graph, todo, callback)
@@ -101,7 +101,7 @@ def _search(name: str, data: tuple[str, ...], trials: int, repair: bool, dry_run
         console.note(stage.describe(len(todo)))
         if dry_run:
             for each in stage.candidates[0]:
-                click.echo(f"{each.number}  {each.words}")
+                console.echo(f"{each.number}  {each.words}")
             return
         with progress.training(todo, stage.graph.corpora, console.status(), context.jobs) as callback:
             trained.append(context.train(stage.graph, todo, callback))

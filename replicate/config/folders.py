@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from replicate import escape
 from replicate.config import plugins
 from replicate.errors import InvalidDefinition
+from replicate.files import LONGEST_NAME, cut_name
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -56,13 +58,20 @@ def use(folders: str | Path | Iterable[str | Path]) -> None:
     """
     global _current
     folders = [folders] if isinstance(folders, (str, Path)) else folders
-    found = tuple(dict.fromkeys(Path(folder).expanduser().resolve() for folder in folders))
+    found = tuple(dict.fromkeys(_expanded(Path(folder)).resolve() for folder in folders))
     for folder in found:
         if not folder.is_dir():
             raise InvalidDefinition(f"--config-dir {folder}: no such folder; give one with TOML files or plugins")
     _current = ()  # the state after a plugin has failed
     plugins.load([path for folder in found for path in plugins.files(folder)])
     _current = found
+
+
+def _expanded(folder: Path) -> Path:
+    try:
+        return folder.expanduser()
+    except RuntimeError as error:
+        raise InvalidDefinition(f"--config-dir {folder}: there is no such home folder; give the whole path") from error
 
 
 def current() -> tuple[Path, ...]:
@@ -103,7 +112,8 @@ def sections(name: str) -> dict[str, Definition]:
     found: dict[str, Definition] = {}
     for file in files(name):
         for key, content in file.content.items():
-            where = f"{file.where} [{key}]"
+            where = f"{file.where} [{escape.line(key)}]"
+            _check_name(key, where)
             if key in found:
                 raise InvalidDefinition(f"{where}: {found[key].where} has the same name; rename this one")
             found[key] = Definition(where, content)
@@ -120,14 +130,24 @@ def table_files() -> dict[str, Path]:
     default = packaged()
     for folder in (default, *_current):
         for path in sorted(folder.glob("*.toml")):
-            if path.stem in COLLECTIONS or path.name in _NOT_OURS:
+            if path.stem in COLLECTIONS or path.name in _NOT_OURS or path.name.startswith("."):
                 continue
+            _check_name(path.stem, str(path))
             if path.stem in found:
                 raise InvalidDefinition(f"{path}: {found[path.stem]} is a table of the same name; rename this one")
             if folder != default:
                 _check_table(path)
             found[path.stem] = path
     return found
+
+
+def _check_name(name: str, where: str) -> None:
+    """Refuse a name that no table could show, or of which no file could be made, before anything is trained."""
+    if not name.strip() or not name.isprintable() or cut_name(name) != name:
+        raise InvalidDefinition(
+            f"{where}: the name is empty, longer than {LONGEST_NAME} bytes, or has characters that cannot be printed: "
+            "rename it"
+        )
 
 
 def _check_table(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -109,6 +110,8 @@ def search(name: str, privileged: str = PAPER) -> Search:
     known_arms = arms(privileged)
     if name in known_arms:
         raise InvalidDefinition(f"{where}: there is an arm of this name; rename the search")
+    if not re.fullmatch(r"[\w.+ -]+", name) or name.startswith("."):
+        raise InvalidDefinition(f"{where}: names become file names: letters, digits, spaces and . _ + - only")
     content = section(filled.content, where)
     listed = array(content.pop("candidates", []), f"{where}, candidates")
     if not listed:

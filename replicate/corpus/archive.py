@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replicate import npz
+from replicate.corpus.texts import check_recipes, check_texts
 from replicate.corpus.types import Corpus, Dialogue, naming_file
 from replicate.errors import CannotWrite, LengthMismatch, NotThisFormat, ReplicateError
 from replicate.files import atomic_path, from_os_error
@@ -46,9 +47,10 @@ def write(corpus: Corpus, path: Path) -> None:
     """Write a corpus to ``path`` atomically; the same corpus gives the same bytes.
 
     Raises:
-        DiskFull, CannotWrite: ``path`` cannot be written, or numpy cannot represent a name.
+        BadName: see ``check_texts``. DiskFull, CannotWrite: ``path`` cannot be written, or numpy cannot represent a
+            name.
     """
-    dialogues = corpus.dialogues
+    dialogues = check_texts(corpus).dialogues
     arrays: dict[str, Any] = {
         "format": np.array(FORMAT),
         "name": _text([corpus.name])[0],
@@ -138,6 +140,8 @@ def _recipes(arrays: dict[str, NDArray[Any]], path: Path) -> dict[str, dict[str,
         recipes = None
     if not isinstance(recipes, dict) or not all(isinstance(recipe, dict) for recipe in recipes.values()):
         raise NotThisFormat(f"{path}: 'recipes' is not JSON with an object per stream: extract the features again")
+    with naming_file(path):
+        check_recipes(recipes, "'recipes'")
     return recipes
 
 

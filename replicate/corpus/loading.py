@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from replicate.corpus.readers.base import READERS, NamedCorpus
-from replicate.corpus.types import Corpus
+from replicate.corpus.texts import check_texts
+from replicate.corpus.types import Corpus, naming_file
 from replicate.errors import BadPlugin, ReplicateError, UnknownCorpus
 from replicate.suggest import choices
 
@@ -27,13 +28,13 @@ def load(name_or_path: str | Path, data_dir: Path | str | None = None) -> Corpus
     """
     readers = _readers_by_corpus()
     if isinstance(name_or_path, str) and name_or_path in readers:
-        return _load_named(name_or_path, readers[name_or_path], data_folder(name_or_path, data_dir))
+        return _load_named(name_or_path, readers[name_or_path], data_dir)
     path = Path(name_or_path)
     if not path.exists():
         raise UnknownCorpus(f"no corpus and no file {str(name_or_path)!r}: {choices(str(path), list(named_corpora()))}")
     reader = _reader_for(path)
     with _naming_plugin(reader, path):
-        return _checked(READERS.get(reader)().read(path))
+        return _checked(READERS.get(reader)().read(path), path)
 
 
 def named_corpora() -> dict[str, NamedCorpus]:
@@ -47,25 +48,39 @@ def named_corpora() -> dict[str, NamedCorpus]:
 
 
 def data_folder(name: str, data_dir: Path | str | None = None) -> Path:
-    """Return the folder of a named corpus's files: ``data_dir``, ``$REPLICATE_DATA/NAME``, or the user's cache."""
+    """Return the folder of a named corpus's files: ``data_dir``, ``$REPLICATE_DATA/NAME``, or the user's cache.
+
+    Raises:
+        UnknownCorpus: the user has no home folder, as in some containers, and the others are not given.
+    """
     if data_dir is not None:
         return Path(data_dir)
     if os.environ.get("REPLICATE_DATA"):
         return Path(os.environ["REPLICATE_DATA"]) / name
     import pooch  # slow to import
 
-    return Path(pooch.os_cache("bridging-modalities")) / name
+    try:
+        return Path(pooch.os_cache("bridging-modalities")) / name
+    except RuntimeError as error:
+        raise UnknownCorpus(
+            f"no folder for corpus {name}: this user has no home; set HOME or REPLICATE_DATA=FOLDER, or give --data-dir"
+        ) from error
 
 
 def is_here(name: str, data_dir: Path | str | None = None) -> bool:
     """Return whether a named corpus can be loaded without fetching files; their content is not checked."""
     entry = named_corpora()[name]
-    found = [(data_folder(name, data_dir) / file.local).is_file() for file in entry.files]
+    try:
+        found = [(data_folder(name, data_dir) / file.local).is_file() for file in entry.files]
+    except UnknownCorpus:  # no home
+        return False
     return any(found) if entry.any_file else all(found)
 
 
-def _load_named(name: str, reader: str, folder: Path) -> Corpus:
+def _load_named(name: str, reader: str, data_dir: Path | str | None) -> Corpus:
     entry = READERS.get(reader).corpora[name]
+    # A generated corpus has no files, and needs no folder, which a user without a home does not have.
+    folder = data_folder(name, data_dir) if entry.files else Path(data_dir or ".")
     if not is_here(name, folder):
         licence = f" ({entry.licence})" if entry.on_request else ""
         raise UnknownCorpus(
@@ -73,7 +88,7 @@ def _load_named(name: str, reader: str, folder: Path) -> Corpus:
             f"with --data-dir or REPLICATE_DATA{licence}"
         )
     with _naming_plugin(reader, folder):
-        return _checked(READERS.get(reader)().load(name, folder))
+        return _checked(READERS.get(reader)().load(name, folder), folder)
 
 
 def _readers_by_corpus() -> dict[str, str]:
@@ -109,10 +124,11 @@ def _reader_for(path: Path) -> str:
     return found[0]
 
 
-def _checked(corpus: Corpus) -> Corpus:
+def _checked(corpus: Corpus, path: Path) -> Corpus:
     if not isinstance(corpus, Corpus):
         raise TypeError(f"it returns {type(corpus).__name__}, not Corpus")
-    return corpus
+    with naming_file(path):
+        return check_texts(corpus)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from replicate.config import privileged
 from replicate.errors import BadShare, TrainingFailed
 from replicate.experiment.plan import Plan
 from replicate.experiment.results_folder import corpus_hash
+from replicate.files import cut_name
 from replicate.runner.failures import FailedRun, by_cause
 from replicate.runner.ray import Cluster
 from replicate.runner.tasks import Task, TaskGraph, share
@@ -68,12 +69,12 @@ class CommandContext:
     def folder(self, plan: Plan) -> Path:
         """Return the folder of a plan's tables, figures and manifest."""
         # A corpus file may have any name; only a plain one may become a folder.
-        corpus = re.sub(r"[^\w.-]+", "-", plan.corpus.name).strip(".-") or "corpus"
+        corpus = cut_name(re.sub(r"[^\w.-]+", "-", plan.corpus.name).strip(".-") or "corpus")
         kind = re.sub(r"[^\w.+,=-]+", "-", f"{plan.profile.name}-{plan.protocol.name}")
         kind += ("-keep-dropped" if plan.keep_dropped else "") + ("-bf16" if plan.precision == "bf16" else "")
         # Only a choice that is not the corpus's own gets a folder of its own.
         kind += "" if plan.privileged == privileged.default(plan.corpus) else f"-privileged-{plan.privileged_choice}"
-        kind += f"-folds-{plan.folds}" if plan.folds else ""
+        kind = cut_name(kind + (f"-folds-{plan.folds}" if plan.folds else ""))
         # Two corpora may share a name; the second must not overwrite the tables of the first.
         if corpus_hash(self.out / corpus / kind) not in (None, plan.corpus.hash):
             corpus = f"{corpus}-{plan.corpus.hash[:8]}"

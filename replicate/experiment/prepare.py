@@ -12,6 +12,7 @@ from replicate import metrics
 from replicate.config import privileged, profiles, protocols, requirements
 from replicate.config import tables as definitions
 from replicate.corpus import load, named_corpora
+from replicate.corpus.texts import check_texts
 from replicate.corpus.types import Corpus
 from replicate.errors import BadSeeds, InvalidArgument
 from replicate.experiment.context import CommandContext
@@ -139,7 +140,7 @@ def _whole_number(value: Any) -> int | None:
 
 def _corpus(options: Options, default: str) -> tuple[Corpus, Source]:
     if isinstance(options.data, Corpus):
-        return options.data, Source(options.data.name)
+        return check_texts(options.data), Source(options.data.name)
     name = default if options.data is None else str(options.data)
     # Absolute, for commands that load the same corpus later from another working folder.
     folder = None if options.data_dir is None else str(options.data_dir.resolve())

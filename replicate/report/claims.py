@@ -90,8 +90,8 @@ def heading(result: TableResult) -> str:
 def markdown(rule: Rule, judged: list[JudgedClaim], result: TableResult) -> str:
     """Return all claims as GitHub Markdown; ``result`` is any table of the results folder."""
     found = grid(judged)
-    lines = [f"**{heading(result)}**", "", *grids.markdown(found.titles, found.lines, found.left), ""]
-    return "\n".join([*lines, *(f"{line}  " for line in conditions(rule, result))]) + "\n"
+    lines = [grids.heading(heading(result)), "", *grids.markdown(found.titles, found.lines, found.left), ""]
+    return "\n".join([*lines, *grids.notes(conditions(rule, result))]) + "\n"
 
 
 def write(rule: Rule, judged: list[JudgedClaim], result: TableResult, folder: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from replicate import escape
 from replicate.config.privileged import choice
 from replicate.metrics import all_names
 from replicate.report import deployments, resources
@@ -20,17 +20,16 @@ from replicate.results.aggregate import Cell, TableResult
 
 
 def as_csv(header: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
-    """Return lines as comma-separated text; None becomes an empty field."""
+    """Return lines as comma-separated text; None becomes an empty field, and no text is a formula."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(lines)
+    writer.writerows([*map(escape.csv_cell, each)] for each in (header, *lines))
     return out.getvalue()
 
 
 def as_json(content: Mapping[str, Any]) -> str:
     """Return an indented JSON object in which letters of all scripts stay readable."""
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    return escape.json_text(content) + "\n"
 
 
 def origin(result: TableResult) -> dict[str, Any]:

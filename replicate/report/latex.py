@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import textwrap
 import unicodedata
+from dataclasses import replace
 
+from replicate.escape import Numbers, line
 from replicate.report.sections import conditions, heading, scores, sections
-from replicate.report.types import Grid
+from replicate.report.types import Grid, Section
 from replicate.results.aggregate import TableResult
 
 # Marks that are set before escaping: a possible line break, and a separator for characters that TeX would join.
@@ -58,20 +60,41 @@ _PREAMBLE = r"""\documentclass[a4paper]{article}
 
 def document(result: TableResult) -> str:
     """Return a document that compiles on its own and shows all sections of the table with their notes."""
-    first, *others = sections(result)
+    numbers = Numbers(_lacks)
+    first, *others = (_numbered(section, numbers) for section in sections(result))
     pieces = [f"\\textbf{{\\large {_sentence(first.title)}}}", _shrunk(_tabular(first.grid)), _small(first.notes)]
     for section in others:
-        pieces += [f"\\textbf{{{section.title}}}", _shrunk(_tabular(section.grid)), _small(section.notes)]
-    return _comment(first.title) + _PREAMBLE + "\n\n".join(pieces) + "\n\\end{document}\n"
+        pieces += [f"\\textbf{{{_sentence(section.title)}}}", _shrunk(_tabular(section.grid)), _small(section.notes)]
+    pieces += [_small([_legend(numbers)])] if numbers.words else []
+    return _comment(heading(result), *_words(numbers)) + _PREAMBLE + "\n\n".join(pieces) + "\n\\end{document}\n"
 
 
 def fragment(result: TableResult) -> str:
     """Return the scores as a bare tabular, without preamble, caption or notes."""
-    return (
-        _comment(heading(result), conditions(result)[0], r"For \input in a paper: it needs \usepackage{booktabs}.")
-        + _tabular(scores(result))
-        + "\n"
-    )
+    numbers = Numbers(_lacks)
+    tabular = _tabular(_numbered(Section("", scores(result), []), numbers).grid)
+    package = r"For \input in a paper: it needs \usepackage{booktabs}."
+    return _comment(heading(result), conditions(result)[0], package, *_words(numbers)) + tabular + "\n"
+
+
+def _numbered(section: Section, numbers: Numbers) -> Section:
+    """Return the section with numbers in place of words that LaTeX's fonts lack."""
+    grid = section.grid
+    columns = tuple(replace(column, title=numbers(column.title)) for column in grid.columns)
+    lines = [[*map(numbers, line)] for line in grid.lines]
+    return Section(numbers(section.title), Grid(columns, lines), [*map(numbers, section.notes)])
+
+
+def _legend(numbers: Numbers) -> str:
+    return f"Words with letters that LaTeX's standard fonts lack are numbered: {numbers.coded()}."
+
+
+def _words(numbers: Numbers) -> list[str]:
+    return [f"Numbers in place of words: {numbers.legend()}"] if numbers.words else []
+
+
+def _lacks(c: str) -> bool:
+    return c != "?" and c.isprintable() and _character(c) == "?"
 
 
 def escape(words: str) -> str:
@@ -97,7 +120,7 @@ def _plain(c: str) -> bool:
 
 def _comment(*lines: str) -> str:
     """Return comment lines; they keep all letters, also those that the fonts lack."""
-    return "".join(f"% {''.join(c if c.isprintable() else '?' for c in line)}\n" for line in lines)
+    return "".join(f"% {line(each)}\n" for each in lines)
 
 
 def _sentence(words: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from replicate import escape
 from replicate.experiment.manifest import Manifest
 from replicate.files import write_text
 from replicate.report import claims, sections, text
@@ -44,6 +45,7 @@ def html(outputs: Outputs, figures: Sequence[Figure], manifest: Manifest) -> str
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,  # names of corpora and rows, and notes, may contain HTML
+        finalize=_on_one_line,  # or control characters
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -63,6 +65,10 @@ def html(outputs: Outputs, figures: Sequence[Figure], manifest: Manifest) -> str
         conditions=_conditions(manifest),
         versions=[(name, version or "not installed") for name, version in manifest.versions.items()],
     )
+
+
+def _on_one_line(value: object) -> object:
+    return escape.line(value) if type(value) is str else value
 
 
 def _banner(results: Sequence[TableResult], notes: Sequence[str]) -> tuple[str, list[str]] | None:

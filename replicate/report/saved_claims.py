@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from replicate.errors import NotThisFormat
+from replicate.escape import line
 from replicate.grids import MISSING
 from replicate.records import convert, read_json
 from replicate.results.outcomes import OUTCOMES, Outcome
@@ -77,14 +78,14 @@ def read(folder: Path) -> list[SavedClaim]:
 
 def show_brief(claims: Sequence[SavedClaim], title: str, console: Console) -> None:
     """Print claims with their outcomes, and below each its statements with what was measured, at any width."""
-    console.print(Text(title, style="bold"))
+    console.print(Text(line(title), style="bold"))
     for claim in claims:
-        found = Text(f"{claim.number}. {claim.text}: ").append(claim.outcome or NOT_MEASURED, style="bold")
+        found = Text(f"{claim.number}. {line(claim.text)}: ").append(claim.outcome or NOT_MEASURED, style="bold")
         console.print(Padding.indent(found, 2))
         for each in claim.statements:
             needed = "" if each.to_decide == MISSING else f"; to decide it: {each.to_decide}"
             measured = "" if each.measured == MISSING else f" {each.measured}"
-            console.print(Padding.indent(Text(f"{each.text}: {each.outcome}{measured}{needed}", style="dim"), 6))
+            console.print(Padding.indent(Text(line(f"{each.text}: {each.outcome}{measured}{needed}"), style="dim"), 6))
 
 
 def expected(outcome: Outcome | None) -> bool:

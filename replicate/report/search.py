@@ -90,10 +90,10 @@ def _markdown(stages: Stages) -> str:
     lines = []
     for search, result in reversed(stages):
         grid = _ranking(search, result)
-        lines += [f"**{_heading(search)}**", "", *grids.markdown(grid.titles, grid.lines, grid.left), ""]
-    lines += [f"{line}  " for line in conditions(stages)]
+        lines += [grids.heading(_heading(search)), "", *grids.markdown(grid.titles, grid.lines, grid.left), ""]
+    lines += grids.notes(conditions(stages))
     notes = [note for plan in stages[0][0].plans for note in plan.corpus.notes]
-    return "\n".join([*lines, *(f"{line}  " for line in text.sentences(dict.fromkeys(notes)))]) + "\n"
+    return "\n".join([*lines, *grids.notes(text.sentences(dict.fromkeys(notes)))]) + "\n"
 
 
 def _csv(stages: Stages) -> str:

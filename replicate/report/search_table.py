@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from replicate import escape
 from replicate.config import folders
 from replicate.config.privileged import PLACEHOLDER
 from replicate.config.toml import as_text, merged
@@ -51,7 +52,10 @@ def as_toml(stages: Sequence[tuple[CorporaSearch, SearchResult]]) -> str:
         "notes": _notes(stages),
         "compare": compare,
     }
-    lines = [f"# Written by `{command(stages)}`: do not edit.", *(f"{k} = {as_text(v)}" for k, v in content.items())]
+    lines = [
+        f"# Written by `{escape.line(command(stages))}`: do not edit.",
+        *(f"{k} = {as_text(v)}" for k, v in content.items()),
+    ]
     for row in rows:
         lines += ["", "[[rows]]", *(f"{key} = {as_text(value)}" for key, value in row.items() if value)]
     return "\n".join(lines) + "\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from replicate import grids
 from replicate.config.grid import Trial
 from replicate.experiment.sweep import Scores, Sweep, SweepResult
-from replicate.files import write_text
+from replicate.files import cut_name, write_text
 from replicate.report import data_files, text
 from replicate.report.types import Column, Grid
 from replicate.store.versions import shared
@@ -31,6 +32,8 @@ def write(sweep: Sweep, result: SweepResult, folder: Path) -> list[Path]:
     Raises:
         DiskFull, CannotWrite: naming the file.
     """
+    # An arm may have any name; only a plain one may become that of a file.
+    name = cut_name("sweep-" + re.sub(r"[^\w.+,=() -]+", "-", sweep.arm.name))
     contents = {
         "md": _markdown(sweep, result),
         "csv": _csv(sweep, result),
@@ -38,7 +41,7 @@ def write(sweep: Sweep, result: SweepResult, folder: Path) -> list[Path]:
     }
     paths = []
     for suffix, content in contents.items():
-        paths.append(folder / f"sweep-{sweep.arm.name}.{suffix}")
+        paths.append(folder / f"{name}.{suffix}")
         write_text(paths[-1], content)
     return paths
 
@@ -106,9 +109,9 @@ def _role(trial: Trial, result: SweepResult) -> str:
 
 def _markdown(sweep: Sweep, result: SweepResult) -> str:
     dev, test = _dev(sweep, result), _test(sweep, result)
-    lines = [f"**{_heading(sweep)}**", "", *grids.markdown(dev.titles, dev.lines, dev.left), ""]
+    lines = [grids.heading(_heading(sweep)), "", *grids.markdown(dev.titles, dev.lines, dev.left), ""]
     lines += [*grids.markdown(test.titles, test.lines, test.left), ""]
-    return "\n".join([*lines, *(f"{line}  " for line in conditions(sweep, result))]) + "\n"
+    return "\n".join([*lines, *grids.notes(conditions(sweep, result))]) + "\n"
 
 
 def _csv(sweep: Sweep, result: SweepResult) -> str:

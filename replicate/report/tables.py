@@ -72,13 +72,8 @@ def write(result: TableResult, folder: Path) -> list[Path]:
 def markdown(result: TableResult) -> str:
     """Return all sections of a table as GitHub Markdown; the notes on the scores come last."""
     first, *others = sections(result)
-    lines = [f"**{first.title}**", "", *grids.markdown(first.grid.titles, first.grid.lines, first.grid.left)]
+    lines = [grids.heading(first.title), "", *grids.markdown(first.grid.titles, first.grid.lines, first.grid.left)]
     for section in others:
         lines += ["", *grids.markdown(section.grid.titles, section.grid.lines, section.grid.left), ""]
-        lines += _broken(section.notes)
-    return "\n".join([*lines, *([] if others else [""]), *_broken(first.notes)]) + "\n"
-
-
-def _broken(notes: list[str]) -> list[str]:
-    """Return notes with the two spaces that end a line in Markdown."""
-    return [f"{note}  " for note in notes]
+        lines += grids.notes(section.notes)
+    return "\n".join([*lines, *([] if others else [""]), *grids.notes(first.notes)]) + "\n"

@@ -1,8 +1,10 @@
 """Status lines: what reaches stderr and the log file with -q, -v and --log-file."""
 
+import ast
 import logging
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -76,5 +78,28 @@ def test_every_command_can_be_quiet_verbose_and_logged():
 
 
 def test_control_characters_of_a_name_do_not_reach_the_terminal(capfd):
-    console.note("corpus \x1b[31mred\x07, ± and\ttab")
-    assert capfd.readouterr().err == "corpus \ufffd[31mred\ufffd, ± and\ttab\n"
+    console.note("corpus \x1b[31mred\x07, ± and\ttab\nerror (forged): line")
+    console.echo("file \x9b2J\na\tb")
+    out, err = capfd.readouterr()
+    assert err == "corpus \ufffd[31mred\ufffd, ± and tab error (forged): line\n"
+    assert out == "file \ufffd2J\na\tb\n"
+
+
+def test_the_name_of_an_arm_is_no_markup_and_no_escape_sequence(capfd):
+    with console.status().status("tracing [/red]") as spinner:
+        spinner.update("tracing [/blue]\x1b[2J")
+    console.results().print("[bold]a[/] \x1b[2J")
+    out, err = capfd.readouterr()
+    assert out == "[bold]a[/] \ufffd[2J\n" and "\x1b[2J" not in err
+
+
+def test_results_are_printed_by_the_console_alone():
+    root = Path(console.__file__).parent
+    calls = [
+        f"{path.name}: {ast.unparse(node)}"
+        for path in root.glob("*.py")
+        if path.name != "console.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "click.echo", "click.secho")
+    ]
+    assert calls == []

@@ -84,13 +84,14 @@ def test_a_name_that_begins_like_an_option_is_none():
 
 def test_a_title_without_comparisons_and_in_letters_that_tex_lacks_stays_readable_in_the_file():
     document = latex.document(result(corpus="голос", comparisons=()))
-    assert document.startswith("% table2 on голос: Masked training\n") and "????? " in document
+    assert document.startswith("% table2 on голос: Masked training\n") and "on [1]: Masked" in document
+    assert "numbered: [1] U+0433 U+043E" in document and "% Numbers in place of words: [1] голос\n" in document
     assert "Differences" not in document
 
 
 def test_a_corpus_cannot_end_a_comment():
     fragment = latex.fragment(result(corpus="a\nb\u2028c"))
-    assert fragment.splitlines()[0] == "% table2 on a?b?c: Masked training"
+    assert fragment.splitlines()[0] == "% table2 on a b c: Masked training"
     assert all(line.startswith("%") for line in fragment[: fragment.index("\\begin{tabular}")].splitlines())
 
 

@@ -57,11 +57,14 @@ def _write(drawing: definitions.Drawing, found: list[panels.PanelRuns], folder: 
     }[drawing.kind]  # fmt: skip
     title = f"{drawing.title} ({found[0].result.corpus})"
     footer = f"{kind.HOW_TO_READ} {panels.conditions(found, first_seed=drawing.kind == 'embedding')}"
-    with plotting.style(drawing.name):
+    with plotting.style(drawing.name) as letters:
         content = plotting.render(kind.draw(found, plotting.Frame(title, footer)))
     png, svg = folder / f"{drawing.name}.png", folder / f"{drawing.name}.svg"
     # Both files or none: both are written before either is renamed into place.
     with atomic_path(png) as first, atomic_path(svg) as second:
         first.write_bytes(content["png"])
         second.write_bytes(content["svg"])
-    return Figure(drawing.name, title, f"{drawing.caption} {panels.source(drawing)} {footer}", png, svg)
+    caption = f"{drawing.caption} {panels.source(drawing)} {footer}"
+    if letters.numbers.words:
+        caption += f" Numbers in the figure: {letters.numbers.legend()}."
+    return Figure(drawing.name, title, caption, png, svg)

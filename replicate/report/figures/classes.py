@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from replicate.plotting import COLOURS, MARKERS, Frame, sheet, short
+from replicate.plotting import COLOURS, MARKERS, Frame, in_legend, sheet, short
 from replicate.report.figures.panels import PanelRuns
 
 HOW_TO_READ = (
@@ -37,7 +37,7 @@ def draw(panels: Sequence[PanelRuns], frame: Frame) -> Figure:
             markersize=5.5,
             capsize=2.5,
             linewidth=1,
-            label=panel.title,
+            label=in_legend(panel.title),
         )
         if seeds > 1:
             right = places[None, :] + 0.18 / len(panels) + np.linspace(0, 0.12, seeds)[:, None] / len(panels)

@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
+from rich.cells import cell_len
 
 from replicate import metrics
-from replicate.plotting import LETTER, NORMAL, SMALL, Frame, sheet, short, wrapped
+from replicate.plotting import LETTER, NORMAL, SMALL, Frame, label, sheet, short, wrapped
 from replicate.report.figures.panels import PanelRuns
 from replicate.report.text import measured
 
@@ -49,13 +50,15 @@ def draw(panels: Sequence[PanelRuns], frame: Frame) -> Figure:
     """Draw one matrix per cell, side by side, with the same classes in the same order."""
     names = [short(name) for name in panels[0].classes]
     side = max(1.9, len(names) * (0.6 if len(names) < 5 else 0.5))
-    longest = max(map(len, names)) * SMALL * LETTER / 72
+    longest = max(map(cell_len, names)) * SMALL * LETTER / 72
     slanted = longest > side / len(names)  # horizontal names would overlap
     figure = sheet(frame, len(panels) * (side + 0.15) + longest + 0.4, side + 1.05 + (0.5 * longest if slanted else 0))
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axis, panel in zip(axes, panels, strict=True):
         _matrix(axis, summed(panel))
-        title = f"{wrapped(panel.title, side, NORMAL)}\n{metrics.title(panel.cell.metric)} {measured(panel.cell)}"
+        title = (
+            f"{wrapped(panel.title, side, NORMAL)}\n{label(metrics.title(panel.cell.metric))} {measured(panel.cell)}"
+        )
         axis.set_title(title)
         rotation = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
         axis.set_xticks(range(len(names)), names, **rotation)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import mean
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from replicate.plotting import COLOURS, Frame, sheet
+from replicate.plotting import COLOURS, Frame, in_legend, sheet
 from replicate.report.figures.panels import PanelRuns
 from replicate.results.deployments import Deployment, front
 
@@ -60,12 +61,13 @@ def _point(axis: Axes, each: Deployment, across: str, up: str, marker: str, colo
 
 def _legend(axis: Axes, titles: Sequence[str], series: Sequence[str]) -> None:
     """Name the markers and the colours above the first axes."""
+    grey: dict[str, Any] = {"color": "0.3", "linestyle": "", "markersize": 5}
     marks = [
-        Line2D([], [], marker=_MARKERS[i % len(_MARKERS)], color="0.3", linestyle="", markersize=5, label=title)
+        Line2D([], [], marker=_MARKERS[i % len(_MARKERS)], label=in_legend(title), **grey)
         for i, title in enumerate(titles)
     ]
     marks += [
-        Line2D([], [], color=COLOURS[i % len(COLOURS)], linewidth=3, label=name)
+        Line2D([], [], color=COLOURS[i % len(COLOURS)], linewidth=3, label=in_legend(name))
         for i, name in enumerate(series)
         if name
     ]

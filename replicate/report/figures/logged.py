@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from replicate.plotting import COLOURS, MARKERS, NORMAL, Frame, sheet, wrapped
+from replicate.plotting import COLOURS, MARKERS, NORMAL, Frame, in_legend, sheet, wrapped
 from replicate.report.figures.panels import PanelRuns
 from replicate.store.run import Run
 
@@ -51,7 +51,7 @@ def draw(panels: Sequence[PanelRuns], frame: Frame) -> Figure:
     for axis in axes[-1]:
         axis.set_xlabel("epoch")
     axes[0, 0].set_ylim(0, 1.02)
-    figure.legend(list(handles.values()), list(handles), loc="outside right center", frameon=False)
+    figure.legend(list(handles.values()), [*map(in_legend, handles)], loc="outside right center", frameon=False)
     return figure
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from replicate.metrics import title
-from replicate.plotting import COLOURS, MARKERS, SMALL, Frame, sheet
+from replicate.plotting import COLOURS, MARKERS, SMALL, Frame, in_legend, label, sheet
 from replicate.report.figures.panels import PanelRuns
 
 HOW_TO_READ = "Points: means over seeds, with bars of ± 1 sample deviation; dashed lines: the mean of the baseline."
@@ -20,7 +20,7 @@ def draw(panels: Sequence[PanelRuns], frame: Frame) -> Figure:
     baselines = [panel for panel in panels if panel.across is None]
     for panel in baselines:
         mean = panel.cell.summary.mean
-        axis.axhline(mean, color="0.5", linewidth=0.8, linestyle="--", label=panel.title)
+        axis.axhline(mean, color="0.5", linewidth=0.8, linestyle="--", label=in_legend(panel.title))
         axis.axvline(mean, color="0.5", linewidth=0.8, linestyle="--")
     looks = {name: i for i, name in enumerate(dict.fromkeys(panel.series for panel in panels if panel.across))}
     named: set[str] = set()
@@ -38,12 +38,12 @@ def draw(panels: Sequence[PanelRuns], frame: Frame) -> Figure:
             color=COLOURS[look % len(COLOURS)],
             markersize=5,
             elinewidth=0.4,
-            label=panel.series if panel.series not in named else None,
+            label=in_legend(panel.series) if panel.series not in named else None,
         )
         named.add(panel.series)
-        axis.annotate(panel.title, (across.mean, up.mean), xytext=(4, 4), textcoords="offset points", size=SMALL)
+        axis.annotate(label(panel.title), (across.mean, up.mean), xytext=(4, 4), textcoords="offset points", size=SMALL)
     point = next(panel for panel in panels if panel.across)
-    score = title(point.result.metric)
+    score = label(title(point.result.metric))
     axis.set_xlabel(f"{score} on test, {point.across.context if point.across else ''} inference")
     axis.set_ylabel(f"{score} on test, {point.context} inference")
     axis.grid(color="0.9", linewidth=0.5)
