@@ -60,6 +60,9 @@ FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 NUMBERS = re.compile(r"[-+]?(?:\d[\d.,]*(?:e[-+]?\d+)?|inf|nan)(?: [-+]?(?:\d[\d.,]*(?:e[-+]?\d+)?|inf|nan))*")
 
 
+_NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|inf|infinity)", re.ASCII | re.IGNORECASE)
+
+
 class BadBundle(ValueError):
     """The folder is not an exported bundle, or its files were changed after the export."""
 
@@ -254,7 +257,7 @@ class Predictor:
             BadInput: the model cannot be run on the dialogue.
         """
         features = dialogue.features
-        where = "the dialogue" if dialogue.id == UNNAMED else f"dialogue {dialogue.id}"
+        where = "the dialogue" if dialogue.id == UNNAMED else f"dialogue {dialogue.id[:100]}"
         if features.ndim != 2 or len(features) == 0:
             raise BadInput(f"{where} has no utterance: its shape is {features.shape}, not (utterances, features)")
         if features.shape[1] != self.width:
@@ -312,7 +315,7 @@ class Stream:
 
 def _overflow(dialogue: DialogueFeatures) -> BadInput:
     largest = float(np.abs(dialogue.features).max())
-    return BadInput(f"dialogue {dialogue.id} has features as large as {largest:.0e}, which overflow in the model")
+    return BadInput(f"dialogue {dialogue.id[:100]} has features as large as {largest:.0e}, which overflow in the model")
 
 
 def _batches(lengths: list[int], most: int) -> list[list[int]]:
@@ -490,7 +493,7 @@ def _csv_lines(file: Iterable[str], name: str) -> Iterator[_Line]:
         raise BadInput(f"{where}: the header must be dialogue, speaker, then a name for each feature{separated}")
     twice = sorted(cell for cell, count in Counter(cell.casefold() for cell in header).items() if count > 1 and cell)
     if twice:
-        raise BadInput(f"{where}: column {twice[0]!r} appears twice")
+        raise BadInput(f"{where}: column {twice[0][:40]!r} appears twice")
     for cells in rows:
         where = f"{name}, line {lines.line_num}"
         if len(cells) != len(header):
@@ -530,13 +533,13 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _numbers(cells: list[str], where: str) -> NDArray[np.float32]:
     try:
         # Python parses 1_0 as 10, and digits of other scripts.
-        odd = next((cell for cell in cells if "_" in cell or not cell.isascii()), None)
-        if odd is not None:
-            raise ValueError(f"could not convert {odd[:40]!r}")
+        if any("_" in cell or not cell.isascii() for cell in cells):
+            raise ValueError
         with np.errstate(over="ignore"):  # a value too large for float32 becomes infinite and is refused later
             return np.array([float(cell) for cell in cells], np.float32)
     except ValueError as error:
-        raise BadInput(f"{where}: {error}") from error
+        odd = next((cell for cell in cells if not cell.isascii() or not _NUMBER.fullmatch(cell.strip())), "")
+        raise BadInput(f"{where}: {odd[:40]!r} is not a number") from error
 
 
 def predict_files(
@@ -558,7 +561,9 @@ def predict_files(
         for prediction in predictions:
             if prediction.id in where:
                 first = where[prediction.id]
-                raise BadInput(f"dialogue {prediction.id} is in both {first} and {path}: predict one file at a time")
+                raise BadInput(
+                    f"dialogue {prediction.id[:100]} is in both {first} and {path}: predict one file at a time"
+                )
         where |= {prediction.id: path for prediction in predictions}
         found += predictions
     return found

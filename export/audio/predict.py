@@ -23,6 +23,7 @@ from replicate.features import resume
 from replicate.features.assemble import Vectors
 from replicate.features.extract import Extractor, extract, from_recipe
 from replicate.features.source import Source, Utterance, measure, refuse
+from replicate.features.tables import nfc
 
 Seconds = Mapping[Utterance, float]
 Progress = Callable[[float], AbstractContextManager[Callable[[float], None]]]
@@ -99,7 +100,9 @@ def recipe_of(predictor: Predictor) -> Recipe:
 
 
 def _names(source: Source, given: Mapping[str, str], known: Sequence[str]) -> dict[str, str]:
-    """Map every speaker of the source to a name that the model knows."""
+    """Map every speaker of the source to a name that the model knows; names are compared in one form of Unicode."""
+    given = {nfc(name): nfc(known) for name, known in given.items()}
+    known = [nfc(name) for name in known]
     found = dict.fromkeys(utterance.speaker for utterance in source.utterances)
     absent = [name for name in given if name not in found]
     if absent:

@@ -26,7 +26,7 @@ _search: list[str] = []
 
 def files(folder: Path) -> list[Path]:
     """Return the plugins in a folder, sorted; modules whose names begin with an underscore are not plugins."""
-    return sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))
+    return sorted(path for path in folder.glob("*.py") if not path.name.startswith(("_", ".")))
 
 
 def load(paths: Sequence[Path]) -> None:

@@ -135,7 +135,8 @@ def decode(path: Path, start: float = 0.0, stop: float | None = None) -> Decoded
     where = str(path) if stop is None else f"{path} from {start:g} s to {stop:g} s"
     levels = _Levels()
     try:
-        with decoder.open_sound(path, containers.sound(path)) as file:
+        # Samples of a damaged file may be NaN or near the largest float; that is checked below.
+        with decoder.open_sound(path, containers.sound(path)) as file, np.errstate(all="ignore"):
             rate = file.samplerate
             frames = decoder.count(path, file)
             wanted = (frames if stop is None else round(stop * rate)) - round(start * rate)
@@ -150,9 +151,12 @@ def decode(path: Path, start: float = 0.0, stop: float | None = None) -> Decoded
     # Up to a millisecond is rounding.
     if len(samples) < wanted * RATE / rate - RATE / 1000 or not len(samples):
         raise BadAudio(f"{where} ends after {len(samples) / RATE:.3f} s: fetch the file again, or correct the times")
-    if not np.isfinite(samples.sum(dtype=np.float64)):  # the sum is finite exactly if all samples are
+    with np.errstate(all="ignore"):
+        finite = np.isfinite(samples.sum(dtype=np.float64))  # the sum is finite exactly if all samples are
+        height = np.ptp(samples)
+    if not finite:
         raise BadAudio(f"{where} contains NaN or infinity: convert or record it again")
-    if np.ptp(samples) < _SILENCE:
+    if height < _SILENCE:
         if levels.cancelled:
             raise BadAudio(
                 f"the channels of {where} cancel each other: one of them is inverted, keep one channel alone"

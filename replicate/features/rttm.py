@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from replicate.errors import BadSource
 from replicate.features.source import seconds
-from replicate.features.tables import nfc
+from replicate.features.tables import LONGEST_NAME, nfc
 
 # NIST, The 2009 Rich Transcription Evaluation Plan, appendix A. Older tools leave the last field or two out.
 # Fields: type, file, channel, start, duration, orthography, subtype, speaker, confidence, lookahead.
@@ -88,6 +88,8 @@ def _check(fields: list[str], where: str) -> None:
     value = seconds(confidence)
     if confidence != _NONE and (value is None or not 0 <= value <= 1):
         raise _blank(where, "speaker", fields[7:9])
+    if max(len(fields[1]), len(fields[7])) > LONGEST_NAME:
+        raise BadSource(f"{where}: a name has more than {LONGEST_NAME} characters: shorten it")
     if not fields[7].isprintable():
         raise BadSource(f"{where}: the speaker {fields[7][:40]!r} contains unprintable characters: rename it")
 

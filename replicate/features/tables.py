@@ -23,6 +23,10 @@ _SIMILAR = {
 }
 
 
+# Characters of a name, as in ``Corpus``: the error comes before hours of extraction, not after them.
+LONGEST_NAME = 100
+
+
 class Row(NamedTuple):
     """Fields by column; ``where`` is file and line, for messages."""
 
@@ -65,6 +69,9 @@ def read(
 def _read(path: Path, needed: Sequence[str], optional: Sequence[str], text: str | None, also: Sequence[str]) -> Table:
     given = lines(path)
     header = [nfc(name).strip() for name in next(given, (1, [""]))[1]]
+    long = next((name for name in header if len(name) > LONGEST_NAME), None)
+    if long is not None:
+        raise BadSource(f"{path}, line 1: {long[:40]!r}... is no name of a column: is the first line the header?")
     columns = _columns(path, header, needed)
     found = []
     for number, cells in given:
@@ -142,6 +149,8 @@ def _fields(
             raise BadSource(f"{where}: {', '.join(empty)} is empty: fill it in")
         if not value.isprintable():
             raise BadSource(f"{where}: {value[:40]!r} contains line ends or unprintable characters: rename it")
+        if len(value) > LONGEST_NAME:
+            raise BadSource(f"{where}: {name} has {len(value):,} characters, more than {LONGEST_NAME}: shorten it")
         found[name] = value
     return found
 
@@ -152,4 +161,5 @@ def _unused(path: Path, header: Sequence[str], known: set[str]) -> Iterator[str]
         present = {name.casefold() for name in header}
         meant = [(name, column) for name in names if (column := _similar(name)) and column not in present]
         hints = "".join(f"; rename {name!r} if it is the {column}" for name, column in meant)
-        yield f"{path} has columns that are not used: {', '.join(map(repr, names))}{hints}"
+        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+        yield f"{path} has columns that are not used: {', '.join(map(repr, names[:8]))}{more}{hints}"

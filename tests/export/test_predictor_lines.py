@@ -47,7 +47,7 @@ BAD = {
     "dialogue,speaker,speaker,f0\n": "line 1: column 'speaker' appears twice",
     HEADER + "a,Smith, J,0,1\n": "line 2: 5 cells, but the header has 4",
     HEADER + "a,M,0\n": "line 2: 3 cells, but the header has 4",
-    HEADER + "a,M,0,\u0661\n": "line 2: could not convert",
+    HEADER + "a,M,0,\u0661\n": "line 2: .* is not a number",
     HEADER + 'a,"M,0,1\n': "cannot read stdin .*UTF-8",
 }
 
