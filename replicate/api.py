@@ -24,8 +24,8 @@ from replicate.experiment.context import CommandContext, Training
 from replicate.experiment.prepare import Options, prepare
 from replicate.metrics import DEFAULT
 from replicate.results.aggregate import TableResult
+from replicate.runner.progress import Progress, ProgressCallback
 from replicate.runner.tasks import TaskGraph
-from replicate.runner.worker import Progress, ProgressCallback
 from replicate.store.run import Run
 from replicate.training.arm import Arm
 from replicate.training.config import Precision

@@ -93,7 +93,7 @@ def test_without_pandas_the_message_names_how_to_install_it(student, monkeypatch
 
 
 def test_a_second_call_loads_the_run(student, results, monkeypatch):
-    monkeypatch.setattr("replicate.runner.local.train_program", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("replicate.runner.worker.train_program", lambda *_: pytest.fail("trained again"))
     again = replicate.train("Student-A", "synthetic-tiny", profile="smoke", results=results)
     assert again.record == student.record
 

@@ -7,20 +7,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from replicate.config import privileged
 from replicate.errors import BadShare, TrainingFailed
 from replicate.experiment.plan import Plan
 from replicate.experiment.results_folder import corpus_hash
 from replicate.files import cut_name
+from replicate.runner import local
+from replicate.runner import ray as ray_cluster
 from replicate.runner.failures import FailedRun, by_cause
+from replicate.runner.progress import ProgressCallback
 from replicate.runner.ray import Cluster
 from replicate.runner.tasks import Task, TaskGraph, share
 from replicate.store.store import Store
-
-if TYPE_CHECKING:  # this imports torch, which commands that train nothing do without
-    from replicate.runner.worker import ProgressCallback
 
 
 @dataclass(frozen=True)
@@ -94,9 +93,6 @@ class CommandContext:
         Raises:
             WorkerDied, MissingEngine: an error of the engine. DiskFull, CannotWrite, CorruptRun: an error of the store.
         """
-        from replicate.runner import local
-        from replicate.runner import ray as ray_cluster
-
         if todo:
             self.store.probe()
         began = time.perf_counter()

@@ -14,8 +14,8 @@ from rich.progress import Progress as RichProgress
 
 if TYPE_CHECKING:  # these import torch, which the progress of an extraction does without
     from replicate.corpus.types import Corpus
+    from replicate.runner.progress import Progress, ProgressCallback
     from replicate.runner.tasks import Task
-    from replicate.runner.worker import Progress, ProgressCallback
 
 log = logging.getLogger(__name__)
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterable
-from typing import TYPE_CHECKING
 
 from replicate.experiment import collect
 from replicate.experiment.completed import CompletedRuns
 from replicate.experiment.context import CommandContext
 from replicate.report import outputs
 from replicate.results.aggregate import TableResult
+from replicate.runner.progress import Progress, ProgressCallback
 from replicate.runner.tasks import Task
-
-if TYPE_CHECKING:  # this imports torch
-    from replicate.runner.worker import Progress, ProgressCallback
 
 
 class Stream:

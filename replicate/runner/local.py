@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import queue
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +28,9 @@ from replicate.config import folders
 from replicate.corpus.types import Corpus
 from replicate.errors import WorkerDied
 from replicate.runner.failures import FailedRuns
+from replicate.runner.progress import Progress, ProgressCallback
 from replicate.runner.schedule import Outcome, Schedule
 from replicate.runner.tasks import Program
-from replicate.runner.worker import Progress, ProgressCallback, train_program
 from replicate.store.store import Store
 
 # Seconds to wait before the next attempt, if other processes hold the locks of all runs that are left.
@@ -54,6 +56,8 @@ def run_all(
     """
     schedule = Schedule(programs)
     if jobs == 1 or len(programs) < 2:
+        from replicate.runner.worker import train_program  # imports torch; with workers, they alone do
+
         while schedule:
             program = schedule.start()
             outcome = train_program(program, corpora[program.corpus], store, device, on_progress)
@@ -61,7 +65,7 @@ def run_all(
             if outcome is False:
                 time.sleep(_PATIENCE / len(schedule))
         return schedule.failed()
-    context = multiprocessing.get_context("spawn")
+    context = process_context()
     news, stop = context.Queue(), context.Event()
     setting = (folders.current(), corpora, store, device, news, stop, len(programs))
     workers = min(jobs, len(programs))
@@ -78,6 +82,19 @@ def run_all(
         stop.set()
         pool.shutdown(cancel_futures=True)
     return schedule.failed()
+
+
+def process_context() -> BaseContext:
+    """Return how workers start: each forked from a server that has imported the slow libraries once, or else anew.
+
+    The server runs nothing, so its forks are safe. It imports no module of this package, because it may find another
+    copy of it than this process.
+    """
+    if not sys.platform.startswith("linux"):  # elsewhere system libraries do not survive a fork
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch_geometric.nn"])  # and with it torch
+    return context
 
 
 def follow(
@@ -152,6 +169,8 @@ def _work(program: Program) -> Outcome:
         if _worker["stop"].is_set():
             raise _Stopped
         _worker["news"].put(progress)
+
+    from replicate.runner.worker import train_program
 
     corpus = _worker["corpora"][program.corpus]
     outcome = train_program(program, corpus, _worker["store"], _worker["device"], on_progress)

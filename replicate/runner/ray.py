@@ -9,18 +9,17 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from replicate.config import folders
 from replicate.corpus.types import Corpus
 from replicate.errors import MissingEngine, WorkerDied
 from replicate.runner.failures import FailedRuns
+from replicate.runner.local import follow
+from replicate.runner.progress import Progress, ProgressCallback
 from replicate.runner.schedule import Outcome, Schedule
 from replicate.runner.tasks import Program
 from replicate.store.store import Store
-
-if TYPE_CHECKING:  # this imports torch, which a dry run does without
-    from replicate.runner.worker import Progress, ProgressCallback
 
 # How often a program is started again after its process or machine died.
 RETRIES = 3
@@ -54,8 +53,6 @@ def run_all(
     Raises:
         MissingEngine: Ray is not installed, or no cluster answers. WorkerDied: the workers of a program died each time.
     """
-    from replicate.runner.local import follow
-
     try:
         import ray
         from ray.util.queue import Queue
@@ -118,8 +115,7 @@ class _News:
     """A queue on the cluster, read in batches: a request for each single item may take longer than an epoch."""
 
     def __init__(self, news: Any) -> None:
-        self.news = news
-        self.read: deque[Progress] = deque()
+        self.news, self.read = news, deque[Progress]()
 
     def get(self, timeout: float) -> Progress:
         """Return the next item that has arrived.

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import torch
 
 from replicate.corpus.types import Corpus
 from replicate.errors import BadPlugin, CannotWrite, CorruptRun, DiskFull, OtherFormat
 from replicate.runner.failures import Failure
+from replicate.runner.progress import Progress, ProgressCallback
 from replicate.runner.schedule import Outcome
 from replicate.runner.tasks import Program, Task
 from replicate.store.keys import run_key
+from replicate.store.record import EpochRecord
 from replicate.store.store import Store
 from replicate.training.config import RunSpec
 from replicate.training.distillation.base import TeacherOutputs
@@ -22,17 +23,6 @@ from replicate.training.trainer import Epoch
 
 # Errors of the store. All further runs would fail for the same reason, so these errors end the command.
 _STORE_ERRORS = (DiskFull, CannotWrite, CorruptRun, OtherFormat)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """A completed epoch of a run; ``epoch`` is None when the run is in the store."""
-
-    task: Task
-    epoch: Epoch | None
-
-
-ProgressCallback = Callable[[Progress], None]
 
 
 class _CallbackError(BaseException):
@@ -71,7 +61,7 @@ def _train(
     def on_epoch(spec: RunSpec, epoch: Epoch) -> None:
         if spec.seed in wanted:
             try:
-                on_progress(Progress(wanted[spec.seed], epoch))
+                on_progress(Progress(wanted[spec.seed], EpochRecord(**vars(epoch))))
             except Exception as error:
                 raise _CallbackError from error
 

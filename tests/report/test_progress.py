@@ -11,10 +11,10 @@ from rich.console import Console
 
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.report import progress
-from replicate.runner.local import Progress
+from replicate.runner.progress import Progress
 from replicate.runner.tasks import Task, cost
+from replicate.store.record import EpochRecord
 from replicate.training.config import Arm, Budget, Hubert, Protocol, RunSpec
-from replicate.training.trainer import Epoch
 
 SPEECH = RunSpec(Arm("speech", "A", ("A",), "A"), Protocol("paper"), Budget(epochs=2), 24)
 ONE = np.zeros(1, np.int64)
@@ -39,7 +39,7 @@ def report(tasks, console=None, elsewhere=()):
         for task in tasks:
             for number in range(1, task.spec.budget.epochs + 1):
                 if task not in elsewhere:
-                    callback(Progress(task, Epoch(number, 1.0, 1.0, 0.5, 1e-3)))
+                    callback(Progress(task, EpochRecord(number, 1.0, 1.0, 0.5, 1e-3)))
             callback(Progress(task, None))
 
 
@@ -109,7 +109,7 @@ def test_the_bar_says_that_processes_start_until_the_first_epoch():
         time.sleep(0.25)  # the bar is drawn ten times a second
         assert "starting 2 processes" in out.getvalue() and "0/3 runs" not in out.getvalue()
         before = len(out.getvalue())
-        callback(Progress(TASKS[0], Epoch(1, 1.0, 1.0, 0.5, 1e-3)))
+        callback(Progress(TASKS[0], EpochRecord(1, 1.0, 1.0, 0.5, 1e-3)))
         time.sleep(0.25)
         assert "0/3 runs" in out.getvalue()[before:] and "starting" not in out.getvalue()[-200:]
 

@@ -8,8 +8,8 @@ import pytest
 
 from replicate.experiment import collect
 from replicate.report.stream import Stream
-from replicate.runner.worker import Progress
-from replicate.training.trainer import Epoch
+from replicate.runner.progress import Progress
+from replicate.store.record import EpochRecord
 from tests.experiment.builders import plant, prepare
 
 
@@ -34,7 +34,7 @@ def test_a_table_is_shown_after_its_last_run_and_once(command):
     found.show_complete()
     seen = []
     for task in todo:
-        callback(Progress(task, Epoch(1, 1.0, 1.0, 0.5, 1e-3)))
+        callback(Progress(task, EpochRecord(1, 1.0, 1.0, 0.5, 1e-3)))
         seen.append(list(shown))
         callback(Progress(task, None))
         seen.append(list(shown))

@@ -11,8 +11,8 @@ from replicate.experiment.context import Training
 from replicate.runner import worker
 from replicate.runner.failures import FailedRun, WorkerError, by_cause
 from replicate.runner.local import run_all
+from replicate.runner.progress import Progress
 from replicate.runner.schedule import Schedule
-from replicate.runner.worker import Progress
 from replicate.training.methods import METHODS
 from tests.runner.families import quiet, run
 from tests.small_runs import SPEC, STUDENT, listed, of, programs, seeds

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from replicate.errors import WorkerDied
-from replicate.runner.worker import Progress
+from replicate.runner.progress import Progress
 from tests.runner.families import FAMILY, contents, run
 from tests.runner.other_commands import Command
 from tests.small_runs import listed, seeds

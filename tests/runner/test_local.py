@@ -1,19 +1,21 @@
 """Runs are trained in the order of their teachers, in one process or in several."""
 
 import math
+import os
 import queue
 import signal
-from concurrent.futures import Future
+import sys
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
 
 import pytest
 import torch
 
 from replicate.errors import CorruptRun
-from replicate.runner import worker
+from replicate.runner import local, worker
 from replicate.runner.local import follow, run_all
+from replicate.runner.progress import Progress
 from replicate.runner.schedule import Schedule
-from replicate.runner.worker import Progress
 from replicate.store.record import CHECKPOINT, RECORD
 from replicate.store.store import EMBEDDINGS
 from tests.runner.families import FAMILY, contents, epochs, quiet, run
@@ -37,6 +39,17 @@ def test_two_processes_give_the_same_bits_as_one(undisturbed, corpus, store):
             first = next(i for i, p in enumerate(news) if p.task.key == task.key)
             assert teacher in [p.task.key for p in news[:first] if p.epoch is None]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="workers are forked on Linux only")
+def test_workers_start_with_the_slow_libraries_which_one_process_has_imported():
+    imported = "'torch_geometric' in __import__('sys').modules, __import__('os').getppid()"
+    found = set()
+    for _ in range(2):
+        with ProcessPoolExecutor(1, local.process_context()) as pool:
+            found.add(pool.submit(eval, imported).result())
+    ((there, server),) = found
+    assert there and server != os.getpid()
 
 
 def test_every_epoch_and_every_completed_run_is_reported(store, corpus):

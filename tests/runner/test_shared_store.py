@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from replicate.runner import local
-from replicate.runner.worker import Progress
+from replicate.runner.progress import Progress
 from tests.runner.families import FAMILY, contents, epochs, run
 from tests.runner.other_commands import PROCESSES, Command, Holder
 from tests.small_runs import SPEC, STUDENT, listed, of, seeds
