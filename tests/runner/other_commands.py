@@ -17,7 +17,7 @@ from tests.small_runs import programs, small_corpus
 # Processes of their own that do not import everything anew.
 PROCESSES = multiprocessing.get_context("forkserver")
 
-PROCESSES.set_forkserver_preload(["replicate.runner.local"])
+PROCESSES.set_forkserver_preload(["replicate.runner.worker"])
 
 HOLDER = """
 import sys
@@ -56,6 +56,7 @@ def train_family(folder, connection, jobs=1, meeting=None, hangs_at=None):
         connection.send((progress.task.key, progress.epoch and progress.epoch.epoch))
         if jobs > 1 and progress.epoch is None:
             connection.send([worker.pid for worker in multiprocessing.active_children()])
+            time.sleep(1000)  # until it is killed: its workers get no other program
         if meeting is not None and len(met) == 0:
             met.append(meeting.wait(60))
 
@@ -87,7 +88,7 @@ class Command:
     def until(self, is_enough):
         """Receive messages until one of a kind."""
         while not (self.messages and is_enough(self.messages[-1])):
-            assert self.connection.poll(60), "it sends nothing any more"
+            assert self.connection.poll(300), "it sends nothing any more"
             self.messages.append(self.connection.recv())
 
     def kill(self):
