@@ -114,7 +114,7 @@ class Manifest:
         check_range(self, 0, FINITE, "wall_seconds", "training_seconds")
         if not self.seeds or not self.tables:
             raise ValueError("it names no seeds, or no tables")
-        unknown = {failed.key for failed in self.failed} | {*self.deployable} - {*self.runs}
+        unknown = {*self.deployable} - {*self.runs}
         if unknown:
             raise ValueError(f"run {shown(min(unknown))} is not among its runs")
 
