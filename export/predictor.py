@@ -45,8 +45,8 @@ MODEL, INT8, STREAM, CHECKSUMS = "model.onnx", "model.int8.onnx", "model.stream.
 # Name of a dialogue that was given none.
 UNNAMED = "dialogue"
 FORMAT_NAME, FORMAT_VERSION = "bridging-modalities", 2
-# Every utterance attends to all others of its dialogue, so memory grows with the square of the length: about 300 MB for
-# 2,000 utterances.
+# Every utterance attends to all others of its dialogue, so time grows with the square of the length; that of a causal
+# model also takes memory, about 300 MB for 2,000 utterances.
 MAX_UTTERANCES = 2000
 # Largest batch in utterances, padding included: larger ones leave the processor's cache. The number is measured by
 # ``python -m export.benchmark.batches``. A longer dialogue is a batch of its own.

@@ -27,7 +27,10 @@ class NodeTime:
 
 
 def flops(model: Path) -> int:
-    """Count floating-point operations for each utterance in products with weights: two for each weight."""
+    """Count floating-point operations for each utterance in products with weights: two for each weight.
+
+    What attention heads are padded with is not counted.
+    """
     return 2 * sum(int(np.prod(weight.dims)) for weight in _weights(onnx.load(model)))
 
 
@@ -78,8 +81,29 @@ def profile(model: Path, inputs: Inputs, calls: int = 200) -> list[NodeTime]:
 def _weights(model: onnx.ModelProto) -> list[onnx.TensorProto]:
     """Return the weights of every product, in the nodes' order; weights that two nodes share appear twice."""
     weights = {tensor.name: tensor for tensor in model.graph.initializer if len(tensor.dims) >= 2}
+    padded = _padded(model)
     products = [node.input[1] for node in model.graph.node if node.op_type in ("Gemm", "MatMul", "Attention")]
-    return [weights[name] for name in products if name in weights]
+    return [padded.get(name, weights[name]) for name in products if name in weights]
+
+
+def _padded(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
+    """Return the weights around each attention operator without the padding of its heads, by their names."""
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    source = {output: node for node in model.graph.node for output in node.output}
+    reader = {node.input[0]: node for node in model.graph.node if node.input}
+    found = {}
+    for node in model.graph.node:
+        if node.op_type != "MultiHeadAttention":
+            continue
+        (heads,) = (attribute.i for attribute in node.attribute if attribute.name == "num_heads")
+        before = source[source[source[node.input[0]].input[0]].input[0]].input[1]
+        after = reader[reader[node.output[0]].output[0]].input[1]
+        for name, axis, kinds in ((before, 1, 3), (after, 0, 1)):
+            values = np.moveaxis(numpy_helper.to_array(weights[name]), axis, 0)
+            width = values.shape[1]
+            kept = values.reshape(kinds * heads, -1, width)[:, : width // heads].reshape(-1, width)
+            found[name] = numpy_helper.from_array(np.ascontiguousarray(np.moveaxis(kept, 0, axis)), name)
+    return found
 
 
 def _named(weight: onnx.TensorProto, name: str) -> onnx.TensorProto:

@@ -17,9 +17,14 @@ OPSET, IR = 18, 10
 
 
 class Writer:
-    """The nodes and weights of a graph, in the order in which they were added."""
+    """The nodes and weights of a graph, in the order in which they were added.
+
+    Attributes:
+        speaker: the speakers (batch, utterances) that the graph computes with.
+    """
 
     def __init__(self) -> None:
+        self.speaker = "speaker"
         self.nodes: list[onnx.NodeProto] = []
         self.written: dict[str, str] = {}
         self.weights: dict[str, onnx.TensorProto] = {}
@@ -69,13 +74,13 @@ class Writer:
         """Apply a linear layer to a matrix of rows."""
         return self.op("Gemm", x, self.weight(layer.weight.T), self.weight(layer.bias))
 
-    def unsqueeze(self, x: str, axis: int) -> str:
-        """Insert an axis of size 1."""
-        return self.op("Unsqueeze", x, self.ints(axis))
+    def unsqueeze(self, x: str, *axes: int) -> str:
+        """Insert axes of size 1."""
+        return self.op("Unsqueeze", x, self.ints(*axes))
 
     def speaker_axis(self, axis: int) -> str:
-        """Return the size of an axis of the input ``speaker`` (batch, utterances), as a scalar."""
-        return self.op("Gather", self.op("Shape", "speaker"), self.scalar(axis))
+        """Return the size of an axis of ``speaker``, as a scalar."""
+        return self.op("Gather", self.op("Shape", self.speaker), self.scalar(axis))
 
     def model(self, inputs: Shapes, outputs: Shapes) -> onnx.ModelProto:
         """Return the graph as a model; the inputs ``speaker`` and ``length`` are int64, all others float32."""

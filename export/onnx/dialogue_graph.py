@@ -18,7 +18,7 @@ from onnx import TensorProto
 from export.onnx.builder import Writer
 from export.onnx.classifier import classify
 from export.onnx.deployed_model import SpeechModel
-from export.onnx.encoder import encode, fold_residual_biases
+from export.onnx.encoder import PaddedHeads, encode, fold_residual_biases
 from replicate.model.cogmen import GraphPart
 from replicate.model.config import ModelConfig
 from replicate.model.context.transformer import TransformerExtractor
@@ -26,8 +26,8 @@ from replicate.model.window_graph import BLOCK
 
 # Added to the attention score of an utterance outside the window: its softmax is 0.
 OUTSIDE = -1e9
-# The dialogue's number of rows beyond the ends; no dialogue has it, and it fits the 32 bits that some runtimes use.
-NO_DIALOGUE = -(1 << 31)
+# Where there is no edge, relations are around this number; its double fits the 32 bits that some runtimes use.
+NO_RELATION = 1 << 29
 
 
 def build(speech: SpeechModel) -> onnx.ModelProto:
@@ -39,49 +39,64 @@ def build(speech: SpeechModel) -> onnx.ModelProto:
     """
     model, write = speech.model, Writer()
     config = model.config
-    present = write.op(
-        "Less", write.op("Range", write.scalar(0), write.speaker_axis(1), write.scalar(1)), write.unsqueeze("length", 1)
-    )
-    x = _input(write, speech, present)
-    mask = _attention_mask(write, config)
-    shape = write.op("Concat", write.op("Shape", "speaker"), write.ints(config.encoder_width), axis=0)
+    utterances = write.speaker_axis(1)
+    # OpenVINO's attention is wrong for all later dialogues if the first has one utterance: that one gets padding.
+    step = write.op("Range", write.scalar(0), write.op("Max", utterances, write.scalar(2)), write.scalar(1))
+    place = write.op("Min", step, write.op("Sub", utterances, write.scalar(1)))
+    audio, write.speaker = (write.op("Gather", name, place, axis=1) for name in ("audio", "speaker"))
+    present = write.op("Less", step, write.unsqueeze("length", 1))
+    x = _input(write, speech, audio, present)
     assert isinstance(model.rnn, TransformerExtractor)
-    for layer in fold_residual_biases(list(model.rnn.transformer_encoder.layers)):
-        x = encode(write, layer, x, mask, shape)
-    window = _Window(write, config, present)
+    x = _context(write, config, list(model.rnn.transformer_encoder.layers), x, write.unsqueeze(present, 2))
+    window = _Window(write, config, step, present)
     node = window.convolve(model.gcn.conv1, write.linear(model.rnn.transformer_out, x))
     embedding = window.attend(model.gcn, node)
     logits = classify(write, model, embedding)
     rows = write.op("Slice", write.op("Softmax", logits, axis=-1), write.ints(0), window.rows, write.ints(0))
-    shape = write.op("Concat", write.op("Shape", "speaker"), write.ints(config.classes), axis=0)
+    shape = write.op("Concat", write.op("Shape", write.speaker), write.ints(config.classes), axis=0)
     probability = write.op("Reshape", rows, shape)
-    write.op("Where", write.unsqueeze(present, 2), probability, write.floats(0.0), output="probability")
+    probability = write.op("Where", write.unsqueeze(present, 2), probability, write.floats(0.0))
+    end = write.unsqueeze(utterances, 0)
+    write.op("Slice", probability, write.ints(0), end, write.ints(1), output="probability")
     whole: list[str | int] = ["batch", "utterances"]
     inputs = {"audio": [*whole, len(speech.mean)], "speaker": whole, "length": whole[:1]}
     return write.model(inputs, {"probability": [*whole, config.classes]})
 
 
-def _attention_mask(write: Writer, config: ModelConfig) -> str:
-    """Build the mask for onnxruntime's Attention: the lengths, or for causal models a mask of pairs of utterances.
+def _context(write: Writer, config: ModelConfig, layers: list[Any], x: str, present: str) -> str:
+    """Apply the layers of the context extractor. Shapes: x: (batch * utterances, width), as the result."""
+    folded = fold_residual_biases(layers)
+    if config.causal:
+        mask = _causal_mask(write, config)
+        shape = write.op("Concat", write.op("Shape", write.speaker), write.ints(config.encoder_width), axis=0)
+        for layer in folded:
+            x = encode(write, layer, x, mask, shape)
+        return x
+    heads = PaddedHeads(write, config.encoder_width, layers[0].self_attn.num_heads, present)
+    for layer in folded:
+        x = heads.encode(layer, x)
+    return x
 
-    A causal mask does not exclude padding: it comes after all real utterances of its dialogue.
+
+def _causal_mask(write: Writer, config: ModelConfig) -> str:
+    """Build the mask of a causal model for onnxruntime's Attention: the pairs of utterances that attend.
+
+    It does not exclude padding, which comes after all real utterances of its dialogue.
 
     Shapes:
-        (batch,) int32, or (batch, utterances, utterances) int32.
+        (batch, utterances, utterances) int32.
     """
-    if not config.causal:
-        return write.op("Cast", "length", to=TensorProto.INT32)
     step = write.op("Range", write.scalar(0), write.speaker_axis(1), write.scalar(1))
     ago = write.op("Sub", write.unsqueeze(step, 1), step)
     near = write.op("Less", ago, write.scalar(config.memory))
     attended = write.op("And", near, write.op("GreaterOrEqual", ago, write.scalar(0)))
-    shape = write.op("Concat", write.op("Shape", "speaker"), write.op("Shape", step), axis=0)
+    shape = write.op("Concat", write.op("Shape", write.speaker), write.op("Shape", step), axis=0)
     return write.op("Expand", write.op("Cast", attended, to=TensorProto.INT32), shape)
 
 
-def _input(write: Writer, speech: SpeechModel, present: str) -> str:
+def _input(write: Writer, speech: SpeechModel, audio: str, present: str) -> str:
     """Compute the context extractor's input, (batch * utterances, encoder width), 0 for padding."""
-    x = standardised(write, speech, "audio")
+    x = standardised(write, speech, audio)
     x = write.op("Where", write.unsqueeze(present, 2), x, write.floats(0.0))
     x = encoder_input(write, speech, write.op("Reshape", x, write.ints(-1, len(speech.mean))))
     if speech.model.config.projected and speech.model.config.projection_bias:
@@ -115,7 +130,7 @@ class _Window:
     the matrix an arbitrary row is used, which has no edge to the block.
     """
 
-    def __init__(self, write: Writer, config: ModelConfig, present: str) -> None:
+    def __init__(self, write: Writer, config: ModelConfig, step: str, present: str) -> None:
         self.write, self.config = write, config
         self.count = write.op("Mul", write.speaker_axis(0), write.speaker_axis(1))
         self.rows = write.unsqueeze(self.count, 0)
@@ -129,46 +144,37 @@ class _Window:
         self.place = write.op("Add", write.unsqueeze(first, 1), write.weight(np.arange(self.senders)[None]))
         last = write.op("Sub", self.count, write.scalar(1))
         self.row = write.op("Clip", write.op("Sub", self.place, write.scalar(config.future)), write.scalar(0), last)
-        self._edges(present)
+        self._edges(step, present)
 
-    def _edges(self, present: str) -> None:
+    def _edges(self, step: str, present: str) -> None:
         """Compute ``relation``, the type of each edge, and ``outside``, a large negative score where there is no edge.
 
-        A relation is a sum of one number each for the sender, the receiver and the sign of their distance. There is an
-        edge where both are of one dialogue and near each other; elsewhere the relation is -1.
+        A relation is a sum of one number each for the sender, the receiver and the sign of their distance. To it is
+        added a multiple of how far the positions in their dialogues differ from the distance of their rows: nothing in
+        one dialogue. So it is from 0 to the number of relations exactly where there is an edge; padding sends none.
 
         Shapes:
-            relation and outside: (blocks, receivers, senders).
+            relation and outside: (blocks, receivers, 1, senders).
         """
         write, config = self.write, self.config
-        flat = write.ints(-1)
-        number = write.unsqueeze(write.op("Range", write.scalar(0), write.speaker_axis(0), write.scalar(1)), 1)
-        # Each padding row is a dialogue of its own, so it has no edge to a real utterance.
-        row = write.op("Range", write.scalar(0), self.count, write.scalar(1))
-        alone = write.op("Reshape", write.op("Sub", write.scalar(-1), row), write.op("Shape", "speaker"))
-        dialogue = write.op("Reshape", write.op("Where", present, number, alone), flat)
+        flat, relations = write.ints(-1), 2 * config.speakers**2
+        start = write.op("Mul", step, write.scalar(relations))
+        sent = write.op("Add", start, write.op("Mul", write.speaker, write.scalar(2 * config.speakers)))
+        sent = write.op("Reshape", write.op("Where", present, sent, write.scalar(NO_RELATION)), flat)
         after = write.op("Add", self.tail, write.ints(config.past)) if config.past else self.tail
         pads = write.op("Concat", write.ints(config.future), after, axis=0)
-        sender = write.op("Gather", write.op("Pad", dialogue, pads, write.scalar(NO_DIALOGUE)), self.place)
-        same = write.op("Equal", write.unsqueeze(sender, 1), self._receivers(sender))
+        sent = write.op("Gather", write.op("Pad", sent, pads, write.scalar(NO_RELATION)), self.place)
+        received = write.op("Reshape", write.op("Sub", start, write.op("Mul", write.speaker, write.scalar(2))), flat)
+        received = write.op("Gather", received, self.row)
+        ends = (write.ints(config.future), write.ints(config.future + BLOCK), write.ints(1))
+        received = write.unsqueeze(write.op("Slice", received, *ends), 2, 3)
         offset = np.arange(self.senders)[None] - np.arange(BLOCK)[:, None] - config.future
-        edge = write.op("And", same, write.weight((offset >= -config.future) & (offset <= config.past)))
-        speaker = write.op("Gather", write.op("Mul", write.op("Reshape", "speaker", flat), write.scalar(2)), self.row)
-        sent = write.op(
-            "Add",
-            write.unsqueeze(write.op("Mul", speaker, write.scalar(config.speakers)), 1),
-            write.weight((offset >= 0).astype(np.int64)),
-        )
-        relation = write.op("Add", sent, self._receivers(speaker))
-        self.relation = write.op("Where", edge, relation, write.scalar(-1))
+        near = (offset >= -config.future) & (offset <= config.past)
+        order = np.where(near, (offset >= 0) - relations * offset, NO_RELATION)[:, None]
+        self.relation = write.op("Add", write.op("Sub", write.unsqueeze(sent, 1, 2), received), write.weight(order))
+        least = write.op("GreaterOrEqual", self.relation, write.scalar(0))
+        edge = write.op("And", least, write.op("Less", self.relation, write.scalar(relations)))
         self.outside = write.op("Where", edge, write.floats(0.0), write.floats(OUTSIDE))
-
-    def _receivers(self, x: str) -> str:
-        """Select the receivers among the senders. Shapes: x: (blocks, senders). Returns (blocks, receivers, 1)."""
-        first = self.config.future
-        write = self.write
-        chosen = write.op("Slice", x, write.ints(first), write.ints(first + BLOCK), write.ints(1))
-        return write.unsqueeze(chosen, 2)
 
     def convolve(self, conv: Any, x: str) -> str:
         """Apply the relational convolution.
@@ -179,7 +185,7 @@ class _Window:
         write, config = self.write, self.config
         hidden = config.hidden
         kinds = write.weight(np.arange(conv.num_relations)[:, None])
-        member = write.op("Cast", write.op("Equal", write.unsqueeze(self.relation, 2), kinds), to=TensorProto.FLOAT)
+        member = write.op("Cast", write.op("Equal", self.relation, kinds), to=TensorProto.FLOAT)
         count = write.op("Max", write.op("ReduceSum", member, write.ints(3), keepdims=1), write.floats(1.0))
         share = write.op("Div", member, count)
         share = write.op("Reshape", share, write.ints(-1, BLOCK * conv.num_relations, self.senders))
@@ -211,7 +217,7 @@ class _Window:
         )
         score = write.op("MatMul", query, columns)
         score = write.op("Reshape", score, write.ints(-1, BLOCK, heads, self.senders))
-        share = write.op("Softmax", write.op("Add", score, write.unsqueeze(self.outside, 2)), axis=-1)
+        share = write.op("Softmax", write.op("Add", score, self.outside), axis=-1)
         share = write.op("Reshape", share, write.ints(-1, BLOCK * heads, self.senders))
         mixed = write.op("Reshape", write.op("MatMul", share, around), write.ints(-1, heads, hidden))
         value = write.op("MatMul", write.op("Transpose", mixed, perm=[1, 0, 2]), write.weight(weights["value"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from export.onnx.builder import Writer
+
+# The column of padding's keys that masks it out; its multiple is added to the scores, whose softmax is then 0.
+ABSENT = -1e9
 
 
 class FoldedLayer(NamedTuple):
@@ -52,14 +56,73 @@ def fold_residual_biases(layers: list[Any]) -> list[FoldedLayer]:
 
 
 def encode(write: Writer, block: FoldedLayer, x: str, mask: str, shape: str) -> str:
-    """Apply a whole layer.
+    """Apply a whole layer of a causal model.
 
     Shapes:
         x: (batch * utterances, width), as the result; mask: as onnxruntime's Attention takes it; shape: three numbers,
         batch, utterances and width.
     """
     (mixed,) = self_attention(write, block, write.op("Reshape", x, shape), mask)
-    return after_attention(write, block, mixed, x)
+    return after_attention(write, block, mixed, x, block.layer.self_attn.out_proj.weight.T)
+
+
+class PaddedHeads:
+    """Layers that attend to whole dialogues; every head has additional columns.
+
+    One of them masks out padding: queries have a 1 there, keys of padding a large negative number. So the attention
+    operator needs no mask, and without one onnxruntime computes it in blocks and keeps no scores in memory. A block has
+    as many rows as a head has columns for keys and values; 24 rows (heads of 10 padded to 12) are fast.
+
+    No product has a bias of its own, so all layers add the same to their queries, keys and values:
+
+    - The key's bias adds the same to all scores of a query; softmax is shift-invariant, so it is dropped.
+    - The query's bias adds to a score what is linear in the key's row: it is in the masking column of the keys.
+    - The value's bias passes through, as shares sum to 1. So does a 1 in the first head's masking column of the values,
+      whose row of the output projection is all biases.
+
+    Shapes:
+        present: (batch, utterances, 1) bool.
+    """
+
+    def __init__(self, write: Writer, width: int, heads: int, present: str) -> None:
+        self.write, self.heads, self.own = write, heads, width // heads
+        self.columns = 4 * (self.own // 4 + 1)
+        self.width = heads * self.columns
+        self.shape = write.op("Concat", write.op("Shape", write.speaker), write.ints(3 * self.width), axis=0)
+        added = np.zeros((2, 3, heads, self.columns))  # to the row of an utterance, and of padding
+        added[:, 0, :, self.own] = 1
+        added[1, 1, :, self.own] = ABSENT
+        added[:, 2, 0, self.own] = 1
+        rows = write.op("Where", present, *(write.weight(kind.reshape(1, 1, -1)) for kind in added))
+        self.added = write.op("Reshape", rows, write.ints(-1, 3 * self.width))
+
+    def encode(self, block: FoldedLayer, x: str) -> str:
+        """Apply a whole layer. Shapes: x: (batch * utterances, width), as the result."""
+        write, attention = self.write, block.layer.self_attn
+        product = write.op("Gemm", x, write.weight(self._product(block)), self.added)
+        product = write.op("Reshape", product, self.shape)
+        sizes = write.ints(self.width, self.width, self.width)
+        split = write.multi_op("Split", product, sizes, outputs=3, axis=2)
+        mixed = write.op("MultiHeadAttention", *split, domain="com.microsoft", num_heads=self.heads)
+        weight = attention.out_proj.weight.detach().double().numpy()
+        projection = self._pad(weight).reshape(len(weight), self.width).T
+        biases = weight @ np.split(block.in_bias, 3)[2]
+        projection[self.own] = biases if block.out_bias is None else biases + block.out_bias
+        return after_attention(write, block._replace(out_bias=None), mixed, x, projection)
+
+    def _product(self, block: FoldedLayer) -> NDArray[np.float64]:
+        """Return weights of queries, keys and values side by side. Shapes: returns (width, 3 * heads * columns)."""
+        weights = np.split(block.layer.self_attn.in_proj_weight.detach().double().numpy().T, 3, axis=1)
+        query, key, value = map(self._pad, weights)
+        bias = self._pad(np.split(block.in_bias, 3)[0][None])
+        key[..., self.own] = (key * bias).sum(-1)
+        # The operator divides scores by the root of the padded columns. OpenVINO ignores its attribute ``scale``.
+        key *= math.sqrt(self.columns / self.own)
+        return np.concatenate([x.reshape(len(x), -1) for x in (query, key, value)], axis=1)
+
+    def _pad(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Append columns of zeros to every head. Shapes: (N, heads * own). Returns (N, heads, columns)."""
+        return np.pad(x.reshape(len(x), self.heads, self.own), ((0, 0), (0, 0), (0, self.columns - self.own)))
 
 
 def self_attention(write: Writer, block: FoldedLayer, x: str, mask: str, past: str = "") -> list[str]:
@@ -81,15 +144,16 @@ def self_attention(write: Writer, block: FoldedLayer, x: str, mask: str, past: s
     )
 
 
-def after_attention(write: Writer, block: FoldedLayer, mixed: str, x: str) -> str:
+def after_attention(write: Writer, block: FoldedLayer, mixed: str, x: str, projection: Any) -> str:
     """Apply the rest of the layer: output projection, residuals, norms and the feed-forward block.
 
     Shapes:
-        mixed: output of ``self_attention``; x: input of the layer, (rows, width), as the result.
+        mixed: output of the attention, (..., columns); x: input of the layer, (rows, width), as the result;
+        projection: weights of the output projection, (columns, width).
     """
-    layer, attention = block.layer, block.layer.self_attn
-    mixed = write.op("Reshape", mixed, write.ints(-1, attention.embed_dim))
-    out = write.weight(attention.out_proj.weight.T)
+    layer = block.layer
+    mixed = write.op("Reshape", mixed, write.ints(-1, projection.shape[0]))
+    out = write.weight(projection)
     if block.out_bias is None:
         mixed = write.op("Gemm", mixed, out, x)
     else:

@@ -53,7 +53,7 @@ def build(speech: SpeechModel) -> onnx.ModelProto:
             shape = write.ints(2, 1, heads, config.memory - 1, config.encoder_width // heads)
             mixed, now = self_attention(write, layer, write.unsqueeze(x, 0), mask, write.op("Reshape", past, shape))
             kept.append(_without_first(write, now, 3))
-        x = after_attention(write, layer, mixed, x)
+        x = after_attention(write, layer, mixed, x, layer.layer.self_attn.out_proj.weight.T)
     node = window.convolve(model.gcn.conv1, write.linear(model.rnn.transformer_out, x))
     embedding = window.attend(model.gcn, node)
     logits = classify(write, model, embedding)

@@ -55,7 +55,7 @@ def test_the_lower_bound_and_the_profile_have_the_same_nodes(smoke_bundle):
     assert {result.shape[-2] for result in results} == {7} and all(np.isfinite(result).all() for result in results)
     spent = profile(model, example((7,), SpeechModel(run.model(), run.scaling())), 3)
     nodes = {kind.kind: kind.nodes for kind in spent}
-    assert nodes["Attention"] == layers and nodes["LayerNormalization"] == 2 * layers
+    assert nodes["MultiHeadAttention"] == layers and nodes["LayerNormalization"] == 2 * layers
     assert [kind.microseconds for kind in spent] == sorted((kind.microseconds for kind in spent), reverse=True)
 
 
