@@ -60,7 +60,7 @@ class NotThisFormat(ReplicateError):
 
 
 class TooLarge(ReplicateError):
-    """A file is larger, or unpacks to more, than its kind may."""
+    """A file is larger, or unpacks to more, than its kind may; or a corpus needs a model that is too large."""
 
 
 class UnsafePickle(ReplicateError):

@@ -50,8 +50,9 @@ def list_() -> None:
 @DATA_DIR
 @options.config_dir
 def info(corpus: str, data_dir: Path | None) -> None:
-    """Describe a corpus: sizes, classes, streams, speakers, content hash, licence."""
-    from replicate.corpus import SPLITS, load, named_corpora
+    """Describe a corpus: sizes, classes, streams, speakers, content hash, licence; and warn of what is odd in it."""
+    from replicate.corpus import SPLITS, load, named_corpora, usage
+    from replicate.experiment import relation_memory
 
     found = load(corpus, data_dir)
     _print(f"corpus: {found.name}", f"hash: {found.hash}", f"scaled before training: {_yes(found.standardise)}")
@@ -60,6 +61,7 @@ def info(corpus: str, data_dir: Path | None) -> None:
     if named:
         _print(f"source: {named.source}", f"licence: {named.licence}")
     _print(*(f"{stream} was extracted with: {_settings(recipe)}" for stream, recipe in found.recipes.items()))
+    _print(*(f"warning: {line}" for line in usage.warnings(found) + relation_memory.remarks(found)))
     _print_table(("split", "dialogues", "utterances", *found.labels, *found.speakers, "lengths"), _splits(found))
     _print_table(("stream", "columns"), [(name, str(width)) for name, width in found.widths.items()])
     if len(found.labels) > 1 and all(found.split(split) for split in SPLITS):

@@ -15,6 +15,7 @@ from replicate.corpus import load, named_corpora
 from replicate.corpus.texts import check_texts
 from replicate.corpus.types import Corpus
 from replicate.errors import BadSeeds, InvalidArgument
+from replicate.experiment import relation_memory
 from replicate.experiment.context import CommandContext
 from replicate.experiment.plan import Plan, Source
 from replicate.runner import devices
@@ -68,7 +69,7 @@ def prepare(tables: Sequence[str], options: Options) -> tuple[Plan, CommandConte
 
     Raises:
         UnknownTable, InvalidDefinition, InvalidArgument, BadSeeds, BadFolds, MissingClass, MissingDevice,
-        MissingStream, and every error of ``corpus.load``.
+        MissingStream, TooLarge, and every error of ``corpus.load``.
     """
     if options.precision not in get_args(Precision):
         allowed = ", ".join(map(repr, get_args(Precision)))
@@ -82,6 +83,7 @@ def prepare(tables: Sequence[str], options: Options) -> tuple[Plan, CommandConte
     seeds = _seeds(options.seeds, profile.seeds)
     device = devices.resolve_device(options.device)
     corpus, source = _corpus(options, profile.corpus)
+    relation_memory.check(corpus)
     metrics.metric(options.metric, corpus.labels)
     if not options.folds or options.folds.startswith("dev-"):
         require(corpus, ())  # other folds make their own splits

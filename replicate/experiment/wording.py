@@ -7,7 +7,9 @@ from pathlib import Path
 
 from replicate.config import folders, requirements
 from replicate.config.privileged import PAPER
+from replicate.corpus import usage
 from replicate.corpus.types import Corpus
+from replicate.experiment import relation_memory
 from replicate.experiment.context import CommandContext
 from replicate.experiment.plan import Plan
 from replicate.metrics import DEFAULT
@@ -62,8 +64,10 @@ def where(plan: Plan, context: CommandContext, todo: int) -> str:
 
 
 def remarks(plan: Plan, store: Store) -> list[str]:
-    """Return remarks to print first: rows that cannot be trained, and runs in the store that are not used."""
-    lines = requirements.remarks(plan.tables, plan.left_out, plan.corpus)
+    """Return remarks to print first: what is odd in the corpus, rows that cannot be trained, and runs of no use."""
+    odd = usage.warnings(plan.corpus, not plan.folds) + relation_memory.remarks(plan.corpus)
+    lines = [f"warning: {line}" for line in odd]
+    lines += requirements.remarks(plan.tables, plan.left_out, plan.corpus)
     found = prune.outdated(store)
     # A plugin's source is compared only where the plugin is loaded.
     words = ["replicate", "runs", "prune"]
