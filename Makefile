@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tables beyond export benchmark coverage test test-slow bench bench-training lint format results readme clean
+.PHONY: help setup tables beyond export benchmark coverage test test-slow fuzz bench bench-training lint format results readme clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test: $(READY) ## Run the tests that are not slow
 
 test-slow: $(READY) ## Run the tests that take 10 seconds or more
 	$(BIN)/python -m pytest -n auto -m slow
+
+fuzz: $(READY) ## Read mutated files for MINUTES=10, each in a process of its own, and print what happened
+	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10)
 
 bench: $(READY) ## Run the timing cases of tests/benchmarks
 	$(BIN)/python -m pytest -m bench tests/benchmarks

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import math
 import warnings
@@ -136,8 +137,15 @@ def open_npz(path: Path) -> Iterator[Npz]:
     Raises:
         OSError: it cannot be opened. BadZipFile and other errors of ``zipfile``: it is damaged.
     """
-    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-        yield Npz(archive)
+    with path.open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                yield Npz(archive)
+        except OSError as error:
+            if error.errno not in (None, errno.EINVAL):
+                raise
+            # The file has been opened: it names a place in itself that cannot be.
+            raise zipfile.BadZipFile(f"it refers to an impossible place ({error})") from error
 
 
 def is_text(array: NDArray[np.str_]) -> bool:

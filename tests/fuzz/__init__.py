@@ -1,0 +1,1 @@
+"""Mutation fuzzers of the readers: every case in a child process with limits of time and memory."""

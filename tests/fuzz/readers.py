@@ -1,0 +1,196 @@
+"""The readers of files from outside that are fuzzed, with valid files to begin with."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import random
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from replicate.errors import ReplicateError
+from tests.fuzz import mutations
+from tests.fuzz.harness import Reader, register
+
+
+@register("pickle")
+def pickles() -> Reader:
+    """Features of COGMEN's release."""
+    from replicate.corpus.readers import cogmen
+
+    return Reader("pickle", _pickles, cogmen.read, mutations.of_pickle, (ReplicateError,), ".pkl")
+
+
+def _pickles() -> Sequence[bytes]:
+    draws = np.random.default_rng(0)
+    fields: list[Any] = [{} for _ in range(7)]
+    names = [f"d{i}" for i in range(4)]
+    for name in names:
+        vectors = [[draws.standard_normal(width).astype(np.float32) for _ in range(2)] for width in (3, 4, 5)]
+        entry = ([f"{name}_{i}" for i in range(2)], ["M", "F"], [0, np.int64(3)], *vectors, ["a", "b"])
+        for values, value in zip(fields, entry, strict=True):
+            values[name] = value
+    content = (*fields, names[:3], {names[3]})
+    return [pickle.dumps(content, protocol) for protocol in (2, 4, 5)]
+
+
+@register("npz")
+def corpora() -> Reader:
+    """Corpus files."""
+    from replicate.corpus import archive
+
+    return Reader("npz", _corpora, archive.read, mutations.of_npz, (ReplicateError,), ".npz")
+
+
+def _corpora() -> Sequence[bytes]:
+    from replicate.corpus import archive
+    from replicate.corpus.types import SPLITS, Corpus, Dialogue
+
+    dialogues = tuple(
+        Dialogue(split, np.array([0, 1]), np.array([1, 0]), {"audio": np.ones((2, 3), np.float32)}, split, ("a", "b"))
+        for split in SPLITS
+    )
+    made = Corpus("small", ("no", "yes"), dialogues, notes=("a note",), recipes={"audio": {"columns": ["x", "y", "z"]}})
+    with tempfile.TemporaryDirectory() as folder:
+        archive.write(made, Path(folder) / "a.npz")
+        found = (Path(folder) / "a.npz").read_bytes()
+    with np.load(io.BytesIO(found)) as arrays:
+        plain = io.BytesIO()
+        np.savez(plain, **dict(arrays))
+    return [found, plain.getvalue()]
+
+
+class _SavedRun:
+    """A small run, whose files are read with one of them changed."""
+
+    def __init__(self) -> None:
+        from replicate.store.keys import run_key
+        from replicate.store.store import Store
+        from replicate.training.loop import train
+        from tests.small_runs import SPEC, small_corpus
+
+        self.root = Path(tempfile.mkdtemp(prefix="replicate-fuzz-run-"))
+        corpus = small_corpus()
+        self.key = run_key(SPEC, corpus, "cpu")
+        Store(self.root).put(self.key, SPEC, corpus, "cpu", train(SPEC, corpus))
+
+    def seeds(self, name: str) -> Sequence[bytes]:
+        """Return one of its files."""
+        return [(self.root / self.key / name).read_bytes()]
+
+    def folder(self, name: str, path: Path) -> Path:
+        """Return a store with this run, in which one file is another."""
+        root = Path(tempfile.mkdtemp(dir=path.parent))
+        (root / self.key).mkdir()
+        for file in (self.root / self.key).iterdir():
+            (root / self.key / file.name).symlink_to(path if file.name == name else file)
+        return root
+
+
+@register("records")
+def records() -> Reader:
+    """Records of runs, with right hashes: listed, read, and the model made."""
+    from replicate.store import inventory, prune
+    from replicate.store.record import RECORD
+    from replicate.store.store import Store
+
+    saved = _SavedRun()
+
+    def read(path: Path) -> None:
+        store = Store(saved.folder(RECORD, path))
+        inventory.entries(store)
+        prune.plan(store, damaged=True)
+        run = store.get(saved.key)
+        assert run is not None
+        run.model()
+        run.scaling()
+        for context in run.record.arm.contexts:
+            run.predictions("test", context)
+
+    return Reader("records", lambda: saved.seeds(RECORD), read, _with_hash, (ReplicateError,), ".json")
+
+
+def _with_hash(content: bytes, draws: random.Random) -> bytes:
+    """Change a record, and most of the time correct its hash."""
+    from replicate.store.record import digest
+
+    changed = mutations.of_json(content, draws)
+    try:
+        record = json.loads(changed)
+        if isinstance(record, dict) and draws.random() < 0.9:
+            changed = json.dumps(record | {"sha256": digest(record)}).encode()
+    except (ValueError, RecursionError):
+        pass
+    return changed
+
+
+@register("predictions")
+def predictions() -> Reader:
+    """Predictions of runs."""
+    from replicate.store.record import PREDICTIONS
+    from replicate.store.run import Run
+    from replicate.store.store import Store
+
+    saved = _SavedRun()
+    record = Store(saved.root).record(saved.key)
+
+    def read(path: Path) -> None:
+        run = Run(saved.folder(PREDICTIONS, path) / saved.key, record)
+        for split in ("train", "dev", "test"):
+            run.predictions(split, "A")
+            run.f1("A", split)
+
+    return Reader("predictions", lambda: saved.seeds(PREDICTIONS), read, mutations.of_npz, (ReplicateError,), ".npz")
+
+
+@register("manifests")
+def manifests() -> Reader:
+    """Manifests of results folders."""
+    from replicate.experiment import results_folder
+    from replicate.experiment.manifest import Manifest
+
+    def read(path: Path) -> None:
+        folder = Path(tempfile.mkdtemp(dir=path.parent))
+        (folder / results_folder.MANIFEST).symlink_to(path)
+        Manifest.find(folder)
+        results_folder.corpus_hash(folder)
+        results_folder.named_runs(folder)
+        Manifest.load(folder)
+
+    return Reader("manifests", _manifests, read, mutations.of_json, (ReplicateError,), ".json")
+
+
+def _manifests() -> Sequence[bytes]:
+    from replicate.experiment import manifest
+
+    key = "0123456789abcdef0123"
+    content = {
+        "format": manifest.FORMAT, "tables": ["table2"], "corpus": {"name": "small", "hash": "0" * 64, "notes": []},
+        "protocol": "paper", "profile": "smoke", "seeds": [24], "keep_dropped": False, "command": "replicate run",
+        "source": {"data": "small", "data_dir": None}, "config_dirs": [], "runs": [key], "failed": [],
+        "deployable": [key], "store": "runs", "store_address": None, "device": "cpu", "precision": "float32",
+        "stacked": False, "jobs": 1, "wall_seconds": 1.0, "training_seconds": 1.0,
+        "machine": {"system": "Linux", "processor": None, "cores": 2}, "versions": {"torch": None},
+    }  # fmt: skip
+    return [json.dumps(content).encode()]
+
+
+@register("lines")
+def lines() -> Reader:
+    """JSON lines of features, as `replicate predict --stream` takes them."""
+    from export import predictor
+
+    def read(path: Path) -> None:
+        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+            for _ in predictor._json_lines(predictor._bounded(file, "stdin"), "stdin"):
+                pass
+
+    seeds = [
+        b'{"dialogue": "a", "speaker": "M", "features": [0, 1.5]}\n{"dialogue": "b", "speaker": "F", "features": []}\n'
+    ]
+    return Reader("lines", lambda: seeds, read, mutations.of_lines, (predictor.BadInput,), ".jsonl")

@@ -1,0 +1,23 @@
+"""Every reader is fuzzed for some seconds; `make fuzz MINUTES=10` takes longer."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.fuzz import readers
+from tests.fuzz.harness import READERS, fuzz, table
+
+assert readers  # registers them
+SECONDS = 6
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="children are limited and measured on Linux only")
+@pytest.mark.parametrize("name", READERS)
+def test_no_mutated_file_crashes_a_reader(name: str) -> None:
+    found = fuzz(READERS[name](), SECONDS, seed=1)
+    print(table([found]))
+    assert found.failures == []
+    assert found.cases > 0
