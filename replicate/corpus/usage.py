@@ -52,7 +52,7 @@ def _classes(corpus: Corpus, splits: bool) -> Iterator[str]:
 
 def _constant_columns(corpus: Corpus) -> Iterator[str]:
     """Find columns that are constant in train and not elsewhere, from which nothing is learned."""
-    others = [dialogue for split in ("dev", "test") for dialogue in corpus.split(split)]  # type: ignore[arg-type]
+    others = [dialogue for split in ("dev", "test") for dialogue in corpus.split(split)]
     train = corpus.split("train")
     if not train or not others:
         return
