@@ -61,15 +61,19 @@ def atomic_path(target: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        # mkstemp makes files private; set the permissions that open() would have set.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        temporary.chmod(0o666 & ~_umask())  # mkstemp makes files private
         temporary.replace(target)
     except OSError as error:
         raise from_os_error(error, target) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """Return the permissions that this process withholds from new files."""
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
 
 
 def _sweep(folder: Path, prefix: str) -> None:
@@ -107,7 +111,7 @@ def atomic_folder(target: Path, replace: bool = False) -> Iterator[Path]:
     old = temporary.with_name(f"{temporary.name}-old")
     try:
         yield temporary
-        temporary.chmod(0o755)
+        temporary.chmod(0o777 & ~_umask())  # mkdtemp makes folders private
         if replace and target.exists():
             target.rename(old)  # a folder that is not empty cannot be renamed over
         try:
@@ -122,6 +126,19 @@ def atomic_folder(target: Path, replace: bool = False) -> Iterator[Path]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def visible(folder: Path, pattern: str) -> list[Path]:
+    """Return what matches a glob pattern in a folder, sorted, without hidden files and what is in hidden folders.
+
+    Hidden files are no data: killed processes leave incomplete ones, and macOS keeps properties of NAME in ``._NAME``.
+    """
+    found = (path for path in folder.glob(pattern) if not _hidden(path.relative_to(folder)))
+    return sorted(found)
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def sha256(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import re
@@ -19,6 +20,51 @@ _NO_MEMORY = re.compile(
 )
 # Size of the square matrices whose product measures a device's peak speed: large enough to use all of it.
 PEAK = {"cpu": 1024, "cuda": 8192}
+_CGROUPS, _OWN_CGROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+
+
+def cores() -> int:
+    """Return how many cores this process may use at a time, by its affinity and, in a container, by its quota."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, int(min(allowed, _quota(_CGROUPS, _OWN_CGROUP))))
+
+
+def _quota(root: Path, own: Path) -> float:
+    """Return the cores that the control groups of a process grant it, infinity if they do not limit it.
+
+    Args:
+        root: where control groups are mounted. own: the file that lists those of the process.
+    """
+    least = math.inf
+    try:
+        lines = own.read_text().splitlines()
+    except OSError:  # not Linux
+        return least
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers in ("", "cpu", "cpu,cpuacct"):
+            mounted = root / controllers
+            # Every group above limits it, too. In a container the path may be the host's; only the root is seen there.
+            for group in {mounted, *(mounted / "/".join(parts) for parts in _prefixes(path))}:
+                least = min(least, _limit(group))
+    return least
+
+
+def _prefixes(path: str) -> list[list[str]]:
+    parts = path.strip("/").split("/")
+    return [parts[: i + 1] for i in range(len(parts))]
+
+
+def _limit(group: Path) -> float:
+    """Return the cores of one control group: version 2 keeps quota and period in one file, version 1 in two."""
+    for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+        try:
+            quota, period = " ".join((group / name).read_text() for name in names).split()
+            if quota not in ("max", "-1"):
+                return int(quota) / int(period)
+        except (OSError, ValueError, ZeroDivisionError):
+            continue
+    return math.inf
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 import errno
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replicate.errors import CannotWrite, DiskFull
-from replicate.files import atomic_folder, atomic_path, cut_name, sha256, write_text
+from replicate.files import atomic_folder, atomic_path, cut_name, sha256, visible, write_text
 
 
 def left(folder: Path) -> dict[str, str]:
@@ -164,3 +165,25 @@ def test_a_file_of_the_longest_name_can_be_written(tmp_path):
     path = tmp_path / ("語" * 85)  # 255 bytes
     write_text(path, "content")
     assert left(tmp_path) == {path.name: "content"}
+
+
+@pytest.mark.parametrize("umask", [0o002, 0o022, 0o077])
+def test_a_folder_and_a_file_have_the_permissions_that_the_umask_leaves(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        with atomic_folder(tmp_path / "new") as folder:
+            (folder / "inside").write_text("")
+        write_text(tmp_path / "file", "")
+    finally:
+        os.umask(before)
+    modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("new", "new/inside", "file")]
+    assert modes == [0o777 & ~umask, 0o666 & ~umask, 0o666 & ~umask]
+
+
+def test_hidden_files_are_not_visible(tmp_path):
+    for name in ("b.csv", "a.csv", "._a.csv", ".b.csv.x1.csv", "deep/c.csv", ".git/d.csv", "deep/.e.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    assert visible(tmp_path, "*.csv") == [tmp_path / "a.csv", tmp_path / "b.csv"]
+    assert visible(tmp_path, "**/*.csv") == [tmp_path / name for name in ("a.csv", "b.csv", "deep/c.csv")]
+    assert visible(tmp_path / ".git", "*.csv") == [tmp_path / ".git" / "d.csv"]

@@ -88,6 +88,7 @@ def _exit_code(arguments: list[str] | None) -> int:
     try:
         # The arguments are the context's object, so that a log file begins with them.
         arguments = sys.argv[1:] if arguments is None else arguments
+        _refuse_empty(arguments)
         status = cli.main(arguments, prog_name="replicate", standalone_mode=False, obj=arguments)
     except click.exceptions.Exit as exit_:
         status = exit_.exit_code
@@ -114,6 +115,15 @@ def _reason(error: BaseException) -> str:
     """Return the last line of an error's message that has words, which names the library that was loaded."""
     lines = [line.strip() for line in str(error).splitlines() if any(map(str.isalpha, line))]
     return lines[-1][:200] if lines else "memory ran out"
+
+
+def _refuse_empty(arguments: list[str]) -> None:
+    """Refuse an empty argument: as a path it would mean the current folder."""
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        if not argument or (argument.startswith("--") and argument.endswith("=")):
+            option = argument.rstrip("=") or before
+            after = f" after {option}" if option.startswith("-") else ""
+            raise click.UsageError(f"an argument{after} is empty, perhaps a variable of the shell that is not set")
 
 
 def _fail(error: ReplicateError) -> int:

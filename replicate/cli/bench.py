@@ -31,9 +31,9 @@ def bench_training(most: int, out: Path) -> None:
     program, or the number of processes. Each point runs in a process of its own, with one thread.
     """
     from replicate.benchmark import training, training_report
-    from replicate.runner import devices
+    from replicate.machine import cores
 
-    chosen = training.points(most, devices.cores())
+    chosen = training.points(most, cores())
     machine = training.this_machine()
     measured = []
     with console.status().status("measuring") as status:

@@ -70,7 +70,6 @@ def benchmark(
     same inputs and are called alternately, so that a machine that becomes slower slows all of them. Other programs on
     the machine disturb times with several threads; a high load is reported. The F1 on test is shown with the times.
     """
-    import os
     from dataclasses import replace
 
     from export.benchmark import timing
@@ -78,6 +77,7 @@ def benchmark(
     from export.bundle import bundle as bundles
     from replicate.errors import ExportFailed, NothingToExport
     from replicate.experiment.results_folder import newest_results
+    from replicate.machine import cores
 
     folder = (bundle or newest_results(results) / "export").resolve()
     if bundle is None and not folder.is_dir():
@@ -96,7 +96,7 @@ def benchmark(
     if load is not None:
         console.note(f"warning: other programs use this machine (load {load:.1f}): the times are not reliable")
     cases = timing.shapes(batches or timing.BATCHES, lengths or timing.LENGTHS, full)
-    counts = tuple(dict.fromkeys(threads or (1, os.cpu_count() or 1)))
+    counts = tuple(dict.fromkeys(threads or (1, cores())))
     places = [Place("cpu", count) for count in counts] if "cpu" in used else []
     places += [Place("cuda")] if "cuda" in used else []
     with err.status("measuring F1 on test, and memory"):
@@ -156,7 +156,6 @@ def _time(
 
 
 def _setup(folder: Path, record: RunRecord) -> Setup:
-    import os
     from importlib.metadata import version
     from importlib.util import find_spec
 
@@ -166,7 +165,7 @@ def _setup(folder: Path, record: RunRecord) -> Setup:
     from export.benchmark.flops import flops
     from export.benchmark.measurements import Setup
     from export.predictor import MODEL
-    from replicate.machine import processor
+    from replicate.machine import cores, processor
 
     return Setup(
         bundle=str(folder),
@@ -177,7 +176,7 @@ def _setup(folder: Path, record: RunRecord) -> Setup:
         flops=flops(folder / MODEL),
         profile=timing.profile(folder),
         processor=processor(),
-        cores=os.cpu_count(),
+        cores=cores(),
         gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         trained_with=record.versions,
         versions={name: version(name) for name in (*VERSIONS, *(("openvino",) if find_spec("openvino") else ()))},

@@ -82,17 +82,18 @@ run_store = click.option(
 )
 
 
-def open_runs(where: str, must_exist: bool = False) -> Store:
+def open_runs(where: str, must_exist: bool = False, cache: Path | None = None) -> Store:
     """Return the store of ``run_store``; with ``must_exist``, refuse a folder that does not exist.
 
-    Otherwise a check of a mistyped path would report an empty store without damage.
+    Otherwise a check of a mistyped path would report an empty store without damage. ``cache`` is the folder that the
+    runs of an address are downloaded to, by default one that the next command uses, too.
     """
     from hashlib import sha256
 
     from replicate.store import open_store
     from replicate.store.remote import RemoteStore
 
-    store = open_store(where, CACHES / sha256(where.rstrip("/").encode()).hexdigest()[:20])
+    store = open_store(where, cache or CACHES / sha256(where.rstrip("/").encode()).hexdigest()[:20])
     if isinstance(store, RemoteStore):
         number = store.download()
         console.note(f"downloaded {console.count(number, 'run')} from {where} to {store.root}")

@@ -106,19 +106,17 @@ def _to_train(plan: Plan, context: CommandContext, share: str | None, repair: bo
     from replicate.experiment.context import share_of
     from replicate.experiment.order import table_by_table
 
-    chosen = None if share is None else share_of(plan.graph, share)
-    todo = context.missing(plan.graph, repair, remove=not dry_run)
-    if chosen is not None:
-        todo = [task for task in todo if task.key in chosen]
+    chosen = plan.tasks.keys() if share is None else share_of(plan.graph, share)
+    todo = context.missing(plan.graph, repair, remove=not dry_run, among=chosen)
     todo = table_by_table(plan, todo)
     first = wording.self_test(plan.corpus)
     if first:
         console.note(first)
-    console.note(wording.describe(plan, context, len(todo)))
+    console.note(wording.describe(plan, context, len(chosen), len(todo)))
     console.detail(f"corpus hash {plan.corpus.hash}, device {plan.device}, {context.jobs} jobs")
     console.detail(f"completed runs are in {context.store.root}")
-    if chosen is not None:
-        console.note(f"share {share}: {len(chosen)} runs, {len(todo)} of them to train")
+    if share is not None:
+        console.note(f"share {share}: {len(chosen)} of {len(plan.tasks)} runs, {len(todo)} of them to train")
     for line in wording.remarks(plan, context.store):
         console.note(line)
     return todo

@@ -105,10 +105,14 @@ def prune(where: str, damaged: bool, unused: bool, results: Path | None, yes: bo
     incomplete files of killed processes that are over an hour old, and unused locks. A run that a process has locked is
     kept. The source of a plugin is compared with --config-dir only.
     """
+    from tempfile import TemporaryDirectory
+
     from replicate.experiment.results_folder import named_runs
     from replicate.store import prune as pruning
 
-    store = options.open_runs(where, must_exist=True)
+    # What a dry run downloads is removed with the end of the command.
+    cache = Path(click.get_current_context().with_resource(TemporaryDirectory())) if dry_run else None
+    store = options.open_runs(where, must_exist=True, cache=cache)
     named = None
     if unused:
         place = results or (options.RUNS.parent if "://" in where else store.root.parent)

@@ -18,7 +18,7 @@ from typing import Any
 from replicate import escape
 from replicate.config import plugins
 from replicate.errors import InvalidDefinition
-from replicate.files import LONGEST_NAME, cut_name
+from replicate.files import LONGEST_NAME, cut_name, visible
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -129,8 +129,8 @@ def table_files() -> dict[str, Path]:
     found: dict[str, Path] = {}
     default = packaged()
     for folder in (default, *_current):
-        for path in sorted(folder.glob("*.toml")):
-            if path.stem in COLLECTIONS or path.name in _NOT_OURS or path.name.startswith("."):
+        for path in visible(folder, "*.toml"):
+            if path.stem in COLLECTIONS or path.name in _NOT_OURS:
                 continue
             _check_name(path.stem, str(path))
             if path.stem in found:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from replicate import registry
 from replicate.errors import BadPlugin
+from replicate.files import visible
 
 _PREFIX = "replicate_plugin_"
 # File of each plugin, and hash of the source that was executed, by the plugin's name in ``sys.modules``.
@@ -26,7 +27,7 @@ _search: list[str] = []
 
 def files(folder: Path) -> list[Path]:
     """Return the plugins in a folder, sorted; modules whose names begin with an underscore are not plugins."""
-    return sorted(path for path in folder.glob("*.py") if not path.name.startswith(("_", ".")))
+    return [path for path in visible(folder, "*.py") if not path.name.startswith("_")]
 
 
 def load(paths: Sequence[Path]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,13 +79,19 @@ class CommandContext:
             corpus = f"{corpus}-{plan.corpus.hash[:8]}"
         return self.out / corpus / kind
 
-    def missing(self, graph: TaskGraph, repair: bool = False, remove: bool = True) -> list[Task]:
+    def missing(
+        self, graph: TaskGraph, repair: bool = False, remove: bool = True, among: Collection[str] | None = None
+    ) -> list[Task]:
         """Return the runs that are still to be trained; see ``Store.missing``.
+
+        Args:
+            among: keys of the runs to look at; None looks at all.
 
         Raises:
             CorruptRun: naming every damaged folder, without ``repair``.
         """
-        return [graph.tasks[key] for key in self.store.missing(graph.tasks, repair, remove)]
+        keys = [key for key in graph.tasks if among is None or key in among]
+        return [graph.tasks[key] for key in self.store.missing(keys, repair, remove)]
 
     def train(self, graph: TaskGraph, todo: Sequence[Task], on_progress: ProgressCallback) -> Training:
         """Train runs of a task graph, and save each in the store.
@@ -95,6 +101,7 @@ class CommandContext:
         """
         if todo:
             self.store.probe()
+        self.store.upload(graph.tasks.keys() - {task.key for task in todo})
         began = time.perf_counter()
         programs = graph.programs(todo)
         if self.cluster is None:

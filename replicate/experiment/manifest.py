@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -15,7 +14,7 @@ from replicate.experiment.plan import Plan, Source
 from replicate.experiment.results_folder import MANIFEST
 from replicate.files import write_text
 from replicate.limits import shown
-from replicate.machine import processor
+from replicate.machine import cores, processor
 from replicate.metrics import DEFAULT
 from replicate.records import FINITE, check_among, check_format, check_names, check_range, convert, read_json
 from replicate.runner.failures import FailedRun
@@ -51,7 +50,7 @@ class Machine:
     @classmethod
     def this(cls) -> Machine:
         """Return a description of this machine."""
-        return cls(platform.platform(), processor(), os.cpu_count())
+        return cls(platform.platform(), processor(), cores())
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from replicate.errors import BadSeeds, InvalidArgument
 from replicate.experiment import relation_memory
 from replicate.experiment.context import CommandContext
 from replicate.experiment.plan import Plan, Source
+from replicate.machine import cores
 from replicate.runner import devices
 from replicate.runner.ray import Cluster
 from replicate.store import open_store
@@ -99,7 +100,7 @@ def prepare(tables: Sequence[str], options: Options) -> tuple[Plan, CommandConte
     plan = replace(plan, folds=options.folds, metric=options.metric)
     for reduced in plan.corpora:
         require(reduced, ())
-    jobs = jobs or (1 if device == "cuda" else devices.cores())
+    jobs = jobs or (1 if device == "cuda" else cores())
     # Absolute, because workers may have another working folder.
     store = open_store(options.store, options.out.resolve() / "runs")
     return plan, CommandContext(jobs, options.out, store, options.cluster)

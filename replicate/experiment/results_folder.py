@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from replicate.errors import NothingToExport, NotThisFormat
+from replicate.files import visible
 from replicate.limits import shown
 from replicate.records import read_json
 
@@ -27,7 +28,7 @@ def newest_results(folder: Path) -> Path:
     Raises:
         NothingToExport: there is none.
     """
-    found = sorted(folder.rglob(MANIFEST), key=lambda path: path.stat().st_mtime)
+    found = sorted(visible(folder, f"**/{MANIFEST}"), key=lambda path: path.stat().st_mtime)
     if not found:
         raise NothingToExport(f"no tables in {folder}: run `replicate run table2` first, or give --results")
     return found[-1].parent
@@ -41,7 +42,7 @@ def named_runs(results: Path) -> set[str] | None:
     Raises:
         NotThisFormat: one of their files cannot be read, so that its runs would wrongly count as unused.
     """
-    files = [*results.rglob(MANIFEST), *results.rglob("sweep-*.json")]
+    files = [path for name in (MANIFEST, "sweep-*.json") for path in visible(results, f"**/{name}")]
     found: set[str] = set()
     for path in files:
         try:

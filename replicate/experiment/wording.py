@@ -19,9 +19,8 @@ from replicate.store.remote import RemoteStore
 from replicate.store.store import Store
 
 
-def describe(plan: Plan, context: CommandContext, todo: int) -> str:
-    """Return one line on the runs of a plan; ``todo`` of them are still to be trained."""
-    total = len(plan.tasks)
+def describe(plan: Plan, context: CommandContext, total: int, todo: int) -> str:
+    """Return one line on ``total`` runs of a plan; ``todo`` of them are still to be trained."""
     return (
         f"{', '.join(table.name for table in plan.tables)} on {plan.corpus.name}{_in_folds(plan)}: {total} runs, "
         f"{total - todo} completed, {todo} to train ({epochs(plan.graph)} each, "

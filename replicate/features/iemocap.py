@@ -14,6 +14,7 @@ from replicate.corpus.types import Corpus, Split
 from replicate.errors import BadAudio, BadSource, ReplicateError, UnexpectedCounts
 from replicate.features import selection
 from replicate.features.source import Source, Utterance
+from replicate.files import visible
 
 EVALUATIONS = "dialog/EmoEvaluation"
 # Codes of the release, in the order of COGMEN's class numbers; other codes have no class here.
@@ -47,9 +48,9 @@ def refuse_part(folder: Path) -> None:
     Raises:
         BadSource: names the folder to give instead.
     """
-    if is_release(folder) or any(folder.glob("[!.]*.csv")):
+    if is_release(folder) or visible(folder, "*.csv"):
         return
-    above = next(iter(sorted(folder.glob(f"*/Session*/{EVALUATIONS}"))), None)
+    above = next(iter(visible(folder, f"*/Session*/{EVALUATIONS}")), None)
     if above is not None:
         raise BadSource(f"{folder} is the folder above the IEMOCAP release: give {above.parents[2]}")
     for parent in list(folder.resolve().parents)[:5]:
@@ -138,8 +139,7 @@ def _evaluations(root: Path) -> dict[str, _Dialogue]:
     """Return the dialogues of all sessions in the order of their names."""
     return {
         path.stem: _Dialogue(path.parents[2], sorted(_segments(path)))
-        for path in sorted(root.glob(f"Session*/{EVALUATIONS}/*.txt"), key=lambda path: path.name)
-        if not path.name.startswith(".")  # metadata of macOS in the archive
+        for path in sorted(visible(root, f"Session*/{EVALUATIONS}/*.txt"), key=lambda path: path.name)
     }
 
 

@@ -17,6 +17,7 @@ from replicate.experiment.context import CommandContext
 from replicate.experiment.manifest import Manifest
 from replicate.experiment.plan import Plan
 from replicate.experiment.resume import why_removed, with_earlier_tables, write_manifest
+from replicate.files import visible
 from replicate.metrics import DEFAULT
 from replicate.report import claims, figures, page, tables
 from replicate.report.types import Outputs
@@ -84,7 +85,7 @@ def _remove_other_tables(folder: Path, plan: Plan) -> None:
 
 
 def _remove_other_figures(folder: Path, names: set[str]) -> None:
-    for path in (folder / "figures").glob("*.*"):
+    for path in visible(folder / "figures", "*.*"):
         if path.stem not in names:
             path.unlink()
 

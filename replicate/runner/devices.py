@@ -1,10 +1,9 @@
-"""What this machine can train on: its cores and its GPU."""
+"""What this machine can train on: its GPU, or its processor."""
 
 from __future__ import annotations
 
 import ast
 import ctypes
-import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,11 +11,6 @@ from pathlib import Path
 from replicate.errors import InvalidArgument, MissingDevice
 
 DEVICES = ("auto", "cpu", "cuda")
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def resolve_device(name: str) -> str:

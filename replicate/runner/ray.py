@@ -101,8 +101,14 @@ def _connect(cluster: Cluster) -> None:
             runtime_env=_runtime_env(),
         )
     except (OSError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        if "version mismatch" in reason.lower():
+            raise MissingEngine(
+                f"the Ray cluster at {cluster.address} has other versions: {reason} Install the same versions of Ray "
+                "and Python here and there"
+            ) from error
         where = f"no Ray cluster at {cluster.address}"
-        raise MissingEngine(f"{where}: {error}; start one with `ray start --head`") from error
+        raise MissingEngine(f"{where}: {reason}; start one with `ray start --head`") from error
 
 
 def _runtime_env() -> dict[str, Any]:

@@ -121,10 +121,11 @@ def test_a_repaired_run_has_the_same_bits(two_tables, tmp_path):
 def test_a_description_names_where_runs_are_trained(tmp_path):
     command = prepare(tmp_path, jobs=2)
     plan, context = command.plan, command.context
-    assert "2 at a time" in wording.describe(plan, context, 12) and "Ray" not in wording.describe(plan, context, 12)
+    here = wording.describe(plan, context, 12, 12)
+    assert "2 at a time" in here and "Ray" not in here
     on_ray = replace(context, cluster=Cluster("auto"))
-    assert "the Ray cluster at auto" in wording.describe(plan, on_ray, 12)
-    assert "2 seeds as one program" in wording.describe(replace(plan, stacked=True), context, 12)
+    assert "the Ray cluster at auto" in wording.describe(plan, on_ray, 12, 12)
+    assert "2 seeds as one program" in wording.describe(replace(plan, stacked=True), context, 12, 12)
 
 
 def test_a_remote_store_is_shared(tmp_path):

@@ -1,5 +1,4 @@
 import json
-import os
 import platform
 import shlex
 from dataclasses import asdict
@@ -15,6 +14,7 @@ from replicate.experiment import manifest
 from replicate.experiment.manifest import Manifest
 from replicate.experiment.plan import Source
 from replicate.experiment.results_folder import MANIFEST, corpus_hash
+from replicate.machine import cores
 from replicate.store.versions import code_version
 from tests.experiment.builders import plant, prepare
 
@@ -28,7 +28,7 @@ def test_a_manifest_holds_everything_needed_to_repeat_a_table(smoke_results):
     assert found.source == Source("synthetic-tiny") and found.failed == () and found.keep_dropped is False
     assert (found.device, found.jobs) in {("cpu", 1), ("cuda", 1)}
     assert found.wall_seconds > 0
-    assert found.machine.cores == os.cpu_count() and found.machine.system == platform.platform()
+    assert found.machine.cores == cores() and found.machine.system == platform.platform()
     assert found.versions["replicate"] == replicate.__version__ and found.versions["code"] == code_version()
     assert found.versions["python"] == platform.python_version() and found.versions["torch"] == version("torch")
     assert version("torch") == torch.__version__.split("+")[0] or version("torch") == torch.__version__

@@ -41,7 +41,7 @@ def test_the_released_protocol_has_its_own_runs_and_folder(completed, smoke_out)
 def test_only_runs_of_new_seeds_are_missing(smoke_out):
     more = prepare(smoke_out, seeds="25,26,24")
     assert [task.name for task in more.missing()] == [f"{arm}, seed 26" for arm in TABLE2]
-    assert "18 runs, 12 completed, 6 to train" in describe(more.plan, more.context, 6)
+    assert "18 runs, 12 completed, 6 to train" in describe(more.plan, more.context, 18, 6)
 
 
 @pytest.mark.parametrize(

@@ -101,3 +101,15 @@ def test_no_cluster_is_an_error(corpus, store):
     with pytest.raises(MissingEngine, match=r"no Ray cluster at 127\.0\.0\.1:1"):
         cluster.run_all(programs([SPEC], corpus), {}, store, "cpu", Cluster("127.0.0.1:1"), lambda progress: None)
     assert time.monotonic() - began < 60
+
+
+def test_a_cluster_of_another_version_is_not_called_missing(corpus, store, monkeypatch):
+    def init(*arguments, **options):
+        raise RuntimeError("Version mismatch: The cluster was started with:\n    Ray: 2.9.0\n    Python: 3.10.2\n")
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(MissingEngine) as raised:
+        cluster.run_all(programs([SPEC], corpus), {}, store, "cpu", Cluster("auto"), lambda progress: None)
+    message = str(raised.value)
+    assert "has other versions" in message and "Ray: 2.9.0" in message and "\n" not in message
+    assert "ray start" not in message and "Install the same versions" in message

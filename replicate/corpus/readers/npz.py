@@ -9,6 +9,7 @@ from replicate.corpus import archive, loading
 from replicate.corpus.readers.base import Reader, register
 from replicate.corpus.types import Corpus
 from replicate.errors import ReplicateError, UnknownCorpus
+from replicate.files import visible
 
 
 @register("npz")
@@ -20,7 +21,7 @@ class NpzReader(Reader):
 
     def accepts(self, path: Path) -> bool:
         """Recognise a file by its suffix, and a folder by such a file in it."""
-        return path.suffix == ".npz" if path.is_file() else any(path.glob("*.npz"))
+        return path.suffix == ".npz" if path.is_file() else bool(visible(path, "*.npz"))
 
     def read(self, path: Path) -> Corpus:
         """Return the corpus in a file, or in the only one of a folder.
@@ -28,7 +29,7 @@ class NpzReader(Reader):
         Raises:
             UnknownCorpus: the folder holds several. ReplicateError: see ``archive.read``.
         """
-        files = [path] if path.is_file() else sorted(path.glob("*.npz"))
+        files = [path] if path.is_file() else visible(path, "*.npz")
         if len(files) > 1:
             raise UnknownCorpus(f"{path} holds several .npz: give the path of one of them")
         return _compared_with_release(archive.read(files[0]))
