@@ -27,5 +27,5 @@ def test_an_empty_argument_is_refused(replicate, tmp_path, monkeypatch, argument
 def test_an_empty_store_is_refused_in_python(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidArgument, match="store = '' is empty"):
-        package.run("table2", profile="smoke", store="")
+        package.table("table2", profile="smoke", store="")
     assert list(tmp_path.iterdir()) == []

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
@@ -141,6 +143,9 @@ class Bucket(MemoryFileSystem):
         if "glob" in self.denied:
             raise self.error
         return super().glob(path, **options)
+
+    def put_file(self, source, target, **options):  # as that of S3, it makes no folder
+        self.pipe_file(target, Path(source).read_bytes())
 
     def pipe_file(self, path, value, **options):
         if "pipe_file" in self.denied:
