@@ -31,7 +31,9 @@ def draw(panels: Sequence[PanelRuns], frame: Frame) -> Figure:
     titles = list(dict.fromkeys(panel.title for panel in panels))
     series = list(dict.fromkeys(panel.series for panel in panels))
     best = sorted(front([each for panel in panels for each in panel.deployments]), key=lambda each: each.p50)
-    axes = figure.subplots(len(_UP), len(_ACROSS), sharex="col", sharey="row", squeeze=False)
+    top, below = figure.add_gridspec(2, 1, height_ratios=[1, 12])
+    panes = below.subgridspec(len(_UP), len(_ACROSS))
+    axes = panes.subplots(sharex="col", sharey="row", squeeze=False)
     for row, up in zip(axes, _UP, strict=True):
         for axis, across in zip(row, _ACROSS, strict=True):
             for panel in panels:
@@ -47,7 +49,7 @@ def draw(panels: Sequence[PanelRuns], frame: Frame) -> Figure:
         row[0].set_ylabel(_UP[up])
     for axis, words in zip(axes[-1], _ACROSS.values(), strict=True):
         axis.set_xlabel(words)
-    _legend(axes[0][0], titles, series)
+    _legend(figure.add_subplot(top), titles, series)
     return figure
 
 
@@ -60,7 +62,7 @@ def _point(axis: Axes, each: Deployment, across: str, up: str, marker: str, colo
 
 
 def _legend(axis: Axes, titles: Sequence[str], series: Sequence[str]) -> None:
-    """Name the markers and the colours above the first axes."""
+    """Name the markers and the colours, in axes as wide as the figure: in narrower ones, the panels would shrink."""
     grey: dict[str, Any] = {"color": "0.3", "linestyle": "", "markersize": 5}
     marks = [
         Line2D([], [], marker=_MARKERS[i % len(_MARKERS)], label=in_legend(title), **grey)
@@ -71,4 +73,5 @@ def _legend(axis: Axes, titles: Sequence[str], series: Sequence[str]) -> None:
         for i, name in enumerate(series)
         if name
     ]
-    axis.legend(handles=marks, loc="lower left", bbox_to_anchor=(0, 1), ncols=6, frameon=False, borderaxespad=0.2)
+    axis.set_axis_off()
+    axis.legend(handles=marks, loc="center left", ncols=6, frameon=False)
