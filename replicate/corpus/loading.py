@@ -12,6 +12,7 @@ from replicate.corpus.readers.base import READERS, NamedCorpus
 from replicate.corpus.texts import check_texts
 from replicate.corpus.types import Corpus, naming_file
 from replicate.errors import BadPlugin, ReplicateError, UnknownCorpus
+from replicate.limits import too_little_memory
 from replicate.suggest import choices
 
 
@@ -23,7 +24,7 @@ def load(name_or_path: str | Path, data_dir: Path | str | None = None) -> Corpus
 
     Raises:
         UnknownCorpus: no such name or path, no reader for it, or its files are not on this machine.
-        BadPlugin: a reader from outside this package cannot be imported, or fails.
+        BadPlugin: a reader from outside this package cannot be imported, or fails. TooLittleMemory: for the corpus.
         ReplicateError: every error of the readers, see ``replicate.errors``.
     """
     readers = _readers_by_corpus()
@@ -138,6 +139,8 @@ def _naming_plugin(reader: str, path: Path) -> Iterator[None]:
         yield
     except ReplicateError:
         raise
+    except MemoryError as error:
+        raise too_little_memory(path) from error
     except Exception as error:
         if READERS.module(reader).startswith("replicate."):
             raise

@@ -37,7 +37,9 @@ def check(corpus: Corpus) -> None:
 
 def remarks(corpus: Corpus) -> list[str]:
     """Return a line for a corpus whose relations take much memory."""
-    return [f"corpus {corpus.name} has {_size(corpus)}"] if of(len(corpus.speakers)) > NOTED else []
+    taken = of(len(corpus.speakers))
+    refused = f", where training allows {MOST // GIB} GiB" if taken > MOST else ""
+    return [f"corpus {corpus.name} has {_size(corpus)}{refused}"] if taken > NOTED else []
 
 
 def _size(corpus: Corpus) -> str:

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from replicate.corpus import Corpus, archive, data_folder, is_here, load, named_corpora
-from replicate.corpus.readers import synthetic
+from replicate.corpus.readers import cogmen, synthetic
 from replicate.corpus.synthetic import NEGATIVE, PRESETS
-from replicate.errors import NotThisFormat, UnknownCorpus
+from replicate.errors import NotThisFormat, TooLittleMemory, UnknownCorpus
 
 from .conftest import corpus, dialogue
 from .readers.test_cogmen import release
@@ -165,3 +165,17 @@ def test_the_release_is_recognised_with_additional_streams(
     assert not kept().published
     (tmp_path / "iemocap4" / "IEMOCAP_features_4.pkl").unlink()
     assert not kept().published
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".pkl"])
+def test_too_little_memory_for_a_corpus_is_named(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / f"large{suffix}"
+    path.write_bytes(b"")
+
+    def fails(*_: object) -> None:
+        raise MemoryError
+
+    for reader in (archive, cogmen):
+        monkeypatch.setattr(reader, "read", fails)
+    with pytest.raises(TooLittleMemory, match=f"too little memory to read {path}"):
+        load(path)

@@ -39,4 +39,5 @@ def test_three_hundred_speakers_are_refused_before_anything_is_trained() -> None
 def test_many_speakers_are_noted_and_few_are_not() -> None:
     relation_memory.check(speakers(163))
     assert "take 7.9 GiB in training" in relation_memory.remarks(speakers(163))[0]
+    assert relation_memory.remarks(speakers(300))[0].endswith(", where training allows 8 GiB")
     assert relation_memory.remarks(speakers(24)) == []  # RAVDESS

@@ -7,6 +7,7 @@ interpreter. A reader is registered with ``register``; see ``readers.py`` for ex
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import random
 import resource
@@ -96,6 +97,8 @@ def fuzz(reader: Reader, seconds: float, seed: int, most: int | None = None) -> 
     """Read mutated files for some time, or until ``most`` cases are done."""
     summary = Summary(reader.name)
     seeds = list(reader.seeds())
+    gc.collect()
+    gc.freeze()  # so that the collector of a child touches, and thereby copies, nothing of the parent
     end = time.monotonic() + seconds
     with tempfile.TemporaryDirectory(prefix="replicate-fuzz-") as name:
         folder = Path(name)
