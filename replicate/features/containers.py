@@ -9,6 +9,7 @@ from typing import BinaryIO, NamedTuple
 # What programs write that cannot know the length, since they write into a pipe: 0, -1, or the largest signed number,
 # some of them less their heads (sox 0x7f000000 and 0x7ffff000, espeak-ng 0x7ffff000, GStreamer 0x7fff0000).
 _PIPE = (range(1), range(0x7F000000, 0x80000001), range(0xFFFF0000, 0x100000000), range(2**63 - 1, 2**64))
+_LARGEST = 2**62  # bytes; more cannot be an offset
 _MOST_CHUNKS = 1000  # more would take long to walk through
 
 
@@ -114,6 +115,8 @@ def _unclaimed(file: BinaryIO, form: _Form, end: int, size: int) -> int:
 
 def _chunk(file: BinaryIO, form: _Form, at: int) -> tuple[bytes, int] | None:
     """Return name and size of the chunk at an offset; None at the end of the file."""
+    if at > _LARGEST:
+        return None
     file.seek(at)
     head = file.read(form.name + struct.calcsize(form.size))
     if len(head) < form.name + struct.calcsize(form.size):
@@ -123,7 +126,7 @@ def _chunk(file: BinaryIO, form: _Form, at: int) -> tuple[bytes, int] | None:
 
 
 def _next(form: _Form, begin: int, declared: int) -> int:
-    end = min(begin + declared, 2**62)
+    end = begin + declared
     return end + -end % form.pad
 
 
