@@ -17,9 +17,7 @@ def test_the_sound_is_where_the_samples_are(name: str, tmp_path: Path) -> None:
     assert found is not None and found.declared is not None
     head = {"a.aiff": 8, "a.caf": 4}.get(name, 0)  # numbers before the samples, in the same chunk
     assert (found.declared - head, found.missing, found.unclaimed) == (3_200, 0, 0)
-    first = struct.unpack(
-        "<h" if name in ("a.wav", "a.w64") else ">h", path.read_bytes()[found.offset + head :][:2]
-    )
+    first = struct.unpack("<h" if name in ("a.wav", "a.w64") else ">h", path.read_bytes()[found.offset + head :][:2])
     assert first[0] == pytest.approx(tone(0.1)[0] * 2**15, abs=1)
 
 

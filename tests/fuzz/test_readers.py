@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from tests.fuzz import readers
+from tests.fuzz import audio, lists, prediction, readers
 from tests.fuzz.harness import READERS, fuzz, table
 
-assert readers  # registers them
+assert audio and lists and prediction and readers  # registers them
 SECONDS = 6
 
 
