@@ -135,7 +135,8 @@ def prune(where: str, damaged: bool, unused: bool, results: Path | None, yes: bo
         return
     kept = [removal for removal in removals if not pruning.remove(store, removal)]
     for removal in kept:
-        console.note(f"{removal.path} is kept: a process has locked it")
+        owner = store.lock_owner(Path(removal.path).stem) or "another process"
+        console.note(f"{removal.path} is kept: locked by {owner}")
     console.note(f"removed {_total([removal for removal in removals if removal not in kept])}")
 
 

@@ -29,7 +29,7 @@ from replicate.corpus.types import Corpus
 from replicate.errors import WorkerDied
 from replicate.runner.failures import FailedRuns
 from replicate.runner.progress import Progress, ProgressCallback
-from replicate.runner.schedule import Outcome, Schedule
+from replicate.runner.schedule import Held, Outcome, Schedule
 from replicate.runner.tasks import Program
 from replicate.store.store import Store
 
@@ -62,7 +62,7 @@ def run_all(
             program = schedule.start()
             outcome = train_program(program, corpora[program.corpus], store, device, on_progress)
             schedule.finish(program, outcome)
-            if outcome is False:
+            if isinstance(outcome, Held):
                 time.sleep(_PATIENCE / len(schedule))
         return schedule.failed()
     context = process_context()
@@ -174,6 +174,6 @@ def _work(program: Program) -> Outcome:
 
     corpus = _worker["corpora"][program.corpus]
     outcome = train_program(program, corpus, _worker["store"], _worker["device"], on_progress)
-    if outcome is False:
+    if isinstance(outcome, Held):
         time.sleep(_worker["patience"])  # so that trying again takes no processor time
     return outcome

@@ -5,16 +5,28 @@ from __future__ import annotations
 import heapq
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from graphlib import TopologicalSorter
+from typing import Literal
 
 from replicate.runner import failures
 from replicate.runner.failures import FailedRun, FailedRuns, Failure
 from replicate.runner.tasks import Program
+from replicate.store.locks import Owner
 
 log = logging.getLogger("replicate")
 
-# How training a program ended: True when all its runs are in the store, False when another process is training it.
-Outcome = Failure | bool
+
+@dataclass(frozen=True)
+class Held:
+    """Another process is training a program; ``owner`` is None if it is unknown which."""
+
+    owner: Owner | None
+
+
+# How training a program ended; True when all its runs are in the store.
+Outcome = Failure | Held | Literal[True]
+_UNKNOWN = "another process"
 
 
 class Schedule:
@@ -37,6 +49,7 @@ class Schedule:
         # How often a program was postponed, and its number: those that another process trains are tried last.
         self._ready: list[tuple[int, int]] = []
         self._postponed = [0] * len(programs)
+        self._told: dict[str, Owner | str] = {}
         self._failures: dict[int, Failure] = {}
         self._complete: set[int] = set()
         self._collect()
@@ -52,8 +65,9 @@ class Schedule:
     def finish(self, program: Program, outcome: Outcome) -> None:
         """Record how a started program ended."""
         number = self._number[program.key]
-        if outcome is False:
+        if isinstance(outcome, Held):
             self._postponed[number] += 1
+            self._tell(program, outcome.owner or _UNKNOWN)
             heapq.heappush(self._ready, (self._postponed[number], number))
         elif outcome is True:
             self._complete.add(number)
@@ -81,6 +95,12 @@ class Schedule:
         wanted = {task.key for program in self._programs for task in program.wanted}
         cause = self._failures[min(self._failures)].cause if self._failures else None
         return FailedRuns((run for key, run in found.items() if key in wanted), cause)
+
+    def _tell(self, program: Program, owner: Owner | str) -> None:
+        """Say once who trains a program that is waited for: everything else has been started when it is tried again."""
+        if self._postponed[self._number[program.key]] > 1 and self._told.get(program.key) != owner:
+            self._told[program.key] = owner
+            log.info("waiting for %s, which is trained by %s", program.wanted[0].name, owner)
 
     def _collect(self) -> None:
         for number in self._sorter.get_ready():

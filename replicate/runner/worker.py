@@ -10,7 +10,7 @@ from replicate.corpus.types import Corpus
 from replicate.errors import BadPlugin, CannotWrite, CorruptRun, DiskFull, OtherFormat
 from replicate.runner.failures import Failure
 from replicate.runner.progress import Progress, ProgressCallback
-from replicate.runner.schedule import Outcome
+from replicate.runner.schedule import Held, Outcome
 from replicate.runner.tasks import Program, Task
 from replicate.store.keys import run_key
 from replicate.store.record import EpochRecord
@@ -35,12 +35,12 @@ def train_program(
     """Train and save the runs of a program under its lock.
 
     Returns:
-        True when they are in the store, False if another process is training them, and a ``Failure`` if training
+        True when they are in the store, ``Held`` if another process is training them, and a ``Failure`` if training
         raised. Errors of the store are raised.
     """
     with store.lock(program.key, wait=False) as locked:
         if not locked:
-            return False
+            return Held(store.lock_owner(program.key))
         if any(store.get(task.key) is None for task in program.wanted):
             results = _train(program, corpus, store, device, on_progress)
             if isinstance(results, Failure):

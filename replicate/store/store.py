@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from replicate.errors import CorruptRun
 from replicate.files import INCOMPLETE, atomic_folder, from_os_error, sha256
-from replicate.store import embeddings
+from replicate.store import embeddings, locks
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RunRecord, corrupt, load_json
 from replicate.store.run import Run
 
@@ -148,24 +148,22 @@ class Store:
     def lock(self, key: str, wait: bool) -> Iterator[bool]:
         """Lock a key inside the block; yield whether this process holds the lock. With ``wait``, wait until it does.
 
-        The operating system frees the lock of a process that died.
+        The lock of a process that is gone is free, or is taken over; see ``replicate.store.locks``.
         """
-        from filelock import FileLock, Timeout
-
         folder = self.root / LOCKS
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(folder / key)
-            lock.acquire(timeout=-1 if wait else 0)
-        except Timeout:
-            yield False
-            return
+            held = locks.hold(folder / key, wait, f"the lock of {key} in {self.root}")
+            ours = held.__enter__()
         except OSError as error:
             raise from_os_error(error, folder) from error
-        try:
-            yield True
-        finally:
-            lock.release()
+        with contextlib.ExitStack() as stack:
+            stack.push(held)
+            yield ours
+
+    def lock_owner(self, key: str) -> locks.Owner | None:
+        """Return which process holds the lock of a key, None if that is unknown, or if nobody does."""
+        return locks.owner_of(self.root / LOCKS / key)
 
     def teacher_outputs(self, key: str, compute: Callable[[], TeacherOutputs]) -> TeacherOutputs:
         """Return outputs of a run as a teacher, computed for its first student and read from a file after that."""

@@ -1,5 +1,6 @@
 """Commands that share a store train no run twice and wait for each other's teachers."""
 
+import os
 import shutil
 
 import pytest
@@ -40,6 +41,26 @@ def test_a_run_that_another_process_trains_is_left_to_it(undisturbed, store, cor
 
     run(store, corpus, seeds(24, 25), on_progress=on_progress)
     assert epochs(news) == [(25, "speech", 1), (25, "speech", 2), (25, "speech", None), (24, "speech", None)]
+
+
+def test_who_is_waited_for_is_said_once(undisturbed, store, corpus, monkeypatch, capfd):
+    """This process itself holds the lock, for a run that is complete before the fourth attempt."""
+    (task,) = listed(seeds(24), corpus)
+    waits = []
+
+    def sleep(seconds):
+        waits.append(seconds)
+        if len(waits) == 3:
+            shutil.copytree(undisturbed.root / task.key, store.root / task.key)
+            lock.__exit__(None, None, None)
+
+    lock = store.lock(task.key, wait=False)
+    assert lock.__enter__()
+    monkeypatch.setattr(local.time, "sleep", sleep)
+    run(store, corpus, seeds(24))
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"waiting for speech, seed 24, which is trained by process {os.getpid()} on ")
+    assert len(waits) == 3
 
 
 def test_a_run_whose_process_died_is_trained_here(store, corpus, hold_lock):

@@ -1,5 +1,6 @@
 """Seed groups through the runner and the store."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from replicate.errors import CorruptRun
 from replicate.runner import worker
 from replicate.runner.local import run_all
+from replicate.runner.schedule import Held
 from replicate.store.record import CHECKPOINT
 from replicate.store.store import Store
 from replicate.training.config import Protocol
@@ -95,7 +97,8 @@ def test_a_seed_group_has_one_lock(whole, corpus, store):
         assert ours
         (program,) = found.programs([last])
         assert program.runs == tuple(found.tasks.values()) and program.wanted == (last,)
-        assert worker.train_program(program, corpus, store, "cpu", lambda progress: None) is False
+        outcome = worker.train_program(program, corpus, store, "cpu", lambda progress: None)
+        assert isinstance(outcome, Held) and outcome.owner.process == os.getpid()
 
 
 def test_a_missing_teacher_is_named(corpus, store):
