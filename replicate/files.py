@@ -42,6 +42,22 @@ def from_os_error(error: OSError, path: Path) -> ReplicateError:
     return CannotWrite(f"cannot use {path}: {reason}; choose another path or repair its permissions")
 
 
+def probe(folder: Path) -> None:
+    """Make sure that a folder can be written, or be made, before hours are spent on what belongs there.
+
+    Nothing is left: a folder that does not exist is not made.
+
+    Raises:
+        DiskFull, CannotWrite: naming the folder.
+    """
+    try:
+        existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise from_os_error(error, folder) from error
+
+
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
     """Yield a temporary file next to ``target`` that replaces it when the block ends without an exception.

@@ -86,6 +86,6 @@ def _note(word: str) -> None:
         log.warning(
             "no installed font has the letters of %r: figures show numbers in place of such words, with a legend; "
             "install a font of that script, such as Noto Sans",
-            word,
+            word[:20],
         )
     _noted.add(word)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replicate.errors import CannotWrite, DiskFull
-from replicate.files import atomic_folder, atomic_path, cut_name, sha256, visible, write_text
+from replicate.files import atomic_folder, atomic_path, cut_name, probe, sha256, visible, write_text
 
 
 def left(folder: Path) -> dict[str, str]:
@@ -187,3 +187,11 @@ def test_hidden_files_are_not_visible(tmp_path):
     assert visible(tmp_path, "*.csv") == [tmp_path / "a.csv", tmp_path / "b.csv"]
     assert visible(tmp_path, "**/*.csv") == [tmp_path / name for name in ("a.csv", "b.csv", "deep/c.csv")]
     assert visible(tmp_path / ".git", "*.csv") == [tmp_path / ".git" / "d.csv"]
+
+
+def test_a_folder_that_could_not_be_written_later_is_found_now(tmp_path):
+    probe(tmp_path / "not" / "made")
+    assert left(tmp_path) == {}
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotWrite, match="file"):
+        probe(tmp_path / "file" / "results")

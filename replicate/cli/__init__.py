@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import signal
 import sys
@@ -72,6 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an ASCII terminal gets a question mark for ±, no traceback
     os.environ.pop("MPLBACKEND", None)  # of a notebook, whose backend may not be installed here
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns where it finds no home
     console.set_level(console.NORMAL)
     found = environment.warning()
     if found is not None:

@@ -235,7 +235,7 @@ def _run(
 
     from replicate.corpus import archive, load
     from replicate.features import resume
-    from replicate.features.assemble import to_corpus
+    from replicate.features.assemble import check_names, to_corpus
     from replicate.features.extract import extract
     from replicate.features.read import read
     from replicate.features.source import measure, refuse
@@ -246,6 +246,7 @@ def _run(
     source, seconds = measure(read(path, classes=int(classes), like=other, **source_options))
     if not drop:
         refuse(source.problems)
+    check_names(source)
     _tell(source)
     extractor = make()
     with progress.steady(extractor.stream, sum(seconds), console.status()) as advance:

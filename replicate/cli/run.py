@@ -76,6 +76,7 @@ def run(
         for task in todo:
             console.results().print(task.name)
         return
+    outputs.check_before_training(context.folder(plan))
     # A share of the runs completes no table, or one that another share prints, too.
     training, stream = _train(plan, context, todo, names if share is None else [])
     if share is not None:

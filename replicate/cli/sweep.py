@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from replicate import files
 from replicate.cli import console
 from replicate.cli.training import training_options
 
@@ -65,6 +66,7 @@ def _arm(name: str, data: str | None, trials: int, repair: bool, dry_run: bool, 
         for trial in prepared.trials:
             console.echo(f"{trial.number}  {trial.words}")
         return
+    files.probe(context.folder(plan))
     with progress.training(todo, prepared.graph.corpora, console.status(), context.jobs) as callback:
         training = context.train(prepared.graph, todo, callback)
     result = prepared.result({run.key for run in training.failed})
@@ -103,6 +105,7 @@ def _search(name: str, data: tuple[str, ...], trials: int, repair: bool, dry_run
             for each in stage.candidates[0]:
                 console.echo(f"{each.number}  {each.words}")
             return
+        files.probe(stage.folder)
         with progress.training(todo, stage.graph.corpora, console.status(), context.jobs) as callback:
             trained.append(context.train(stage.graph, todo, callback))
         result = stage.result({run.key for run in trained[-1].failed})

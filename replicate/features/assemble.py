@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from replicate.corpus.texts import check_texts
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.errors import EmptyDialogue
 from replicate.features.source import Source, Utterance
@@ -26,6 +27,21 @@ class Made(Protocol):
 
     stream: str
     recipe: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Nothing:
+    stream: str = "audio"
+    recipe: dict[str, Any] = field(default_factory=dict)
+
+
+def check_names(source: Source) -> None:
+    """Make sure that a corpus can be made of the utterances, before hours are spent on their features.
+
+    Raises:
+        BadName, SplitOverlap: as ``to_corpus`` would. EmptyDialogue: there is no utterance.
+    """
+    check_texts(to_corpus(source, dict.fromkeys(source.utterances, np.zeros(1, np.float32)), _Nothing()))
 
 
 def to_corpus(source: Source, vectors: Vectors, made: Made) -> Corpus:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
 
 from replicate.config import tables as definitions
+from replicate.errors import CannotWrite
 from replicate.experiment import collect
 from replicate.experiment.completed import CompletedRuns
 from replicate.experiment.context import CommandContext
 from replicate.experiment.manifest import Manifest
 from replicate.experiment.plan import Plan
 from replicate.experiment.resume import why_removed, with_earlier_tables, write_manifest
-from replicate.files import visible
+from replicate.files import probe, visible
+from replicate.machine import lacks_memory
 from replicate.metrics import DEFAULT
 from replicate.report import claims, figures, page, tables
 from replicate.report.types import Outputs
@@ -59,6 +62,26 @@ def write(
     _remove_other_figures(folder, {figure.name for figure in drawn})
     page.write(outputs, drawn, manifest)
     return outputs
+
+
+def check_before_training(folder: Path) -> None:
+    """Make sure that tables, figures and the page can be written once the runs are complete.
+
+    Raises:
+        DiskFull, CannotWrite: the folder cannot be written, or a library does not load in this environment.
+    """
+    probe(folder)
+    try:
+        for library in ("replicate.plotting", "jinja2"):
+            import_module(library)
+    except (ImportError, ValueError, RuntimeError, OSError) as error:
+        if lacks_memory(error):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise CannotWrite(
+            f"{library} does not load here, which figures and page need after the training ({reason}): repair the "
+            "installation, or the environment variables that it reads"
+        ) from error
 
 
 def with_measurements(result: TableResult, completed: CompletedRuns, context: CommandContext) -> TableResult:

@@ -85,3 +85,17 @@ def test_the_backend_of_a_notebook_does_not_matter(backend, monkeypatch):
     environment = {**os.environ, "MPLBACKEND": backend, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{backend}\n", "")
+
+
+def test_a_library_that_does_not_load_is_found_before_the_training(replicate, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    done = replicate("run", "table2", "--profile", "smoke", "--out", tmp_path / "out")
+    assert done.status == 1 and "jinja2 does not load here" in done.stderr and not (tmp_path / "out" / "runs").exists()
+
+
+def test_an_output_that_cannot_be_written_is_found_before_the_training(replicate, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "synthetic-tiny").write_text("a file")
+    done = replicate("run", "table2", "--profile", "smoke", "--out", tmp_path / "out")
+    assert done.status == 1 and done.stderr.splitlines()[-1].startswith("error (cannot write): ")
+    assert not (tmp_path / "out" / "runs").exists()
