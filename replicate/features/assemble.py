@@ -29,8 +29,10 @@ class Made(Protocol):
     recipe: dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Nothing:
+    """What stands for an extractor in a check of names."""
+
     stream: str = "audio"
     recipe: dict[str, Any] = field(default_factory=dict)
 

@@ -31,7 +31,8 @@ def draw(panels: Sequence[PanelRuns], frame: Frame) -> Figure:
     titles = list(dict.fromkeys(panel.title for panel in panels))
     series = list(dict.fromkeys(panel.series for panel in panels))
     best = sorted(front([each for panel in panels for each in panel.deployments]), key=lambda each: each.p50)
-    top, below = figure.add_gridspec(2, 1, height_ratios=[1, 12])
+    above = figure.add_gridspec(2, 1, height_ratios=[1, 12])
+    top, below = above[0], above[1]
     panes = below.subgridspec(len(_UP), len(_ACROSS))
     axes = panes.subplots(sharex="col", sharey="row", squeeze=False)
     for row, up in zip(axes, _UP, strict=True):
