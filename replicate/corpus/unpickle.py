@@ -11,11 +11,13 @@ hashing or printing them never ends: what is made is counted, and keys are only 
 
 from __future__ import annotations
 
+import gc
 import io
 import pickle
 import struct
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
@@ -237,6 +239,18 @@ def budget(path: Path) -> Budget:
     return Budget(path, path.stat().st_size, BASE, TIMES, "use the published file")
 
 
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Switch the garbage collector off: it would look at millions of new containers again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def load(path: Path) -> Any:
     """Return the content of a pickle: containers, numbers, text, ``numpy.ndarray`` and ``Sample``.
 
@@ -258,7 +272,8 @@ def load(path: Path) -> Any:
                 f"{path} is a zip file (.npz, or saved by torch), not a pickle of features: check its name"
             )
         # From memory, where a wrong length of terabytes allocates nothing.
-        return _Unpickler(io.BytesIO(content), path, len(content), allowed).load()
+        with _without_collector():
+            return _Unpickler(io.BytesIO(content), path, len(content), allowed).load()
     except ReplicateError:
         raise
     except OSError as error:
