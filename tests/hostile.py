@@ -55,6 +55,7 @@ def definitions(folder: Path) -> Path:
     name, cell = text(NAME), text(f"{FILE}/{NAME}/A")
     files = {
         "arms": f'["{ARM}"]\nlike = "COGMEN-A"\ngnn_heads = 1\n',
+        "sweep": f'["{ARM}"]\ngnn_heads = [1, 2]\n',
         "profiles": f'[{name}]\ncorpus = "synthetic-tiny"\nseeds = [24, 25]\nepochs = 1\nbatch = 8\n'
         "learning_rate = 1e-3\nweight_decay = 0\nfeed_forward = 32\n",
         "claims": f"[[claims]]\nnumber = 91\ntext = {text(TEXT)}\n[[claims.statements]]\nfirst = {cell}\n"
