@@ -38,7 +38,7 @@ def table() -> str:
             words = [each["words"]["text"] for each in measured[0]["statements"]]
             label += lettered([comparison(*each) for each in zip(claim.statements, words, strict=True)])
         lines.append([BREAK.join(label), *map(outcome, judged)])
-    return "\n".join(grids.markdown(titles, lines, left=len(titles))) + "\n"
+    return "\n".join(grids.marked_up(titles, lines, left=len(titles))) + "\n"
 
 
 def comparison(statement: Statement, words: str) -> str:

@@ -128,7 +128,12 @@ def _longest_word(text: str) -> int:
 
 def markdown(titles: Sequence[str], lines: Sequence[Sequence[str]], left: int = 1) -> list[str]:
     """Return the lines of a Markdown table whose first ``left`` columns are words and the others numbers."""
-    head, *rows = [f"| {' | '.join(map(in_markdown, line))} |" for line in (titles, *lines)]
+    return marked_up([*map(in_markdown, titles)], [[*map(in_markdown, line)] for line in lines], left)
+
+
+def marked_up(titles: Sequence[str], lines: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Return the lines of a Markdown table whose cells are Markdown already, such as links; only for trusted text."""
+    head, *rows = [f"| {' | '.join(line)} |" for line in (titles, *lines)]
     return [head, "|" + "---|" * left + "---:|" * (len(titles) - left), *rows]
 
 

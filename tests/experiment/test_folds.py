@@ -89,7 +89,7 @@ def test_the_folds_are_part_of_the_folder_the_command_and_the_line_on_the_plan(c
     assert command.folder.name == "smoke-paper-folds-session"
     words = shlex.split(command.text)
     assert words[words.index("--folds") + 1] == "session"
-    line = wording.describe(command.plan, command.context, 0)
+    line = wording.describe(command.plan, command.context, 60, 0)
     assert line.startswith("table2 on synthetic-tiny in 5 folds (Syn01, Syn02, Syn03, Syn04, Syn05): 60 runs, 60 compl")
 
 

@@ -78,7 +78,8 @@ def test_results_without_a_run_for_speech_alone_are_named(results):
 
 def test_a_missing_run_is_named(results):
     content = json.loads((results / "manifest.json").read_text())
-    (results / "manifest.json").write_text(json.dumps(content | {"deployable": ["a1", "removed"]}))
+    runs = {"runs": [*content["runs"], "removed"], "deployable": ["a1", "removed"]}
+    (results / "manifest.json").write_text(json.dumps(content | runs))
     with pytest.raises(errors.NothingToExport, match="run removed is not in"):
         choose(results)
 
