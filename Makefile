@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tables beyond export benchmark coverage test test-slow fuzz bench bench-training lint format results readme clean
+.PHONY: help setup tables beyond export benchmark coverage test test-slow fuzz kill-test bench bench-training lint format results readme clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test-slow: $(READY) ## Run the tests that take 10 seconds or more
 
 fuzz: $(READY) ## Read mutated files for MINUTES=10, each in a process of its own, and print what happened
 	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10)
+
+kill-test: $(READY) ## Kill commands KILLS=20 times while they write, complete them, and compare the files
+	$(BIN)/python -m tests.kill --kills $(or $(KILLS),20)
 
 bench: $(READY) ## Run the timing cases of tests/benchmarks
 	$(BIN)/python -m pytest -m bench tests/benchmarks

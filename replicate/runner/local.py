@@ -35,6 +35,8 @@ from replicate.store.store import Store
 
 # Seconds to wait before the next attempt, if other processes hold the locks of all runs that are left.
 _PATIENCE = 2.0
+# Seconds that workers have to end when a command is interrupted; job schedulers kill it soon after.
+_GRACE = 2.0
 
 
 def run_all(
@@ -80,8 +82,22 @@ def run_all(
         ) from error
     finally:
         stop.set()
-        pool.shutdown(cancel_futures=True)
+        end_workers(pool)
     return schedule.failed()
+
+
+def end_workers(pool: ProcessPoolExecutor) -> None:
+    """End the workers of a pool: each with its epoch, or killed after ``_GRACE`` seconds; no half of a run is kept.
+
+    Another Ctrl-C meanwhile changes nothing: without this process, workers that still start would print tracebacks.
+    """
+    workers = list((pool._processes or {}).values())  # Python 3.14 has kill_workers()
+    timer = threading.Timer(_GRACE, lambda: [worker.kill() for worker in workers if worker.is_alive()])
+    timer.daemon = True
+    with _ignored(signal.SIGINT, signal.SIGTERM):
+        timer.start()
+        pool.shutdown(cancel_futures=True)
+        timer.cancel()
 
 
 def process_context() -> BaseContext:
@@ -111,7 +127,7 @@ def follow(
     """
     running: dict[Future[Outcome], Program] = {}
     while schedule or running:
-        with _interrupts_ignored():  # a worker that is started now inherits it: only this process answers Ctrl-C
+        with _ignored(signal.SIGINT):  # a worker that is started now inherits it: only this process answers Ctrl-C
             while schedule and len(running) < most:
                 program = schedule.start()
                 running[submit(program)] = program
@@ -124,15 +140,16 @@ def follow(
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
+def _ignored(*signals: signal.Signals) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {each: signal.signal(each, signal.SIG_IGN) for each in signals}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 _worker: dict[str, Any] = {}

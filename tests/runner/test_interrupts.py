@@ -4,13 +4,16 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from replicate.errors import WorkerDied
+from replicate.runner import local
 from replicate.runner.progress import Progress
 from tests.runner.families import FAMILY, contents, run
 from tests.runner.other_commands import Command
@@ -61,6 +64,23 @@ def test_a_killed_command_leaves_whole_runs_and_the_next_one_goes_on(undisturbed
     run(store, corpus, FAMILY, on_progress=news.append)
     assert [p.task.key for p in news if p.epoch and p.epoch.epoch == 1] == keys[2:]
     assert contents(store) == contents(undisturbed)
+
+
+@pytest.mark.slow
+def test_workers_that_are_busy_are_ended_soon_and_a_second_interrupt_changes_nothing():
+    pool = ProcessPoolExecutor(2, local.process_context())
+    futures = [pool.submit(time.sleep, 600) for _ in range(3)]
+    deadline = time.monotonic() + 60
+    while not (futures[0].running() and futures[1].running()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    workers = list(pool._processes)
+    interrupts = [threading.Timer(wait, os.kill, (os.getpid(), signal.SIGINT)) for wait in (0.1, 0.5)]
+    for timer in interrupts:
+        timer.start()
+    began = time.monotonic()
+    local.end_workers(pool)
+    assert time.monotonic() - began < 5 and not any(map(running, workers))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler and all(future.done() for future in futures)
 
 
 def running(pid):

@@ -1,0 +1,48 @@
+"""``python -m tests.kill``: kill every command so many times, and print what happened."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.kill.harness import Summary, kill_often, supported
+from tests.kill.scenarios import SCENARIOS
+
+
+def main() -> int:
+    """Kill and print; 1 if a command did not recover, left a traceback, or left a process for too long."""
+    parser = argparse.ArgumentParser(prog="python -m tests.kill", description=__doc__)
+    parser.add_argument("--kills", type=int, default=20, help="of all commands together, at least one of each")
+    parser.add_argument("--seed", type=int, default=0, help="other seeds give other moments and signals")
+    parser.add_argument("commands", nargs="*", choices=[[], *SCENARIOS], default=[], help="default: all")
+    options = parser.parse_args()
+    if not supported():
+        print("processes of a command are found on Linux only", file=sys.stderr)
+        return 2
+    names = options.commands or list(SCENARIOS)
+    found = []
+    for number, name in enumerate(names):
+        # The first commands get what cannot be divided.
+        kills = max(1, options.kills // len(names) + (number < options.kills % len(names)))
+        with tempfile.TemporaryDirectory(prefix="kill-") as folder:
+            found.append(kill_often(SCENARIOS[name], Path(folder), kills, options.seed))
+        print(line(found[-1]), flush=True)
+    failures = [f"{one.name}: {failure}" for one in found for failure in one.failures]
+    print(*failures, sep="\n")
+    print(f"{sum(one.kills for one in found)} kills, {sum(one.hits for one in found)} while something was written")
+    return 1 if failures else 0
+
+
+def line(one: Summary) -> str:
+    """Return what happened to one command."""
+    unlike = f"; times in {', '.join(one.unlike)}" if one.unlike else ""
+    return (
+        f"{one.name}: {one.kills} kills, {one.hits} while something was written, {one.missed} after its end; gone "
+        f"after at most {one.slowest:.1f} s; {len(one.failures)} failures{unlike}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

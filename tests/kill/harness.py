@@ -1,0 +1,195 @@
+"""Kill a command at random moments, run it again, and compare all that it wrote with what it writes undisturbed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.kill.scenarios import Scenario, command
+
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+TARGETS = ("parent", "worker", "group")
+# Values that are times, or hashes of content with times.
+_TIMES = {"seconds", "wall_seconds", "training_seconds", "sha256", "files"}
+# Most seconds that an undisturbed command may take.
+_LONGEST = 600.0
+
+
+@dataclass
+class Summary:
+    """What happened to one command.
+
+    Attributes:
+        hits: kills while a file or folder was half written. missed: the command ended before its signal.
+        slowest: most seconds from a signal until no process of the command was left.
+        unlike: files that differ between two undisturbed commands, too, so that only their names are compared.
+    """
+
+    name: str
+    kills: int = 0
+    hits: int = 0
+    missed: int = 0
+    slowest: float = 0.0
+    unlike: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
+def supported() -> bool:
+    """Return whether processes of a command can be found here."""
+    return Path("/proc/self/task").is_dir()
+
+
+def kill_often(scenario: Scenario, folder: Path, kills: int, seed: int) -> Summary:
+    """Kill a command so often, each time in a copy of the same folder, and complete it with the same command."""
+    rng = random.Random(f"{seed} {scenario.name}")
+    start = folder / "start"
+    start.mkdir(parents=True)
+    scenario.prepare(start)
+    summary = Summary(scenario.name)
+    expected, seconds = _undisturbed(scenario, start, folder, summary)
+    for number in range(kills):
+        place = folder / f"kill{number}"
+        shutil.copytree(start, place, symlinks=True)
+        what = _kill(scenario, place, rng, seconds, summary)
+        completed = subprocess.run(command(scenario.arguments), cwd=place, capture_output=True, text=True, check=False)
+        if completed.returncode or "Traceback" in completed.stderr:
+            summary.failures.append(f"{what}: the next command failed: {completed.stderr[-300:]}")
+        else:
+            summary.failures += [f"{what}: {line}" for line in differences(expected, contents(place), summary.unlike)]
+        shutil.rmtree(place)
+    return summary
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Return a hash of every file without its times, by its path; hidden files are no data."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.is_file() and not any(part.startswith(".") for part in name.parts):
+            found[str(name)] = hashlib.sha256(_timeless(path)).hexdigest()
+    return found
+
+
+def differences(expected: dict[str, str], found: dict[str, str], unlike: list[str]) -> list[str]:
+    """Return a line for every file that is missing, additional or different."""
+    lines = [f"{name} is missing" for name in sorted(expected.keys() - found.keys())]
+    lines += [f"{name} is additional" for name in sorted(found.keys() - expected.keys())]
+    both = sorted(expected.keys() & found.keys())
+    return lines + [f"{name} differs" for name in both if expected[name] != found[name] and name not in unlike]
+
+
+def _undisturbed(scenario: Scenario, start: Path, folder: Path, summary: Summary) -> tuple[dict[str, str], float]:
+    """Return what two undisturbed commands write, and how long one takes."""
+    found = []
+    began = time.monotonic()
+    for name in ("first", "second"):
+        shutil.copytree(start, folder / name, symlinks=True)
+        subprocess.run(command(scenario.arguments), cwd=folder / name, check=True, capture_output=True)
+        found.append(contents(folder / name))
+        shutil.rmtree(folder / name)
+    first, second = found
+    if first.keys() != second.keys():
+        raise RuntimeError(f"{scenario.name} does not write the same files twice")
+    summary.unlike = [name for name in first if first[name] != second[name]]
+    return first, (time.monotonic() - began) / 2
+
+
+def _kill(scenario: Scenario, place: Path, rng: random.Random, seconds: float, summary: Summary) -> str:
+    """Start the command, send one signal, and wait until none of its processes is left; return what was done."""
+    sent, target = rng.choice(SIGNALS), rng.choice(TARGETS)
+    writing, moment = rng.random() < 0.6, rng.uniform(0.05, 1.0) * seconds
+    what = f"{sent.name} of {target} {'while it writes' if writing else f'after {moment:.1f} s'}"
+    pipes: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command(scenario.arguments), cwd=place, start_new_session=True, **pipes)
+    skip = rng.randrange(scenario.writes)  # not always the first file
+    began, seen = time.monotonic(), set[Path]()
+    while process.poll() is None and time.monotonic() - began < (_LONGEST if writing else moment):
+        if writing:
+            seen |= _half_written(place)
+            if len(seen) > skip:
+                break
+        time.sleep(0.001 if writing else 0.01)
+    summary.kills += 1
+    if process.poll() is not None:
+        summary.missed += 1
+    else:
+        workers = descendants(process.pid)
+        summary.hits += bool(_half_written(place))
+        _send(sent, target, process.pid, workers, rng)
+        summary.slowest = max(summary.slowest, _until_gone(process, workers))
+    _, error = process.communicate()
+    if b"Traceback" in error:
+        summary.failures.append(f"{what}: it printed a traceback: {error[-300:].decode(errors='replace')}")
+    return what
+
+
+def _send(sent: signal.Signals, target: str, parent: int, workers: set[int], rng: random.Random) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        if target == "group":
+            os.killpg(parent, sent)
+        elif target == "worker" and workers:
+            os.kill(rng.choice(sorted(workers)), sent)
+        else:
+            os.kill(parent, sent)
+
+
+def _until_gone(process: subprocess.Popen[bytes], workers: set[int]) -> float:
+    """Return the seconds until a command and its workers have ended; what is left after a long time is killed."""
+    began = time.monotonic()
+    while process.poll() is None or any(map(_runs, workers)):
+        if time.monotonic() - began > _LONGEST:
+            os.killpg(process.pid, signal.SIGKILL)
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+def descendants(process: int) -> set[int]:
+    """Return the processes that a process has started, and that these have."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for path in Path(f"/proc/{process}/task").glob("*/children"):
+            for child in map(int, path.read_text().split()):
+                found |= {child} | descendants(child)
+    return found
+
+
+def _runs(process: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
+
+
+def _half_written(folder: Path) -> set[Path]:
+    """Return hidden files and folders, which are being written; locks are no such files."""
+    found = set()
+    for inside, folders, files in os.walk(folder):
+        found |= {Path(inside, name) for name in (*folders, *files) if name.startswith(".") and name != ".locks"}
+        folders[:] = [name for name in folders if not name.startswith(".")]
+    return found
+
+
+def _timeless(path: Path) -> bytes:
+    """Return a file's content without times: of JSON those values, of archives the times of the members."""
+    if path.suffix == ".json":
+        return json.dumps(_without_times(json.loads(path.read_text(encoding="utf-8")))).encode()
+    if path.suffix == ".npz":
+        with zipfile.ZipFile(path) as archive:
+            return repr([(one.filename, one.file_size, one.CRC) for one in archive.infolist()]).encode()
+    return path.read_bytes()
+
+
+def _without_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_times(each) for key, each in value.items() if key not in _TIMES}
+    return [_without_times(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,36 @@
+"""The harness finds what a kill may leave, and a few kills leave nothing."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.kill.harness import contents, differences, kill_often, supported
+from tests.kill.scenarios import SCENARIOS
+
+
+def test_a_file_that_differs_is_found_but_times_are_not(tmp_path):
+    for name, seconds, score in (("one", 1.5, 3), ("two", 2.5, 3), ("three", 2.5, 4)):
+        folder = tmp_path / name
+        (folder / ".locks").mkdir(parents=True)
+        (folder / ".locks" / name).write_text("")
+        (folder / f".{name}").write_text("half")
+        (folder / "run.json").write_text(json.dumps({"runs": [{"seconds": seconds, "score": score}]}))
+        np.savez(folder / "arrays.npz", a=np.arange(score))
+    one, two, three = (contents(tmp_path / name) for name in ("one", "two", "three"))
+    assert differences(one, two, []) == [] and set(one) == {"run.json", "arrays.npz"}
+    assert differences(one, three, []) == ["arrays.npz differs", "run.json differs"]
+    assert differences(one, three, ["run.json"]) == ["arrays.npz differs"]
+    assert differences(one, {"other": ""}, []) == [
+        "arrays.npz is missing",
+        "run.json is missing",
+        "other is additional",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not supported(), reason="processes of a command are found on Linux only")
+@pytest.mark.parametrize("name", ["convert", "run"])
+def test_a_few_kills_leave_nothing(tmp_path, name):
+    summary = kill_often(SCENARIOS[name], tmp_path, kills=2, seed=1)
+    assert summary.failures == [] and summary.kills == 2
