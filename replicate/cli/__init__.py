@@ -100,6 +100,8 @@ def _exit_code(arguments: list[str] | None) -> int:
         console.echo(shown.getvalue(), newline=False, err=True)
         status = error.exit_code
     except (KeyboardInterrupt, click.Abort):
+        # What was interrupted is closed later, for example an archive after its file; Python would print tracebacks.
+        sys.unraisablehook = lambda _: None
         console.log.error("error (interrupted): completed runs are kept; the same command continues from there")
         status = INTERRUPTED_EXIT_CODE
     except ReplicateError as error:
