@@ -92,7 +92,13 @@ def end_workers(pool: ProcessPoolExecutor) -> None:
     Another Ctrl-C meanwhile changes nothing: without this process, workers that still start would print tracebacks.
     """
     workers = list((pool._processes or {}).values())  # Python 3.14 has kill_workers()
-    timer = threading.Timer(_GRACE, lambda: [worker.kill() for worker in workers if worker.is_alive()])
+
+    def kill() -> None:
+        for worker in workers:
+            if worker.is_alive():
+                worker.kill()
+
+    timer = threading.Timer(_GRACE, kill)
     timer.daemon = True
     with _ignored(signal.SIGINT, signal.SIGTERM):
         timer.start()
