@@ -127,10 +127,11 @@ def plot(timings: Sequence[Timing], path: Path) -> None:
     timings = [timing for timing in timings if timing.engine != STREAMED]  # it has a single length, one utterance
     places = list(dict.fromkeys(timing.place for timing in timings))
     batch = min(timing.batch for timing in timings)
+    engines = list(dict.fromkeys(timing.engine for timing in timings))
     with style("benchmark"):
-        figure = Figure(figsize=(3.6 * len(places), 3.4), layout="constrained")
+        rows = -(-len(engines) // len(places))  # of the legend, each 0.17 inches high
+        figure = Figure(figsize=(3.6 * len(places), 2.8 + 0.17 * rows), layout="constrained")
         panels = figure.subplots(1, len(places), sharey=True, squeeze=False)[0]
-        engines = list(dict.fromkeys(timing.engine for timing in timings))
         lines = {}
         for panel, place in zip(panels, places, strict=True):
             for engine, marker, colour in zip(engines, MARKERS, cycle(COLOURS), strict=False):
