@@ -1,6 +1,7 @@
 """Predict the emotion of each utterance of a dialogue from its speech features, with numpy and onnxruntime alone.
 
-Every exported bundle contains a copy of this file as ``predict.py``, so it imports nothing else of this package.
+Every exported bundle contains a copy of this file as ``predict.py``, with the modules that it imports from this package
+in place of the imports (``export.bundle.script``).
 ``python predict.py FILE.csv`` predicts whole dialogues; ``python predict.py --stream`` (causal models only) predicts
 each utterance as soon as its line arrives. It needs Python 3.10 or newer, numpy, and onnxruntime 1.18 or newer.
 """
@@ -17,7 +18,7 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
 
 import argparse
 import csv
-import hashlib
+import functools
 import io
 import itertools
 import json
@@ -38,8 +39,10 @@ except ImportError as error:
         raise
     sys.exit(f"error: predict.py needs numpy and onnxruntime ({error}): pip install numpy 'onnxruntime>=1.18'")
 
-# The lowest version that opens what ``export.onnx.builder`` writes: the first with version 10 of ONNX's file format.
-ONNXRUNTIME = "1.18"
+from export.bundle_files import BadBundle, BadInput, check_metadata, verify
+from export.graph_check import check_probabilities, shown
+from export.limited_session import CPU, LimitedSession
+
 MODEL, INT8, STREAM, CHECKSUMS = "model.onnx", "model.int8.onnx", "model.stream.onnx", "checksums.json"
 # Name and version of the metadata in an exported file; a change of the metadata's keys takes a new number.
 # Name of a dialogue that was given none.
@@ -61,14 +64,6 @@ NUMBERS = re.compile(r"[-+]?(?:\d[\d.,]*(?:e[-+]?\d+)?|inf|nan)(?: [-+]?(?:\d[\d
 
 
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|inf|infinity)", re.ASCII | re.IGNORECASE)
-
-
-class BadBundle(ValueError):
-    """The folder is not an exported bundle, or its files were changed after the export."""
-
-
-class BadInput(ValueError):
-    """The model cannot be run on these features or speakers."""
 
 
 class UtterancePrediction(TypedDict):
@@ -158,6 +153,9 @@ class Predictor:
         int8: use the quantised model.
         threads: number of CPU threads; 0 uses all cores.
         providers: onnxruntime's execution providers, in order of preference.
+        limited: refuse a model that needs more than ``MAX_MEMORY`` for all predictors of this process, or far more time
+            than an exported one. False is for servers that predict long dialogues at the same time with a bundle that
+            they trust.
 
     Attributes:
         labels: name of each class. speakers: the speaker names that the model accepts.
@@ -174,20 +172,18 @@ class Predictor:
         bundle: Path | str,
         int8: bool = False,
         threads: int = 1,
-        providers: Sequence[str] = ("CPUExecutionProvider",),
+        providers: Sequence[str] = (CPU,),
+        limited: bool = True,
     ) -> None:
         folder = Path(bundle)
         verify(folder)
         path = folder / (INT8 if int8 else MODEL)
         if not path.is_file():
             raise BadBundle(f"{folder} contains no {path.name} (its README.md says why): use {MODEL}")
-        self._options = onnxruntime.SessionOptions()
-        self._options.intra_op_num_threads = threads
-        self._options.inter_op_num_threads = 1
-        self._folder, self._providers = folder, providers
-        self._streaming: onnxruntime.InferenceSession | None = None
-        self.session = open_session(path, self._options, providers)
-        self.metadata = read_metadata(self.session, path)
+        self._model = Model(path, threads, providers, limited)
+        self.session, self.metadata = self._model.session, self._model.metadata
+        self._streaming: Model | None = None
+        self._open_stream = functools.partial(Model, folder / STREAM, threads, providers, limited, stream=True)
         self.labels: list[str] = self.metadata["labels"]
         self.speakers: list[str] = self.metadata["speakers"]
         self.audio_stream: str = self.metadata["audio_stream"]
@@ -223,11 +219,13 @@ class Predictor:
                 audio[row, : lengths[i]] = given[i].features
                 speaker[row, : lengths[i]] = speakers[i]
             length = np.array([lengths[i] for i in batch], np.int64)
-            (output,) = self.session.run(None, {"audio": audio, "speaker": speaker, "length": length})
+            (output,) = self._model.run({"audio": audio, "speaker": speaker, "length": length}, speaker.size)
             found |= {i: output[row, : lengths[i]] for row, i in enumerate(batch)}
         if not all(np.isfinite(probabilities).all() for probabilities in found.values()):
             # An overflow makes the whole batch NaN: name the dialogue with the largest feature.
             raise _overflow(max(given, key=lambda dialogue: float(np.abs(dialogue.features).max())))
+        for i, probabilities in found.items():
+            self._model.check(probabilities, (lengths[i], len(self.labels)))
         return [Prediction(d.id, d.speakers, self.labels, found[i]) for i, d in enumerate(given)]
 
     def stream(self, id: str = UNNAMED) -> "Stream":
@@ -237,14 +235,17 @@ class Predictor:
             BadBundle: the bundle's model is not causal: it needs the whole dialogue.
         """
         if self._streaming is None:
-            path = self._folder / STREAM
+            path: Path = self._open_stream.args[0]
             if not path.is_file():
                 raise BadBundle(
-                    f"{self._folder} contains no {STREAM}, because its model needs the whole dialogue: export a causal "
+                    f"{path.parent} contains no {STREAM}, because its model needs the whole dialogue: export a causal "
                     "arm, such as `replicate export onnx --arm COGMEN-A-causal`"
                 )
-            self._streaming = open_session(path, self._options, self._providers)
-            read_metadata(self._streaming, path, stream=True)
+            self._streaming = self._open_stream()
+            about = self._streaming.metadata
+            different = [name for name, value in self.metadata.items() if about[name] != value]
+            if different:
+                raise BadBundle(f"{path} is of another model than {MODEL} ({different[0]} differs): export again")
         return Stream(self, self._streaming, id)
 
     def speaker_numbers(self, dialogue: DialogueFeatures, first: int = 1) -> NDArray[np.int64]:
@@ -292,10 +293,10 @@ class Stream:
         count: utterances predicted so far.
     """
 
-    def __init__(self, predictor: Predictor, session: onnxruntime.InferenceSession, id: str) -> None:
+    def __init__(self, predictor: Predictor, model: "Model", id: str) -> None:
         self.id, self.count = id, 0
-        self._predictor, self._session = predictor, session
-        self._state = np.zeros(session.get_inputs()[2].shape, np.float32)
+        self._predictor, self._model = predictor, model
+        self._state = np.zeros(model.metadata["state"], np.float32)
 
     def feed(self, features: NDArray[np.floating[Any]], speaker: str) -> Prediction:
         """Predict the next utterance from its features (width,) and its speaker.
@@ -306,9 +307,10 @@ class Stream:
         given = DialogueFeatures(self.id, [speaker], np.asarray(features)[None])
         number = self._predictor.speaker_numbers(given, self.count + 1)
         audio = given.features.astype(np.float32)
-        probabilities, state = self._session.run(None, {"audio": audio, "speaker": number, "state": self._state})
+        probabilities, state = self._model.run({"audio": audio, "speaker": number, "state": self._state})
         if not np.isfinite(probabilities).all():
             raise _overflow(given)
+        self._model.check(probabilities, (1, len(self._predictor.labels)))
         self._state, self.count = state, self.count + 1
         return Prediction(self.id, [speaker], self._predictor.labels, probabilities, self.count)
 
@@ -333,59 +335,46 @@ def _batches(lengths: list[int], most: int) -> list[list[int]]:
     return batches
 
 
-def verify(folder: Path) -> None:
-    """Compare every file of a bundle with its checksum in ``checksums.json``.
+class Model(LimitedSession):
+    """A model of a bundle, tried on one ordinary utterance.
+
+    Args:
+        stream: the file must be one that predicts utterance by utterance.
+
+    Attributes:
+        metadata: everything the file says about itself.
 
     Raises:
-        BadBundle: a file was changed or is missing (all are named), or the folder is not a bundle.
+        BadBundle: it is no file of our exporter, or cannot be run. BadInput: a provider is not available.
     """
-    try:
-        listed = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
-        wrong = [name for name, digest in listed.items() if digest is None or _sha256(folder, name) != digest]
-    except (OSError, ValueError, AttributeError, RecursionError) as error:
-        raise BadBundle(f"{folder} is not a bundle of `replicate export onnx` ({error})") from error
-    if wrong:
-        raise BadBundle(f"{folder} was changed after the export ({', '.join(wrong)} changed or missing): export again")
-    if MODEL not in listed:
-        raise BadBundle(f"{folder} is not a bundle of `replicate export onnx`: {CHECKSUMS} does not list {MODEL}")
-    for name in (INT8, STREAM):
-        if name not in listed and (folder / name).exists():
-            raise BadBundle(f"{folder} was changed after the export ({CHECKSUMS} does not list {name}): export again")
 
+    def __init__(
+        self, path: Path, threads: int, providers: Sequence[str], limited: bool = True, stream: bool = False
+    ) -> None:
+        super().__init__(path, threads, providers, limited)
+        self.metadata = read_metadata(self.session, path, stream)
+        self._try_out(stream)
 
-def _sha256(folder: Path, name: str) -> str | None:
-    path = folder / name
-    inside = path.resolve().is_relative_to(folder.resolve())
-    return hashlib.sha256(path.read_bytes()).hexdigest() if inside and path.is_file() else None
+    def check(self, probabilities: NDArray[np.float32], shape: tuple[int, ...]) -> None:
+        """Check that finite outputs are probabilities. Raises: BadBundle: they are not."""
+        try:
+            check_probabilities(probabilities, shape)
+        except ValueError as error:
+            raise BadBundle(f"{self.path} is no model of `replicate export onnx`: {error}; export again") from error
 
-
-def open_session(
-    path: Path, options: onnxruntime.SessionOptions, providers: Sequence[str]
-) -> onnxruntime.InferenceSession:
-    """Open an ONNX file on the given providers, without onnxruntime's silent fallback to the CPU.
-
-    Raises:
-        BadBundle: onnxruntime cannot load the file. BadInput: a provider is not available on this machine.
-    """
-    missing = set(providers) - set(onnxruntime.get_available_providers())
-    if missing:
-        here = ", ".join(onnxruntime.get_available_providers())
-        raise BadInput(f"onnxruntime has no {', '.join(sorted(missing))} on this machine, only {here}")
-    here = onnxruntime.__version__
-    if [int(number) for number in here.split(".")[:2]] < [int(number) for number in ONNXRUNTIME.split(".")]:
-        raise BadBundle(f"onnxruntime {here} is too old for {path}: pip install 'onnxruntime>={ONNXRUNTIME}'")
-    try:
-        session = onnxruntime.InferenceSession(path, options, providers=list(providers))
-    except Exception as error:  # onnxruntime's exceptions have no common base
-        reason = " ".join(str(error).split())
-        if re.search(r"max supported IR version|opset \d+ is under development|Opset \d+ is under development", reason):
-            raise BadBundle(
-                f"onnxruntime {here} is too old for {path} ({reason[-120:]}): pip install --upgrade onnxruntime"
-            ) from error
-        raise BadBundle(f"onnxruntime cannot open {path}: {reason[:200]}") from error
-    if session.get_providers()[0] != providers[0]:
-        raise BadInput(f"onnxruntime fell back from {providers[0]} to {session.get_providers()[0]}: check its drivers")
-    return session
+    def _try_out(self, stream: bool) -> None:
+        """Predict one utterance with the mean features of the training."""
+        about = self.metadata
+        audio = np.array(about["standardisation"][about["audio_stream"]]["mean"], np.float32)[None]
+        inputs: dict[str, NDArray[Any]]
+        if stream:
+            inputs = {"audio": audio, "speaker": np.zeros(1, np.int64), "state": np.zeros(about["state"], np.float32)}
+        else:
+            inputs = {"audio": audio[None], "speaker": np.zeros((1, 1), np.int64), "length": np.ones(1, np.int64)}
+        outputs = self.run(inputs, utterances=1)
+        if not all(np.isfinite(output).all() for output in outputs):
+            raise BadBundle(f"{self.path} gives numbers that are not finite for ordinary features: export again")
+        self.check(outputs[0], (*audio.shape[:-1], len(about["labels"])) if stream else (1, 1, len(about["labels"])))
 
 
 def read_metadata(session: onnxruntime.InferenceSession, path: Path, stream: bool = False) -> dict[str, Any]:
@@ -400,9 +389,9 @@ def read_metadata(session: onnxruntime.InferenceSession, path: Path, stream: boo
     found = session.get_modelmeta().custom_metadata_map
     check_format(found.get("format", ""), path)
     try:
-        metadata = {key: json.loads(value) for key, value in found.items() if key != "format"}
+        metadata = check_metadata(found, stream)
         _check_shapes(session, metadata, stream)
-    except (KeyError, ValueError, TypeError, RecursionError) as error:
+    except (KeyError, ValueError, TypeError) as error:
         raise BadBundle(f"{path} was not exported by `replicate export onnx` ({error}): export again") from error
     return metadata
 
@@ -414,7 +403,7 @@ def check_format(found: str, path: Path) -> None:
         BadBundle: they differ; says whether the file is older or newer.
     """
     name, _, version = found[:80].partition(" ")
-    if name != FORMAT_NAME or not version.isdecimal():
+    if name != FORMAT_NAME or not (version.isascii() and version.isdecimal()):
         raise BadBundle(f"{path} was not exported by `replicate export onnx`")
     if int(version) < FORMAT_VERSION:
         raise BadBundle(f"{path} was exported by an older version of this package: export again")
@@ -424,19 +413,19 @@ def check_format(found: str, path: Path) -> None:
 
 def _check_shapes(session: onnxruntime.InferenceSession, metadata: dict[str, Any], stream: bool) -> None:
     """Refuse a file whose inputs and outputs differ from its metadata."""
-    for name in ("labels", "speakers"):
-        if not (isinstance(metadata[name], list) and metadata[name] and all(type(x) is str for x in metadata[name])):
-            raise ValueError(f"its {name} are not a list of names")
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    shapes, names = {value.name: len(value.shape) for value in inputs}, [value.name for value in outputs]
-    expected = {"audio": 2, "speaker": 1, "state": 1} if stream else {"audio": 3, "speaker": 2, "length": 1}
-    if shapes != expected or names != (["probability", "new_state"] if stream else ["probability"]):
-        raise ValueError(f"its inputs are {', '.join(shapes)} and its outputs {', '.join(names)}")
+    found = [{value.name: len(value.shape) for value in values} for values in (inputs, outputs)]
+    if stream:
+        expected = [{"audio": 2, "speaker": 1, "state": 1}, {"probability": 2, "new_state": 1}]
+    else:
+        expected = [{"audio": 3, "speaker": 2, "length": 1}, {"probability": 3}]
+    if [list(ends.items()) for ends in found] != [list(ends.items()) for ends in expected]:
+        raise ValueError(f"its inputs are {shown(', '.join(found[0]))} and its outputs {shown(', '.join(found[1]))}")
     if stream and not inputs[2].shape == outputs[1].shape == [metadata["state"]]:
         raise ValueError("the size of its state differs from its metadata")
     ends = inputs[0].shape[-1], outputs[0].shape[-1]
     if ends != (metadata["widths"][metadata["audio_stream"]], len(metadata["labels"])):
-        raise ValueError(f"it maps {ends[0]} features to {ends[1]} classes, unlike its metadata")
+        raise ValueError(f"it maps {shown(ends[0])} features to {shown(ends[1])} classes, unlike its metadata")
 
 
 def read_csv(path: Path) -> list[DialogueFeatures]:

@@ -12,18 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export import predictor
-from export.bundle import model_card
+from export.bundle import model_card, script
 from export.bundle.select import Choice, corpus_of
 from export.onnx import quantise, save
+from export.onnx.deployed_model import SpeechModel
 from export.onnx.quantise import Quantised
 from export.predictor import CHECKSUMS, INT8, MODEL, STREAM
-from export.validate.checks import Check, Wrong, attempt, same_metadata
-from export.validate.dialogue import nearly_the_same, run_checks
+from export.validate.checks import Check, Wrong, attempt, runs, same_metadata
+from export.validate.dialogue import example, nearly_the_same, run_checks
 from export.validate.streaming import run_stream_checks
 from replicate.corpus import is_here, named_corpora
 from replicate.corpus.types import Corpus
-from replicate.errors import BadBundle, CannotWrite, ExportFailed, NewerFormat, OldFormat
+from replicate.errors import BadBundle, CannotWrite, CorruptRun, ExportFailed, NewerFormat, OldFormat, TooLittleMemory
 from replicate.files import atomic_folder, from_os_error, sha256
+from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD
 from replicate.store.run import Run
 from replicate.store.store import Store
 
@@ -64,7 +66,7 @@ def write(choice: Choice, corpus: Corpus, target: Path, on_step: Callable[[str],
         on_step("quantising")
         quantised = quantise.write(model, folder / INT8, corpus, run.audio_stream)
         shutil.copytree(run.folder, folder / RUN / run.record.key)
-        shutil.copyfile(predictor.__file__, folder / SCRIPT)
+        (folder / SCRIPT).write_text(script.text(), encoding="utf-8")
         (folder / CARD).write_text(model_card.text(choice, corpus, model, checks, quantised), encoding="utf-8")
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         checksums = {path.relative_to(folder).as_posix(): sha256(path) for path in files}
@@ -79,19 +81,22 @@ def open_run(folder: Path) -> Run:
         BadBundle: a file was changed, the folder is not a bundle, or another version of this package exported it.
     """
     try:
-        predictor.verify(folder)
+        listed = predictor.verify(folder)
     except predictor.BadBundle as error:
         raise BadBundle(str(error)) from error
-    store = Store(folder / RUN)
-    keys = store.keys()
+    keys = {name.split("/")[1] for name in listed if name.startswith(f"{RUN}/")}
+    names = {f"{RUN}/{key}/{name}" for key in keys for name in (RECORD, CHECKPOINT, PREDICTIONS)}
+    if len(keys) != 1 or not names <= set(listed):
+        raise BadBundle(f"{folder} lists {len(keys)} complete runs in {CHECKSUMS} instead of one: export again")
     try:
-        run = store.get(keys[0]) if len(keys) == 1 else None
+        run = Store(folder / RUN).get(keys.pop())
     except OldFormat as error:
         raise BadBundle(f"{folder} was exported by an older version of this package: export again") from error
     except NewerFormat as error:
         raise BadBundle(f"{folder} was exported by a newer version of this package: update it") from error
-    if run is None:
-        raise BadBundle(f"{folder} has {len(keys)} runs in {RUN}/ instead of one: export again")
+    except (CorruptRun, TooLittleMemory) as error:
+        raise BadBundle(f"{folder} has a run that is damaged: {error}") from error
+    assert run is not None  # its files are listed, and were read a moment ago
     return run
 
 
@@ -137,7 +142,11 @@ def run_int8_checks(int8: Path, model: Path, run: Run, corpus: Corpus | None) ->
             raise Wrong(quantised.summary)
         return quantised.summary
 
+    first = attempt("int8: onnxruntime", lambda: runs(int8, example((1,), SpeechModel(run.model(), run.scaling()))))
+    if not first.passed:
+        return [first]
     checks = [
+        first,
         attempt("int8 metadata", lambda: same_metadata(int8, run, corpus)),
         attempt("int8 against fp32", lambda: nearly_the_same(int8, model, run)),
     ]

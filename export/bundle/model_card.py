@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from export.bundle.select import Choice
+from export.limited_session import ONNXRUNTIME
 from export.onnx import save
 from export.onnx.quantise import Quantised
 from export.onnx.session import as_function, on_corpus, session
 from export.onnx.streaming_graph import state_size
-from export.predictor import INT8, MAX_UTTERANCES, MODEL, ONNXRUNTIME, STREAM
+from export.predictor import INT8, MAX_UTTERANCES, MODEL, STREAM
 from export.validate.checks import Check
 from replicate import grids
 from replicate.config.profiles import SMOKE, profile, smoke_note

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 # Shape of each input or output by its name; a text is the name of a dynamic axis.
 Shapes = dict[str, list[str | int]]
-# Both are read by ``predictor.ONNXRUNTIME`` and later versions; higher ones need a higher version there.
+# Both are read by ``limited_session.ONNXRUNTIME`` and later versions; higher ones need a higher version there.
 OPSET, IR = 18, 10
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from export.onnx.session import as_function, on_corpus, session
+from export.onnx.session import limited, on_corpus
 from replicate.corpus.types import Corpus
 from replicate.training.metrics import weighted_f1
 
@@ -60,7 +60,7 @@ def compare(model: Path, int8: Path, corpus: Corpus, stream: str) -> Quantised:
     labels = [label for dialogue in corpus.split("dev") for label in dialogue.labels]
     scores = []
     for path in (model, int8):
-        scores.append(weighted_f1(labels, on_corpus(as_function(session(path)), corpus, stream, "dev")))
+        scores.append(weighted_f1(labels, on_corpus(limited(path), corpus, stream, "dev")))
     return Quantised(*scores)
 
 

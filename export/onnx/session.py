@@ -11,6 +11,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
+from export.limited_session import LimitedSession
 from export.onnx.deployed_model import SpeechModel
 from replicate.corpus.types import Corpus, Split
 
@@ -27,6 +28,16 @@ def options(threads: int = 1) -> onnxruntime.SessionOptions:
 def session(path: Path, threads: int = 1, providers: Sequence[Any] = ()) -> onnxruntime.InferenceSession:
     """Open an onnxruntime session with a fixed number of threads, on the CPU unless other providers are given."""
     return onnxruntime.InferenceSession(path, options(threads), providers=[*providers, "CPUExecutionProvider"])
+
+
+def limited(path: Path) -> Callable[[Inputs], NDArray[Any]]:
+    """Open a file that may be from anybody as a function from a padded batch to its first output.
+
+    Raises:
+        predictor.BadBundle: it has what no exported file has. The function: it needs too much memory or time.
+    """
+    runner = LimitedSession(path)
+    return lambda inputs: runner.run(inputs, inputs["speaker"].size)[0]
 
 
 def as_function(runner: onnxruntime.InferenceSession) -> Callable[[Inputs], NDArray[Any]]:

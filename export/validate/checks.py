@@ -1,4 +1,4 @@
-"""The result of a check, and the checks of every exported file: valid ONNX, a single file, the run's metadata."""
+"""The result of a check, and the checks of every exported file: it runs, is valid ONNX, has the run's metadata."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import Any
 
 import onnx
 
+from export.limited_session import LimitedSession
 from export.onnx import save
-from export.predictor import FORMAT_NAME, FORMAT_VERSION
+from export.onnx.session import Inputs
+from export.predictor import FORMAT_NAME, FORMAT_VERSION, BadBundle
 from replicate.corpus.types import Corpus
 from replicate.store.run import Run
 
@@ -63,13 +65,13 @@ def valid_onnx(path: Path) -> str:
     return f"opset {model.opset_import[0].version}, {len(model.graph.node)} nodes"
 
 
-def single_file(path: Path) -> str:
-    """Check that all weights are inside the file."""
-    model = onnx.load(path, load_external_data=False)
-    outside = [t.name for t in model.graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL]
-    if outside:
-        raise Wrong(f"weights are in another file: {', '.join(outside[:5])}")
-    return f"{path.stat().st_size / 1e6:.1f} MB"
+def runs(path: Path, inputs: Inputs) -> str:
+    """Check that a file has nothing but what the exporter writes, all weights inside, and that onnxruntime runs it."""
+    try:
+        LimitedSession(path).run(inputs, utterances=1)
+    except BadBundle as error:
+        raise Wrong(str(error)) from error
+    return f"{path.stat().st_size / 1e6:.1f} MB, one file"
 
 
 def same_metadata(path: Path, run: Run, corpus: Corpus | None, expected_of: Metadata = save.metadata) -> str:

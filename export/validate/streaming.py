@@ -10,10 +10,12 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from export.limited_session import LimitedSession
 from export.onnx import save
 from export.onnx.deployed_model import SpeechModel
-from export.onnx.session import Inputs, as_function, session
-from export.validate.checks import Check, Wrong, attempt, same_metadata, single_file, valid_onnx
+from export.onnx.session import Inputs, limited
+from export.onnx.streaming_graph import state_size
+from export.validate.checks import Check, Wrong, attempt, runs, same_metadata, valid_onnx
 from export.validate.dialogue import LENGTHS, SPEAKERS, TOLERANCE, example
 from replicate.corpus.types import Corpus
 from replicate.store.run import Run
@@ -21,12 +23,22 @@ from replicate.store.run import Run
 
 def run_stream_checks(stream: Path, model: Path, run: Run, corpus: Corpus | None) -> list[Check]:
     """Check a streaming file against the file for whole dialogues and the run that both were exported from."""
+    first = attempt("stream: onnxruntime", lambda: runs(stream, _first_inputs(run)))
+    if not first.passed:
+        return [first]
     return [
+        first,
         attempt("stream: onnx checker", lambda: valid_onnx(stream)),
-        attempt("stream: one file", lambda: single_file(stream)),
         attempt("stream: metadata", lambda: same_metadata(stream, run, corpus, save.stream_metadata)),
         attempt("stream against whole dialogues", lambda: _same_predictions(stream, model, run)),
     ]
+
+
+def _first_inputs(run: Run) -> Inputs:
+    """Return the first utterance of a dialogue."""
+    inputs = example((1,), SpeechModel(run.model(), run.scaling()))
+    state = np.zeros(state_size(run.record.model), np.float32)
+    return {"audio": inputs["audio"][0], "speaker": inputs["speaker"][0], "state": state}
 
 
 def step_by_step(runner: onnxruntime.InferenceSession) -> Callable[[Inputs], NDArray[Any]]:
@@ -49,7 +61,7 @@ def step_by_step(runner: onnxruntime.InferenceSession) -> Callable[[Inputs], NDA
 
 def _same_predictions(stream: Path, model: Path, run: Run) -> str:
     """Check that both files give the same probabilities, for all lengths and speakers of the examples."""
-    whole, steps = as_function(session(model)), step_by_step(session(stream))
+    whole, steps = limited(model), step_by_step(LimitedSession(stream).session)
     shape = SpeechModel(run.model(), run.scaling())
     wrong, largest = [], 0.0
     for n in LENGTHS:

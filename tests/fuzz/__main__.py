@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.fuzz import audio, lists, prediction, readers
+from tests.fuzz import audio, bundles, lists, prediction, readers
 from tests.fuzz.harness import READERS, Summary, fuzz, supported, table
 
-assert audio and lists and prediction and readers  # registers them
+assert audio and bundles and lists and prediction and readers  # registers them
 
 
 def run(minutes: float, names: list[str], seed: int, cases: int | None = None) -> list[Summary]:

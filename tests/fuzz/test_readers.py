@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from tests.fuzz import audio, lists, prediction, readers
+from tests.fuzz import audio, bundles, lists, prediction, readers
 from tests.fuzz.harness import READERS, fuzz, table
 
-assert audio and lists and prediction and readers  # registers them
+assert audio and bundles and lists and prediction and readers  # registers them
 # Of all readers; each has an equal share.
 SECONDS = 45
 

@@ -1,0 +1,238 @@
+"""Check the files of a bundle against its checksums, and the metadata of a model: type and range of every entry.
+
+``predict.py`` of every bundle contains this module, so it imports nothing else of this package.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from export.graph_check import brief, shown
+
+# In bytes; no exported bundle comes near them.
+MAX_CHECKSUMS, MAX_METADATA, MAX_BUNDLE = 1 << 20, 1 << 23, 1 << 29
+MAX_NAMES = 10_000
+# Numbers in the state of a stream.
+MAX_STATE = 1 << 24
+# Longest window of HuBERT.
+MAX_WINDOW = 86_400
+
+
+class BadBundle(ValueError):
+    """The folder is not an exported bundle, or its files were changed after the export."""
+
+
+class BadInput(ValueError):
+    """The model cannot be run on these features or speakers."""
+
+
+def verify(folder: Path) -> dict[str, str]:
+    """Compare every file of a bundle with its checksum in ``checksums.json``; returns the checksum of each file.
+
+    Raises:
+        BadBundle: a file was changed or is missing (all are named), or the folder is not a bundle.
+    """
+    try:
+        listed = _checksums(folder / "checksums.json")
+        wrong = [name for name, digest in listed.items() if _sha256(folder, name) != digest]
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadBundle(f"{folder} is not a bundle of `replicate export onnx` ({brief(error)})") from error
+    if wrong:
+        names = ", ".join(wrong[:20])
+        raise BadBundle(f"{folder} was changed after the export ({names} changed or missing): export again")
+    if "model.onnx" not in listed:
+        raise BadBundle(f"{folder} is not a bundle of `replicate export onnx`: checksums.json does not list model.onnx")
+    for name in ("model.int8.onnx", "model.stream.onnx"):
+        if name not in listed and (folder / name).exists():
+            raise BadBundle(
+                f"{folder} was changed after the export (checksums.json does not list {name}): export again"
+            )
+    return listed
+
+
+def _checksums(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        raise ValueError("it has no file checksums.json")
+    if path.stat().st_size > MAX_CHECKSUMS:
+        raise ValueError("checksums.json has more than 1 MB")
+    listed = _json(path.read_text(encoding="utf-8"))
+    if not isinstance(listed, dict) or not listed:
+        raise ValueError("checksums.json is no list of files")
+    for name, digest in listed.items():
+        if (
+            not name.isprintable()
+            or set(name) & set("\\:")
+            or {"", ".", ".."} & set(name.split("/"))
+            or len(name) > 500
+        ):
+            raise ValueError(f"checksums.json names {shown(name)}, which is no file of a bundle")
+        if not (isinstance(digest, str) and re.fullmatch("[0-9a-f]{64}", digest)):
+            raise ValueError(f"checksums.json has {shown(digest)} for {name}, which is no SHA-256")
+    total = sum((path.parent / name).stat().st_size for name in listed if (path.parent / name).is_file())
+    if total > MAX_BUNDLE:
+        raise ValueError(f"its files have more than {MAX_BUNDLE >> 20} MiB")
+    return listed
+
+
+def _sha256(folder: Path, name: str) -> str | None:
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
+        return None
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _json(text: str) -> Any:
+    """Parse JSON without NaN and infinity. Raises: ValueError, RecursionError."""
+
+    def refuse(name: str) -> None:
+        raise ValueError(f"{name} is no number")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def check_metadata(found: dict[str, str], stream: bool) -> dict[str, Any]:
+    """Parse an exported file's metadata and check type and range of every entry that is used.
+
+    Args:
+        stream: the file must be one that predicts utterance by utterance.
+
+    Raises:
+        ValueError: an entry is missing or is not what its name promises; names it.
+    """
+    if sum(map(len, found.values())) > MAX_METADATA:
+        raise ValueError(f"its metadata have more than {MAX_METADATA >> 20} MiB")
+    metadata = {}
+    for key, value in found.items():
+        if key != "format":
+            try:
+                metadata[key] = _json(value)
+            except (ValueError, RecursionError) as error:
+                raise ValueError(f"its metadata {shown(key)} are no JSON: {brief(error)}") from error
+    for key, (good, what) in (_ENTRIES | _STREAM_ENTRIES if stream else _ENTRIES).items():
+        if key not in metadata:
+            raise ValueError(f"its metadata lack {key}")
+        if not good(metadata[key]):
+            raise ValueError(f"its {key} are not {what}: {shown(metadata[key])}")
+    _check_widths(metadata)
+    return metadata
+
+
+def _check_widths(metadata: dict[str, Any]) -> None:
+    """Check that the entries on feature streams fit each other."""
+    audio, widths = metadata["audio_stream"], metadata["widths"]
+    streams = set(metadata["streams"])
+    if audio not in streams or set(widths) != streams or set(metadata["absent_streams"]) != streams - {audio}:
+        raise ValueError("its streams, audio_stream, absent_streams and widths name different streams")
+    scale = metadata["standardisation"]
+    if set(scale) != {audio} or any(len(scale[audio][name]) != widths[audio] for name in ("mean", "deviation")):
+        raise ValueError("its standardisation is not one of the audio stream")
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is str and len(value) <= 1000 and value.isprintable()
+
+
+def _is_name(value: object) -> bool:
+    return _is_text(value) and bool(str(value).strip())
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e300  # type: ignore[arg-type]
+
+
+def _are_names(value: object, least: int = 1) -> bool:
+    """Whether a value is a list of different names, as those of classes, speakers and streams are."""
+    return (
+        type(value) is list
+        and least <= len(value) <= MAX_NAMES
+        and all(map(_is_name, value))
+        and len(set(value)) == len(value)
+    )
+
+
+def _is_count(value: object, least: int = 0, most: int = 1 << 31) -> bool:
+    return type(value) is int and least <= value <= most
+
+
+def _is_scale(value: object) -> bool:
+    return (
+        type(value) is dict
+        and {"mean", "deviation"} <= set(value)
+        and all(type(numbers) is list and all(map(_is_number, numbers)) for numbers in value.values())
+        and all(number > 0 for number in value["deviation"])
+    )
+
+
+def _is_recipe(value: object) -> bool:
+    """Whether a value is a recipe of features: texts and numbers by name, and lists and dictionaries of these."""
+    return value is None or (
+        type(value) is dict
+        and all(_is_name(key) and _is_plain(one) for key, one in value.items())
+        and all(good(value[key]) for key, good in _RECIPE.items() if key in value)
+    )
+
+
+def _is_plain(value: object, depth: int = 4) -> bool:
+    if type(value) in (list, dict):
+        contents = value if type(value) is list else value.values()  # type: ignore[attr-defined]
+        return depth > 0 and all(_is_plain(one, depth - 1) for one in contents)
+    return value is None or type(value) in (str, bool) or _is_number(value)
+
+
+def _is_versions(value: object) -> bool:
+    return type(value) is dict and all(_is_name(key) and _is_text(one) for key, one in value.items())
+
+
+def _is_layer(value: object) -> bool:
+    return _is_text(value) or _is_count(value)
+
+
+_RECIPE: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("extractor", "set", "model", "parameters"), _is_name),
+    "layer": _is_layer,
+    "columns": _are_names,
+    "weights": lambda value: type(value) is list and all(map(_is_number, value)),
+    "chunk_seconds": lambda value: _is_number(value) and 0 < value <= MAX_WINDOW,
+    "versions": _is_versions,
+}
+_Entry = tuple[Callable[[Any], bool], str]
+_ENTRIES: dict[str, _Entry] = {
+    "labels": (_are_names, "a list of different names"),
+    "speakers": (_are_names, "a list of different names"),
+    "streams": (_are_names, "a list of different names"),
+    "audio_stream": (_is_name, "a name"),
+    "absent_streams": (lambda value: _are_names(value, 0), "a list of different names"),
+    "widths": (
+        lambda value: type(value) is dict and all(_is_count(one, 1, 1 << 24) for one in value.values()),
+        "numbers of columns",
+    ),
+    "standardisation": (
+        lambda value: type(value) is dict and all(map(_is_scale, value.values())),
+        "a finite mean and a deviation above 0 for each column",
+    ),
+    "recipe": (_is_recipe, "a recipe of features, or null"),
+    "window": (
+        lambda value: type(value) is list and len(value) == 2 and all(map(_is_count, value)),
+        "two numbers of utterances",
+    ),
+    "arm": (_is_name, "a name"),
+    "protocol": (_is_name, "a name"),
+    "seed": (lambda value: _is_count(value, -(1 << 64), 1 << 64), "a whole number"),
+    "corpus": (
+        lambda value: type(value) is dict and {"name", "hash"} <= set(value) and all(map(_is_name, value.values())),
+        "a name and a hash",
+    ),
+    "run": (_is_name, "the key of a run"),
+    "versions": (_is_versions, "names and versions"),
+}
+_STREAM_ENTRIES: dict[str, _Entry] = {
+    "memory": (lambda value: _is_count(value, 1), "a number of utterances"),
+    "state": (lambda value: _is_count(value, 1, MAX_STATE), f"a number up to {MAX_STATE}"),
+}

@@ -1,0 +1,134 @@
+"""Open an ONNX file from anybody in onnxruntime, and run it with limits of memory and time.
+
+``predict.py`` of every bundle contains this module.
+"""
+
+import functools
+import re
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+from numpy.typing import NDArray
+
+from export.bundle_files import BadBundle, BadInput
+from export.graph_check import brief, check_graph
+
+# The lowest version that opens what ``export.onnx.builder`` writes: the first with version 10 of ONNX's file format.
+ONNXRUNTIME = "1.18"
+# What a model may take on the CPU: bytes for all models of the process, and seconds for a batch. Exported models take a
+# third of the memory and a thousandth of the time; a file from somebody else could ask for any amount.
+MAX_MEMORY, MAX_SECONDS = 800_000_000, 8
+# In utterances; the time of a batch grows at most with the square of their number.
+ORDINARY_BATCH = 384
+# Level of onnxruntime's log that leaves out errors: they are raised, too.
+SILENT = 4
+CPU = "CPUExecutionProvider"
+
+
+class LimitedSession:
+    """An ONNX file that is opened if it has nothing but what our exporter writes, and that may not take any amount.
+
+    Args:
+        limited: see ``Predictor``.
+
+    Raises:
+        BadBundle: it is no file of our exporter. BadInput: a provider is not available.
+    """
+
+    def __init__(self, path: Path, threads: int = 1, providers: Sequence[str] = (CPU,), limited: bool = True) -> None:
+        here = onnxruntime.__version__
+        if [int(number) for number in here.split(".")[:2]] < [int(number) for number in ONNXRUNTIME.split(".")]:
+            raise BadBundle(f"onnxruntime {here} is too old for {path}: pip install 'onnxruntime>={ONNXRUNTIME}'")
+        self.path = path
+        self._limited = limited and list(providers) == [CPU]
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = SILENT
+        if self._limited:
+            _register_limited_allocator()
+            options.add_session_config_entry("session.use_env_allocators", "1")
+        self.session = open_session(path, options, providers)
+
+    def run(self, inputs: dict[str, NDArray[Any]], utterances: int = 0) -> list[NDArray[Any]]:
+        """Return the outputs.
+
+        Args:
+            utterances: size of the batch, padding included; 0 for no limit of time, for one utterance of a stream that
+                was tried before.
+
+        Raises:
+            BadBundle: onnxruntime fails, or needs too much memory or time.
+        """
+        options = onnxruntime.RunOptions()
+        options.log_severity_level = SILENT
+        seconds = MAX_SECONDS * max(1, utterances / ORDINARY_BATCH) ** 2
+        timer = threading.Timer(seconds, setattr, (options, "terminate", True))
+        timer.daemon = True
+        if utterances and self._limited:
+            timer.start()
+        try:
+            return self.session.run(None, inputs, options)
+        except Exception as error:  # onnxruntime's exceptions have no common base
+            if options.terminate:
+                reason = f"it takes more than {seconds:.0f} seconds, far more than an exported model"
+            elif "Available memory" in str(error):
+                reason = f"it needs more than {MAX_MEMORY / 1e6:.0f} MB: split dialogues where topics change"
+            else:
+                reason = brief(error)
+            raise BadBundle(
+                f"onnxruntime cannot run {self.path}: {reason}; if that does not help, export again"
+            ) from error
+        finally:
+            timer.cancel()
+
+
+@functools.cache
+def _register_limited_allocator() -> None:
+    """Give onnxruntime one allocator for all models of this process that ask for it, with a limit."""
+    info = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    try:
+        onnxruntime.create_and_register_allocator(info, onnxruntime.OrtArenaCfg({"max_mem": MAX_MEMORY}))
+    except Exception as error:  # onnxruntime's exceptions have no common base
+        if "already" not in str(error):  # the program that uses this one has its own, which then decides
+            raise
+
+
+def open_session(
+    path: Path, options: onnxruntime.SessionOptions, providers: Sequence[str]
+) -> onnxruntime.InferenceSession:
+    """Open an ONNX file on the given providers, without onnxruntime's silent fallback to the CPU.
+
+    Raises:
+        BadBundle: the file has what no exported file has, or onnxruntime cannot load it. BadInput: a provider is not
+            available on this machine.
+    """
+    missing = set(providers) - set(onnxruntime.get_available_providers())
+    if missing:
+        here = ", ".join(onnxruntime.get_available_providers())
+        raise BadInput(f"onnxruntime has no {', '.join(sorted(missing))} on this machine, only {here}")
+    try:
+        content = path.read_bytes()
+        check_graph(content)
+    except (OSError, ValueError) as error:
+        raise BadBundle(f"{path} is no model of `replicate export onnx`: {error}; export again") from error
+    try:
+        # Constants are folded by the exporter; onnxruntime would do it in memory without a limit.
+        session = onnxruntime.InferenceSession(
+            content, options, providers=list(providers), disabled_optimizers=["ConstantFolding"]
+        )
+    except Exception as error:  # onnxruntime's exceptions have no common base
+        reason = " ".join(str(error).split())
+        if re.search(r"max supported IR version|opset \d+ is under development|Opset \d+ is under development", reason):
+            here = f"onnxruntime {onnxruntime.__version__}"
+            raise BadBundle(
+                f"{here} is too old for {path} ({reason[-120:]}): pip install --upgrade onnxruntime"
+            ) from error
+        raise BadBundle(f"onnxruntime cannot open {path}: {brief(error)}; export again") from error
+    if session.get_providers()[0] != providers[0]:
+        raise BadInput(f"onnxruntime fell back from {providers[0]} to {session.get_providers()[0]}: check its drivers")
+    return session
