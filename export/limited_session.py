@@ -20,7 +20,7 @@ from export.graph_check import brief, check_graph
 ONNXRUNTIME = "1.18"
 # What a model may take on the CPU: bytes for all models of the process, and seconds for a batch. Exported models take a
 # third of the memory and a thousandth of the time; a file from somebody else could ask for any amount.
-MAX_MEMORY, MAX_SECONDS = 800_000_000, 8
+MAX_MEMORY, MAX_SECONDS = 800_000_000, 5
 # In utterances; the time of a batch grows at most with the square of their number.
 ORDINARY_BATCH = 384
 # Level of onnxruntime's log that leaves out errors: they are raised, too.

@@ -95,7 +95,7 @@ def open_run(folder: Path) -> Run:
     except NewerFormat as error:
         raise BadBundle(f"{folder} was exported by a newer version of this package: update it") from error
     except (CorruptRun, TooLittleMemory) as error:
-        raise BadBundle(f"{folder} has a run that is damaged: {error}") from error
+        raise BadBundle(f"the run in {folder} cannot be used, export again ({error})") from error
     assert run is not None  # its files are listed, and were read a moment ago
     return run
 
@@ -121,10 +121,13 @@ def check(folder: Path, corpus: Corpus | None) -> list[Check]:
     """Run all checks of a bundle; without the corpus, those of F1 cannot be run.
 
     Raises:
-        BadBundle: see ``open_run``.
+        BadBundle: see ``open_run``. CorruptRun: the run cannot be used.
     """
     run = open_run(folder)
-    checks = [Check("checksums", True, "all files as exported"), *run_checks(folder / MODEL, run, corpus)]
+    found = run_checks(folder / MODEL, run, corpus)
+    checks = [Check("checksums", True, "all files as exported"), *found]
+    if not found[0].passed:  # the others are compared with it
+        return checks
     if (folder / INT8).is_file():
         checks += run_int8_checks(folder / INT8, folder / MODEL, run, corpus)
     if (folder / STREAM).is_file():

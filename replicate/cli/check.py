@@ -86,7 +86,7 @@ def bundle(bundle: Path, data: str | None, data_dir: Path | None) -> None:
     """
     from export.bundle import bundle as bundles
     from export.predictor import CHECKSUMS
-    from replicate.errors import BadBundle, ExportFailed
+    from replicate.errors import BadBundle, CorruptRun, ExportFailed
 
     try:
         run = bundles.open_run(bundle)
@@ -94,8 +94,12 @@ def bundle(bundle: Path, data: str | None, data_dir: Path | None) -> None:
         if not (bundle / CHECKSUMS).is_file():
             raise  # another folder, not a bundle that was changed
         raise ExportFailed(str(error)) from error
-    with console.status().status("checking against PyTorch"):
-        checks = bundles.check(bundle, bundles.corpus_for(run, data, data_dir))
+    try:
+        corpus = bundles.corpus_for(run, data, data_dir)
+        with console.status().status("checking against PyTorch"):
+            checks = bundles.check(bundle, corpus)
+    except CorruptRun as error:
+        raise ExportFailed(f"the run in {bundle} cannot be used, export again ({error})") from error
     print_checks(checks)
     bundles.require_passed(checks, bundle)
 

@@ -268,3 +268,21 @@ def test_a_bundle_with_a_run_of_another_version_is_named(copied, number, message
 def test_a_bundle_is_checked_against_its_own_corpus_only(replicate, copied):
     status, _, stderr = replicate("export", "check", copied, "--data", "synthetic-small")
     assert status == 1 and "error (bad bundle)" in stderr and "hash differs" in stderr
+
+
+def test_a_run_that_cannot_be_read_fails_the_check(replicate, copied):
+    (record,) = (copied / "run").glob("*/run.json")
+    predictions = record.with_name("predictions.npz")
+    predictions.write_bytes(b"PK no archive")
+    content = json.loads(record.read_text())
+    content["files"]["predictions.npz"] = sha256(predictions)
+    record.write_text(json.dumps(content | {"sha256": digest(content)}))
+    sign(copied)
+    status, _, stderr = replicate("check", "bundle", copied)
+    assert status == 3 and "predictions.npz" in stderr and "export again" in stderr and "Traceback" not in stderr
+    listed = {
+        name: one for name, one in json.loads((copied / "checksums.json").read_text()).items() if "run/" not in name
+    }
+    (copied / "checksums.json").write_text(json.dumps(listed))
+    with pytest.raises(errors.BadBundle, match="lists 0 complete runs"):
+        bundle.open_run(copied)
