@@ -386,7 +386,10 @@ def read_metadata(session: onnxruntime.InferenceSession, path: Path, stream: boo
     Raises:
         BadBundle: another version or another program exported the file.
     """
-    found = session.get_modelmeta().custom_metadata_map
+    try:
+        found = session.get_modelmeta().custom_metadata_map
+    except UnicodeDecodeError as error:
+        raise BadBundle(f"{path} was not exported by `replicate export onnx` ({error}): export again") from error
     check_format(found.get("format", ""), path)
     try:
         metadata = check_metadata(found, stream)

@@ -168,6 +168,16 @@ def test_a_file_that_is_cut_short_is_refused(tmp_path):
             Predictor(tiny_bundle.list_files(folder))
 
 
+def test_text_that_is_not_utf_8_is_refused(tmp_path):
+    folder = tiny_bundle.write(tmp_path / "b")
+    content = (folder / "model.onnx").read_bytes()
+    for old in (b"excited", b"absent_streams", b"probability", b"Softmax", b"audio"):
+        (folder / "model.onnx").write_bytes(content.replace(old, b"\xff" * len(old)))
+        with pytest.raises(BadBundle) as error:
+            Predictor(tiny_bundle.list_files(folder))
+        assert str(error.value).isprintable() and len(str(error.value)) < 600
+
+
 def test_a_graph_that_takes_too_long_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(limited_session, "MAX_SECONDS", 0.3)
     nodes = [helper.make_node("Expand", ["start", "size"], ["m0"])]
