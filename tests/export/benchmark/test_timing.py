@@ -97,8 +97,8 @@ def test_benchmark_from_the_command_line(replicate, copied, monkeypatch):
     cuda = not torch.cuda.is_available()  # the row of a machine without CUDA
     assert len(table) == 1 + len(rows) + cuda
     grids = (out / "benchmark.md").read_text().split("\n\n")
-    assert grids[0].count("\n|") == len(table) and "| Attention |" in grids[-1]
-    assert {kind["kind"] for kind in content["profile"]} >= {"Attention", "LayerNormalization"}
+    assert grids[0].count("\n|") == len(table) and "| MultiHeadAttention |" in grids[-1]
+    assert {kind["kind"] for kind in content["profile"]} >= {"MultiHeadAttention", "LayerNormalization"}
     assert (out / "benchmark.png").read_bytes().startswith(b"\x89PNG")
 
 
