@@ -6,9 +6,12 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; one line says so if memory does not suffice to load it."""
+    """Run the command line; one line says so if it cannot be loaded, for lack of memory or because of Ctrl-C."""
     try:
         from replicate.cli import main as run
+    except KeyboardInterrupt:
+        print("error (interrupted): nothing was begun", file=sys.stderr)
+        sys.exit(130)
     except (ImportError, MemoryError) as error:
         from replicate.machine import lacks_memory
 

@@ -41,6 +41,13 @@ def test_too_little_memory_at_the_start_is_one_line(limit):
     assert len(done.stderr.splitlines()) == 1 and "emory" in done.stderr
 
 
+def test_ctrl_c_while_modules_are_imported_is_one_line(tmp_path):
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt")
+    done = run("data", "list", PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "error (interrupted): nothing was begun\n"
+
+
 @pytest.mark.parametrize(
     ("error", "lacks"),
     [

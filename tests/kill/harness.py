@@ -129,8 +129,8 @@ def _kill(scenario: Scenario, place: Path, rng: random.Random, seconds: float, s
         _send(sent, target, process.pid, workers, rng)
         summary.slowest = max(summary.slowest, _until_gone(process, workers))
     _, error = process.communicate()
-    # The interpreter itself prints one if it is interrupted before it has read a line of the command.
-    if b"Traceback" in error and b"<frozen site>" not in error:
+    # Python itself prints one if it is interrupted before it has read a line of the command.
+    if b"Traceback" in error and b"/replicate/" in error:
         summary.failures.append(f"{what}: it printed a traceback: {error[-300:].decode(errors='replace')}")
     return what
 
