@@ -135,12 +135,13 @@ def _check_widths(metadata: dict[str, Any]) -> None:
         raise ValueError("its standardisation is not one of the audio stream")
 
 
-def _is_text(value: object) -> bool:
-    return type(value) is str and len(value) <= 1000 and value.isprintable()
+def _is_short(value: object) -> bool:
+    """Whether a value is a text that a recipe may hold: any letters, because it is escaped where it is shown."""
+    return type(value) is str and len(value) <= 1000 and bool(value.strip())
 
 
 def _is_name(value: object) -> bool:
-    return _is_text(value) and bool(str(value).strip())
+    return _is_short(value) and str(value).isprintable()
 
 
 def _is_number(value: object) -> bool:
@@ -174,7 +175,7 @@ def _is_recipe(value: object) -> bool:
     """Whether a value is a recipe of features: texts and numbers by name, and lists and dictionaries of these."""
     return value is None or (
         type(value) is dict
-        and all(_is_name(key) and _is_plain(one) for key, one in value.items())
+        and all(_is_short(key) and _is_plain(one) for key, one in value.items())
         and all(good(value[key]) for key, good in _RECIPE.items() if key in value)
     )
 
@@ -187,15 +188,15 @@ def _is_plain(value: object, depth: int = 4) -> bool:
 
 
 def _is_versions(value: object) -> bool:
-    return type(value) is dict and all(_is_name(key) and _is_text(one) for key, one in value.items())
+    return type(value) is dict and all(_is_short(key) and _is_short(one) for key, one in value.items())
 
 
 def _is_layer(value: object) -> bool:
-    return _is_text(value) or _is_count(value)
+    return _is_short(value) or _is_count(value)
 
 
 _RECIPE: dict[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("extractor", "set", "model", "parameters"), _is_name),
+    **dict.fromkeys(("extractor", "set", "model", "parameters"), _is_short),
     "layer": _is_layer,
     "columns": _are_names,
     "weights": lambda value: type(value) is list and all(map(_is_number, value)),
