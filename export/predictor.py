@@ -44,9 +44,9 @@ from export.graph_check import check_probabilities, shown
 from export.limited_session import CPU, LimitedSession
 
 MODEL, INT8, STREAM, CHECKSUMS = "model.onnx", "model.int8.onnx", "model.stream.onnx", "checksums.json"
-# Name and version of the metadata in an exported file; a change of the metadata's keys takes a new number.
 # Name of a dialogue that was given none.
 UNNAMED = "dialogue"
+# Name and version of the metadata in an exported file; a change of the metadata's keys takes a new number.
 FORMAT_NAME, FORMAT_VERSION = "bridging-modalities", 2
 # Every utterance attends to all others of its dialogue, so time grows with the square of the length; that of a causal
 # model also takes memory, about 300 MB for 2,000 utterances.
