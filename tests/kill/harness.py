@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,8 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 TARGETS = ("parent", "worker", "group")
 # Values that are times, or hashes of content with times.
 _TIMES = {"seconds", "wall_seconds", "training_seconds", "sha256", "files"}
+# What a page says of them, as "3.2 s" and "1 h 02 min".
+_DURATIONS = re.compile(rb"<dd>[^<]*(?=(?: in the last command|, sum of all runs)</dd>)")
 # Most seconds that an undisturbed command may take.
 _LONGEST = 600.0
 
@@ -181,13 +184,13 @@ def _half_written(folder: Path) -> set[Path]:
 
 
 def _timeless(path: Path) -> bytes:
-    """Return a file's content without times: of JSON those values, of archives the times of the members."""
+    """Return a file's content without times: of JSON and pages those values, of archives the times of members."""
     if path.suffix == ".json":
         return json.dumps(_without_times(json.loads(path.read_text(encoding="utf-8")))).encode()
     if path.suffix == ".npz":
         with zipfile.ZipFile(path) as archive:
             return repr([(one.filename, one.file_size, one.CRC) for one in archive.infolist()]).encode()
-    return path.read_bytes()
+    return _DURATIONS.sub(b"", path.read_bytes()) if path.suffix == ".html" else path.read_bytes()
 
 
 def _without_times(value: Any) -> Any:

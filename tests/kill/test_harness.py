@@ -16,13 +16,16 @@ def test_a_file_that_differs_is_found_but_times_are_not(tmp_path):
         (folder / ".locks" / name).write_text("")
         (folder / f".{name}").write_text("half")
         (folder / "run.json").write_text(json.dumps({"runs": [{"seconds": seconds, "score": score}]}))
+        page = f"<dd>{seconds} s, sum of all runs</dd><p>{score}</p>"
+        (folder / "index.html").write_text(page)
         np.savez(folder / "arrays.npz", a=np.arange(score))
     one, two, three = (contents(tmp_path / name) for name in ("one", "two", "three"))
-    assert differences(one, two, []) == [] and set(one) == {"run.json", "arrays.npz"}
-    assert differences(one, three, []) == ["arrays.npz differs", "run.json differs"]
-    assert differences(one, three, ["run.json"]) == ["arrays.npz differs"]
+    assert differences(one, two, []) == [] and set(one) == {"run.json", "arrays.npz", "index.html"}
+    assert differences(one, three, []) == ["arrays.npz differs", "index.html differs", "run.json differs"]
+    assert differences(one, three, ["run.json"]) == ["arrays.npz differs", "index.html differs"]
     assert differences(one, {"other": ""}, []) == [
         "arrays.npz is missing",
+        "index.html is missing",
         "run.json is missing",
         "other is additional",
     ]
