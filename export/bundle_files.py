@@ -12,6 +12,7 @@ from typing import Any
 
 from export.graph_check import brief, shown
 
+MODEL, INT8, STREAM, CHECKSUMS = "model.onnx", "model.int8.onnx", "model.stream.onnx", "checksums.json"
 # In bytes; no exported bundle comes near them.
 MAX_CHECKSUMS, MAX_METADATA, MAX_BUNDLE = 1 << 20, 1 << 23, 1 << 29
 MAX_NAMES = 10_000
@@ -36,20 +37,18 @@ def verify(folder: Path) -> dict[str, str]:
         BadBundle: a file was changed or is missing (all are named), or the folder is not a bundle.
     """
     try:
-        listed = _checksums(folder / "checksums.json")
+        listed = _checksums(folder / CHECKSUMS)
         wrong = [name for name, digest in listed.items() if _sha256(folder, name) != digest]
     except (OSError, ValueError, RecursionError) as error:
         raise BadBundle(f"{folder} is not a bundle of `replicate export onnx` ({brief(error)})") from error
     if wrong:
         names = ", ".join(wrong[:20])
         raise BadBundle(f"{folder} was changed after the export ({names} changed or missing): export again")
-    if "model.onnx" not in listed:
-        raise BadBundle(f"{folder} is not a bundle of `replicate export onnx`: checksums.json does not list model.onnx")
-    for name in ("model.int8.onnx", "model.stream.onnx"):
+    if MODEL not in listed:
+        raise BadBundle(f"{folder} is not a bundle of `replicate export onnx`: {CHECKSUMS} does not list {MODEL}")
+    for name in (INT8, STREAM):
         if name not in listed and (folder / name).exists():
-            raise BadBundle(
-                f"{folder} was changed after the export (checksums.json does not list {name}): export again"
-            )
+            raise BadBundle(f"{folder} was changed after the export ({CHECKSUMS} does not list {name}): export again")
     return listed
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from export.predictor import DialogueFeatures, Predictor
+    from export.lines import DialogueFeatures
+    from export.predictor import Predictor
 
 
 def unknown_labels(name: str, labels: Collection[str], known: Sequence[str]) -> str | None:
@@ -28,7 +29,8 @@ def read(path: Path, predictor: Predictor) -> list[DialogueFeatures]:
         BadInput: no reader accepts the file, or it cannot be read. IncompatibleFeatures: its features were extracted in
             another way than those that the model was trained on. ReplicateError: see the corpus readers.
     """
-    from export.predictor import BadInput, DialogueFeatures, read_csv
+    from export.bundle_files import BadInput
+    from export.lines import DialogueFeatures, read_csv
     from replicate.corpus import load
     from replicate.corpus.provenance import describe, same
     from replicate.errors import IncompatibleFeatures, UnknownCorpus

@@ -2,8 +2,8 @@
 
 Foreign are names, notes and recipes of corpora, what records and bundles say, cells of a user's CSV, names of files and
 definitions of ``--config-dir``. HTML is escaped by the template of the page (with ``line``), LaTeX by
-``replicate.report.latex.escape``, WebVTT by ``export.audio.timeline``. ``export.predictor`` has copies of
-``line``, ``csv_cell`` and ``json_text``, because it is one file that imports nothing of this package.
+``replicate.report.latex.escape``, WebVTT by ``export.audio.timeline``. ``export.output`` has copies of
+``line``, ``csv_cell`` and ``json_text``, because ``predict.py`` of a bundle contains it and nothing of this package.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from export import predictor
+from export import output
 from replicate import escape, grids
 
 ANY = st.text(st.characters(codec=None), max_size=30)  # with lone surrogates, as in names of files
@@ -85,16 +85,16 @@ def test_numbers_and_words_in_csv_stay(value):
 @example("=1")
 @example("-0.5 1e-5")
 def test_the_predictor_of_a_bundle_escapes_in_the_same_way(text):
-    assert predictor.one_line(text) == escape.line(text)
-    assert predictor.csv_cell(text) == escape.csv_cell(text)
-    assert predictor.json_text({text: [text]}) == escape.json_text({text: [text]})
+    assert output.one_line(text) == escape.line(text)
+    assert output.csv_cell(text) == escape.csv_cell(text)
+    assert output.json_text({text: [text]}) == escape.json_text({text: [text]})
 
 
 def test_predictions_hold_no_formula_and_no_control_character():
-    one = predictor.utterance("=1\x1b[2J", 1, "@a", ("=x", "y"), (0.75, 0.25))
-    (head, cells) = list(csv.reader(io.StringIO(predictor.to_csv([one]))))
+    one = output.utterance("=1\x1b[2J", 1, "@a", ("=x", "y"), (0.75, 0.25))
+    (head, cells) = list(csv.reader(io.StringIO(output.to_csv([one]))))
     assert head[6:] == ["'=x", "y"] and cells[0] == "'=1\ufffd[2J" and cells[2] == "'@a" and cells[5] == "'=x"
-    assert "\\u001b" in predictor.to_json([one]) and json.loads(predictor.to_json([one])) == [one]
+    assert "\\u001b" in output.to_json([one]) and json.loads(output.to_json([one])) == [one]
 
 
 def test_words_that_fonts_lack_are_numbered():

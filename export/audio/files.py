@@ -8,7 +8,7 @@ from pathlib import Path
 
 from export.audio.plot import picture
 from export.audio.timeline import Timeline, to_vtt
-from export.predictor import to_csv, to_json
+from export.output import to_csv, to_json
 from replicate.files import atomic_path, cut_name, write_text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from export.predictor import UtterancePrediction, utterance
+from export.output import UtterancePrediction, utterance
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Timeline:
         }
 
     def utterances(self) -> list[UtterancePrediction]:
-        """Return the segments for JSON and CSV output; see ``export.predictor.to_json`` and ``to_csv``."""
+        """Return the segments for JSON and CSV output; see ``export.output.to_json`` and ``to_csv``."""
         return [
             utterance(one.dialogue, one.number, one.speaker, self.labels, one.probabilities, (one.start, one.end))
             for one in self.segments

@@ -1,4 +1,4 @@
-"""Write ``predict.py``: the predictor, with the modules that it imports from this package in place of the imports."""
+"""Write ``predict.py``: the program, with the modules that it imports from this package in place of the imports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DOCSTRING = re.compile(r'\A""".*?"""\n', re.DOTALL)
 
 def text() -> str:
     """Return the content of ``predict.py``. It needs Python, numpy and onnxruntime alone."""
-    return _joined("export.predictor", set())
+    return _joined("export.program", set())
 
 
 def _joined(module: str, written: set[str]) -> str:

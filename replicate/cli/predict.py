@@ -79,23 +79,25 @@ def predict(
     _check_audio_options(audio, as_vtt, recording)
     if audio is not None:
         options.require_audio()
-    from export import predictor as predictors
+    from export import program
     from export.inputs import read
+    from export.lines import stdin_lines
+    from export.predictor import BadBundle, BadInput, Predictor
     from replicate import errors
 
     try:
-        predictor = predictors.Predictor(bundle, int8)
+        predictor = Predictor(bundle, int8)
         if stream:
-            for line in predictors.predict_lines(predictor, predictors.stdin_lines(), as_json):
+            for line in program.predict_lines(predictor, stdin_lines(), as_json):
                 console.echo(line, newline=False)  # click.echo flushes
             return
         if audio is not None:
             _predict_audio(predictor, audio, as_json, as_csv, as_vtt, **recording)
             return
-        found = predictors.predict_files(predictor, files, lambda path: read(path, predictor))
-    except predictors.BadBundle as error:
+        found = program.predict_files(predictor, files, lambda path: read(path, predictor))
+    except BadBundle as error:
         raise errors.BadBundle(str(error)) from error
-    except predictors.BadInput as error:
+    except BadInput as error:
         raise errors.BadInput(str(error)) from error
     if as_json or as_csv:
         _print([utterance for prediction in found for utterance in prediction.utterances()], as_json)
@@ -169,7 +171,7 @@ def _write_timeline(timeline: Timeline, out: Path) -> None:
 
 
 def _print(utterances: Sequence[UtterancePrediction], as_json: bool) -> None:
-    from export.predictor import to_csv, to_json
+    from export.output import to_csv, to_json
 
     console.echo(to_json(utterances) if as_json else to_csv(utterances), newline=False)
 

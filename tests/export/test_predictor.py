@@ -116,23 +116,6 @@ def test_csv_input_and_output(predictor, tmp_path):
     assert [float(value) for value in last[6:]] == list(content[-1]["probabilities"].values())
 
 
-@pytest.mark.parametrize(
-    "text, message",
-    [
-        ("", "line 1: the header"),
-        ("speaker,dialogue,f1\n", "line 1: the header"),
-        ("dialogue,speaker,f1\n", "no utterance"),
-        ("dialogue,speaker,f1\na,M\n", "line 2: 2 cells, but the header has 3"),
-        ("dialogue,speaker,f1\na,M,1\n\na,F,x\n", "line 4: .*'x'"),
-        ("dialogue,speaker,f1\na,M,\xff", "cannot read"),
-    ],
-)
-def test_an_invalid_csv_is_named(tmp_path, text, message):
-    (tmp_path / "x.csv").write_bytes(text.encode("latin-1"))
-    with pytest.raises(BadInput, match=message):
-        read_csv(tmp_path / "x.csv")
-
-
 def test_the_predictor_and_the_command_do_not_import_torch(smoke_bundle, tmp_path):
     corpus = generate("synthetic-tiny")
     archive.write(corpus, tmp_path / "corpus.npz")
@@ -174,14 +157,3 @@ def test_a_quantised_prediction_does_not_depend_on_the_other_dialogues(smoke_bun
     loud.features[0, 0] = 1e4
     alone, batch = quantised.predict([random_dialogue(7)])[0], quantised.predict([random_dialogue(7), loud])[0]
     assert (alone.probabilities == batch.probabilities).all()
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "words"), [("f1,", "f0,", "twice"), ("\nd,M,", "\nd,M,1_", "1_")], ids=["a column twice", "1_0"]
-)
-def test_a_repeated_column_and_1_0_are_refused(tmp_path, old, new, words):
-    write_csv(tmp_path / "x.csv", [replace(random_dialogue(3), speakers=["M"] * 3)])
-    text = (tmp_path / "x.csv").read_text().replace("\nd,M,-", "\nd,M,")
-    (tmp_path / "x.csv").write_text(text.replace(old, new, 1))
-    with pytest.raises(BadInput, match=words):
-        read_csv(tmp_path / "x.csv")

@@ -11,10 +11,11 @@ import numpy as np
 import onnx
 import pytest
 
-from export import predictor
+from export import program
 from export.bundle import bundle
 from export.bundle.select import choose
-from export.predictor import BadBundle, BadInput, Predictor, predict_lines, to_csv
+from export.predictor import BadBundle, BadInput, Predictor, to_csv
+from export.program import predict_lines
 from replicate.corpus.synthetic import generate
 from replicate.files import sha256
 from tests.export.dialogues import random_dialogue, write_csv
@@ -143,7 +144,7 @@ def test_interleaved_dialogues_have_separate_states_in_csv_and_json(causal, pred
 
 
 def test_the_least_recently_used_dialogue_is_dropped(causal, monkeypatch):
-    monkeypatch.setattr(predictor, "MAX_STREAMS", 2)
+    monkeypatch.setattr(program, "MAX_STREAMS", 2)
     lines = interleaved(*(random_dialogue(1, 0, name) for name in ("a", "b", "a", "c", "a", "b")))
     found = [json.loads(answer) for answer in predict_lines(causal, lines, as_json=True)]
     assert [(one["dialogue"], one["utterance"]) for one in found] == [

@@ -9,7 +9,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from export import predictor
+from export.lines import bounded
+from export.predictor import BadInput, Predictor
+from export.program import predict_files, predict_lines
 from tests.export import tiny_bundle
 from tests.fuzz.fields import of_fields
 from tests.fuzz.harness import Reader, register
@@ -25,24 +27,24 @@ def _mutate(content: bytes, draws: random.Random) -> bytes:
 
 
 @functools.cache
-def _tiny() -> predictor.Predictor:
-    return predictor.Predictor(tiny_bundle.write(Path(tempfile.mkdtemp(prefix="fuzz-bundle-")) / "bundle"))
+def _tiny() -> Predictor:
+    return Predictor(tiny_bundle.write(Path(tempfile.mkdtemp(prefix="fuzz-bundle-")) / "bundle"))
 
 
 def _file(path: Path) -> None:
-    predictor.predict_files(_tiny(), [path])
+    predict_files(_tiny(), [path])
 
 
 def _stream(path: Path) -> None:
     with path.open("rb") as file:
         text = io.TextIOWrapper(file, "utf-8-sig", newline="")
-        for line in predictor.predict_lines(_tiny(), predictor._bounded(text, "stdin"), as_json=True):
+        for line in predict_lines(_tiny(), bounded(text, "stdin"), as_json=True):
             assert "\n" not in line[:-1]
 
 
 def _reader(name: str, seeds: list[str], read: Callable[[Path], None]) -> Reader:
     _tiny()  # before the children are made
-    return Reader(name, lambda: [seed.encode() for seed in seeds], read, _mutate, (predictor.BadInput,), ".csv")
+    return Reader(name, lambda: [seed.encode() for seed in seeds], read, _mutate, (BadInput,), ".csv")
 
 
 @register("predict-file")

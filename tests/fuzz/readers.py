@@ -183,14 +183,15 @@ def _manifests() -> Sequence[bytes]:
 @register("lines")
 def lines() -> Reader:
     """JSON lines of features, as `replicate predict --stream` takes them."""
-    from export import predictor
+    from export.bundle_files import BadInput
+    from export.lines import bounded, json_lines
 
     def read(path: Path) -> None:
         with path.open(encoding="utf-8", errors="replace", newline="") as file:
-            for _ in predictor._json_lines(predictor._bounded(file, "stdin"), "stdin"):
+            for _ in json_lines(bounded(file, "stdin"), "stdin"):
                 pass
 
     seeds = [
         b'{"dialogue": "a", "speaker": "M", "features": [0, 1.5]}\n{"dialogue": "b", "speaker": "F", "features": []}\n'
     ]
-    return Reader("lines", lambda: seeds, read, mutations.of_lines, (predictor.BadInput,), ".jsonl")
+    return Reader("lines", lambda: seeds, read, mutations.of_lines, (BadInput,), ".jsonl")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from export import predictor
-from export.predictor import BadInput, Predictor, predict_lines, read_csv
+from export import lines as inputs
+from export.predictor import BadInput, Predictor, read_csv
+from export.program import predict_lines
 from tests.export import tiny_bundle
+from tests.export.dialogues import random_dialogue, write_csv
 
 HEADER = tiny_bundle.HEADER
 OBJECT = '{"dialogue": "a", "speaker": "M", "features": [0, 1]}\n'
@@ -63,7 +66,35 @@ def test_speakers_are_compared_in_one_form_of_unicode(tiny: Predictor) -> None:
 
 
 def test_a_line_without_end_is_not_read_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predictor, "LONGEST_LINE", 50)
+    monkeypatch.setattr(inputs, "LONGEST_LINE", 50)
     (tmp_path / "a.csv").write_text(HEADER + "a,M," + "0" * 60)
     with pytest.raises(BadInput, match=r"a\.csv has a line of more than 50 characters"):
         read_csv(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", "line 1: the header"),
+        ("speaker,dialogue,f1\n", "line 1: the header"),
+        ("dialogue,speaker,f1\n", "no utterance"),
+        ("dialogue,speaker,f1\na,M\n", "line 2: 2 cells, but the header has 3"),
+        ("dialogue,speaker,f1\na,M,1\n\na,F,x\n", "line 4: .*'x'"),
+        ("dialogue,speaker,f1\na,M,\xff", "cannot read"),
+    ],
+)
+def test_an_invalid_csv_is_named(tmp_path, text, message):
+    (tmp_path / "x.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(BadInput, match=message):
+        read_csv(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"), [("f1,", "f0,", "twice"), ("\nd,M,", "\nd,M,1_", "1_")], ids=["a column twice", "1_0"]
+)
+def test_a_repeated_column_and_1_0_are_refused(tmp_path, old, new, words):
+    write_csv(tmp_path / "x.csv", [replace(random_dialogue(3), speakers=["M"] * 3)])
+    text = (tmp_path / "x.csv").read_text().replace("\nd,M,-", "\nd,M,")
+    (tmp_path / "x.csv").write_text(text.replace(old, new, 1))
+    with pytest.raises(BadInput, match=words):
+        read_csv(tmp_path / "x.csv")

@@ -14,7 +14,8 @@ from typing import Any
 import onnx
 import pytest
 
-from export import limited_session, predictor
+from export import limited_session
+from export.bundle import script
 from export.onnx.builder import IR, OPSET
 from tests.export import tiny_bundle
 
@@ -60,7 +61,7 @@ def test_it_predicts(bundle: Path, csv: Path) -> None:
 def test_the_versions_that_it_states_are_those_of_the_graph() -> None:
     # onnxruntime 1.17 refuses version 10 of the format, 1.18 gives the same as 1.31: measured with both.
     assert (IR, OPSET, limited_session.ONNXRUNTIME) == (10, 18, "1.18")
-    text = Path(predictor.__file__).read_text(encoding="utf-8")
+    text = script.text()
     assert text.count(f"onnxruntime {limited_session.ONNXRUNTIME} or newer") == 1
     ast.parse(text, feature_version=(3, 8))  # the first statements must run, to name the version
 
