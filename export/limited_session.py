@@ -6,6 +6,7 @@
 import functools
 import re
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -65,10 +66,8 @@ class LimitedSession:
         options = onnxruntime.RunOptions()
         options.log_severity_level = SILENT
         seconds = MAX_SECONDS * max(1, utterances / ORDINARY_BATCH) ** 2
-        timer = threading.Timer(seconds, setattr, (options, "terminate", True))
-        timer.daemon = True
         if utterances and self._limited:
-            timer.start()
+            _watch.start(options, seconds)
         try:
             return self.session.run(None, inputs, options)
         except Exception as error:  # onnxruntime's exceptions have no common base
@@ -82,7 +81,49 @@ class LimitedSession:
                 f"onnxruntime cannot run {self.path}: {reason}; if that does not help, export again"
             ) from error
         finally:
-            timer.cancel()
+            _watch.end(options)
+
+
+class _Watch:
+    """End calls that take too long: one thread for all calls, because a thread for each takes longer than a call.
+
+    The thread ends a second after the last call, and the next call starts another.
+    """
+
+    def __init__(self) -> None:
+        self._calls: dict[int, tuple[float, onnxruntime.RunOptions]] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def start(self, options: onnxruntime.RunOptions, seconds: float) -> None:
+        """End the call that has these options, if it still runs after so many seconds."""
+        with self._lock:
+            self._calls[id(options)] = time.monotonic() + seconds, options
+            if self._thread is None or not self._thread.is_alive():  # none is alive in a process that was forked
+                self._thread = threading.Thread(target=self._look, daemon=True)
+                self._thread.start()
+
+    def end(self, options: onnxruntime.RunOptions) -> None:
+        """Forget a call."""
+        with self._lock:
+            self._calls.pop(id(options), None)
+
+    def _look(self) -> None:
+        last = time.monotonic()
+        while True:
+            time.sleep(0.1)
+            now = time.monotonic()
+            with self._lock:
+                for deadline, options in self._calls.values():
+                    if now > deadline:
+                        options.terminate = True
+                last = now if self._calls else last
+                if now - last > 1:
+                    self._thread = None
+                    return
+
+
+_watch = _Watch()
 
 
 @functools.cache

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -184,6 +186,27 @@ def test_a_graph_that_takes_too_long_is_ended(tmp_path, monkeypatch):
     nodes += [helper.make_node("MatMul", [f"m{i}"] * 2, [f"m{i + 1}"]) for i in range(4000)]
     with pytest.raises(BadBundle, match="takes more than 0 seconds"):
         Predictor(tiny_bundle.write(tmp_path / "b", with_nodes(*nodes, constants=[start, constant("size", 500, 500)])))
+
+
+def test_calls_that_are_long_are_ended_and_ended_calls_are_forgotten():
+    watch = limited_session._Watch()
+    short, long = SimpleNamespace(terminate=False), SimpleNamespace(terminate=False)
+    for _ in range(2):
+        watch.start(short, 0.0)
+        watch.end(short)
+        watch.start(long, 0.05)
+        thread = watch._thread
+        watch.start(long, 0.05)
+        assert watch._thread is thread and thread.daemon
+        limit = time.monotonic() + 5
+        while not long.terminate:
+            assert time.monotonic() < limit
+            time.sleep(0.01)
+        watch.end(long)
+        assert not short.terminate
+        thread.join(5)
+        assert watch._thread is None and not thread.is_alive()
+        long.terminate = False
 
 
 def test_a_failure_while_predicting_is_named(tmp_path):
