@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -85,7 +85,7 @@ class Setup:
 
     Attributes:
         flops: operations for each utterance, in products with weights.
-        profile: where onnxruntime spends its time.
+        profiles: where onnxruntime spends its time, by the utterances of one dialogue.
         failures: for each engine that could not be timed for some shapes, a sentence with the reason.
     """
 
@@ -95,7 +95,7 @@ class Setup:
     seed: int
     corpus: str
     flops: int
-    profile: Sequence[NodeTime]
+    profiles: Mapping[int, Sequence[NodeTime]]
     processor: str
     cores: int | None
     gpu: str | None

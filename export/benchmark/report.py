@@ -14,7 +14,6 @@ from rich.console import Console
 
 from export.benchmark.base import COMPILED, FLOOR, REFERENCE, STREAMED
 from export.benchmark.measurements import EngineSummary, Place, Setup, Timing
-from export.benchmark.timing import USUAL_LENGTH
 from replicate import grids
 from replicate.escape import csv_cell
 from replicate.plotting import COLOURS, DPI, MARKERS, style
@@ -48,23 +47,35 @@ def _case(timing: Timing) -> tuple[Place, int, int]:
     return timing.place, timing.batch, timing.utterances
 
 
-PROFILE = ("kind of node", "nodes", "microseconds", "share")
 PROFILE_TITLE = (
-    f"Where onnxruntime spends its time: one dialogue of {USUAL_LENGTH} utterances, 1 thread, by its own profiler, "
-    "which slows small nodes down"
+    "Where onnxruntime spends its time: microseconds for one dialogue, 1 thread, by its own profiler, which slows "
+    "small nodes down"
 )
 # Kinds of nodes with a line of their own; the others share one.
 KINDS = 8
 
 
+def profile_columns(setup: Setup) -> tuple[str, ...]:
+    """Return the headings of the table of onnxruntime's profile."""
+    times = [heading for length in setup.profiles for heading in (f"{length} utterances", "share")]
+    return ("kind of node", "nodes", *times)
+
+
 def profile_cells(setup: Setup) -> list[tuple[str, ...]]:
-    """Return the lines of the table of onnxruntime's profile."""
-    kinds = setup.profile
-    shown = [(kind.kind, kind.nodes, kind.microseconds) for kind in kinds[:KINDS]]
-    rest = kinds[KINDS:]
-    shown.append(("others", sum(kind.nodes for kind in rest), sum(kind.microseconds for kind in rest)))
-    total = sum(kind.microseconds for kind in kinds)
-    return [(name, str(nodes), f"{time:.0f}", f"{100 * time / total:.0f} %") for name, nodes, time in shown]
+    """Return the lines of the table of onnxruntime's profile: the kinds that take longest at any length."""
+    totals = {length: sum(kind.microseconds for kind in kinds) for length, kinds in setup.profiles.items()}
+    times = {length: {kind.kind: kind.microseconds for kind in kinds} for length, kinds in setup.profiles.items()}
+    nodes = {kind.kind: kind.nodes for kinds in setup.profiles.values() for kind in kinds}
+    by_share = sorted(nodes, key=lambda name: -max(times[length].get(name, 0) / totals[length] for length in times))
+    lines = [(name, [name]) for name in by_share[:KINDS]] + [("others", by_share[KINDS:])]
+    found = []
+    for title, names in lines:
+        cells = [title, str(sum(nodes[name] for name in names))]
+        for length, total in totals.items():
+            spent = sum(times[length].get(name, 0) for name in names)
+            cells += [f"{spent:,.0f}", f"{100 * spent / total:.0f} %"]
+        found.append(tuple(cells))
+    return found
 
 
 def remarks(timings: Sequence[Timing], engines: Sequence[EngineSummary], setup: Setup) -> list[str]:
@@ -102,7 +113,7 @@ def show(timings: Sequence[Timing], engines: Sequence[EngineSummary], setup: Set
     for row, line, following in zip(grid.rows, lines, lines[1:], strict=False):
         row.end_section = line[1:4] != following[1:4]
     console.print(grid, crop=False)
-    console.print(grids.terminal(PROFILE, profile_cells(setup), console.width, title=PROFILE_TITLE))
+    console.print(grids.terminal(profile_columns(setup), profile_cells(setup), console.width, title=PROFILE_TITLE))
     for remark in remarks(timings, engines, setup):
         console.print(remark, highlight=False)
 
@@ -111,7 +122,7 @@ def markdown(timings: Sequence[Timing], engines: Sequence[EngineSummary], setup:
     """Return the content of ``benchmark.md``."""
     lines = grids.markdown(COLUMNS, cells(timings, setup))
     lines += ["", *grids.notes(remarks(timings, engines, setup)), "", PROFILE_TITLE, ""]
-    return "\n".join([*lines, *grids.markdown(PROFILE, profile_cells(setup))]) + "\n"
+    return "\n".join([*lines, *grids.markdown(profile_columns(setup), profile_cells(setup))]) + "\n"
 
 
 def to_csv(timings: Sequence[Timing], setup: Setup) -> str:

@@ -104,10 +104,12 @@ def _available(bundle: Path, device: str, with_peers: bool) -> dict[str, str | N
     return available(bundle, device) | (peers.available() if with_peers and device == "cpu" else {})
 
 
-def profile(bundle: Path) -> list[NodeTime]:
-    """Profile onnxruntime for one dialogue of the usual length, on one thread."""
+def profiles(bundle: Path, longest: int) -> dict[int, list[NodeTime]]:
+    """Profile onnxruntime for one dialogue of the usual length, and of the longest if it is longer, on one thread."""
     run = open_run(bundle)
-    return flops.profile(bundle / MODEL, example((USUAL_LENGTH,), SpeechModel(run.model(), run.scaling())))
+    speech = SpeechModel(run.model(), run.scaling())
+    lengths = sorted({USUAL_LENGTH, max(USUAL_LENGTH, longest)})
+    return {length: flops.profile(bundle / MODEL, example((length,), speech)) for length in lengths}
 
 
 def summarise(

@@ -100,9 +100,10 @@ def benchmark(
     places = [Place("cpu", count) for count in counts] if "cpu" in used else []
     places += [Place("cuda")] if "cuda" in used else []
     with err.status("measuring F1 on test, and memory"):
-        engines = timing.summarise(folder, corpus, max(case.utterances for case in cases), used, with_peers)
+        longest = max(case.utterances for case in cases)
+        engines = timing.summarise(folder, corpus, longest, used, with_peers)
     timings, failures = _time(folder, cases, places, calls, with_peers)
-    _write(target, timings, engines, replace(_setup(folder, run.record), failures=failures))
+    _write(target, timings, engines, replace(_setup(folder, run.record, longest), failures=failures))
 
 
 def _make_folder(target: Path) -> None:
@@ -155,7 +156,7 @@ def _time(
         return timing.time_all(folder, cases, places, calls, with_peers, on_progress)
 
 
-def _setup(folder: Path, record: RunRecord) -> Setup:
+def _setup(folder: Path, record: RunRecord, longest: int) -> Setup:
     from importlib.metadata import version
     from importlib.util import find_spec
 
@@ -174,7 +175,7 @@ def _setup(folder: Path, record: RunRecord) -> Setup:
         seed=record.seed,
         corpus=record.corpus.name,
         flops=flops(folder / MODEL),
-        profile=timing.profile(folder),
+        profiles=timing.profiles(folder, longest),
         processor=processor(),
         cores=cores(),
         gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,

@@ -8,7 +8,7 @@ import torch
 
 from export.benchmark import base, engines, memory, report
 from export.benchmark import timing as benchmark
-from export.benchmark.flops import flops, products_alone, profile
+from export.benchmark.flops import NodeTime, flops, products_alone, profile
 from export.benchmark.measurements import Place, Setup, Shape, Timing, to_json
 from export.benchmark.timing import shapes
 from export.onnx.deployed_model import SpeechModel
@@ -21,8 +21,8 @@ def copied(smoke_bundle, tmp_path):
     return tmp_path / "bundle"
 
 
-def setup(gpu=None):
-    return Setup("bundle", "key", "arm", 24, "corpus", 1, [], "processor", 1, gpu, {}, {})
+def setup(gpu=None, profiles=None):
+    return Setup("bundle", "key", "arm", 24, "corpus", 1, profiles or {}, "processor", 1, gpu, {}, {})
 
 
 def test_full_times_every_combination_of_batch_and_length():
@@ -57,6 +57,23 @@ def test_the_lower_bound_and_the_profile_have_the_same_nodes(smoke_bundle):
     nodes = {kind.kind: kind.nodes for kind in spent}
     assert nodes["MultiHeadAttention"] == layers and nodes["LayerNormalization"] == 2 * layers
     assert [kind.microseconds for kind in spent] == sorted((kind.microseconds for kind in spent), reverse=True)
+
+
+def test_the_profile_of_long_dialogues_has_columns_of_its_own():
+    many = [NodeTime(f"small {i}", 1, 1.0) for i in range(report.KINDS)]
+    found = setup(profiles={30: [NodeTime("Gemm", 20, 60.0), *many], 500: [NodeTime("Attention", 4, 90.0), *many]})
+    assert report.profile_columns(found) == (
+        "kind of node",
+        "nodes",
+        "30 utterances",
+        "share",
+        "500 utterances",
+        "share",
+    )
+    lines = report.profile_cells(found)
+    assert lines[0] == ("Attention", "4", "0", "0 %", "90", "92 %")
+    assert lines[1] == ("Gemm", "20", "60", "88 %", "0", "0 %")
+    assert lines[-1] == ("others", "2", "2", "3 %", "2", "2 %") and len(lines) == report.KINDS + 1
 
 
 @pytest.mark.slow
@@ -98,7 +115,7 @@ def test_benchmark_from_the_command_line(replicate, copied, monkeypatch):
     assert len(table) == 1 + len(rows) + cuda
     grids = (out / "benchmark.md").read_text().split("\n\n")
     assert grids[0].count("\n|") == len(table) and "| MultiHeadAttention |" in grids[-1]
-    assert {kind["kind"] for kind in content["profile"]} >= {"MultiHeadAttention", "LayerNormalization"}
+    assert {kind["kind"] for kind in content["profiles"]["30"]} >= {"MultiHeadAttention", "LayerNormalization"}
     assert (out / "benchmark.png").read_bytes().startswith(b"\x89PNG")
 
 
