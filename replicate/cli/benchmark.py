@@ -126,7 +126,7 @@ def _devices(requested: tuple[str, ...], bundle: Path) -> list[str]:
     if not requested:
         return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
     if "cuda" in requested:
-        from replicate.runner.devices import resolve_device
+        from replicate.devices import resolve_device
 
         resolve_device("cuda")
         missing = engines.available(bundle, "cuda")[base.FP32]

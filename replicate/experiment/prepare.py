@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, SupportsIndex, get_args
 
-from replicate import metrics
+from replicate import devices, metrics
 from replicate.config import privileged, profiles, protocols, requirements
 from replicate.config import tables as definitions
 from replicate.corpus import load, named_corpora
@@ -19,7 +19,6 @@ from replicate.experiment import relation_memory
 from replicate.experiment.context import CommandContext
 from replicate.experiment.plan import Plan, Source
 from replicate.machine import cores
-from replicate.runner import devices
 from replicate.runner.ray import Cluster
 from replicate.store import open_store
 from replicate.training.config import Precision

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from replicate.errors import BadModel, MissingDevice, TooLittleMemory
+from replicate.devices import resolve_device
+from replicate.errors import BadModel, TooLittleMemory
 from replicate.features.audio import RATE
 from replicate.features.checkpoint import MODEL, Frames, fingerprint, load
 
@@ -80,9 +81,7 @@ class Hubert:
     stream = "hubert"
 
     def __init__(self, choice: Choice, device: str = "auto", batch_seconds: float = 60.0) -> None:
-        if device == "cuda" and not torch.cuda.is_available():
-            raise MissingDevice("no CUDA device on this machine: extract with --device cpu")
-        self._device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        self._device = resolve_device(device)
         self._model, self._normalise = load(choice.model)
         self._mix = mixture(choice, self._model.config.num_hidden_layers)
         self._model.to(self._device)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from transformers import AutoModel, AutoTokenizer, logging
 
-from replicate.errors import BadModel, MissingDevice
+from replicate.devices import resolve_device
+from replicate.errors import BadModel
 from replicate.features.checkpoint import fingerprint
 
 _BATCH = 32
@@ -39,9 +40,7 @@ class SentenceEncoder:
     stream = "text"
 
     def __init__(self, name: str, revision: str | None = None, download: bool = False, device: str = "auto") -> None:
-        if device == "cuda" and not torch.cuda.is_available():
-            raise MissingDevice("no CUDA device on this machine: extract with --device cpu")
-        self._device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        self._device = resolve_device(device)
         self._tokenizer, self._model = _load(name, revision, download)
         self._model.to(self._device)
         self._longest = _longest(self._tokenizer, self._model)

@@ -6,15 +6,17 @@ import sys
 import pytest
 import torch
 
+from replicate import devices
+from replicate.devices import resolve_device
 from replicate.errors import InvalidArgument, MissingDevice
-from replicate.runner import devices
-from replicate.runner.devices import resolve_device
 
 
-def test_devices(monkeypatch):
+def test_devices(monkeypatch, capsys):
     for there, auto in ((True, "cuda"), (False, "cpu")):
         monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
-        assert resolve_device("auto") == auto and resolve_device("cpu") == "cpu"
+        assert resolve_device("cpu") == "cpu" and capsys.readouterr().err == ""
+        assert resolve_device("auto") == auto
+        assert capsys.readouterr().err == (f"{devices.UNTRIED}\n" if there else "")
     with pytest.raises(MissingDevice):
         resolve_device("cuda")
     with pytest.raises(InvalidArgument, match="'gpu' is none of 'auto', 'cpu', 'cuda'"):

@@ -1,9 +1,10 @@
-"""What this machine can train on: its GPU, or its processor."""
+"""What this machine can compute on: its GPU, or its processor."""
 
 from __future__ import annotations
 
 import ast
 import ctypes
+import logging
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,25 +12,31 @@ from pathlib import Path
 from replicate.errors import InvalidArgument, MissingDevice
 
 DEVICES = ("auto", "cpu", "cuda")
+UNTRIED = (
+    "Nothing in this package was ever run on a GPU: repeat something small with --device cpu, and compare, before you "
+    "use its results."
+)
+_log = logging.getLogger("replicate")
 
 
 def resolve_device(name: str) -> str:
-    """Return ``cuda`` or ``cpu``; ``auto`` is ``cuda`` where there is a GPU.
+    """Return ``cuda`` or ``cpu``; ``auto`` is ``cuda`` where there is a GPU. A GPU gets a line that it is untried.
 
     Raises:
         InvalidArgument: it is none of these. MissingDevice: there is no CUDA device.
     """
     if name not in DEVICES:
         raise InvalidArgument(f"device = {name!r} is none of {', '.join(map(repr, DEVICES))}")
-    if name == "auto":
-        return "cuda" if _has_gpu() else "cpu"
-    if name == "cuda" and not _has_gpu():
+    gpu = name != "cpu" and _has_gpu()
+    if name == "cuda" and not gpu:
         raise MissingDevice("no CUDA device on this machine, or a torch built without CUDA: use --device cpu")
-    return name
+    if gpu:
+        _log.info(UNTRIED)
+    return "cuda" if gpu else "cpu"
 
 
 def _has_gpu() -> bool:
-    """Return whether torch can train on a GPU; it is only imported where that is possible, because it is slow to."""
+    """Return whether torch can use a GPU; it is only imported where that is possible, because it is slow to."""
     if "torch" not in sys.modules and not _may_have_gpu():
         return False
     import torch
