@@ -13,13 +13,15 @@ import soxr
 from numpy.typing import NDArray
 
 from replicate.errors import BadAudio, TooLittleMemory
-from replicate.features import containers, decoder, mistaken
+from replicate.features import compressed, containers, decoder, mistaken
 
 RATE = 16_000
 # From below telephone speech to above any converter; other rates are errors, and resampling them could fill the memory.
 RATES = (4_000, 768_000)
 # Seconds of one utterance, 460 MB: an utterance that is longer is a conversation, or a wrong header.
 LONGEST = 7_200
+# Formats of libsndfile of which a file shows whether its end is missing. The others are of samplers and old computers.
+_FORMATS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "FLAC", "OGG", "MP3", "MPEG")
 _BLOCK_SECONDS = 60
 # Samples of all channels in a block, 64 MB.
 _BLOCK_SAMPLES = 2**24
@@ -35,8 +37,8 @@ class Header(NamedTuple):
     """Samples per second and duration in seconds, from the header of a recording.
 
     Attributes:
-        cut: the problem that the end is missing in the file, though the header declares it; then ``seconds`` is what
-            is there, as far as that is known without decoding.
+        cut: the problem that the end is missing in the file, or cannot be read, though the header declares it; then
+            ``seconds`` is what is there, as far as that is known without decoding.
         warning: a possible error, to follow the path in a message.
     """
 
@@ -74,8 +76,9 @@ def header(path: Path) -> Header:
     found = None
     try:
         found = containers.sound(path)
+        end = compressed.end(path)
         with decoder.open_sound(path, found) as file:
-            return _checked(path, file, found)
+            return _checked(path, file, found, end)
     except (soundfile.SoundFileError, OSError) as error:
         if found is not None and found.missing and found.present:
             raise _cut(path, f"{found.declared:,} bytes of sound", f"it holds {found.present:,}") from error
@@ -86,14 +89,11 @@ def _cut(path: Path, declared: str, found: str) -> BadAudio:
     return BadAudio(f"{path} is cut short: it declares {declared}, and {found}: fetch it again")
 
 
-def _checked(path: Path, file: soundfile.SoundFile, found: containers.Sound | None) -> Header:
+def _checked(path: Path, file: soundfile.SoundFile, found: containers.Sound | None, end: compressed.End) -> Header:
     """Return the header of an open recording."""
-    rate = file.samplerate
-    if not RATES[0] <= rate <= RATES[1]:
-        raise BadAudio(
-            f"{path} has {rate} samples per second by its header, not {RATES[0]} to {RATES[1]}: the header "
-            "is wrong, convert it again"
-        )
+    if file.format not in _FORMATS:
+        raise BadAudio(f"{path} is {file.format}, of which nothing shows whether its end is missing: convert it to wav")
+    rate = _rate(path, file)
     frames = decoder.count(path, file)
     if not frames:
         what = "holds no samples: record it again, or remove it from the list"
@@ -104,6 +104,12 @@ def _checked(path: Path, file: soundfile.SoundFile, found: containers.Sound | No
     if found is not None and found.missing:
         cut = _cut(path, f"{found.declared:,} bytes of sound", f"it holds {found.present:,}")
         return Header(rate, seconds, cut)
+    if end.problem:
+        return Header(rate, min(seconds, end.seconds or seconds), BadAudio(f"{path} {end.problem}"))
+    # An MP3 file may declare less than it holds, and is decoded so far; encoders add up to 3 frames.
+    if end.seconds is not None and end.seconds - seconds > 4 * compressed.LONGEST_FRAME / rate:
+        what = f"holds {end.seconds:.1f} s, of which {seconds:.1f} s would be read: convert it to wav"
+        return Header(rate, seconds, BadAudio(f"{path} {what}"))
     if decoder.lacks_end(file, frames):
         return Header(rate, seconds, _cut(path, f"{seconds:.1f} s", "their end is missing"))
     if decoder.is_unknown(file) or (found is not None and found.declared is None):
@@ -113,7 +119,17 @@ def _checked(path: Path, file: soundfile.SoundFile, found: containers.Sound | No
             f"declares {seconds:.2f} s, and {found.unclaimed:,} bytes follow that belong to nothing: is it longer?"
         )
         return Header(rate, seconds, warning=warning)
-    return Header(rate, seconds)
+    return Header(rate, seconds, warning=end.warning)
+
+
+def _rate(path: Path, file: soundfile.SoundFile) -> int:
+    rate = int(file.samplerate)
+    if not RATES[0] <= rate <= RATES[1]:
+        raise BadAudio(
+            f"{path} has {rate} samples per second by its header, not {RATES[0]} to {RATES[1]}: the header "
+            "is wrong, convert it again"
+        )
+    return rate
 
 
 def _missing(found: containers.Sound | None) -> bool:
@@ -137,7 +153,7 @@ def decode(path: Path, start: float = 0.0, stop: float | None = None) -> Decoded
     try:
         # Samples of a damaged file may be NaN or near the largest float; that is checked below.
         with decoder.open_sound(path, containers.sound(path)) as file, np.errstate(all="ignore"):
-            rate = file.samplerate
+            rate = _rate(path, file)
             frames = decoder.count(path, file)
             wanted = (frames if stop is None else round(stop * rate)) - round(start * rate)
             decoder.skip_to(file, min(round(start * rate), frames))
@@ -226,5 +242,14 @@ def _resampled(file: soundfile.SoundFile, wanted: int, rate: int, levels: _Level
         yield mono if stream is None else stream.resample_chunk(mono, last=left == 0)
 
 
+# Reasons of libsndfile that name no cause, by how they begin, and what they mean.
+_REASONS = {
+    "Internal error : SF_INFO": "it declares an impossible number of samples per second",
+    "Unspecified internal error": "what its header declares contradicts itself",
+    "File does not exist": "what its header declares contradicts itself",
+}
+
+
 def _reason(error: Exception) -> str:
-    return str(getattr(error, "error_string", error)).rstrip(". ")
+    reason = str(getattr(error, "error_string", error)).rstrip(". ")
+    return next((meaning for begin, meaning in _REASONS.items() if reason.startswith(begin)), reason)

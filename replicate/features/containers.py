@@ -1,7 +1,9 @@
-"""How much sound the head of a file declares, and how much is there: WAV and its 64-bit forms, AIFF, AU, CAF."""
+"""How much sound the head of a file declares, and how much is there: WAV and its 64-bit forms, AIFF, AU, CAF, NIST."""
 
 from __future__ import annotations
 
+import math
+import re
 import struct
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -11,6 +13,7 @@ from typing import BinaryIO, NamedTuple
 _PIPE = (range(1), range(0x7F000000, 0x80000001), range(0xFFFF0000, 0x100000000), range(2**63 - 1, 2**64))
 _LARGEST = 2**62  # bytes; more cannot be an offset
 _MOST_CHUNKS = 1000  # more would take long to walk through
+_NIST_FIELDS = (b"sample_count", b"channel_count", b"sample_n_bytes")
 
 
 class Sound(NamedTuple):
@@ -74,9 +77,22 @@ def sound(path: Path) -> Sound | None:
         magic = file.read(4)
         if magic == b".snd":
             offset, declared = struct.unpack(">II", file.read(8).ljust(8, b"\0"))
-            return Sound(offset, None if _unknown(declared) else declared, max(0, size - offset), size_at=8)
+            known = None if _unknown(declared) else declared
+            return Sound(offset, known, max(0, size - offset), max(0, size - offset - (known or size)), 8)
+        if magic == b"NIST":
+            return _nist(magic + file.read(1020), size)
         form = _FORMS.get(magic)
         return _walk(file, form, size) if form else None
+
+
+def _nist(head: bytes, size: int) -> Sound | None:
+    """Return the sound behind a head of NIST SPHERE, lines of text whose second one is the length of the head."""
+    begin = re.match(rb"NIST_1A\r?\n *(\d{1,9})\s", head)
+    found = [re.search(rb"\n%s -(?:i|s\d) +(\d{1,18})\s" % name, head) for name in _NIST_FIELDS]
+    if begin is None or None in found or b"embedded" in head:  # a compressed form
+        return None
+    offset, declared = int(begin[1]), math.prod(int(field[1]) for field in found if field)
+    return Sound(offset, declared, max(0, size - offset))
 
 
 def _walk(file: BinaryIO, form: _Form, size: int) -> Sound | None:

@@ -118,13 +118,19 @@ def read(file: soundfile.SoundFile, frames: int) -> NDArray[np.float32]:
 
 
 def lacks_end(file: soundfile.SoundFile, frames: int) -> bool:
-    """Return whether the last frame of a FLAC file that declares its length cannot be decoded."""
+    """Return whether the last frame of a FLAC file that declares its length cannot be decoded.
+
+    Raises:
+        soundfile.SoundFileError: it is there, and has other channels than the file declares.
+    """
     if file.format != "FLAC" or is_unknown(file):
         return False
     try:
         file.seek(frames - 1)
         return len(file.read(1)) == 0
-    except soundfile.SoundFileError:
+    except soundfile.SoundFileError as error:
+        if "changed" in str(error):
+            raise
         return True
 
 

@@ -23,9 +23,9 @@ def main() -> int:
         return 2
     names = options.commands or list(SCENARIOS)
     found = []
-    for number, name in enumerate(names):
-        # The first commands get what cannot be divided.
-        kills = max(1, options.kills // len(names) + (number < options.kills % len(names)))
+    shares = sum(SCENARIOS[name].share for name in names)
+    for name in names:
+        kills = max(1, options.kills * SCENARIOS[name].share // shares)
         with tempfile.TemporaryDirectory(prefix="kill-") as folder:
             found.append(kill_often(SCENARIOS[name], Path(folder), kills, options.seed))
         print(line(found[-1]), flush=True)
@@ -38,9 +38,10 @@ def main() -> int:
 def line(one: Summary) -> str:
     """Return what happened to one command."""
     unlike = f"; times in {', '.join(one.unlike)}" if one.unlike else ""
+    slowest = ", ".join(f"{seconds:.1f} s ({kind})" for kind, seconds in sorted(one.slowest.items())) or "0 s"
     return (
-        f"{one.name}: {one.kills} kills, {one.hits} while something was written, {one.missed} after its end; gone "
-        f"after at most {one.slowest:.1f} s; {len(one.failures)} failures{unlike}"
+        f"{one.name}: {one.kills} kills, {one.hits} while something was written, {one.missed} after its end; "
+        f"gone after at most {slowest}; {len(one.failures)} failures{unlike}"
     )
 
 

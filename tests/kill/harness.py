@@ -15,9 +15,10 @@ import time
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.kill.scenarios import Scenario, command
+from tests.kill.watch import Watch, half_written
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 TARGETS = ("parent", "worker", "group")
@@ -25,8 +26,19 @@ TARGETS = ("parent", "worker", "group")
 _TIMES = {"seconds", "wall_seconds", "training_seconds", "sha256", "files"}
 # What a page says of them, as "3.2 s" and "1 h 02 min".
 _DURATIONS = re.compile(rb"<dd>[^<]*(?=(?: in the last command|, sum of all runs)</dd>)")
-# Most seconds that an undisturbed command may take.
+# Seconds until a command is killed that does not end.
 _LONGEST = 600.0
+# Most seconds from a signal until a command has ended, and its workers.
+MOST_SECONDS = 5.0
+# Share of the kills that wait until something is written; the others are sent after a random time.
+_WRITING = 0.8
+
+
+class _Usual(NamedTuple):
+    """Seconds that an undisturbed command takes, and how many changes of hidden files it makes."""
+
+    seconds: float
+    changes: int
 
 
 @dataclass
@@ -35,7 +47,8 @@ class Summary:
 
     Attributes:
         hits: kills while a file or folder was half written. missed: the command ended before its signal.
-        slowest: most seconds from a signal until no process of the command was left.
+        slowest: most seconds from a signal until no process of the command was left, if one was killed, and if it was
+            asked to end.
         unlike: files that differ between two undisturbed commands, too, so that only their names are compared.
     """
 
@@ -43,7 +56,7 @@ class Summary:
     kills: int = 0
     hits: int = 0
     missed: int = 0
-    slowest: float = 0.0
+    slowest: dict[str, float] = field(default_factory=dict)
     unlike: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
@@ -60,11 +73,11 @@ def kill_often(scenario: Scenario, folder: Path, kills: int, seed: int) -> Summa
     start.mkdir(parents=True)
     scenario.prepare(start)
     summary = Summary(scenario.name)
-    expected, seconds = _undisturbed(scenario, start, folder, summary)
+    expected, usual = _undisturbed(scenario, start, folder, summary)
     for number in range(kills):
         place = folder / f"kill{number}"
         shutil.copytree(start, place, symlinks=True)
-        what = _kill(scenario, place, rng, seconds, summary)
+        what = _kill(scenario, place, rng, usual, summary)
         completed = subprocess.run(command(scenario.arguments), cwd=place, capture_output=True, text=True, check=False)
         if completed.returncode or "Traceback" in completed.stderr:
             summary.failures.append(f"{what}: the next command failed: {completed.stderr[-300:]}")
@@ -92,50 +105,93 @@ def differences(expected: dict[str, str], found: dict[str, str], unlike: list[st
     return lines + [f"{name} differs" for name in both if expected[name] != found[name] and name not in unlike]
 
 
-def _undisturbed(scenario: Scenario, start: Path, folder: Path, summary: Summary) -> tuple[dict[str, str], float]:
-    """Return what two undisturbed commands write, and how long one takes."""
+def _undisturbed(scenario: Scenario, start: Path, folder: Path, summary: Summary) -> tuple[dict[str, str], _Usual]:
+    """Return what two undisturbed commands write, and how long one takes and how often it writes."""
     found = []
     began = time.monotonic()
     for name in ("first", "second"):
         shutil.copytree(start, folder / name, symlinks=True)
-        subprocess.run(command(scenario.arguments), cwd=folder / name, check=True, capture_output=True)
+        with Watch(folder / name) as watch, _started(scenario, folder / name) as process:
+            changes = 0
+            while process.poll() is None:
+                changes += watch.changes(0.05)
+            if process.wait():
+                raise RuntimeError(f"{scenario.name} failed undisturbed")
         found.append(contents(folder / name))
         shutil.rmtree(folder / name)
     first, second = found
     if first.keys() != second.keys():
         raise RuntimeError(f"{scenario.name} does not write the same files twice")
     summary.unlike = [name for name in first if first[name] != second[name]]
-    return first, (time.monotonic() - began) / 2
+    return first, _Usual((time.monotonic() - began) / 2, changes)
 
 
-def _kill(scenario: Scenario, place: Path, rng: random.Random, seconds: float, summary: Summary) -> str:
+def _kill(scenario: Scenario, place: Path, rng: random.Random, usual: _Usual, summary: Summary) -> str:
     """Start the command, send one signal, and wait until none of its processes is left; return what was done."""
     sent, target = rng.choice(SIGNALS), rng.choice(TARGETS)
-    writing, moment = rng.random() < 0.6, rng.uniform(0.05, 1.0) * seconds
-    what = f"{sent.name} of {target} {'while it writes' if writing else f'after {moment:.1f} s'}"
-    pipes: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    process = subprocess.Popen(command(scenario.arguments), cwd=place, start_new_session=True, **pipes)
-    skip = rng.randrange(scenario.writes)  # not always the first file
-    began, seen = time.monotonic(), set[Path]()
-    while process.poll() is None and time.monotonic() - began < (_LONGEST if writing else moment):
-        if writing:
-            seen |= _half_written(place)
-            if len(seen) > skip:
-                break
-        time.sleep(0.001 if writing else 0.01)
+    writing, moment = rng.random() < _WRITING, rng.uniform(0.05, 1.0) * usual.seconds
+    skip = rng.randrange(max(1, usual.changes))  # not always the first file
+    what = f"{sent.name} of {target} {f'after change {skip}' if writing else f'after {moment:.1f} s'}"
     summary.kills += 1
-    if process.poll() is not None:
-        summary.missed += 1
-    else:
-        workers = descendants(process.pid)
-        summary.hits += bool(_half_written(place))
-        _send(sent, target, process.pid, workers, rng)
-        summary.slowest = max(summary.slowest, _until_gone(process, workers))
-    _, error = process.communicate()
+    with Watch(place) as watch, _started(scenario, place) as process:
+        stopped = _stop_while_writing(process, watch, place, skip) if writing else _stop_after(process, moment)
+        if stopped:
+            workers = descendants(process.pid)
+            summary.hits += half_written(place)
+            _send(sent, target, process.pid, workers, rng)
+            _signal_group(process.pid, signal.SIGCONT)
+            _note_time(_until_gone(process, workers), sent, what, summary)
+        else:
+            summary.missed += 1
+        _, error = process.communicate()
     # Python itself prints one if it is interrupted before it has read a line of the command.
     if b"Traceback" in error and b"/replicate/" in error:
         summary.failures.append(f"{what}: it printed a traceback: {error[-300:].decode(errors='replace')}")
     return what
+
+
+def _started(scenario: Scenario, place: Path) -> subprocess.Popen[bytes]:
+    pipes: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command(scenario.arguments), cwd=place, start_new_session=True, **pipes)
+
+
+def _stop_after(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Stop all processes of a command after so many seconds; return whether it still runs then."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+    _signal_group(process.pid, signal.SIGSTOP)
+    return process.poll() is None
+
+
+def _stop_while_writing(process: subprocess.Popen[bytes], watch: Watch, place: Path, skip: int) -> bool:
+    """Stop all processes of a command while something is half written, after so many changes.
+
+    Stopped, they cannot complete a small file before it is looked at and they are killed.
+    """
+    seen = 0
+    while process.poll() is None:
+        found = watch.changes(0.05)
+        seen += found
+        if found and seen > skip:
+            _signal_group(process.pid, signal.SIGSTOP)
+            time.sleep(0.002)
+            if process.poll() is None and half_written(place):
+                return True
+            _signal_group(process.pid, signal.SIGCONT)
+    return False
+
+
+def _signal_group(process: int, sent: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process, sent)
+
+
+def _note_time(seconds: float, sent: signal.Signals, what: str, summary: Summary) -> None:
+    """Keep the longest time until a command was gone, and a failure if it is too long."""
+    kind = "killed" if sent == signal.SIGKILL else "asked to end"
+    summary.slowest[kind] = max(summary.slowest.get(kind, 0.0), seconds)
+    if seconds > MOST_SECONDS:
+        summary.failures.append(f"{what}: it was gone after {seconds:.1f} s only")
 
 
 def _send(sent: signal.Signals, target: str, parent: int, workers: set[int], rng: random.Random) -> None:
@@ -172,15 +228,6 @@ def _runs(process: int) -> bool:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     return False
-
-
-def _half_written(folder: Path) -> set[Path]:
-    """Return hidden files and folders, which are being written; locks are no such files."""
-    found = set()
-    for inside, folders, files in os.walk(folder):
-        found |= {Path(inside, name) for name in (*folders, *files) if name.startswith(".") and name != ".locks"}
-        folders[:] = [name for name in folders if not name.startswith(".")]
-    return found
 
 
 def _timeless(path: Path) -> bytes:

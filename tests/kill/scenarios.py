@@ -24,13 +24,13 @@ class Scenario:
 
     Attributes:
         arguments: of the command, which is run in a folder that ``prepare`` has filled.
-        writes: how many files and folders it writes one after the other, at least.
+        share: of all kills; less for commands that take long.
     """
 
     name: str
     arguments: tuple[str, ...]
     prepare: Callable[[Path], None]
-    writes: int = 1
+    share: int = 2
 
 
 def command(arguments: tuple[str, ...]) -> list[str]:
@@ -72,7 +72,7 @@ def results(folder: Path) -> None:
 SCENARIOS = {
     one.name: one
     for one in (
-        Scenario("run", RUN, nothing, 12),
+        Scenario("run", RUN, nothing, 1),
         Scenario("convert", ("data", "convert", "audio.npz", "out.npz", "--force"), corpora),
         Scenario(
             "merge",
@@ -80,7 +80,7 @@ SCENARIOS = {
             corpora,
         ),
         Scenario("features", ("features", "opensmile", "recordings", "--out", "out.npz", "--force"), recordings),
-        Scenario("export", ("export", "onnx", "--results", "results"), results),
-        Scenario("report", ("report", "--results", "results"), results, 8),
+        Scenario("export", ("export", "onnx", "--results", "results"), results, 1),
+        Scenario("report", ("report", "--results", "results"), results),
     )
 }

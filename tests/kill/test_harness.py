@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from replicate.files import atomic_folder, write_text
 from tests.kill.harness import contents, differences, kill_often, supported
 from tests.kill.scenarios import SCENARIOS
+from tests.kill.watch import Watch, half_written
 
 
 def test_a_file_that_differs_is_found_but_times_are_not(tmp_path):
@@ -29,6 +31,21 @@ def test_a_file_that_differs_is_found_but_times_are_not(tmp_path):
         "run.json is missing",
         "other is additional",
     ]
+
+
+@pytest.mark.skipif(not supported(), reason="inotify is on Linux only")
+def test_what_is_written_is_seen_however_short_it_takes(tmp_path):
+    with Watch(tmp_path) as watch:
+        (tmp_path / "results" / ".locks").mkdir(parents=True)
+        (tmp_path / "results" / ".locks" / "a").write_text("")
+        (tmp_path / "plain.csv").write_text("")
+        assert watch.changes(0) == 0
+        write_text(tmp_path / "results" / "table.md", "content")
+        assert watch.changes(0) >= 2  # made, and modified
+        with atomic_folder(tmp_path / "results" / "run") as folder:
+            (folder / "record.json").write_text("{}")
+            assert watch.changes(0) >= 2 and half_written(tmp_path)
+        assert not half_written(tmp_path) and watch.changes(0) == 0
 
 
 @pytest.mark.slow
