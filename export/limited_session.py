@@ -95,7 +95,7 @@ class _Watch:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def start(self, options: onnxruntime.RunOptions, seconds: float) -> None:
+    def start(self, options: "onnxruntime.RunOptions", seconds: float) -> None:
         """End the call that has these options, if it still runs after so many seconds."""
         with self._lock:
             self._calls[id(options)] = time.monotonic() + seconds, options
@@ -103,7 +103,7 @@ class _Watch:
                 self._thread = threading.Thread(target=self._look, daemon=True)
                 self._thread.start()
 
-    def end(self, options: onnxruntime.RunOptions) -> None:
+    def end(self, options: "onnxruntime.RunOptions") -> None:
         """Forget a call."""
         with self._lock:
             self._calls.pop(id(options), None)

@@ -137,6 +137,7 @@ class Mine(DistillationMethod):
 """
 
 
+@pytest.mark.slow
 def test_a_distillation_method_of_an_installed_package(tmp_path):
     (tmp_path / "their_package.py").write_text(METHOD)
     info = tmp_path / "their_package-1.0.dist-info"

@@ -220,6 +220,7 @@ def test_two_folders_can_share_a_store(replicate, tmp_path):
     assert second.stdout == first.stdout
 
 
+@pytest.mark.slow
 def test_stacking_is_printed_and_part_of_the_repeated_command(replicate, tmp_path):
     done = replicate("run", "table2", "--profile", "smoke", "--out", tmp_path, "--jobs", "1", "--stack")
     assert done.status == 0, done.stderr
@@ -243,6 +244,7 @@ def test_the_number_of_epochs_is_counted(replicate, tmp_path):
     assert "(1 epoch each, " in replicate(*command, "--out", tmp_path / "out").stderr
 
 
+@pytest.mark.slow
 def test_a_pipe_that_closes_early_is_no_error(smoke_out, tmp_path):
     out = shutil.copytree(smoke_out, tmp_path / "out")  # the command writes the manifest again
     words = ["run", "table2", "--profile", "smoke", "--jobs", "1", "--out", str(out)]

@@ -13,6 +13,7 @@ import pytest
 from .conftest import DOCS, blocks
 
 
+@pytest.mark.slow
 def test_export_and_serving(perform, smoke_out, causal_results, tmp_path):
     # These runs are trained already, for other tests.
     shutil.copytree(smoke_out, tmp_path / "results")

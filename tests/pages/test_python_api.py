@@ -39,6 +39,7 @@ def test_the_blocks_of_the_page_run_one_after_the_other(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_the_script_prints_the_scores_of_every_context(tmp_path):
     code = small((EXAMPLES / "train_one_arm.py").read_text(encoding="utf-8"))
     output = run(code, tmp_path)

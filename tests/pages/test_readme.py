@@ -86,6 +86,7 @@ def test_the_commands_and_the_bundle_example_run(perform, smoke_out, tmp_path):
     assert len(eval(program("-c", code))) == 4
 
 
+@pytest.mark.slow
 def test_the_python_example_runs(smoke_out, tmp_path, monkeypatch):
     """It loads completed runs; the example of ``test_python_api`` trains."""
     shutil.copytree(smoke_out, tmp_path / "results")

@@ -52,6 +52,7 @@ def test_an_interrupt_keeps_completed_runs_and_no_incomplete_one(store, corpus, 
             assert ours
 
 
+@pytest.mark.slow
 def test_a_killed_command_leaves_whole_runs_and_the_next_one_goes_on(undisturbed, store, corpus):
     """It is killed while the folder of its third run is half written."""
     command = Command(store, hangs_at=3)

@@ -143,5 +143,6 @@ def test_every_dialogue_gets_its_files_whatever_it_is_called(tmp_path):
         assert (tmp_path / "out" / f"{stem}.svg").read_text().startswith("<?xml")
 
 
+@pytest.mark.slow
 def test_the_same_timeline_gives_the_same_bytes():
     assert timeline_picture.picture(TWO.dialogues["a"]) == timeline_picture.picture(TWO.dialogues["a"])
