@@ -62,17 +62,19 @@ def _chosen_by_user() -> Iterator[str]:
 
 @cache
 def _installed(first: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Return family and file of all upright fonts of normal weight, those of ``first`` before others."""
+    """Return family and file of all fonts: those of ``first`` before others, upright ones, and then those of a weight
+    near to normal; many fonts with Chinese letters have another one.
+    """
     found = []
     for path in font_manager.findSystemFonts():
         try:
             entry = font_manager.ttfFontProperty(FT2Font(path))
         except Exception:  # a damaged font, or one of bitmaps: FreeType's errors have no common base
             continue
-        if entry.style == "normal" and entry.weight == 400 and not entry.name.startswith(_NO_LETTERS):
+        if not entry.name.startswith(_NO_LETTERS):
             place = first.index(entry.name) if entry.name in first else len(first)
-            found.append((place, entry.name, path))
-    return [(name, path) for _, name, path in sorted(found)]
+            found.append((place, entry.style != "normal", abs(int(entry.weight) - 400), entry.name, path))
+    return [(name, path) for *_, name, path in sorted(found)]
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections import namedtuple
 
 import pytest
 from matplotlib import font_manager
@@ -50,9 +51,16 @@ def test_an_installed_font_is_used(monkeypatch, caplog, recwarn):
     assert not caplog.records and not recwarn.list
 
 
-def test_a_last_resort_and_bold_fonts_are_no_choice():
-    names = [name for name, _ in fonts._installed(())]
-    assert not any(name.startswith("Last Resort") for name in names) and names == sorted(names)
+def test_upright_fonts_of_a_weight_near_to_normal_come_first(monkeypatch):
+    """Of Chinese fonts some are of weight 500 alone; a last resort is never chosen."""
+    kinds = {"a": ("Bold", "normal", 700), "b": ("Slanted", "italic", 400), "c": ("Medium", "normal", 500)}
+    kinds |= {"d": ("Last Resort", "normal", 400), "e": ("Plain", "normal", 400), "f": ("Chosen", "italic", 900)}
+    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [*kinds, "damaged"])
+    monkeypatch.setattr(fonts, "FT2Font", lambda path: path)
+    entry = namedtuple("entry", "name style weight")
+    monkeypatch.setattr(font_manager, "ttfFontProperty", lambda path: entry(*kinds[path]))
+    found = fonts._installed.__wrapped__(("Chosen",))
+    assert [name for name, _ in found] == ["Chosen", "Plain", "Medium", "Bold", "Slanted"]
 
 
 def test_what_a_legend_would_hide_is_shown():

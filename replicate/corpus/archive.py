@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from replicate import npz
+from replicate import file_kinds, npz
 from replicate.corpus.texts import check_recipes, check_texts
 from replicate.corpus.types import Corpus, Dialogue, naming_file
 from replicate.errors import CannotWrite, LengthMismatch, NotThisFormat, ReplicateError
@@ -177,9 +177,9 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
         raise too_little_memory(path) from error
     except Exception as error:  # zip, zlib and numpy each raise their own on a damaged file
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-        raise NotThisFormat(
-            f"{path} is not a corpus file, or is truncated ({reason}): make one with `replicate data convert`"
-        ) from error
+        other = file_kinds.explain_file(path, zip_expected=True)
+        what = f"is not a corpus file, or is truncated ({reason}): make one with `replicate data convert`"
+        raise NotThisFormat(f"{path} {other or what}") from error
     for key, array in arrays.items():
         if array.dtype.kind == "U" and not npz.is_text(array):
             raise NotThisFormat(f"{path}: '{key[:_LONGEST_NAME]}' holds characters that do not exist: save text")
@@ -201,6 +201,8 @@ def _check_kinds(heads: dict[str, npz.Head], path: Path) -> None:
         name = key[:_LONGEST_NAME]
         if key not in heads:
             raise NotThisFormat(f"{path}: '{name}' is missing: add it, or convert the source again")
+        if key in streams and heads[key].shape[1:] == (0,):
+            raise NotThisFormat(f"{path}: '{name}' has no column: save its features, or leave it out")
         words, dtype = _KINDS[kind]
         remedy = f"np.array(..., dtype={dtype})"
         head = heads[key]

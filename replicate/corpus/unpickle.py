@@ -23,6 +23,7 @@ from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
+from replicate import file_kinds
 from replicate.corpus import pickled_objects
 from replicate.corpus.pickled_objects import PickledDtype, Sample, checked_key
 from replicate.errors import NotThisFormat, ReplicateError, TooLarge, UnsafePickle
@@ -281,8 +282,10 @@ def load(path: Path) -> Any:
     except MemoryError as error:
         raise too_little_memory(path) from error
     except Exception as error:  # a damaged pickle can raise any exception, according to Python's documentation
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:160]
-        raise NotThisFormat(
-            f"{path} is not a pickle of features, or is truncated ({reason}): compare its size with the "
+        # Python's unpickler looks up the function of every byte that begins an instruction.
+        reason = "no instruction of a pickle" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
+        what = (
+            f"is not a pickle of features, or is truncated ({reason.splitlines()[0][:160]}): compare its size with the "
             "published file, or fetch it again"
-        ) from error
+        )
+        raise NotThisFormat(f"{path} {file_kinds.explain_file(path) or what}") from error

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +21,31 @@ def warnings(corpus: Corpus, splits: bool = True) -> list[str]:
         splits: whether the corpus is trained on its own splits, and not on folds.
     """
     lines = [*_names("classes", corpus.labels), *_names("speakers", corpus.speakers)]
-    return [*lines, *_classes(corpus, splits), *(_constant_columns(corpus) if splits else ())]
+    lines += _names("dialogues", [dialogue.id for dialogue in corpus.dialogues], _same_letters)
+    absent = [split for split in SPLITS if not corpus.split(split)]
+    if splits and absent and absent != ["train", "dev"]:  # test alone is for prediction
+        lines.append(f"no dialogue is in {', '.join(absent)}: training needs train, dev and test")
+    lines += _classes(corpus, splits)
+    return [*lines, *_constant_streams(corpus), *(_constant_columns(corpus) if splits else ())]
 
 
-def _names(what: str, names: Sequence[str]) -> Iterator[str]:
-    """Find names that differ in capitals or spaces alone, and are probably one."""
+def _same_letters(name: str) -> str:
+    return unicodedata.normalize("NFKC", name)
+
+
+def _same_word(name: str) -> str:
+    return "".join(_same_letters(_same_letters(name).casefold()).split())
+
+
+def _names(what: str, names: Sequence[str], same: Callable[[str], str] = _same_word) -> Iterator[str]:
+    """Find names that look the same, or differ in capitals or spaces alone, and are probably one."""
     alike = defaultdict(list)
     for name in names:
-        alike["".join(name.split()).casefold()].append(name)
+        alike[same(name)].append(name)
     for found in alike.values():
-        if len(found) > 1:
+        if len({*map(_same_letters, found)}) < len(found):
+            yield f"{what} {_listed(found)} are written with other characters that look the same: rename them"
+        elif len(found) > 1:
             yield f"{what} {_listed(found)} differ in capitals or spaces alone: rename them if they are one"
 
 
@@ -48,6 +64,16 @@ def _classes(corpus: Corpus, splits: bool) -> Iterator[str]:
         missing = [corpus.labels[i] for i in sorted(everywhere - found)]
         if found and missing:
             yield f"no utterance of {split} is of class {_listed(missing)}, which other splits have"
+
+
+def _constant_streams(corpus: Corpus) -> Iterator[str]:
+    """Find streams that have the same values everywhere."""
+    if sum(map(len, corpus.dialogues)) < 2:
+        return
+    for stream in corpus.widths:
+        first = corpus.dialogues[0].features[stream][0]
+        if _all_equal([dialogue.features[stream] for dialogue in corpus.dialogues], first).all():
+            yield f"stream {stream} has the same values for every utterance, from which nothing is learned"
 
 
 def _constant_columns(corpus: Corpus) -> Iterator[str]:

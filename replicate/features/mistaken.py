@@ -5,26 +5,18 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+from replicate import file_kinds
+
 _CONVERT = "convert it, for example with ffmpeg -i FILE -c:a pcm_s16le NEW.wav"
-_ARCHIVE = "is an archive: unpack it"
 _VIDEO = f"is {{}} under another name: {_CONVERT}"
-# First bytes, and what they mean.
+# First bytes of sound and video that cannot be read, and what they mean.
 _HEADS = (
-    (b"version https://git-lfs", "is a pointer of Git LFS, not the recording itself: fetch it with git lfs pull"),
-    (b"/annex/objects/", "is a pointer of git-annex, not the recording itself: fetch it with git annex get"),
-    (b"PK\x03\x04", _ARCHIVE),
-    (b"\x1f\x8b", _ARCHIVE),
-    (b"7z\xbc\xaf", _ARCHIVE),
-    (b"Rar!", _ARCHIVE),
-    (b"BZh", _ARCHIVE),
-    (b"\xfd7zXZ", _ARCHIVE),
     (b"\x1aE\xdf\xa3", _VIDEO.format("Matroska or WebM")),
     (b"0&\xb2u", _VIDEO.format("WMA or WMV")),
     (b"#!AMR", _VIDEO.format("AMR")),
     (b"FLV", _VIDEO.format("Flash video")),
     (b"NIST_1A", "is NIST SPHERE in a form that cannot be read here: convert it with sph2pipe or sox"),
     (b"OggS", f"is Ogg with sound of an unknown kind: {_CONVERT}"),
-    (b"%PDF", "is a PDF: correct the list"),
 )
 # Kinds of sound in a WAV file by their numbers in RFC 2361: those that libsndfile reads, and names of others.
 _READABLE = (0x0001, 0x0002, 0x0003, 0x0006, 0x0007, 0x0011, 0x0031, 0x0038, 0x0040, 0xFFFE)
@@ -45,12 +37,10 @@ def explain(path: Path, reason: str) -> str:
         OSError: as ``open``.
     """
     with path.open("rb") as file:
-        head = file.read(4096)
-    known = next((what for magic, what in _HEADS if head.startswith(magic)), None)
+        head = file.read(file_kinds.HEAD)
+    known = next((what for magic, what in _HEADS if head.startswith(magic)), None) or file_kinds.explain(head)
     if known is not None:
         return known
-    if not head.strip(b"\0"):
-        return "begins with zeros alone, as a copy that failed: copy it again"
     if head[4:8] == b"ftyp":
         return _VIDEO.format("MP4 or M4A")
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
@@ -58,8 +48,6 @@ def explain(path: Path, reason: str) -> str:
     if head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:12] == b"WAVE":
         return _wav(head, reason)
     text = head.decode("ascii", "replace").lstrip("\ufffd \t\r\n")
-    if text.startswith(("<!", "<html", "<HTML", "<?xml", "<Error")):
-        return "is a web page, not a recording: download it again, its address may need a login"
     if all(c.isprintable() or c in "\t\r\n\f" for c in text):
         return "cannot be read as audio, since it is text: correct the list, or fetch the recording again"
     return f"cannot be read as audio ({reason}): fetch it again, or {_CONVERT}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from replicate import file_kinds
 from replicate.errors import BadSource
 from replicate.features.source import seconds
 from replicate.features.tables import LONGEST_NAME, nfc
@@ -39,6 +40,9 @@ def read(path: Path) -> tuple[Line, ...]:
     Raises:
         BadSource: it cannot be read; a line has not 8 to 10 fields, or fields that show that a name contains a blank.
     """
+    wrong = file_kinds.explain_file(path)
+    if wrong is not None:
+        raise BadSource(f"{path} {wrong}")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -61,14 +62,17 @@ def read(
     """
     try:
         return _read(path, (*required, *([text] if text else [])), optional, text, also)
-    except (OSError, NotCsv) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise BadSource(f"{path} cannot be read as CSV ({reason}): save it as UTF-8 text with commas") from error
+    except OSError as error:
+        raise BadSource(f"{path} cannot be read ({error.strerror}): check path and permissions") from error
+    except NotCsv as error:
+        raise BadSource(f"{path} {error}") from error
 
 
 def _read(path: Path, needed: Sequence[str], optional: Sequence[str], text: str | None, also: Sequence[str]) -> Table:
     given = lines(path)
-    header = [nfc(name).strip() for name in next(given, (1, [""]))[1]]
+    header = [nfc(name).strip() for name in next(given, (1, []))[1]]
+    if not header:
+        raise BadSource(f"{path} is empty: its first line must name {', '.join(needed)}, separated by commas")
     long = next((name for name in header if len(name) > LONGEST_NAME), None)
     if long is not None:
         raise BadSource(f"{path}, line 1: {long[:40]!r}... is no name of a column: is the first line the header?")
@@ -83,6 +87,8 @@ def _read(path: Path, needed: Sequence[str], optional: Sequence[str], text: str 
         unnamed = next((i for i, name in enumerate(header) if not name and cells[i].strip()), None)
         if unnamed is not None:
             raise BadSource(f"{where}: field {unnamed + 1} has no name in the first line: add one, or remove the field")
+    if not found:
+        raise BadSource(f"{path} has no line below its first, which names the columns: add lines, or fetch it again")
     known = {name.casefold() for name in (*needed, *optional, *also)}
     return Table(tuple(found), tuple(_unused(path, header, known)))
 
@@ -111,12 +117,14 @@ def _instead(header: Sequence[str], missing: Sequence[str]) -> str:
     for delimiter, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")):
         if delimiter in "".join(header):
             return f" (its columns are separated by {name}: save it again with commas)"
-    similar = [(name, _similar(name)) for name in header]
+    similar = [(name, _similar(name, missing)) for name in header]
     return "".join(f" (rename {name!r}?)" for name, meant in similar if meant in missing)
 
 
-def _similar(name: str) -> str | None:
-    return next((column for column, others in _SIMILAR.items() if name.casefold() in others), None)
+def _similar(name: str, absent: Sequence[str]) -> str | None:
+    """Return the column that another data set calls by a name, or that is spelt almost like it."""
+    known = next((column for column, others in _SIMILAR.items() if name.casefold() in others), None)
+    return known or next(iter(difflib.get_close_matches(name.casefold(), absent, 1, 0.75)), None)
 
 
 def _length(cells: Sequence[str], header: Sequence[str]) -> str:
@@ -159,7 +167,8 @@ def _unused(path: Path, header: Sequence[str], known: set[str]) -> Iterator[str]
     names = [name for name in header if name and name.casefold() not in known]
     if names:
         present = {name.casefold() for name in header}
-        meant = [(name, column) for name in names if (column := _similar(name)) and column not in present]
+        absent = sorted(known - present)
+        meant = [(name, column) for name in names if (column := _similar(name, absent)) in absent]
         hints = "".join(f"; rename {name!r} if it is the {column}" for name, column in meant)
         more = f" and {len(names) - 8} more" if len(names) > 8 else ""
         yield f"{path} has columns that are not used: {', '.join(map(repr, names[:8]))}{more}{hints}"

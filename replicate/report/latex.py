@@ -53,6 +53,12 @@ _PREAMBLE = r"""\documentclass[a4paper]{article}
 \pagestyle{empty}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{\medskipamount}
+% A table that is wider or higher than the page is scaled down.
+\newsavebox{\fitted}
+\newcommand{\fit}[1]{\sbox{\fitted}{#1}%
+\ifdim\wd\fitted>\linewidth\sbox{\fitted}{\resizebox{\linewidth}{!}{\usebox{\fitted}}}\fi
+\ifdim\dimexpr\ht\fitted+\dp\fitted>0.9\textheight\sbox{\fitted}{\resizebox*{!}{0.9\textheight}{\usebox{\fitted}}}\fi
+\usebox{\fitted}}
 \begin{document}
 \raggedright
 """
@@ -62,9 +68,9 @@ def document(result: TableResult) -> str:
     """Return a document that compiles on its own and shows all sections of the table with their notes."""
     numbers = Numbers(_lacks)
     first, *others = (_numbered(section, numbers) for section in sections(result))
-    pieces = [f"\\textbf{{\\large {_sentence(first.title)}}}", _shrunk(_tabular(first.grid)), _small(first.notes)]
+    pieces = [_title_of(first, "\\large "), _shrunk(_tabular(first.grid)), _small(first.notes)]
     for section in others:
-        pieces += [f"\\textbf{{{_sentence(section.title)}}}", _shrunk(_tabular(section.grid)), _small(section.notes)]
+        pieces += [_title_of(section), _shrunk(_tabular(section.grid)), _small(section.notes)]
     pieces += [_small([_legend(numbers)])] if numbers.words else []
     return _comment(heading(result), *_words(numbers)) + _PREAMBLE + "\n\n".join(pieces) + "\n\\end{document}\n"
 
@@ -128,6 +134,11 @@ def _sentence(words: str) -> str:
     return escape(re.sub(r"\S{30}(?=\S)", rf"\g<0>{_BREAK}", words))
 
 
+def _title_of(section: Section, size: str = "") -> str:
+    """Return a section's title, which stays on the page of its table."""
+    return f"\\textbf{{{size}{_sentence(section.title)}}}\\par\\nopagebreak"
+
+
 def _small(sentences: list[str]) -> str:
     return "{\\footnotesize\n" + "\\\\\n".join(map(_guarded, map(_sentence, sentences))) + "\\par}"
 
@@ -166,5 +177,5 @@ def _tabular(grid: Grid) -> str:
 
 
 def _shrunk(tabular: str) -> str:
-    """Return the tabular, scaled down where it is wider than the page."""
-    return "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n" + tabular + "}"
+    """Return the tabular, scaled down where the page is too small for it."""
+    return "\\fit{%\n" + tabular + "}"

@@ -166,6 +166,11 @@ BAD: dict[str, tuple[type[ReplicateError], str, Callable[[dict[str, Any]], Any]]
         put(stream__audio=np.array([[1.0, 2]] * 5, object)),
     ),
     "ids of numbers": (NotThisFormat, "'dialogue' is int64", put(dialogue=[1, 2])),
+    "no column": (
+        NotThisFormat,
+        "'stream/audio' has no column: save its features, or leave it out",
+        put(**{"stream/audio": np.zeros((5, 0), np.float32)}),
+    ),
     "objects": (NotThisFormat, "'dialogue' holds Python objects", put(dialogue=np.array(["a", None], object))),
     "negative length": (NotThisFormat, "'length' of dialogue a is -1", put(length=[-1, 6])),
     "lengths too long": (

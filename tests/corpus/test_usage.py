@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,33 @@ def test_names_that_differ_in_capitals_alone() -> None:
         "classes Happy, happy  differ in capitals or spaces alone: rename them if they are one",
         "speakers M, m differ in capitals or spaces alone: rename them if they are one",
     ]
+
+
+def test_names_that_look_the_same() -> None:
+    names = ("Zo\u00eb", "Zoe\u0308", "sad", "\uff33\uff21\uff24")
+    first, second = warnings(corpus([0, 1, 2, 3], [0, 1, 2, 3], [0, 1, 2, 3], classes=names))
+    assert first == "classes Zo\u00eb, Zoe\u0308 are written with other characters that look the same: rename them"
+    assert "sad, \uff33\uff21\uff24 differ in capitals" in second
+    one = corpus([0, 1], [0, 1], [0, 1])
+    ids = ("\u00e9", "e\u0301", "E\u0301")  # capitals may tell dialogues apart
+    alike = replace(one, dialogues=tuple(replace(each, id=id_) for each, id_ in zip(one.dialogues, ids, strict=True)))
+    (line,) = warnings(alike)
+    assert line.startswith("dialogues \u00e9, e\u0301 are written with other characters")
+
+
+def test_a_split_without_dialogues() -> None:
+    whole = corpus([0, 1], [0, 1], [0, 1])
+    train = replace(whole, dialogues=whole.dialogues[:1])
+    assert warnings(train) == ["no dialogue is in dev, test: training needs train, dev and test"]
+    assert warnings(train, splits=False) == []
+    assert warnings(replace(whole, dialogues=whole.dialogues[2:])) == []  # for prediction
+
+
+def test_a_stream_that_is_constant_everywhere() -> None:
+    found = corpus([0, 1], [0, 1], [0, 1])
+    for dialogue in found.dialogues:
+        dialogue.features["audio"][:] = 2
+    assert warnings(found) == ["stream audio has the same values for every utterance, from which nothing is learned"]
 
 
 def test_columns_that_are_constant_in_train_alone() -> None:

@@ -61,7 +61,7 @@ def test_overlapping_and_reversed_segments_are_problems(tmp_path: Path) -> None:
 
 
 BAD = [
-    ("csv", "start,end,speaker\n", "lists no segment"),
+    ("csv", "start,end,speaker\n", "has no line below its first"),
     ("csv", "start,end,speaker\n1,two,A\n", "line 2: '1' and 'two' are not both times"),
     ("csv", "start,end\n1,2\n", "has no column speaker"),
     ("csv", "start,end,speaker\n0,1_5,A\n", "line 2: '0' and '1_5' are not both times"),

@@ -47,8 +47,16 @@ BAD = {
     "name\tlabel\nx\ty\n": "its columns are separated by tabs",
     "sep=;\nname;label\n": "its columns are separated by semicolons",
     "file,label\nx,y\n": r"no column name: its first line must name name, separated by commas",
-    "": "has no column name",
-    'name\n"x\n': "cannot be read as CSV",
+    "": "is empty: its first line must name name, separated by commas",
+    " \n\n": "is empty",
+    "name,label\n\n": "has no line below its first",
+    'name\nx\n"x\n': "row that begins in line 3, a double quote that opens a field is never closed",
+    'name\n"x" y\n': "row that begins in line 2, text follows the double quote that closes a field",
+    f"name\n{'x' * 200_000}\n": "row that begins in line 2, a field is longer than 131,072 characters",
+    "name\nx\nx\0y\n": "holds a zero character in line 3",
+    "<!DOCTYPE html>\n<p>Log in": "is a web page, not the file itself: download it again",
+    "version https://git-lfs.github.com/spec/v1\nsize 7\n": "is a pointer of Git LFS, .* git lfs pull",
+    "PK\3\4 xl/workbook.xml": "is a spreadsheet, not text: save it as CSV",
     'name\n"x\n\ny"\n': r"line 2: 'x\\n\\ny' contains line ends",
     "name,label\n,y\n": "line 2: name is empty",
 }
@@ -71,20 +79,29 @@ def test_a_column_with_the_name_of_other_data_sets_is_recognised(tmp_path: Path)
     )
 
 
+def test_a_column_that_is_misspelt_is_recognised(tmp_path: Path) -> None:
+    (line,) = read(tmp_path, "name,lable\nx,y\n").warnings
+    assert line.endswith("not used: 'lable'; rename 'lable' if it is the label")
+    (line,) = read(tmp_path, "name,label,labels\nx,y,z\n").warnings
+    assert line.endswith("not used: 'labels'")
+
+
 def test_text_may_have_lines_and_be_empty(tmp_path: Path) -> None:
     found = read(tmp_path, 'name,Words\nx,"a\n b"\ny,\n', "words")
     assert [row.fields["words"] for row in found.rows] == ["a b", ""]
     assert [row.where for row in found.rows] == [f"{tmp_path / 't.csv'}, line {n}" for n in (2, 4)]
 
 
-@pytest.mark.parametrize("content", [b"name\n\xff\xfe\n", "name\nx\n".encode("utf-16"), b"name\n" + b"x" * 140_000])
-def test_files_that_are_not_utf_8_text_are_refused(content: bytes, tmp_path: Path) -> None:
-    with pytest.raises(BadSource, match=r"t\.csv cannot be read as CSV \(.*save it as UTF-8 text with commas"):
-        read(tmp_path, content)
+def test_files_that_are_not_utf_8_text_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadSource, match=r"t\.csv is not text in UTF-8 \(invalid start byte\): save it as that"):
+        read(tmp_path, b"name\n\xff\xfe\n")
+    for encoding in ("UTF-16", "UTF-32"):
+        with pytest.raises(BadSource, match=rf"t\.csv is text in {encoding}: save it in UTF-8"):
+            read(tmp_path, "name\nx\n".encode(encoding))
     with pytest.raises(BadSource, match="No such file"):
         tables.read(tmp_path / "absent.csv", ("a",))
 
 
 def test_a_line_without_end_is_not_read_into_memory(tmp_path: Path) -> None:
-    with pytest.raises(BadSource, match="a line is longer than"):
+    with pytest.raises(BadSource, match="has a line of more than"):
         read(tmp_path, "name\n" + "x," * 3_000_000)
