@@ -40,8 +40,8 @@ test: $(READY) ## Run the tests that are not slow
 test-slow: $(READY) ## Run the tests that take 10 seconds or more
 	$(BIN)/python -m pytest -n auto -m slow
 
-fuzz: $(READY) ## Read mutated files for MINUTES=10, each in a process of its own, and print what happened
-	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10)
+fuzz: $(READY) ## Read mutated files for MINUTES=10 or CASES=100000, limited in time and memory, and print what happened
+	$(BIN)/python -m tests.fuzz --seed $(or $(SEED),0) $(if $(CASES),--cases $(CASES),--minutes $(or $(MINUTES),10))
 
 kill-test: $(READY) ## Kill commands KILLS=20 times while they write, complete them, and compare the files
 	$(BIN)/python -m tests.kill --kills $(or $(KILLS),20)

@@ -27,6 +27,10 @@ ORDINARY_BATCH = 384
 # Level of onnxruntime's log that leaves out errors: they are raised, too.
 SILENT = 4
 CPU = "CPUExecutionProvider"
+# Optimisers of onnxruntime that exported files do not need. The first would fold constants in memory without a limit
+# (the exporter has folded them); what the second makes of transposed matrices divides by zero where one is empty, which
+# ends the process.
+_DISABLED = ["ConstantFolding", "MatmulTransposeFusion"]
 
 
 class LimitedSession:
@@ -158,9 +162,8 @@ def open_session(
     except (OSError, ValueError) as error:
         raise BadBundle(f"{path} is no model of `replicate export onnx`: {error}; export again") from error
     try:
-        # Constants are folded by the exporter; onnxruntime would do it in memory without a limit.
         session = onnxruntime.InferenceSession(
-            content, options, providers=list(providers), disabled_optimizers=["ConstantFolding"]
+            content, options, providers=list(providers), disabled_optimizers=_DISABLED
         )
     except Exception as error:  # onnxruntime's exceptions have no common base
         reason = " ".join(str(error).split())

@@ -101,13 +101,15 @@ def check_format(found: str, path: Path) -> None:
 def _check_shapes(session: onnxruntime.InferenceSession, metadata: dict[str, Any], stream: bool) -> None:
     """Refuse a file whose inputs and outputs differ from its metadata."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    found = [{value.name: len(value.shape) for value in values} for values in (inputs, outputs)]
+    # Lists, because a file may have an output twice.
+    found = [[(value.name, len(value.shape)) for value in values] for values in (inputs, outputs)]
     if stream:
         expected = [{"audio": 2, "speaker": 1, "state": 1}, {"probability": 2, "new_state": 1}]
     else:
         expected = [{"audio": 3, "speaker": 2, "length": 1}, {"probability": 3}]
-    if [list(ends.items()) for ends in found] != [list(ends.items()) for ends in expected]:
-        raise ValueError(f"its inputs are {shown(', '.join(found[0]))} and its outputs {shown(', '.join(found[1]))}")
+    if found != [list(ends.items()) for ends in expected]:
+        names = [shown(", ".join(name for name, _ in ends)) for ends in found]
+        raise ValueError(f"its inputs are {names[0]} and its outputs {names[1]}")
     if stream and not inputs[2].shape == outputs[1].shape == [metadata["state"]]:
         raise ValueError("the size of its state differs from its metadata")
     ends = inputs[0].shape[-1], outputs[0].shape[-1]

@@ -143,6 +143,7 @@ GRAPHS = {
         lambda model: model.graph.output[0].type.tensor_type.shape.ClearField("dim"),
         "its inputs",
     ),
+    "an output twice": (lambda model: model.graph.output.append(model.graph.output[0]), "'probability, probability'"),
     "NaN": (weights([[np.nan] * 2] * 2), "not finite"),
     "no softmax": (without_softmax, "sum to 0"),
     "negative": (negative, "below 0"),
@@ -220,6 +221,20 @@ def test_a_failure_while_predicting_is_named(tmp_path):
     assert predictor(np.zeros((1, 2)), ["M"]).emotions
     with pytest.raises(BadBundle, match="cannot run"):
         predictor(np.zeros((2, 2)), ["M", "M"])
+
+
+def test_an_empty_matrix_does_not_end_the_process(tmp_path):
+    """onnxruntime's product of a transposed matrix divided by zero (SIGFPE)."""
+    nodes = (
+        helper.make_node("Slice", ["audio", "zero", "zero", "zero"], ["empty"]),
+        helper.make_node("Transpose", ["empty"], ["transposed"], perm=[1, 0, 2]),
+        helper.make_node("MatMul", ["transposed", "cube"], ["product"]),
+    )
+    cube = numpy_helper.from_array(np.ones((1, 2, 3), np.float32), "cube")
+    folder = tiny_bundle.write(tmp_path / "b", with_nodes(*nodes, constants=[constant("zero", 0), cube]))
+    command = [sys.executable, "-I", str(folder / "predict.py"), str(tmp_path / "x.csv")]
+    (tmp_path / "x.csv").write_text(tiny_bundle.HEADER + "d,M,1,2\n")
+    assert subprocess.run(command, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("change", [None, loop], ids=["good", "loop"])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import random
+import struct
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from replicate.errors import ReplicateError
+from tests.fuzz import heads
 from tests.fuzz.harness import Reader, register
 from tests.fuzz.mutations import of_bytes
 
@@ -18,6 +20,26 @@ _KINDS = (
     *((subtype, "FLAC") for subtype in ("PCM_16", "PCM_24")),
     *(("PCM_16", kind) for kind in ("RF64", "W64", "AIFF", "AU", "CAF", "WAVEX")),
     ("VORBIS", "OGG"),
+)
+
+# Chunks that recordings of some programs have, or that no reader knows, some with sizes that are not theirs.
+_CHUNKS = tuple(
+    name + struct.pack(form, size) + b"a" * 12
+    for name in (
+        b"LIST",
+        b"fact",
+        b"cue ",
+        b"smpl",
+        b"bext",
+        b"JUNK",
+        b"data",
+        b"fmt ",
+        b"ds64",
+        b"PEAK",
+        b"COMM",
+        b"id3 ",
+    )
+    for form, size in (("<I", 12), ("<I", 2**31), (">I", 12))
 )
 
 
@@ -36,10 +58,21 @@ def seeds() -> list[bytes]:
 
 
 def mutate(content: bytes, draws: random.Random) -> bytes:
-    """Change the head of a recording, now and then the rest."""
-    if draws.random() < 0.2:
+    """Change a recording: numbers of its head, whole chunks, or any bytes."""
+    kind = draws.randrange(5)
+    if kind == 0:
         return of_bytes(content, draws)
-    return of_bytes(content[:128], draws) + content[128:]
+    if kind == 1:
+        return of_bytes(content[:128], draws) + content[128:]
+    if kind == 2 and len(content) > 8:
+        return heads.with_number(content, draws.randrange(min(96, len(content) - 8)), draws)
+    pieces, at, size = heads.chunks(content)
+    if kind == 3:
+        i = draws.randrange(len(pieces))
+        forms = {1: ("<B",), 3: (">H",), 4: ("<I", ">I"), 8: ("<Q", ">Q")}[size]
+        pieces[i] = heads.with_number(pieces[i], at, draws, forms)
+        return b"".join(pieces)
+    return b"".join(heads.moved([*pieces, *draws.choices(_CHUNKS, k=draws.randrange(2))], draws))
 
 
 def read(path: Path) -> None:
@@ -60,7 +93,7 @@ def recordings() -> Reader:
     """Recordings, through ``replicate features``."""
     import replicate.features.audio  # noqa: F401  (in the parent, once)
 
-    return Reader("audio", seeds, read, mutate, (ReplicateError,), ".wav")
+    return Reader("audio", seeds, read, mutate, (ReplicateError,), ".wav", ("*.wav", "*.flac"))
 
 
 if find_spec("soundfile") is not None:

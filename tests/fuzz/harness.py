@@ -1,34 +1,33 @@
-"""Run readers on mutated files, each in a child process with limits of time and memory, and count what happens.
+"""Fuzz readers: change valid files, read each in a child process, and count what happens.
 
-The parent imports a reader once and forks for every case, which takes milliseconds instead of the seconds of a new
-interpreter. A reader is registered with ``register``; see ``readers.py`` for examples.
+A reader is registered with ``register``; see ``readers.py`` for examples, and ``children.py`` for the limits.
 """
 
 from __future__ import annotations
 
-import faulthandler
 import gc
 import os
 import random
-import resource
-import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-MIB = 2**20
-# Of one case: wall time, and memory in addition to what the parent has.
-SECONDS = 20
-MEMORY = 1024 * MIB
-# The exit code of a child whose reader raised what it must not.
-_CRASHED = 70
+from tests.fuzz.children import MIB, Outcome, read_all
+
+# Cases that one child reads; a new child costs as much as several cases.
+BATCH = 25
 # Places where failing inputs are kept.
 FAILURES = Path(tempfile.gettempdir()) / "replicate-fuzz"
+# Cases are written to memory where there is such a folder.
+_MEMORY_FOLDER = Path("/dev/shm")
+# A folder of small hostile files, each a kind of fault that was found once: further seeds where it is present.
+CASES = Path(os.environ.get("REPLICATE_SHARED") or Path(__file__).parents[3] / "shared") / "cases"
+_LARGEST_CASE = 40_000
 
 Mutate = Callable[[bytes, random.Random], bytes]
 
@@ -42,6 +41,7 @@ class Reader:
         read: reads one file; called in a child process.
         mutate: changes a file.
         refuses: the exceptions by which it refuses a file.
+        cases: names of files below ``CASES`` that are seeds, too, and may be refused.
     """
 
     name: str
@@ -50,6 +50,12 @@ class Reader:
     mutate: Mutate
     refuses: tuple[type[Exception], ...]
     suffix: str = ""
+    cases: Sequence[str] = ()
+
+    def more_seeds(self) -> list[bytes]:
+        """Return the hostile files of this reader's formats."""
+        paths = sorted({path for name in self.cases for path in CASES.rglob(name)})
+        return [path.read_bytes() for path in paths if path.stat().st_size <= _LARGEST_CASE]
 
 
 READERS: dict[str, Callable[[], Reader]] = {}
@@ -83,36 +89,42 @@ class Summary:
     memory: int = 0
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What happened to one case; ``failed`` if it should not have."""
-
-    kind: str
-    failed: bool
-    seconds: float
-    memory: int
-
-
 def fuzz(reader: Reader, seconds: float, seed: int, most: int | None = None) -> Summary:
     """Read mutated files for some time, or until ``most`` cases are done."""
     summary = Summary(reader.name)
-    seeds = list(reader.seeds())
+    own = list(reader.seeds())
+    seeds = own + reader.more_seeds()
     gc.collect()
     gc.freeze()  # so that the collector of a child touches, and thereby copies, nothing of the parent
     end = time.monotonic() + seconds
-    with tempfile.TemporaryDirectory(prefix="replicate-fuzz-") as name:
-        folder = Path(name)
-        for content in seeds:
-            found = run(reader, content, folder)
-            if found.kind != "read":
-                summary.failures.append(f"{reader.name}: a seed is {found.kind}")
-        while time.monotonic() < end and (most is None or summary.cases < most):
-            draws = random.Random(f"{seed}/{reader.name}/{summary.cases}")
-            content = draws.choice(seeds)
-            for _ in range(1 + int(draws.expovariate(1.5))):
-                content = reader.mutate(content, draws)
-            _count(summary, reader, content, run(reader, content, folder))
+    for outcome in _outcomes(reader, own):
+        if outcome.kind != "read":
+            summary.failures.append(f"{reader.name}: a seed is {outcome.kind}")
+    while time.monotonic() < end and (most is None or summary.cases < most):
+        size = BATCH if most is None else min(BATCH, most - summary.cases)
+        contents = [_case(reader, seeds, f"{seed}/{reader.name}/{summary.cases + i}") for i in range(size)]
+        for content, outcome in zip(contents, _outcomes(reader, contents), strict=True):
+            _count(summary, reader, content, outcome)
     return summary
+
+
+def _case(reader: Reader, seeds: Sequence[bytes], name: str) -> bytes:
+    """Return a seed with one change or several; the same for the same name."""
+    draws = random.Random(name)
+    content = draws.choice(seeds)
+    for _ in range(1 + int(draws.expovariate(1.5))):
+        content = reader.mutate(content, draws)
+    return content
+
+
+def _outcomes(reader: Reader, contents: Sequence[bytes]) -> list[Outcome]:
+    folder = _MEMORY_FOLDER if os.access(_MEMORY_FOLDER, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="replicate-fuzz-", dir=folder) as name:
+        paths = [Path(name) / str(i) / f"case{reader.suffix}" for i in range(len(contents))]
+        for path, content in zip(paths, contents, strict=True):
+            path.parent.mkdir()
+            path.write_bytes(content)
+        return list(read_all(reader.read, reader.refuses, paths))
 
 
 def _count(summary: Summary, reader: Reader, content: bytes, outcome: Outcome) -> None:
@@ -127,90 +139,13 @@ def _count(summary: Summary, reader: Reader, content: bytes, outcome: Outcome) -
         summary.failures.append(f"{reader.name}: {outcome.kind}: {path}")
 
 
-def run(reader: Reader, content: bytes, folder: Path) -> Outcome:
-    """Read one file in a child process."""
-    path = folder / f"case{reader.suffix}"
-    path.write_bytes(content)
-    message = folder / "message"
-    message.write_bytes(b"")
-    began = time.monotonic()
-    child = os.fork()
-    if child == 0:
-        _child(reader, path, message)
-    state, used, killed = _wait(child, began + SECONDS)
-    base, _, text = message.read_text(encoding="utf-8", errors="replace").partition("\n")
-    seconds, memory = time.monotonic() - began, max(0, used.ru_maxrss * 1024 - int(base or 0))
-    if killed:
-        return Outcome(f"FAILED: over {SECONDS} s", True, seconds, memory)
-    if os.WIFSIGNALED(state):
-        return Outcome(f"FAILED: {signal.Signals(os.WTERMSIG(state)).name}", True, seconds, memory)
-    code = os.waitstatus_to_exitcode(state)
-    if code == _CRASHED:
-        return Outcome(f"FAILED: {text}", True, seconds, memory)
-    if memory > MEMORY:
-        return Outcome(f"FAILED: over {MEMORY // MIB} MiB", True, seconds, memory)
-    return Outcome(text or f"FAILED: exit code {code}", not text, seconds, memory)
+HEADER = f"{'reader':13} {'cases':>8} {'worst time':>11} {'worst memory':>13}  outcomes"
 
 
-def _child(reader: Reader, path: Path, message: Path) -> None:
-    """Read a file and leave; never returns."""
-    try:
-        base = f"{_status('VmRSS')}\n"  # less than the parent's, because pages of files are not copied
-        message.write_text(base)
-        null = os.open(os.devnull, os.O_WRONLY)
-        for stream in (1, 2):
-            os.dup2(null, stream)
-        faulthandler.disable()
-        limit = _status("VmSize") + MEMORY
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        code = _CRASHED
-        try:
-            reader.read(path)
-            found, code = "read", 0
-        except reader.refuses as error:
-            found, code = f"refused: {getattr(error, 'kind', type(error).__name__)}", 0
-            if "\n" in str(error) or len(str(error)) > 4000:
-                found, code = f"message of {len(str(error))} characters: {found}", _CRASHED
-        except BaseException as error:  # also what no reader should raise
-            last = error.__traceback__
-            while last is not None and last.tb_next is not None:
-                last = last.tb_next
-            where = f"{Path(last.tb_frame.f_code.co_filename).name}:{last.tb_lineno}" if last is not None else ""
-            found = f"{type(error).__name__} in {where}"
-        message.write_text(base + found, encoding="utf-8", errors="replace")
-        os._exit(code)
-    finally:
-        os._exit(_CRASHED + 1)
-
-
-def _wait(child: int, end: float) -> tuple[int, resource.struct_rusage, bool]:
-    """Wait for a child, and kill it after its time."""
-    killed, pause = False, 0.0005
-    while True:
-        found, state, used = os.wait4(child, os.WNOHANG)
-        if found:
-            return state, used, killed
-        if time.monotonic() > end and not killed:
-            os.kill(child, signal.SIGKILL)
-            killed = True
-        time.sleep(pause)
-        pause = min(2 * pause, 0.02)
-
-
-def _status(name: str) -> int:
-    """Return a size of this process in bytes."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(f"{name}:"))
-    return int(line.split()[1]) * 1024
-
-
-def table(summaries: Iterable[Summary]) -> str:
-    """Return a table of all readers: cases, kinds of outcome, worst time and memory."""
-    lines = [f"{'reader':12} {'cases':>8} {'worst time':>11} {'worst memory':>13}  outcomes"]
-    for each in summaries:
-        kinds = ", ".join(f"{kind} {count:,}" for kind, count in each.outcomes.most_common(8))
-        lines.append(f"{each.name:12} {each.cases:8,} {each.seconds:9.2f} s {each.memory / MIB:9.0f} MiB  {kinds}")
-    return "\n".join(lines)
+def row(summary: Summary) -> str:
+    """Return a line of the table under ``HEADER``: cases, worst time and memory, kinds of outcome."""
+    kinds = ", ".join(f"{kind} {count:,}" for kind, count in summary.outcomes.most_common(8))
+    return f"{summary.name:13} {summary.cases:8,} {summary.seconds:9.2f} s {summary.memory / MIB:9.0f} MiB  {kinds}"
 
 
 def supported() -> bool:

@@ -1,68 +1,16 @@
-"""The readers of files from outside that are fuzzed, with valid files to begin with."""
+"""The files of runs and results folders that are fuzzed, and JSON lines, with valid files to begin with."""
 
 from __future__ import annotations
 
-import io
 import json
-import pickle
 import random
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from replicate.errors import ReplicateError
-from tests.fuzz import mutations
+from tests.fuzz import archives, heads, mutations
 from tests.fuzz.harness import Reader, register
-
-
-@register("pickle")
-def pickles() -> Reader:
-    """Features of COGMEN's release."""
-    from replicate.corpus.readers import cogmen
-
-    return Reader("pickle", _pickles, cogmen.read, mutations.of_pickle, (ReplicateError,), ".pkl")
-
-
-def _pickles() -> Sequence[bytes]:
-    draws = np.random.default_rng(0)
-    fields: list[Any] = [{} for _ in range(7)]
-    names = [f"d{i}" for i in range(4)]
-    for name in names:
-        vectors = [[draws.standard_normal(width).astype(np.float32) for _ in range(2)] for width in (3, 4, 5)]
-        entry = ([f"{name}_{i}" for i in range(2)], ["M", "F"], [0, np.int64(3)], *vectors, ["a", "b"])
-        for values, value in zip(fields, entry, strict=True):
-            values[name] = value
-    content = (*fields, names[:3], {names[3]})
-    return [pickle.dumps(content, protocol) for protocol in (2, 4, 5)]
-
-
-@register("npz")
-def corpora() -> Reader:
-    """Corpus files."""
-    from replicate.corpus import archive
-
-    return Reader("npz", _corpora, archive.read, mutations.of_npz, (ReplicateError,), ".npz")
-
-
-def _corpora() -> Sequence[bytes]:
-    from replicate.corpus import archive
-    from replicate.corpus.types import SPLITS, Corpus, Dialogue
-
-    dialogues = tuple(
-        Dialogue(split, np.array([0, 1]), np.array([1, 0]), {"audio": np.ones((2, 3), np.float32)}, split, ("a", "b"))
-        for split in SPLITS
-    )
-    made = Corpus("small", ("no", "yes"), dialogues, notes=("a note",), recipes={"audio": {"columns": ["x", "y", "z"]}})
-    with tempfile.TemporaryDirectory() as folder:
-        archive.write(made, Path(folder) / "a.npz")
-        found = (Path(folder) / "a.npz").read_bytes()
-    with np.load(io.BytesIO(found)) as arrays:
-        plain = io.BytesIO()
-        np.savez(plain, **dict(arrays))
-    return [found, plain.getvalue()]
 
 
 class _SavedRun:
@@ -145,7 +93,52 @@ def predictions() -> Reader:
             run.predictions(split, "A")
             run.f1("A", split)
 
-    return Reader("predictions", lambda: saved.seeds(PREDICTIONS), read, mutations.of_npz, (ReplicateError,), ".npz")
+    return Reader("predictions", lambda: saved.seeds(PREDICTIONS), read, archives.of_npz, (ReplicateError,), ".npz")
+
+
+def _of_head(content: bytes, draws: random.Random) -> bytes:
+    """Change the head of a safetensors file, which is JSON after its length, or bytes."""
+    size = int.from_bytes(content[:8], "little")
+    if draws.random() < 0.3 or not 0 < size <= len(content) - 8:
+        return (
+            heads.with_number(content, 0, draws, ("<Q",))
+            if draws.random() < 0.3
+            else mutations.of_bytes(content, draws)
+        )
+    head = mutations.of_json(content[8 : 8 + size], draws)
+    return len(head).to_bytes(8, "little") + head + content[8 + size :]
+
+
+@register("checkpoint")
+def checkpoints() -> Reader:
+    """Weights of runs."""
+    from replicate.store.record import CHECKPOINT
+    from replicate.store.run import Run
+    from replicate.store.store import Store
+
+    saved = _SavedRun()
+    record = Store(saved.root).record(saved.key)
+
+    def read(path: Path) -> None:
+        run = Run(saved.folder(CHECKPOINT, path) / saved.key, record)
+        run.model()
+        run.scaling()
+
+    return Reader("checkpoint", lambda: saved.seeds(CHECKPOINT), read, _of_head, (ReplicateError,), ".safetensors")
+
+
+@register("embeddings")
+def embeddings() -> Reader:
+    """Outputs of teachers, which are computed again if they are damaged."""
+    import torch
+
+    from replicate.store import embeddings
+    from tests.small_runs import teacher_outputs
+
+    with tempfile.TemporaryDirectory() as folder:
+        embeddings.write(Path(folder) / "a", teacher_outputs(torch.arange(6.0).view(2, 3)))
+        seed = (Path(folder) / "a").read_bytes()
+    return Reader("embeddings", lambda: [seed], embeddings.read, _of_head, (ReplicateError,), ".safetensors")
 
 
 @register("manifests")
@@ -194,4 +187,4 @@ def lines() -> Reader:
     seeds = [
         b'{"dialogue": "a", "speaker": "M", "features": [0, 1.5]}\n{"dialogue": "b", "speaker": "F", "features": []}\n'
     ]
-    return Reader("lines", lambda: seeds, read, mutations.of_lines, (BadInput,), ".jsonl")
+    return Reader("lines", lambda: seeds, read, mutations.of_lines, (BadInput,), ".jsonl", ("*.jsonl",))

@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from tests.fuzz import harness, mutations, readers
-from tests.fuzz.harness import READERS, Reader, fuzz, run, table
+from tests.fuzz import __main__, children, harness, mutations
+from tests.fuzz.children import Outcome, read_all
+from tests.fuzz.harness import HEADER, READERS, Reader, fuzz, row
 
-assert readers  # registers them
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="children are limited and measured on Linux only")
+MIB = children.MIB
 
 
 def reader(read: Callable[[Path], Any]) -> Reader:
@@ -36,6 +37,14 @@ def kill(path: Path) -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def outcomes(read: Callable[[Path], Any], folder: Path, contents: str = "a") -> list[Outcome]:
+    """Read a file for each letter."""
+    paths = [folder / f"{i}" for i in range(len(contents))]
+    for path, letter in zip(paths, contents, strict=True):
+        path.write_text(letter)
+    return list(read_all(read, (ValueError,), paths))
+
+
 @pytest.mark.parametrize(
     ("read", "kind"),
     [
@@ -43,26 +52,60 @@ def kill(path: Path) -> None:
         (raises(ValueError("x")), "refused: ValueError"),
         (raises(ValueError("x\ny")), "FAILED: message of 3 characters: refused: ValueError"),
         (raises(ValueError("x" * 5000)), "FAILED: message of 5000 characters: refused: ValueError"),
+        (raises(ValueError("too little memory to read a")), "FAILED: out of memory: refused: ValueError"),
         (raises(KeyError("x")), r"FAILED: KeyError in test_harness\.py:\d+"),
         (raises(SystemExit(0)), "FAILED: SystemExit"),
         (kill, "FAILED: SIGSEGV"),
+        (lambda path: os._exit(0), "FAILED: exit code 0"),
         (lambda path: os._exit(3), "FAILED: exit code 3"),
         (lambda path: time.sleep(60), "FAILED: over 0.2 s"),
         (lambda path: bytearray(3 * 2**30), "FAILED: MemoryError"),
-        (lambda path: bytes(bytearray(b"a") * 30 * 2**20), "FAILED: over 20 MiB"),
+        (lambda path: bytearray(b"a") * 30 * MIB, "FAILED: over 20 MiB"),
     ],
 )
 def test_whatever_a_reader_does_is_noticed(
     read: Callable[[Path], Any], kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if "over 0.2" in kind:
-        monkeypatch.setattr(harness, "SECONDS", 0.2)
+        monkeypatch.setattr(children, "SECONDS", 0.2)
     if "over 20" in kind:
-        monkeypatch.setattr(harness, "MEMORY", 20 * 2**20)
-        monkeypatch.setattr(harness.resource, "setrlimit", lambda *_: None)
-    found = run(reader(read), b"abc", tmp_path)
+        monkeypatch.setattr(children, "MEMORY", 20 * MIB)
+    (found,) = outcomes(read, tmp_path)
     assert re.match(kind, found.kind)
     assert found.failed == kind.startswith("FAILED")
+
+
+def test_every_case_has_its_own_outcome_time_and_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "SECONDS", 0.5)
+
+    def read(path: Path) -> None:
+        {
+            "a": lambda: None,
+            "r": lambda: raises(ValueError("x"))(path),
+            "k": lambda: kill(path),
+            "x": lambda: {}["x"],
+            "m": lambda: bytearray(b"a") * 60 * MIB,
+            "s": lambda: time.sleep(0.1),
+            "h": lambda: time.sleep(9),
+        }[path.read_text()]()
+
+    found = outcomes(read, tmp_path, "arkxamasha")
+    assert [one.kind.removeprefix("FAILED: ")[:6] for one in found] == (
+        ["read", "refuse", "SIGSEG", "KeyErr", "read", "read", "read", "read", "over 0", "read"]
+    )
+    assert [one.memory > 50 * MIB for one in found] == [i == 5 for i in range(10)]
+    assert [one.seconds >= 0.1 for one in found] == [i in (7, 8) for i in range(10)]
+
+
+def test_a_failure_that_needs_the_cases_before_it_is_still_one(tmp_path: Path) -> None:
+    count = iter(range(100))
+
+    def read(path: Path) -> None:
+        assert next(count) < 2
+
+    found = outcomes(read, tmp_path, "abcd")
+    assert [one.failed for one in found] == [False, False, True, False]
+    assert found[2].kind.startswith("FAILED: AssertionError") and found[2].kind.endswith("not when read alone")
 
 
 def test_failing_cases_are_kept_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,13 +120,41 @@ def test_failing_cases_are_kept_and_counted(tmp_path: Path, monkeypatch: pytest.
     kept = list((tmp_path / "failures").iterdir())
     assert len(kept) == len(found.failures) == 3
     assert all(str(path) in " ".join(found.failures) for path in kept)
-    assert "made-up" in table([found]) and "FAILED: KeyError" in table([found])
+    assert "made-up" in row(found) and "FAILED: KeyError" in row(found)
 
 
 def test_a_seed_that_is_refused_is_a_failure() -> None:
     assert fuzz(reader(raises(ValueError("x"))), 60, seed=0, most=1).failures[0] == (
         "made-up: a seed is refused: ValueError"
     )
+
+
+def test_hostile_files_are_seeds_that_may_be_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(harness, "CASES", tmp_path)
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "x.bad").write_bytes(b"bad")
+    (tmp_path / "large.bad").write_bytes(bytes(50_000))
+
+    def read(path: Path) -> None:
+        if b"bad" in path.read_bytes():
+            raise ValueError
+
+    made = Reader("made-up", lambda: [b"abc"], read, lambda content, _: content, (ValueError,), cases=("*.bad",))
+    found = fuzz(made, 60, seed=0, most=40)
+    assert found.failures == [] and set(found.outcomes) == {"read", "refused: ValueError"}
+
+
+def test_cases_are_shared_evenly_and_a_failure_has_an_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(harness, "FAILURES", tmp_path)
+    monkeypatch.setattr(__main__, "READERS", {"good": lambda: reader(Path.read_bytes), "bad": lambda: reader(kill)})
+    for names, cases, code in ((["good"], 7, 0), ([], 9, 1)):
+        monkeypatch.setattr(sys, "argv", ["fuzz", "--cases", str(cases), "--seed", "3", *names])
+        assert __main__.main() == code
+    header, good, _, _, first, second, *_, last = capsys.readouterr().out.splitlines()
+    assert header == HEADER and [line.split()[1] for line in (good, first, second)] == ["7", "4", "5"]
+    assert "FAILED: SIGSEGV 5" in second and last == "9 cases, seed 3, 4 kinds of failure"
 
 
 @pytest.mark.parametrize("name", ["pickle", "npz", "manifests", "lines"])

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from tests.fuzz import audio, bundles, lists, prediction, readers
-from tests.fuzz.harness import READERS, fuzz, table
+from tests.fuzz import audio, bundles, corpora, lists, prediction, readers
+from tests.fuzz.harness import HEADER, READERS, fuzz, row
 
-assert audio and bundles and lists and prediction and readers  # registers them
+assert audio and bundles and corpora and lists and prediction and readers  # registers them
 # Of all readers; each has an equal share.
 SECONDS = 45
 
@@ -19,6 +19,6 @@ SECONDS = 45
 @pytest.mark.parametrize("name", READERS)
 def test_no_mutated_file_crashes_a_reader(name: str) -> None:
     found = fuzz(READERS[name](), SECONDS / len(READERS), seed=1)
-    print(table([found]))
+    print(HEADER, row(found), sep="\n")
     assert found.failures == []
     assert found.cases > 0

@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from replicate.corpus.types import SPLITS
 from replicate.errors import CorruptRun
@@ -71,3 +72,14 @@ def test_truncated_predictions_are_a_damaged_run(store, saved, size):
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(CorruptRun, match=PREDICTIONS):
         run.labels("test")
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[31m", "a" * 100_000])
+def test_hostile_names_of_weights_become_one_short_line(store, saved, name):
+    """A message quotes names in the file; safetensors quotes unknown types of values in full."""
+    run = store.get(saved.name)
+    save_file({name: torch.zeros(2)}, saved / CHECKPOINT)
+    with pytest.raises(CorruptRun, match=CHECKPOINT) as error:
+        run.model()
+    assert str(error.value).isprintable() and len(str(error.value)) < 600 + len(str(saved))
+    assert str(error.value).endswith("--repair trains it again")

@@ -41,19 +41,23 @@ def edit(path: Path, change: Callable[[list[list[str]]], Any]) -> None:
     write(path, rows)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def write_small(folder: Path) -> Path:
     """Training videos w, v (utterances 1, 2, 10 out of order) and test video z; feature = transcript row."""
     names = ["v_1", "v_10", "v_2", "w_1", "z_1", "z_2"]
     labels = [0, 1, 1, 0, 1, 0]
     transcripts = [[name, 'WELL, "SO"\nAND ON', "93", label] for name, label in zip(names, labels, strict=True)]
-    write(tmp_path / "transcripts.csv", transcripts)
+    write(folder / "transcripts.csv", transcripts)
     for part, rows in (("train", [3, 1, 2, 0]), ("test", [4, 5])):
-        write(tmp_path / f"text_{part}.csv", [[row, *[0.5] * 100] for row in rows])
+        write(folder / f"text_{part}.csv", [[row, *[0.5] * 100] for row in rows])
         for name, columns in COLUMNS.items():
             features = [[float(row)] * columns + [labels[row]] for row in rows]
-            write(tmp_path / name / f"{name}_{part}0.csv", features)
-    return tmp_path
+            write(folder / name / f"{name}_{part}0.csv", features)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_small(tmp_path)
 
 
 def test_the_published_corpus(shared_data: Path) -> None:
