@@ -10,6 +10,7 @@ import io
 import math
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -146,6 +147,12 @@ def open_npz(path: Path) -> Iterator[Npz]:
                 raise
             # The file has been opened: it names a place in itself that cannot be.
             raise zipfile.BadZipFile(f"it refers to an impossible place ({error})") from error
+
+
+def reason(error: Exception) -> str:
+    """Return in words why a file cannot be read."""
+    name = "zlib" if isinstance(error, zlib.error) else type(error).__name__
+    return f"{name}: {error}".splitlines()[0][:200]
 
 
 def is_text(array: NDArray[np.str_]) -> bool:

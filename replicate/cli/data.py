@@ -20,6 +20,8 @@ DATA_DIR = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder with the files of a named corpus. Default: $REPLICATE_DATA/NAME, or the user's cache.",
 )
+# Classes and speakers that the table of `data info` has columns for.
+_COLUMNS = 50
 
 
 @click.group()
@@ -62,7 +64,11 @@ def info(corpus: str, data_dir: Path | None) -> None:
         _print(f"source: {named.source}", f"licence: {named.licence}")
     _print(*(f"{stream} was extracted with: {_settings(recipe)}" for stream, recipe in found.recipes.items()))
     _print(*(f"warning: {line}" for line in usage.warnings(found) + relation_memory.remarks(found)))
-    _print_table(("split", "dialogues", "utterances", *found.labels, *found.speakers, "lengths"), _splits(found))
+    shown = found.labels[:_COLUMNS], found.speakers[:_COLUMNS]
+    _print_table(("split", "dialogues", "utterances", *shown[0], *shown[1], "lengths"), _splits(found))
+    for what, names in (("classes", found.labels), ("speakers", found.speakers)):
+        if len(names) > _COLUMNS:
+            console.note(f"the table shows the first {_COLUMNS} of {len(names)} {what}")
     _print_table(("stream", "columns"), [(name, str(width)) for name, width in found.widths.items()])
     if len(found.labels) > 1 and all(found.split(split) for split in SPLITS):
         tables = [name for name, stream in (("table2", "audio"), ("table4", "hubert")) if stream in found.widths]
@@ -166,7 +172,8 @@ def _splits(corpus: Corpus) -> list[tuple[str, ...]]:
     for split in SPLITS:
         dialogues = corpus.split(split)
         if not dialogues:
-            rows.append((split, "0", "0", *["-"] * (len(corpus.labels) + len(corpus.speakers) + 1)))
+            columns = len(corpus.labels[:_COLUMNS]) + len(corpus.speakers[:_COLUMNS])
+            rows.append((split, "0", "0", *["-"] * (columns + 1)))
             continue
         labels = np.concatenate([dialogue.labels for dialogue in dialogues])
         speakers = np.concatenate([dialogue.speakers for dialogue in dialogues])
@@ -174,7 +181,7 @@ def _splits(corpus: Corpus) -> list[tuple[str, ...]]:
         shares = [
             f"{100 * np.mean(values == i):.1f} %"
             for values, names in ((labels, corpus.labels), (speakers, corpus.speakers))
-            for i in range(len(names))
+            for i in range(len(names[:_COLUMNS]))
         ]
         range_ = f"{min(lengths)} to {max(lengths)}, median {np.median(lengths):g}"
         rows.append((split, str(len(dialogues)), str(len(labels)), *shares, range_))

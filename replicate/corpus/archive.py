@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replicate import file_kinds, npz
-from replicate.corpus.texts import check_recipes, check_texts
+from replicate.corpus.finite import keep_first
+from replicate.corpus.texts import check_numbers, check_recipes, check_texts
 from replicate.corpus.types import Corpus, Dialogue, naming_file
 from replicate.errors import CannotWrite, LengthMismatch, NotThisFormat, ReplicateError
 from replicate.files import atomic_path, from_os_error
@@ -129,19 +130,18 @@ def read(path: Path) -> Corpus:
             standardise=bool(arrays["standardise"]),
             control=arrays["control"].item() if "control" in arrays else "",
             notes=tuple(arrays["notes"].tolist()),
-            recipes=_recipes(arrays, path),
+            recipes=_recipes(arrays),
         )
 
 
-def _recipes(arrays: dict[str, NDArray[Any]], path: Path) -> dict[str, dict[str, Any]]:
+def _recipes(arrays: dict[str, NDArray[Any]]) -> dict[str, dict[str, Any]]:
     try:
         recipes = parse_json(str(arrays["recipes"])) if "recipes" in arrays else {}
     except ValueError:
         recipes = None
     if not isinstance(recipes, dict) or not all(isinstance(recipe, dict) for recipe in recipes.values()):
-        raise NotThisFormat(f"{path}: 'recipes' is not JSON with an object per stream: extract the features again")
-    with naming_file(path):
-        check_recipes(recipes, "'recipes'")
+        raise NotThisFormat("'recipes' is not JSON with an object per stream: extract the features again")
+    check_recipes(recipes, "'recipes'")
     return recipes
 
 
@@ -167,6 +167,8 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
                     "file written by hand, save this text under the key 'format'"
                 )
             _check_kinds(heads, path)
+            numbers = {"classes": heads["labels"].entries, "speakers": heads["speakers"].entries}
+            check_numbers(numbers | {"streams": sum(map(_is_stream, heads))}, str(path))
             budget.take(_memory(heads))
             arrays = {key: _converted(key, archive.read(key, head)) for key, head in heads.items()}
     except ReplicateError:
@@ -176,9 +178,8 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     except MemoryError as error:
         raise too_little_memory(path) from error
     except Exception as error:  # zip, zlib and numpy each raise their own on a damaged file
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         other = file_kinds.explain_file(path, zip_expected=True)
-        what = f"is not a corpus file, or is truncated ({reason}): make one with `replicate data convert`"
+        what = f"is not a corpus file, or is truncated ({npz.reason(error)}): make one with `replicate data convert`"
         raise NotThisFormat(f"{path} {other or what}") from error
     for key, array in arrays.items():
         if array.dtype.kind == "U" and not npz.is_text(array):
@@ -228,4 +229,4 @@ def _memory(heads: dict[str, npz.Head]) -> int:
 
 def _converted(key: str, array: NDArray[Any]) -> NDArray[Any]:
     with np.errstate(over="ignore"):  # becomes an infinity, which Corpus refuses
-        return array.astype(np.float32, copy=False) if _is_stream(key) else array
+        return keep_first(array.astype(np.float32, copy=False)) if _is_stream(key) else array

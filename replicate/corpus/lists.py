@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from replicate.corpus.finite import keep_first
 from replicate.errors import NotThisFormat, OutOfRange, WrongWidth
 from replicate.limits import Budget, shown
 
@@ -70,7 +71,7 @@ def matrix(rows: Any, where: str, budget: Budget | None = None) -> NDArray[np.fl
                 raise WrongWidth(f"{where}, utterance {i + 1}: {len(vector)} columns after {found.shape[1]}")
             found[i] = vector
     assert found is not None
-    return found
+    return keep_first(found)
 
 
 def _vector(row: Any) -> NDArray[Any] | None:

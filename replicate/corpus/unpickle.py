@@ -284,6 +284,7 @@ def load(path: Path) -> Any:
     except Exception as error:  # a damaged pickle can raise any exception, according to Python's documentation
         # Python's unpickler looks up the function of every byte that begins an instruction.
         reason = "no instruction of a pickle" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
+        reason = reason if str(error) else "it ends too early"
         what = (
             f"is not a pickle of features, or is truncated ({reason.splitlines()[0][:160]}): compare its size with the "
             "published file, or fetch it again"

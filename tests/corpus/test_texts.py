@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from export import bundle_files
 from replicate.corpus import archive, load
-from replicate.corpus.texts import LONGEST_NOTE, MOST_NOTES, check_texts
-from replicate.errors import BadName
+from replicate.corpus.texts import _SETTINGS, LONGEST_NOTE, MOST, MOST_NOTES, check_texts
+from replicate.errors import BadName, TooLarge
 
 
 @pytest.fixture(scope="module")
@@ -37,20 +38,44 @@ def test_a_note_may_have_any_letters_and_is_shown_on_one_line(corpus):
 @pytest.mark.parametrize(
     ("recipe", "problem"),
     [
-        ({"columns": 3}, "'columns' is not a list of names"),
-        ({"columns": ["a", 1]}, "'columns' is not a list of names"),
-        ({"versions": ["a"]}, "'versions' is not a version for each package"),
-        ({"versions": {"a": None}}, "'versions' is not a version for each package"),
+        ({"columns": 3}, "'columns' is 3, not a list of different names"),
+        ({"columns": ["a", 1]}, "'columns' is a list, not"),
+        ({"columns": ["a", "a"]}, "'columns' is a list, not"),
+        ({"versions": ["a"]}, "'versions' is a list, not a version for each package"),
+        ({"versions": {"a": None}}, "'versions' is a dict, not"),
+        ({"layer": -1}, "'layer' is -1, not a layer"),
+        ({"model": " "}, "'model' is ' ', not a text"),
+        ({"weights": [float("nan")]}, "'weights' is a list, not a list of numbers"),
+        ({"threshold": float("inf")}, "holds inf, which no exported model can hold"),
+        ({"chunk_seconds": 0}, "'chunk_seconds' is 0, not a number of seconds"),
         ({"": 1}, "is empty"),
-        ({"layer": [[1]]}, "holds a list"),
-        ({"layer": 2**70}, "more than 64 bits"),
+        ({"other": [[1]]}, "holds a list"),
+        ({"other": 2**70}, "more than 64 bits"),
         ({"model": "m" * 1001}, "more than 1000"),
-        ({"weights": [0.5] * 20_001}, "more than 20000"),
+        ({"weights": [0.5] * 10_001}, "more than 10000"),
     ],
 )
 def test_recipes(corpus, tmp_path, recipe, problem):
     with pytest.raises(BadName, match=problem):
         check_texts(replace(corpus, recipes={"audio": recipe}))
+
+
+def test_what_a_recipe_may_hold_a_bundle_may_hold():
+    """The two lists are in two modules, since ``predict.py`` of a bundle imports nothing of this package."""
+    assert set(_SETTINGS) == set(bundle_files._RECIPE)
+    for values in (True, -1, 0, 3, 1e400, "", " ", "x", [], ["a"], ["a", "a"], [1.5], {"a": "1"}, {"": "1"}, {"a": 1}):
+        for name, (good, _) in _SETTINGS.items():
+            assert not good(values) or bundle_files._RECIPE[name](values), (name, values)
+
+
+@pytest.mark.parametrize("what", ["classes", "streams", "speakers"])
+def test_more_names_than_tables_can_show(corpus, tmp_path, monkeypatch, what):
+    archive.write(corpus, tmp_path / "c.npz")
+    monkeypatch.setitem(MOST, what, 1)
+    with pytest.raises(TooLarge, match=rf"has \d+ {what}, more than 1: check"):
+        check_texts(corpus)
+    with pytest.raises(TooLarge, match=rf"c.npz has \d+ {what}, more than 1: check"):
+        archive.read(tmp_path / "c.npz")
 
 
 def test_a_file_is_checked_when_it_is_read(corpus, tmp_path, monkeypatch):
