@@ -5,8 +5,9 @@
 
 import hashlib
 import json
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from export.graph_check import brief, shown
 
 MODEL, INT8, STREAM, CHECKSUMS = "model.onnx", "model.int8.onnx", "model.stream.onnx", "checksums.json"
 # In bytes; no exported bundle comes near them.
-MAX_CHECKSUMS, MAX_METADATA, MAX_BUNDLE = 1 << 20, 1 << 23, 1 << 29
+MAX_CHECKSUMS, MAX_METADATA, MAX_MODEL, MAX_BUNDLE = 1 << 20, 1 << 23, 1 << 26, 1 << 29
+# Bytes of a file that are in memory while it is hashed.
+PIECE = 1 << 18
 MAX_NAMES = 10_000
 # Numbers in the state of a stream.
 MAX_STATE = 1 << 24
@@ -37,10 +40,12 @@ def verify(folder: Path) -> dict[str, str]:
         BadBundle: a file was changed or is missing (all are named), or the folder is not a bundle.
     """
     try:
-        listed = _checksums(folder / CHECKSUMS)
-        wrong = [name for name, digest in listed.items() if _sha256(folder, name) != digest]
+        listed = _checksums(folder)
+        buffer = memoryview(bytearray(PIECE))
+        found = {name: _sha256(path, buffer) for name, path in _inside(folder, listed).items()}
     except (OSError, ValueError, RecursionError) as error:
         raise BadBundle(f"{folder} is not a bundle of `replicate export onnx` ({brief(error)})") from error
+    wrong = [name for name, digest in listed.items() if found.get(name) != digest]
     if wrong:
         names = ", ".join(wrong[:20])
         raise BadBundle(f"{folder} was changed after the export ({names} changed or missing): export again")
@@ -52,14 +57,30 @@ def verify(folder: Path) -> dict[str, str]:
     return listed
 
 
-def _checksums(path: Path) -> dict[str, str]:
+def read_limited(path: Path, most: int) -> bytes:
+    """Read a file whose size is not known to be small.
+
+    Raises:
+        ValueError: it has more than ``most`` bytes, or is no file, such as a pipe. OSError: it cannot be read.
+    """
     if not path.is_file():
-        raise ValueError("it has no file checksums.json")
-    if path.stat().st_size > MAX_CHECKSUMS:
-        raise ValueError("checksums.json has more than 1 MB")
-    listed = _json(path.read_text(encoding="utf-8"))
+        raise ValueError(f"it has no file {path.name}")
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        content = file.read(size + 1) if size <= most else b""
+    if len(content) != size:
+        raise ValueError(f"{path.name} has more than {most >> 20} MiB, or is being written")
+    return content
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    """Read ``checksums.json``, whose own hash nobody knows: its size is limited."""
+    path = folder / CHECKSUMS
+    if path.is_symlink():
+        raise ValueError(f"{CHECKSUMS} is a link")
+    listed = _json(read_limited(path, MAX_CHECKSUMS).decode("utf-8"))
     if not isinstance(listed, dict) or not listed:
-        raise ValueError("checksums.json is no list of files")
+        raise ValueError(f"{CHECKSUMS} is no list of files")
     for name, digest in listed.items():
         if (
             not name.isprintable()
@@ -67,23 +88,34 @@ def _checksums(path: Path) -> dict[str, str]:
             or {"", ".", ".."} & set(name.split("/"))
             or len(name) > 500
         ):
-            raise ValueError(f"checksums.json names {shown(name)}, which is no file of a bundle")
+            raise ValueError(f"{CHECKSUMS} names {shown(name)}, which is no file of a bundle")
         if not (isinstance(digest, str) and re.fullmatch("[0-9a-f]{64}", digest)):
-            raise ValueError(f"checksums.json has {shown(digest)} for {name}, which is no SHA-256")
-    total = sum((path.parent / name).stat().st_size for name in listed if (path.parent / name).is_file())
-    if total > MAX_BUNDLE:
-        raise ValueError(f"its files have more than {MAX_BUNDLE >> 20} MiB")
+            raise ValueError(f"{CHECKSUMS} has {shown(digest)} for {shown(name)}, which is no SHA-256")
     return listed
 
 
-def _sha256(folder: Path, name: str) -> str | None:
-    path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
-        return None
+def _inside(folder: Path, names: Iterable[str]) -> dict[str, Path]:
+    """Return the paths of the listed files that are there, in the folder and not behind a link out of it."""
+    root, found, total = os.path.realpath(folder), {}, 0
+    inside = f"{root.rstrip(os.sep)}{os.sep}"
+    for name in names:
+        real = os.path.realpath(inside + name)  # three times as fast as Path.resolve, which is felt with many files
+        path = Path(real)
+        if real.startswith(inside) and path.is_file():
+            found[name] = path
+            total += path.stat().st_size
+    if total > MAX_BUNDLE:
+        raise ValueError(f"its files have more than {MAX_BUNDLE >> 20} MiB")
+    return found
+
+
+def _sha256(path: Path, buffer: memoryview) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
+    left = MAX_BUNDLE  # the file may grow while it is read
+    with path.open("rb", buffering=0) as file:
+        while (size := file.readinto(buffer)) and left > 0:
+            digest.update(buffer[:size])
+            left -= size
     return digest.hexdigest()
 
 

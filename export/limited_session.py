@@ -14,7 +14,7 @@ from typing import Any
 import onnxruntime
 from numpy.typing import NDArray
 
-from export.bundle_files import BadBundle, BadInput
+from export.bundle_files import MAX_MODEL, BadBundle, BadInput, read_limited
 from export.graph_check import brief, check_graph
 
 # The lowest version that opens what ``export.onnx.builder`` writes: the first with version 10 of ONNX's file format.
@@ -52,6 +52,8 @@ class LimitedSession:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = SILENT
+        # The next level arranges convolutions, which no exported graph has, and takes longer to open.
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
         if self._limited:
             _register_limited_allocator()
             options.add_session_config_entry("session.use_env_allocators", "1")
@@ -157,14 +159,12 @@ def open_session(
         here = ", ".join(onnxruntime.get_available_providers())
         raise BadInput(f"onnxruntime has no {', '.join(sorted(missing))} on this machine, only {here}")
     try:
-        content = path.read_bytes()
-        check_graph(content)
+        before = _version(path)
+        check_graph(read_limited(path, MAX_MODEL))
     except (OSError, ValueError) as error:
         raise BadBundle(f"{path} is no model of `replicate export onnx`: {error}; export again") from error
     try:
-        session = onnxruntime.InferenceSession(
-            content, options, providers=list(providers), disabled_optimizers=_DISABLED
-        )
+        session = onnxruntime.InferenceSession(path, options, providers=list(providers), disabled_optimizers=_DISABLED)
     except Exception as error:  # onnxruntime's exceptions have no common base
         reason = " ".join(str(error).split())
         if re.search(r"max supported IR version|opset \d+ is under development|Opset \d+ is under development", reason):
@@ -173,6 +173,14 @@ def open_session(
                 f"{here} is too old for {path} ({reason[-120:]}): pip install --upgrade onnxruntime"
             ) from error
         raise BadBundle(f"onnxruntime cannot open {path}: {brief(error)}; export again") from error
+    if _version(path) != before:
+        raise BadBundle(f"{path} was changed while it was opened: try again")
     if session.get_providers()[0] != providers[0]:
         raise BadInput(f"onnxruntime fell back from {providers[0]} to {session.get_providers()[0]}: check its drivers")
     return session
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    """Return what changes with a file's content: onnxruntime reads the file itself, in less memory than from bytes."""
+    about = path.stat()
+    return about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns

@@ -1,6 +1,7 @@
 """Metadata and checksums that were changed on purpose, with valid checksums: each is refused with its cause."""
 
 import json
+import os
 
 import pytest
 
@@ -128,6 +129,24 @@ def test_a_listed_file_of_a_terabyte_is_not_read(tmp_path):
         file.truncate(1 << 40)
     (folder / "checksums.json").write_text(json.dumps(listed | {"large": SUM}))
     with pytest.raises(BadBundle, match="more than 512 MiB"):
+        Predictor(folder)
+
+
+def test_checksums_are_read_from_a_small_file_in_the_folder_alone(tmp_path):
+    folder = tiny_bundle.write(tmp_path / "b")
+    path = folder / "checksums.json"
+    path.rename(tmp_path / "outside.json")
+    path.symlink_to(tmp_path / "outside.json")
+    with pytest.raises(BadBundle, match=r"checksums\.json is a link"):
+        Predictor(folder)
+    path.unlink()
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(BadBundle, match=r"checksums\.json has more than 1 MiB"):
+        Predictor(folder)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(BadBundle, match=r"no file checksums\.json"):
         Predictor(folder)
 
 

@@ -110,6 +110,14 @@ def negative(model):
     model.graph.initializer.append(constant("one", 1, kind=np.float32))
 
 
+def many_inputs(model):
+    model.graph.node[0].input.extend([""] * 300_000)
+
+
+def many_axes(model):
+    model.graph.initializer[0].dims[:] = [1] * 50_000
+
+
 def opset(domain, version):
     def change(model):
         for one in model.opset_import:
@@ -129,6 +137,8 @@ GRAPHS = {
     "weights in another file": (external, "another file"),
     "claimed values": (claimed(1 << 31, 1 << 31), "claims more values"),
     "claimed negative": (claimed(-1), "claims more values"),
+    "many inputs": (many_inputs, "more than 200,000 entries"),
+    "many axes": (many_axes, "claims another number|axes"),
     "claimed fewer": (claimed(1), "another number of values"),
     "a constant made large": (
         with_nodes(expand, constants=[start, constant("size", 10**10)]),
@@ -169,6 +179,28 @@ def test_a_file_that_is_cut_short_is_refused(tmp_path):
         (folder / "model.onnx").write_bytes(content[:size])
         with pytest.raises(BadBundle):
             Predictor(tiny_bundle.list_files(folder))
+
+
+def test_a_model_that_is_too_large_is_not_read(tmp_path):
+    folder = tiny_bundle.write(tmp_path / "b")
+    with (folder / "model.onnx").open("ab") as file:
+        file.truncate((1 << 26) + 1)
+    with pytest.raises(BadBundle, match=r"model\.onnx has more than 64 MiB"):
+        Predictor(tiny_bundle.list_files(folder))
+
+
+def test_a_model_that_is_replaced_while_it_is_opened_is_refused(tmp_path, monkeypatch):
+    folder = tiny_bundle.write(tmp_path / "b")
+    check = limited_session.check_graph
+
+    def replace_after(content):
+        check(content)
+        tiny_bundle.write(tmp_path / "other", loop)
+        (tmp_path / "other" / "model.onnx").replace(folder / "model.onnx")
+
+    monkeypatch.setattr(limited_session, "check_graph", replace_after)
+    with pytest.raises(BadBundle, match="changed while it was opened"):
+        Predictor(folder)
 
 
 def test_text_that_is_not_utf_8_is_refused(tmp_path):
