@@ -83,7 +83,7 @@ def _release(path: Path, changed: str) -> None:
 
 
 def _reader(name: str, seed: str, read: Callable[[Path], None], suffix: str) -> Reader:
-    return Reader(name, lambda: [seed.encode()], read, _mutate, (ReplicateError,), suffix)
+    return Reader(name, lambda: [seed.encode()], read, _mutate, (ReplicateError,), suffix, (f"*{suffix}",))
 
 
 @register("rttm")

@@ -64,7 +64,8 @@ def of_pickle(content: bytes, draws: random.Random) -> bytes:
 _SPLICED = (
     b"]q\x01h\x01a", b"}q\x01K\x00h\x01s", b"(]q\x01h\x01tq\x02", b"\x8f(K\x01K\x02\x90", b"(K\x01\x91",
     b"}(K\x01NI01\nNu",
-    b"}N]s", b"}G\x7f\xf8" + b"\0" * 6 + b"Ns", b"}(K\x01K\x02\x86Nu", b"}C\x01aNs", b"}\x8c\x01aNs", b"}]Ns",
+    b"}N" + b"\x85" * 200_000 + b"Ns", b"N" + b"\x85" * 200_000, b"}N]s", b"}G\x7f\xf8" + b"\0" * 6 + b"Ns",
+    b"}(K\x01K\x02\x86Nu", b"}C\x01aNs", b"}\x8c\x01aNs", b"}]Ns",
     b"cnumpy\nndarray\n(tR", b"cnumpy\ndtype\n(V|O\nI00\nI01\ntR", b"cnumpy.core.multiarray\nscalar\n(tR",
     b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I999999999\ntVb\ntR",
     b"ccodecs\nencode\n(V\xff\nVlatin1\ntR",
