@@ -8,6 +8,9 @@ from typing import Any
 from replicate.errors import TooLarge, TooLittleMemory
 
 MIB = 2**20
+# No model has more columns, or layers and heads; models of 10^9 columns exist only in forged records.
+MOST = 10**6
+MOST_LAYERS = 1000
 # Longer integers are described and not printed: Python refuses to print very long ones, and nobody reads them.
 _PRINTED_BITS = 128
 

@@ -49,13 +49,14 @@ def parse_json(text: str) -> Any:
         content = json.loads(text)
     except RecursionError as error:
         raise ValueError(f"nested deeper than {DEPTH} levels") from error
-    _check_depth(content)
+    check_depth(content)
     if "\\ud" in text or "\\uD" in text:
         json.dumps(content, ensure_ascii=False).encode()  # a UnicodeEncodeError is a ValueError
     return content
 
 
-def _check_depth(content: object) -> None:
+def check_depth(content: object) -> None:
+    """Refuse lists and dictionaries that are nested deeper than ``DEPTH``. Raises: ValueError."""
     level = [content]
     for _ in range(DEPTH + 1):
         level = [

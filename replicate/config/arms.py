@@ -11,10 +11,15 @@ from replicate.config.folders import Definition
 from replicate.config.privileged import CHOICES, PAPER, PLACEHOLDER, sections
 from replicate.config.toml import build, known, merged, section
 from replicate.errors import InvalidDefinition
+from replicate.files import LONGEST_NAME
+from replicate.limits import MOST, MOST_LAYERS, shown
+from replicate.records import check_range
 from replicate.suggest import choices
 from replicate.training.arm import DEFAULT_METHOD, Arm
 from replicate.training.methods.base import Settings, method_settings
 
+# Arms that are like each other, or teachers of each other.
+_LONGEST_CHAIN = 50
 # Keys of a section of ``arms.toml``.
 KEYS = ("like", *(name for name in Arm.__dataclass_fields__ if name != "name"))
 
@@ -84,6 +89,7 @@ def _resolve(name: str, defined: Mapping[str, Definition], found: dict[str, Arm]
     where = defined[name].where
     if name in above:
         raise InvalidDefinition(f"{where}: teachers in a circle: {' <- '.join([*above, name])}")
+    _check_chain(above, where)
     if name in found:
         return found[name]
     content = _inherited(name, defined, ())
@@ -107,12 +113,18 @@ def _resolve(name: str, defined: Mapping[str, Definition], found: dict[str, Arm]
 def _build(content: dict[str, Any], given: dict[str, Any], where: str) -> Arm:
     method = content.pop("distillation", None)
     settings = None if method is None else _method(method, f"{where}, distillation")
-    return build(Arm, content, where, **given, distillation=settings)
+    arm = build(Arm, content, where, **given, distillation=settings)
+    try:  # what no record of a run may hold
+        check_range(arm, 1, MOST_LAYERS, "context_layers", "gnn_heads")
+        check_range(arm, 0, MOST, "window", "memory")
+    except ValueError as error:
+        raise InvalidDefinition(f"{where}: {error}") from error
+    return arm
 
 
 def _method(content: object, where: str) -> Settings:
     values = section(content, where)
-    cls = method_settings(str(values.pop("method", DEFAULT_METHOD)), where)
+    cls = method_settings(str(values.pop("method", DEFAULT_METHOD))[:LONGEST_NAME], where)
     return build(cls, values, where, ("method",))
 
 
@@ -121,6 +133,7 @@ def _inherited(name: str, defined: Mapping[str, Definition], above: tuple[str, .
     where = defined[name].where
     if name in above:
         raise InvalidDefinition(f"{where}, key 'like': arms in a circle: {' <- '.join([*above, name])}")
+    _check_chain(above, where)
     content = section(defined[name].content, where)
     for key in content:
         known(key, KEYS, where, "key")
@@ -130,9 +143,15 @@ def _inherited(name: str, defined: Mapping[str, Definition], above: tuple[str, .
     return _inherited(base, defined, (*above, name)) | content
 
 
+def _check_chain(above: tuple[str, ...], where: str) -> None:
+    """Refuse a chain of arms that Python could not follow."""
+    if len(above) >= _LONGEST_CHAIN:
+        raise InvalidDefinition(f"{where}: more than {_LONGEST_CHAIN} arms follow from each other: write fewer")
+
+
 def _arm_name(value: object, defined: Mapping[str, Definition], where: str) -> str:
     if not isinstance(value, str):
-        raise InvalidDefinition(f"{where}: {value!r} is not the name of an arm")
+        raise InvalidDefinition(f"{where}: {shown(value)} is not the name of an arm")
     return arm_name(value, defined, where)
 
 

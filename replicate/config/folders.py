@@ -19,6 +19,8 @@ from replicate import escape
 from replicate.config import plugins
 from replicate.errors import InvalidDefinition
 from replicate.files import LONGEST_NAME, cut_name, visible
+from replicate.limits import MIB, in_mib
+from replicate.records import DEPTH, check_depth
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -31,6 +33,9 @@ COLLECTIONS = ("arms", "protocols", "profiles", "claims", "figures", "sweep", "s
 TABLE_KEYS = ("rows", "like", "arms_of")
 # Files of other programs.
 _NOT_OURS = ("pyproject.toml",)
+
+# Of a file, and of a text in it; packaged ones have a tenth.
+_MOST_BYTES, _LONGEST_TEXT = MIB, 4000
 
 _current: tuple[Path, ...] = ()
 
@@ -181,14 +186,43 @@ def _table(path: Path, default: Path) -> Definition:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise InvalidDefinition(f"{path}: it has more than {in_mib(_MOST_BYTES)}, as no definition has: remove it")
         return _parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidDefinition(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidDefinition(f"{path}: not valid TOML: {escape.line(str(error)[:200])}") from error
     except ValueError as error:
-        raise InvalidDefinition(f"{path}: not valid TOML: {error}") from error
+        raise InvalidDefinition(f"{path}: {escape.line(str(error)[:200])}: correct it") from error
 
 
 @functools.lru_cache(maxsize=200)
 def _parsed(text: str) -> dict[str, Any]:
     """Return the content of TOML. Cached, because a command needs every file many times; nobody changes it in place."""
-    return tomllib.loads(text)
+    try:
+        content = tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError(f"it is nested deeper than {DEPTH} levels") from error
+    check_depth(content)
+    _check_values(content)
+    return content
+
+
+def _check_values(content: object) -> None:
+    """Refuse texts, and keys, that no message or table could show, and integers that TOML does not have.
+
+    Raises:
+        ValueError: naming the limit.
+    """
+    values = [content]
+    while values:
+        value = values.pop()
+        if isinstance(value, dict):
+            values += [*value, *value.values()]
+        elif isinstance(value, list):
+            values += value
+        elif isinstance(value, str) and len(value) > _LONGEST_TEXT:
+            raise ValueError(f"it has a text of {len(value):,} characters, more than {_LONGEST_TEXT:,}")
+        elif type(value) is int and not -(2**63) <= value < 2**63:
+            raise ValueError("it has a whole number of more than 64 bits")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
@@ -13,9 +14,12 @@ from replicate.config.privileged import PAPER, sections
 from replicate.config.protocols import protocol
 from replicate.config.toml import known, merged, section
 from replicate.errors import InvalidDefinition
+from replicate.limits import shown
 from replicate.rng import permutation
 from replicate.training.config import Arm, Protocol
 
+# All points are made and checked before the first is trained.
+_MOST_POINTS = 100_000
 _OF_ARM = ("context_layers", "gnn_heads", "dropout", "fusion")
 
 Change = tuple[tuple[str, Any], ...]
@@ -90,6 +94,9 @@ def points(arm: Arm, grid: Definition, asked: Protocol, privileged: str = PAPER)
     where = grid.where
     of_masking = tuple(f"masking.{each.name}" for each in fields(asked.masking) if each.init)
     options = [_options(key, values, arm, of_masking, where) for key, values in section(grid.content, where).items()]
+    size = math.prod(map(len, options))
+    if size > _MOST_POINTS:
+        raise InvalidDefinition(f"{where}: its grid has {size:,} points, more than {_MOST_POINTS:,}: list fewer values")
     for first, second in itertools.combinations(options, 2):
         for each in set().union(*first) & set().union(*second):
             raise InvalidDefinition(f"{where}: {each} is listed by two keys")
@@ -131,7 +138,7 @@ def _options(key: str, values: Any, arm: Arm, of_masking: tuple[str, ...], where
         if key == "masking":
             known(name, of_masking, where, "setting")
         if not isinstance(value, int | float | str):
-            raise InvalidDefinition(f"{where}, key {key!r}: {value!r} is not a single value")
+            raise InvalidDefinition(f"{where}, key {key!r}: {shown(value)} is not a single value")
     return options
 
 

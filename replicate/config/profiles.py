@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from replicate.config import folders
 from replicate.config.toml import build, known, section
 from replicate.errors import BadSeeds, InvalidDefinition
+from replicate.limits import MOST
+from replicate.records import FINITE, check_range
 from replicate.training.config import Budget
 
 # The profile that only checks that everything runs.
@@ -28,6 +30,11 @@ class Profile:
             raise InvalidDefinition("seeds must be whole numbers of 0 or more, each once, and at least one")
         if not self.budget.learning_rate > 0:
             raise InvalidDefinition(f"learning_rate = {self.budget.learning_rate} must be above 0")
+        try:  # what no record of a run may hold
+            check_range(self.budget, 1, MOST, "feed_forward")
+            check_range(self.budget, 0, FINITE, "learning_rate", "weight_decay")
+        except ValueError as error:
+            raise InvalidDefinition(str(error)) from error
 
 
 def profile(name: str) -> Profile:

@@ -8,6 +8,7 @@ from typing import Any
 from replicate.config import folders
 from replicate.config.toml import build, known, merged, section
 from replicate.errors import InvalidDefinition
+from replicate.limits import shown
 from replicate.suggest import choices
 from replicate.training.config import ModelDefaults, Protocol
 from replicate.training.masking.base import DEFAULT_STRATEGY, masking_strategy
@@ -102,7 +103,7 @@ def _nested(key: str, value: str, content: dict[str, Any], where: str) -> dict[s
             return {head: type(present)(value)}
     except (KeyError, ValueError):
         raise InvalidDefinition(
-            f"{where}: {value!r} is not a value for {key}, which is {present!r} by default"
+            f"{where}: {shown(value)} is not a value for {key}, which is {present!r} by default"
         ) from None
     if isinstance(present, dict):
         raise InvalidDefinition(f"{where}: {key} is a section: {choices(key, [f'{key}.{inner}' for inner in present])}")

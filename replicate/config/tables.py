@@ -12,6 +12,8 @@ from replicate.config.protocols import mixed_protocol, protocol
 from replicate.config.table_files import UnbuiltRow
 from replicate.config.toml import build, known
 from replicate.errors import InvalidDefinition, UnknownTable
+from replicate.files import LONGEST_NAME
+from replicate.limits import MOST
 from replicate.suggest import choices
 from replicate.training.config import CONTEXTS, Arm, Protocol
 
@@ -199,7 +201,7 @@ def _arm(unbuilt: UnbuiltRow, known_arms: dict[str, Arm], in_rows: Mapping[str, 
         raise InvalidDefinition(f"{unbuilt.where}: key 'arm' is missing")
     value = unbuilt.content["arm"]
     if not isinstance(value, dict):
-        return known_arms[arm_name(str(value), known_arms, unbuilt.where)]
+        return known_arms[arm_name(str(value)[:LONGEST_NAME], known_arms, unbuilt.where)]
     name = unbuilt.content.get("name")
     if not isinstance(name, str):
         raise InvalidDefinition(f"{unbuilt.where}: key 'name' is missing, or not a text")
@@ -254,6 +256,8 @@ def _check_widths(row: Row, where: str) -> None:
             continue
         if width < 1:
             raise InvalidDefinition(f"{where}: {key} = {width} must be 1 or more")
+        if width > MOST:
+            raise InvalidDefinition(f"{where}: {key} = {width} must be at most {MOST:,}")
         if not any(arm.context == "transformer" for arm in of):
             raise InvalidDefinition(f"{where}: {key} has no effect, because no arm that it is for has a transformer")
 

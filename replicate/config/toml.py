@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from replicate.errors import InvalidDefinition
+from replicate.limits import shown
 from replicate.suggest import choices
 
 T = TypeVar("T")
@@ -21,7 +22,7 @@ _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 def section(value: Any, where: str) -> dict[str, Any]:
     """Return a copy of a TOML section."""
     if not isinstance(value, dict):
-        raise InvalidDefinition(f"{where}: {value!r} is not a section with keys")
+        raise InvalidDefinition(f"{where}: {shown(value)} is not a section with keys")
     return dict(value)
 
 
@@ -36,7 +37,7 @@ def known(name: str, names: Iterable[str], where: str, what: str) -> str:
     """Return ``name`` if it is one of ``names``, else suggest the nearest in the message."""
     names = list(names)
     if name not in names:
-        raise InvalidDefinition(f"{where}: unknown {what} {name!r}: {choices(name, names)}")
+        raise InvalidDefinition(f"{where}: unknown {what} {shown(name, 200)}: {choices(name, names)}")
     return name
 
 
@@ -99,13 +100,13 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
     if args and origin not in (tuple, dict):  # Literal
         if value in args:
             return value
-        raise InvalidDefinition(f"{where}: {value!r} is none of {', '.join(map(repr, args))}")
+        raise InvalidDefinition(f"{where}: {shown(value)} is none of {', '.join(map(repr, args))}")
     if hasattr(hint, "__dataclass_fields__") and isinstance(value, dict):
         return build(hint, value, where)
     if origin is None and type(value) is hint:
         return value
     needed = _KINDS.get(hint, "a list" if origin is tuple else "a section")
-    raise InvalidDefinition(f"{where}: {value!r} is not {needed}")
+    raise InvalidDefinition(f"{where}: {shown(value)} is not {needed}")
 
 
 def as_text(value: Any) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from replicate import escape
 from replicate.errors import CorruptRun
-from replicate.limits import shown
+from replicate.limits import MOST, MOST_LAYERS, shown
 from replicate.model.config import ModelConfig
 from replicate.records import (
     FINITE,
@@ -24,7 +24,7 @@ from replicate.records import (
     format_number,
     read_json,
 )
-from replicate.store.settings_records import MOST, MOST_LAYERS, ArmRecord, BudgetRecord, ProtocolRecord
+from replicate.store.settings_records import ArmRecord, BudgetRecord, ProtocolRecord
 from replicate.store.versions import FORMAT
 
 # Characters of a reason in a message, which may quote names and values of a damaged file.

@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from replicate.limits import MOST, MOST_LAYERS
 from replicate.records import FINITE, check_names, check_range
 from replicate.training.model_defaults import ModelDefaults
 
 if TYPE_CHECKING:  # these import torch, which commands that only look at runs do without
     from replicate.training.config import Arm, Protocol
-
-# No model and no budget has more of anything; models of 10^9 columns exist only in forged records.
-MOST = 10**6
-MOST_LAYERS = 1000
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,7 @@ def test_the_paper_weighs_both_losses_of_its_method_equally():
         ('[s]\nlike = "base"\nteacher = "bass"\n', ["[s]", "unknown arm 'bass'", "did you mean base?"]),
         ('[s]\nlike = "bass"\n', ["[s]", "unknown arm 'bass'", "did you mean base?"]),
         ("[s]\nlike = 3\n", ["[s]", "'like'", "3"]),
-        ('[s]\nlike = "base"\nteacher = ["base"]\n', ["[s]", "'teacher'", "['base']"]),
+        ('[s]\nlike = "base"\nteacher = ["base"]\n', ["[s]", "'teacher'", "a list is not the name of an arm"]),
         ('[s]\nlike = "base"\nname = "x"\n', ["[s]", "'name'"]),
         ('[s]\nlike = "base"\nteacher = "base"\naudio = "hubert"\n', ["[s]", "'hubert'", "base", "'audio'"]),
         (

@@ -126,6 +126,21 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path):
             TABLE.replace("arm = ", "amr = "),
             r"mine/mine\.toml, row 1: unknown key 'amr': did you mean arm\?",
         ),
+        ("arms_toml", f"x = {'[' * 100_000}", "nested deeper than 24 levels"),
+        ("arms_toml", f"{'x.' * 2000}x = 1", "nested deeper than 24 levels"),
+        ("arms_toml", ARM + f"dropout = {'9' * 400}\n", "a whole number of more than 64 bits"),
+        ("arms_toml", ARM + f"dropout = {'9' * 5000}\n", "Exceeds the limit"),
+        ("arms_toml", f'[mine]\ntrain = "{"A" * 5000}"\n', "a text of 5,000 characters, more than 4,000"),
+        ("arms_toml", f"#{'a' * 2**20}", "more than 1 MiB"),
+        ("arms_toml", "[[mine]]\n" * 9000, r"\[mine\]: a list is not a section"),
+        ("arms_toml", ARM + "gnn_heads = 1_000_000_000\n", r"\[mine\]: gnn_heads = 1000000000 is not from 1 to 1000"),
+        ("arms_toml", "".join(f"[a{i}]\nlike = 'a{i + 1}'\n" for i in range(2000)), "more than 50 arms follow"),
+        (
+            "arms_toml",
+            "".join(f"[a{i}]\nlike = 'COGMEN-A'\nteacher = 'a{i + 1}'\n" for i in range(2000)),
+            "more than 50 arms follow",
+        ),
+        ("profiles_toml", PROFILE.replace("= 64", "= 9_000_000"), "feed_forward = 9000000"),
         ("profile_toml", PROFILE, r"mine/profile\.toml: not a table, .*, profiles\.toml, .*: rename or move it"),
         ("table2_toml", TABLE, r"mine/table2\.toml: .*tables/table2\.toml is a table of the same name"),
     ],
@@ -141,7 +156,7 @@ def test_a_mistake_names_file_and_key(use_folder, name, content, message):
     }
     with pytest.raises(InvalidDefinition, match=message) as raised:
         readers.get(name, lambda: tables.table("mine"))()
-    assert "\n" not in str(raised.value)
+    assert "\n" not in str(raised.value) and len(str(raised.value)) < 4000
 
 
 def test_two_folders_with_the_same_name_are_both_named(use_folder):

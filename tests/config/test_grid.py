@@ -137,6 +137,7 @@ def test_a_value_that_is_listed_twice_is_one_point(write):
         ("COGMEN-A", "teacher = ['Teacher-AV']", "unknown key 'teacher'"),
         ("COGMEN-A", "dropout = 0.3", "list of values"),
         ("COGMEN-A", "dropout = []", "list of values"),
+        ("COGMEN-A", f"context_layers = {[*range(400)]}\ngnn_heads = {[*range(400)]}", "160,000 points, more than"),
         ("COGMEN-A", "dropout = [[0.3]]", "not a single value"),
         ("COGMEN-A", "dropout = [1.5]", "dropout = 1.5 must be from 0 to below 1"),
         ("COGMEN-A", "dropout = ['high']", "dropout"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 
 from tests.fuzz.mutations import of_bytes
@@ -84,15 +85,15 @@ def of_fields(content: bytes, draws: random.Random, tokens: Sequence[str] = ()) 
     if kind < 0.25:
         return _of_text(content, draws)
     lines = [_split(line) for line in content.decode("utf-8", "replace").split("\n")]
-    mark = "," if b"," in content else " "
     for _ in range(draws.randint(1, 2)):
         if lines:
             _change_line(lines, draws, (*_TOKENS, *tokens))
-    return "\n".join(mark.join(line) for line in lines).encode("utf-8", "surrogatepass")
+    return "\n".join(map("".join, lines)).encode("utf-8", "surrogatepass")
 
 
 def _split(line: str) -> list[str]:
-    return line.split(",") if "," in line else line.split(" ")
+    """Return the fields of a line, and the separators between them."""
+    return re.split("(,)" if "," in line and " = " not in line else "( )", line)
 
 
 def _change_line(lines: list[list[str]], draws: random.Random, tokens: Sequence[str]) -> None:
@@ -103,9 +104,9 @@ def _change_line(lines: list[list[str]], draws: random.Random, tokens: Sequence[
     if kind == 0 and line:
         line[at] = draws.choice(tokens)
     elif kind == 1:
-        line.insert(at, draws.choice(tokens))
+        line[at:at] = [draws.choice(tokens), line[1] if len(line) > 1 else " "]
     elif kind == 2 and line:
-        del line[at]
+        del line[at : at + draws.choice((1, 2, 2))]
     elif kind == 3 and line:
         line[at] += draws.choice(tokens)
     elif kind == 4:
@@ -116,8 +117,9 @@ def _change_line(lines: list[list[str]], draws: random.Random, tokens: Sequence[
     elif kind == 6 and line:  # another field of the file in its place
         line[at] = draws.choice(draws.choice(lines) or [""])
     elif kind == 7:  # a column of all lines
+        times = draws.choice((0, 2))
         for each in lines:
-            each[at : at + 1] = draws.choice(([], each[at : at + 1] * 2))
+            each[at : at + 2] = each[at : at + 2] * times
     else:
         lines.append(lines.pop(i))
 
