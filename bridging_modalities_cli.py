@@ -20,6 +20,16 @@ _OURS = {
 
 def main() -> None:
     """Run the command line, or exit with 1 if one of its packages is another project's."""
+    try:
+        _require_ours()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    from replicate.__main__ import main as run
+
+    run()
+
+
+def _require_ours() -> None:
     for package in _OURS:
         found = other_owner(package)
         if found is not None:
@@ -27,9 +37,6 @@ def main() -> None:
                 f"error (other package): the package {package!r} is that of {found}, not this project's: install this "
                 "project into an environment of its own (make setup)"
             )
-    from replicate.__main__ import main as run
-
-    run()
 
 
 def other_owner(package: str) -> str | None:

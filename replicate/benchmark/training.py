@@ -6,6 +6,7 @@ Each point runs in processes of its own, with one thread each.
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -24,6 +25,7 @@ from replicate.model.context.packed import blocks, encode
 from replicate.model.context.transformer import TransformerExtractor
 from replicate.model.seed_layers import SeedBatch
 from replicate.model.window_graph import build_band
+from replicate.runner import local
 from replicate.training.config import Budget, RunSpec
 from replicate.training.loop import model_config, train_seed_group
 from replicate.training.trainer import Epoch
@@ -123,9 +125,15 @@ def measure(chosen: Sequence[Point], on_point: Callable[[Point], None]) -> Itera
     context = multiprocessing.get_context("spawn")
     for point in chosen:
         on_point(point)
-        with ProcessPoolExecutor(point.jobs, context) as pool:
-            list(pool.map(_start, range(point.jobs)))
+        pool = ProcessPoolExecutor(point.jobs, context, local.end_with_parent)
+        try:
+            with local.held_back(signal.SIGINT):  # from the workers: only this process answers Ctrl-C
+                started = [pool.submit(_start) for _ in range(point.jobs)]
+            for future in started:
+                future.result()
             costs = [future.result() for future in [pool.submit(_cost, point) for _ in range(point.jobs)]]
+        finally:
+            local.end_workers(pool)
         seconds, megabytes, flops = max(costs)
         runs = point.seeds * point.jobs
         yield Measured(point, seconds / runs, megabytes, flops and flops * runs / seconds)
@@ -144,7 +152,7 @@ def exponent(measured: Sequence[Measured], of: Callable[[Measured], float]) -> f
     return float(slope)
 
 
-def _start(_: int) -> None:
+def _start() -> None:
     """Start a worker process, so that its start is not timed."""
     time.sleep(0.2)
 

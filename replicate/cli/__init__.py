@@ -68,6 +68,15 @@ console.add_options(cli)
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit; an error of the user is one line on stderr that begins with its kind."""
+    try:
+        status = _exit_code(arguments)
+    finally:
+        console.close_log_file()
+    sys.exit(status)
+
+
+def _prepare() -> None:
+    """Set up signals, output and the environment."""
     signal.signal(signal.SIGTERM, _as_interrupt)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -78,16 +87,12 @@ def main(arguments: list[str] | None = None) -> None:
     found = environment.warning()
     if found is not None:
         console.log.warning(found)
-    try:
-        status = _exit_code(arguments)
-    finally:
-        console.close_log_file()
-    sys.exit(status)
 
 
 def _exit_code(arguments: list[str] | None) -> int:
     """Run the command line and return its exit code."""
     try:
+        _prepare()
         # The arguments are the context's object, so that a log file begins with them.
         arguments = sys.argv[1:] if arguments is None else arguments
         _refuse_empty(arguments)

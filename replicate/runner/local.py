@@ -18,7 +18,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import BaseContext
 from pathlib import Path
@@ -72,9 +73,16 @@ def run_all(
     setting = (folders.current(), corpora, store, device, news, stop, len(programs))
     workers = min(jobs, len(programs))
     pool = ProcessPoolExecutor(workers, context, _start_worker, setting)
+
+    def submit(program: Program) -> Future[Outcome]:
+        # A worker that is started now never gets a Ctrl-C: only this process answers it. A server that forks workers
+        # has inherited that, and submitting waits for its imports.
+        with nullcontext() if context.get_start_method() == "forkserver" else held_back(signal.SIGINT):
+            return pool.submit(_work, program)
+
     try:
         # One program waits in the pool, so that no worker does.
-        follow(lambda program: pool.submit(_work, program), schedule, news, on_progress, workers + 1)
+        follow(submit, schedule, news, on_progress, workers + 1)
     except BrokenProcessPool as error:
         raise WorkerDied(
             "a worker was killed from outside, perhaps because memory ran out: completed runs are kept; "
@@ -110,12 +118,16 @@ def process_context() -> BaseContext:
     """Return how workers start: each forked from a server that has imported the slow libraries once, or else anew.
 
     The server runs nothing, so its forks are safe. It imports no module of this package, because it may find another
-    copy of it than this process.
+    copy of it than this process. It ends with the thread that starts it, so only the main thread asks for that.
     """
     if not sys.platform.startswith("linux"):  # elsewhere system libraries do not survive a fork
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch_geometric.nn"])  # and with it torch
+    lasting = threading.current_thread() is threading.main_thread()
+    first = ["bridging_modalities_workers"] if lasting else []
+    context.set_forkserver_preload([*first, "torch_geometric.nn"])  # and with it torch
+    with held_back(signal.SIGINT):
+        forkserver.ensure_running()
     return context
 
 
@@ -133,10 +145,9 @@ def follow(
     """
     running: dict[Future[Outcome], Program] = {}
     while schedule or running:
-        with _ignored(signal.SIGINT):  # a worker that is started now inherits it: only this process answers Ctrl-C
-            while schedule and len(running) < most:
-                program = schedule.start()
-                running[submit(program)] = program
+        while schedule and len(running) < most:
+            program = schedule.start()
+            running[submit(program)] = program
         done, _ = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
         for future in done:
             schedule.finish(running.pop(future), future.result())
@@ -158,6 +169,17 @@ def _ignored(*signals: signal.Signals) -> Iterator[None]:
             signal.signal(each, handler)
 
 
+@contextmanager
+def held_back(*signals: signal.Signals) -> Iterator[None]:
+    """Deliver signals after the block only; processes that are started inside it never get them."""
+    resource_tracker.ensure_running()  # to start this process inside the block would deliver them
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 _worker: dict[str, Any] = {}
 
 
@@ -176,15 +198,19 @@ def _start_worker(
 ) -> None:
     folders.use(config_dirs)  # before programs are unpickled, whose arms may be a plugin's
     _worker.update(corpora=corpora, store=store, device=device, news=news, stop=stop, patience=_PATIENCE / programs)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    end_with_parent()
 
 
-def _die_with_parent() -> None:
+def end_with_parent() -> None:
     """End this worker when the main process is killed; without this it would wait for programs for ever."""
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait_for([parent.sentinel])
-        os._exit(1)
+
+    def end() -> None:
+        if parent is not None:
+            wait_for([parent.sentinel])
+            os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()
 
 
 def _work(program: Program) -> Outcome:

@@ -45,7 +45,7 @@ def test_ctrl_c_while_modules_are_imported_is_one_line(tmp_path):
     (tmp_path / "click.py").write_text("raise KeyboardInterrupt")
     done = run("data", "list", PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
     assert (done.returncode, done.stdout) == (130, "")
-    assert done.stderr == "error (interrupted): nothing was begun\n"
+    assert done.stderr == "error (interrupted): completed runs are kept\n"
 
 
 @pytest.mark.parametrize(

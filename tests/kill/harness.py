@@ -129,8 +129,9 @@ def _undisturbed(scenario: Scenario, start: Path, folder: Path, summary: Summary
 def _kill(scenario: Scenario, place: Path, rng: random.Random, usual: _Usual, summary: Summary) -> str:
     """Start the command, send one signal, and wait until none of its processes is left; return what was done."""
     sent, target = rng.choice(SIGNALS), rng.choice(TARGETS)
-    writing, moment = rng.random() < _WRITING, rng.uniform(0.05, 1.0) * usual.seconds
-    skip = rng.randrange(max(1, usual.changes))  # not always the first file
+    writing, moment = rng.random() < _WRITING, rng.uniform(0.05, 0.8) * usual.seconds
+    # Not always the first file. Changes that follow one another at once count as one, so that their number varies.
+    skip = rng.randrange(max(1, usual.changes // 2))
     what = f"{sent.name} of {target} {f'after change {skip}' if writing else f'after {moment:.1f} s'}"
     summary.kills += 1
     with Watch(place) as watch, _started(scenario, place) as process:

@@ -4,6 +4,8 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -82,6 +84,50 @@ def test_workers_that_are_busy_are_ended_soon_and_a_second_interrupt_changes_not
     local.end_workers(pool)
     assert time.monotonic() - began < 5 and not any(map(running, workers))
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler and all(future.done() for future in futures)
+
+
+def test_signals_are_held_back_and_not_lost_and_started_processes_never_get_them():
+    with pytest.raises(KeyboardInterrupt), local.held_back(signal.SIGINT):
+        blocked = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+        child = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True, check=True)
+        os.kill(os.getpid(), signal.SIGINT)
+        passed = True
+    assert passed and child.stdout == "True\n"
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+COMMAND = """
+import time
+from multiprocessing import forkserver
+from replicate.runner import local
+
+if __name__ == "__main__":
+    context = local.process_context()
+    print(forkserver._forkserver._forkserver_pid, flush=True)
+    worker = context.Process(target=time.sleep, args=(600,))
+    worker.start()
+    print(worker.pid, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system has no /proc")
+@pytest.mark.parametrize("lines", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_the_server_and_its_workers_end_with_a_command_that_is_killed_while_they_start(lines, tmp_path):
+    (tmp_path / "command.py").write_text(COMMAND)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, str(tmp_path / "command.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            pids = [int(process.stdout.readline()) for _ in range(lines)]
+            time.sleep(0.5)  # the server has begun to import torch
+            assert all(map(running, pids))
+        finally:
+            process.kill()
+    deadline = time.monotonic() + 2
+    while any(map(running, pids)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not any(map(running, pids))
 
 
 def running(pid):
