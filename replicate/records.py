@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,9 +18,14 @@ T = TypeVar("T")
 # The largest of these files have a learning curve of 10^5 epochs, the deepest a settings object in an arm's teacher.
 MOST_BYTES = 32 * MIB
 DEPTH = 24
+# Python's objects take up to 30 times the size of a text of empty lists.
+MOST_CONTAINERS, MOST_VALUES = 500_000, 2_000_000
 # The largest finite number.
 FINITE = sys.float_info.max
 _LONGEST_NAME = 1000
+# As Linux allows.
+_LONGEST_PATH = 4096
+_LARGEST = 2**64
 
 
 def read_json(path: Path) -> Any:
@@ -42,9 +48,11 @@ def parse_json(text: str) -> Any:
     """Return the content of a JSON text whose values can be printed, compared and written again.
 
     Raises:
-        ValueError: it is not JSON, is nested deeper than ``DEPTH``, or has half of a character that JSON writes in two
-        halves.
+        ValueError: it is not JSON, is nested deeper than ``DEPTH``, has more values than any record, or has half of a
+        character that JSON writes in two halves.
     """
+    if text.count("[") + text.count("{") > MOST_CONTAINERS or text.count(",") > MOST_VALUES:
+        raise ValueError(f"more than {MOST_CONTAINERS:,} lists and objects, or {MOST_VALUES:,} values")
     try:
         content = json.loads(text)
     except RecursionError as error:
@@ -100,6 +108,56 @@ def check_names(record: object, *fields: str) -> None:
                 raise ValueError(f"{field} has {shown(text)}, which is no short, printable text")
 
 
+def check_blank(record: object, *fields: str) -> None:
+    """Check that texts of a record, or all texts of its tuples and dictionaries, have letters.
+
+    Raises:
+        ValueError: naming the field.
+    """
+    for field in fields:
+        value = getattr(record, field)
+        texts = (value,) if isinstance(value, str) else (*value, *value.values()) if isinstance(value, dict) else value
+        if not all(text.strip() for text in texts):
+            raise ValueError(f"{field} has a text without letters")
+
+
+def check_paths(record: object, *fields: str) -> None:
+    """Check that texts of a record, or all texts of its tuples, can be paths or addresses; None is left out.
+
+    Raises:
+        ValueError: naming the field.
+    """
+    for field in fields:
+        value = getattr(record, field)
+        for text in value if isinstance(value, tuple) else (value,):
+            if text is not None and (not 1 <= len(text) <= _LONGEST_PATH or "\0" in text):
+                raise ValueError(f"{field} has {shown(text)}, which is no path")
+
+
+def check_settings(record: object, *fields: str) -> None:
+    """Check that settings by name are short texts, finite numbers, and lists and dictionaries of these.
+
+    Raises:
+        ValueError: naming the field.
+    """
+
+    def is_good(value: object) -> bool:
+        if isinstance(value, dict):
+            return all(map(is_good, (*value, *value.values())))
+        if isinstance(value, list | tuple):
+            return all(map(is_good, value))
+        if isinstance(value, str):
+            return len(value) <= _LONGEST_NAME
+        if isinstance(value, float):
+            return math.isfinite(value)
+        return value is None or (isinstance(value, int) and abs(value) < _LARGEST)
+
+    for field in fields:
+        for name, value in (getattr(record, field) or {}).items():
+            if not name.isprintable() or not is_good((name, value)):
+                raise ValueError(f"{field} has impossible settings under {shown(name)}")
+
+
 def check_among(record: object, field: str, allowed: Iterable[object]) -> None:
     """Check that a value of a record is one of a few.
 
@@ -147,11 +205,12 @@ def check_format(content: object, this: int, where: object) -> None:
     found = format_number(content)
     if found > this:
         raise NewerFormat(
-            f"{where} was written by a newer version: format {found}, this version reads {this}; update, or use "
+            f"{where} was written by a newer version: format {shown(found)}, this version reads {this}; update, or use "
             "another folder"
         )
     if found < this:
+        number = f"format {shown(found)}" if found else "no format number"
         raise OldFormat(
-            f"{where} was written by an older version: {f'format {found}' if found else 'no format number'}, this "
-            f"version reads {this}; train again, in the same folder if you like"
+            f"{where} was written by an older version: {number}, this version reads {this}; train "
+            "again, in the same folder if you like"
         )

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from replicate import records
-from replicate.errors import TooLittleMemory
-from replicate.records import check_among, check_names, check_range, convert, parse_json, read_json
+from replicate.errors import OtherFormat, TooLittleMemory
+from replicate.records import check_among, check_format, check_names, check_range, convert, parse_json, read_json
 
 
 def nested(depth: int) -> str:
@@ -30,6 +30,18 @@ def test_deep_json_is_refused(depth: int) -> None:
 def test_values_that_cannot_be_written_again_are_refused(text: str) -> None:
     with pytest.raises(ValueError):
         parse_json(text)
+
+
+@pytest.mark.parametrize("text", ["[" + "[]," * 500_000 + "1]", "[" + "1," * 2_000_001 + "1]"])
+def test_more_values_than_any_record_has_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="more than 500,000 lists and objects, or 2,000,000 values"):
+        parse_json(text)
+
+
+@pytest.mark.parametrize("found", [10**4000, -(10**4000)])
+def test_long_formats_are_not_printed(found: int) -> None:
+    with pytest.raises(OtherFormat, match="format an integer of 13,288 bits"):
+        check_format({"format": found}, 2, "it")
 
 
 def test_characters_in_two_halves_are_read() -> None:

@@ -145,7 +145,7 @@ def _why_not(arm: str, manifest: Manifest, store: Store, results: Path, exportab
         reason = "its late fusion, with a context extractor per stream, cannot be written as ONNX"
     elif not context_extractor(records[arm].arm.context).exportable:
         reason = f"its context extractor {records[arm].arm.context!r} cannot be written as ONNX"
-    elif records[arm].arm.audio in HUBERT and records[arm].protocol.hubert["order"] != "time":
+    elif records[arm].arm.audio in HUBERT and records[arm].protocol.hubert.get("order") != "time":
         reason = "its HuBERT features are in the order of the release, where they belong to other utterances"
     else:
         reason = "its runs are under another protocol or on a part of the corpus, for one table only"

@@ -31,6 +31,9 @@ from replicate.errors import INTERRUPTED_EXIT_CODE, ReplicateError, TooLittleMem
 from replicate.files import from_os_error
 from replicate.machine import lacks_memory
 
+# Of an error, in characters.
+_LONGEST_LINE = 2000
+
 
 class _Root(click.Group):
     """The group of all commands; it ends quietly when the program that reads its output, such as head, has ended."""
@@ -137,7 +140,10 @@ def _refuse_empty(arguments: list[str]) -> None:
 
 def _fail(error: ReplicateError) -> int:
     """Print an error as one line and return its exit code."""
-    console.log.error("error (%s): %s", error.kind, " ".join(str(error).split()))
+    text = " ".join(str(error).split())
+    if len(text) > _LONGEST_LINE:  # it quotes a path or a name of thousands of characters
+        text = f"{text[: _LONGEST_LINE // 2]} ... {text[-_LONGEST_LINE // 4 :]}"
+    console.log.error("error (%s): %s", error.kind, text)
     return error.exit_code
 
 

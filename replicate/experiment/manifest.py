@@ -16,7 +16,16 @@ from replicate.files import write_text
 from replicate.limits import shown
 from replicate.machine import cores, processor
 from replicate.metrics import DEFAULT
-from replicate.records import FINITE, check_among, check_format, check_names, check_range, convert, read_json
+from replicate.records import (
+    FINITE,
+    check_among,
+    check_format,
+    check_names,
+    check_paths,
+    check_range,
+    convert,
+    read_json,
+)
 from replicate.runner.failures import FailedRun
 from replicate.store import open_store
 from replicate.store.store import Store
@@ -27,6 +36,8 @@ from replicate.training.config import Precision
 # older than format 2.
 FORMAT = 2
 
+# More seeds, or tables, than anybody trains.
+MOST_SEEDS = 10_000
 _PACKAGES = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn", "onnx", "onnxruntime")
 
 
@@ -107,12 +118,14 @@ class Manifest:
     def __post_init__(self) -> None:
         check_names(self, "tables", "protocol", "profile", "runs", "deployable", "earlier_runs", "versions", "folds")
         check_names(self, "metric", "test_splits", *(["privileged"] if self.privileged is not None else []))
+        check_paths(self, "store", "store_address", "config_dirs")
+        check_paths(self.source, "data", "data_dir")
         check_among(self, "device", ("cpu", "cuda"))
         check_range(self, 0, 2**64 - 1, "seeds")
         check_range(self, 1, 2**31, "jobs")
         check_range(self, 0, FINITE, "wall_seconds", "training_seconds")
-        if not self.seeds or not self.tables:
-            raise ValueError("it names no seeds, or no tables")
+        if not 1 <= len(self.seeds) <= MOST_SEEDS or not 1 <= len(self.tables) <= MOST_SEEDS:
+            raise ValueError(f"it names {len(self.seeds)} seeds and {len(self.tables)} tables, not 1 to {MOST_SEEDS}")
         unknown = {*self.deployable} - {*self.runs}
         if unknown:
             raise ValueError(f"run {shown(min(unknown))} is not among its runs")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import stat
@@ -102,16 +103,21 @@ class TeacherRun:
 
 
 def teachers(store: Store, record: RunRecord) -> list[TeacherRun]:
-    """Return a run's teachers, the teachers' teachers, and so on."""
+    """Return a run's teachers, the teachers' teachers, and so on; a run of another arm is no teacher."""
+
+    @functools.cache  # a record may name one teacher any number of times
+    def read(key: str) -> RunRecord | None:
+        with contextlib.suppress(CorruptRun, OtherFormat):
+            return store.record(key) if key else None
+        return None
 
     def follow(arm: ArmRecord, keys: Sequence[str]) -> list[TeacherRun]:
         found: list[TeacherRun] = []
         for teacher, key in zip(arm.teachers, keys or [""] * len(arm.teachers), strict=True):
-            own = None
-            with contextlib.suppress(CorruptRun, OtherFormat):
-                own = store.record(key) if key else None
-            found.append(TeacherRun(key, teacher.name, own is not None))
-            found += follow(teacher, own.teacher_runs if own else ())
+            own = read(key)
+            present = own is not None and own.arm == teacher
+            found.append(TeacherRun(key, teacher.name, present))
+            found += follow(teacher, own.teacher_runs if own is not None and present else ())
         return found
 
     return follow(record.arm, record.teacher_runs)

@@ -17,9 +17,11 @@ from replicate.model.config import ModelConfig
 from replicate.records import (
     FINITE,
     check_among,
+    check_blank,
     check_format,
     check_names,
     check_range,
+    check_settings,
     convert,
     format_number,
     read_json,
@@ -74,10 +76,12 @@ class CorpusRecord:
 
     def __post_init__(self) -> None:
         check_names(self, "name", "labels", "recipes", "speakers")
+        check_settings(self, "recipes")
         if not _HASH.fullmatch(self.hash):
             raise ValueError(f"hash = {shown(self.hash)} is no SHA-256")
-        if not self.labels or len(set(self.labels)) < len(self.labels):
-            raise ValueError(f"its {len(self.labels)} labels are none, or repeated")
+        check_blank(self, "name", "labels", "speakers")
+        if not 1 <= len(self.labels) <= MOST_LAYERS or len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"its {len(self.labels)} labels are none, over {MOST_LAYERS}, or repeated")
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,11 @@ class RunRecord:
             if wrong:
                 raise ValueError(f"{name} has {shown(wrong[0])}, which is no {name} of a run")
         check_names(self, "streams", "versions", "files")
+        check_blank(self, "streams", "versions")
+        if [epoch.epoch for epoch in self.curve] != [*range(1, len(self.curve) + 1)]:
+            raise ValueError("the epochs of its curve are not numbered from 1")
+        if {*self.files} != {CHECKPOINT, PREDICTIONS}:
+            raise ValueError(f"files names {len(self.files)} files, which are not {CHECKPOINT} and {PREDICTIONS}")
         check_among(self, "device", ("cpu", "cuda"))
         check_among(self, "precision", ("float32", "bf16"))
         check_range(self, 0, 2**64 - 1, "seed", "seed_group")

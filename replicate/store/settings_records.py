@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from replicate.limits import MOST, MOST_LAYERS
-from replicate.records import FINITE, check_names, check_range
+from replicate.limits import MOST, MOST_LAYERS, shown
+from replicate.records import FINITE, check_names, check_range, check_settings
 from replicate.training.model_defaults import ModelDefaults
 
 if TYPE_CHECKING:  # these import torch, which commands that only look at runs do without
@@ -50,6 +50,10 @@ class ArmRecord:
         check_range(self, 0, MOST, "window", "memory")
         check_range(self, 0, 1, "dropout", "dialogue_share", "label_noise", "epoch_share")
         check_range(self, 0, FINITE, "privileged_noise")
+        check_settings(self, "distillation")
+        method = None if self.distillation is None else self.distillation.get("method")
+        if self.distillation is not None and not (isinstance(method, str) and method.isprintable()):
+            raise ValueError(f"distillation has the method {shown(method)}, which is no name")
 
     @classmethod
     def of(cls, arm: Arm) -> ArmRecord:
@@ -103,6 +107,7 @@ class ProtocolRecord:
 
     def __post_init__(self) -> None:
         check_names(self, "name", "triplet", "masking", "hubert")
+        check_settings(self, "masking", "hubert")
 
     @classmethod
     def of(cls, protocol: Protocol) -> ProtocolRecord:

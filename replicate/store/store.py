@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from replicate.errors import CorruptRun
 from replicate.files import INCOMPLETE, atomic_folder, from_os_error, sha256
+from replicate.limits import shown
 from replicate.store import embeddings, locks
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RunRecord, corrupt, load_json
 from replicate.store.run import Run
@@ -129,7 +130,8 @@ class Store:
     def version_of(self, key: str) -> dict[str, str] | None:
         """Return the versions that a run was trained with, whatever its format; None if its record cannot be read."""
         try:
-            return {name: str(version) for name, version in load_json(self.root / key)["versions"].items()}
+            found = load_json(self.root / key)["versions"].items()
+            return {name: version if isinstance(version, str) else shown(version) for name, version in found}
         except (CorruptRun, KeyError, AttributeError):
             return None
 

@@ -47,7 +47,7 @@ def distribution_version(name: str) -> str:
     """Return the version of an installed distribution, or "not installed"."""
     try:
         return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
+    except (importlib.metadata.PackageNotFoundError, ValueError):  # ValueError: no name at all, in a forged record
         return "not installed"
 
 

@@ -47,6 +47,11 @@ def test_failed_checks_exit_with_3_and_all_other_errors_with_1():
         assert kind.exit_code == (3 if issubclass(kind, errors.CheckFailed) else 1)
 
 
+def test_a_line_of_an_error_is_bounded(replicate):
+    status, _, stderr = replicate("data", "info", "begin" + "x/" * 50_000 + "end.npz")
+    assert status == 1 and stderr.count("\n") == 1 and len(stderr) < 2100 and "begin" in stderr
+
+
 def test_the_kind_of_an_error_is_the_words_of_its_class_name():
     class BrokenToyPlugin(errors.ReplicateError):
         """An error of a plugin."""

@@ -101,6 +101,11 @@ def test_a_file_that_is_not_a_manifest_is_named_by_load_and_not_found(tmp_path, 
         ({"corpus": 3}, "corpus"),
         ({"jobs": None}, "jobs"),
         ({"failed": [{}]}, "key"),
+        ({"store": "a\0b"}, "store has .*no path"),
+        ({"store_address": ""}, "store_address has .*no path"),
+        ({"source": {"data": "a" * 5000}}, "data has .*no path"),
+        ({"config_dirs": ["\0"]}, "config_dirs has"),
+        ({"seeds": list(range(10_001))}, "10001 seeds and 1 tables, not 1 to 10000"),
     ],
 )
 def test_a_value_of_a_wrong_type_is_named(smoke_results, tmp_path, change, key):

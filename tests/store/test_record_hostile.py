@@ -42,7 +42,17 @@ IMPOSSIBLE: dict[str, tuple[str, dict[str, Any], str]] = {
     "epochs": ("budget", {"epochs": 0}, "epochs = 0"),
     "rate": ("budget", {"learning_rate": float("nan")}, "learning_rate = nan"),
     "hash": ("corpus", {"hash": "../../x"}, "is no SHA-256"),
-    "labels": ("corpus", {"labels": ["a", "a"]}, "labels are none, or repeated"),
+    "labels": ("corpus", {"labels": ["a", "a"]}, "labels are none, .* or repeated"),
+    "no name": ("corpus", {"name": " "}, "name has a text without letters"),
+    "no method": ("arm", {"distillation": {"a": 1}}, "method None, which is no name"),
+    "method": ("arm", {"distillation": {"method": "\x1b[31m"}}, "which is no name"),
+    "settings": ("arm", {"distillation": {"method": "logits", "a": [float("inf")]}}, "distillation has impossible"),
+    "masking": (
+        "protocol",
+        {"masking": {"strategy": ["x" * 5000]}},
+        "masking has impossible settings under 'strategy'",
+    ),
+    "recipes": ("corpus", {"recipes": {"audio": {"rate": 10**30}}}, "recipes has impossible settings under 'audio'"),
     "long number": ("corpus", {"labels": [10**4000]}, "labels"),
 }
 
@@ -68,6 +78,10 @@ def test_impossible_values_are_named(case: str, store: Store, saved: Path) -> No
         {"streams": ["a" * 5000]},
         {"files": {PREDICTIONS: "short"}},
         {"versions": {"torch": "\x1b]0;title"}},
+        {"versions": {"": "1"}},
+        {"files": {"../../x": "0" * 64, "run.json": "0" * 64}},
+        {"streams": [""]},
+        {"curve": [{"epoch": 7, "train_loss": 1, "dev_loss": 1, "dev_f1": 1, "learning_rate": 0}], "best_epoch": 1},
         {"format": "x" * 10**6},
         {"curve": [{"epoch": 1, "train_loss": 1, "dev_loss": 1, "dev_f1": 2, "learning_rate": 0}], "best_epoch": 1},
     ],
@@ -77,6 +91,22 @@ def test_other_impossible_values_are_damage(changes: dict[str, Any], store: Stor
     with pytest.raises(CorruptRun, match=saved.name) as caught:
         store.get(saved.name)
     assert len(str(caught.value)) < 600
+
+
+def test_a_damaged_record_with_a_nameless_version_is_no_obstacle(store: Store, saved: Path) -> None:
+    rewrite(saved, versions={"": [1] * 1000})
+    assert [entry.damaged is not None for entry in inventory.entries(store)] == [True]
+    (removal,) = [each for each in prune.plan(store) if each.kind == "run"]
+    assert removal.why.startswith("of another version") and len(removal.why) < 200
+
+
+def test_a_run_of_another_arm_is_no_teacher(store: Store, saved: Path) -> None:
+    """Its own teachers, of which it may have any number, are not followed."""
+    arm = json.loads((saved / RECORD).read_text())["arm"]
+    forged = {"arm": arm | {"unimodal_teachers": [arm | {"unimodal_teachers": [arm] * 20}] * 20}}
+    rewrite(saved, **forged, teacher_runs=[saved.name] * 20)
+    found = inventory.teachers(store, store.record(saved.name))
+    assert len(found) == 20 * 21 and not any(each.present for each in found)
 
 
 @pytest.mark.parametrize("content", [json.dumps({"versions": DEEP}), "[" * 10**6, '{"a":' * 10**5, "9" * 10**5])
