@@ -65,6 +65,19 @@ def opensmile_(source: Path, feature_set: str, select: int | None, **others: Any
     _run(source, lambda: smile.Smile(feature_set), select=select, **others)
 
 
+@features.command("acoustic")
+@_extraction
+def acoustic_(source: Path, **others: Any) -> None:
+    """Extract functionals of our own, as stream audio: mel bands, cepstrum, loudness, pitch and voicing.
+
+    They need no other program and no other licence, and can be part of an exported model.
+    """
+    options.require_audio()
+    from replicate.features.acoustic import AcousticExtractor
+
+    _run(source, AcousticExtractor, **others)
+
+
 @features.command("hubert")
 @_extraction
 @click.option(

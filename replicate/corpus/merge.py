@@ -17,7 +17,7 @@ from replicate.errors import NoMatch
 SECOND = "hubert-second-to-last"
 # Streams that tables use, and the extractors that each may come from if it was extracted by this package.
 EXTRACTORS: dict[str, tuple[str, ...]] = {
-    "audio": ("opensmile",),
+    "audio": ("opensmile", "acoustic"),
     "visual": (),
     "text": TEXT,
     "hubert": ("hubert",),

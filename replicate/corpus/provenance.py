@@ -20,6 +20,8 @@ def describe(recipe: Recipe) -> str:
     """Return a recipe in a few words: extractor, model or feature set, layer or number of columns."""
     if recipe.get("extractor") == "opensmile":
         return f"openSMILE {recipe.get('set')} ({len(recipe.get('columns', ()))} columns)"
+    if recipe.get("extractor") == "acoustic":
+        return f"acoustic functionals, version {recipe.get('version')} ({len(recipe.get('columns', ()))} columns)"
     if recipe.get("extractor") == "tfidf":
         return f"TF-IDF and SVD to {recipe.get('components')} columns, fitted on {recipe.get('fitted_on')}"
     if recipe.get("extractor") == "sentence-encoder":

@@ -136,6 +136,15 @@ def from_recipe(recipe: Recipe, device: str = "auto", model: str | None = None) 
             from replicate.features.smile import Smile
 
             return Smile(recipe["set"])
+        if recipe["extractor"] == "acoustic":
+            from replicate.features import acoustic
+
+            if recipe["version"] != acoustic.VERSION:
+                raise NotThisFormat(
+                    f"the features are version {recipe['version']} of the acoustic functionals, and this package "
+                    f"computes version {acoustic.VERSION}: extract and train again, or install the older package"
+                )
+            return acoustic.AcousticExtractor()
         if recipe["extractor"] in TEXT:
             raise NotThisFormat(
                 f"the stream was made from transcripts ({describe(recipe)}), which recordings do not have: use a "

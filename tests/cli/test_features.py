@@ -13,7 +13,7 @@ import tests.features  # noqa: F401  (first, since it skips where the extra is n
 from replicate import errors
 from replicate.cli.features import features
 from replicate.corpus import load
-from replicate.features import audio, smile
+from replicate.features import acoustic, audio, smile
 from tests.recordings import tone, write_wav
 
 
@@ -38,6 +38,16 @@ def test_opensmile_of_a_folder_whole_output(folder: Path, replicate: Replicate) 
     samples = audio.load(folder / "d1" / "u2.wav")
     np.testing.assert_array_equal(corpus.dialogues[0].features["audio"][2], smile.Smile()([samples])[0])
     assert sorted(path.name for path in Path().iterdir()) == ["folder", "out.npz"]
+
+
+def test_acoustic_functionals_of_a_folder(folder: Path, replicate: Replicate) -> None:
+    status, stdout, stderr = replicate("features", "acoustic", folder, "--out", "out.npz")
+    corpus = load("out.npz")
+    assert (status, stdout) == (0, f"out.npz: 2 dialogues, 5 utterances, hash {corpus.hash}\n"), stderr
+    assert corpus.widths == {"audio": len(acoustic.columns())} and corpus.recipes["audio"]["version"] == 1
+    samples = audio.load(folder / "d1" / "u2.wav")
+    found = acoustic.AcousticExtractor()([samples])[0]
+    np.testing.assert_array_equal(corpus.dialogues[0].features["audio"][2], found)
 
 
 def test_columns_are_selected_on_the_training_split(folder: Path, replicate: Replicate) -> None:
