@@ -35,6 +35,8 @@ _KNOWN = {
     "attribute": {1, 2, 3, 4, 7, 8, 9, 13, 20},
     "constant": {1, 2, 4, 5, 7, 8, 9, 12, 14},
 }
+# Of a node: its inputs and outputs.
+_ENDS = (1, 2)
 # What the fields hold that are refused and that programs other than ours write.
 _REFUSED = {
     "model": {20: "a graph for training", 25: "functions"},
@@ -145,6 +147,8 @@ class _Graph:
                 begin, at = at, at + size
                 if at > end:
                     raise IndexError
+                if at == begin and what == "node" and number in _ENDS:  # onnxruntime does not expect it everywhere
+                    raise ValueError("an input or output in its graph has no name, as in no exported model")
                 if number in wanted:
                     found.append((number, (begin, at)))
             elif kind == 0:

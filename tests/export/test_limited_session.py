@@ -110,8 +110,13 @@ def negative(model):
     model.graph.initializer.append(constant("one", 1, kind=np.float32))
 
 
+def without_name(model):
+    """onnxruntime read the missing tensor (SIGSEGV)."""
+    with_nodes(helper.make_node("Max", ["w", "w", ""], ["most"]))(model)
+
+
 def many_inputs(model):
-    model.graph.node[0].input.extend([""] * 300_000)
+    model.graph.node[0].input.extend(["a"] * 300_000)
 
 
 def many_axes(model):
@@ -137,6 +142,8 @@ GRAPHS = {
     "weights in another file": (external, "another file"),
     "claimed values": (claimed(1 << 31, 1 << 31), "claims more values"),
     "claimed negative": (claimed(-1), "claims more values"),
+    "an input without a name": (without_name, "no name"),
+    "an output without a name": (lambda model: model.graph.node[0].output.__setitem__(0, ""), "no name"),
     "many inputs": (many_inputs, "more than 200,000 entries"),
     "many axes": (many_axes, "claims another number|axes"),
     "claimed fewer": (claimed(1), "another number of values"),

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -78,15 +79,13 @@ def graphs() -> Reader:
 def streams() -> Reader:
     """Graphs for streams."""
     from export.predictor import BadBundle, BadInput
-    from tests.export import tiny_bundle
 
     _good()  # before the children are made
 
     def read(path: Path) -> None:
         _predict(_bundle(path, "model.stream.onnx"), stream=True)
 
-    seeds = [tiny_bundle.graph(stream=True).SerializeToString()]
-    return Reader("stream", lambda: seeds, read, graph_changes.mutate, (BadBundle, BadInput), ".onnx")
+    return Reader("stream", _stream_graphs, read, graph_changes.mutate, (BadBundle, BadInput), ".onnx")
 
 
 @register("metadata")
@@ -130,10 +129,39 @@ def checksums() -> Reader:
 
 
 def _graphs() -> Sequence[bytes]:
-    """Return a linear model, and what the exporter writes for untrained models, with the metadata of the first."""
+    """Return a linear model, and what the exporter writes for untrained models, also in 8 bits, with its metadata."""
+    from export.onnx import dialogue_graph
+    from tests.export import tiny_bundle
+
+    linear = tiny_bundle.graph(stream=False)
+    found = [linear]
+    for causal in (False, True):
+        built = dialogue_graph.build(_untrained(causal))
+        built.metadata_props.extend(linear.metadata_props)
+        found += [built, _in_8_bits(built)]
+    return [model.SerializeToString() for model in found]
+
+
+def _stream_graphs() -> Sequence[bytes]:
+    """Return a linear model, and what the exporter writes for an untrained one."""
+    from export.onnx import streaming_graph
+    from tests.export import tiny_bundle
+
+    speech = _untrained(causal=True)
+    config = speech.model.config
+    built = streaming_graph.build(speech)
+    about = tiny_bundle.metadata(stream=True)
+    about |= {"memory": config.memory, "state": streaming_graph.state_size(config)}
+    texts = {name: json.dumps(value) for name, value in about.items()}
+    linear = tiny_bundle.graph(stream=True)
+    given = next(entry.value for entry in linear.metadata_props if entry.key == "format")
+    tiny_bundle.set_metadata(built, {"format": given} | texts)
+    return [linear.SerializeToString(), built.SerializeToString()]
+
+
+def _untrained(causal: bool) -> Any:
     import torch
 
-    from export.onnx import dialogue_graph
     from export.onnx.deployed_model import SpeechModel
     from replicate.model.cogmen import COGMEN
     from replicate.model.config import ModelConfig
@@ -141,12 +169,19 @@ def _graphs() -> Sequence[bytes]:
     from tests.export import tiny_bundle
 
     torch.manual_seed(0)
-    linear, width = tiny_bundle.graph(stream=False), tiny_bundle.WIDTH
-    found = [linear.SerializeToString()]
+    width = tiny_bundle.WIDTH
     scaling = {"audio": Scale(np.zeros(width, np.float32), np.full(width, 2, np.float32))}
     small: dict[str, Any] = {"classes": 2, "hidden": 8, "context_layers": 1, "gnn_heads": 2, "feed_forward": 8}
-    for config in (ModelConfig(width, **small), ModelConfig(width, causal=True, past=0, **small)):
-        built = dialogue_graph.build(SpeechModel(COGMEN(config), scaling))
-        built.metadata_props.extend(linear.metadata_props)
-        found.append(built.SerializeToString())
-    return found
+    small |= {"causal": True, "past": 0, "memory": 4} if causal else {}
+    return SpeechModel(COGMEN(ModelConfig(width, **small)), scaling)
+
+
+def _in_8_bits(model: Any) -> Any:
+    import onnx
+
+    from export.onnx import quantise
+
+    with tempfile.TemporaryDirectory() as folder, mock.patch.object(quantise, "SMALLEST", 16):
+        onnx.save(model, Path(folder) / "a.onnx")
+        quantise.quantise(Path(folder) / "a.onnx", Path(folder) / "b.onnx")
+        return onnx.load(Path(folder) / "b.onnx")

@@ -40,14 +40,14 @@ def _change_node(graph: Any, draws: random.Random) -> None:
     from export.graph_check import OPERATORS
 
     node = draws.choice(graph.node)
-    names = [name for one in graph.node for name in one.output] + [one.name for one in graph.initializer]
+    names = [name for one in graph.node for name in one.output] + [one.name for one in graph.initializer] + [""]
     kind = draws.randrange(6)
     if kind == 0:
         node.domain, _, node.op_type = draws.choice(sorted(OPERATORS)).rpartition(".")
     elif kind == 1 and node.input:
         node.input[draws.randrange(len(node.input))] = draws.choice(names)
     elif kind == 2:
-        node.input.append(draws.choice([*names, ""]))
+        node.input.append(draws.choice(names))
     elif kind == 3 and node.attribute:
         attribute = draws.choice(node.attribute)
         attribute.i, attribute.f = draws.choice(_INTEGERS), draws.choice(_FLOATS)
