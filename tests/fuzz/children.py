@@ -73,14 +73,14 @@ def _child(
         for _ in paths:
             in_time = bool(select.select([receiving], [], [], SECONDS)[0])
             report = os.read(receiving, _REPORT).decode("ascii", "replace") if in_time else ""
-            seconds, began = time.monotonic() - began, time.monotonic()
             if not report:
-                yield _without_report(child, in_time, seconds)
+                yield _without_report(child, in_time, time.monotonic() - began)
                 return
-            failed, memory, kind = report.strip().split(" ", 2)
+            began = time.monotonic()
+            failed, seconds, memory, kind = report.strip().split(" ", 3)
             if int(memory) > MEMORY:
                 kind, failed = f"over {MEMORY // MIB} MiB", "1"
-            yield Outcome("FAILED: " * (failed == "1") + kind, failed == "1", seconds, int(memory))
+            yield Outcome("FAILED: " * (failed == "1") + kind, failed == "1", float(seconds), int(memory))
             if failed == "1":
                 return
     finally:
@@ -131,8 +131,10 @@ def _read_in_child(
         before = status("VmRSS")  # less than the parent's, because pages of files are not copied
         for path in paths:
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # VmHWM begins anew
+            began = time.monotonic()
             kind, failed = _tried(read, refuses, path)
-            report = f"{failed:d} {max(0, status('VmHWM') - before)} {kind}".encode("ascii", "replace")
+            seconds, memory = time.monotonic() - began, max(0, status("VmHWM") - before)
+            report = f"{failed:d} {seconds:.6f} {memory} {kind}".encode("ascii", "replace")
             os.write(pipe, report.replace(b"\n", b" ")[:_REPORT].ljust(_REPORT))
             if failed:
                 break
