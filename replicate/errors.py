@@ -162,6 +162,10 @@ class MissingDevice(ReplicateError):
     """The requested device is not on this machine."""
 
 
+class CannotLoad(ReplicateError):
+    """A package cannot be imported: an environment variable that it reads is wrong, or its files are damaged."""
+
+
 class MissingExtra(ReplicateError):
     """The command needs an optional part of the package that is not installed."""
 

@@ -114,13 +114,22 @@ def _exit_code(arguments: list[str] | None) -> int:
         status = INTERRUPTED_EXIT_CODE
     except ReplicateError as error:
         status = _fail(error)
-    except (ImportError, MemoryError, RuntimeError) as error:
-        if not lacks_memory(error):
+    except Exception as error:
+        known = _known(error)
+        if known is None:
             raise
-        status = _fail(TooLittleMemory(f"{_reason(error)}: free some memory, or raise the limit (ulimit -v)"))
-    except OSError as error:
-        status = _fail(from_os_error(error, Path(error.filename or "the output")))
+        status = _fail(known)
     return status if isinstance(status, int) else 0
+
+
+def _known(error: Exception) -> ReplicateError | None:
+    """Return what to report about an error whose cause is outside of this package, None for any other."""
+    if isinstance(error, ImportError | MemoryError | RuntimeError) and lacks_memory(error):
+        return TooLittleMemory(f"{_reason(error)}: free some memory, or raise the limit (ulimit -v)")
+    broken = environment.broken_package(error)
+    if broken is None and isinstance(error, OSError):
+        return from_os_error(error, Path(error.filename or "the output"))
+    return broken
 
 
 def _reason(error: BaseException) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import NamedTuple
 
 import torch
-from safetensors import SafetensorError
-from transformers import HubertConfig, HubertModel, Wav2Vec2FeatureExtractor, logging
+from transformers import HubertConfig, HubertModel, Wav2Vec2FeatureExtractor
 
-from replicate.errors import BadModel
+from replicate.errors import BadModel, ReplicateError
+from replicate.features import hub
 from replicate.features.audio import RATE
 
 MODEL = "facebook/hubert-large-ls960-ft"
@@ -53,19 +52,23 @@ def load(name: str) -> tuple[HubertModel, bool]:
     folder = Path(name)
     if not folder.is_dir() and (folder.is_absolute() or name.startswith(".") or name.count("/") != 1):
         raise BadModel(f"no folder {name}: give a folder with a HuBERT model, or a name on the hub such as {MODEL}")
-    # Errors are reported below, in one line.
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    hub.quiet()
+    away = None if folder.is_dir() else hub.unreachable()
+    local = away is not None
     try:
-        config, _ = HubertConfig.get_config_dict(name)
+        config, _ = HubertConfig.get_config_dict(name, local_files_only=local)
         if not config:
             raise OSError("no config.json")
         if config.get("model_type") != "hubert":
             raise BadModel(f"{name} is a model of type {config.get('model_type')}, not hubert: choose one that is")
-        model, report = HubertModel.from_pretrained(name, dtype=torch.float32, output_loading_info=True)
-        processor = Wav2Vec2FeatureExtractor.from_pretrained(name)
-    except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
-        reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
+        model, report = HubertModel.from_pretrained(
+            name, dtype=torch.float32, output_loading_info=True, local_files_only=local
+        )
+        processor = Wav2Vec2FeatureExtractor.from_pretrained(name, local_files_only=local)
+    except (ReplicateError, MemoryError):
+        raise
+    except Exception as error:  # a damaged model can raise any
+        reason = away or hub.reason(error, folder)
         what = "is not a folder with a HuBERT model" if folder.is_dir() else "cannot be fetched from the hub"
         raise BadModel(
             f"{name} {what} ({reason}): give --model a folder with config.json, preprocessor_config.json and "

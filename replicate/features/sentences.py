@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from transformers import AutoModel, AutoTokenizer, logging
+from transformers import AutoModel, AutoTokenizer
 
 from replicate.devices import resolve_device
 from replicate.errors import BadModel
+from replicate.features import hub
 from replicate.features.checkpoint import fingerprint
 
 _BATCH = 32
@@ -87,14 +87,17 @@ def _load(name: str, revision: str | None, download: bool) -> tuple[Any, Any]:
             raise BadModel(f"no folder {name}: give --encoder a folder with a model, or a name on the hub")
         if not revision:
             raise BadModel(f"{name} is a name on the hub: pin its commit with --revision, or give a folder")
-    logging.set_verbosity_error()  # errors are reported below, in one line
-    logging.disable_progress_bar()
-    pinned: dict[str, Any] = {"local_files_only": not download} | ({"revision": revision} if revision else {})
+    hub.quiet()
+    away = hub.unreachable() if download and not folder.is_dir() else None
+    local = not download or away is not None
+    pinned: dict[str, Any] = {"local_files_only": local} | ({"revision": revision} if revision else {})
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, **pinned)
         model, report = AutoModel.from_pretrained(name, dtype=torch.float32, output_loading_info=True, **pinned)
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged model can raise any
+        reason = away or hub.reason(error, folder)
         what = "is not a folder with a sentence encoder" if folder.is_dir() else "is not on this machine"
         if download:
             what = "cannot be fetched from the hub"

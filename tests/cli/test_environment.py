@@ -42,6 +42,40 @@ def test_the_warning_is_one_line_on_stderr_and_changes_nothing_else(replicate, t
     assert after.stderr.splitlines() == [environment.warning(), *before.stderr.splitlines()]
 
 
+def raised(code: str, module: str) -> Exception:
+    """The error of a module of this name while it is imported."""
+    try:
+        exec(compile(code, f"{module}.py", "exec"), {"__name__": module})
+    except Exception as error:
+        return error
+    raise AssertionError
+
+
+def test_a_package_that_cannot_be_imported_is_named_with_the_variable_that_it_read(monkeypatch):
+    monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "soon")
+    monkeypatch.setenv("OTHER", "soon")
+    found = environment.broken_package(raised("int('soon')", "some_library.constants"))
+    assert str(found) == (
+        "some_library (ValueError: invalid literal for int() with base 10: 'soon'): correct HF_HUB_ETAG_TIMEOUT, or "
+        "install it again"
+    )
+    missing = environment.broken_package(raised("import some_library_of_c", "some_library"))
+    assert "some_library (ModuleNotFoundError: No module named" in str(missing) and "the environment var" in str(
+        missing
+    )
+    # A fault of this package stays a traceback.
+    assert environment.broken_package(raised("int('soon')", "replicate.corpus.types")) is None
+    assert environment.broken_package(raised("int('soon')", "__main__")) is None
+
+
+def test_a_library_that_fails_while_it_is_imported_is_one_line(replicate, tmp_path, monkeypatch):
+    (tmp_path / "broken_library.py").write_text("raise ValueError('a setting is wrong:\\n soon')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("replicate.corpus.named_corpora", lambda: __import__("broken_library"))
+    status, _, stderr = replicate("data", "list")
+    assert status == 1 and stderr.startswith("error (cannot load): broken_library (ValueError: a setting is wrong:)")
+
+
 def test_no_text_tells_to_install_this_project_by_name():
     pages = [ROOT / "README.md", *ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
     sources = [path for name in ("replicate", "export") for path in (ROOT / name).rglob("*.py")]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import time
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -100,6 +102,28 @@ class Evil:
 
     def __reduce__(self) -> tuple[object, ...]:
         return (Path.touch, (self.path,))
+
+
+def test_a_pointer_in_place_of_the_weights_is_named(hubert_layer: Path, tmp_path: Path) -> None:
+    path = copied(hubert_layer, tmp_path)
+    (path / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 7\n")
+    with pytest.raises(BadModel, match=r"model\.safetensors is a pointer of Git LFS, .* git lfs pull"):
+        checkpoint.load(str(path))
+
+
+@pytest.mark.parametrize("variable", ["endpoint", "https_proxy"])
+def test_a_hub_or_proxy_that_does_not_answer_is_asked_once(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{closed.getsockname()[1]}"
+    if variable == "endpoint":
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", f"http://{place}")
+    else:
+        monkeypatch.setenv(variable, f"http://{place}")
+    begin = time.monotonic()
+    with pytest.raises(BadModel, match=r"127\.0\.0\.1, which \S+ needs, cannot be reached: Connection refused"):
+        checkpoint.load("some-one/some-hubert")
+    assert time.monotonic() - begin < 5
 
 
 def test_the_hub_without_a_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,51 @@
+"""Models of the transformers library from a folder or the Hugging Face hub: one line about what cannot be loaded."""
+
+from __future__ import annotations
+
+import socket
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import huggingface_hub
+from huggingface_hub import constants
+from transformers import logging
+
+from replicate.file_kinds import explain_file
+
+_SECONDS = 5.0
+
+
+def quiet() -> None:
+    """Keep both libraries from printing warnings and progress; errors are reported in one line."""
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    huggingface_hub.logging.set_verbosity_error()
+
+
+def unreachable() -> str | None:
+    """Return why the hub cannot be reached, None if it can be; the hub's library would try for half a minute."""
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE is set"
+    address = urlsplit(constants.ENDPOINT)
+    proxies = urllib.request.getproxies()
+    if not urllib.request.proxy_bypass(address.hostname or ""):
+        address = urlsplit(proxies.get(address.scheme) or proxies.get("all") or constants.ENDPOINT)
+    try:
+        port = address.port or (80 if address.scheme == "http" else 443)
+        socket.create_connection((address.hostname or "", port), _SECONDS).close()
+    except (OSError, ValueError) as error:
+        place = f"{address.hostname}, which {constants.ENDPOINT[:100]} needs,"
+        return f"{place} cannot be reached: {getattr(error, 'strerror', None) or error}"
+    return None
+
+
+def reason(error: Exception, folder: Path) -> str:
+    """Return in one line why a model cannot be loaded: what one of the files is, if that tells, or the error."""
+    if folder.is_dir():
+        for path in sorted(folder.iterdir()):
+            what = explain_file(path, zip_expected=True) if path.is_file() else None
+            if what is not None:
+                return f"{path} {what}"
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:160]
