@@ -103,6 +103,11 @@ def _readers_by_corpus() -> dict[str, str]:
     return found
 
 
+_RECORDINGS = (".wav", ".flac")
+# The release of IEMOCAP has them deeper than others.
+_HOLDS_RECORDINGS = ("*.wav", "*.flac", "*/*.wav", "*/*.flac", "Session*/dialog/EmoEvaluation", "dialog/EmoEvaluation")
+
+
 def _reader_for(path: Path) -> str:
     """Return the name of the reader with the highest priority among those that accept a path."""
     readers = {name: READERS.get(name) for name in READERS.names()}
@@ -113,6 +118,10 @@ def _reader_for(path: Path) -> str:
                 accepting.append(name)
     if not accepting:
         formats = "; ".join(reader.format for reader in readers.values() if reader.format)
+        if path.suffix.lower() in _RECORDINGS or any(next(path.glob(each), None) for each in _HOLDS_RECORDINGS):
+            raise UnknownCorpus(
+                f"{path} holds recordings: make a corpus of them with `replicate features`, see its --help"
+            )
         raise UnknownCorpus(
             f"no reader accepts {path}: there are readers for {formats}; one of your own needs --config-dir"
         )

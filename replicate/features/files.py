@@ -50,6 +50,11 @@ class Recordings:
         found = self._named.get(name, [])
         if len(found) > 1:
             one, other, *_ = (self._below(path) for path in found)
+            if one == other:
+                return BadSource(
+                    f"{where}: two files below {self._folder} are called {one}, with accents that are written in two "
+                    "ways of Unicode (NFC and NFD): remove or rename one of them"
+                )
             short = one if one.with_suffix("") == other.with_suffix("") else one.with_suffix("")
             return BadSource(
                 f"{where}: {one} and {other} below {self._folder} are both called {name}: write the one that is meant "
@@ -63,6 +68,9 @@ class Recordings:
         yield from (path for path in self._paths if path not in meant)
 
     def _missing(self, name: str) -> str:
+        suffix = PurePosixPath(name).suffix
+        if suffix.lower() in _OTHERS.union(SUFFIXES):
+            name = name.removesuffix(suffix)
         last = name.rpartition("/")[2].casefold()
         spelt = next((path for path in self._paths if nfc(path.stem).casefold() == last), None)
         what = "add it"

@@ -50,7 +50,8 @@ def refuse_part(folder: Path) -> None:
     """
     if is_release(folder) or visible(folder, "*.csv"):
         return
-    above = next(iter(visible(folder, f"*/Session*/{EVALUATIONS}")), None)
+    patterns = (f"{'*/' * depth}Session*/{EVALUATIONS}" for depth in (1, 2))
+    above = next((path for pattern in patterns for path in visible(folder, pattern)), None)
     if above is not None:
         raise BadSource(f"{folder} is the folder above the IEMOCAP release: give {above.parents[2]}")
     for parent in list(folder.resolve().parents)[:5]:

@@ -116,6 +116,11 @@ def test_unknown_names_list_the_known_ones(name: str, words: str) -> None:
 
 def test_a_file_of_another_kind(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("1,2")
+    for recording in ("a.wav", "b/u1.flac", "c/Session1/dialog/EmoEvaluation/x.txt"):
+        (tmp_path / recording).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / recording).touch()
+        with pytest.raises(UnknownCorpus, match="holds recordings: make a corpus of them with `replicate features`"):
+            load(tmp_path / recording.partition("/")[0])
     with pytest.raises(UnknownCorpus, match=r"no reader accepts .*x\.csv: .*\.pkl of the COGMEN release.*\.npz"):
         load(tmp_path / "x.csv")
 

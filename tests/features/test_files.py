@@ -46,9 +46,19 @@ def test_a_name_of_several_files_needs_its_folder(tmp_path: Path) -> None:
     assert list(found.without_line({"u", "v"})) == []
 
 
+def test_two_files_whose_names_look_the_same(tmp_path: Path) -> None:
+    touch(tmp_path / "Zoe\u0308.wav", tmp_path / "Zo\u00eb.wav")
+    if len(list(tmp_path.iterdir())) < 2:
+        pytest.skip("this file system takes both names for one")
+    assert "two ways of Unicode (NFC and NFD): remove or rename" in str(Recordings(tmp_path).find("Zo\u00eb", ""))
+
+
 def test_what_is_there_instead_is_named(tmp_path: Path) -> None:
     touch(tmp_path / "U1.wav", tmp_path / "u2.MP3", tmp_path / "u3.txt")
     found = Recordings(tmp_path)
     assert str(found.find("u1", "t, line 2")).endswith(": there is U1.wav, correct its name")
     assert str(found.find("u2", "t, line 2")).endswith(": there is u2.MP3, convert it to wav or flac")
+    # Lists of other data sets have the names of videos, and those of other systems capitals.
+    assert str(found.find("x/u1.MP4", "t, line 2")).endswith(": there is U1.wav, correct its name")
+    assert "no recording u1.0.wav or u1.0.flac below" in str(found.find("u1.0", ""))
     assert str(found.find("u3", "t, line 2")) == f"t, line 2: no recording u3.wav or u3.flac below {tmp_path}: add it"

@@ -19,12 +19,18 @@ def test_the_kind_of_a_source_is_recognised(folder: Path, release: Path, tmp_pat
     [
         ("folder", "s.csv", "is a folder"),
         ("folder/d1/u1.wav", None, "give a list of its segments"),
+        (
+            "s.csv",
+            None,
+            r"s\.csv is a list, not a recording: give .* --table .*s\.csv, or one recording and --segments",
+        ),
         ("nothing", None, "no folder and no recording"),
     ],
 )
 def test_paths_that_are_not_a_source_are_refused(
     path: str, segments: str | None, words: str, folder: Path, tmp_path: Path
 ) -> None:
+    (tmp_path / "s.csv").touch()
     with pytest.raises(BadSource, match=words):
         read(tmp_path / path, segments=tmp_path / segments if segments else None)
 
@@ -40,3 +46,7 @@ def test_parts_of_the_release_and_the_folder_above_are_named(release: Path, tmp_
         read(alone)
     (release / "Session1" / "table.csv").write_text("dialogue,utterance,speaker\nd,Ses01F_impro00_F000,F\n")
     assert [one.name for one in read(release / "Session1").utterances] == ["Ses01F_impro00_F000"]
+    (tmp_path / "two" / "levels").mkdir(parents=True)
+    moved = release.rename(tmp_path / "two" / "levels" / "up")
+    with pytest.raises(BadSource, match=f"is the folder above the IEMOCAP release: give {moved}$"):
+        read(tmp_path / "two")
