@@ -23,7 +23,7 @@ from export.benchmark.base import (
     Function,
     compile_for_each_shape,
 )
-from export.bundle.bundle import open_run
+from export.bundle.opening import open_run
 from export.onnx.deployed_model import SpeechModel
 from export.onnx.session import Inputs, as_function, session
 from export.predictor import INT8, MODEL

@@ -37,7 +37,7 @@ def _run_deployed(bundle: Path, int8: bool, utterances: int) -> None:
 
 def _run_engine(bundle: Path, engine: str, utterances: int, device: str) -> None:
     from export.benchmark.engines import make
-    from export.bundle.bundle import open_run
+    from export.bundle.opening import open_run
     from export.onnx.session import Inputs
 
     run = open_run(bundle)

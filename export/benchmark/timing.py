@@ -15,7 +15,7 @@ from export.benchmark.base import COMPILED, FLOOR, FP32, QUANTISED, Engine
 from export.benchmark.engines import available, make
 from export.benchmark.flops import NodeTime
 from export.benchmark.measurements import EngineSummary, Place, Shape, Timing
-from export.bundle.bundle import open_run
+from export.bundle.opening import open_run
 from export.onnx.deployed_model import SpeechModel
 from export.onnx.session import Inputs, on_corpus
 from export.predictor import INT8, MODEL, STREAM

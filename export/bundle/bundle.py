@@ -11,25 +11,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from export import predictor
 from export.bundle import model_card, script
+from export.bundle.opening import RUN, open_run
 from export.bundle.select import Choice, corpus_of
 from export.onnx import quantise, save
 from export.onnx.deployed_model import SpeechModel
 from export.onnx.quantise import Quantised
 from export.predictor import CHECKSUMS, INT8, MODEL, STREAM
-from export.validate.checks import Check, Wrong, attempt, runs, same_metadata
+from export.validate.check import Check, Wrong, attempt, require_passed
+from export.validate.checks import runs, same_metadata
 from export.validate.dialogue import example, nearly_the_same, run_checks
 from export.validate.streaming import run_stream_checks
 from replicate.corpus import is_here, named_corpora
 from replicate.corpus.types import Corpus
-from replicate.errors import BadBundle, CannotWrite, CorruptRun, ExportFailed, NewerFormat, OldFormat, TooLittleMemory
+from replicate.errors import BadBundle, CannotWrite
 from replicate.files import atomic_folder, from_os_error, sha256
-from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD
 from replicate.store.run import Run
-from replicate.store.store import Store
 
-CARD, SCRIPT, RUN = "README.md", "predict.py", "run"
+CARD, SCRIPT = "README.md", "predict.py"
 
 
 @dataclass(frozen=True)
@@ -72,32 +71,6 @@ def write(choice: Choice, corpus: Corpus, target: Path, on_step: Callable[[str],
         checksums = {path.relative_to(folder).as_posix(): sha256(path) for path in files}
         (folder / CHECKSUMS).write_text(json.dumps(checksums, indent=1) + "\n", encoding="utf-8")
     return Bundle(target, checks, quantised)
-
-
-def open_run(folder: Path) -> Run:
-    """Open the run in a bundle, after a check of the checksums of all files.
-
-    Raises:
-        BadBundle: a file was changed, the folder is not a bundle, or another version of this package exported it.
-    """
-    try:
-        listed = predictor.verify(folder)
-    except predictor.BadBundle as error:
-        raise BadBundle(str(error)) from error
-    keys = {name.split("/")[1] for name in listed if name.startswith(f"{RUN}/")}
-    names = {f"{RUN}/{key}/{name}" for key in keys for name in (RECORD, CHECKPOINT, PREDICTIONS)}
-    if len(keys) != 1 or not names <= set(listed):
-        raise BadBundle(f"{folder} lists {len(keys)} complete runs in {CHECKSUMS} instead of one: export again")
-    try:
-        run = Store(folder / RUN).get(keys.pop())
-    except OldFormat as error:
-        raise BadBundle(f"{folder} was exported by an older version of this package: export again") from error
-    except NewerFormat as error:
-        raise BadBundle(f"{folder} was exported by a newer version of this package: update it") from error
-    except (CorruptRun, TooLittleMemory) as error:
-        raise BadBundle(f"the run in {folder} cannot be used, export again ({error})") from error
-    assert run is not None  # its files are listed, and were read a moment ago
-    return run
 
 
 def corpus_for(run: Run, data: str | None = None, data_dir: Path | None = None) -> Corpus | None:
@@ -156,20 +129,6 @@ def run_int8_checks(int8: Path, model: Path, run: Run, corpus: Corpus | None) ->
     if corpus is None:
         return [*checks, Check("int8 dev F1", None, f"needs the corpus {run.record.corpus.name}: --data FILE")]
     return [*checks, attempt("int8 dev F1", dev_f1)]
-
-
-def require_passed(checks: list[Check], path: Path) -> None:
-    """Raise an error if a check failed.
-
-    Raises:
-        ExportFailed: names every check that failed.
-    """
-    failed = [f"{check.name} ({check.found})" for check in checks if check.passed is False]
-    if failed:
-        raise ExportFailed(
-            f"do not use {path}, it fails {len(failed)} of {len(checks)} checks: {'; '.join(failed)}; compare your "
-            "torch, onnx and onnxruntime with constraints.txt and export again"
-        )
 
 
 def _require_replaceable(target: Path) -> None:

@@ -15,7 +15,8 @@ from export.onnx.quantise import Quantised
 from export.onnx.session import as_function, on_corpus, session
 from export.onnx.streaming_graph import state_size
 from export.predictor import INT8, MAX_UTTERANCES, MODEL, STREAM
-from export.validate.checks import Check
+from export.scores import weighted_f1
+from export.validate.check import Check
 from replicate import grids
 from replicate.config.profiles import SMOKE, profile, smoke_note
 from replicate.corpus import named_corpora
@@ -26,7 +27,6 @@ from replicate.metrics import by_dialogue, f1_by_class
 from replicate.results.statistics import summarise
 from replicate.store.run import Run
 from replicate.store.settings_records import ArmRecord
-from replicate.training.metrics import weighted_f1
 
 
 def text(choice: Choice, corpus: Corpus, model: Path, checks: Sequence[Check], quantised: Quantised) -> str:
@@ -139,7 +139,7 @@ def _results(choice: Choice, corpus: Corpus, model: Path) -> str:
     log_prob = np.log(np.maximum(found, np.finfo(np.float32).tiny))
     by_class = f1_by_class(by_dialogue(labels, log_prob, [len(labels)], len(corpus.labels)).sum(0))
     lines = [
-        ("weighted, this file", f"{weighted_f1(labels, found):.3f}"),
+        ("weighted, this file", f"{weighted_f1(labels, found, corpus.labels):.3f}"),
         ("weighted, its arm", f"{scores.mean:.3f}, {deviation}"),
         *((label, f"{f1:.3f}") for label, f1 in zip(corpus.labels, by_class.tolist(), strict=True)),
     ]
@@ -180,4 +180,4 @@ def _licence(name: str) -> str:
 
 
 def _test(run: Run) -> float:
-    return weighted_f1(run.labels("test"), run.log_prob("test", "A"))
+    return run.f1("A", "test")

@@ -17,7 +17,6 @@ from replicate.store.run import Run
 from replicate.store.store import Store
 from replicate.suggest import choices
 from replicate.training.config import HUBERT
-from replicate.training.metrics import weighted_f1
 
 # Between an arm's name and the width of its feed-forward layers.
 WIDTH = ", feed-forward "
@@ -59,7 +58,7 @@ class Choice:
 
 def dev_f1(run: Run) -> float:
     """Compute weighted F1 on dev from audio alone."""
-    return weighted_f1(run.labels("dev"), run.log_prob("dev", "A"))
+    return run.f1("A", "dev")
 
 
 def read_manifest(results: Path) -> Manifest:

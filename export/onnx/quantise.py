@@ -13,8 +13,8 @@ import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from export.onnx.session import limited, on_corpus
+from export.scores import weighted_f1
 from replicate.corpus.types import Corpus
-from replicate.training.metrics import weighted_f1
 
 # The largest loss of weighted F1 on dev at which the quantised model is kept.
 MAX_LOSS = 0.005
@@ -60,7 +60,7 @@ def compare(model: Path, int8: Path, corpus: Corpus, stream: str) -> Quantised:
     labels = [label for dialogue in corpus.split("dev") for label in dialogue.labels]
     scores = []
     for path in (model, int8):
-        scores.append(weighted_f1(labels, on_corpus(limited(path), corpus, stream, "dev")))
+        scores.append(weighted_f1(labels, on_corpus(limited(path), corpus, stream, "dev"), corpus.labels))
     return Quantised(*scores)
 
 

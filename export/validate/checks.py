@@ -1,10 +1,9 @@
-"""The result of a check, and the checks of every exported file: it runs, is valid ONNX, has the run's metadata."""
+"""The checks of every exported file: it runs, is valid ONNX, has the run's metadata."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,48 +13,11 @@ from export.limited_session import LimitedSession
 from export.onnx import save
 from export.onnx.session import Inputs
 from export.predictor import FORMAT_NAME, FORMAT_VERSION, BadBundle
+from export.validate.check import Wrong
 from replicate.corpus.types import Corpus
 from replicate.store.run import Run
 
 Metadata = Callable[[Run, tuple[str, ...]], dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Check:
-    """The result of a check.
-
-    Attributes:
-        passed: None if it could not be run, for example without the corpus.
-        found: what was measured, or what is wrong.
-    """
-
-    name: str
-    passed: bool | None
-    found: str
-
-
-class Wrong(Exception):
-    """Raised by a check that fails; the text says what is wrong."""
-
-
-def attempt(name: str, check: Callable[[], str]) -> Check:
-    """Run a check that returns what it found or raises; any error is a failed check, so that the others still run.
-
-    Raises:
-        OSError: the disk failed, not the file.
-    """
-    try:
-        return Check(name, True, check())
-    except OSError:
-        raise
-    except Exception as error:  # onnx, onnxruntime and torch raise errors of many classes for an invalid file
-        return Check(name, False, reason(error))
-
-
-def reason(error: Exception) -> str:
-    """Return an error's text in one line, with its class unless it is ``Wrong``."""
-    text = " ".join(str(error).split())[:300]
-    return text if isinstance(error, Wrong) else f"{type(error).__name__}: {text}"
 
 
 def valid_onnx(path: Path) -> str:

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from export.onnx.deployed_model import SpeechModel
 from export.onnx.session import Inputs, limited, on_corpus, torch_outputs
-from export.validate.checks import Check, Wrong, attempt, reason, runs, same_metadata, valid_onnx
+from export.scores import weighted_f1
+from export.validate.check import Check, Wrong, attempt, reason
+from export.validate.checks import runs, same_metadata, valid_onnx
 from replicate.corpus.types import Corpus
 from replicate.rng import deterministic, generator
 from replicate.store.run import Run
-from replicate.training.metrics import weighted_f1
 
 # Largest allowed difference of a probability: to PyTorch, and between a dialogue alone and in a batch.
 TOLERANCE, ALONE_TOLERANCE = 1e-4, 1e-5
@@ -178,12 +179,12 @@ def _test_f1(runner: Callable[[Inputs], NDArray[Any]], reference: SpeechModel, r
     A model that attended to padding in training does not when it is deployed: then it must be that of PyTorch without
     padding.
     """
-    labels = run.labels("test")
-    ours = weighted_f1(labels, on_corpus(runner, corpus, run.audio_stream, "test"))
-    table = weighted_f1(labels, run.log_prob("test", "A"))
+    labels, classes = run.labels("test"), corpus.labels
+    ours = weighted_f1(labels, on_corpus(runner, corpus, run.audio_stream, "test"), classes)
+    table = run.f1("A", "test")
     if run.record.protocol.attend_padding:
         expected = weighted_f1(
-            labels, on_corpus(lambda i: torch_outputs(reference, i), corpus, run.audio_stream, "test")
+            labels, on_corpus(lambda i: torch_outputs(reference, i), corpus, run.audio_stream, "test"), classes
         )
         found = f"{ours:.4f}, as PyTorch without padding; the table's, with padding: {table:.4f}"
     else:

@@ -14,7 +14,8 @@ from export.limited_session import LimitedSession
 from export.onnx import save
 from export.onnx.deployed_model import SpeechModel
 from export.onnx.session import Inputs, limited
-from export.validate.checks import Check, Wrong, attempt, runs, same_metadata, valid_onnx
+from export.validate.check import Check, Wrong, attempt
+from export.validate.checks import runs, same_metadata, valid_onnx
 from export.validate.dialogue import LENGTHS, SPEAKERS, TOLERANCE, example
 from replicate.corpus.types import Corpus
 from replicate.store.run import Run

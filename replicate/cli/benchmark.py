@@ -75,6 +75,7 @@ def benchmark(
     from export.benchmark import timing
     from export.benchmark.measurements import Place
     from export.bundle import bundle as bundles
+    from export.bundle.opening import open_run
     from replicate.errors import ExportFailed, NothingToExport
     from replicate.experiment.results_folder import newest_results
     from replicate.machine import cores
@@ -82,7 +83,7 @@ def benchmark(
     folder = (bundle or newest_results(results) / "export").resolve()
     if bundle is None and not folder.is_dir():
         raise NothingToExport(f"no bundle at {folder}: run `replicate export onnx` first, or name a BUNDLE")
-    run = bundles.open_run(folder)
+    run = open_run(folder)
     corpus = bundles.corpus_for(run, data, data_dir)
     used = _devices(devices, folder)
     target = out or folder.with_name(f"{folder.name}-benchmark")

@@ -12,7 +12,7 @@ import click
 from replicate.cli import console, options
 
 if TYPE_CHECKING:
-    from export.validate.checks import Check
+    from export.validate.check import Check
     from replicate.store.store import Store
     from replicate.training.parity import Comparison
 
@@ -84,24 +84,31 @@ def bundle(bundle: Path, data: str | None, data_dir: Path | None) -> None:
 
     DIR is a folder that `replicate export onnx` wrote, on this or another machine.
     """
-    from export.bundle import bundle as bundles
-    from export.predictor import CHECKSUMS
+    from export.bundle import opening
+    from export.bundle_files import CHECKSUMS
+    from export.validate.check import require_passed
     from replicate.errors import BadBundle, CorruptRun, ExportFailed
 
     try:
-        run = bundles.open_run(bundle)
+        run = opening.open_run(bundle)
     except BadBundle as error:
         if not (bundle / CHECKSUMS).is_file():
             raise  # another folder, not a bundle that was changed
         raise ExportFailed(str(error)) from error
+    opened = opening.open_models(bundle)
+    if not all(each.passed for each in opened):
+        print_checks(opened)
+        require_passed(opened, bundle)
+    from export.bundle import bundle as bundles  # imports torch, which takes longer than all checks before
+
     try:
         corpus = bundles.corpus_for(run, data, data_dir)
         with console.status().status("checking against PyTorch"):
             checks = bundles.check(bundle, corpus)
     except CorruptRun as error:
-        raise ExportFailed(f"the run in {bundle} cannot be used, export again ({error})") from error
+        raise ExportFailed(opening.unusable(bundle, error)) from error
     print_checks(checks)
-    bundles.require_passed(checks, bundle)
+    require_passed(checks, bundle)
 
 
 def print_checks(checks: list[Check]) -> None:

@@ -35,6 +35,7 @@ LONGEST_REASON = 400
 _FOLDER = re.compile(r"[\w-]{1,64}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
+_REMEDY = ": --repair trains it again"
 CHECKPOINT, PREDICTIONS, RECORD = "checkpoint.safetensors", "predictions.npz", "run.json"
 
 
@@ -140,6 +141,8 @@ class RunRecord:
             raise ValueError("the epochs of its curve are not numbered from 1")
         if {*self.files} != {CHECKPOINT, PREDICTIONS}:
             raise ValueError(f"files names {len(self.files)} files, which are not {CHECKPOINT} and {PREDICTIONS}")
+        if any("A" in context for context in self.arm.contexts) and self.arm.audio not in self.streams:
+            raise ValueError(f"its arm takes {shown(self.arm.audio)}, which is none of its streams")
         check_among(self, "device", ("cpu", "cuda"))
         check_among(self, "precision", ("float32", "bf16"))
         check_range(self, 0, 2**64 - 1, "seed", "seed_group")
@@ -217,4 +220,9 @@ def corrupt(folder: Path, reason: str) -> CorruptRun:
     reason = escape.line(reason)
     if len(reason) > LONGEST_REASON:
         reason = f"{reason[: LONGEST_REASON // 2]} ... {reason[-LONGEST_REASON // 2 :]}"
-    return CorruptRun(f"run folder {folder} is damaged ({reason}): --repair trains it again")
+    return CorruptRun(f"run folder {folder} is damaged ({reason}){_REMEDY}")
+
+
+def without_remedy(error: CorruptRun) -> str:
+    """Return the message of ``corrupt`` where nothing can train the run again."""
+    return str(error).removesuffix(_REMEDY)

@@ -13,6 +13,7 @@ import click
 import pytest
 
 from replicate.cli import cli
+from tests.export import tiny_bundle
 
 # What none of them may import. A command that needs a part of scipy or scikit-learn imports that part.
 HEAVY = ("torch", "torch_geometric", "matplotlib", "sklearn", "transformers", "onnx", "ray")
@@ -28,6 +29,7 @@ COMMANDS = {
     "check store": 0,
     "check store KEY": 0,
     "check claims results": 3,
+    "check bundle bundle": 3,
     "data list": 0,
     "data info synthetic-tiny": 0,
     "data convert synthetic-tiny tiny.npz": 0,
@@ -57,6 +59,9 @@ def place(store, keys) -> Path:
     claim = {"number": 1, "text": "one is above the other", "outcome": "undecided"}
     (store.root.parent / "claims.json").write_text(json.dumps({"claims": [claim]}))
     (store.root.parent / "manifest.json").write_text(json.dumps({"runs": keys}))
+    bundle = tiny_bundle.write(store.root.parents[1] / "bundle", lambda model: model.graph.node.pop())
+    shutil.copytree(store.root / keys[0], bundle / "run" / keys[0])
+    tiny_bundle.list_files(bundle)
     store.root.parent.rename(store.root.parents[1] / "results")
     return store.root.parents[1]
 

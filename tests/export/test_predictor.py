@@ -24,7 +24,7 @@ def predictor(smoke_bundle):
 
 
 def test_predictions_are_those_of_the_run(predictor, smoke_bundle):
-    from export.bundle.bundle import open_run
+    from export.bundle.opening import open_run
 
     corpus = generate("synthetic-tiny")
     given = [DialogueFeatures(d.id, ["MF"[s] for s in d.speakers], d.features["audio"]) for d in corpus.split("test")]

@@ -88,6 +88,7 @@ def write(folder: Path, whole: Change = lambda model: None, stream: Change = lam
 
 def list_files(folder: Path) -> Path:
     """Write the checksums of what is in a bundle, as somebody would who changes it on purpose."""
-    names = sorted(path.name for path in folder.iterdir() if path.name != CHECKSUMS)
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != CHECKSUMS)
+    names = sorted(path.relative_to(folder).as_posix() for path in files)
     (folder / CHECKSUMS).write_text(json.dumps({name: sha256(folder / name) for name in names}))
     return folder

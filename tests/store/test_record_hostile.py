@@ -81,6 +81,7 @@ def test_impossible_values_are_named(case: str, store: Store, saved: Path) -> No
         {"versions": {"": "1"}},
         {"files": {"../../x": "0" * 64, "run.json": "0" * 64}},
         {"streams": [""]},
+        {"streams": ["visual"]},
         {"curve": [{"epoch": 7, "train_loss": 1, "dev_loss": 1, "dev_f1": 1, "learning_rate": 0}], "best_epoch": 1},
         {"format": "x" * 10**6},
         {"curve": [{"epoch": 1, "train_loss": 1, "dev_loss": 1, "dev_f1": 2, "learning_rate": 0}], "best_epoch": 1},

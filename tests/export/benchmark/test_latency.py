@@ -3,7 +3,7 @@
 import pytest
 
 from export.benchmark import latency
-from export.bundle.bundle import open_run
+from export.bundle.opening import open_run
 from export.predictor import INT8, MODEL
 
 

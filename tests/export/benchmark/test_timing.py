@@ -34,7 +34,7 @@ def test_full_times_every_combination_of_batch_and_length():
 def test_operations_are_counted_from_the_weights(smoke_bundle):
     # Counted by hand from the sizes of COGMEN-A on 12 features: context layers, node layer, relations, attention
     # with the key inside the query, classifier.
-    from export.bundle.bundle import open_run
+    from export.bundle.opening import open_run
 
     model = open_run(smoke_bundle.folder).record.model
     width, hidden, heads, ff = model.width, model.hidden, model.gnn_heads, model.feed_forward
@@ -44,7 +44,7 @@ def test_operations_are_counted_from_the_weights(smoke_bundle):
 
 
 def test_the_lower_bound_and_the_profile_have_the_same_nodes(smoke_bundle):
-    from export.bundle.bundle import open_run
+    from export.bundle.opening import open_run
 
     run = open_run(smoke_bundle.folder)
     model = smoke_bundle.folder / "model.onnx"
@@ -183,7 +183,7 @@ def test_a_changed_bundle_is_not_timed(replicate, copied):
 def test_the_compiled_engine_computes_the_same(smoke_bundle):
     if engines.available(smoke_bundle.folder)[base.COMPILED]:
         pytest.skip("no C++ compiler")
-    from export.bundle.bundle import open_run
+    from export.bundle.opening import open_run
 
     run = open_run(smoke_bundle.folder)
     inputs = example((7, 3), SpeechModel(run.model(), run.scaling()))
