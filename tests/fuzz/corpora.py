@@ -130,7 +130,6 @@ _OBJECTS = (
     *(
         np.array(["a", None], object),
         np.ma.masked_array([1, 2]),
-        np.matrix([[1.0]]),
         np.arange(6).reshape(2, 3)[:, ::2],
     ),
 )
