@@ -15,6 +15,7 @@ import numpy as np
 
 from replicate.errors import ReplicateError
 from tests.fuzz import archives, pickles
+from tests.fuzz.commands import call
 from tests.fuzz.fields import of_fields
 from tests.fuzz.harness import Reader, register
 from tests.fuzz.mutations import odd_value
@@ -22,14 +23,11 @@ from tests.fuzz.mutations import odd_value
 
 def _load(path: Path) -> None:
     """Load a corpus as every command does; what is accepted can be described, written, and read again."""
-    from replicate.cli.data import _splits
-    from replicate.corpus import archive, load, usage
-    from replicate.experiment import relation_memory
+    from replicate.cli import data
+    from replicate.corpus import archive, load
 
     found = load(path)
-    for line in (*usage.warnings(found), *relation_memory.remarks(found), found.name):
-        assert line.isprintable()
-    _splits(found)
+    call(data.commands["info"], corpus=str(path), data_dir=None)
     copy = path.with_name("copy.npz")
     archive.write(found, copy)
     assert load(copy).hash == found.hash

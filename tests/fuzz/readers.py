@@ -10,6 +10,7 @@ from pathlib import Path
 
 from replicate.errors import ReplicateError
 from tests.fuzz import archives, heads, mutations
+from tests.fuzz.commands import call
 from tests.fuzz.harness import Reader, register
 
 
@@ -42,8 +43,9 @@ class _SavedRun:
 
 @register("records")
 def records() -> Reader:
-    """Records of runs, with right hashes: listed, read, and the model made."""
-    from replicate.store import inventory, prune
+    """Records of runs, with right hashes: listed, shown, read, and the model made."""
+    from replicate.cli import runs
+    from replicate.store import prune
     from replicate.store.record import RECORD
     from replicate.store.store import Store
 
@@ -51,7 +53,8 @@ def records() -> Reader:
 
     def read(path: Path) -> None:
         store = Store(saved.folder(RECORD, path))
-        inventory.entries(store)
+        for as_json in (False, True):
+            call(runs.commands["list"], where=str(store.root), arm=None, corpus=None, as_json=as_json)
         prune.plan(store, damaged=True)
         run = store.get(saved.key)
         assert run is not None
@@ -59,6 +62,8 @@ def records() -> Reader:
         run.scaling()
         for context in run.record.arm.contexts:
             run.predictions("test", context)
+        for as_json in (False, True):
+            call(runs.commands["show"], key=saved.key, where=str(store.root), as_json=as_json)
 
     return Reader("records", lambda: saved.seeds(RECORD), read, _with_hash, (ReplicateError,), ".json")
 
