@@ -22,6 +22,12 @@ from export.bundle_files import BadInput
 
 # Characters of a line of input. Without a limit, an input without line ends would be read into memory at once.
 LONGEST_LINE = 4_000_000
+# What Python's reader calls the faults that users can mend, and what they are.
+_FAULTS = {
+    "unexpected end of data": "a double quote that opens a field is never closed: close it, or remove it",
+    "field larger than": "a field is longer than 131,072 characters: look for a double quote that is never closed",
+    "expected after": "text follows the double quote that closes a field: write a quote within a field twice",
+}
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 
 
@@ -61,19 +67,23 @@ def read_csv(path: Path) -> list[DialogueFeatures]:
             for line in csv_lines(bounded(file, str(path)), str(path)):
                 speakers.setdefault(line.dialogue, []).append(line.speaker)
                 rows.setdefault(line.dialogue, []).append(line.features)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"cannot read {path} ({error}): it must be CSV text in UTF-8") from error
+    except OSError as error:
+        raise BadInput(f"cannot read {path} ({error.strerror}): check path and permissions") from error
     if not rows:
         raise BadInput(f"{path} has no utterance below its header")
     return [DialogueFeatures(dialogue, speakers[dialogue], np.stack(rows[dialogue])) for dialogue in rows]
 
 
 def bounded(file: TextIO, name: str) -> Iterator[str]:
-    """Yield the lines of a file, as they arrive. Raises: BadInput: one is longer than ``LONGEST_LINE``."""
+    """Yield the lines of a file, as they arrive. Raises: BadInput: one is too long or holds a zero character."""
+    number = 1
     while line := file.readline(LONGEST_LINE + 1):
         if len(line) > LONGEST_LINE:
             raise BadInput(f"{name} has a line of more than {LONGEST_LINE:,} characters: it is not CSV or JSON lines")
+        if "\0" in line:
+            raise BadInput(f"{name} holds a zero character in line {number}: it is damaged, or not in UTF-8")
         yield line
+        number += 1
 
 
 def nfc(name: str) -> str:
@@ -82,15 +92,30 @@ def nfc(name: str) -> str:
 
 
 def csv_lines(file: Iterable[str], name: str) -> Iterator[Line]:
-    """Read CSV below a header. Args: see ``predict_lines``. Raises: BadInput, csv.Error, UnicodeDecodeError."""
+    """Read CSV below a header. Args: see ``predict_lines``. Raises: BadInput: names the line and what is wrong."""
     lines = csv.reader(file, strict=True)
+    try:
+        yield from _csv_lines(lines, name)
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{name} is not text in UTF-8 ({error.reason}): save it as that") from error
+    except csv.Error as error:
+        fault = next((what for words, what in _FAULTS.items() if words in str(error)), f"{error}: write it as CSV")
+        raise BadInput(f"{name}, in the row that ends in line {lines.line_num}: {fault}") from error
+
+
+def _csv_lines(lines: Any, name: str) -> Iterator[Line]:
     rows = (cells for cells in lines if len(cells) > 1 or any(cell.strip() for cell in cells))
     header = [cell.strip() for cell in next(rows, [])]
     where = f"{name}, line {max(lines.line_num, 1)}"
     if [cell.lower() for cell in header[:2]] != ["dialogue", "speaker"] or len(header) < 3:
         other = next((mark for mark in (";", "\t") if mark in "".join(header)), "")
         separated = " (its columns are separated by semicolons or tabs: save it again with commas)" if other else ""
-        raise BadInput(f"{where}: the header must be dialogue, speaker, then a name for each feature{separated}")
+        if not header:
+            raise BadInput(f"{name} is empty: it must have a header, and a line for each utterance")
+        raise BadInput(
+            f"{where}: the header must be dialogue, speaker, then a name for each feature, "
+            f"and not {','.join(header)[:40]!r}{separated}"
+        )
     twice = sorted(cell for cell, count in Counter(cell.casefold() for cell in header).items() if count > 1 and cell)
     if twice:
         raise BadInput(f"{where}: column {twice[0][:40]!r} appears twice")

@@ -18,7 +18,6 @@ from replicate.corpus import archive
 from replicate.report import data_files
 from tests.export import tiny_bundle
 from tests.hostile import NAME, TEXT, corpus, problems
-from tests.recordings import tone, write_wav
 from tests.report.builders import result, table
 
 # In place of a field that is separated by blanks.
@@ -115,6 +114,8 @@ LISTS = {
 def test_lists_of_segments(name: str, checked: Run, tmp_path: Path) -> None:
     if importlib.util.find_spec("opensmile") is None:
         pytest.skip("needs the extra [audio]")
+    from tests.recordings import tone, write_wav
+
     content, status = LISTS[name]
     Path(name).write_bytes(content.encode())
     write_wav(tmp_path / "call.wav", tone(1.5))

@@ -51,7 +51,7 @@ BAD = {
     HEADER + "a,Smith, J,0,1\n": "line 2: 5 cells, but the header has 4",
     HEADER + "a,M,0\n": "line 2: 3 cells, but the header has 4",
     HEADER + "a,M,0,\u0661\n": "line 2: .* is not a number",
-    HEADER + 'a,"M,0,1\n': "cannot read stdin .*UTF-8",
+    HEADER + 'a,"M,0,1\n': "in the row that ends in line 2: a double quote that opens a field is never closed",
 }
 
 
@@ -75,12 +75,13 @@ def test_a_line_without_end_is_not_read_into_memory(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("", "line 1: the header"),
+        ("", "is empty: it must have a header"),
+        ("<html>\n", "line 1: the header must be .*, and not .<html>"),
         ("speaker,dialogue,f1\n", "line 1: the header"),
         ("dialogue,speaker,f1\n", "no utterance"),
         ("dialogue,speaker,f1\na,M\n", "line 2: 2 cells, but the header has 3"),
         ("dialogue,speaker,f1\na,M,1\n\na,F,x\n", "line 4: .*'x'"),
-        ("dialogue,speaker,f1\na,M,\xff", "cannot read"),
+        ("dialogue,speaker,f1\na,M,\xff", "is not text in UTF-8"),
     ],
 )
 def test_an_invalid_csv_is_named(tmp_path, text, message):

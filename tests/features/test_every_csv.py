@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from export import lines
 from export.predictor import BadInput, read_csv
+from replicate.corpus import csv_rows
 from replicate.errors import BadSource
 from replicate.features import folder, recording, transcripts
 from tests.corpus.conftest import corpus, dialogue
@@ -38,6 +40,7 @@ BAD: dict[str, Callable[[str, str], bytes]] = {
     "UTF-16": lambda header, row: f"{header}\n{row}\n".encode("utf-16"),
     "another encoding": lambda header, row: f"{header}\n{row}".encode().replace(b"M", b"\xe9").replace(b"G", b"\xe9"),
     "nothing": lambda header, row: b"",
+    "a zero character": lambda header, row: f"{header}\n{row}\0\n".encode(),
     "zeros": lambda header, row: bytes(1_000),
 }
 
@@ -62,3 +65,7 @@ def test_what_editors_write_is_read_alike(reader: str, form: str, tmp_path: Path
     plain.write_text(f"{header}\n{row}\n")
     other.write_bytes(form.format(header.upper(), row).encode())
     assert str(read(other)).replace("other/", "").replace("line 4", "line 2") == str(read(plain))
+
+
+def test_faults_are_named_in_the_same_words() -> None:
+    assert lines._FAULTS == csv_rows._FAULTS
