@@ -10,6 +10,7 @@ import pytest
 
 from replicate.config import tables
 from replicate.report import latex
+from tests.hostile import NAME, TEXT
 
 from .builders import NASTY, result, table
 
@@ -127,8 +128,8 @@ def test_a_table_higher_than_a_page_loses_no_row(tmp_path):
 def test_any_name_compiles(tmp_path):
     """Special characters, all letters that the fonts have, a very long name, a name that looks like an option."""
     letters = " ".join(sorted(latex._LETTERS))
-    rows = (NASTY, letters, "[4, 7]", "*", "".join(map(chr, range(32, 127))))
-    made = result(table(rows=rows), corpus="x" * 100, notes=(NASTY, letters, "[n]", "n" * 300))
+    rows = (NASTY, NAME, TEXT, letters, "[4, 7]", "*", "".join(map(chr, range(32, 127))))
+    made = result(table(rows=rows), corpus="x" * 100, notes=(NASTY, TEXT, letters, "[n]", "n" * 300))
     log, _ = compiled(latex.document(made), tmp_path)
     assert "Overfull" not in log and "Missing character" not in log
 
