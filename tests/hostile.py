@@ -87,7 +87,7 @@ def problems(text: str, kind: str) -> list[str]:
         cells = [cell for row in csv.reader(text.splitlines()) for cell in row]
         found += [cell[:30] for cell in cells if re.match(r"\s*[=@]|[-+](?![\d.])", cell)]
     if kind == "tex":
-        body = re.sub(r"(?m)^%.*$", "", text)
+        body = re.sub(r"(?m)^%.*$", "", text.rpartition("\\begin{document}")[2])
         found += re.findall(r"\\input.{0,10}|<script|(?<!\\)#.{0,10}", body)
         found += [c for c in body if not c.isascii() and c not in "àéö"]
     if kind == "vtt":
