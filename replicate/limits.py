@@ -36,6 +36,11 @@ def shown(value: Any, most: int = 40) -> str:
     return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
+def shortened(text: str, most: int = 400) -> str:
+    """Return the beginning and the end of a text that may quote a file at any length, for messages."""
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
+
+
 class Budget:
     """Counts the bytes that a file unpacks to, and refuses the file once they exceed what its size allows.
 

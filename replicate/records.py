@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from replicate.errors import InvalidDefinition, NewerFormat, OldFormat
-from replicate.limits import MIB, in_mib, shown, too_little_memory
+from replicate.limits import MIB, in_mib, shortened, shown, too_little_memory
 
 T = TypeVar("T")
 # The largest of these files have a learning curve of 10^5 epochs, the deepest a settings object in an arm's teacher.
@@ -178,7 +178,7 @@ def convert(content: object, cls: type[T]) -> T:
     try:
         return msgspec.convert(content, cls)
     except (msgspec.ValidationError, InvalidDefinition, RecursionError, OverflowError) as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(shortened(str(error))) from error  # msgspec quotes texts in full
 
 
 def format_number(content: object) -> int:

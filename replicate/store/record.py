@@ -12,7 +12,7 @@ from typing import Any
 
 from replicate import escape
 from replicate.errors import CorruptRun
-from replicate.limits import MOST, MOST_LAYERS, shown
+from replicate.limits import MOST, MOST_LAYERS, shortened, shown
 from replicate.model.config import ModelConfig
 from replicate.records import (
     FINITE,
@@ -29,8 +29,6 @@ from replicate.records import (
 from replicate.store.settings_records import ArmRecord, BudgetRecord, ProtocolRecord
 from replicate.store.versions import FORMAT
 
-# Characters of a reason in a message, which may quote names and values of a damaged file.
-LONGEST_REASON = 400
 # Names of run folders; a teacher's never leads out of the store.
 _FOLDER = re.compile(r"[\w-]{1,64}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -217,10 +215,7 @@ def digest(content: Mapping[str, Any]) -> str:
 
 def corrupt(folder: Path, reason: str) -> CorruptRun:
     """Return the error that names a damaged run folder; the reason may quote its files, and becomes one short line."""
-    reason = escape.line(reason)
-    if len(reason) > LONGEST_REASON:
-        reason = f"{reason[: LONGEST_REASON // 2]} ... {reason[-LONGEST_REASON // 2 :]}"
-    return CorruptRun(f"run folder {folder} is damaged ({reason}){_REMEDY}")
+    return CorruptRun(f"run folder {folder} is damaged ({shortened(escape.line(reason))}){_REMEDY}")
 
 
 def without_remedy(error: CorruptRun) -> str:
