@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +20,7 @@ import torch
 from replicate.config.arms import arms
 from replicate.config.protocols import protocol
 from replicate.corpus.types import Corpus, Dialogue
+from replicate.errors import WorkerDied
 from replicate.machine import PEAK, peak, peak_memory, processor, reset_peak_memory
 from replicate.model.cogmen import COGMEN
 from replicate.model.context.packed import blocks, encode
@@ -132,8 +134,13 @@ def measure(chosen: Sequence[Point], on_point: Callable[[Point], None]) -> Itera
             for future in started:
                 future.result()
             costs = [future.result() for future in [pool.submit(_cost, point) for _ in range(point.jobs)]]
+        except BrokenProcessPool as error:
+            raise WorkerDied(
+                f"a worker was killed from outside at {point.curve} {point.value:,}, perhaps because memory ran out: "
+                "run again with a smaller --most"
+            ) from error
         finally:
-            local.end_workers(pool)
+            local.end_workers(pool, grace=0)
         seconds, megabytes, flops = max(costs)
         runs = point.seeds * point.jobs
         yield Measured(point, seconds / runs, megabytes, flops and flops * runs / seconds)

@@ -6,10 +6,9 @@ import contextlib
 import io
 import logging
 import os
-import signal
 import sys
+import warnings
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
@@ -73,19 +72,25 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit; an error of the user is one line on stderr that begins with its kind."""
     try:
         status = _exit_code(arguments)
+    except Exception as error:
+        # What is closed by an interrupt may raise something else, such as an archive in which a file is open.
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        status = _interrupted()
     finally:
         console.close_log_file()
     sys.exit(status)
 
 
 def _prepare() -> None:
-    """Set up signals, output and the environment."""
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    """Set up output and the environment."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an ASCII terminal gets a question mark for ±, no traceback
     os.environ.pop("MPLBACKEND", None)  # of a notebook, whose backend may not be installed here
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns where it finds no home
+    # Of requests, where memory ran out in an import; another line names that.
+    warnings.filterwarnings("ignore", "Unable to find acceptable character detection")
     console.set_level(console.NORMAL)
     found = environment.warning()
     if found is not None:
@@ -108,10 +113,7 @@ def _exit_code(arguments: list[str] | None) -> int:
         console.echo(shown.getvalue(), newline=False, err=True)
         status = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        # What was interrupted is closed later, for example an archive after its file; Python would print tracebacks.
-        sys.unraisablehook = lambda _: None
-        console.log.error("error (interrupted): completed runs are kept; the same command continues from there")
-        status = INTERRUPTED_EXIT_CODE
+        status = _interrupted()
     except ReplicateError as error:
         status = _fail(error)
     except Exception as error:
@@ -130,6 +132,13 @@ def _known(error: Exception) -> ReplicateError | None:
     if broken is None and isinstance(error, OSError):
         return from_os_error(error, Path(error.filename or "the output"))
     return broken
+
+
+def _interrupted() -> int:
+    # What was interrupted is closed later, for example an archive after its file; Python would print tracebacks.
+    sys.unraisablehook = lambda _: None
+    console.log.error("error (interrupted): completed runs are kept; the same command continues from there")
+    return INTERRUPTED_EXIT_CODE
 
 
 def _reason(error: BaseException) -> str:
@@ -154,7 +163,3 @@ def _fail(error: ReplicateError) -> int:
         text = f"{text[: _LONGEST_LINE // 2]} ... {text[-_LONGEST_LINE // 4 :]}"
     console.log.error("error (%s): %s", error.kind, text)
     return error.exit_code
-
-
-def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
-from signal import SIG_DFL, SIGINT, SIGTERM, raise_signal
-from signal import signal as set_handler
 from typing import Any
 
 import numpy as np
 import opensmile
 from numpy.typing import NDArray
+from opensmile.core.lib import OpenSmileException
 
 from replicate.corpus.types import Corpus
-from replicate.errors import BadSource
+from replicate.errors import BadSource, TooLittleMemory
 from replicate.features.audio import RATE
 
 SETS = ("eGeMAPSv02", "ComParE_2016", "GeMAPSv01b", "IS09", "IS10", "IS11", "IS12", "IS13", "emobase")
@@ -37,6 +35,7 @@ class Smile:
 
     def __init__(self, feature_set: str = "eGeMAPSv02") -> None:
         self._smile = opensmile.Smile(opensmile.FeatureSet[feature_set], opensmile.FeatureLevel.Functionals)
+        self._lock = threading.Lock()  # a computation that was interrupted goes on
         self.recipe: dict[str, Any] = {
             "extractor": "opensmile",
             "set": feature_set,
@@ -57,30 +56,31 @@ class Smile:
             return np.concatenate([self._vector(signal) for signal in signals])
 
     def _vector(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
-        with _interrupt_later():
-            return self._smile.process_signal(signal, RATE).to_numpy(np.float32)
+        """Compute a vector in another thread, so that this one answers signals.
 
+        openSMILE computes for seconds and passes results to Python callbacks, in which an exception would be lost.
+        """
+        found: list[NDArray[np.float32] | BaseException] = []
 
-@contextmanager
-def _interrupt_later() -> Iterator[None]:
-    """Delay SIGINT and SIGTERM until the block ends.
+        def compute() -> None:
+            try:
+                with self._lock:
+                    found.append(self._smile.process_signal(signal, RATE).to_numpy(np.float32))
+            except BaseException as error:
+                found.append(error)
 
-    openSMILE passes results to Python callbacks; an exception that is raised in one is lost, and so are the
-    features.
-    """
-    if threading.current_thread() is not threading.main_thread():  # only the main thread handles signals
-        yield
-        return
-    caught: list[int] = []
-    kinds = (SIGINT, SIGTERM)
-    before = {kind: set_handler(kind, lambda number, _: caught.append(number)) for kind in kinds}
-    try:
-        yield
-    finally:
-        for kind, handler in before.items():
-            set_handler(kind, SIG_DFL if handler is None else handler)
-    if caught:
-        raise_signal(caught[0])
+        thread = threading.Thread(target=compute, daemon=True)
+        thread.start()
+        thread.join()
+        (vector,) = found
+        if isinstance(vector, OpenSmileException):
+            raise TooLittleMemory(
+                f"openSMILE failed ({' '.join(str(vector).split())[:200]}), as where memory runs out: free some, or "
+                "raise the limit (ulimit -v)"
+            ) from vector
+        if isinstance(vector, BaseException):
+            raise vector
+        return vector
 
 
 def selected(corpus: Corpus, count: int) -> Corpus:

@@ -11,6 +11,7 @@ import math
 import multiprocessing
 import os
 import queue
+import resource
 import signal
 import sys
 import threading
@@ -27,7 +28,8 @@ from typing import Any
 
 from replicate.config import folders
 from replicate.corpus.types import Corpus
-from replicate.errors import WorkerDied
+from replicate.errors import TooLittleMemory, WorkerDied
+from replicate.limits import MIB
 from replicate.runner.failures import FailedRuns
 from replicate.runner.progress import Progress, ProgressCallback
 from replicate.runner.schedule import Held, Outcome, Schedule
@@ -38,6 +40,8 @@ from replicate.store.store import Store
 _PATIENCE = 2.0
 # Seconds that workers have to end when a command is interrupted; job schedulers kill it soon after.
 _GRACE = 2.0
+# Address space of a process that trains the smallest models. Below 1,250 MiB they cannot import all of their libraries.
+_LEAST_SPACE = 1300 * MIB
 
 
 def run_all(
@@ -68,6 +72,7 @@ def run_all(
             if isinstance(outcome, Held):
                 time.sleep(_PATIENCE / len(schedule))
         return schedule.failed()
+    require_address_space(jobs)
     context = process_context()
     news, stop = context.Queue(), context.Event()
     setting = (folders.current(), corpora, store, device, news, stop, len(programs))
@@ -83,7 +88,7 @@ def run_all(
     try:
         # One program waits in the pool, so that no worker does.
         follow(submit, schedule, news, on_progress, workers + 1)
-    except BrokenProcessPool as error:
+    except (BrokenProcessPool, EOFError, ConnectionError) as error:  # the latter two where their server ended
         raise WorkerDied(
             "a worker was killed from outside, perhaps because memory ran out: completed runs are kept; "
             "run again with fewer --jobs"
@@ -94,8 +99,22 @@ def run_all(
     return schedule.failed()
 
 
-def end_workers(pool: ProcessPoolExecutor) -> None:
-    """End the workers of a pool: each with its epoch, or killed after ``_GRACE`` seconds; no half of a run is kept.
+def require_address_space(jobs: int) -> None:
+    """Refuse a limit (``ulimit -v``) under which workers would fail one after the other, in their imports.
+
+    Raises:
+        TooLittleMemory: names the limit.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < _LEAST_SPACE:
+        raise TooLittleMemory(
+            f"--jobs {jobs} needs {_LEAST_SPACE // MIB:,} MiB of address space for each process, and the limit is "
+            f"{limit // MIB:,} MiB: raise it (ulimit -v)"
+        )
+
+
+def end_workers(pool: ProcessPoolExecutor, grace: float = _GRACE) -> None:
+    """End the workers of a pool: each with its epoch, or killed after ``grace`` seconds; no half of a run is kept.
 
     Another Ctrl-C meanwhile changes nothing: without this process, workers that still start would print tracebacks.
     """
@@ -106,7 +125,7 @@ def end_workers(pool: ProcessPoolExecutor) -> None:
             if worker.is_alive():
                 worker.kill()
 
-    timer = threading.Timer(_GRACE, kill)
+    timer = threading.Timer(grace, kill)
     timer.daemon = True
     with _ignored(signal.SIGINT, signal.SIGTERM):
         timer.start()

@@ -19,7 +19,7 @@ def interrupted(*arguments, **options):
 replicate.cli.cli.main = interrupted
 replicate.cli.main(["data", "list"])
 """
-# Such as exec() of dataclasses, after which Python ends by the signal unless it forgets it.
+# Such as exec() of dataclasses, after which Python would end by the signal.
 WITHIN_EXEC = """
 import replicate.cli
 from replicate.__main__ import main

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +22,8 @@ def main() -> int:
     if not supported():
         print("processes of a command are found on Linux only", file=sys.stderr)
         return 2
+    # In the background shells ignore it, which commands would inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     names = options.commands or list(SCENARIOS)
     found = []
     shares = sum(SCENARIOS[name].share for name in names)
@@ -28,11 +31,9 @@ def main() -> int:
         kills = max(1, options.kills * SCENARIOS[name].share // shares)
         with tempfile.TemporaryDirectory(prefix="kill-") as folder:
             found.append(kill_often(SCENARIOS[name], Path(folder), kills, options.seed))
-        print(line(found[-1]), flush=True)
-    failures = [f"{one.name}: {failure}" for one in found for failure in one.failures]
-    print(*failures, sep="\n")
+        print(line(found[-1]), *found[-1].failures, sep="\n  ", flush=True)
     print(f"{sum(one.kills for one in found)} kills, {sum(one.hits for one in found)} while something was written")
-    return 1 if failures else 0
+    return 1 if any(one.failures for one in found) else 0
 
 
 def line(one: Summary) -> str:

@@ -141,7 +141,9 @@ def _kill(scenario: Scenario, place: Path, rng: random.Random, usual: _Usual, su
             summary.hits += half_written(place)
             _send(sent, target, process.pid, workers, rng)
             _signal_group(process.pid, signal.SIGCONT)
-            _note_time(_until_gone(process, workers), sent, what, summary)
+            seconds = _until_gone(process, workers)
+            if sent != signal.SIGINT or target != "worker":  # workers leave Ctrl-C to their parent
+                _note_time(seconds, sent, what, summary)
         else:
             summary.missed += 1
         _, error = process.communicate()
