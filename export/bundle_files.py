@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from export.graph_check import brief, shown
+from export.graph_check import brief, listed, shown
 
 MODEL, INT8, STREAM, CHECKSUMS = "model.onnx", "model.int8.onnx", "model.stream.onnx", "checksums.json"
 # In bytes; no exported bundle comes near them.
@@ -40,21 +40,20 @@ def verify(folder: Path) -> dict[str, str]:
         BadBundle: a file was changed or is missing (all are named), or the folder is not a bundle.
     """
     try:
-        listed = _checksums(folder)
+        sums = _checksums(folder)
         buffer = memoryview(bytearray(PIECE))
-        found = {name: _sha256(path, buffer) for name, path in _inside(folder, listed).items()}
+        found = {name: _sha256(path, buffer) for name, path in _inside(folder, sums).items()}
     except (OSError, ValueError, RecursionError) as error:
         raise BadBundle(f"{folder} is not a bundle of `replicate export onnx` ({brief(error)})") from error
-    wrong = [name for name, digest in listed.items() if found.get(name) != digest]
+    wrong = [name for name, digest in sums.items() if found.get(name) != digest]
     if wrong:
-        names = ", ".join(wrong[:20])
-        raise BadBundle(f"{folder} was changed after the export ({names} changed or missing): export again")
-    if MODEL not in listed:
+        raise BadBundle(f"{folder} was changed after the export ({listed(wrong)} changed or missing): export again")
+    if MODEL not in sums:
         raise BadBundle(f"{folder} is not a bundle of `replicate export onnx`: {CHECKSUMS} does not list {MODEL}")
     for name in (INT8, STREAM):
-        if name not in listed and (folder / name).exists():
+        if name not in sums and (folder / name).exists():
             raise BadBundle(f"{folder} was changed after the export ({CHECKSUMS} does not list {name}): export again")
-    return listed
+    return sums
 
 
 def read_limited(path: Path, most: int) -> bytes:
@@ -78,10 +77,10 @@ def _checksums(folder: Path) -> dict[str, str]:
     path = folder / CHECKSUMS
     if path.is_symlink():
         raise ValueError(f"{CHECKSUMS} is a link")
-    listed = _json(read_limited(path, MAX_CHECKSUMS).decode("utf-8"))
-    if not isinstance(listed, dict) or not listed:
+    sums = _json(read_limited(path, MAX_CHECKSUMS).decode("utf-8"), _once)
+    if not isinstance(sums, dict) or not sums:
         raise ValueError(f"{CHECKSUMS} is no list of files")
-    for name, digest in listed.items():
+    for name, digest in sums.items():
         if (
             not name.isprintable()
             or set(name) & set("\\:")
@@ -91,7 +90,7 @@ def _checksums(folder: Path) -> dict[str, str]:
             raise ValueError(f"{CHECKSUMS} names {shown(name)}, which is no file of a bundle")
         if not (isinstance(digest, str) and re.fullmatch("[0-9a-f]{64}", digest)):
             raise ValueError(f"{CHECKSUMS} has {shown(digest)} for {shown(name)}, which is no SHA-256")
-    return listed
+    return sums
 
 
 def _inside(folder: Path, names: Iterable[str]) -> dict[str, Path]:
@@ -119,13 +118,27 @@ def _sha256(path: Path, buffer: memoryview) -> str:
     return digest.hexdigest()
 
 
-def _json(text: str) -> Any:
-    """Parse JSON without NaN and infinity. Raises: ValueError, RecursionError."""
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("it names a file twice")
+    return found
+
+
+def _json(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """Parse JSON without NaN and infinity.
+
+    Args:
+        pairs: makes an object of its keys and values, instead of ``dict``.
+
+    Raises:
+        ValueError, RecursionError: it is none.
+    """
 
     def refuse(name: str) -> None:
         raise ValueError(f"{name} is no number")
 
-    return json.loads(text, parse_constant=refuse)
+    return json.loads(text, parse_constant=refuse, object_pairs_hook=pairs)
 
 
 def check_metadata(found: dict[str, str], stream: bool) -> dict[str, Any]:

@@ -4,6 +4,7 @@
 Buffers itself: the onnx package is not needed to predict, and reserves what a file only claims.
 """
 
+import itertools
 from collections.abc import Collection
 
 import numpy as np
@@ -228,14 +229,22 @@ def shown(value: object) -> str:
     return f"a {type(value).__name__}"
 
 
+def listed(names: Collection[str], most: int = 10) -> str:
+    """Return names for a message: the first ones, bounded, and how many there are."""
+    first = ", ".join(name if len(name) <= 40 else f"{name[:40]}..." for name in itertools.islice(names, most))
+    return first if len(names) <= most else f"{first}, ... ({len(names):,} in all)"
+
+
 def check_probabilities(found: NDArray[np.float32], shape: tuple[int, ...]) -> None:
-    """Check finite outputs of a model: shape (..., classes), none is negative, and those of a row sum to 1.
+    """Check outputs of a model: shape (..., classes), all finite, none negative, and those of a row sum to 1.
 
     Raises:
         ValueError: they are no probabilities; says why.
     """
     if found.shape != shape or found.dtype != np.float32:
-        raise ValueError(f"its output has the shape {found.shape}, not {shape}")
+        raise ValueError(f"its output has the shape {found.shape}, not {shape}, or is of type {found.dtype}")
+    if not np.isfinite(found).all():
+        raise ValueError("it gives numbers that are not finite")
     if found.size and float(found.min()) < 0:
         raise ValueError(f"it gives a probability of {float(found.min()):.3g}, below 0")
     sums = found.sum(-1, dtype=np.float64)

@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from export.graph_check import listed
+
 if TYPE_CHECKING:
     from export.lines import DialogueFeatures
     from export.predictor import Predictor
@@ -19,7 +21,7 @@ def unknown_labels(name: str, labels: Collection[str], known: Sequence[str]) -> 
     others = sorted(set(labels) - {*known, UNLABELLED, ""})
     if not others:
         return None
-    return f"{name} has labels that the model does not know ({', '.join(others)}): it predicts {', '.join(known)}"
+    return f"{name} has labels that the model does not know ({listed(others)}): it predicts {listed(known)}"
 
 
 def read(path: Path, predictor: Predictor) -> list[DialogueFeatures]:

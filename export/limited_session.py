@@ -3,11 +3,12 @@
 ``predict.py`` of every bundle contains this module.
 """
 
-import functools
+import os
 import re
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,17 @@ ONNXRUNTIME = "1.18"
 # What a model may take on the CPU: bytes for all models of the process, and seconds for a batch. Exported models take a
 # third of the memory and a thousandth of the time; a file from somebody else could ask for any amount.
 MAX_MEMORY, MAX_SECONDS = 800_000_000, 5
+# Seconds after which a program ends when a call does not end although it should.
+GRACE = 5
 # In utterances; the time of a batch grows at most with the square of their number.
 ORDINARY_BATCH = 384
+# Seconds of the processor for an utterance, and for each byte of the file: ten times what exported models take one by
+# one. Above MAX_SECONDS for all calls, a model may take no more: it could also be slow often instead of once.
+PER_UTTERANCE, PER_BYTE = 1e-3, 2e-10
 # Level of onnxruntime's log that leaves out errors: they are raised, too.
 SILENT = 4
 CPU = "CPUExecutionProvider"
+_MORE = "far more than an exported model"
 # Optimisers of onnxruntime that exported files do not need. The first would fold constants in memory without a limit
 # (the exporter has folded them); what the second makes of transposed matrices divides by zero where one is empty, which
 # ends the process.
@@ -49,45 +56,77 @@ class LimitedSession:
             raise BadBundle(f"onnxruntime {here} is too old for {path}: pip install 'onnxruntime>={ONNXRUNTIME}'")
         self.path = path
         self._limited = limited and list(providers) == [CPU]
+        self._seconds, self._allowed = 0.0, float(MAX_SECONDS)
+        self._per_utterance = PER_UTTERANCE + PER_BYTE * (path.stat().st_size if path.is_file() else 0)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = SILENT
         # The next level arranges convolutions, which no exported graph has, and takes longer to open.
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
         if self._limited:
-            _register_limited_allocator()
+            limit_memory()
             options.add_session_config_entry("session.use_env_allocators", "1")
         self.session = open_session(path, options, providers)
 
-    def run(self, inputs: dict[str, NDArray[Any]], utterances: int = 0) -> list[NDArray[Any]]:
+    def run(self, inputs: dict[str, NDArray[Any]], utterances: int = 1) -> list[NDArray[Any]]:
         """Return the outputs.
 
         Args:
-            utterances: size of the batch, padding included; 0 for no limit of time, for one utterance of a stream that
-                was tried before.
+            utterances: size of the batch, padding included.
 
         Raises:
             BadBundle: onnxruntime fails, or needs too much memory or time.
         """
+        self._check_time()
         options = onnxruntime.RunOptions()
         options.log_severity_level = SILENT
-        seconds = MAX_SECONDS * max(1, utterances / ORDINARY_BATCH) ** 2
-        if utterances and self._limited:
-            _watch.start(options, seconds)
+        size = utterances / ORDINARY_BATCH
+        seconds = MAX_SECONDS * max(1, size) ** 2
+        self._allowed += self._per_utterance * utterances * max(1, size)
+        if self._limited:
+            _watch.start(options, seconds, self.path)
+        before = time.thread_time()
         try:
-            return self.session.run(None, inputs, options)
+            found = self.session.run(None, inputs, options)
         except Exception as error:  # onnxruntime's exceptions have no common base
             if options.terminate:
-                reason = f"it takes more than {seconds:.0f} seconds, far more than an exported model"
-            elif "Available memory" in str(error):
-                reason = f"it needs more than {MAX_MEMORY / 1e6:.0f} MB: split dialogues where topics change"
-            else:
-                reason = brief(error)
-            raise BadBundle(
-                f"onnxruntime cannot run {self.path}: {reason}; if that does not help, export again"
-            ) from error
+                raise self._cannot_run(f"it takes more than {seconds:.0f} seconds, {_MORE}") from error
+            if "Available memory" in str(error):
+                most = f"{limit_memory() / 1e6:.0f} MB"
+                raise self._cannot_run(f"it needs more than {most}: split dialogues where topics change") from error
+            raise self._cannot_run(brief(error)) from error
         finally:
             _watch.end(options)
+            self._seconds += time.thread_time() - before
+        self._check_time()
+        return found
+
+    def _check_time(self) -> None:
+        if self._limited and self._seconds > self._allowed:
+            raise self._cannot_run(f"it takes more than {self._allowed:.0f} seconds of the processor, {_MORE}")
+
+    def _cannot_run(self, reason: str) -> BadBundle:
+        return _cannot_run(self.path, reason)
+
+
+def _cannot_run(path: Path, reason: str) -> BadBundle:
+    return BadBundle(f"onnxruntime cannot run {path}: {reason}; if that does not help, export again")
+
+
+@contextmanager
+def end_stuck_process(tell: Callable[[str], object], status: int = 1) -> Iterator[None]:
+    """End this process with a status if a call does not end when it should; for programs, not for servers.
+
+    onnxruntime ends a call between two operators, and a single product of matrices may take minutes.
+
+    Args:
+        tell: called with the message, in another thread.
+    """
+    _watch.stuck = tell, status
+    try:
+        yield
+    finally:
+        _watch.stuck = None
 
 
 class _Watch:
@@ -97,14 +136,15 @@ class _Watch:
     """
 
     def __init__(self) -> None:
-        self._calls: dict[int, tuple[float, onnxruntime.RunOptions]] = {}
+        self._calls: dict[int, tuple[float, onnxruntime.RunOptions, Path]] = {}
+        self.stuck: tuple[Callable[[str], object], int] | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def start(self, options: "onnxruntime.RunOptions", seconds: float) -> None:
+    def start(self, options: "onnxruntime.RunOptions", seconds: float, path: Path) -> None:
         """End the call that has these options, if it still runs after so many seconds."""
         with self._lock:
-            self._calls[id(options)] = time.monotonic() + seconds, options
+            self._calls[id(options)] = time.monotonic() + seconds, options, path
             if self._thread is None or not self._thread.is_alive():  # none is alive in a process that was forked
                 self._thread = threading.Thread(target=self._look, daemon=True)
                 self._thread.start()
@@ -120,9 +160,13 @@ class _Watch:
             time.sleep(0.1)
             now = time.monotonic()
             with self._lock:
-                for deadline, options in self._calls.values():
+                for deadline, options, path in self._calls.values():
                     if now > deadline:
                         options.terminate = True
+                    if now > deadline + GRACE and self.stuck:
+                        tell, status = self.stuck
+                        tell(str(_cannot_run(path, f"one of its operators takes too long, {_MORE}")))
+                        os._exit(status)
                 last = now if self._calls else last
                 if now - last > 1:
                     self._thread = None
@@ -132,17 +176,26 @@ class _Watch:
 _watch = _Watch()
 
 
-@functools.cache
-def _register_limited_allocator() -> None:
-    """Give onnxruntime one allocator for all models of this process that ask for it, with a limit."""
+_memory: list[int] = []
+
+
+def limit_memory(most: int = MAX_MEMORY) -> int:
+    """Give onnxruntime one allocator for all models of this process that ask for it, and return its limit in bytes.
+
+    Only the first call can set the limit.
+    """
+    if _memory:
+        return _memory[0]
+    _memory.append(most)
     info = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
     try:
-        onnxruntime.create_and_register_allocator(info, onnxruntime.OrtArenaCfg({"max_mem": MAX_MEMORY}))
+        onnxruntime.create_and_register_allocator(info, onnxruntime.OrtArenaCfg({"max_mem": most}))
     except Exception as error:  # onnxruntime's exceptions have no common base
         if "already" not in str(error):  # the program that uses this one has its own, which then decides
             raise
+    return most
 
 
 def open_session(

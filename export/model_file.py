@@ -40,7 +40,7 @@ class Model(LimitedSession):
         self._try_out(stream)
 
     def check(self, probabilities: NDArray[np.float32], shape: tuple[int, ...]) -> None:
-        """Check that finite outputs are probabilities. Raises: BadBundle: they are not."""
+        """Check that outputs are probabilities. Raises: BadBundle: they are not."""
         try:
             check_probabilities(probabilities, shape)
         except ValueError as error:
@@ -55,7 +55,7 @@ class Model(LimitedSession):
             inputs = {"audio": audio, "speaker": np.zeros(1, np.int64), "state": np.zeros(about["state"], np.float32)}
         else:
             inputs = {"audio": audio[None], "speaker": np.zeros((1, 1), np.int64), "length": np.ones(1, np.int64)}
-        outputs = self.run(inputs, utterances=1)
+        outputs = self.run(inputs)
         if not all(np.isfinite(output).all() for output in outputs):
             raise BadBundle(f"{self.path} gives numbers that are not finite for ordinary features: export again")
         self.check(outputs[0], (*audio.shape[:-1], len(about["labels"])) if stream else (1, 1, len(about["labels"])))

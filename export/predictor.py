@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.bundle_files import CHECKSUMS, INT8, MODEL, STREAM, BadBundle, BadInput, verify
+from export.graph_check import listed
 from export.limited_session import CPU
 from export.lines import DialogueFeatures, nfc, read_csv
 from export.model_file import FORMAT_NAME, FORMAT_VERSION, Model
@@ -214,8 +215,9 @@ class Predictor:
         numbers = {nfc(name): number for number, name in enumerate(self.speakers)}
         for number, name in enumerate(dialogue.speakers, first):
             if nfc(str(name)) not in numbers:
-                known = ", ".join(self.speakers)
-                raise BadInput(f"{where}, utterance {number}: speaker {str(name)[:40]!r} is not one of {known}")
+                raise BadInput(
+                    f"{where}, utterance {number}: speaker {str(name)[:40]!r} is not one of {listed(self.speakers)}"
+                )
         return np.array([numbers[nfc(str(name))] for name in dialogue.speakers], np.int64)
 
 
@@ -243,7 +245,7 @@ class Stream:
         number = self._predictor.speaker_numbers(given, self.count + 1)
         audio = given.features.astype(np.float32)
         probabilities, state = self._model.run({"audio": audio, "speaker": number, "state": self._state})
-        if not np.isfinite(probabilities).all():
+        if not (np.isfinite(probabilities).all() and np.isfinite(state).all()):
             raise _overflow(given)
         self._model.check(probabilities, (1, len(self._predictor.labels)))
         self._state, self.count = state, self.count + 1

@@ -31,6 +31,7 @@ except ImportError as error:
     sys.exit(f"error: predict.py needs numpy and onnxruntime ({error}): pip install numpy 'onnxruntime>=1.18'")
 
 from export.bundle_files import BadInput
+from export.limited_session import end_stuck_process
 from export.lines import DialogueFeatures, csv_lines, first_line, json_lines, read_csv, stdin_lines
 from export.output import json_text, one_line, to_csv, to_json
 from export.predictor import Prediction, Predictor, Stream
@@ -112,15 +113,8 @@ def main() -> None:
     if sys.stdout is None:
         sys.exit("error: stdout is closed: redirect it to a file, or into a pipe")
     try:
-        predictor = Predictor(Path(__file__).parent, given.int8)
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-        if given.stream:
-            for line in predict_lines(predictor, stdin_lines(), given.json):
-                print(line, end="", flush=True)
-            return
-        found = [one for prediction in predict_files(predictor, given.files) for one in prediction.utterances()]
-        sys.stdout.write(to_json(found) if given.json else to_csv(found))
-        sys.stdout.flush()
+        with end_stuck_process(lambda text: print(f"error: {one_line(text)}", file=sys.stderr, flush=True)):
+            _predict(given)
     except BrokenPipeError:  # the program that reads the output, such as head, has ended
         _discard_output()
     except (ValueError, OSError) as error:
@@ -128,6 +122,18 @@ def main() -> None:
         sys.exit(f"error: {one_line(str(error))}")
     except MemoryError:
         sys.exit("error: too little memory: predict fewer or shorter dialogues at a time")
+
+
+def _predict(given: argparse.Namespace) -> None:
+    predictor = Predictor(Path(__file__).parent, given.int8)
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if given.stream:
+        for line in predict_lines(predictor, stdin_lines(), given.json):
+            print(line, end="", flush=True)
+        return
+    found = [one for prediction in predict_files(predictor, given.files) for one in prediction.utterances()]
+    sys.stdout.write(to_json(found) if given.json else to_csv(found))
+    sys.stdout.flush()
 
 
 def _discard_output() -> None:

@@ -24,7 +24,8 @@ def result(spec: RunSpec, corpus: Corpus, wrong: Mapping[str, int]) -> RunResult
     for split in SPLITS:
         predicted = np.concatenate([dialogue.labels for dialogue in corpus.split(split)])
         predicted[: wrong.get(split, 0)] += 1
-        rows = np.eye(len(corpus.labels), dtype=np.float32)[predicted % len(corpus.labels)]
+        certain = np.log(np.eye(len(corpus.labels), dtype=np.float32) * 0.9 + 0.1 / len(corpus.labels))
+        rows = certain[predicted % len(corpus.labels)]
         log_prob |= {(split, context): rows for context in spec.arm.contexts}
     scaling = {name: Scale(np.zeros(1, np.float32), np.ones(1, np.float32)) for name in spec.arm.streams}
     model = model_config(spec, corpus)

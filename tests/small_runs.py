@@ -117,7 +117,10 @@ def edit(tables_folder: Path) -> Callable[[str, str, str], None]:
 
 
 def teacher_outputs(embedding: Tensor) -> TeacherOutputs:
-    """Outputs of a teacher with these embeddings; no two of its tensors are equal."""
+    """Outputs of a teacher with these embeddings; no two of its tensors are equal if these are not."""
+    dev = embedding[:1] + 1
     return TeacherOutputs(
-        UtteranceOutputs(embedding, embedding - 1), UtteranceOutputs(embedding[:1] + 1, embedding[:1] - 2), "somewhere"
+        UtteranceOutputs(embedding, embedding.log_softmax(1)),
+        UtteranceOutputs(dev, (2 * dev).log_softmax(1)),
+        "somewhere",
     )

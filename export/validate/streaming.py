@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
+from export.graph_check import check_probabilities
 from export.limited_session import LimitedSession
 from export.onnx import save
 from export.onnx.deployed_model import SpeechModel
@@ -47,8 +47,12 @@ def _first_inputs(stream: Path, run: Run) -> Inputs:
     return {"audio": inputs["audio"][0], "speaker": inputs["speaker"][0], "state": state}
 
 
-def step_by_step(runner: onnxruntime.InferenceSession) -> Callable[[Inputs], NDArray[Any]]:
-    """Make a streaming session a function of a padded batch; each dialogue starts with a state of zeros."""
+def step_by_step(runner: Any) -> Callable[[Inputs], NDArray[Any]]:
+    """Make a streaming session a function of a padded batch; each dialogue starts with a state of zeros.
+
+    Args:
+        runner: an onnxruntime session, or what has its methods.
+    """
     size = runner.get_inputs()[2].shape
     classes = runner.get_outputs()[0].shape[-1]
 
@@ -65,9 +69,28 @@ def step_by_step(runner: onnxruntime.InferenceSession) -> Callable[[Inputs], NDA
     return run
 
 
+class _Limited:
+    """A streaming file from anybody with the methods of an onnxruntime session that ``step_by_step`` calls."""
+
+    def __init__(self, path: Path) -> None:
+        self._runner = LimitedSession(path)
+        self.get_inputs, self.get_outputs = self._runner.session.get_inputs, self._runner.session.get_outputs
+
+    def run(self, _names: None, inputs: Inputs) -> list[NDArray[Any]]:
+        """Return probabilities and the new state of one utterance. Raises: Wrong: they are not, or not finite."""
+        probabilities, state = self._runner.run(inputs)
+        try:
+            check_probabilities(probabilities, (1, *probabilities.shape[1:]))
+        except ValueError as error:
+            raise Wrong(str(error)) from error
+        if not np.isfinite(state).all():
+            raise Wrong("its state has numbers that are not finite")
+        return [probabilities, state]
+
+
 def _same_predictions(stream: Path, model: Path, run: Run) -> str:
     """Check that both files give the same probabilities, for all lengths and speakers of the examples."""
-    whole, steps = limited(model), step_by_step(LimitedSession(stream).session)
+    whole, steps = limited(model), step_by_step(_Limited(stream))
     shape = SpeechModel(run.model(), run.scaling())
     wrong, largest = [], 0.0
     for n in LENGTHS:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Seconds without output after which `check store` prints its progress.
 PATIENCE = 2.0
+# Bytes for all models of `check bundle`, which compares dialogues of 500 utterances; PyTorch takes as much again.
+CHECK_MEMORY = 350_000_000
 
 
 @click.group()
@@ -86,6 +88,7 @@ def bundle(bundle: Path, data: str | None, data_dir: Path | None) -> None:
     """
     from export.bundle import opening
     from export.bundle_files import CHECKSUMS
+    from export.limited_session import limit_memory
     from export.validate.check import require_passed
     from replicate.errors import BadBundle, CorruptRun, ExportFailed
 
@@ -95,7 +98,9 @@ def bundle(bundle: Path, data: str | None, data_dir: Path | None) -> None:
         if not (bundle / CHECKSUMS).is_file():
             raise  # another folder, not a bundle that was changed
         raise ExportFailed(str(error)) from error
-    opened = opening.open_models(bundle)
+    limit_memory(CHECK_MEMORY)
+    with options.end_when_stuck(ExportFailed):
+        opened = opening.open_models(bundle)
     if not all(each.passed for each in opened):
         print_checks(opened)
         require_passed(opened, bundle)
@@ -103,7 +108,7 @@ def bundle(bundle: Path, data: str | None, data_dir: Path | None) -> None:
 
     try:
         corpus = bundles.corpus_for(run, data, data_dir)
-        with console.status().status("checking against PyTorch"):
+        with options.end_when_stuck(ExportFailed), console.status().status("checking against PyTorch"):
             checks = bundles.check(bundle, corpus)
     except CorruptRun as error:
         raise ExportFailed(opening.unusable(bundle, error)) from error

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from replicate.cli import console
-from replicate.errors import CannotWrite, MissingExtra
+from replicate.errors import CannotWrite, MissingExtra, ReplicateError
 
 if TYPE_CHECKING:
     from replicate.store.store import Store
@@ -136,3 +137,15 @@ def require_audio() -> None:
             f"{', '.join(missing)} not installed, which features from recordings need: run `make setup`, or "
             "`pip install -e '.[audio]'` in a checkout"
         )
+
+
+@contextmanager
+def end_when_stuck(error: type[ReplicateError]) -> Iterator[None]:
+    """End this program with an error if onnxruntime does not come back from a model of a bundle."""
+    from export.limited_session import end_stuck_process
+
+    def tell(text: str) -> None:
+        console.log.error("error (%s): %s", error.kind, text)
+
+    with end_stuck_process(tell, error.exit_code):
+        yield

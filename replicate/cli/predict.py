@@ -86,15 +86,16 @@ def predict(
     from replicate import errors
 
     try:
-        predictor = Predictor(bundle, int8)
-        if stream:
-            for line in program.predict_lines(predictor, stdin_lines(), as_json):
-                console.echo(line, newline=False)  # click.echo flushes
-            return
-        if audio is not None:
-            _predict_audio(predictor, audio, as_json, as_csv, as_vtt, **recording)
-            return
-        found = program.predict_files(predictor, files, lambda path: read(path, predictor))
+        with options.end_when_stuck(errors.BadBundle):
+            predictor = Predictor(bundle, int8)
+            if stream:
+                for line in program.predict_lines(predictor, stdin_lines(), as_json):
+                    console.echo(line, newline=False)  # click.echo flushes
+                return
+            if audio is not None:
+                _predict_audio(predictor, audio, as_json, as_csv, as_vtt, **recording)
+                return
+            found = program.predict_files(predictor, files, lambda path: read(path, predictor))
     except BadBundle as error:
         raise errors.BadBundle(str(error)) from error
     except BadInput as error:

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from replicate.files import atomic_path
+from replicate.store.prediction_file import are_log_probabilities
 
 if TYPE_CHECKING:  # torch is slow to import
     from replicate.training.distillation.base import TeacherOutputs
@@ -70,9 +72,20 @@ def _checked(path: Path) -> tuple[dict[str, NDArray[Any]], str] | None:
         with safe_open(path, "np") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is not a dict
             digest, origin = json.loads((file.metadata() or {})["about"])
-        return (arrays, origin) if digest == _digest(arrays, origin) else None
+        return (arrays, origin) if digest == _digest(arrays, origin) and _possible(arrays) else None
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _possible(arrays: Mapping[str, NDArray[Any]]) -> bool:
+    """Whether outputs are what a teacher can give: finite numbers, log-probabilities of classes."""
+    return all(
+        array.dtype.kind == "f"
+        and array.ndim == 2
+        and np.isfinite(array).all()
+        and (not name.endswith("log_prob") or are_log_probabilities(array))
+        for name, array in arrays.items()
+    )
 
 
 def _digest(arrays: Mapping[str, NDArray[Any]], origin: str) -> str:

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from replicate import npz
 from replicate.limits import too_little_memory
 
+# Largest error of a sum of probabilities; rounding to float32 makes one of 1e-6.
+TOLERANCE = 1e-3
+
 
 def read(path: Path, key: str, classes: int, speakers: int) -> NDArray[Any]:
     """Return an array of a run's predictions.
@@ -47,8 +50,15 @@ def _check(array: NDArray[Any], key: str, names: int) -> None:
     if array.dtype.kind == "U":
         good = npz.is_text(array)
     elif array.dtype.kind == "f":
-        good = not bool((np.isnan(array) | np.isposinf(array)).any())
+        good = are_log_probabilities(array)
     else:
         good = array.size == 0 or bool(array.min() >= 0 and (names == 0 or array.max() < names))
     if not good:
         raise ValueError(f"{key} has values that are impossible")
+
+
+def are_log_probabilities(array: NDArray[Any]) -> bool:
+    """Whether numbers (N, classes) are log-probabilities: those of a row are those of exclusive classes."""
+    with np.errstate(over="ignore"):  # exp of a large number is infinite, and no probability
+        sums = np.exp(array.astype(np.float64)).sum(-1)
+    return array.size == 0 or bool(array.max() <= TOLERANCE and np.abs(sums - 1).max() <= TOLERANCE)

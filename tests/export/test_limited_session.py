@@ -2,8 +2,6 @@
 
 import subprocess
 import sys
-import time
-from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -11,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from export import limited_session
-from export.predictor import BadBundle, Predictor
+from export.predictor import BadBundle, BadInput, Predictor
 from tests.export import tiny_bundle
 
 
@@ -149,9 +147,9 @@ GRAPHS = {
     "claimed fewer": (claimed(1), "another number of values"),
     "a constant made large": (
         with_nodes(expand, constants=[start, constant("size", 10**10)]),
-        "needs more than 800 MB",
+        r"needs more than (800|350) MB",
     ),
-    "doubled 36 times": (with_nodes(*doubled, constants=[constant("c0", 1, kind=np.float32)]), "needs more than 800"),
+    "doubled 36 times": (with_nodes(*doubled, constants=[constant("c0", 1, kind=np.float32)]), r"needs more than (800|350)"),
     "another operator": (with_nodes(helper.make_node("Tile", ["w", "w"], ["tiled"])), "operator 'Tile'"),
     "another domain": (with_nodes(helper.make_node("Add", ["w", "w"], ["a"], domain="x\x1b[31m")), r"'x\?*.*\.Add'"),
     "a width of 10^9": (size_of("input", 2, 10**9), "Incompatible dimensions"),
@@ -220,33 +218,15 @@ def test_text_that_is_not_utf_8_is_refused(tmp_path):
         assert str(error.value).isprintable() and len(str(error.value)) < 600
 
 
-def test_a_graph_that_takes_too_long_is_ended(tmp_path, monkeypatch):
-    monkeypatch.setattr(limited_session, "MAX_SECONDS", 0.3)
-    nodes = [helper.make_node("Expand", ["start", "size"], ["m0"])]
-    nodes += [helper.make_node("MatMul", [f"m{i}"] * 2, [f"m{i + 1}"]) for i in range(4000)]
-    with pytest.raises(BadBundle, match="takes more than 0 seconds"):
-        Predictor(tiny_bundle.write(tmp_path / "b", with_nodes(*nodes, constants=[start, constant("size", 500, 500)])))
+def test_a_state_that_is_not_finite_is_an_error(tmp_path):
+    def large(model):
+        model.graph.initializer[1].CopyFrom(constant("one", 3e38, kind=np.float32))
 
-
-def test_calls_that_are_long_are_ended_and_ended_calls_are_forgotten():
-    watch = limited_session._Watch()
-    short, long = SimpleNamespace(terminate=False), SimpleNamespace(terminate=False)
-    for _ in range(2):
-        watch.start(short, 0.0)
-        watch.end(short)
-        watch.start(long, 0.05)
-        thread = watch._thread
-        watch.start(long, 0.05)
-        assert watch._thread is thread and thread.daemon
-        limit = time.monotonic() + 5
-        while not long.terminate:
-            assert time.monotonic() < limit
-            time.sleep(0.01)
-        watch.end(long)
-        assert not short.terminate
-        thread.join(5)
-        assert watch._thread is None and not thread.is_alive()
-        long.terminate = False
+    stream = Predictor(tiny_bundle.write(tmp_path / "b", stream=large)).stream()
+    stream.feed(np.zeros(2), "M")
+    with pytest.raises(BadInput, match="overflow"):
+        stream.feed(np.zeros(2), "M")
+    assert stream.count == 1
 
 
 def test_a_failure_while_predicting_is_named(tmp_path):

@@ -1,13 +1,15 @@
 """Teachers' outputs are computed once for all students and checked when they are read."""
 
+import math
 import threading
 import time
 
 import pytest
 import torch
 
+from replicate.store import embeddings
 from replicate.store.store import EMBEDDINGS
-from replicate.training.distillation.base import TeacherOutputs
+from replicate.training.distillation.base import TeacherOutputs, UtteranceOutputs
 from tests.small_runs import teacher_outputs
 
 
@@ -21,8 +23,9 @@ def test_embeddings_are_computed_once(store):
     for _ in range(3):
         found = store.teacher_outputs("teacher", compute)
         assert found.train.embedding.tolist() == [[0, 1, 2], [3, 4, 5]]
-        assert found.train.log_prob.tolist() == [[-1, 0, 1], [2, 3, 4]]
-        assert (found.dev.embedding.tolist(), found.dev.log_prob.tolist()) == ([[1, 2, 3]], [[-2, -1, 0]])
+        assert torch.equal(found.train.log_prob, torch.tensor([[0.0, 1, 2]] * 2).log_softmax(1))
+        assert found.dev.embedding.tolist() == [[1, 2, 3]]
+        assert torch.equal(found.dev.log_prob, torch.tensor([[2.0, 4, 6]]).log_softmax(1))
     assert len(asked) == 1 and store.embeddings_intact("teacher")
     assert (
         store.teacher_outputs("another", lambda: teacher_outputs(torch.zeros(1, 1))).train.embedding.tolist() == [[0]]
@@ -44,6 +47,27 @@ def test_damaged_embeddings_are_computed_again(store, place):
         == [[2] * 3] * 2
     )
     assert store.embeddings_intact("teacher")
+
+
+@pytest.mark.parametrize(
+    ("embedding", "log_prob"),
+    [
+        ([[math.nan, 0]], [[0.0, -math.inf]]),
+        ([[0.0, math.inf]], [[0.0, -math.inf]]),
+        ([[0.0, 0]], [[0.0, 0.0]]),
+        ([[0.0, 0]], [[1.0, -math.inf]]),
+        ([[0.0, 0]], [[math.nan, 0.0]]),
+        ([[0.0, 0]], [[-math.inf, -math.inf]]),
+    ],
+)
+def test_consistent_outputs_that_no_teacher_can_give_are_computed_again(store, embedding, log_prob):
+    store.root.mkdir()
+    wrong = UtteranceOutputs(torch.tensor(embedding), torch.tensor(log_prob))
+    good = teacher_outputs(torch.ones(2, 3))
+    (store.root / EMBEDDINGS).mkdir()
+    embeddings.write(store.root / EMBEDDINGS / "teacher.safetensors", TeacherOutputs(good.train, wrong, "somewhere"))
+    assert not store.embeddings_intact("teacher")
+    assert store.teacher_outputs("teacher", lambda: good) == good
 
 
 def test_several_students_at_once_wait_for_one_computation(store):
