@@ -18,7 +18,7 @@ RUN = "run"
 
 
 def open_run(folder: Path) -> Run:
-    """Open the run in a bundle, after a check of the checksums of all files.
+    """Open the run in a bundle, after a check of the checksums of all files, and of the run's predictions.
 
     Raises:
         BadBundle: a file was changed, the folder is not a bundle, or another version of this package exported it.
@@ -33,13 +33,14 @@ def open_run(folder: Path) -> Run:
         raise BadBundle(f"{folder} lists {len(keys)} complete runs in {CHECKSUMS} instead of one: export again")
     try:
         run = Store(folder / RUN).get(keys.pop())
+        assert run is not None  # its files are listed, and were read a moment ago
+        run.check()
     except OldFormat as error:
         raise BadBundle(f"{folder} was exported by an older version of this package: export again") from error
     except NewerFormat as error:
         raise BadBundle(f"{folder} was exported by a newer version of this package: update it") from error
     except CorruptRun as error:
         raise BadBundle(unusable(folder, error)) from error
-    assert run is not None  # its files are listed, and were read a moment ago
     return run
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from replicate.errors import ExportFailed
+from replicate.errors import CorruptRun, ExportFailed, ReplicateError
+from replicate.store.record import without_remedy
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,11 @@ def attempt(name: str, check: Callable[[], str]) -> Check:
 
 
 def reason(error: Exception) -> str:
-    """Return an error's text in one line, with its class unless it is ``Wrong``."""
+    """Return an error's text in one line, with its class unless it is ``Wrong`` or of this package."""
+    if isinstance(error, CorruptRun):
+        return without_remedy(error)
     text = " ".join(str(error).split())[:300]
-    return text if isinstance(error, Wrong) else f"{type(error).__name__}: {text}"
+    return text if isinstance(error, Wrong | ReplicateError) else f"{type(error).__name__}: {text}"
 
 
 def require_passed(checks: Sequence[Check], path: Path) -> None:

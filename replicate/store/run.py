@@ -94,6 +94,27 @@ class Run:
         """Return the dialogue of each utterance (N,), in the same order."""
         return self._predictions(f"{split}/dialogue")
 
+    def check(self) -> None:
+        """Read all predictions, and the head of the weights, which needs no torch.
+
+        Raises:
+            CorruptRun: one of them cannot be read, or has impossible values. TooLarge, TooLittleMemory: predictions.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        for split in SPLITS:
+            for what in ("dialogue", "speaker", "label", *self.record.arm.contexts):
+                array = self._predictions(f"{split}/{what}")
+                if not len(array):
+                    raise corrupt(self.folder, f"{PREDICTIONS}: {split} has no utterance")
+                if what in self.record.arm.contexts and not _are_log_prob(array):
+                    raise corrupt(self.folder, f"{PREDICTIONS}: {split}/{what} are not logarithms of probabilities")
+        try:
+            with safe_open(self.folder / CHECKPOINT, "np"):
+                pass
+        except (OSError, SafetensorError) as error:
+            raise corrupt(self.folder, f"{CHECKPOINT}: {error}") from error
+
     def model(self) -> COGMEN:
         """Return the trained model in eval mode."""
         from replicate.model.cogmen import COGMEN
@@ -164,3 +185,10 @@ class Run:
             raise
         except Exception as error:  # zip, zlib and numpy each raise their own on a damaged file
             raise corrupt(self.folder, f"{PREDICTIONS}: {str(error)[:200]}") from error
+
+
+def _are_log_prob(array: NDArray[np.float32]) -> bool:
+    """Return whether the exponentials of each row sum to 1, up to the rounding of 16 bits."""
+    with np.errstate(over="ignore"):
+        sums = np.exp(array, dtype=np.float64).sum(-1)
+    return bool((np.abs(sums - 1) < 0.02).all())

@@ -14,7 +14,7 @@ import pytest
 from replicate.errors import CorruptRun, ReplicateError
 from replicate.files import sha256
 from replicate.store import inventory, prune
-from replicate.store.record import PREDICTIONS, RECORD, digest
+from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD, digest
 from replicate.store.run import Run
 from replicate.store.store import Store
 from tests.memory import allocated
@@ -174,8 +174,29 @@ def renewed(folder: Path) -> Run:
 )
 def test_predictions_that_do_not_fit_the_record_are_damage(change: Any, words: str, saved: Path) -> None:
     run = rewrite_predictions(saved, change)
+    for read in (lambda: run.predictions("test", "A"), run.check):
+        with pytest.raises(CorruptRun, match=words):
+            read()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda arrays: arrays.update({name: arrays[name][:0] for name in arrays}), "train has no utterance"),
+        (lambda arrays: arrays.update({"dev/A": -arrays["dev/A"]}), "dev/A are not logarithms of probabilities"),
+    ],
+)
+def test_a_check_reads_all_predictions(change: Any, words: str, saved: Path) -> None:
+    renewed(saved).check()
     with pytest.raises(CorruptRun, match=words):
-        run.predictions("test", "A")
+        rewrite_predictions(saved, change).check()
+
+
+def test_a_check_reads_the_head_of_the_weights(saved: Path) -> None:
+    run = renewed(saved)
+    (saved / CHECKPOINT).write_bytes(b"\xff" * 100)
+    with pytest.raises(CorruptRun, match=rf"{CHECKPOINT}: .*header"):
+        run.check()
 
 
 def test_predictions_that_unpack_to_gigabytes_are_refused(saved: Path) -> None:
