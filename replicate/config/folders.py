@@ -18,6 +18,7 @@ from typing import Any
 from replicate import escape
 from replicate.config import plugins
 from replicate.errors import InvalidDefinition
+from replicate.file_kinds import explain_file
 from replicate.files import LONGEST_NAME, cut_name, visible
 from replicate.limits import MIB, in_mib
 from replicate.records import DEPTH, check_depth
@@ -188,11 +189,12 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise InvalidDefinition(f"{path}: it has more than {in_mib(_MOST_BYTES)}, as no definition has: remove it")
-        return _parsed(path.read_text(encoding="utf-8"))
+        return _parsed(path.read_text(encoding="utf-8-sig"))  # editors of Windows begin a file with a mark
     except OSError as error:
         raise InvalidDefinition(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidDefinition(f"{path}: not valid TOML: {escape.line(str(error)[:200])}") from error
+        what = explain_file(path) or f"not valid TOML: {escape.line(str(error)[:200])}"
+        raise InvalidDefinition(f"{path}: {what}") from error
     except ValueError as error:
         raise InvalidDefinition(f"{path}: {escape.line(str(error)[:200])}: correct it") from error
 

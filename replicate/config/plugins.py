@@ -15,6 +15,7 @@ from pathlib import Path
 
 from replicate import registry
 from replicate.errors import BadPlugin
+from replicate.file_kinds import HEAD, explain
 from replicate.files import visible
 
 _PREFIX = "replicate_plugin_"
@@ -140,8 +141,10 @@ def _import(name: str, path: Path, source: bytes) -> None:
     except (Exception, SystemExit) as error:
         _unload(name)
         reason = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
+        what = explain(source[:HEAD], empty_expected=True) if isinstance(error, SyntaxError) else None
         raise BadPlugin(
-            f"plugin {path}, line {_line(error, path)}, cannot be imported: {type(error).__name__}: {reason}"
+            f"plugin {path}, line {_line(error, path)}, cannot be imported: "
+            f"{f'it {what}' if what else f'{type(error).__name__}: {reason}'}"
         ) from error
     finally:
         sys.dont_write_bytecode = without_bytecode

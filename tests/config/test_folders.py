@@ -90,6 +90,8 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path):
         ("arms_toml", ARM + "layers = 2\n", r"mine/arms\.toml \[mine\]: unknown key 'layers': did you mean"),
         ("arms_toml", "[COGMEN-A]\n", r"mine/arms\.toml \[COGMEN-A\]: arms\.toml \[COGMEN-A\] has the same name"),
         ("arms_toml", "[x", r"mine/arms\.toml: not valid TOML"),
+        ("arms_toml", "\ufeff[x", r"mine/arms\.toml: not valid TOML: Expected .]. at the end of a table"),
+        ("arms_toml", "version https://git-lfs.github.com/spec/v1\n", r"mine/arms\.toml: is a pointer of Git LFS"),
         (
             "arms_toml",
             '[x]\nlike = "COGMEN-B"\n',
