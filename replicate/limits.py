@@ -79,3 +79,24 @@ def in_mib(size: int) -> str:
 def too_little_memory(path: Path) -> TooLittleMemory:
     """Return the error to report for a ``MemoryError`` while a file was read: the file may well be whole."""
     return TooLittleMemory(f"too little memory to read {path}: close other programs, or use a machine with more")
+
+
+def require_address_space(least: int, what: str) -> None:
+    """Refuse a limit of the address space (``ulimit -v``) under which libraries fail in their own ways, or crash.
+
+    Args:
+        least: bytes that each process needs. what: needs them, for the message.
+
+    Raises:
+        TooLittleMemory: names the limit.
+    """
+    try:
+        import resource
+    except ImportError:  # not a system with such limits
+        return
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < least:
+        raise TooLittleMemory(
+            f"{what} needs {least // MIB:,} MiB of address space for each process, and the limit is {limit // MIB:,} "
+            "MiB: raise it (ulimit -v)"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replicate.errors import TooLarge
-from replicate.limits import MIB, Budget, in_mib, shown
+from replicate.errors import TooLarge, TooLittleMemory
+from replicate.limits import MIB, Budget, in_mib, require_address_space, shown
 
 LAUGHS: Any = "ha"
 for _ in range(60):
@@ -66,3 +67,11 @@ def test_sizes_in_words() -> None:
     assert in_mib(1) == "1 MiB"
     assert in_mib(3 * 2**30) == "3,072 MiB"
     assert in_mib(10**100) == "over 8 EiB"
+
+
+def test_a_small_limit_of_the_address_space_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit in (resource.RLIM_INFINITY, 500 * MIB):
+        monkeypatch.setattr(resource, "getrlimit", lambda which, limit=limit: (limit, limit))
+        require_address_space(500 * MIB, "openSMILE")
+    with pytest.raises(TooLittleMemory, match=r"openSMILE needs 501 MiB .* the limit is 500 MiB: raise it"):
+        require_address_space(501 * MIB, "openSMILE")

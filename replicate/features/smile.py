@@ -17,8 +17,11 @@ from opensmile.core.lib import OpenSmileException
 from replicate.corpus.types import Corpus
 from replicate.errors import BadSource, TooLittleMemory
 from replicate.features.audio import RATE
+from replicate.limits import MIB, require_address_space
 
 SETS = ("eGeMAPSv02", "ComParE_2016", "GeMAPSv01b", "IS09", "IS10", "IS11", "IS12", "IS13", "emobase")
+# Where it has less, openSMILE crashes.
+_LEAST_SPACE = 500 * MIB
 
 
 class Smile:
@@ -34,6 +37,7 @@ class Smile:
     batch_seconds = 60.0
 
     def __init__(self, feature_set: str = "eGeMAPSv02") -> None:
+        require_address_space(_LEAST_SPACE, "openSMILE")
         self._smile = opensmile.Smile(opensmile.FeatureSet[feature_set], opensmile.FeatureLevel.Functionals)
         self._lock = threading.Lock()  # a computation that was interrupted goes on
         self.recipe: dict[str, Any] = {

@@ -11,7 +11,6 @@ import math
 import multiprocessing
 import os
 import queue
-import resource
 import signal
 import sys
 import threading
@@ -28,8 +27,8 @@ from typing import Any
 
 from replicate.config import folders
 from replicate.corpus.types import Corpus
-from replicate.errors import TooLittleMemory, WorkerDied
-from replicate.limits import MIB
+from replicate.errors import WorkerDied
+from replicate.limits import MIB, require_address_space
 from replicate.runner.failures import FailedRuns
 from replicate.runner.progress import Progress, ProgressCallback
 from replicate.runner.schedule import Held, Outcome, Schedule
@@ -72,7 +71,7 @@ def run_all(
             if isinstance(outcome, Held):
                 time.sleep(_PATIENCE / len(schedule))
         return schedule.failed()
-    require_address_space(jobs)
+    require_address_space(_LEAST_SPACE, f"--jobs {jobs}")
     context = process_context()
     news, stop = context.Queue(), context.Event()
     setting = (folders.current(), corpora, store, device, news, stop, len(programs))
@@ -97,20 +96,6 @@ def run_all(
         stop.set()
         end_workers(pool)
     return schedule.failed()
-
-
-def require_address_space(jobs: int) -> None:
-    """Refuse a limit (``ulimit -v``) under which workers would fail one after the other, in their imports.
-
-    Raises:
-        TooLittleMemory: names the limit.
-    """
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit != resource.RLIM_INFINITY and limit < _LEAST_SPACE:
-        raise TooLittleMemory(
-            f"--jobs {jobs} needs {_LEAST_SPACE // MIB:,} MiB of address space for each process, and the limit is "
-            f"{limit // MIB:,} MiB: raise it (ulimit -v)"
-        )
 
 
 def end_workers(pool: ProcessPoolExecutor, grace: float = _GRACE) -> None:
