@@ -21,7 +21,7 @@ from replicate.limits import MIB, require_address_space
 
 SETS = ("eGeMAPSv02", "ComParE_2016", "GeMAPSv01b", "IS09", "IS10", "IS11", "IS12", "IS13", "emobase")
 # Where it has less, openSMILE crashes.
-_LEAST_SPACE = 500 * MIB
+_LEAST_SPACE = 700 * MIB
 
 
 class Smile:
