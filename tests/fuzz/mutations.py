@@ -45,9 +45,12 @@ def of_bytes(content: bytes, draws: random.Random) -> bytes:
 def of_json(content: bytes, draws: random.Random) -> bytes:
     """Replace, remove or add a value, now and then bytes."""
     try:
-        value = json.loads(content)
-    except (ValueError, RecursionError):
+        return _of_value(json.loads(content), content, draws)
+    except (ValueError, RecursionError):  # it was changed before
         return of_bytes(content, draws)
+
+
+def _of_value(value: Any, content: bytes, draws: random.Random) -> bytes:
     kind = draws.random()
     if kind < 0.1:
         return of_bytes(content, draws)

@@ -164,3 +164,12 @@ def test_mutations_are_the_same_for_the_same_seed(name: str) -> None:
     cases = [[made.mutate(content, random.Random(f"{seed}")) for seed in range(40)] for _ in range(2)]
     assert cases[0] == cases[1]
     assert len(set(cases[0])) > 20
+
+
+def test_values_that_were_changed_often_can_be_changed_again() -> None:
+    """Numbers become too large for a float, and lists too deep to be copied."""
+    for seed in range(2000):
+        draws, content = random.Random(seed), b'{"a": 1, "b": [1.5, {"c": -3}], "e": "x"}'
+        for _ in range(8):
+            content = mutations.of_json(content, draws)[:3000]
+            assert isinstance(content, bytes)
