@@ -35,6 +35,9 @@ def read_json(path: Path) -> Any:
         OSError: it cannot be opened. ValueError: as ``parse_json``, or it is too large, or not UTF-8.
         TooLittleMemory: for this machine.
     """
+    if not path.is_file():  # /dev/zero never ends, and a pipe is waited for
+        path.stat()  # raises OSError where there is nothing
+        raise ValueError("it is no ordinary file")
     size = path.stat().st_size
     if size > MOST_BYTES:
         raise ValueError(f"{in_mib(size)}, where no such file has more than {in_mib(MOST_BYTES)}")

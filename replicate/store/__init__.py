@@ -29,4 +29,7 @@ def open_store(where: str | Path | None, cache: Path) -> Store:
         raise InvalidArgument("store = '' is empty: give a folder or an address, or leave it out")
     if "://" in str(where):
         return RemoteStore(cache, str(where))
-    return Store(Path(where).resolve())
+    try:
+        return Store(Path(where).resolve())
+    except RuntimeError as error:  # a link that leads to itself, in Python before 3.13
+        raise InvalidArgument(f"store = {where} is a link that leads to itself: correct it") from error

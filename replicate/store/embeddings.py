@@ -68,6 +68,8 @@ def _checked(path: Path) -> tuple[dict[str, NDArray[Any]], str] | None:
     """Return the arrays of a file and where they are from; None if it is missing or damaged."""
     from safetensors import SafetensorError, safe_open
 
+    if not path.is_file():  # a pipe would be waited for
+        return None
     try:
         with safe_open(path, "np") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is not a dict

@@ -1,13 +1,16 @@
 """Runs are saved and loaded as a whole; damage is found, and locks are held by one process."""
 
 import errno
+import os
 import shutil
+import sys
 from dataclasses import replace
 
 import pytest
 import torch
 
-from replicate.errors import CannotWrite, CorruptRun, DiskFull
+from replicate.errors import CannotWrite, CorruptRun, DiskFull, InvalidArgument
+from replicate.store import embeddings, open_store
 from replicate.store.keys import run_key
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD
 from replicate.store.store import EMBEDDINGS, Store
@@ -74,6 +77,30 @@ def test_runs_are_listed_whatever_state_they_are_in(store, saved):
     (store.root / "a file").write_text("")
     assert store.keys() == sorted([saved.name, "0" * 20])
     assert Store(store.root / "nowhere").keys() == []
+
+
+@pytest.mark.parametrize("name", [CHECKPOINT, PREDICTIONS, RECORD])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_no_ordinary_file_is_damage_and_is_not_waited_for(store, saved, name, kind):
+    (saved / name).unlink()
+    if kind == "pipe":
+        os.mkfifo(saved / name)
+    else:
+        (saved / name).symlink_to("/dev/zero")
+    with pytest.raises(CorruptRun):
+        store.get(saved.name)
+
+
+def test_a_pipe_in_place_of_embeddings_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "e.safetensors")
+    assert not embeddings.intact(tmp_path / "e.safetensors")
+
+
+def test_a_store_that_leads_to_itself_is_named(tmp_path):
+    (tmp_path / "runs").symlink_to(tmp_path / "runs")
+    if sys.version_info < (3, 13):
+        with pytest.raises(InvalidArgument, match="leads to itself"):
+            open_store(tmp_path / "runs", tmp_path)
 
 
 def test_missing_names_what_is_not_there_and_what_is_damaged(store, saved):

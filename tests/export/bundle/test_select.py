@@ -14,6 +14,7 @@ from replicate.experiment.manifest import Manifest
 from replicate.experiment.plan import Source
 from replicate.experiment.results_folder import newest_results
 from replicate.runner.failures import FailedRun
+from replicate.training.metrics import weighted_f1
 from tests.report.builders import manifest
 
 
@@ -31,6 +32,9 @@ class FakeRun:
     def log_prob(self, split, context):
         right = self.right if split == "dev" else 8 - self.right
         return [[1.0, 0.0] if (label == 0) == (i < right) else [0.0, 1.0] for i, label in enumerate(self.labels(split))]
+
+    def f1(self, context, split):
+        return weighted_f1(self.labels(split), self.log_prob(split, context))
 
 
 @pytest.fixture
