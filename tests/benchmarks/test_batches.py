@@ -10,6 +10,7 @@ from export.onnx.dialogue_graph import build
 from export.predictor import BATCH_UTTERANCES, CHECKSUMS, FORMAT_NAME, FORMAT_VERSION, MODEL, Predictor
 from replicate.files import sha256
 from tests.benchmarks.test_latency import speech
+from tests.export import tiny_bundle
 
 pytestmark = pytest.mark.bench
 
@@ -17,11 +18,11 @@ pytestmark = pytest.mark.bench
 @pytest.fixture
 def bundle(tmp_path):
     model = build(speech("reference"))
-    metadata = {
+    metadata = tiny_bundle.metadata(stream=False) | {
         "labels": ["happy", "sad", "neutral", "angry"],
-        "speakers": ["M", "F"],
-        "audio_stream": "audio",
         "widths": {"audio": 100},
+        "standardisation": {"audio": {"mean": [0.0] * 100, "deviation": [1.0] * 100}},
+        "recipe": None,
     }
     texts = {name: json.dumps(value) for name, value in metadata.items()}
     onnx.helper.set_model_props(model, {"format": f"{FORMAT_NAME} {FORMAT_VERSION}"} | texts)
