@@ -175,13 +175,24 @@ def _ignored(*signals: signal.Signals) -> Iterator[None]:
 
 @contextmanager
 def held_back(*signals: signal.Signals) -> Iterator[None]:
-    """Deliver signals after the block only; processes that are started inside it never get them."""
+    """Deliver signals after the block only; processes that are started inside it never get them.
+
+    They inherit the mask. It does not do for this process, whose other threads get what the main thread has blocked.
+    """
     resource_tracker.ensure_running()  # to start this process inside the block would deliver them
+    caught: list[int] = []
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():  # only there handlers can be set
+        handlers = {number: signal.signal(number, lambda number, _: caught.append(number)) for number in signals}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for number in dict.fromkeys(caught):
+            signal.raise_signal(number)
 
 
 _worker: dict[str, Any] = {}

@@ -86,12 +86,19 @@ def test_workers_that_are_busy_are_ended_soon_and_a_second_interrupt_changes_not
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler and all(future.done() for future in futures)
 
 
-def test_signals_are_held_back_and_not_lost_and_started_processes_never_get_them():
+@pytest.mark.parametrize("threads", [0, 3])
+def test_signals_are_held_back_and_not_lost_and_started_processes_never_get_them(threads):
+    end = threading.Event()
+    for _ in range(threads):  # the mask of the main thread is not theirs
+        threading.Thread(target=end.wait, daemon=True).start()
+    passed = False
     with pytest.raises(KeyboardInterrupt), local.held_back(signal.SIGINT):
         blocked = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
         child = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True, check=True)
         os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
         passed = True
+    end.set()
     assert passed and child.stdout == "True\n"
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
