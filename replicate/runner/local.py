@@ -191,8 +191,8 @@ def held_back(*signals: signal.Signals) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         for number, handler in handlers.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        for number in dict.fromkeys(caught):
-            signal.raise_signal(number)
+        for arrived in dict.fromkeys(caught):
+            signal.raise_signal(arrived)
 
 
 _worker: dict[str, Any] = {}
