@@ -10,6 +10,8 @@ import re
 from typing import Any, ClassVar
 
 INTERRUPTED_EXIT_CODE = 130
+# A message may quote names from a file, which may be as long as the file.
+LONGEST_MESSAGE = 3_000
 
 
 class ReplicateError(Exception):
@@ -21,6 +23,10 @@ class ReplicateError(Exception):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.kind = " ".join(re.findall(r"[A-Z][a-z0-9]*", cls.__name__)).lower()
+
+    def __str__(self) -> str:
+        text, half = super().__str__(), LONGEST_MESSAGE // 2
+        return text if len(text) <= LONGEST_MESSAGE else f"{text[:half]} ... {text[-half:]}"
 
 
 class CheckFailed(ReplicateError):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replicate.errors import TooLarge, TooLittleMemory
+from replicate.errors import NotThisFormat, TooLarge, TooLittleMemory
 from replicate.limits import MIB, Budget, in_mib, require_address_space, shown
 
 LAUGHS: Any = "ha"
@@ -75,3 +75,9 @@ def test_a_small_limit_of_the_address_space_is_named(monkeypatch: pytest.MonkeyP
         require_address_space(500 * MIB, "openSMILE")
     with pytest.raises(TooLittleMemory, match=r"openSMILE needs 501 MiB .* the limit is 500 MiB: raise it"):
         require_address_space(501 * MIB, "openSMILE")
+
+
+def test_a_message_that_quotes_a_whole_file_is_cut_in_its_middle() -> None:
+    text = str(NotThisFormat(f"file.npz: no stream {'x' * 90_000}: extract the features again"))
+    assert len(text) < 5_000 and text.startswith("file.npz: no stream") and text.endswith("extract the features again")
+    assert str(NotThisFormat("short")) == "short"

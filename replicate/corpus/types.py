@@ -24,6 +24,7 @@ from replicate.errors import (
     SplitOverlap,
     WrongWidth,
 )
+from replicate.limits import shown
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
@@ -93,7 +94,7 @@ class Corpus:
         _check_names("speaker", self.speakers, f"corpus {self.name}")
         if self.control not in CONTROLS:
             raise OutOfRange(
-                f"corpus {self.name}: control {self.control!r} is not positive, negative or empty (measured data)"
+                f"corpus {self.name}: control {shown(self.control)} is not positive, negative or empty (measured data)"
             )
         if not self.dialogues:
             raise EmptyDialogue(f"corpus {self.name} holds no dialogue: check the source it was read from")
@@ -170,7 +171,7 @@ def _check_dialogue(dialogue: Dialogue, corpus: Corpus, widths: dict[str, int]) 
     if n == 0:
         raise EmptyDialogue(f"{where} has no utterance: remove the dialogue or repair its source")
     if dialogue.split not in SPLITS:
-        raise OutOfRange(f"{where}: split {dialogue.split!r} is none of {', '.join(SPLITS)}")
+        raise OutOfRange(f"{where}: split {shown(dialogue.split)} is none of {', '.join(SPLITS)}")
     for what, values, names in (
         ("speaker", dialogue.speakers, corpus.speakers),
         ("label", dialogue.labels, corpus.labels),
