@@ -98,7 +98,7 @@ def _table_names(tables: tuple[str, ...]) -> list[str]:
     from replicate.config import table_files
     from replicate.config.tables import table_names
 
-    # Not whole tables: to build the arms of all of them takes a third of a second.
+    # Only this key is read: a whole table is built with all arms, which is slow.
     every = table_names() if "all" in tables else []
     shown = [name for name in every if table_files.load(name).content.get("extra") is not True]
     return list(dict.fromkeys([*shown, *(name for name in tables if name != "all")]))

@@ -30,7 +30,7 @@ FLOOR = 1e-7
 RANGE, SOFTNESS = 6.9, 0.7
 # Pitch: every fourth sample, windows of 50 ms, and this many candidates from the lowest to the highest pitch, in Hz.
 DECIMATION, PITCH_FRAME, PITCH_SPECTRUM, HARMONICS = 4, 200, 400, 120
-CANDIDATES, DEEPEST, TALLEST = 96, 60.0, 500.0
+CANDIDATES, LOWEST_PITCH, HIGHEST_PITCH = 96, 60.0, 500.0
 # How much the best candidate counts more than the others, and how much an octave higher is preferred.
 SHARPNESS, OCTAVE = 100.0, 0.08
 VOICED, VOICED_SOFTNESS = 0.5, 0.08
@@ -58,7 +58,7 @@ class Acoustic(nn.Module):
         narrow = np.hanning(PITCH_FRAME + 2)[1:-1]
         harmonics = np.arange(1, HARMONICS + 1)
         self._table("pitch_transform", _transform(harmonics, PITCH_FRAME, PITCH_SPECTRUM) * narrow)
-        pitches = np.geomspace(DEEPEST, TALLEST, CANDIDATES)
+        pitches = np.geomspace(LOWEST_PITCH, HIGHEST_PITCH, CANDIDATES)
         self._table("correlation", _correlation(harmonics, RATE / DECIMATION / pitches, narrow))
         self._table("octaves", np.log2(pitches / 100))
 
@@ -88,7 +88,7 @@ class Acoustic(nn.Module):
         octave, strength = self._pitch(wave, frames)
         voiced = torch.sigmoid((strength - VOICED) / VOICED_SOFTNESS) * speech
         cepstrum = mel @ self.get_buffer("cosines")
-        spoken, sung = speech.sum(1, keepdim=True), voiced.sum(1, keepdim=True)
+        speech_frames, voiced_frames = speech.sum(1, keepdim=True), voiced.sum(1, keepdim=True)
         count = present.sum(1, keepdim=True)
         return torch.cat(
             [
@@ -98,7 +98,12 @@ class Acoustic(nn.Module):
                 *_statistics(voiced, octave[..., None]),
                 *(_extreme(speech, present, loudness, slope) for slope in (1.5, -1.5)),
                 *(_extreme(voiced, present, octave, slope) for slope in (6.0, -6.0)),
-                *(torch.log(count), spoken / count, torch.log1p(spoken), sung / (spoken + LEAST_FRAMES)),
+                *(
+                    torch.log(count),
+                    speech_frames / count,
+                    torch.log1p(speech_frames),
+                    voiced_frames / (speech_frames + LEAST_FRAMES),
+                ),
             ],
             1,
         )
