@@ -116,6 +116,7 @@ def _build(content: dict[str, Any], given: dict[str, Any], where: str) -> Arm:
     arm = build(Arm, content, where, **given, distillation=settings)
     try:  # what no record of a run may hold
         check_range(arm, 1, MOST_LAYERS, "context_layers", "gnn_heads")
+        check_range(arm, 1, MOST, "hidden")
         check_range(arm, 0, MOST, "window", "memory")
     except ValueError as error:
         raise InvalidDefinition(f"{where}: {error}") from error

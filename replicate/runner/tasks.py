@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from replicate.corpus.types import Corpus
-from replicate.model.config import ModelConfig
 from replicate.store.keys import run_key
 from replicate.training.config import RunSpec
 
@@ -163,7 +162,7 @@ def cost(task: Task, corpus: Corpus) -> float:
     """Estimate a task's relative training time: epochs, times the encoder's layers by their width and the graph's."""
     arm, spec = task.spec.arm, task.spec
     width = sum(
-        ModelConfig.hidden if name == spec.projected else corpus.widths.get(name, 0)
+        arm.hidden if name == spec.projected else corpus.widths.get(name, 0)
         for name in (*arm.streams, *arm.auxiliary_streams)
     )
     return spec.epochs(corpus) * (150 + arm.model.context_layers * (50 + width))

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from replicate.corpus.types import Corpus
+from replicate.model.config import ModelConfig
 from replicate.model.extractors.base import extractor_traits
 from replicate.model.heads import HEADS
 from replicate.registry import implemented_by
@@ -74,4 +75,6 @@ def _decisive(arm: Arm) -> dict[str, Any]:
     content["distillation"] = None if arm.method is None else asdict(arm.method)
     if not (arm.causal and extractor_traits(arm.context).uses_memory):
         del content["memory"]
+    if arm.hidden == ModelConfig.hidden:  # so that a key is the one of versions in which no arm could set it
+        del content["hidden"]
     return content

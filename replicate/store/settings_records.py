@@ -43,10 +43,12 @@ class ArmRecord:
     label_noise: float = 0.0
     epoch_share: float = 1.0
     privileged_noise: float = 0.0
+    hidden: int = 100
 
     def __post_init__(self) -> None:
         check_names(self, "name", "train", "contexts", "select", "audio", "context", "fusion")
         check_range(self, 1, MOST_LAYERS, "context_layers", "gnn_heads")
+        check_range(self, 1, MOST, "hidden")
         check_range(self, 0, MOST, "window", "memory")
         check_range(self, 0, 1, "dropout", "dialogue_share", "label_noise", "epoch_share")
         check_range(self, 0, FINITE, "privileged_noise")
@@ -80,6 +82,7 @@ class ArmRecord:
             arm.label_noise,
             arm.epoch_share,
             arm.privileged_noise,
+            arm.hidden,
         )
 
     @property

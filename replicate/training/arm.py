@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from replicate.errors import InvalidDefinition
+from replicate.model.config import ModelConfig
 from replicate.model.extractors.base import extractor_traits
 from replicate.suggest import choices
 from replicate.training.checks import check_choices
@@ -59,7 +60,7 @@ class Arm:
         context_layers, gnn_heads, dropout: see ``ModelConfig``; None takes the value of the protocol, see ``resolved``.
         window: how many utterances [past, future] of ``ModelConfig``.
         context: name of the context extractor.
-        causal, memory: see ``ModelConfig``.
+        causal, memory, hidden: see ``ModelConfig``.
         fusion: "early", one context extractor for the columns of all streams (the paper), or "late", one per stream
             (``model.context.late``).
         dialogue_share, label_noise: the share of the training dialogues that is used, and the share of their labels
@@ -92,6 +93,7 @@ class Arm:
     label_noise: float = 0.0
     epoch_share: float = 1.0
     privileged_noise: float = 0.0
+    hidden: int = ModelConfig.hidden
 
     def __post_init__(self) -> None:
         try:
@@ -213,18 +215,15 @@ class Arm:
 
 
 def _resolved(arm: Arm, model: ModelDefaults) -> Arm:
-    values = {name: value for name, value in asdict(model).items() if name in arm.unset}
+    values = {name: getattr(model, name) for name in arm.unset}
     teacher = arm.teacher and arm.teacher.resolved(model)
     others = tuple(other.resolved(model) for other in arm.unimodal_teachers)
     return replace(arm, **values, teacher=teacher, unimodal_teachers=others)
 
 
 def _check_contexts(arm: Arm) -> None:
-    for key, context in (
-        ("train", arm.train),
-        ("select", arm.select),
-        *(("contexts", context) for context in arm.contexts),
-    ):
+    given = [("train", arm.train), ("select", arm.select), *(("contexts", context) for context in arm.contexts)]
+    for key, context in given:
         if context not in CONTEXTS:
             raise InvalidDefinition(f"{key}: unknown context {context!r}: {choices(context, list(CONTEXTS))}")
     for context in arm.contexts:
@@ -245,8 +244,9 @@ def _check_model(arm: Arm) -> None:
             "of several streams"
         )
     check_sizes(arm.context_layers, arm.gnn_heads, arm.dropout)
-    if arm.memory < 1:
-        raise InvalidDefinition(f"memory = {arm.memory} must be 1 or more")
+    for key in ("memory", "hidden"):
+        if getattr(arm, key) < 1:
+            raise InvalidDefinition(f"{key} = {getattr(arm, key)} must be 1 or more")
     if len(arm.window) != 2 or min(arm.window) < 0:
         raise InvalidDefinition(f"window = {list(arm.window)} must be two numbers, 0 or more")
     if arm.causal and arm.window[0] != 0:

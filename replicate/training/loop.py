@@ -161,11 +161,12 @@ def _check_teacher_outputs(teacher_outputs: Sequence[TeacherOutputs], spec: RunS
 def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
     """Return the configuration of the model that a run trains on a corpus."""
     arm, protocol = spec.arm, spec.protocol
-    widths = (ModelConfig.hidden if name == spec.projected else corpus.widths[name] for name in arm.streams)
+    widths = (arm.hidden if name == spec.projected else corpus.widths[name] for name in arm.streams)
     return ModelConfig(
         width=sum(corpus.widths[name] for name in arm.streams),
         classes=len(corpus.labels),
         speakers=len(corpus.speakers),
+        hidden=arm.hidden,
         context_layers=arm.model.context_layers,
         gnn_heads=arm.model.gnn_heads,
         past=arm.window[0],

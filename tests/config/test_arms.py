@@ -159,6 +159,7 @@ def test_the_paper_weighs_both_losses_of_its_method_equally():
         ),
         ('[s]\nlike = "base"\ncontext_layers = 0\n', ["[s]", "context_layers = 0", "1 or more"]),
         ('[s]\nlike = "base"\ngnn_heads = 0\n', ["[s]", "gnn_heads = 0", "1 or more"]),
+        ('[s]\nlike = "base"\nhidden = 0\n', ["[s]", "hidden = 0", "1 or more"]),
         ('[s]\nlike = "base"\nwindow = [-1, 5]\n', ["[s]", "window = [-1, 5]", "0 or more"]),
         ('[s]\nlike = "base"\ndropout = 1.0\n', ["[s]", "dropout"]),
         ('[s]\nlike = "base"\ndropout = nan\n', ["[s]", "dropout"]),

@@ -47,6 +47,7 @@ OTHER = {
     "label_noise": 0.1,
     "epoch_share": 0.5,
     "privileged_noise": 1.0,
+    "hidden": 50,
 }
 BASE = Arm("base", "AV", ("A", "V"), "A", masked=True, window=(0, 5))
 

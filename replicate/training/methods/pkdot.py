@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from replicate.errors import InvalidDefinition
-from replicate.model.config import ModelConfig
 from replicate.training.arm import Arm
 from replicate.training.methods.base import MethodTraits, Settings, register
 
@@ -105,7 +104,7 @@ class TransportTraits(MethodTraits):
         if settings.hallucinate == "off":
             return {}
         teacher = next(teacher for teacher in arm.teachers if not teacher.uses_audio)
-        return {"hallucinated": ModelConfig.hidden * teacher.model.gnn_heads}
+        return {"hallucinated": teacher.hidden * teacher.model.gnn_heads}
 
     @classmethod
     def check(cls, settings: MtPkdotSettings, arm: Arm) -> None:
