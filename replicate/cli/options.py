@@ -113,7 +113,8 @@ _RECORDINGS = (
     click.option(
         "--segments",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="Segments of one long recording: CSV with start and end in seconds and speaker, or RTTM.",
+        help="Segments of one long recording: CSV with start and end in seconds and speaker, RTTM, Praat's TextGrid, "
+        "ELAN's EAF, or JSON of WhisperX.",
     ),
     click.option("--allow-overlap", is_flag=True, help="Keep overlapping segments; each then contains both voices."),
     click.option("--drop", is_flag=True, help="Leave out utterances that cannot be extracted, and name them."),

@@ -1,25 +1,25 @@
-"""One long recording of a conversation, with a list of segments and speakers: CSV or RTTM (speaker diarisation)."""
+"""One long recording of a conversation, with a list of segments and speakers, in one of the formats in ``FORMATS``."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from replicate.errors import BadSource, ReplicateError
 from replicate.features import rttm, tables
 from replicate.features.folder import NO_LABELS, NO_SPLIT
+from replicate.features.segments import eaf, textgrid, whisperx
+from replicate.features.segments.base import Listed, Segment
 from replicate.features.source import UNLABELLED, Source, Utterance, seconds
 from replicate.features.tables import nfc
 
-
-class _Segment(NamedTuple):
-    """A speaker's segment from ``start`` to ``stop`` seconds; ``where`` is its line in the list."""
-
-    start: float
-    stop: float
-    speaker: str
-    where: str
+# Readers of lists by suffix; RTTM and CSV are read here, a CSV under any other name.
+FORMATS: dict[str, Callable[[Path], Listed]] = {
+    ".textgrid": textgrid.read,
+    ".eaf": eaf.read,
+    ".json": whisperx.read,
+}
 
 
 def read(path: Path, segments: Path, allow_overlap: bool = False) -> Source:
@@ -32,7 +32,11 @@ def read(path: Path, segments: Path, allow_overlap: bool = False) -> Source:
         BadSource: the list cannot be read, or is empty.
     """
     name = nfc(path.stem)
-    if segments.suffix.lower() == ".rttm":
+    suffix = segments.suffix.lower()
+    found: Sequence[Segment]
+    if suffix in FORMATS:
+        found, warnings = FORMATS[suffix](segments)
+    elif suffix == ".rttm":
         found, warnings = _rttm(segments, name)
     else:
         found, warnings = _csv(segments)
@@ -40,8 +44,8 @@ def read(path: Path, segments: Path, allow_overlap: bool = False) -> Source:
     if not listed:
         raise BadSource(f"{segments} lists no segment of {path}: check that it is the right list")
     problems: list[ReplicateError] = []
-    kept: list[_Segment] = []
-    last: _Segment | None = None
+    kept: list[Segment] = []
+    last: Segment | None = None
     for segment in listed:
         if not 0 <= segment.start < segment.stop < math.inf:
             problems.append(
@@ -68,7 +72,7 @@ def read(path: Path, segments: Path, allow_overlap: bool = False) -> Source:
     return Source(name, utterances, (UNLABELLED,), (NO_LABELS, NO_SPLIT), tuple(problems), warnings)
 
 
-def _csv(path: Path) -> tuple[list[_Segment], tuple[str, ...]]:
+def _csv(path: Path) -> tuple[list[Segment], tuple[str, ...]]:
     """Return the segments of a CSV, and warnings about its columns."""
     found = []
     table = tables.read(path, ("start", "end", "speaker"), also=("text",))
@@ -78,11 +82,11 @@ def _csv(path: Path) -> tuple[list[_Segment], tuple[str, ...]]:
             raise BadSource(
                 f"{where}: {row['start'][:20]!r} and {row['end'][:20]!r} are not both times: give seconds, such as 12.5"
             )
-        found.append(_Segment(start, stop, row["speaker"], where))
+        found.append(Segment(start, stop, row["speaker"], where))
     return found, table.warnings
 
 
-def _rttm(path: Path, recording: str) -> tuple[list[_Segment], tuple[str, ...]]:
+def _rttm(path: Path, recording: str) -> tuple[list[Segment], tuple[str, ...]]:
     """Return the segments of a recording, and a warning if its name in the list is another one."""
     lines = rttm.read(path)
     files = {line.file for line in lines}
@@ -91,7 +95,7 @@ def _rttm(path: Path, recording: str) -> tuple[list[_Segment], tuple[str, ...]]:
     # In a list of several recordings, the file's name selects the lines; in a list of one, it does not matter.
     name = files.pop() if len(files) == 1 else recording
     chosen = [line for line in lines if line.file == name]
-    own = [_Segment(line.start, line.start + line.duration, line.speaker, line.where) for line in chosen]
+    own = [Segment(line.start, line.start + line.duration, line.speaker, line.where) for line in chosen]
     if name == recording:
         return own, ()
     return own, (f"{path} is for a recording called {name}, not {recording}: check that it is the right one",)

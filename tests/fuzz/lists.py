@@ -1,4 +1,4 @@
-"""Lists of segments and utterances that are changed: RTTM, CSV, and evaluations and transcriptions of IEMOCAP."""
+"""Lists of segments and utterances that are changed: RTTM, CSV, TextGrid, EAF, JSON, and lists of IEMOCAP."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from replicate.errors import ReplicateError
 from replicate.features import folder, recording, transcripts
 from replicate.features.source import Source
+from tests.features.segments import documents
+from tests.fuzz import mutations
 from tests.fuzz.fields import of_fields
 from tests.fuzz.harness import Reader, register
 
@@ -33,25 +35,33 @@ C-E1:\tHappiness;\t()
 """
 TRANSCRIPTION = "Ses01F_impro01_F000 [001.5000-001.9000]: Excuse me.\nSes01F_impro01_M001 [000.5000-000.9000]: Yes.\n"
 TOKENS = (
-    "talk",
-    "start",
-    "end",
-    "label",
-    "split",
-    "speaker",
-    "utterance",
-    "train",
-    "dev",
-    "test",
-    "calm",
-    "[",
-    "]",
-    "neu",
+    *("talk", "start", "end", "label", "split", "speaker", "utterance", "train", "dev", "test", "calm", "[", "]"),
+    *(
+        "neu",
+        '"ooTextFile short"',
+        '"TextGrid"',
+        "<exists>",
+        "<absent>",
+        '"IntervalTier"',
+        '"TextTier"',
+        '"silent"',
+        "!",
+    ),
+    *('TIER_ID="A"', 'PARTICIPANT=""', 'PARENT_REF="B"', '"ts1"', 'TIME_VALUE="1"', "<TIER ", "</TIER>", "/>", "&x;"),
+    *("<!DOCTYPE a>", '<!DOCTYPE a [<!ENTITY x "y">]>', "<!-- ", "<![CDATA[", "&#0;", "&#x202e;", "<a>" * 10_000),
 )
 
 
 def _mutate(content: bytes, draws: random.Random) -> bytes:
     return of_fields(content, draws, TOKENS)
+
+
+def _mutate_text(content: bytes, draws: random.Random) -> bytes:
+    """Change a text in UTF-8, or in UTF-16 with its mark."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff") and draws.random() < 0.7:
+        changed = of_fields(content.decode("utf-16", "replace").encode("utf-8", "replace"), draws, TOKENS)
+        return changed.decode("utf-8", "replace").encode("utf-16")
+    return _mutate(content, draws)
 
 
 def _segments(path: Path) -> None:
@@ -96,6 +106,28 @@ def rttm() -> Reader:
 def segments() -> Reader:
     """CSV of segments, through --segments."""
     return _reader("segments", SEGMENTS, _segments, ".csv")
+
+
+@register("textgrid")
+def textgrid() -> Reader:
+    """TextGrid in both forms, through --segments."""
+    seeds = [documents.LONG.encode(), documents.SHORT.encode(), documents.SHORT.encode("utf-16")]
+    return Reader("textgrid", lambda: seeds, _segments, _mutate_text, (ReplicateError,), ".TextGrid", ("*.TextGrid",))
+
+
+@register("eaf")
+def eaf() -> Reader:
+    """EAF, through --segments."""
+    tiers = documents.tier() + documents.tier("words", more='PARENT_REF="Z"') + documents.tier("B", more="")
+    seeds = [documents.eaf().encode(), documents.eaf(tiers).encode()]
+    return Reader("eaf", lambda: seeds, _segments, _mutate_text, (ReplicateError,), ".eaf", ("*.eaf",))
+
+
+@register("whisperx")
+def whisperx() -> Reader:
+    """JSON of WhisperX, through --segments."""
+    seeds = [documents.WHISPERX.encode(), b'[{"start": 0, "end": 1.5, "words": [{"speaker": "A"}]}]']
+    return Reader("whisperx", lambda: seeds, _segments, mutations.of_json, (ReplicateError,), ".json")
 
 
 @register("utterances")
