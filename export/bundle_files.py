@@ -21,7 +21,7 @@ PIECE = 1 << 18
 MAX_NAMES = 10_000
 # Numbers in the state of a stream.
 MAX_STATE = 1 << 24
-# Longest window of HuBERT.
+# Longest window of a speech encoder.
 MAX_WINDOW = 86_400
 
 
@@ -240,7 +240,7 @@ def _is_layer(value: object) -> bool:
 
 
 _RECIPE: dict[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("extractor", "set", "model", "parameters"), _is_short),
+    **dict.fromkeys(("extractor", "type", "set", "model", "parameters"), _is_short),
     "layer": _is_layer,
     "columns": _are_names,
     "weights": lambda value: type(value) is list and all(map(_is_number, value)),

@@ -13,12 +13,15 @@ import soundfile
 import torch
 from numpy.typing import NDArray
 from transformers import (
+    AutoConfig,
+    AutoModel,
     BertConfig,
     BertModel,
     BertTokenizerFast,
-    HubertConfig,
-    HubertModel,
     Wav2Vec2FeatureExtractor,
+    WhisperConfig,
+    WhisperFeatureExtractor,
+    WhisperModel,
 )
 
 from replicate.features import iemocap
@@ -53,22 +56,34 @@ def write_folder(root: Path) -> Path:
 
 def save_hubert(path: Path, norm: str) -> Path:
     """Save a model of 3 layers with 25 ms frames every 20 ms, as in the published ones."""
+    return save_speech_encoder(path, "hubert", norm)
+
+
+def save_speech_encoder(path: Path, kind: str, norm: str = "layer", **changes: Any) -> Path:
+    """Save a model of a type of the transformers library with 3 layers and random parameters."""
     torch.manual_seed(0)
-    config = HubertConfig(
-        hidden_size=16,
-        num_hidden_layers=3,
-        num_attention_heads=2,
-        intermediate_size=32,
-        conv_dim=(8,) * 7,
-        conv_bias=norm == "layer",
-        feat_extract_norm=norm,
-        do_stable_layer_norm=norm == "layer",
-        num_conv_pos_embeddings=16,
-        num_conv_pos_embedding_groups=2,
-        initializer_range=0.5,  # large, so that attention weights differ between frames
-    )
-    HubertModel(config).save_pretrained(path)
+    shape = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32}
+    shape |= {"conv_dim": (8,) * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 2}
+    shape |= {"initializer_range": 0.5}  # large, so that attention weights differ between frames
+    if kind == "data2vec-audio":
+        shape |= {"num_conv_pos_embeddings": 3, "conv_pos_kernel_size": 5}
+    else:
+        shape |= {"conv_bias": norm == "layer", "feat_extract_norm": norm, "do_stable_layer_norm": norm == "layer"}
+    AutoModel.from_config(AutoConfig.for_model(kind, **(shape | changes))).save_pretrained(path)
     Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=norm == "layer").save_pretrained(path)
+    return path
+
+
+def save_whisper(path: Path, seconds: int = 10, bands: int = 80) -> Path:
+    """Save a Whisper of 3 layers with random parameters, which takes windows of so many seconds."""
+    torch.manual_seed(0)
+    layers = {"encoder_layers": 3, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
+    widths = {"d_model": 16, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "num_mel_bins": bands}
+    tokens = {"vocab_size": 12, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}
+    positions = {"max_source_positions": 50 * seconds, "max_target_positions": 8}
+    config = WhisperConfig(**layers, **widths, **tokens, **positions, init_std=0.5)
+    WhisperModel(config).save_pretrained(path)
+    WhisperFeatureExtractor(feature_size=bands, chunk_length=seconds).save_pretrained(path)
     return path
 
 

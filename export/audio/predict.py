@@ -17,7 +17,7 @@ import numpy as np
 from export.audio.timeline import Segment, Timeline
 from export.inputs import unknown_labels
 from export.predictor import BadInput, DialogueFeatures, Predictor
-from replicate.corpus.provenance import Recipe, changed_versions, describe
+from replicate.corpus.provenance import ENCODER_EXTRACTORS, Recipe, changed_versions, describe
 from replicate.errors import BadModel, EmptyDialogue, IncompatibleFeatures
 from replicate.features import resume
 from replicate.features.assemble import Vectors
@@ -44,7 +44,7 @@ def predict_audio(
     Args:
         speakers: maps a speaker's name in the recordings to one that the model knows; equal names need no entry.
         drop: leave out utterances whose features cannot be extracted, instead of refusing the recordings.
-        model: folder or name of the HuBERT model, if it is no longer where it was in training.
+        model: folder or name of the speech encoder, if it is no longer where it was in training.
         keep: extracted features are saved next to this file until ``forget`` is called, so that an interrupted call
             can continue; None does not save them.
         progress: called with the total seconds of speech; returns a context whose value is called with the seconds
@@ -56,8 +56,8 @@ def predict_audio(
             ``extract``.
     """
     recipe = recipe_of(predictor)
-    if model and recipe.get("extractor") != "hubert":
-        raise BadInput(f"the model's input is {describe(recipe)}, not HuBERT: remove --model")
+    if model and recipe.get("extractor") not in ENCODER_EXTRACTORS:
+        raise BadInput(f"the model's input is {describe(recipe)}, not of a speech encoder: remove --model")
     source, seconds = measure(source)
     if not drop:
         refuse(source.problems)

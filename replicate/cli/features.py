@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from replicate.cli import console, options
+from replicate.cli.extraction import encoder_options, extract, extraction, tell
 
 if TYPE_CHECKING:
-    from replicate.features.extract import Extractor
     from replicate.features.sentences import SentenceEncoder
-    from replicate.features.source import Source
-
-_LIKE_HELP = (
-    "Corpus whose utterances, labels and splits to take from the IEMOCAP release, such as iemocap4: COGMEN's selection "
-    "has 53 utterances that USC's labels leave out."
-)
-_EXTRACTION = (
-    options.out_file,
-    options.recordings,
-    click.option(
-        "--classes", type=click.Choice(["4", "6"]), default="4", show_default=True, help="Emotion classes of IEMOCAP."
-    ),
-    click.option("--allow-other-counts", is_flag=True, help="Accept a copy of IEMOCAP that is not the whole release."),
-    click.option("--like", metavar="NAME|PATH", help=_LIKE_HELP),
-    options.force,
-)
-
-
-def _extraction(command: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed(_EXTRACTION):
-        command = option(command)
-    return click.argument("source", metavar="SOURCE", type=click.Path(path_type=Path))(command)
 
 
 @click.group()
@@ -48,7 +25,7 @@ def features() -> None:
 
 
 @features.command("opensmile")
-@_extraction
+@extraction
 @click.option("--set", "feature_set", default="eGeMAPSv02", show_default=True, help="Feature set of openSMILE.")
 @click.option(
     "--select",
@@ -62,11 +39,11 @@ def opensmile_(source: Path, feature_set: str, select: int | None, **others: Any
 
     if feature_set not in smile.SETS:
         raise click.BadParameter(f"choose one of {', '.join(smile.SETS)}", param_hint="--set")
-    _run(source, lambda: smile.Smile(feature_set), select=select, **others)
+    extract(source, lambda: smile.Smile(feature_set), select=select, **others)
 
 
 @features.command("acoustic")
-@_extraction
+@extraction
 def acoustic_(source: Path, **others: Any) -> None:
     """Extract functionals of our own, as stream audio: mel bands, cepstrum, loudness, pitch and voicing.
 
@@ -75,34 +52,37 @@ def acoustic_(source: Path, **others: Any) -> None:
     options.require_audio()
     from replicate.features.acoustic import AcousticExtractor
 
-    _run(source, AcousticExtractor, **others)
+    extract(source, AcousticExtractor, **others)
+
+
+@features.command("encoder")
+@extraction
+@click.option("--model", required=True, metavar="FOLDER|NAME", help="Folder with a model, or its name on the hub.")
+@encoder_options
+@click.option(
+    "--stream", metavar="NAME", default="hubert", show_default=True, help="Name of the stream; tables read hubert."
+)
+def encoder_(source: Path, **others: Any) -> None:
+    """Extract the hidden states of a speech encoder, averaged over each utterance.
+
+    Models are those of the transformers library: HuBERT, wav2vec 2.0, WavLM, data2vec, UniSpeech and the encoder of
+    Whisper, which computes windows of 30 s whatever an utterance's length.
+    """
+    _encode(source, **others)
 
 
 @features.command("hubert")
-@_extraction
+@extraction
 @click.option(
-    "--model",
-    help="Folder with a HuBERT model, or its name on the hub. [default: facebook/hubert-large-ls960-ft]",
+    "--model", metavar="FOLDER|NAME", help="As for `features encoder`. [default: facebook/hubert-large-ls960-ft]"
 )
-@click.option(
-    "--layer",
-    default="last",
-    show_default=True,
-    help="Hidden state: last, second-to-last, a number (0 is the input of layer 1), or weighted: the sum of all.",
-)
-@click.option("--layer-weights", metavar="W0,W1,...", help="Weights for --layer weighted. Default: equal weights.")
-@click.option(
-    "--chunk",
-    type=click.FloatRange(10),
-    default=30.0,
-    show_default=True,
-    help="Seconds; longer utterances are computed in windows of this length, which overlap by 4 s.",
-)
-@click.option("--batch", type=click.FloatRange(1), default=60.0, show_default=True, help="Seconds of speech per batch.")
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where to compute."
-)
-def hubert_(
+@encoder_options
+def hubert_(source: Path, **others: Any) -> None:
+    """Extract the hidden states of a HuBERT model: `features encoder` with a default model and stream hubert."""
+    _encode(source, stream="hubert", **others)
+
+
+def _encode(
     source: Path,
     model: str | None,
     layer: str,
@@ -110,9 +90,9 @@ def hubert_(
     chunk: float,
     batch: float,
     device: str,
+    stream: str,
     **others: Any,
 ) -> None:
-    """Extract the hidden states of a HuBERT model, averaged over each utterance, as stream hubert."""
     if layer_weights is not None and layer != "weighted":
         raise click.UsageError("--layer-weights needs --layer weighted")
     try:
@@ -120,10 +100,10 @@ def hubert_(
     except ValueError as error:
         raise click.BadParameter("give numbers separated by commas", param_hint="--layer-weights") from error
     options.require_audio()
-    from replicate.features.hubert import MODEL, Choice, Hubert
+    from replicate.features.encoder import MODEL, Choice, Encoder
 
     choice = Choice(model or MODEL, layer, weights, chunk)
-    _run(source, lambda: Hubert(choice, device, batch), **others)
+    extract(source, lambda: Encoder(choice, device, batch, stream), stream=stream, **others)
 
 
 @features.command("text")
@@ -201,7 +181,7 @@ def _text(
     found = transcripts.read(path, like=load(like) if like else None, classes=int(classes), **source_options)
     if not drop:
         refuse(found.source.problems)
-    _tell(found.source)
+    tell(found.source)
     (source, texts), without = transcripts.complete(found, drop, allow_empty)
     extractor: tfidf.Tfidf | SentenceEncoder
     if encoder is None:
@@ -222,65 +202,3 @@ def _text(
     archive.write(corpus := to_corpus(source, vectors, extractor), out)
     console.echo(f"{out}: {len(corpus.dialogues)} dialogues, {len(vectors)} utterances, hash {corpus.hash}")
     console.suggest("data", "merge", like or "CORPUS", str(out), "--stream", "text", "--out", "merged.npz")
-
-
-def _tell(source: Source) -> None:
-    """Print the warnings and notes of a source before its features are extracted, which may take hours."""
-    for warning in source.warnings:
-        console.note(f"warning: {warning}")
-    for note in source.notes:
-        console.note(f"note: {note}")
-
-
-def _run(
-    path: Path,
-    make: Callable[[], Extractor],
-    out: Path,
-    drop: bool,
-    force: bool,
-    classes: str,
-    like: str | None,
-    select: int | None = None,
-    **source_options: Any,
-) -> None:
-    """Find the utterances of the source, extract their features, and write the corpus."""
-    from dataclasses import replace
-
-    from replicate.corpus import archive, load
-    from replicate.features import resume
-    from replicate.features.assemble import check_names, to_corpus
-    from replicate.features.extract import extract
-    from replicate.features.read import read
-    from replicate.features.source import measure, refuse
-    from replicate.report import progress
-
-    options.check_new(out, force, "--out")
-    other = load(like) if like else None
-    source, seconds = measure(read(path, classes=int(classes), like=other, **source_options))
-    if not drop:
-        refuse(source.problems)
-    check_names(source)
-    _tell(source)
-    extractor = make()
-    with progress.steady(extractor.stream, sum(seconds), console.status()) as advance:
-        found = extract(source, seconds, extractor, out, advance)
-    if not drop:
-        refuse(found.problems, "; what was extracted is saved, run the same command again to resume")
-    problems = (*source.problems, *found.problems)
-    for problem in problems:
-        console.note(f"dropped: {problem}")
-    if problems:
-        source = replace(
-            source, notes=(*source.notes, f"{len(problems)} utterances or recordings with problems dropped")
-        )
-    for warning in found.warnings:
-        console.note(f"warning: {warning}")
-    corpus = to_corpus(replace(source, notes=(*source.notes, *found.warnings)), found.vectors, extractor)
-    if select is not None:
-        from replicate.features.smile import selected
-
-        corpus = selected(corpus, select)
-    archive.write(corpus, out)
-    resume.vectors_path(out).unlink(missing_ok=True)
-    console.echo(f"{out}: {len(corpus.dialogues)} dialogues, {len(found.vectors)} utterances, hash {corpus.hash}")
-    console.suggest("data", "info", str(out))

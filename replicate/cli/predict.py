@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     metavar="NAME=KNOWN",
     help="Speaker NAME of the recordings is the model's speaker KNOWN, such as SPEAKER_00=F. Repeatable.",
 )
-@click.option("--model", help="The HuBERT model, if it is no longer where it was in training.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to run HuBERT.")
+@click.option("--model", help="The speech encoder, if it is no longer where it was in training.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to run it.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),

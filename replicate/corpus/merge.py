@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from replicate.corpus.provenance import TEXT, describe
+from replicate.corpus.provenance import ENCODER_EXTRACTORS, TEXT, describe
 from replicate.corpus.synthetic import NOTES
 from replicate.corpus.types import Corpus, Dialogue
 from replicate.errors import NoMatch
@@ -20,8 +20,8 @@ EXTRACTORS: dict[str, tuple[str, ...]] = {
     "audio": ("opensmile", "acoustic"),
     "visual": (),
     "text": TEXT,
-    "hubert": ("hubert",),
-    SECOND: ("hubert",),
+    "hubert": ENCODER_EXTRACTORS,
+    SECOND: ENCODER_EXTRACTORS,
 }
 
 

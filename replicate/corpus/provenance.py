@@ -9,6 +9,19 @@ from typing import Any
 Recipe = Mapping[str, Any]
 # Extractors that start from transcripts, not from recordings.
 TEXT = ("tfidf", "sentence-encoder")
+# Speech encoders: type in the transformers library -> name.
+ENCODERS = {
+    "data2vec-audio": "data2vec",
+    "hubert": "HuBERT",
+    "unispeech": "UniSpeech",
+    "unispeech-sat": "UniSpeech-SAT",
+    "wav2vec2": "wav2vec 2.0",
+    "wav2vec2-conformer": "wav2vec 2.0 Conformer",
+    "wavlm": "WavLM",
+    "whisper": "Whisper's encoder",
+}
+# Extractors of recipes that a speech encoder made; HuBERT has its own for the sake of older files.
+ENCODER_EXTRACTORS = ("hubert", "encoder")
 
 
 def same(one: Recipe, other: Recipe) -> bool:
@@ -26,7 +39,8 @@ def describe(recipe: Recipe) -> str:
         return f"TF-IDF and SVD to {recipe.get('components')} columns, fitted on {recipe.get('fitted_on')}"
     if recipe.get("extractor") == "sentence-encoder":
         return f"sentence encoder {recipe.get('model')}, mean of the last layer"
-    return f"HuBERT {recipe.get('model')}, layer {recipe.get('layer')}"
+    kind = str(recipe.get("type", "hubert"))
+    return f"{ENCODERS.get(kind, kind)} {recipe.get('model')}, layer {recipe.get('layer')}"
 
 
 def changed_versions(recipe: Recipe) -> list[str]:

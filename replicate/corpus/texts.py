@@ -115,7 +115,7 @@ def _are_versions(value: Any) -> bool:
 
 # What an exported model demands of the settings that it names, see ``export.bundle_files``: name -> (check, in words).
 _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(("extractor", "set", "model", "parameters"), (_is_text, "a text")),
+    **dict.fromkeys(("extractor", "type", "set", "model", "parameters"), (_is_text, "a text")),
     "layer": (lambda value: _is_text(value) or (type(value) is int and 0 <= value < 2**31), "a layer"),
     "columns": (_are_names, "a list of different names"),
     "weights": (lambda value: isinstance(value, list | tuple) and all(map(_is_number, value)), "a list of numbers"),

@@ -33,17 +33,20 @@ class Made(Protocol):
 class _Nothing:
     """What stands for an extractor in a check of names."""
 
-    stream: str = "audio"
+    stream: str
     recipe: dict[str, Any] = field(default_factory=dict)
 
 
-def check_names(source: Source) -> None:
+def check_names(source: Source, stream: str = "audio") -> None:
     """Make sure that a corpus can be made of the utterances, before hours are spent on their features.
+
+    Args:
+        stream: name of the stream to come.
 
     Raises:
         BadName, SplitOverlap: as ``to_corpus`` would. EmptyDialogue: there is no utterance.
     """
-    check_texts(to_corpus(source, dict.fromkeys(source.utterances, np.zeros(1, np.float32)), _Nothing()))
+    check_texts(to_corpus(source, dict.fromkeys(source.utterances, np.zeros(1, np.float32)), _Nothing(stream)))
 
 
 def to_corpus(source: Source, vectors: Vectors, made: Made) -> Corpus:

@@ -1,89 +1,117 @@
-"""Load HuBERT models of the transformers library from a folder or the Hugging Face hub."""
+"""Load speech encoders of the transformers library from a folder or the Hugging Face hub."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from transformers import HubertConfig, HubertModel, Wav2Vec2FeatureExtractor
+from transformers import AutoModel, PretrainedConfig, Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
 
+from replicate.corpus.provenance import ENCODERS
 from replicate.errors import BadModel, ReplicateError
 from replicate.features import hub
 from replicate.features.audio import RATE
+from replicate.features.encoder_input import EncoderInput, Frames, LogMel, Waveforms
 
 MODEL = "facebook/hubert-large-ls960-ft"
+WHISPER = "whisper"
+# Types that mask padding out wherever it could reach a frame. Others do not: the first convolution of models with group
+# normalisation averages over time, and padding spreads in the position convolutions of data2vec and in a conformer.
+_MASK_PADDING = ("hubert", "unispeech", "unispeech-sat", "wav2vec2", "wavlm")
+# The first is used in training only, and many files lack it.
+_NOT_NEEDED = ("masked_spec_embed", "decoder.")
 
 
-class Frames(NamedTuple):
-    """Frames of a model's convolutions, in samples.
+class Loaded(NamedTuple):
+    """A model in float32 for inference, its type in the transformers library, and what makes its input."""
 
-    Attributes:
-        stride: samples between the starts of two frames.
-        receptive: samples that a frame depends on.
-    """
-
-    stride: int
-    receptive: int
-
-    @staticmethod
-    def of(config: HubertConfig) -> Frames:
-        """Compute both from the kernels and strides of the convolutions."""
-        stride, receptive = 1, 1
-        for kernel, step in zip(config.conv_kernel, config.conv_stride, strict=True):
-            receptive += (kernel - 1) * stride
-            stride *= step
-        return Frames(stride, receptive)
-
-    def count(self, samples: int) -> int:
-        """Return the number of frames of a signal."""
-        return max(0, (samples - self.receptive) // self.stride + 1)
+    model: Any
+    type: str
+    input: EncoderInput
 
 
-def load(name: str) -> tuple[HubertModel, bool]:
-    """Return a model in float32 for inference, and whether its input must be normalised to mean 0 and deviation 1.
-
-    Code that comes with a model is never executed.
+def load(name: str) -> Loaded:
+    """Return a speech encoder. Code that comes with a model is never executed.
 
     Raises:
-        BadModel: there is no HuBERT model of that name, or the hub cannot be reached.
+        BadModel: there is no speech encoder of that name, or the hub cannot be reached.
     """
     folder = Path(name)
     if not folder.is_dir() and (folder.is_absolute() or name.startswith(".") or name.count("/") != 1):
-        raise BadModel(f"no folder {name}: give a folder with a HuBERT model, or a name on the hub such as {MODEL}")
+        raise BadModel(f"no folder {name}: give a folder with a speech encoder, or a name on the hub such as {MODEL}")
     hub.quiet()
     away = None if folder.is_dir() else hub.unreachable()
     local = away is not None
     try:
-        config, _ = HubertConfig.get_config_dict(name, local_files_only=local)
+        config, _ = PretrainedConfig.get_config_dict(name, local_files_only=local)
         if not config:
             raise OSError("no config.json")
-        if config.get("model_type") != "hubert":
-            raise BadModel(f"{name} is a model of type {config.get('model_type')}, not hubert: choose one that is")
-        model, report = HubertModel.from_pretrained(
-            name, dtype=torch.float32, output_loading_info=True, local_files_only=local
+        type_ = _encoder_type(name, config)
+        # An adapter after the last layer, which some models for translation have, would change the frames.
+        changes = {"add_adapter": False} if config.get("add_adapter") else {}
+        model, report = AutoModel.from_pretrained(
+            name,
+            dtype=torch.float32,
+            output_loading_info=True,
+            local_files_only=local,
+            trust_remote_code=False,
+            **changes,
         )
-        processor = Wav2Vec2FeatureExtractor.from_pretrained(name, local_files_only=local)
+        kind = WhisperFeatureExtractor if type_ == WHISPER else Wav2Vec2FeatureExtractor
+        processor = kind.from_pretrained(name, local_files_only=local)
     except (ReplicateError, MemoryError):
         raise
     except Exception as error:  # a damaged model can raise any
         reason = away or hub.reason(error, folder)
-        what = "is not a folder with a HuBERT model" if folder.is_dir() else "cannot be fetched from the hub"
+        what = "is not a folder with a speech encoder" if folder.is_dir() else "cannot be fetched from the hub"
         raise BadModel(
             f"{name} {what} ({reason}): give --model a folder with config.json, preprocessor_config.json and "
             "model.safetensors, which can be fetched on a machine with network"
         ) from error
-    # This parameter is used in training only, and many files lack it.
-    missing = sorted(set(report["missing_keys"]) - {"masked_spec_embed"})
+    missing = sorted(key for key in report["missing_keys"] if not key.startswith(_NOT_NEEDED))
     if missing:
         raise BadModel(f"{name} lacks parameters ({missing[0]} and {len(missing) - 1} more): fetch it again")
     if processor.sampling_rate != RATE:
         raise BadModel(f"{name} needs {processor.sampling_rate} samples per second, not {RATE}: choose another model")
-    return model.eval(), bool(processor.do_normalize)
+    if type_ == WHISPER:
+        return Loaded(model.eval().get_encoder(), type_, _log_mel(name, model.config, processor))
+    frames, alone = Frames.of(model.config), _alone(type_, model.config)
+    return Loaded(model.eval(), type_, Waveforms(frames, alone, bool(processor.do_normalize)))
 
 
-def fingerprint(model: HubertModel) -> str:
+def _encoder_type(name: str, config: dict[str, Any]) -> str:
+    found = config.get("model_type")
+    if not isinstance(found, str) or found not in ENCODERS:
+        raise BadModel(
+            f"{name} is a model of type {str(found)[:40]}, not a speech encoder: choose one of type "
+            f"{', '.join(sorted(ENCODERS))}"
+        )
+    return found
+
+
+def _alone(type_: str, config: Any) -> bool:
+    """Return whether padding would change the hidden states of a shorter window in a batch."""
+    return (
+        type_ not in _MASK_PADDING
+        or getattr(config, "feat_extract_norm", "group") != "layer"
+        or bool(getattr(config, "conv_pos_batch_norm", False))  # padding is not zero after it
+    )
+
+
+def _log_mel(name: str, config: Any, processor: Any) -> LogMel:
+    """Return the input of Whisper's encoder: two spectra are a frame, and every window has all positions."""
+    stride, positions = 2 * processor.hop_length, config.max_source_positions
+    if positions * stride != processor.n_samples or processor.feature_size != config.num_mel_bins:
+        raise BadModel(
+            f"{name}: the model takes {config.num_mel_bins} mel bands and {positions * stride} samples, its "
+            f"preprocessor_config.json gives {processor.feature_size} and {processor.n_samples}: fetch both again"
+        )
+    return LogMel(processor, Frames(stride, 1), positions)
+
+
+def fingerprint(model: Any) -> str:
     """Return the hex SHA-256 of names and values of all parameters."""
     digest = hashlib.sha256()
     for name, values in sorted(model.state_dict().items()):

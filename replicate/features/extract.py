@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from replicate.corpus.provenance import TEXT, Recipe, describe
+from replicate.corpus.provenance import ENCODER_EXTRACTORS, TEXT, Recipe, describe
 from replicate.errors import BadAudio, ReplicateError, TooLittleMemory
 from replicate.features import audio, resume
 from replicate.features.assemble import Vectors
@@ -123,7 +123,7 @@ def from_recipe(recipe: Recipe, device: str = "auto", model: str | None = None) 
     """Return the extractor that a recipe describes; it may have more columns than ``recipe["columns"]``.
 
     Args:
-        model: folder or name of the HuBERT model, if it is not where the recipe has it.
+        model: folder or name of the speech encoder, if it is not where the recipe has it.
 
     Raises:
         BadModel: the model is missing, or is another one. NotThisFormat: the recipe is incomplete or unknown.
@@ -150,13 +150,13 @@ def from_recipe(recipe: Recipe, device: str = "auto", model: str | None = None) 
                 f"the stream was made from transcripts ({describe(recipe)}), which recordings do not have: use a "
                 "bundle whose input is audio alone"
             )
-        if recipe["extractor"] != "hubert":
+        if recipe["extractor"] not in ENCODER_EXTRACTORS:
             raise KeyError(recipe["extractor"])
-        from replicate.features.hubert import Choice, Hubert
+        from replicate.features.encoder import Choice, Encoder
 
         choice = Choice(model or recipe["model"], recipe["layer"], tuple(recipe["weights"]), recipe["chunk_seconds"])
         try:
-            extractor = Hubert(choice, device)
+            extractor = Encoder(choice, device)
         except BadModel as error:
             if model is not None:
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import urllib.request
+import warnings
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ def quiet() -> None:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     huggingface_hub.logging.set_verbosity_error()
+    # WavLM's attention, whose two masks are of different types, in every batch.
+    warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")
 
 
 def unreachable() -> str | None:

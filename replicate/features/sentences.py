@@ -90,7 +90,9 @@ def _load(name: str, revision: str | None, download: bool) -> tuple[Any, Any]:
     hub.quiet()
     away = hub.unreachable() if download and not folder.is_dir() else None
     local = not download or away is not None
-    pinned: dict[str, Any] = {"local_files_only": local} | ({"revision": revision} if revision else {})
+    # Without an answer, transformers would ask on the terminal whether to execute a model's code.
+    pinned: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False}
+    pinned |= {"revision": revision} if revision else {}
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, **pinned)
         model, report = AutoModel.from_pretrained(name, dtype=torch.float32, output_loading_info=True, **pinned)

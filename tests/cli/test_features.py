@@ -14,7 +14,7 @@ from replicate import errors
 from replicate.cli.features import features
 from replicate.corpus import load
 from replicate.features import acoustic, audio, smile
-from tests.recordings import tone, write_wav
+from tests.recordings import save_speech_encoder, tone, write_wav
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +79,30 @@ def test_hubert_of_one_recording(hubert_layer: Path, tmp_path: Path, replicate: 
     assert replicate(*command, "--out", "w.npz", "--layer", "weighted", "--layer-weights", "0,0,1,0").status == 0
     weighted = load("w.npz").dialogues[0].features["hubert"]
     np.testing.assert_allclose(weighted, corpus.dialogues[0].features["hubert"], rtol=0, atol=1e-6)
+
+
+def test_any_encoder_as_a_stream_that_tables_read(folder: Path, tmp_path: Path, replicate: Replicate) -> None:
+    model = ("--model", save_speech_encoder(tmp_path / "wavlm", "wavlm"), "--device", "cpu")
+    assert replicate("features", "encoder", folder, *model, "--out", "w.npz").status == 0
+    assert replicate("features", "encoder", folder, *model, "--stream", "wavlm", "--out", "other.npz").status == 0
+    found, other = load("w.npz"), load("other.npz")
+    assert (found.widths, other.widths) == ({"hubert": 16}, {"wavlm": 16})
+    assert (found.recipes["hubert"]["extractor"], found.recipes["hubert"]["type"]) == ("encoder", "wavlm")
+    np.testing.assert_array_equal(found.dialogues[0].features["hubert"], other.dialogues[0].features["wavlm"])
+    merge = ("data", "merge", "other.npz", "w.npz", "--stream", "hubert", "--out", "both.npz")
+    assert replicate(*merge).status == 0
+    assert load("both.npz").widths == {"wavlm": 16, "hubert": 16}
+    status, _, stderr = replicate("features", "encoder", folder, *model, "--stream", "\x1b[2J", "--out", "x.npz")
+    assert status == 1 and stderr.startswith("error (bad name): ") and "\x1b" not in stderr
+
+
+def test_the_alias_computes_what_encoder_does(folder: Path, hubert_layer: Path, replicate: Replicate) -> None:
+    for command in ("hubert", "encoder"):
+        options = ("--model", hubert_layer, "--device", "cpu", "--out", f"{command}.npz")
+        assert replicate("features", command, folder, *options).status == 0
+    alias, encoder = load("hubert.npz"), load("encoder.npz")
+    assert (alias.hash, alias.recipes) == (encoder.hash, encoder.recipes)
+    assert alias.recipes["hubert"]["extractor"] == "hubert"
 
 
 def test_iemocap_then_merge(release: Path, hubert_layer: Path, replicate: Replicate) -> None:
@@ -153,7 +177,7 @@ MISTAKES = [
     (["opensmile", "absent"], errors.BadSource, "no folder and no recording absent"),
     (["opensmile", "."], errors.BadSource, "contains no CSV"),
     (["hubert", "folder", "--model", "./absent"], errors.BadModel, "no folder ./absent"),
-    (["hubert", "folder", "--model", "folder"], errors.BadModel, "is not a folder with a HuBERT model"),
+    (["hubert", "folder", "--model", "folder"], errors.BadModel, "is not a folder with a speech encoder"),
     (["opensmile", "folder/d1/u1.wav", "--segments", "absent.csv"], errors.BadSource, "absent.csv"),
     (["opensmile", "folder", "--table", "absent.csv"], errors.BadSource, "absent.csv"),
 ]
@@ -177,6 +201,7 @@ USAGE = [
     (["opensmile", "folder", "--set", "IS08", "--out", "o.npz"], "choose one of eGeMAPSv02"),
     (["opensmile", "folder", "--out", "o.pkl"], "must end in .npz"),
     (["hubert", "folder", "--layer-weights", "1,2", "--out", "o.npz"], "needs --layer weighted"),
+    (["encoder", "folder", "--out", "o.npz"], "Missing option '--model'"),
     (
         ["hubert", "folder", "--layer", "weighted", "--layer-weights", "1,x", "--out", "o.npz"],
         "numbers separated by commas",
@@ -213,7 +238,7 @@ def test_without_the_extra(
     assert f"error (missing extra): {package} not installed" in stderr and "pip install -e '.[audio]'" in stderr
 
 
-@pytest.mark.parametrize("command", ["opensmile", "hubert"])
+@pytest.mark.parametrize("command", ["opensmile", "encoder", "hubert"])
 def test_every_option_is_documented(command: str) -> None:
     parameters = features.commands[command].params
     assert all(parameter.help for parameter in parameters if parameter.param_type_name == "option")

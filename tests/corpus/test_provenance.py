@@ -22,6 +22,8 @@ def test_recipes_are_compared_by_parameters_and_columns() -> None:
 def test_a_recipe_is_described_in_a_few_words() -> None:
     assert provenance.describe(SMILE) == "openSMILE eGeMAPSv02 (2 columns)"
     assert provenance.describe(HUBERT) == "HuBERT here, layer last"
+    other = HUBERT | {"extractor": "encoder", "type": "wav2vec2"}
+    assert provenance.describe(other) == "wav2vec 2.0 here, layer last"
 
 
 def test_changed_versions_are_named() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import time
@@ -8,11 +9,11 @@ from pathlib import Path
 import huggingface_hub.constants
 import pytest
 import torch
-from transformers import HubertConfig, HubertModel, Wav2Vec2Config
+from transformers import HubertConfig, HubertModel
 
 from replicate.errors import BadModel
 from replicate.features import checkpoint
-from replicate.features.checkpoint import Frames
+from replicate.features.encoder_input import Frames
 
 
 def copied(path: Path, to: Path) -> Path:
@@ -33,13 +34,13 @@ def test_frames_are_counted_as_by_the_model(samples: int, hubert_layer: Path) ->
 def test_folders_without_a_model(hubert_layer: Path, tmp_path: Path) -> None:
     with pytest.raises(BadModel, match="no folder"):
         checkpoint.load(str(tmp_path / "absent"))
-    with pytest.raises(BadModel, match="is not a folder with a HuBERT model"):
+    with pytest.raises(BadModel, match="is not a folder with a speech encoder"):
         checkpoint.load(str(tmp_path))
     path = copied(hubert_layer, tmp_path)
     weights = path / "model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(BadModel, match="is not a folder with a HuBERT model"):
+    with pytest.raises(BadModel, match="is not a folder with a speech encoder"):
         checkpoint.load(str(path))
     weights.unlink()
     with pytest.raises(BadModel, match=r"model\.safetensors"):
@@ -51,9 +52,23 @@ def test_folders_without_a_model(hubert_layer: Path, tmp_path: Path) -> None:
     (path / "config.json").write_text("{")
     with pytest.raises(BadModel):
         checkpoint.load(str(path))
-    Wav2Vec2Config().save_pretrained(path)
-    with pytest.raises(BadModel, match="of type wav2vec2, not hubert"):
-        checkpoint.load(str(path))
+
+
+@pytest.mark.parametrize("kind", ["bert", "wav2vec2-bert", "evil\nname" + "x" * 99, None, 7, ["hubert"]])
+def test_a_model_that_is_no_speech_encoder_is_refused(kind: object, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": kind, "auto_map": {"AutoModel": "evil.Evil"}}))
+    (tmp_path / "evil.py").write_text("raise SystemExit(7)\n")
+    with pytest.raises(BadModel, match=r"not a speech encoder: choose one of type data2vec-audio, hubert, .*, whisper"):
+        checkpoint.load(str(tmp_path))
+
+
+def test_code_next_to_a_model_is_not_executed(hubert_layer: Path, tmp_path: Path) -> None:
+    path = copied(hubert_layer, tmp_path)
+    config = json.loads((path / "config.json").read_text())
+    remote = {"AutoConfig": "evil.EvilConfig", "AutoModel": "evil.Evil"}
+    (path / "config.json").write_text(json.dumps(config | {"auto_map": remote}))
+    (path / "evil.py").write_text("raise SystemExit(7)\n")
+    assert checkpoint.load(str(path)).type == "hubert"
 
 
 def test_a_model_with_missing_parameters_is_refused(hubert_layer: Path, tmp_path: Path) -> None:
@@ -82,16 +97,15 @@ def test_published_models_with_old_names_of_parameters_are_loaded(hubert_layer: 
     values |= {"lm_head.weight": torch.ones(32, 16), "lm_head.bias": torch.zeros(32)}
     (path / "model.safetensors").unlink()
     torch.save(values, path / "pytorch_model.bin")
-    found, _ = checkpoint.load(str(path))
-    wanted, _ = checkpoint.load(str(hubert_layer))
-    assert checkpoint.fingerprint(found) == checkpoint.fingerprint(wanted)
+    found, wanted = checkpoint.load(str(path)), checkpoint.load(str(hubert_layer))
+    assert checkpoint.fingerprint(found.model) == checkpoint.fingerprint(wanted.model)
 
 
 def test_a_pickle_in_the_folder_is_not_executed(hubert_layer: Path, tmp_path: Path) -> None:
     path = copied(hubert_layer, tmp_path)
     (path / "model.safetensors").unlink()
     torch.save({"x": Evil(tmp_path / "touched")}, path / "pytorch_model.bin")
-    with pytest.raises(BadModel, match="is not a folder with a HuBERT model"):
+    with pytest.raises(BadModel, match="is not a folder with a speech encoder"):
         checkpoint.load(str(path))
     assert not (tmp_path / "touched").exists()
 

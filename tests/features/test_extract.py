@@ -12,8 +12,8 @@ from replicate.corpus import archive
 from replicate.errors import BadAudio, BadModel, EmptyDialogue, NotThisFormat
 from replicate.features import folder as folders
 from replicate.features.assemble import to_corpus
+from replicate.features.encoder import Choice, Encoder
 from replicate.features.extract import extract, from_recipe
-from replicate.features.hubert import Choice, Hubert
 from replicate.features.smile import Smile
 from replicate.features.source import measure
 from tests.recordings import tone, write_wav
@@ -116,7 +116,7 @@ def test_vectors_that_are_not_finite_are_named_and_not_saved(folder: Path, tmp_p
 
 def test_a_recipe_gives_the_same_features_again(folder: Path, hubert_layer: Path, tmp_path: Path) -> None:
     signals = [tone(0.3), tone(0.4)]
-    for made in (Smile("GeMAPSv01b"), Hubert(Choice(str(hubert_layer), "weighted", (1, 2, 3, 4)), "cpu")):
+    for made in (Smile("GeMAPSv01b"), Encoder(Choice(str(hubert_layer), "weighted", (1, 2, 3, 4)), "cpu")):
         source, found = run(folder, made, tmp_path / f"{made.stream}.npz")
         archive.write(to_corpus(source, found.vectors, made), tmp_path / "out.npz")
         again = from_recipe(archive.read(tmp_path / "out.npz").recipes[made.stream], "cpu")
@@ -125,7 +125,7 @@ def test_a_recipe_gives_the_same_features_again(folder: Path, hubert_layer: Path
 
 
 def test_recipes_that_cannot_be_repeated(hubert_layer: Path) -> None:
-    recipe = Hubert(Choice(str(hubert_layer)), "cpu").recipe
+    recipe = Encoder(Choice(str(hubert_layer)), "cpu").recipe
     with pytest.raises(BadModel, match="is not the model that the features were made with"):
         from_recipe(recipe | {"parameters": "0"}, "cpu")
     for broken in ({}, {"extractor": "praat"}, {"extractor": "opensmile"}, {"extractor": "hubert", "model": "x"}):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -49,3 +50,15 @@ def test_folders_without_an_encoder_are_refused(encoder: Path, tmp_path: Path) -
     config.save_pretrained(path)
     with pytest.raises(BadModel, match="lacks parameters"):
         SentenceEncoder(str(path))
+
+
+def test_code_next_to_an_encoder_is_not_executed_and_no_question_is_asked(
+    encoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(shutil.copytree(encoder, tmp_path / "copy"))
+    remote = {"AutoConfig": "evil.EvilConfig", "AutoModel": "evil.Evil"}
+    (path / "config.json").write_text(json.dumps({"model_type": "evil", "auto_map": remote}))
+    (path / "evil.py").write_text("raise SystemExit(7)\n")
+    with pytest.raises(BadModel, match="is not a folder with a sentence encoder"):
+        SentenceEncoder(str(path))
+    assert capsys.readouterr().out == ""

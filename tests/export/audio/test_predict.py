@@ -209,7 +209,7 @@ def test_opensmile_needs_no_model(recordings, replicate):
     assert (
         status == 1
         and "error (bad input)" in stderr
-        and "input is openSMILE eGeMAPSv02 (88 columns), not HuBERT" in stderr
+        and "input is openSMILE eGeMAPSv02 (88 columns), not of a speech encoder" in stderr
     )
 
 

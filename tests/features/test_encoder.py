@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 from transformers import HubertModel, Wav2Vec2FeatureExtractor
 
 from replicate.errors import BadModel, MissingDevice, TooLittleMemory
-from replicate.features import hubert
-from replicate.features.hubert import Choice, Hubert
+from replicate.features import encoder_input
+from replicate.features.encoder import Choice, Encoder
 from tests.recordings import tone
 
 SIGNALS = [tone(seconds, seed=i, hertz=100 + 50 * i) for i, seconds in enumerate((0.5, 0.31, 0.025, 0.9, 0.31))]
@@ -57,7 +58,7 @@ def test_vectors_are_those_of_transformers(
     norm: str, layer: str, weights: tuple[float, ...], request: pytest.FixtureRequest
 ) -> None:
     path = request.getfixturevalue(f"hubert_{norm}")
-    found = Hubert(Choice(str(path), layer, weights), "cpu")(SIGNALS)
+    found = Encoder(Choice(str(path), layer, weights), "cpu")(SIGNALS)
     assert (found.shape, found.dtype) == ((5, 16), np.float32)
     for signal, vector in zip(SIGNALS, found, strict=True):
         np.testing.assert_allclose(vector, direct(path, signal, layer, weights), rtol=0, atol=1e-5)
@@ -66,8 +67,8 @@ def test_vectors_are_those_of_transformers(
 
 def test_signals_are_normalised_as_by_transformers(hubert_layer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     signal = 3 * tone(2.5) + 0.5
-    monkeypatch.setattr(hubert, "RATE", 300)  # several minutes
-    mean, deviation = hubert.moments(signal)
+    monkeypatch.setattr(encoder_input, "RATE", 300)  # several minutes
+    mean, deviation = encoder_input.moments(signal)
     monkeypatch.undo()
     whole = Wav2Vec2FeatureExtractor.from_pretrained(hubert_layer)(signal, sampling_rate=16_000, return_tensors="np")
     np.testing.assert_allclose((signal - mean) / deviation, whole.input_values[0], rtol=0, atol=1e-6)
@@ -77,7 +78,7 @@ def test_models_without_normalisation_get_raw_signals(hubert_layer: Path, tmp_pa
     path = Path(shutil.copytree(hubert_layer, tmp_path / "model"))
     Wav2Vec2FeatureExtractor(do_normalize=False).save_pretrained(path)
     signal = SIGNALS[0] + 0.2
-    found = Hubert(Choice(str(path)), "cpu")([signal])[0]
+    found = Encoder(Choice(str(path)), "cpu")([signal])[0]
     np.testing.assert_allclose(found, direct(path, signal, "last"), rtol=0, atol=1e-5)
     assert np.abs(found - direct(hubert_layer, signal, "last")).max() > 1e-3
 
@@ -86,7 +87,7 @@ def test_models_without_normalisation_get_raw_signals(hubert_layer: Path, tmp_pa
 @pytest.mark.parametrize("seconds", [0.1, 1.0, 100.0])
 def test_other_signals_in_the_batch_change_nothing(norm: str, seconds: float, request: pytest.FixtureRequest) -> None:
     path = request.getfixturevalue(f"hubert_{norm}")
-    model = Hubert(Choice(str(path), "2"), "cpu", batch_seconds=seconds)
+    model = Encoder(Choice(str(path), "2"), "cpu", batch_seconds=seconds)
     batched = model(SIGNALS)
     alone = np.concatenate([model([signal]) for signal in SIGNALS])
     # Outputs reach 15, where float32 itself resolves 1e-6: rounding is allowed a few times that.
@@ -96,14 +97,14 @@ def test_other_signals_in_the_batch_change_nothing(norm: str, seconds: float, re
 
 def test_padding_does_change_models_that_normalise_over_time(hubert_group: Path) -> None:
     """The reason for one window at a time: with batches, the test above would fail."""
-    model = Hubert(Choice(str(hubert_group), "2"), "cpu")
-    model._alone = False
+    model = Encoder(Choice(str(hubert_group), "2"), "cpu")
+    model._input = dataclasses.replace(model._input, alone=False)
     assert np.abs(model(SIGNALS[:2])[1] - direct(hubert_group, SIGNALS[1], "2")).max() > 1e-4
 
 
 def test_an_utterance_up_to_a_chunk_is_computed_as_a_whole(hubert_layer: Path) -> None:
     signal = tone(10.0)
-    found = Hubert(Choice(str(hubert_layer), chunk_seconds=10), "cpu")([signal])[0]
+    found = Encoder(Choice(str(hubert_layer), chunk_seconds=10), "cpu")([signal])[0]
     np.testing.assert_allclose(found, direct(hubert_layer, signal, "last"), rtol=0, atol=1e-5)
 
 
@@ -111,13 +112,13 @@ def test_windows_of_a_long_utterance_come_close_to_the_whole(hubert_layer: Path)
     rng = np.random.default_rng(0)
     long = np.concatenate([tone(1, hertz=hertz, seed=i) for i, hertz in enumerate(rng.uniform(80, 400, 35))])
     whole = direct(hubert_layer, long, "last")
-    found = Hubert(Choice(str(hubert_layer), chunk_seconds=10), "cpu")([long, tone(0.5)])
-    others = Hubert(Choice(str(hubert_layer)), "cpu")([tone(1, hertz=hertz) for hertz in (80, 200, 400)])
+    found = Encoder(Choice(str(hubert_layer), chunk_seconds=10), "cpu")([long, tone(0.5)])
+    others = Encoder(Choice(str(hubert_layer)), "cpu")([tone(1, hertz=hertz) for hertz in (80, 200, 400)])
     # The error of chunks is not zero, and small compared with differences between utterances.
     assert 0 < np.abs(found[0] - whole).max() < np.ptp(others, axis=0).max() / 5
     # Before attention, with nothing but convolutions in sight, windows are exact.
     choice = Choice(str(hubert_layer), "0", chunk_seconds=10)
-    exact = Hubert(choice, "cpu")([long])[0]
+    exact = Encoder(choice, "cpu")([long])[0]
     np.testing.assert_allclose(exact, direct(hubert_layer, long, "0"), rtol=0, atol=1e-5)
 
 
@@ -125,7 +126,7 @@ def test_windows_of_a_long_utterance_come_close_to_the_whole(hubert_layer: Path)
 @given(samples=st.integers(400, 4_000_000), chunk=st.integers(10, 60))
 def test_windows_take_every_frame_once(samples: int, chunk: int, hubert_layer: Path) -> None:
     if not hasattr(test_windows_take_every_frame_once, "model"):
-        test_windows_take_every_frame_once.model = Hubert(Choice(str(hubert_layer)), "cpu")
+        test_windows_take_every_frame_once.model = Encoder(Choice(str(hubert_layer)), "cpu")
     model = test_windows_take_every_frame_once.model
     model._chunk = model._frames.count(chunk * 16_000)
     signal = np.broadcast_to(np.float32(0), samples)
@@ -141,9 +142,9 @@ def test_windows_take_every_frame_once(samples: int, chunk: int, hubert_layer: P
 
 
 def test_recipes_of_different_models_differ(hubert_layer: Path, hubert_group: Path) -> None:
-    one, other = (Hubert(Choice(str(path)), "cpu").recipe for path in (hubert_layer, hubert_group))
+    one, other = (Encoder(Choice(str(path)), "cpu").recipe for path in (hubert_layer, hubert_group))
     assert one["parameters"] != other["parameters"]
-    assert one == Hubert(Choice(str(hubert_layer)), "cpu").recipe
+    assert one == Encoder(Choice(str(hubert_layer)), "cpu").recipe
     assert json.loads(json.dumps(one)) == one
     assert {"model", "layer", "weights", "chunk_seconds", "versions"} <= set(one)
 
@@ -151,20 +152,20 @@ def test_recipes_of_different_models_differ(hubert_layer: Path, hubert_group: Pa
 @pytest.mark.parametrize("layer", ["4", "-1", "first", "1.5", ""])
 def test_a_missing_layer_is_refused(layer: str, hubert_layer: Path) -> None:
     with pytest.raises(BadModel, match=f"no layer {layer}: choose last, second-to-last, weighted, or 0 to 3"):
-        Hubert(Choice(str(hubert_layer), layer), "cpu")
+        Encoder(Choice(str(hubert_layer), layer), "cpu")
 
 
 @pytest.mark.parametrize("weights", [(1.0,), (1.0, -1.0, 0.0, 0.0), (float("nan"),) * 4, (float("inf"), 0, 0, 0)])
 def test_invalid_weights_are_refused(weights: tuple[float, ...], hubert_layer: Path) -> None:
     with pytest.raises(BadModel, match="it needs 4 of sum above 0"):
-        Hubert(Choice(str(hubert_layer), "weighted", weights), "cpu")
+        Encoder(Choice(str(hubert_layer), "weighted", weights), "cpu")
 
 
 @pytest.mark.parametrize(
     "error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
 )
 def test_too_little_memory_is_named(error: RuntimeError, hubert_layer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = Hubert(Choice(str(hubert_layer)), "cpu")
+    model = Encoder(Choice(str(hubert_layer)), "cpu")
 
     def fails(*_: object) -> None:
         raise error
@@ -180,10 +181,10 @@ def test_too_little_memory_is_named(error: RuntimeError, hubert_layer: Path, mon
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 def test_a_missing_device_is_refused(hubert_layer: Path) -> None:
     with pytest.raises(MissingDevice):
-        Hubert(Choice(str(hubert_layer)), "cuda")
+        Encoder(Choice(str(hubert_layer)), "cuda")
 
 
 @pytest.mark.gpu
 def test_a_gpu_computes_the_same(hubert_layer: Path) -> None:
-    found = Hubert(Choice(str(hubert_layer), "weighted"), "cuda")(SIGNALS)
-    np.testing.assert_allclose(found, Hubert(Choice(str(hubert_layer), "weighted"), "cpu")(SIGNALS), rtol=0, atol=1e-4)
+    found = Encoder(Choice(str(hubert_layer), "weighted"), "cuda")(SIGNALS)
+    np.testing.assert_allclose(found, Encoder(Choice(str(hubert_layer), "weighted"), "cpu")(SIGNALS), rtol=0, atol=1e-4)

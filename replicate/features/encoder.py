@@ -1,8 +1,7 @@
-"""HuBERT features: hidden states of one layer, or a weighted sum of all, averaged over the frames of an utterance."""
+"""Features of speech encoders: hidden states of one layer, or a weighted sum of all, averaged over an utterance."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 from replicate.devices import resolve_device
 from replicate.errors import BadModel, TooLittleMemory
 from replicate.features.audio import RATE
-from replicate.features.checkpoint import MODEL, Frames, fingerprint, load
+from replicate.features.checkpoint import MODEL, fingerprint, load
+from replicate.features.encoder_input import Signal
 
 # Seconds of signal on both sides of the frames that are used from a window.
 CONTEXT_SECONDS = 2.0
@@ -52,47 +52,37 @@ class _Window(NamedTuple):
     last: int
 
 
-class _Input(NamedTuple):
-    """A signal, and the mean and deviation that normalise it."""
+class Encoder:
+    """Extractor of a speech encoder's features in float32.
 
-    signal: NDArray[np.float32]
-    mean: float
-    deviation: float
-
-    def normalised(self, begin: int, end: int) -> NDArray[np.float32]:
-        """Return normalised samples begin:end, without copying the rest of a long signal."""
-        return ((self.signal[begin:end] - self.mean) / self.deviation).astype(np.float32)
-
-
-class Hubert:
-    """Extractor of HuBERT features in float32.
-
-    Models that normalise their first convolution over time (hubert-base) depend on padding, so they get one window at
-    a time. Other models get batches of ``batch_seconds`` with padding masked out.
+    Models whose output depends on padding (``EncoderInput.alone``) get one window at a time. Other models get batches
+    of ``batch_seconds``, padding included; the mean of an utterance is over its own frames.
 
     Attributes:
+        stream: name of the feature stream; tables read ``hubert``.
         shortest: samples that an utterance needs at least.
-        recipe: the settings, a hash of the parameters, and versions.
+        recipe: the settings, a hash of the parameters, and versions. The recipe of a HuBERT model is the one of
+            earlier versions of this package, whose corpora and bundles have the same numbers.
 
     Raises:
         BadModel: there is no such model or layer, or the hub cannot be reached. MissingDevice: there is no GPU.
     """
 
-    stream = "hubert"
-
-    def __init__(self, choice: Choice, device: str = "auto", batch_seconds: float = 60.0) -> None:
+    def __init__(
+        self, choice: Choice, device: str = "auto", batch_seconds: float = 60.0, stream: str = "hubert"
+    ) -> None:
         self._device = resolve_device(device)
-        self._model, self._normalise = load(choice.model)
-        self._mix = mixture(choice, self._model.config.num_hidden_layers)
+        self._model, kind, self._input = load(choice.model)
+        self._layers = self._model.config.num_hidden_layers
+        self._mix = mixture(choice, self._layers)
         self._model.to(self._device)
-        self._frames = Frames.of(self._model.config)
-        # In frames, and long enough for the context on both sides and frames in between.
-        self._chunk = max(self._frames.count(round(choice.chunk_seconds * RATE)), 4 * self._context)
-        self._alone = self._model.config.feat_extract_norm == "group"
+        self._frames = self._input.frames
+        self._chunk = self._window_frames(choice)
+        self.stream = stream
         self.batch_seconds = batch_seconds
-        self.shortest = self._frames.receptive
+        self.shortest = self._input.shortest
         self.recipe: dict[str, Any] = {
-            "extractor": "hubert",
+            **({"extractor": "hubert"} if kind == "hubert" else {"extractor": "encoder", "type": kind}),
             "model": str(Path(choice.model).resolve()) if Path(choice.model).is_dir() else choice.model,
             "parameters": fingerprint(self._model),
             "layer": choice.layer,
@@ -102,6 +92,17 @@ class Hubert:
             "rate": RATE,
             "versions": {name: version(name) for name in ("torch", "transformers", "soxr")},
         }
+
+    def _window_frames(self, choice: Choice) -> int:
+        """Return the frames of a window: enough for the context on both sides and frames in between."""
+        longest = self._input.longest
+        found = max(self._frames.count(round(choice.chunk_seconds * RATE)), 4 * self._context)
+        if longest is not None and found > longest:
+            raise BadModel(
+                f"{choice.model} takes windows of up to {longest * self._frames.stride / RATE:g} s, not "
+                f"{choice.chunk_seconds:g}: choose a shorter --chunk"
+            )
+        return found
 
     @property
     def _context(self) -> int:
@@ -116,7 +117,7 @@ class Hubert:
         Raises:
             TooLittleMemory: a batch does not fit into memory.
         """
-        inputs = [_Input(signal, *(moments(signal) if self._normalise else (0.0, 1.0))) for signal in signals]
+        inputs = [self._input.signal(signal) for signal in signals]
         sums = np.zeros((len(signals), self._model.config.hidden_size))
         for batch in self._batches(sorted(self._windows(signals), key=lambda window: window.end - window.begin)):
             try:
@@ -134,7 +135,6 @@ class Hubert:
         return (sums / counts).astype(np.float32)
 
     def _windows(self, signals: Sequence[NDArray[np.float32]]) -> Iterator[_Window]:
-        stride, receptive = self._frames.stride, self._frames.receptive
         for i, signal in enumerate(signals):
             total = self._frames.count(len(signal))
             if total <= self._chunk:
@@ -144,14 +144,17 @@ class Hubert:
             for start in range(0, total, hop):
                 stop = min(start + hop, total)
                 low, high = max(0, start - self._context), min(total, stop + self._context)
-                yield _Window(i, low * stride, (high - 1) * stride + receptive, start - low, stop - low)
+                begin = low * self._frames.stride
+                end = min(begin + self._frames.samples(high - low), len(signal))
+                yield _Window(i, begin, end, start - low, stop - low)
 
     def _batches(self, windows: Sequence[_Window]) -> Iterator[list[_Window]]:
         """Yield batches of windows, shortest first: up to ``batch_seconds`` with padding, or a single window."""
         batch: list[_Window] = []
         for window in windows:
-            full = (len(batch) + 1) * (window.end - window.begin) > self.batch_seconds * RATE
-            if batch and (full or self._alone):
+            padded = self._input.padded(window.end - window.begin)
+            full = (len(batch) + 1) * padded > self.batch_seconds * RATE
+            if batch and (full or self._input.alone):
                 yield batch
                 batch = []
             batch.append(window)
@@ -159,23 +162,17 @@ class Hubert:
             yield batch
 
     @torch.inference_mode()
-    def _sums(self, inputs: Sequence[_Input], batch: Sequence[_Window]) -> NDArray[np.float64]:
+    def _sums(self, inputs: Sequence[Signal], batch: Sequence[_Window]) -> NDArray[np.float64]:
         """Return (windows, width): sums over the used frames."""
-        longest = max(window.end - window.begin for window in batch)
-        values = torch.zeros(len(batch), longest)
-        mask = torch.zeros(len(batch), longest, dtype=torch.long)
-        for row, (signal, begin, end, _, _) in enumerate(batch):
-            values[row, : end - begin] = torch.from_numpy(inputs[signal].normalised(begin, end))
-            mask[row, : end - begin] = 1
+        windows = [inputs[signal].window(begin, end) for signal, begin, end, _, _ in batch]
         # tf32 convolutions would differ in the third digit.
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             found = self._model(
-                values.to(self._device),
-                attention_mask=None if len(batch) == 1 else mask.to(self._device),
-                output_hidden_states=any(layer < self._model.config.num_hidden_layers for layer in self._mix),
+                **{name: values.to(self._device) for name, values in self._input(windows).items()},
+                output_hidden_states=any(layer < self._layers for layer in self._mix),
             )
         # The last state is the one after the final normalisation, in every version of transformers.
-        states = [*(found.hidden_states or ())[: self._model.config.num_hidden_layers], found.last_hidden_state]
+        states = [*(found.hidden_states or ())[: self._layers], found.last_hidden_state]
         mixed = sum(weight * states[layer if found.hidden_states else -1] for layer, weight in self._mix.items())
         sums = [mixed[row, first:last].double().sum(0) for row, (_, _, _, first, last) in enumerate(batch)]
         return torch.stack(sums).cpu().numpy()
@@ -201,15 +198,3 @@ def mixture(choice: Choice, layers: int) -> dict[int, float]:
             f"{len(weights)} layer weights of sum {total:g} for {choice.model}: it needs {layers + 1} of sum above 0"
         )
     return {i: weight / total for i, weight in enumerate(weights)}
-
-
-def moments(signal: NDArray[np.float32]) -> tuple[float, float]:
-    """Compute mean and deviation as transformers' feature extractor does, a minute at a time to save memory."""
-
-    def minutes() -> Iterator[NDArray[np.float64]]:
-        for begin in range(0, len(signal), 60 * RATE):
-            yield signal[begin : begin + 60 * RATE].astype(np.float64)
-
-    mean = sum(float(minute.sum()) for minute in minutes()) / len(signal)
-    variance = sum(float(((minute - mean) ** 2).sum()) for minute in minutes()) / len(signal)
-    return mean, math.sqrt(variance + 1e-7)
