@@ -19,9 +19,9 @@ MAX_AXES = 8
 # Everything that the exporter and the quantiser write, or wrote since the metadata are of this format. Without an
 # operator that holds a graph of its own, such as If or Loop, every node runs once.
 _OPERATORS = """
-    Abs Add And Cast Clip Concat Div DynamicQuantizeLinear Equal Expand Gather Gemm GreaterOrEqual
-    LayerNormalization LeakyRelu Less LessOrEqual MatMul MatMulInteger Max Min Mul Pad Range ReduceProd
-    ReduceSum Relu Reshape Shape Slice Softmax Split Squeeze Sub Transpose Unsqueeze Where
+    Abs Add And Cast Clip Concat Conv Div DynamicQuantizeLinear Equal Expand Gather Gemm GreaterOrEqual
+    LayerNormalization LeakyRelu Less LessOrEqual Log MatMul MatMulInteger Max Min Mul Or Pad Pow Range ReduceMax
+    ReduceProd ReduceSum Relu Reshape Shape Sigmoid Slice Softmax Split Sqrt Squeeze Sub Transpose Unsqueeze Where
     com.microsoft.Attention com.microsoft.MultiHeadAttention com.microsoft.SkipLayerNormalization
 """
 OPERATORS = frozenset(_OPERATORS.split())

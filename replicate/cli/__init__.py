@@ -21,6 +21,7 @@ from replicate.cli.benchmark import benchmark
 from replicate.cli.data import data
 from replicate.cli.export import export
 from replicate.cli.features import features
+from replicate.cli.listen import listen
 from replicate.cli.predict import predict
 from replicate.cli.report import report
 from replicate.cli.run import run
@@ -59,7 +60,20 @@ def cli() -> None:
     """
 
 
-for command in (run, report, export, predict, benchmark, bench_training, bench_inference, runs, sweep, data, features):
+for command in (
+    run,
+    report,
+    export,
+    predict,
+    listen,
+    benchmark,
+    bench_training,
+    bench_inference,
+    runs,
+    sweep,
+    data,
+    features,
+):
     cli.add_command(command)
 cli.add_command(checks.check)
 # Spellings of earlier versions.

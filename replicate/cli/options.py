@@ -130,9 +130,18 @@ def recordings(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def require_audio() -> None:
     """Refuse if the optional packages for recordings are not installed."""
+    _require("opensmile", "soundfile", "soxr", "transformers")
+
+
+def require_sound() -> None:
+    """Refuse if the optional packages that decode recordings are not installed."""
+    _require("soundfile", "soxr")
+
+
+def _require(*names: str) -> None:
     from importlib.util import find_spec
 
-    missing = [name for name in ("opensmile", "soundfile", "soxr", "transformers") if find_spec(name) is None]
+    missing = [name for name in names if find_spec(name) is None]
     if missing:
         raise MissingExtra(
             f"{', '.join(missing)} not installed, which features from recordings need: run `make setup`, or "

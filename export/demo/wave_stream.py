@@ -1,0 +1,121 @@
+"""A causal model with its extractor in one file: sound of an utterance in, probabilities out, one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnxruntime import InferenceSession
+
+from export.bundle_files import check_metadata
+from export.graph_check import shown
+from export.limited_session import LimitedSession
+from export.model_file import check_format
+from export.predictor import BadBundle, BadInput, Predictor, verify
+from replicate.corpus.provenance import describe
+
+FILE = "model.wav.stream.onnx"
+_INPUTS = {"waveform": 2, "samples": 1, "speaker": 1, "state": 1}
+_OUTPUTS = ["probability", "new_state", "features"]
+# In samples: what the time limit of a batch counts as one utterance.
+_UNIT = 1600
+
+
+class WaveModel(LimitedSession):
+    """The model of a bundle that takes sound.
+
+    Attributes:
+        labels: name of each class. speakers: the speaker names that the model knows.
+        metadata: everything the model's file says about itself.
+
+    Raises:
+        BadBundle: the folder is not a bundle, was changed, or has no such model.
+    """
+
+    def __init__(self, bundle: Path) -> None:
+        if FILE not in verify(bundle):
+            raise BadBundle(_why_absent(bundle))
+        path = bundle / FILE
+        super().__init__(path)
+        found = self.session.get_modelmeta().custom_metadata_map
+        check_format(found.get("format", ""), path)
+        try:
+            self.metadata: dict[str, Any] = check_metadata(found, stream=True)
+            _check_ends(self.session)
+        except (KeyError, ValueError, TypeError) as error:
+            raise BadBundle(f"{path} was not exported by `replicate export onnx` ({error}): export again") from error
+        self.labels: list[str] = self.metadata["labels"]
+        self.speakers: list[str] = self.metadata["speakers"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The model's output for one utterance of a dialogue.
+
+    Shapes:
+        probabilities: (classes,); features: (columns,).
+    """
+
+    probabilities: NDArray[np.float32]
+    features: NDArray[np.float32]
+
+
+class WaveStream:
+    """A dialogue that is predicted utterance by utterance from sound."""
+
+    def __init__(self, model: WaveModel) -> None:
+        self._model = model
+        self._state = np.zeros(model.metadata["state"], np.float32)
+
+    def feed(self, samples: NDArray[np.float32], speaker: str) -> Answer:
+        """Predict the next utterance.
+
+        Shapes:
+            samples: (n,) at 16 kHz between -1 and 1.
+
+        Raises:
+            BadInput: the model does not know the speaker, or the samples are not finite; the stream can go on.
+        """
+        if speaker not in self._model.speakers:
+            raise BadInput(f"the model only knows the speakers {', '.join(self._model.speakers)}, not {speaker}")
+        if not len(samples) or not np.isfinite(samples).all():
+            raise BadInput("the utterance is empty, or contains NaN or infinity")
+        number = np.array([self._model.speakers.index(speaker)], np.int64)
+        given: dict[str, NDArray[Any]] = {
+            "waveform": samples[None].astype(np.float32),
+            "samples": np.array([len(samples)], np.int64),
+            "speaker": number,
+            "state": self._state,
+        }
+        probabilities, state, features = self._model.run(given, 1 + len(samples) // _UNIT)
+        if not (np.isfinite(probabilities).all() and np.isfinite(state).all()):
+            raise BadBundle(f"{self._model.path} gives numbers that are not finite: export again")
+        self._state = state
+        return Answer(probabilities[0], features[0])
+
+
+def _why_absent(bundle: Path) -> str:
+    """Return why a bundle has no model that takes sound utterance by utterance."""
+    about = Predictor(bundle).metadata
+    recipe = about.get("recipe")
+    if not isinstance(recipe, dict) or recipe.get("extractor") != "acoustic":
+        features = describe(recipe) if isinstance(recipe, dict) else "features of an unknown extractor"
+        return (
+            f"the model of {bundle} takes {features}, and only acoustic functionals are computed inside a model: train "
+            "on `replicate features acoustic` and export again, or use `replicate predict BUNDLE --audio SOURCE`"
+        )
+    return (
+        f"{bundle} contains no {FILE}, because its model needs the whole dialogue, or an older version exported it: "
+        "export a causal arm, such as `replicate export onnx --arm COGMEN-A-causal`"
+    )
+
+
+def _check_ends(session: InferenceSession) -> None:
+    """Refuse a file whose inputs and outputs are not those of such a model."""
+    inputs = {value.name: len(value.shape) for value in session.get_inputs()}
+    outputs = [value.name for value in session.get_outputs()]
+    if inputs != _INPUTS or outputs != _OUTPUTS:
+        raise ValueError(f"its inputs are {shown(', '.join(inputs))} and its outputs {shown(', '.join(outputs))}")
