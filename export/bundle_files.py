@@ -14,6 +14,8 @@ from typing import Any
 from export.graph_check import brief, listed, shown
 
 MODEL, INT8, STREAM, CHECKSUMS = "model.onnx", "model.int8.onnx", "model.stream.onnx", "checksums.json"
+# From waveforms, for models of acoustic functionals.
+WAV, WAV_STREAM = "model.wav.onnx", "model.wav.stream.onnx"
 # In bytes; no exported bundle comes near them.
 MAX_CHECKSUMS, MAX_METADATA, MAX_MODEL, MAX_BUNDLE = 1 << 20, 1 << 23, 1 << 26, 1 << 29
 # Bytes of a file that are in memory while it is hashed.
@@ -50,7 +52,7 @@ def verify(folder: Path) -> dict[str, str]:
         raise BadBundle(f"{folder} was changed after the export ({listed(wrong)} changed or missing): export again")
     if MODEL not in sums:
         raise BadBundle(f"{folder} is not a bundle of `replicate export onnx`: {CHECKSUMS} does not list {MODEL}")
-    for name in (INT8, STREAM):
+    for name in (INT8, STREAM, WAV, WAV_STREAM):
         if name not in sums and (folder / name).exists():
             raise BadBundle(f"{folder} was changed after the export ({CHECKSUMS} does not list {name}): export again")
     return sums

@@ -142,8 +142,8 @@ def _columns(recipe: Recipe, extractor: Extractor) -> list[int] | slice:
     missing = [name for name in recipe["columns"] if name not in positions]
     if missing:
         raise BadModel(
-            f"this version of openSMILE has no column {missing[0]}, which the model needs: install the version that "
-            "the model was trained with"
+            f"this version of {describe(recipe)} has no column {missing[0]}, which the model needs: install the "
+            "version that the model was trained with"
         )
     return [positions[name] for name in recipe["columns"]]
 

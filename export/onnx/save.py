@@ -8,23 +8,25 @@ from typing import Any
 
 import onnx
 
-from export.onnx import streaming_graph
+from export.onnx import streaming_graph, waveform_graph
 from export.onnx.deployed_model import SpeechModel
 from export.onnx.dialogue_graph import build
 from export.predictor import FORMAT_NAME, FORMAT_VERSION
 from replicate.corpus.provenance import Recipe
 from replicate.errors import NotExportable
+from replicate.features import acoustic
 from replicate.model.context.base import context_extractor
 from replicate.rng import deterministic
 from replicate.store.run import Run
 from replicate.store.versions import code_version
 
 
-def write(run: Run, speakers: tuple[str, ...], path: Path) -> None:
+def write(run: Run, speakers: tuple[str, ...], path: Path, portable: bool = False) -> None:
     """Write the model of a run that can be used on speech alone; ``export.validate`` checks the file.
 
     Args:
         speakers: the name of each speaker number.
+        portable: use no operators of onnxruntime's own.
 
     Raises:
         NotExportable: its context extractor cannot be exported, or it has one per stream.
@@ -41,7 +43,7 @@ def write(run: Run, speakers: tuple[str, ...], path: Path) -> None:
             "transformers are exported: choose another arm with --arm"
         )
     with deterministic():
-        model = build(SpeechModel(run.model(), run.scaling()))
+        model = build(SpeechModel(run.model(), run.scaling()), portable)
     _save(model, metadata(run, speakers), path)
 
 
@@ -50,11 +52,30 @@ def streams(run: Run) -> bool:
     return run.record.model.causal
 
 
-def write_stream(run: Run, speakers: tuple[str, ...], path: Path) -> None:
+def write_stream(run: Run, speakers: tuple[str, ...], path: Path, portable: bool = False) -> None:
     """Write the model of a causal run as a graph that predicts utterance by utterance."""
     with deterministic():
-        model = streaming_graph.build(SpeechModel(run.model(), run.scaling()))
+        model = streaming_graph.build(SpeechModel(run.model(), run.scaling()), portable)
     _save(model, stream_metadata(run, speakers), path)
+
+
+def takes_waveforms(run: Run) -> bool:
+    """Return whether the features of the run's model can be computed in its graph: by this version's own extractor."""
+    found = recipe(run) or {}
+    return (found.get("extractor"), found.get("version")) == ("acoustic", acoustic.VERSION)
+
+
+def write_wav(run: Run, speakers: tuple[str, ...], path: Path, stream: bool = False) -> None:
+    """Write extractor and model of a run for which ``takes_waveforms``, as one portable graph.
+
+    Args:
+        stream: predict utterance by utterance, for a causal run.
+    """
+    columns = (recipe(run) or {})["columns"]
+    builder, about = (waveform_graph.build_stream, stream_metadata) if stream else (waveform_graph.build, metadata)
+    with deterministic():
+        model = builder(SpeechModel(run.model(), run.scaling()), columns)
+    _save(model, about(run, speakers), path)
 
 
 def _save(model: onnx.ModelProto, entries: dict[str, Any], path: Path) -> None:
