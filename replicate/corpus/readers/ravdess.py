@@ -55,17 +55,8 @@ class RavdessReader(Reader):
             _LICENCE,
             _SOURCE,
             catalogue.RAVDESS,
-            language="en",
-            dataset="RAVDESS",
         ),
-        "ravdess8": NamedCorpus(
-            "RAVDESS with all 8 classes: 1,440 utterances",
-            _LICENCE,
-            _SOURCE,
-            catalogue.RAVDESS,
-            language="en",
-            dataset="RAVDESS",
-        ),
+        "ravdess8": NamedCorpus("RAVDESS with all 8 classes: 1,440 utterances", _LICENCE, _SOURCE, catalogue.RAVDESS),
     }
 
     def accepts(self, path: Path) -> bool:

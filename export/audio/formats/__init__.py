@@ -1,1 +1,0 @@
-"""Timelines in the formats of annotation programs, players and tables: a module for each family."""
