@@ -19,15 +19,15 @@ MAX_AXES = 8
 # Everything that the exporter and the quantiser write, or wrote since the metadata are of this format. Without an
 # operator that holds a graph of its own, such as If or Loop, every node runs once.
 _OPERATORS = """
-    Abs Add And Cast Clip Concat Conv Div DynamicQuantizeLinear Equal Expand Gather Gemm GreaterOrEqual
-    LayerNormalization LeakyRelu Less LessOrEqual Log MatMul MatMulInteger Max Min Mul Or Pad Pow Range ReduceMax
+    Abs Add And Cast Clip Concat Conv Div DynamicQuantizeLinear Equal Expand Floor Gather Gemm GreaterOrEqual
+    LayerNormalization LeakyRelu Less LessOrEqual Log MatMul MatMulInteger Max Min Mul Or Pad Range ReduceMax
     ReduceProd ReduceSum Relu Reshape Shape Sigmoid Slice Softmax Split Sqrt Squeeze Sub Transpose Unsqueeze Where
     com.microsoft.Attention com.microsoft.MultiHeadAttention com.microsoft.SkipLayerNormalization
 """
 OPERATORS = frozenset(_OPERATORS.split())
 _NAMES = frozenset(name.encode() for name in OPERATORS)
-# Bytes of a value by the type of a constant in an ONNX file: float32, uint8, int8, int32, int64, bool.
-_SIZES = {1: 4, 2: 1, 3: 1, 6: 4, 7: 8, 9: 1}
+# Bytes of a value by the type of a constant in an ONNX file: float32, uint8, int8, int32, int64, bool, float16.
+_SIZES = {1: 4, 2: 1, 3: 1, 6: 4, 7: 8, 9: 1, 10: 2}
 # Numbers of the fields that exported files have, by message of the ONNX format.
 _KNOWN = {
     "model": {1, 2, 3, 4, 5, 6, 7, 8, 14},

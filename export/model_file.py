@@ -11,13 +11,11 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from export.bundle_files import BadBundle
+from export.bundle_files import BadBundle, check_metadata
 from export.graph_check import check_probabilities, shown
-from export.limited_session import LimitedSession
-from export.metadata import check_metadata
+from export.limited_session import CPU, LimitedSession
 
-# Name and version of the metadata in an exported file. A change that an earlier version of this package would
-# misunderstand takes a new number; the entries of ``metadata.FITTED`` were added since, and have defaults.
+# Name and version of the metadata in an exported file; a change of the metadata's keys takes a new number.
 FORMAT_NAME, FORMAT_VERSION = "bridging-modalities", 2
 
 
@@ -26,6 +24,7 @@ class Model(LimitedSession):
 
     Args:
         stream: the file must be one that predicts utterance by utterance.
+        wave: it must be one that takes waveforms.
 
     Attributes:
         metadata: everything the file says about itself.
@@ -35,11 +34,17 @@ class Model(LimitedSession):
     """
 
     def __init__(
-        self, path: Path, threads: int, providers: Sequence[str], limited: bool = True, stream: bool = False
+        self,
+        path: Path,
+        threads: int = 1,
+        providers: Sequence[str] = (CPU,),
+        limited: bool = True,
+        stream: bool = False,
+        wave: bool = False,
     ) -> None:
         super().__init__(path, threads, providers, limited)
-        self.metadata = read_metadata(self.session, path, stream)
-        self._try_out(stream)
+        self.metadata = read_metadata(self.session, path, stream, wave)
+        self._try_out(stream, wave)
 
     def check(self, probabilities: NDArray[np.float32], shape: tuple[int, ...]) -> None:
         """Check that outputs are probabilities. Raises: BadBundle: they are not."""
@@ -48,26 +53,32 @@ class Model(LimitedSession):
         except ValueError as error:
             raise BadBundle(f"{self.path} is no model of `replicate export onnx`: {error}; export again") from error
 
-    def _try_out(self, stream: bool) -> None:
-        """Predict one utterance with the mean features of the training."""
+    def _try_out(self, stream: bool, wave: bool) -> None:
+        """Predict one utterance with the mean features of the training, or of 50 ms of silence."""
         about = self.metadata
         audio = np.array(about["standardisation"][about["audio_stream"]]["mean"], np.float32)[None]
         inputs: dict[str, NDArray[Any]]
-        if stream:
-            inputs = {"audio": audio, "speaker": np.zeros(1, np.int64), "state": np.zeros(about["state"], np.float32)}
+        if wave:
+            inputs = {"waveform": np.zeros((1, 800), np.float32), "samples": np.array([800])}
+            inputs |= {"speaker": np.zeros(1, np.int64)}
+        elif stream:
+            inputs = {"audio": audio, "speaker": np.zeros(1, np.int64)}
         else:
             inputs = {"audio": audio[None], "speaker": np.zeros((1, 1), np.int64), "length": np.ones(1, np.int64)}
-        outputs = self.run(inputs)
+        outputs = self.run(inputs | ({"state": np.zeros(about["state"], np.float32)} if stream else {}))
         if not all(np.isfinite(output).all() for output in outputs):
             raise BadBundle(f"{self.path} gives numbers that are not finite for ordinary features: export again")
-        self.check(outputs[0], (*audio.shape[:-1], len(about["labels"])) if stream else (1, 1, len(about["labels"])))
+        classes = len(about["labels"])
+        self.check(outputs[0], (1, classes) if stream or wave else (1, 1, classes))
 
 
-def read_metadata(session: onnxruntime.InferenceSession, path: Path, stream: bool = False) -> dict[str, Any]:
+def read_metadata(
+    session: onnxruntime.InferenceSession, path: Path, stream: bool = False, wave: bool = False
+) -> dict[str, Any]:
     """Read an exported file's metadata and compare them with its inputs and outputs.
 
     Args:
-        stream: the file must be one that predicts utterance by utterance.
+        stream, wave: see ``Model``.
 
     Raises:
         BadBundle: another version or another program exported the file.
@@ -79,7 +90,7 @@ def read_metadata(session: onnxruntime.InferenceSession, path: Path, stream: boo
     check_format(found.get("format", ""), path)
     try:
         metadata = check_metadata(found, stream)
-        _check_shapes(session, metadata, stream)
+        _check_shapes(session, metadata, stream, wave)
     except (KeyError, ValueError, TypeError) as error:
         raise BadBundle(f"{path} was not exported by `replicate export onnx` ({error}): export again") from error
     return metadata
@@ -100,20 +111,28 @@ def check_format(found: str, path: Path) -> None:
         raise BadBundle(f"{path} was exported by a newer version of this package: update it, or export again")
 
 
-def _check_shapes(session: onnxruntime.InferenceSession, metadata: dict[str, Any], stream: bool) -> None:
+# Names and numbers of axes of the inputs and outputs of each kind of file, by (stream, wave).
+_ENDS: dict[tuple[bool, bool], list[dict[str, int]]] = {
+    (False, False): [{"audio": 3, "speaker": 2, "length": 1}, {"probability": 3}],
+    (True, False): [{"audio": 2, "speaker": 1, "state": 1}, {"probability": 2, "new_state": 1}],
+    (False, True): [{"waveform": 2, "samples": 1, "speaker": 1}, {"probability": 2, "features": 2}],
+    (True, True): [
+        {"waveform": 2, "samples": 1, "speaker": 1, "state": 1},
+        {"probability": 2, "new_state": 1, "features": 2},
+    ],
+}
+
+
+def _check_shapes(session: onnxruntime.InferenceSession, metadata: dict[str, Any], stream: bool, wave: bool) -> None:
     """Refuse a file whose inputs and outputs differ from its metadata."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     # Lists, because a file may have an output twice.
     found = [[(value.name, len(value.shape)) for value in values] for values in (inputs, outputs)]
-    if stream:
-        expected = [{"audio": 2, "speaker": 1, "state": 1}, {"probability": 2, "new_state": 1}]
-    else:
-        expected = [{"audio": 3, "speaker": 2, "length": 1}, {"probability": 3}]
-    if found != [list(ends.items()) for ends in expected]:
+    if found != [list(ends.items()) for ends in _ENDS[stream, wave]]:
         names = [shown(", ".join(name for name, _ in ends)) for ends in found]
         raise ValueError(f"its inputs are {names[0]} and its outputs {names[1]}")
-    if stream and not inputs[2].shape == outputs[1].shape == [metadata["state"]]:
+    if stream and not inputs[-1].shape == outputs[1].shape == [metadata["state"]]:
         raise ValueError("the size of its state differs from its metadata")
-    ends = inputs[0].shape[-1], outputs[0].shape[-1]
+    ends = (outputs[-1] if wave else inputs[0]).shape[-1], outputs[0].shape[-1]
     if ends != (metadata["widths"][metadata["audio_stream"]], len(metadata["labels"])):
         raise ValueError(f"it maps {shown(ends[0])} features to {shown(ends[1])} classes, unlike its metadata")

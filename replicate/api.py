@@ -156,12 +156,14 @@ def export(
     corpus: str | Path | Corpus | None = None,
     *,
     data_dir: str | Path | None = None,
+    portable: bool = False,
 ) -> Path:
     """Export a run that works on speech alone as a bundle, check it against PyTorch, and return the bundle's folder.
 
     Args:
         corpus: the corpus that the run was trained on, to check the bundle with; None takes that of
             ``train``, or loads it by its name.
+        portable: use operators of ONNX itself alone, which other runtimes than onnxruntime have.
 
     Raises:
         NotExportable: the arm is not tested on audio alone, or its context extractor cannot be exported. ExportFailed:
@@ -182,7 +184,7 @@ def export(
     if loaded.hash != run.record.corpus.hash:
         raise BadBundle(f"the run was trained on another corpus than {loaded.name}: its hash differs")
     choice = Choice(run, run.folder.parent, {arm.name: [run]}, True)
-    return bundle.write(choice, loaded, Path(folder)).folder
+    return bundle.write(choice, loaded, Path(folder), portable=portable).folder
 
 
 def _use(config_dirs: str | Path | Iterable[str | Path] | None) -> None:

@@ -2,7 +2,7 @@
 
 Foreign are names, notes and recipes of corpora, what records and bundles say, cells of a user's CSV, names of files and
 definitions of ``--config-dir``. HTML is escaped by the template of the page (with ``line``), LaTeX by
-``replicate.report.latex.escape``, WebVTT by ``export.audio.timeline``. ``export.output`` has copies of
+``replicate.report.latex.escape``, subtitles by ``export.audio.formats.subtitles``. ``export.output`` has copies of
 ``line``, ``csv_cell`` and ``json_text``, because ``predict.py`` of a bundle contains it and nothing of this package.
 """
 

@@ -90,6 +90,18 @@ def problems(text: str, kind: str) -> list[str]:
         body = re.sub(r"(?m)^%.*$", "", text.rpartition("\\begin{document}")[2])
         found += re.findall(r"\\input.{0,10}|<script|(?<!\\)#.{0,10}", body)
         found += [c for c in body if not c.isascii() and c not in "àéö"]
+    if kind == "tsv":
+        cells = [cell for row in csv.reader(text.splitlines(), delimiter="\t") for cell in row]
+        found += [cell[:30] for cell in cells if re.match(r"\s*[=@]|[-+](?![\d.])", cell)]
+    if kind == "srt":
+        found += re.findall(r"^(?!\d\d+:\d\d:\d\d,\d{3} --> ).*[<>{}\\].*", text, re.MULTILINE)
+    if kind == "eaf":
+        found += re.findall(r"<(?!\?xml|/?[A-Z_]+[ />]).{0,10}", text)
+    if kind == "TextGrid":
+        form = r'\s*([\w:?]+( [\w:]+)*( \[\d*\])?:?|(intervals: )?[\w ]+[=?:] ?("([^"]|"")*"|[\d.]+|<exists>))? ?'
+        found += [row[:30] for row in text.splitlines() if not re.fullmatch(form, row)]
+    if kind == "rttm":
+        found += [row[:30] for row in text.splitlines() if not re.fullmatch(r"SPEAKER( [^\s;]\S*){9}", row)]
     if kind == "vtt":
         found += re.findall(r"<(?!v ).{0,10}|^(?!\d\d:).*-->.*", text, re.MULTILINE)
     return found
@@ -97,7 +109,7 @@ def problems(text: str, kind: str) -> list[str]:
 
 def problems_below(folder: Path) -> list[str]:
     """What is wrong in the files of a folder that hold text, by their names."""
-    kinds = {"log", "md", "html", "csv", "tex", "vtt", "json", "svg"}
+    kinds = {"log", "md", "html", "csv", "tex", "vtt", "json", "svg", "tsv", "srt", "eaf", "TextGrid", "rttm"}
     return [
         f"{path.relative_to(folder)}: {problem}"
         for path in sorted(folder.rglob("*"))

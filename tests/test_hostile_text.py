@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from export.audio import files as timeline_files
-from export.audio.timeline import Segment, Timeline
+from export.audio.formats.registry import FORMATS
+from export.audio.timeline import Recording, Segment, Timeline
 from replicate.corpus import archive
 from replicate.store.record import RECORD, digest
 from tests.hostile import ARM, FILE, NAME, TEXT, corpus, definitions, problems, problems_below
@@ -18,14 +19,17 @@ from tests.hostile import ARM, FILE, NAME, TEXT, corpus, definitions, problems, 
 
 def test_the_check_finds_what_it_looks_for():
     assert all(problems(TEXT, kind) for kind in ("terminal", "md", "html", "csv", "tex", "vtt", "json", "svg"))
-    assert all(problems(NAME, kind) for kind in ("md", "html", "csv", "tex", "vtt"))
+    kinds = ("md", "html", "csv", "tex", "vtt", "tsv", "srt", "eaf", "TextGrid", "rttm")
+    assert all(problems(NAME, kind) for kind in kinds)
 
 
 def test_a_timeline_of_hostile_names(tmp_path):
     labels = (f"_{TEXT} 0", f"{TEXT} 1")
     segments = tuple(Segment(f"{TEXT} {i}" * 4, 1, f"{TEXT} {i}", float(i), i + 1.5, (0.25, 0.75)) for i in range(2))
-    paths = timeline_files.write(Timeline(labels, segments, (TEXT,), (TEXT,)), tmp_path / "out")
-    assert len(paths) == 8 and all(path.parent == tmp_path / "out" and path.stat().st_size for path in paths)
+    recordings = {one.dialogue: Recording(TEXT, 3.0) for one in segments}
+    made = Timeline(labels, segments, (TEXT,), (TEXT,), recordings)
+    paths = timeline_files.write(made, tmp_path / "out", formats=list(FORMATS))
+    assert len(paths) == 4 + 2 * 7 and all(path.parent == tmp_path / "out" and path.stat().st_size for path in paths)
     assert problems_below(tmp_path) == []
 
 

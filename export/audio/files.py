@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from export.audio.formats.registry import FORMATS
 from export.audio.plot import picture
-from export.audio.timeline import Timeline, to_vtt
-from export.output import to_csv, to_json
+from export.audio.timeline import Timeline
 from replicate.files import atomic_path, cut_name, write_text
 
+# The formats of which a folder holds files in any case.
+USUAL = ("csv", "json", "vtt")
 
-def write(timeline: Timeline, folder: Path, advance: Callable[[float], None] = lambda count: None) -> list[Path]:
+
+def write(
+    timeline: Timeline,
+    folder: Path,
+    advance: Callable[[float], None] = lambda count: None,
+    formats: Sequence[str] = (),
+) -> list[Path]:
     """Write ``timeline.csv`` and ``timeline.json``, and for each dialogue a .vtt, .png and .svg named after it.
 
     Args:
         advance: called with 1 after each dialogue, to show progress.
+        formats: names of further formats; a file is called ``timeline`` if the format holds several dialogues, and
+            after the dialogue otherwise.
 
     Raises:
         DiskFull, CannotWrite: a file cannot be written.
     """
-    utterances = timeline.utterances()
-    written = [folder / "timeline.csv", folder / "timeline.json"]
-    write_text(written[0], to_csv(utterances))
-    write_text(written[1], to_json(utterances))
+    chosen = [FORMATS[name] for name in dict.fromkeys((*USUAL, *formats))]
+    written = []
+    for one in chosen:
+        if one.several:
+            written.append(folder / f"timeline.{one.suffix}")
+            write_text(written[-1], one.write(timeline))
     for stem, dialogue in zip(_stems(list(timeline.dialogues)), timeline.dialogues.values(), strict=True):
-        written.append(folder / f"{stem}.vtt")
-        write_text(written[-1], to_vtt(dialogue))
+        for one in chosen:
+            if not one.several:
+                written.append(folder / f"{stem}.{one.suffix}")
+                write_text(written[-1], one.write(dialogue))
         for suffix, content in picture(dialogue).items():
             written.append(folder / f"{stem}.{suffix}")
             with atomic_path(written[-1]) as temporary:

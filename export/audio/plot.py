@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from export.audio.lanes import lanes
 from export.audio.timeline import Segment, Timeline
 from replicate.plotting import COLOURS, Frame, render, sheet, short, style
 
@@ -21,8 +22,6 @@ ROW, SECOND, NARROW, WIDE = 0.95, 0.08, 6.5, 12.0
 MINUTES = 120.0
 # With more classes than distinguishable colours, colours repeat with a hatch.
 HATCHES = ("", "////", "....", "xxxx")
-
-Lane = tuple[str, list[Segment]]
 
 
 def picture(timeline: Timeline) -> dict[str, bytes]:
@@ -64,28 +63,6 @@ def draw(timeline: Timeline) -> Figure:
     columns = min(6, len(timeline.labels))
     axes[0].legend(handles=marks, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False)
     return figure
-
-
-def lanes(segments: Sequence[Segment], start: float, strip: float) -> list[Lane]:
-    """Arrange the segments of a strip in rows, by speaker; overlapping segments of one speaker are in separate rows.
-
-    Speakers are in the order of their first segments in the whole dialogue.
-    """
-    found: list[Lane] = []
-    for speaker in dict.fromkeys(segment.speaker for segment in segments):
-        own: list[list[Segment]] = [[]]
-        for segment in sorted(
-            (segment for segment in segments if segment.speaker == speaker), key=lambda segment: segment.start
-        ):
-            if segment.start >= start + strip or segment.end <= start:
-                continue
-            free = next((lane for lane in own if not lane or lane[-1].end <= segment.start + 1e-6), None)
-            if free is None:
-                own.append([segment])
-            else:
-                free.append(segment)
-        found += [(speaker, lane) for lane in own]
-    return found
 
 
 def _bars(axis: Axes, timeline: Timeline, segments: Sequence[Segment], strip: float) -> None:

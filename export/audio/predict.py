@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from export.audio.timeline import Segment, Timeline
+from export.audio.timeline import Recording, Segment, Timeline
 from export.inputs import unknown_labels
 from export.predictor import BadInput, DialogueFeatures, Predictor
 from replicate.corpus.provenance import ENCODER_EXTRACTORS, Recipe, changed_versions, describe
@@ -76,7 +76,7 @@ def predict_audio(
         raise EmptyDialogue(f"{source.name} has no utterance to predict{first}")
     segments = _segments(predictor, source, dict(zip(source.utterances, seconds, strict=True)), vectors, names)
     notes = (*extracted.warnings, *_notes(source, recipe, predictor.labels))
-    return Timeline(tuple(predictor.labels), tuple(segments), tuple(map(str, problems)), notes)
+    return Timeline(tuple(predictor.labels), tuple(segments), tuple(map(str, problems)), notes, _recordings(source))
 
 
 def forget(keep: Path) -> None:
@@ -122,6 +122,18 @@ def _names(source: Source, given: Mapping[str, str], known: Sequence[str]) -> di
     return {name: given.get(name, name) for name in found}
 
 
+def _recordings(source: Source) -> dict[str, Recording]:
+    """Return the files of the dialogues whose utterances are all segments of one."""
+    from replicate.features import audio
+
+    found = {}
+    for name, group in groupby(source.utterances, key=lambda utterance: utterance.dialogue):
+        own = list(group)
+        if len({one.path for one in own}) == 1 and all(one.stop is not None and one.at == one.start for one in own):
+            found[name] = Recording(own[0].path.name, audio.header(own[0].path).seconds)
+    return found
+
+
 def _columns(recipe: Recipe, extractor: Extractor) -> list[int] | slice:
     """Return the positions of the model's columns among the extractor's; all of them if the recipe selects none."""
     if "columns" not in recipe:
@@ -130,8 +142,8 @@ def _columns(recipe: Recipe, extractor: Extractor) -> list[int] | slice:
     missing = [name for name in recipe["columns"] if name not in positions]
     if missing:
         raise BadModel(
-            f"this version of openSMILE has no column {missing[0]}, which the model needs: install the version that "
-            "the model was trained with"
+            f"this version of {describe(recipe)} has no column {missing[0]}, which the model needs: install the "
+            "version that the model was trained with"
         )
     return [positions[name] for name in recipe["columns"]]
 

@@ -1,8 +1,9 @@
-"""The predictions for recordings: which emotion each speaker shows from when to when, as CSV, JSON and WebVTT."""
+"""The predictions for recordings: which emotion each speaker shows from when to when."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from export.output import UtterancePrediction, utterance
@@ -25,6 +26,20 @@ class Segment:
     end: float
     probabilities: tuple[float, ...]
 
+    @property
+    def milliseconds(self) -> tuple[int, int]:
+        """Start and end; the formats for recordings need an end after the start, also where both round to the same."""
+        start = round(self.start * 1000)
+        return start, max(round(self.end * 1000), start + 1)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The one file that a dialogue was recorded in: its name without folders, and its duration in seconds."""
+
+    file: str
+    seconds: float
+
 
 @dataclass(frozen=True)
 class Timeline:
@@ -34,12 +49,14 @@ class Timeline:
         labels: name of each class, in the order of a segment's probabilities.
         left_out: for each utterance that could not be predicted, the reason.
         notes: warnings that apply to the whole result.
+        recordings: of the dialogues that are segments of one file, by their names.
     """
 
     labels: tuple[str, ...]
     segments: tuple[Segment, ...]
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    recordings: Mapping[str, Recording] = field(default_factory=dict)
 
     def emotion(self, segment: Segment) -> str:
         """Return the most probable label; of equally probable ones the first."""
@@ -53,6 +70,10 @@ class Timeline:
             for name, segments in groupby(self.segments, key=lambda segment: segment.dialogue)
         }
 
+    def summary(self, segment: Segment) -> str:
+        """Return the emotion and its probability: ``happy 0.93``."""
+        return f"{self.emotion(segment)} {max(segment.probabilities):.2f}"
+
     def utterances(self) -> list[UtterancePrediction]:
         """Return the segments for JSON and CSV output; see ``export.output.to_json`` and ``to_csv``."""
         return [
@@ -61,29 +82,12 @@ class Timeline:
         ]
 
 
-def to_vtt(timeline: Timeline) -> str:
-    """Write one dialogue as WebVTT subtitles for its recording: a cue for each utterance, sorted by start."""
-    cues = ["WEBVTT"]
-    for segment in sorted(timeline.segments, key=lambda segment: segment.start):
-        text = f"{timeline.emotion(segment)} {max(segment.probabilities):.2f}"
-        # WebVTT requires an end after the start, even where both round to the same millisecond.
-        start = round(segment.start * 1000)
-        end = max(round(segment.end * 1000), start + 1)
-        cues.append(f"{_clock(start)} --> {_clock(end)}\n<v {_plain(segment.speaker)}>{_plain(text)}")
-    return "\n\n".join(cues) + "\n"
-
-
 def clock(seconds: float) -> str:
     """Format a time as hours, minutes, seconds and milliseconds: ``00:01:02.500``."""
-    return _clock(round(seconds * 1000))
+    return clock_of(round(seconds * 1000))
 
 
-def _clock(milliseconds: int) -> str:
+def clock_of(milliseconds: int) -> str:
+    """Format a time as ``clock`` does."""
     minutes, rest = divmod(milliseconds, 60_000)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
-
-
-def _plain(text: str) -> str:
-    """Escape WebVTT's markup and replace line breaks and other control characters."""
-    text = "".join(letter if letter.isprintable() else " " for letter in text)
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,6 +1,7 @@
 """Write and check a bundle: model, quantised model, model card, predictor, the run itself, and checksums.
 
-The bundle of a causal run also contains the model that predicts utterance by utterance.
+The bundle of a causal run also contains the model that predicts utterance by utterance, and that of a run on acoustic
+functionals its model from waveforms.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from pathlib import Path
 from export.bundle import model_card, script
 from export.bundle.opening import RUN, open_run
 from export.bundle.select import Choice, corpus_of
+from export.bundle_files import CHECKSUMS, INT8, MODEL, STREAM, WAV, WAV_STREAM
 from export.onnx import quantise, save
 from export.onnx.deployed_model import SpeechModel
-from export.onnx.fitted import fit, of_file
 from export.onnx.quantise import Quantised
-from export.predictor import CHECKSUMS, INT8, MODEL, STREAM
 from export.validate.check import Check, Wrong, attempt, require_passed
 from export.validate.checks import runs, same_metadata
 from export.validate.dialogue import example, nearly_the_same, run_checks
 from export.validate.streaming import run_stream_checks
+from export.validate.waveform import run_waveform_checks
 from replicate.corpus import is_here, named_corpora
 from replicate.corpus.types import Corpus
 from replicate.errors import BadBundle, CannotWrite
@@ -43,10 +44,17 @@ class Bundle:
     quantised: Quantised
 
 
-def write(choice: Choice, corpus: Corpus, target: Path, on_step: Callable[[str], None] = lambda _: None) -> Bundle:
+def write(
+    choice: Choice,
+    corpus: Corpus,
+    target: Path,
+    on_step: Callable[[str], None] = lambda _: None,
+    portable: bool = False,
+) -> Bundle:
     """Export a run as a bundle; an earlier bundle in the folder is replaced.
 
     Args:
+        portable: use operators of ONNX itself alone.
         on_step: called with the name of each step, to show progress.
 
     Raises:
@@ -58,13 +66,15 @@ def write(choice: Choice, corpus: Corpus, target: Path, on_step: Callable[[str],
     with atomic_folder(target, replace=True) as folder:
         model = folder / MODEL
         on_step("exporting")
-        fitted = fit(run, corpus)
-        save.write(run, corpus.speakers, model, fitted)
+        save.write(run, corpus.speakers, model, portable)
         on_step("checking against PyTorch")
         checks = run_checks(model, run, corpus)
         if save.streams(run):
-            save.write_stream(run, corpus.speakers, folder / STREAM, fitted)
+            save.write_stream(run, corpus.speakers, folder / STREAM, portable)
             checks += run_stream_checks(folder / STREAM, model, run, corpus)
+        for stream, name in _wav_files(run):
+            save.write_wav(run, corpus.speakers, folder / name, stream)
+            checks += run_waveform_checks(folder / name, run, corpus, stream)
         require_passed(checks, target)
         on_step("quantising")
         quantised = quantise.write(model, folder / INT8, corpus, run.audio_stream)
@@ -109,7 +119,17 @@ def check(folder: Path, corpus: Corpus | None) -> list[Check]:
         checks += run_int8_checks(folder / INT8, folder / MODEL, run, corpus)
     if (folder / STREAM).is_file():
         checks += run_stream_checks(folder / STREAM, folder / MODEL, run, corpus)
+    for stream, name in _wav_files(run):
+        if (folder / name).is_file():
+            checks += run_waveform_checks(folder / name, run, corpus, stream)
     return checks
+
+
+def _wav_files(run: Run) -> list[tuple[bool, str]]:
+    """Return the files for waveforms that a run has: whether they predict utterance by utterance, and their names."""
+    if not save.takes_waveforms(run):
+        return []
+    return [(False, WAV), *([(True, WAV_STREAM)] if save.streams(run) else [])]
 
 
 def run_int8_checks(int8: Path, model: Path, run: Run, corpus: Corpus | None) -> list[Check]:
@@ -126,7 +146,7 @@ def run_int8_checks(int8: Path, model: Path, run: Run, corpus: Corpus | None) ->
     if not first.passed:
         return [first]
     same = attempt("int8 against fp32", lambda: nearly_the_same(int8, model, run))
-    checks = [first, attempt("int8 metadata", lambda: same_metadata(int8, run, corpus, of_file(model))), same]
+    checks = [first, attempt("int8 metadata", lambda: same_metadata(int8, run, corpus)), same]
     if corpus is None:
         return [*checks, Check("int8 dev F1", None, f"needs the corpus {run.record.corpus.name}: --data FILE")]
     if not same.passed:
@@ -145,7 +165,9 @@ def _require_replaceable(target: Path) -> None:
     if not target.is_dir() or (files and not {CHECKSUMS, MODEL, SCRIPT, CARD} <= files):
         raise CannotWrite(f"{target} exists and is not an exported bundle: choose another folder with --out")
     others = sorted(
-        name for name in files - {CHECKSUMS, MODEL, INT8, STREAM, SCRIPT, CARD} if not name.startswith(f"{RUN}/")
+        name
+        for name in files - {CHECKSUMS, MODEL, INT8, STREAM, WAV, WAV_STREAM, SCRIPT, CARD}
+        if not name.startswith(f"{RUN}/")
     )
     if others:
         raise CannotWrite(

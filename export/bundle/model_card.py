@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from export.bundle import confidence
+from export.bundle import hub_metadata
 from export.bundle.select import Choice
 from export.limited_session import ONNXRUNTIME
 from export.onnx import save
@@ -25,14 +26,15 @@ from replicate.corpus.provenance import Recipe, describe
 from replicate.corpus.types import Corpus
 from replicate.escape import markdown
 from replicate.metrics import by_dialogue, f1_by_class
-from replicate.results.statistics import summarise
+from replicate.results.statistics import Summary, summarise
 from replicate.store.run import Run
 from replicate.store.settings_records import ArmRecord
 
 
 def text(choice: Choice, corpus: Corpus, model: Path, checks: Sequence[Check], quantised: Quantised) -> str:
-    """Write the card as Markdown; its scores are those of the exported file ``model``."""
+    """Write the card as Markdown with metadata for the hub; its scores are those of the exported file ``model``."""
     record = choice.run.record
+    scores = _scores(choice, corpus, model)
     arm, name = record.arm.name, record.corpus.name
     sections = [
         f"# {markdown(arm)}, seed {record.seed}: emotion from speech alone",
@@ -44,9 +46,7 @@ def text(choice: Choice, corpus: Corpus, model: Path, checks: Sequence[Check], q
         "## Training",
         _training(choice, corpus),
         "## Results",
-        _results(choice, corpus, model),
-        "## Confidence",
-        confidence.section(choice.run, corpus, model),
+        _results(choice, corpus, scores),
         "## Intended use and limits",
         _limits(corpus, choice.run),
         "## Checks",
@@ -59,7 +59,8 @@ def text(choice: Choice, corpus: Corpus, model: Path, checks: Sequence[Check], q
         "## Licence",
         f"Code and weights: Apache-2.0. Data: {_licence(name)}",
     ]
-    return "\n\n".join(sections) + "\n"
+    head = hub_metadata.front_matter(choice.run, corpus, scores.f1, scores.arm)
+    return f"{head}\n" + "\n\n".join(sections) + "\n"
 
 
 def _use(corpus: Corpus, stream: str, recipe: Recipe | None) -> str:
@@ -134,17 +135,30 @@ def _how(arm: ArmRecord) -> str:
     )
 
 
-def _results(choice: Choice, corpus: Corpus, model: Path) -> str:
-    scores = summarise([_test(run) for run in choice.siblings])
-    deviation = "one seed" if scores.std is None else f"± {scores.std:.3f} over {len(choice.siblings)} seeds"
+class _Scores(NamedTuple):
+    """Scores on the test split with audio alone: weighted F1 and F1 by class of the file, weighted F1 of the arm."""
+
+    f1: float
+    by_class: list[float]
+    arm: Summary
+
+
+def _scores(choice: Choice, corpus: Corpus, model: Path) -> _Scores:
     labels = choice.run.labels("test")
     found = on_corpus(as_function(session(model)), corpus, choice.run.audio_stream, "test")
     log_prob = np.log(np.maximum(found, np.finfo(np.float32).tiny))
     by_class = f1_by_class(by_dialogue(labels, log_prob, [len(labels)], len(corpus.labels)).sum(0))
+    arm = summarise([_test(run) for run in choice.siblings])
+    return _Scores(weighted_f1(labels, found, corpus.labels), by_class.tolist(), arm)
+
+
+def _results(choice: Choice, corpus: Corpus, scores: _Scores) -> str:
+    arm = scores.arm
+    deviation = "one seed" if arm.std is None else f"± {arm.std:.3f} over {len(choice.siblings)} seeds"
     lines = [
-        ("weighted, this file", f"{weighted_f1(labels, found, corpus.labels):.3f}"),
-        ("weighted, its arm", f"{scores.mean:.3f}, {deviation}"),
-        *((label, f"{f1:.3f}") for label, f1 in zip(corpus.labels, by_class.tolist(), strict=True)),
+        ("weighted, this file", f"{scores.f1:.3f}"),
+        ("weighted, its arm", f"{arm.mean:.3f}, {deviation}"),
+        *((label, f"{f1:.3f}") for label, f1 in zip(corpus.labels, scores.by_class, strict=True)),
     ]
     note = "the mean of the arm includes this file."
     if choice.run.record.protocol.attend_padding:

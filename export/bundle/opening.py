@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from export import predictor
-from export.limited_session import CPU
+from export.bundle_files import CHECKSUMS, INT8, MODEL, STREAM, WAV, WAV_STREAM
 from export.model_file import Model
-from export.predictor import CHECKSUMS, INT8, MODEL, STREAM
 from export.validate.check import Check, Wrong, attempt
 from replicate.errors import BadBundle, CorruptRun, NewerFormat, OldFormat
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD, without_remedy
@@ -49,12 +48,12 @@ def open_models(folder: Path) -> list[Check]:
 
     def opened(name: str) -> str:
         try:
-            Model(folder / name, 1, (CPU,), stream=name == STREAM)
+            Model(folder / name, stream=name in (STREAM, WAV_STREAM), wave=name in (WAV, WAV_STREAM))
         except (predictor.BadBundle, predictor.BadInput) as error:
             raise Wrong(str(error)) from error
         return "predicts an utterance"
 
-    there = [name for name in (MODEL, INT8, STREAM) if (folder / name).is_file()]
+    there = [name for name in (MODEL, INT8, STREAM, WAV, WAV_STREAM) if (folder / name).is_file()]
     return [attempt(name, lambda name=name: opened(name)) for name in there]  # type: ignore[misc]
 
 

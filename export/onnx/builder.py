@@ -14,17 +14,22 @@ from torch import Tensor, nn
 Shapes = dict[str, list[str | int]]
 # Both are read by ``limited_session.ONNXRUNTIME`` and later versions; higher ones need a higher version there.
 OPSET, IR = 18, 10
+INTEGERS = ("speaker", "length", "samples")
 
 
 class Writer:
     """The nodes and weights of a graph, in the order in which they were added.
 
+    Args:
+        portable: use operators of ONNX itself alone, which every runtime has, in place of onnxruntime's own.
+
     Attributes:
-        speaker: the speakers (batch, utterances) that the graph computes with.
+        audio, speaker, length: the inputs that the graph computes with; see ``export.onnx.dialogue_graph``.
     """
 
-    def __init__(self) -> None:
-        self.speaker = "speaker"
+    def __init__(self, portable: bool = False) -> None:
+        self.portable = portable
+        self.audio, self.speaker, self.length = "audio", "speaker", "length"
         self.nodes: list[onnx.NodeProto] = []
         self.written: dict[str, str] = {}
         self.weights: dict[str, onnx.TensorProto] = {}
@@ -83,16 +88,15 @@ class Writer:
         return self.op("Gather", self.op("Shape", self.speaker), self.scalar(axis))
 
     def model(self, inputs: Shapes, outputs: Shapes) -> onnx.ModelProto:
-        """Return the graph as a model; the inputs ``speaker`` and ``length`` are int64, all others float32."""
+        """Return the graph as a model; the inputs in ``INTEGERS`` are int64, all others float32."""
         values = [
             [
-                helper.make_tensor_value_info(
-                    name, TensorProto.INT64 if name in ("speaker", "length") else TensorProto.FLOAT, shape
-                )
+                helper.make_tensor_value_info(name, TensorProto.INT64 if name in INTEGERS else TensorProto.FLOAT, shape)
                 for name, shape in ends.items()
             ]
             for ends in (inputs, outputs)
         ]
         graph = helper.make_graph(self.nodes, "cogmen", *values, list(self.weights.values()))
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
+        own = {node.domain for node in self.nodes if node.domain}
+        opsets = [helper.make_opsetid("", OPSET), *(helper.make_opsetid(domain, 1) for domain in sorted(own))]
         return helper.make_model(graph, opset_imports=opsets, ir_version=IR, producer_name="bridging-modalities")

@@ -18,7 +18,7 @@ from onnx import TensorProto
 from export.onnx.builder import Writer
 from export.onnx.classifier import classify
 from export.onnx.deployed_model import SpeechModel
-from export.onnx.encoder import PaddedHeads, encode, fold_residual_biases
+from export.onnx.encoder import PaddedHeads, encode, fold_residual_biases, mask_of
 from replicate.model.cogmen import GraphPart
 from replicate.model.config import ModelConfig
 from replicate.model.context.transformer import TransformerExtractor
@@ -30,37 +30,45 @@ OUTSIDE = -1e9
 NO_RELATION = 1 << 29
 
 
-def build(speech: SpeechModel) -> onnx.ModelProto:
+def build(speech: SpeechModel, portable: bool = False) -> onnx.ModelProto:
     """Build the graph that computes the same as ``speech``, from audio, speaker and length to probability.
+
+    Args:
+        portable: see ``Writer``.
 
     Shapes:
         audio: (batch, utterances, features) float32, not standardised; speaker: (batch, utterances) int64;
         length: (batch,) int64. probability: (batch, utterances, classes), 0 for padding, whatever its values.
     """
-    model, write = speech.model, Writer()
-    config = model.config
+    write = Writer(portable)
+    predict(write, speech, "probability")
+    whole: list[str | int] = ["batch", "utterances"]
+    inputs = {"audio": [*whole, len(speech.mean)], "speaker": whole, "length": whole[:1]}
+    return write.model(inputs, {"probability": [*whole, speech.model.config.classes]})
+
+
+def predict(write: Writer, speech: SpeechModel, output: str = "") -> str:
+    """Add the nodes of the model; shapes as in ``build``."""
+    model, config = speech.model, speech.model.config
     utterances = write.speaker_axis(1)
     # OpenVINO's attention is wrong for all later dialogues if the first has one utterance: that one gets padding.
     step = write.op("Range", write.scalar(0), write.op("Max", utterances, write.scalar(2)), write.scalar(1))
     place = write.op("Min", step, write.op("Sub", utterances, write.scalar(1)))
-    audio, write.speaker = (write.op("Gather", name, place, axis=1) for name in ("audio", "speaker"))
-    present = write.op("Less", step, write.unsqueeze("length", 1))
+    audio, write.speaker = (write.op("Gather", name, place, axis=1) for name in (write.audio, write.speaker))
+    present = write.op("Less", step, write.unsqueeze(write.length, 1))
     x = _input(write, speech, audio, present)
     assert isinstance(model.rnn, TransformerExtractor)
     x = _context(write, config, list(model.rnn.transformer_encoder.layers), x, write.unsqueeze(present, 2))
     window = _Window(write, config, step, present)
     node = window.convolve(model.gcn.conv1, write.linear(model.rnn.transformer_out, x))
     embedding = window.attend(model.gcn, node)
-    logits = classify(write, speech, embedding)
+    logits = classify(write, model, embedding)
     rows = write.op("Slice", write.op("Softmax", logits, axis=-1), write.ints(0), window.rows, write.ints(0))
     shape = write.op("Concat", write.op("Shape", write.speaker), write.ints(config.classes), axis=0)
     probability = write.op("Reshape", rows, shape)
     probability = write.op("Where", write.unsqueeze(present, 2), probability, write.floats(0.0))
     end = write.unsqueeze(utterances, 0)
-    write.op("Slice", probability, write.ints(0), end, write.ints(1), output="probability")
-    whole: list[str | int] = ["batch", "utterances"]
-    inputs = {"audio": [*whole, len(speech.mean)], "speaker": whole, "length": whole[:1]}
-    return write.model(inputs, {"probability": [*whole, config.classes]})
+    return write.op("Slice", probability, write.ints(0), end, write.ints(1), output=output)
 
 
 def _context(write: Writer, config: ModelConfig, layers: list[Any], x: str, present: str) -> str:
@@ -79,19 +87,21 @@ def _context(write: Writer, config: ModelConfig, layers: list[Any], x: str, pres
 
 
 def _causal_mask(write: Writer, config: ModelConfig) -> str:
-    """Build the mask of a causal model for onnxruntime's Attention: the pairs of utterances that attend.
+    """Build the mask of a causal model, ``mask_of`` the pairs of utterances that attend.
 
     It does not exclude padding, which comes after all real utterances of its dialogue.
 
     Shapes:
-        (batch, utterances, utterances) int32.
+        (batch, utterances, utterances), or (utterances, utterances) in a portable graph.
     """
     step = write.op("Range", write.scalar(0), write.speaker_axis(1), write.scalar(1))
     ago = write.op("Sub", write.unsqueeze(step, 1), step)
     near = write.op("Less", ago, write.scalar(config.memory))
     attended = write.op("And", near, write.op("GreaterOrEqual", ago, write.scalar(0)))
+    if write.portable:
+        return mask_of(write, attended)
     shape = write.op("Concat", write.op("Shape", write.speaker), write.op("Shape", step), axis=0)
-    return write.op("Expand", write.op("Cast", attended, to=TensorProto.INT32), shape)
+    return write.op("Expand", mask_of(write, attended), shape)
 
 
 def _input(write: Writer, speech: SpeechModel, audio: str, present: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import TensorProto
 from torch import nn
 
 from export.onnx.builder import Writer
@@ -59,7 +60,7 @@ def encode(write: Writer, block: FoldedLayer, x: str, mask: str, shape: str) -> 
     """Apply a whole layer of a causal model.
 
     Shapes:
-        x: (batch * utterances, width), as the result; mask: as onnxruntime's Attention takes it; shape: three numbers,
+        x: (batch * utterances, width), as the result; mask: as ``self_attention`` takes it; shape: three numbers,
         batch, utterances and width.
     """
     (mixed,) = self_attention(write, block, write.op("Reshape", x, shape), mask)
@@ -103,7 +104,10 @@ class PaddedHeads:
         product = write.op("Reshape", product, self.shape)
         sizes = write.ints(self.width, self.width, self.width)
         split = write.multi_op("Split", product, sizes, outputs=3, axis=2)
-        mixed = write.op("MultiHeadAttention", *split, domain="com.microsoft", num_heads=self.heads)
+        if write.portable:
+            mixed = merge_heads(write, attend(write, *(split_heads(write, one, self.heads) for one in split)))
+        else:
+            mixed = write.op("MultiHeadAttention", *split, domain="com.microsoft", num_heads=self.heads)
         weight = attention.out_proj.weight.detach().double().numpy()
         projection = self._pad(weight).reshape(len(weight), self.width).T
         biases = weight @ np.split(block.in_bias, 3)[2]
@@ -117,7 +121,7 @@ class PaddedHeads:
         bias = self._pad(np.split(block.in_bias, 3)[0][None])
         key[..., self.own] = (key * bias).sum(-1)
         # The operator divides scores by the root of the padded columns. OpenVINO ignores its attribute ``scale``.
-        key *= math.sqrt(self.columns / self.own)
+        key *= math.sqrt((1 if self.write.portable else self.columns) / self.own)
         return np.concatenate([x.reshape(len(x), -1) for x in (query, key, value)], axis=1)
 
     def _pad(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -129,9 +133,12 @@ def self_attention(write: Writer, block: FoldedLayer, x: str, mask: str, past: s
     """Apply self-attention before its output projection; with ``past``, also return the keys and values until now.
 
     Shapes:
-        x: (batch, utterances, width); past and its update: (2, batch, heads, utterances, width / heads), keys first.
+        x: (batch, utterances, width); past and its update: (2, batch, heads, utterances, width / heads), keys first;
+        mask: see ``mask_of``.
     """
     attention = block.layer.self_attn
+    if write.portable:
+        return _portable_attention(write, block, x, mask, past)
     return write.multi_op(
         "Attention",
         x,
@@ -142,6 +149,57 @@ def self_attention(write: Writer, block: FoldedLayer, x: str, mask: str, past: s
         domain="com.microsoft",
         num_heads=attention.num_heads,
     )
+
+
+def mask_of(write: Writer, attended: str) -> str:
+    """Make a mask for ``self_attention`` of the pairs that attend: int32 for onnxruntime, else added to the scores.
+
+    Shapes:
+        attended: bool that can be broadcast to (batch, utterances, utterances and those of the past).
+    """
+    if write.portable:
+        return write.op("Where", attended, write.floats(0.0), write.floats(ABSENT))
+    return write.op("Cast", attended, to=TensorProto.INT32)
+
+
+def _portable_attention(write: Writer, block: FoldedLayer, x: str, mask: str, past: str) -> list[str]:
+    """Apply self-attention in operators of ONNX itself; as ``self_attention``."""
+    attention = block.layer.self_attn
+    weights = attention.in_proj_weight.detach().double().numpy().T.copy()
+    bias, width = block.in_bias.copy(), attention.embed_dim
+    for queries in (weights, bias):
+        queries[..., :width] /= math.sqrt(width // attention.num_heads)
+    product = write.op("Add", write.op("MatMul", x, write.weight(weights)), write.weight(bias))
+    split = write.multi_op("Split", product, write.ints(width, width, width), outputs=3, axis=2)
+    query, key, value = (split_heads(write, one, attention.num_heads) for one in split)
+    if not past:
+        return [merge_heads(write, attend(write, query, key, value, mask))]
+    both = write.op("Concat", *(write.unsqueeze(one, 0) for one in (key, value)), axis=0)
+    now = write.op("Concat", past, both, axis=3)
+    key, value = (write.op("Gather", now, write.scalar(place), axis=0) for place in (0, 1))
+    return [merge_heads(write, attend(write, query, key, value, mask)), now]
+
+
+def attend(write: Writer, query: str, key: str, value: str, mask: str = "") -> str:
+    """Compute attention in operators of ONNX itself; scores are not scaled.
+
+    Shapes:
+        query: (batch, heads, utterances, columns), as the result; key, value: the same with any utterances; mask: is
+        added to all heads' scores.
+    """
+    scores = write.op("MatMul", query, write.op("Transpose", key, perm=[0, 1, 3, 2]))
+    scores = write.op("Add", scores, mask) if mask else scores
+    return write.op("MatMul", write.op("Softmax", scores, axis=-1), value)
+
+
+def split_heads(write: Writer, x: str, heads: int) -> str:
+    """Make (batch, utterances, heads * columns) to (batch, heads, utterances, columns)."""
+    return write.op("Transpose", write.op("Reshape", x, write.ints(0, 0, heads, -1)), perm=[0, 2, 1, 3])
+
+
+def merge_heads(write: Writer, x: str) -> str:
+    """Make (batch, heads, utterances, columns) to (batch, utterances, heads * columns)."""
+    return write.op("Reshape", write.op("Transpose", x, perm=[0, 2, 1, 3]), write.ints(0, 0, -1))
 
 
 def after_attention(write: Writer, block: FoldedLayer, mixed: str, x: str, projection: Any) -> str:

@@ -17,7 +17,7 @@ from export.onnx.builder import Shapes, Writer
 from export.onnx.classifier import classify
 from export.onnx.deployed_model import SpeechModel
 from export.onnx.dialogue_graph import OUTSIDE, encoder_input, fold_attention_weights, standardised
-from export.onnx.encoder import after_attention, fold_residual_biases, self_attention
+from export.onnx.encoder import after_attention, fold_residual_biases, mask_of, self_attention
 from replicate.model.cogmen import GraphPart
 from replicate.model.config import ModelConfig
 from replicate.model.context.transformer import TransformerExtractor
@@ -28,23 +28,34 @@ def state_size(config: ModelConfig) -> int:
     return sum(_pieces(config))
 
 
-def build(speech: SpeechModel) -> onnx.ModelProto:
+def build(speech: SpeechModel, portable: bool = False) -> onnx.ModelProto:
     """Build the graph that computes the output of ``speech`` for the last utterance of a dialogue.
+
+    Args:
+        portable: see ``Writer``.
 
     Shapes:
         audio: (1, features) float32, not standardised; speaker: (1,) int64; state: (S,) float32, after the utterances
         before. probability: (1, classes); new_state: (S,), for the next utterance.
     """
-    model, write = speech.model, Writer()
-    config = model.config
+    write = Writer(portable)
+    step(write, speech)
+    size = state_size(speech.model.config)
+    inputs: Shapes = {"audio": [1, len(speech.mean)], "speaker": [1], "state": [size]}
+    return write.model(inputs, {"probability": [1, speech.model.config.classes], "new_state": [size]})
+
+
+def step(write: Writer, speech: SpeechModel) -> None:
+    """Add the nodes of the model, with the outputs ``probability`` and ``new_state``; shapes as in ``build``."""
+    model, config = speech.model, speech.model.config
     assert config.causal and isinstance(model.rnn, TransformerExtractor)
     layers = list(model.rnn.transformer_encoder.layers)
     sizes = _pieces(config)
     count, *pieces = write.multi_op("Split", "state", write.ints(*sizes), outputs=len(sizes), axis=0)
     window = _Window(write, config, count, pieces[len(layers) :])
     attended = write.op("LessOrEqual", _ago(write, config.memory), count)
-    mask = write.unsqueeze(write.op("Cast", attended, to=TensorProto.INT32), 0)
-    x, kept = encoder_input(write, speech, standardised(write, speech, "audio")), []
+    mask = write.unsqueeze(mask_of(write, attended), 0)
+    x, kept = encoder_input(write, speech, standardised(write, speech, write.audio)), []
     for layer, past in zip(fold_residual_biases(layers), pieces[: len(layers)], strict=True):
         if config.memory == 1:  # each utterance attends to itself only, so there is nothing to keep
             (mixed,) = self_attention(write, layer, write.unsqueeze(x, 0), "")
@@ -56,16 +67,13 @@ def build(speech: SpeechModel) -> onnx.ModelProto:
         x = after_attention(write, layer, mixed, x, layer.layer.self_attn.out_proj.weight.T)
     node = window.convolve(model.gcn.conv1, write.linear(model.rnn.transformer_out, x))
     embedding = window.attend(model.gcn, node)
-    logits = classify(write, speech, embedding)
+    logits = classify(write, model, embedding)
     write.op("Softmax", logits, axis=-1, output="probability")
     most = write.floats(max(config.memory - 1, config.future))
     new_count = write.op("Min", write.op("Add", count, write.floats(1)), most)
     flat = write.ints(-1)
     new_pieces = [write.op("Reshape", piece, flat) for piece in (*kept, *window.kept)]
     write.op("Concat", new_count, *new_pieces, axis=0, output="new_state")
-    size = state_size(config)
-    inputs: Shapes = {"audio": [1, len(speech.mean)], "speaker": [1], "state": [size]}
-    return write.model(inputs, {"probability": [1, config.classes], "new_state": [size]})
 
 
 def _pieces(config: ModelConfig) -> list[int]:
@@ -97,7 +105,7 @@ class _Window:
         # Above 0 before the dialogue's first utterance: those positions get no relation and no attention.
         absent = write.op("Relu", write.op("Sub", _ago(write, senders), count))
         self.outside = write.op("Mul", absent, write.floats(OUTSIDE))
-        speaker = write.op("Cast", "speaker", to=TensorProto.FLOAT)
+        speaker = write.op("Cast", write.speaker, to=TensorProto.FLOAT)
         speakers = write.op("Concat", past[0], speaker, axis=0)
         self.kept = [_without_first(write, speakers, 0)]
         # A relation is a sum of one number each for the sender, the receiver and their order.

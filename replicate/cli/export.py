@@ -28,12 +28,20 @@ def export() -> None:
     metavar="MS",
     help="Export the best model that predicts a dialogue of the corpus's median length in MS milliseconds here.",
 )
-def onnx(results: Path, arm: str | None, key: str | None, out: Path | None, budget: float | None) -> None:
+@click.option(
+    "--portable",
+    is_flag=True,
+    help="Use operators of ONNX itself alone, for OpenVINO, browsers and others; slower on long dialogues.",
+)
+def onnx(
+    results: Path, arm: str | None, key: str | None, out: Path | None, budget: float | None, portable: bool
+) -> None:
     """Export the best model for speech alone as a bundle, checked against PyTorch.
 
     By default this is the best seed of the arm with the best mean F1 on dev from audio alone; test is never used. The
     bundle contains the model in 32 bits, the model in 8 bits if that costs at most 0.005 of F1 on dev, a model card, a
-    predictor that needs only numpy and onnxruntime, and the run itself. It is written only if every check passes.
+    predictor that needs only numpy and onnxruntime, and the run itself. It is written only if every check passes. For
+    features of `replicate features acoustic` it also contains the model from waveforms, always portable.
 
     With --budget-ms, every model is timed on one thread of this machine first, in 32 and in 8 bits. `replicate run
     deploy` trains models of several sizes to choose from.
@@ -59,7 +67,7 @@ def onnx(results: Path, arm: str | None, key: str | None, out: Path | None, budg
         corpus = corpus_of_results(folder, choice.run)
         fit = None if budget is None else budgets.choose_within(choice, corpus, budget, status.update)
         choice = choice if fit is None else fit.choice
-        written = bundle.write(choice, corpus, target, status.update)
+        written = bundle.write(choice, corpus, target, status.update, portable)
     record = choice.run.record
     console.echo(target)
     if fit is not None:

@@ -124,7 +124,7 @@ def extract(
         console.note(f"warning: {warning}")
     corpus = to_corpus(replace(source, notes=(*source.notes, *found.warnings)), found.vectors, extractor)
     if select is not None:
-        from replicate.features.smile import selected
+        from replicate.features.informative import selected
 
         corpus = selected(corpus, select)
     archive.write(corpus, out)

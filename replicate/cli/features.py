@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from replicate.features.sentences import SentenceEncoder
 
 
+_select = click.option(
+    "--select",
+    type=click.IntRange(1),
+    help="Number of columns to keep: those with the highest ANOVA F of the classes on the training split.",
+)
+
+
 @click.group()
 def features() -> None:
     """Extract features from recordings or transcripts into a corpus file.
@@ -27,11 +34,7 @@ def features() -> None:
 @features.command("opensmile")
 @extraction
 @click.option("--set", "feature_set", default="eGeMAPSv02", show_default=True, help="Feature set of openSMILE.")
-@click.option(
-    "--select",
-    type=click.IntRange(1),
-    help="Number of columns to keep: those with the highest ANOVA F of the classes on the training split.",
-)
+@_select
 def opensmile_(source: Path, feature_set: str, select: int | None, **others: Any) -> None:
     """Extract openSMILE functionals of every utterance, as stream audio."""
     options.require_audio()
@@ -44,7 +47,8 @@ def opensmile_(source: Path, feature_set: str, select: int | None, **others: Any
 
 @features.command("acoustic")
 @extraction
-def acoustic_(source: Path, **others: Any) -> None:
+@_select
+def acoustic_(source: Path, select: int | None, **others: Any) -> None:
     """Extract functionals of our own, as stream audio: mel bands, cepstrum, loudness, pitch and voicing.
 
     They need no other program and no other licence, and can be part of an exported model.
@@ -52,7 +56,7 @@ def acoustic_(source: Path, **others: Any) -> None:
     options.require_audio()
     from replicate.features.acoustic import AcousticExtractor
 
-    extract(source, AcousticExtractor, **others)
+    extract(source, AcousticExtractor, select=select, **others)
 
 
 @features.command("encoder")

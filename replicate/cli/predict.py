@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables (docs/prediction.schema.json).")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead of tables.")
 @click.option("--vtt", "as_vtt", is_flag=True, help="Print WebVTT subtitles, for one dialogue of --audio.")
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    metavar="NAME",
+    help="With --out, add files in a format; without, print it instead of tables: csv, json, tsv, vtt, srt, textgrid "
+    "(Praat), eaf (ELAN), whisperx or rttm. For --audio. Repeatable.",
+)
 @click.option("--stream", is_flag=True, help="Predict each line of stdin as it arrives, instead of FILE.")
 @click.option(
     "--audio",
@@ -70,7 +78,8 @@ def predict(
     At most 1,000 dialogues may be interleaved; with more, the state of the least recently used one is dropped. The
     first wrong line ends the stream.
     """
-    if as_json + as_csv + as_vtt > 1:
+    printed = tuple(name for name, given in (("json", as_json), ("csv", as_csv), ("vtt", as_vtt)) if given)
+    if len(printed) > 1:
         raise click.UsageError("--json, --csv and --vtt exclude each other")
     if stream and int8:
         raise click.UsageError("--stream and --int8 exclude each other")
@@ -93,7 +102,7 @@ def predict(
                     console.echo(line, newline=False)  # click.echo flushes
                 return
             if audio is not None:
-                _predict_audio(predictor, audio, as_json, as_csv, as_vtt, **recording)
+                _predict_audio(predictor, audio, printed, **recording)
                 return
             found = program.predict_files(predictor, files, lambda path: read(path, predictor))
     except BadBundle as error:
@@ -107,19 +116,23 @@ def predict(
 
 
 def _check_audio_options(audio: Path | None, as_vtt: bool, recording: dict[str, Any]) -> None:
-    """Refuse options of --audio without it."""
-    given = [f"--{name.replace('_', '-')}" for name, value in recording.items() if value and value != "auto"]
-    if audio is None and (as_vtt or given):
-        option = "--vtt" if as_vtt else given[0].replace("speakers", "speaker")
-        raise click.UsageError(f"{option} needs --audio SOURCE")
+    """Refuse options of --audio without it, and formats that do not exist or cannot be written."""
+    names = {"speakers": "speaker", "formats": "format"}
+    options_given = [names.get(name, name) for name, value in recording.items() if value and value != "auto"]
+    if audio is None and (as_vtt or options_given):
+        option = "vtt" if as_vtt else options_given[0].replace("_", "-")
+        raise click.UsageError(f"--{option} needs --audio SOURCE")
+    if recording["formats"]:
+        from export.audio.formats.registry import check
+
+        check(recording["formats"])
 
 
 def _predict_audio(
     predictor: Predictor,
     audio: Path,
-    as_json: bool,
-    as_csv: bool,
-    as_vtt: bool,
+    printed: tuple[str, ...],
+    formats: tuple[str, ...],
     speakers: Sequence[str],
     drop: bool,
     model: str | None,
@@ -127,9 +140,14 @@ def _predict_audio(
     out: Path | None,
     **segmentation: Any,
 ) -> None:
-    """Predict from recordings, print the timeline, and write it to ``out``."""
+    """Predict from recordings, print the timeline, and write it to ``out``.
+
+    Args:
+        printed: name of the format to print, if it is not a table.
+        formats: further ones of the files in ``out``; without a folder, one that is printed.
+    """
+    from export.audio.formats.registry import FORMATS
     from export.audio.predict import forget, predict_audio
-    from export.audio.timeline import to_vtt
     from replicate.features.read import read as read_source
     from replicate.report import progress
 
@@ -139,8 +157,12 @@ def _predict_audio(
     classes = 6 if len(predictor.labels) == 6 else 4
     source = read_source(audio, classes=classes, allow_other_counts=True, **segmentation)
     dialogues = len({utterance.dialogue for utterance in source.utterances})
-    if as_vtt and dialogues > 1:
-        raise click.UsageError(f"--vtt is for one dialogue, but {audio} has {dialogues}: use --out DIR")
+    if not out:
+        printed = (*printed, *formats)
+    if len(printed) > 1:
+        raise click.UsageError("only one format can be printed: use --out DIR for several")
+    if dialogues > 1 and printed and not FORMATS[printed[0]].several:
+        raise click.UsageError(f"{printed[0]} is for one dialogue, but {audio} has {dialogues}: use --out DIR")
     keep = out / "timeline" if out else None
 
     def shown(total: float) -> Any:
@@ -151,23 +173,24 @@ def _predict_audio(
         console.note(f"left out: {problem}")
     for note in found.notes:
         console.note(f"note: {note}")
-    if as_vtt:
-        console.echo(to_vtt(found), newline=False)
-    elif as_json or as_csv:
-        _print(found.utterances(), as_json)
+    for name in dict.fromkeys((*printed, *formats)):
+        if FORMATS[name].note:
+            console.note(f"note: {FORMATS[name].note}")
+    if printed:
+        console.echo(FORMATS[printed[0]].write(found), newline=False)
     else:
         _print_timeline(found)
     if out and keep:
-        _write_timeline(found, out)
+        _write_timeline(found, out, formats)
         forget(keep)
 
 
-def _write_timeline(timeline: Timeline, out: Path) -> None:
+def _write_timeline(timeline: Timeline, out: Path, formats: Sequence[str]) -> None:
     from export.audio.files import write
     from replicate.report import progress
 
     with progress.steady("drawing", len(timeline.dialogues), console.status()) as advance:
-        paths = write(timeline, out, advance)
+        paths = write(timeline, out, advance, formats)
     console.note(f"{out}: {', '.join(path.name for path in paths[:6])}{', ...' if len(paths) > 6 else ''}")
 
 

@@ -36,8 +36,12 @@ SHARPNESS, OCTAVE = 100.0, 0.08
 VOICED, VOICED_SOFTNESS = 0.5, 0.08
 # Weighted means of less than this many frames tend to 0.
 LEAST_FRAMES = 0.1
+# Added so that nothing is divided by 0, or its root or logarithm taken there.
+LEAST_POWER, LEAST_VARIANCE, LEAST_WEIGHT = 1e-4, 1e-6, 1e-9
+# How much more the highest values count in "high", or the lowest in "low".
+LOUDNESS_SLOPES, PITCH_SLOPES = (1.5, -1.5), (6.0, -6.0)
 # Version of the definition; numbers of one version are comparable.
-VERSION = 1
+VERSION = 2
 _ABSENT = -1e9
 
 
@@ -49,22 +53,33 @@ class Acoustic(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        window = np.hanning(FRAME + 2)[1:-1]
         bins = np.arange(int(LOWEST * SPECTRUM / RATE), int(np.ceil(HIGHEST * SPECTRUM / RATE)) + 1)
-        self._table("transform", _transform(bins, FRAME, SPECTRUM) * window)
-        self._table("bands", _bands(bins).T / FRAME)
+        self.register_buffer("bins", torch.from_numpy(bins))
+        window = self._table("window", np.hanning(FRAME + 2)[1:-1])
+        self.register_buffer("transform", _transform(bins, window, self._period("window", SPECTRUM)))
+        self._table("bands", (_bands(bins).T / FRAME).astype(np.float16))
         self._table("cosines", _cosines(BANDS, CEPSTRAL).T)
         self._table("lowpass", _lowpass()[None])
-        narrow = np.hanning(PITCH_FRAME + 2)[1:-1]
         harmonics = np.arange(1, HARMONICS + 1)
-        self._table("pitch_transform", _transform(harmonics, PITCH_FRAME, PITCH_SPECTRUM) * narrow)
+        self.register_buffer("harmonics", torch.from_numpy(harmonics))
+        narrow = np.hanning(PITCH_FRAME + 2)[1:-1]
+        window = self._table("pitch_window", narrow)
+        self.register_buffer(
+            "pitch_transform", _transform(harmonics, window, self._period("pitch_window", PITCH_SPECTRUM))
+        )
         pitches = np.geomspace(LOWEST_PITCH, HIGHEST_PITCH, CANDIDATES)
-        self._table("correlation", _correlation(harmonics, RATE / DECIMATION / pitches, narrow))
+        self._table("correlation", _correlation(harmonics, RATE / DECIMATION / pitches, narrow).astype(np.float16))
         self._table("octaves", np.log2(pitches / 100))
 
-    def _table(self, name: str, values: NDArray[np.float64]) -> None:
-        # Rounded to what 16 bits hold, so that an exported file needs half the space and computes the same.
-        self.register_buffer(name, torch.from_numpy(values.astype(np.float16).astype(np.float32)))
+    def _table(self, name: str, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Keep a table as 32 bits; one that is given as 16 bits needs no more in an exported file."""
+        found = values.astype(np.float32)
+        self.register_buffer(name, torch.from_numpy(found))
+        return found
+
+    def _period(self, window: str, size: int) -> NDArray[np.float32]:
+        """Keep one period of a cosine, from which an exported file looks up the transform under this window."""
+        return self._table(f"{window}_period", np.cos(2 * np.pi * np.arange(size) / size))
 
     def forward(self, waveform: Tensor, length: Tensor) -> Tensor:
         """Return the functionals of a batch of utterances.
@@ -96,8 +111,8 @@ class Acoustic(nn.Module):
                 *_statistics(speech, cepstrum)[1:],
                 *_statistics(speech, torch.stack([loudness, strength], 2)),
                 *_statistics(voiced, octave[..., None]),
-                *(_extreme(speech, present, loudness, slope) for slope in (1.5, -1.5)),
-                *(_extreme(voiced, present, octave, slope) for slope in (6.0, -6.0)),
+                *(_extreme(speech, present, loudness, slope) for slope in LOUDNESS_SLOPES),
+                *(_extreme(voiced, present, octave, slope) for slope in PITCH_SLOPES),
                 *(
                     torch.log(count),
                     speech_frames / count,
@@ -118,12 +133,10 @@ class Acoustic(nn.Module):
         slow = functional.conv1d(
             functional.pad(wave, (half, half)), self.get_buffer("lowpass")[:, None], stride=DECIMATION
         )
-        # A window has the centre of the frame of the spectrum that it belongs to.
-        before = (PITCH_FRAME - FRAME // DECIMATION) // 2
-        slow = functional.pad(slow, (before, PITCH_FRAME + FRAME // DECIMATION))
+        slow = functional.pad(slow, pitch_padding())
         transform = self.get_buffer("pitch_transform")[:, None]
         power = _power(functional.conv1d(slow, transform, stride=HOP // DECIMATION))[:, :frames]
-        correlation = (power @ self.get_buffer("correlation")) / (power.sum(2, keepdim=True) + 1e-4)
+        correlation = (power @ self.get_buffer("correlation")) / (power.sum(2, keepdim=True) + LEAST_POWER)
         octaves = self.get_buffer("octaves")
         share = torch.softmax(SHARPNESS * (correlation + OCTAVE * octaves), -1)
         return (share * octaves).sum(-1), (share * correlation).sum(-1)
@@ -190,7 +203,7 @@ def _statistics(weight: Tensor, x: Tensor) -> list[Tensor]:
     """
     share = weight[..., None] / (weight.sum(1) + LEAST_FRAMES)[:, None, None]
     mean = (share * x).sum(1)
-    deviation = torch.sqrt((share * (x - mean[:, None]) ** 2).sum(1) + 1e-6)
+    deviation = torch.sqrt((share * (x - mean[:, None]) ** 2).sum(1) + LEAST_VARIANCE)
     both = weight[:, 1:] * weight[:, :-1]
     change = (both[..., None] * (x[:, 1:] - x[:, :-1]).abs()).sum(1) / (both.sum(1, keepdim=True) + LEAST_FRAMES)
     return [mean, deviation, change]
@@ -198,14 +211,20 @@ def _statistics(weight: Tensor, x: Tensor) -> list[Tensor]:
 
 def _extreme(weight: Tensor, present: Tensor, x: Tensor, slope: float) -> Tensor:
     """Return a mean of x in which high values count more, or low ones if the slope is negative: (batch, 1)."""
-    share = torch.softmax(torch.log(weight + 1e-9) + slope * x + (present - 1) * -_ABSENT, 1)
+    share = torch.softmax(torch.log(weight + LEAST_WEIGHT) + slope * x + (present - 1) * -_ABSENT, 1)
     return (share * x).sum(1, keepdim=True)
 
 
-def _transform(bins: NDArray[np.int64], samples: int, size: int) -> NDArray[np.float64]:
-    """Return cosines and sines of a discrete Fourier transform. Shapes: returns (2 * bins, samples)."""
-    angle = 2 * np.pi * (bins[:, None] * np.arange(samples) % size) / size
-    return np.concatenate([np.cos(angle), np.sin(angle)])
+def pitch_padding() -> tuple[int, int]:
+    """Return samples of silence before and after, by which each window of pitch has the centre of its frame."""
+    return (PITCH_FRAME - FRAME // DECIMATION) // 2, PITCH_FRAME + FRAME // DECIMATION
+
+
+def _transform(bins: NDArray[np.int64], window: NDArray[np.float32], period: NDArray[np.float32]) -> Tensor:
+    """Return cosines and sines of a Fourier transform as long as the period, under a window: (2 * bins, samples)."""
+    size = len(period)
+    place = bins[:, None] * np.arange(len(window))
+    return torch.from_numpy(period[np.concatenate([place, place + 3 * size // 4]) % size] * window)
 
 
 def _bands(bins: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -20,7 +20,8 @@ def test_with_your_own_recordings(perform, tmp_path):
     (listed,) = blocks("recordings.md", "csv")
     assert (tmp_path / "recordings" / "table.csv").read_text().splitlines()[0] == listed.splitlines()[0]
     printed = perform("recordings.md", HUBERT="hubert", PROFILE=QUICKLY)
-    assert {path.suffix for path in (tmp_path / "timeline").iterdir()} == {".csv", ".json", ".vtt", ".png", ".svg"}
+    suffixes = {path.suffix for path in (tmp_path / "timeline").iterdir()}
+    assert suffixes == {".csv", ".json", ".vtt", ".png", ".svg", ".TextGrid", ".eaf"}
     assert len(Path("timeline.csv").read_text().splitlines()) == 1 + 40
     assert Path("call.vtt").read_text().startswith("WEBVTT\n\n00:00:00.000 --> ")
     tables = next(text for command, text in printed.items() if command.startswith("run table4"))

@@ -46,6 +46,8 @@ class NamedCorpus:
         files: what ``replicate data fetch`` downloads; none for generated corpora.
         any_file: whether each of the files alone is the whole corpus.
         on_request: whether the licence has to be requested before the data is used.
+        language: ISO 639-1 code of the speech; empty if unknown, or if there is no speech.
+        dataset: name of the data set, for metadata of models; empty for generated corpora.
     """
 
     what: str
@@ -54,6 +56,8 @@ class NamedCorpus:
     files: tuple[PublishedFile, ...] = ()
     any_file: bool = False
     on_request: bool = False
+    language: str = ""
+    dataset: str = ""
 
 
 class Reader:

@@ -51,6 +51,8 @@ class CogmenReader(Reader):
             catalogue.IEMOCAP4,
             any_file=True,
             on_request=True,
+            language="en",
+            dataset="IEMOCAP",
         ),
         "iemocap6": NamedCorpus(
             "IEMOCAP with six classes: 151 dialogues, 7,433 utterances (COGMEN's selection)",
@@ -59,6 +61,8 @@ class CogmenReader(Reader):
             catalogue.IEMOCAP6,
             any_file=True,
             on_request=True,
+            language="en",
+            dataset="IEMOCAP",
         ),
     }
 

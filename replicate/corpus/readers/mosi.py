@@ -36,6 +36,8 @@ class MosiReader(Reader):
             "CMU-MOSI is for research, under the licence of its authors at Carnegie Mellon University.",
             "features of Poria et al., Context-Dependent Sentiment Analysis in User-Generated Videos, ACL 2017",
             catalogue.MOSI,
+            language="en",
+            dataset="CMU-MOSI",
         )
     }
 

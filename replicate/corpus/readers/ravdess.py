@@ -55,8 +55,17 @@ class RavdessReader(Reader):
             _LICENCE,
             _SOURCE,
             catalogue.RAVDESS,
+            language="en",
+            dataset="RAVDESS",
         ),
-        "ravdess8": NamedCorpus("RAVDESS with all 8 classes: 1,440 utterances", _LICENCE, _SOURCE, catalogue.RAVDESS),
+        "ravdess8": NamedCorpus(
+            "RAVDESS with all 8 classes: 1,440 utterances",
+            _LICENCE,
+            _SOURCE,
+            catalogue.RAVDESS,
+            language="en",
+            dataset="RAVDESS",
+        ),
     }
 
     def accepts(self, path: Path) -> bool:

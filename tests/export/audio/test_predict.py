@@ -94,6 +94,32 @@ def test_a_call_becomes_a_table_and_files(recordings, replicate, prediction_sche
         )
 
 
+@pytest.mark.parametrize("name", ["CALL.TextGrid", "CALL.eaf", "CALL.json", "timeline.csv"])
+def test_a_timeline_is_a_list_of_segments_again(name, recordings, replicate, tmp_path):
+    chosen = [word for each in ("textgrid", "eaf", "whisperx", "rttm") for word in ("--format", each)]
+    command = ("predict", recordings.root / "COGMEN-A", "--audio", recordings.root / "CALL.wav", *WHO)
+    segments = ("--segments", recordings.root / "CALL.rttm")
+    status, _, stderr = replicate(*command, *segments, *chosen, "--out", tmp_path)
+    assert status == 0 and "note: RTTM has no field for an emotion" in stderr
+    status, again, _ = replicate(*command, "--segments", tmp_path / name, "--format", "tsv")
+    rows = list(csv.DictReader(io.StringIO(again), delimiter="\t"))
+    first = list(csv.DictReader((tmp_path / "timeline.csv").open()))
+    assert [(row["start"], row["end"], row["speaker"]) for row in rows] == [
+        (row["start"], row["end"], row["speaker"]) for row in first
+    ]
+    assert status == 0 and [row["label"] for row in rows] == [row["label"] for row in first]
+    grid = (tmp_path / "CALL.TextGrid").read_text()
+    assert f"\nxmax = {soundfile.info(recordings.root / 'CALL.wav').duration!r} \n" in grid
+    assert 'MEDIA_URL="CALL.wav"' in (tmp_path / "CALL.eaf").read_text()
+
+
+def test_one_format_is_printed(recordings, replicate):
+    command = ("predict", recordings.root / "COGMEN-A", *recordings.call, *WHO)
+    assert replicate(*command, "--format", "srt").stdout.startswith("1\n00:00:00,000 --> ")
+    done = replicate(*command, "--format", "srt", "--csv")
+    assert done.status == 2 and "only one format can be printed: use --out DIR for several" in done.stderr
+
+
 def test_speakers_that_the_model_does_not_know_must_be_assigned(recordings, replicate):
     bundle = recordings.root / "COGMEN-A"
     status, _, stderr = replicate("predict", bundle, *recordings.call)
@@ -215,6 +241,7 @@ def test_opensmile_needs_no_model(recordings, replicate):
 
 USAGE = [
     (("--vtt", "x.csv"), "--vtt needs --audio SOURCE"),
+    (("x.csv", "--format", "srt"), "--format needs --audio SOURCE"),
     (("x.csv", "--speaker", "a=b"), "--speaker needs --audio SOURCE"),
     (("x.csv", "--allow-overlap"), "--allow-overlap needs --audio SOURCE"),
     (("x.csv", "--out", "o"), "--out needs --audio SOURCE"),

@@ -11,7 +11,9 @@ from matplotlib.colors import to_hex
 
 from export.audio import files as timeline_files
 from export.audio import plot as timeline_picture
-from export.audio.timeline import Segment, Timeline, to_vtt
+from export.audio.formats.subtitles import to_vtt
+from export.audio.lanes import lanes
+from export.audio.timeline import Segment, Timeline
 from export.predictor import to_csv, to_json
 from replicate.plotting import style
 
@@ -99,14 +101,14 @@ def test_a_picture_has_a_row_per_speaker_and_a_bar_per_utterance_and_emotion():
 def test_overlapping_segments_of_one_speaker_are_in_two_rows():
     at = [("F", 0, 5), ("F", 4, 6), ("F", 5, 7), ("M", 3, 9), ("F", 4, 6)]
     segments = tuple(Segment("a", 1, who, float(start), float(stop), (1.0,)) for who, start, stop in at)
-    found = timeline_picture.lanes(segments, 0.0, 10.0)
+    found = lanes(segments, 0.0, 10.0)
     assert [(who, [(segment.start, segment.end) for segment in own]) for who, own in found] == [
         ("F", [(0, 5), (5, 7)]),
         ("F", [(4, 6)]),
         ("F", [(4, 6)]),
         ("M", [(3, 9)]),
     ]
-    assert [(who, len(own)) for who, own in timeline_picture.lanes(segments, 6.0, 10.0)] == [("F", 1), ("M", 1)]
+    assert [(who, len(own)) for who, own in lanes(segments, 6.0, 10.0)] == [("F", 1), ("M", 1)]
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_a_model_trained_on_video_is_exported_for_audio_alone(runs, corpus, arm,
 def test_every_failure_is_named_and_nothing_is_written(smoke_results, corpus, tmp_path, monkeypatch):
     real = save.build
 
-    def wrong(model):
+    def wrong(model, portable=False):
         built = real(model)
         for tensor in built.graph.initializer:
             if list(tensor.dims) == [4] and tensor.data_type == onnx.TensorProto.FLOAT:

@@ -6,39 +6,31 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, numpy_helper
 
-from export.onnx import streaming_graph
+from export.onnx import streaming_graph, waveform_graph
 from export.onnx.dialogue_graph import build
 from export.onnx.session import torch_outputs
 from export.validate.dialogue import example
 from export.validate.streaming import step_by_step
+from replicate.features.acoustic import columns
 
+from .runtimes import Onnxruntime, OpenVino, Reference
 from .test_dialogue_graph import speech
 from .test_streaming_graph import causal
 
 SHAPES = [(n,) for n in (1, 2, 5, 15, 16, 17, 30, 31, 32, 33, 64, 110, 240, 500)]
 SHAPES += [(16, 16), (30,) * 8, (5, 1, 33), (9, 4), (1, 1, 1), (7, 30, 1)]
+MODELS = {"plain": speech(scaled=True, visual=9), "causal": causal(context_layers=4), "projected": speech(projected=12)}
+RUNTIMES = pytest.mark.parametrize("runtime", [Onnxruntime, OpenVino, Reference], ids=lambda one: one.__name__)
 GRAPHS = {
     "dialogues": lambda: build(speech(scaled=True, visual=9)),
     "causal": lambda: build(causal(context_layers=4)),
     "stream": lambda: streaming_graph.build(causal(context_layers=4)),
+    "portable dialogues": lambda: build(speech(scaled=True, visual=9), portable=True),
+    "portable causal": lambda: build(causal(context_layers=4), portable=True),
+    "portable stream": lambda: streaming_graph.build(causal(context_layers=4), portable=True),
+    "waveforms": lambda: waveform_graph.build(speech(features=163), columns()),
+    "stream of waveforms": lambda: waveform_graph.build_stream(causal(features=163), columns()),
 }
-
-
-class OpenVino:
-    """A compiled model with the two methods of an onnxruntime session that ``step_by_step`` calls."""
-
-    def __init__(self, graph, path):
-        openvino = pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install '.[dev]'")
-        onnx.save(graph, path)
-        # Without the hint it rounds to 16 bits on processors that have instructions for these.
-        exact = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
-        self.compiled = openvino.Core().compile_model(str(path), "CPU", exact)
-        self.get_inputs = onnxruntime.InferenceSession(path).get_inputs
-        self.get_outputs = onnxruntime.InferenceSession(path).get_outputs
-
-    def run(self, names, inputs):
-        found = self.compiled(inputs)
-        return [found[output.name] for output in self.get_outputs()]
 
 
 @pytest.mark.parametrize("model", [speech(scaled=True, visual=9), causal(context_layers=4)], ids=["plain", "causal"])
@@ -55,6 +47,27 @@ def test_openvino_computes_a_stream(tmp_path):
     model = causal(context_layers=2, memory=4)
     steps = step_by_step(OpenVino(streaming_graph.build(model), tmp_path / "stream.onnx"))
     inputs = example((9, 20), model)
+    assert np.allclose(steps(inputs), torch_outputs(model, inputs), rtol=0, atol=1e-5)
+
+
+@RUNTIMES
+@pytest.mark.parametrize("name", MODELS)
+def test_portable_graphs_run_everywhere(name, runtime, tmp_path):
+    graph, model = build(MODELS[name], portable=True), MODELS[name]
+    assert [(one.domain, one.version) for one in graph.opset_import] == [("", 18)]
+    onnx.checker.check_model(graph, full_check=True)
+    run = runtime(graph, tmp_path / "model.onnx")
+    for lengths in SHAPES[:8] + SHAPES[-4:]:
+        inputs = example(lengths, model)
+        assert np.allclose(run.run(None, inputs)[0], torch_outputs(model, inputs), rtol=0, atol=5e-6), lengths
+
+
+@RUNTIMES
+@pytest.mark.parametrize("memory", [1, 4])
+def test_portable_streams_run_everywhere(memory, runtime, tmp_path):
+    model = causal(context_layers=2, memory=memory)
+    steps = step_by_step(runtime(streaming_graph.build(model, portable=True), tmp_path / "stream.onnx"))
+    inputs = example((9, 6), model)
     assert np.allclose(steps(inputs), torch_outputs(model, inputs), rtol=0, atol=1e-5)
 
 
