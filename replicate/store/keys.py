@@ -75,6 +75,7 @@ def _decisive(arm: Arm) -> dict[str, Any]:
     content["distillation"] = None if arm.method is None else asdict(arm.method)
     if not (arm.causal and extractor_traits(arm.context).uses_memory):
         del content["memory"]
-    if arm.hidden == ModelConfig.hidden:  # so that a key is the one of versions in which no arm could set it
-        del content["hidden"]
+    for key, default in (("hidden", ModelConfig.hidden), ("project", False)):
+        if content[key] == default:  # so that a key is the one of versions in which no arm could set it
+            del content[key]
     return content

@@ -44,6 +44,7 @@ class ArmRecord:
     epoch_share: float = 1.0
     privileged_noise: float = 0.0
     hidden: int = 100
+    project: bool = False
 
     def __post_init__(self) -> None:
         check_names(self, "name", "train", "contexts", "select", "audio", "context", "fusion")
@@ -83,6 +84,7 @@ class ArmRecord:
             arm.epoch_share,
             arm.privileged_noise,
             arm.hidden,
+            arm.project,
         )
 
     @property

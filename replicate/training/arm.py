@@ -61,6 +61,7 @@ class Arm:
         window: how many utterances [past, future] of ``ModelConfig``.
         context: name of the context extractor.
         causal, memory, hidden: see ``ModelConfig``.
+        project: whether a linear layer maps the audio stream to ``hidden`` columns first, also if it is not HuBERT.
         fusion: "early", one context extractor for the columns of all streams (the paper), or "late", one per stream
             (``model.context.late``).
         dialogue_share, label_noise: the share of the training dialogues that is used, and the share of their labels
@@ -94,6 +95,7 @@ class Arm:
     epoch_share: float = 1.0
     privileged_noise: float = 0.0
     hidden: int = ModelConfig.hidden
+    project: bool = False
 
     def __post_init__(self) -> None:
         try:
@@ -116,11 +118,7 @@ class Arm:
 
     @property
     def model(self) -> ModelDefaults:
-        """Layers, heads and dropout of an arm that sets all of them.
-
-        Raises:
-            ValueError: it takes one from the protocol: see ``resolved``.
-        """
+        """Layers, heads and dropout of a ``resolved`` arm, or of one that sets all of them; others raise ValueError."""
         layers, heads, dropout = self.context_layers, self.gnn_heads, self.dropout
         if layers is None or heads is None or dropout is None:
             raise ValueError(f"arm {self.name} takes {', '.join(self.unset)} from the protocol")

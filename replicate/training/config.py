@@ -150,8 +150,15 @@ class RunSpec:
     @property
     def projected(self) -> str | None:
         """The stream that is projected to the model's hidden width; None if no stream is."""
-        has_hubert = self.arm.uses_hubert and self.arm.audio in self.arm.streams
-        return self.arm.audio if has_hubert and self.protocol.hubert.projection != "none" else None
+        arm = self.arm
+        wanted = arm.project or (arm.uses_hubert and self.protocol.hubert.projection != "none")
+        return arm.audio if wanted and arm.audio in arm.streams else None
+
+    @property
+    def projection(self) -> Projection:
+        """How it is projected: as the protocol sets for HuBERT, else by a layer that is learned."""
+        hubert = self.protocol.hubert.projection
+        return hubert if self.arm.uses_hubert and hubert != "none" else "learned"
 
     @property
     def teachers(self) -> tuple[RunSpec, ...]:

@@ -103,7 +103,7 @@ def train_seed_group(
             Trainer(spec, config, place, fitted, each) for spec, each in zip(specs, teacher_outputs, strict=True)
         ]
         if config.projected:
-            freeze(first.protocol.hubert.projection, [trainer.model for trainer in trainers], fitted["train"])
+            freeze(first.projection, [trainer.model for trainer in trainers], fitted["train"])
         with seeded(first.seed, "dropout"):
             _fit(trainers, fitted, corpus, on_epoch)
         found = []
@@ -176,8 +176,8 @@ def model_config(spec: RunSpec, corpus: Corpus) -> ModelConfig:
         feed_forward=spec.budget.feed_forward,
         # The audio stream is the first of an arm's streams.
         projected=corpus.widths[spec.projected] if spec.projected else 0,
-        learn_projection=protocol.hubert.projection == "learned",
-        projection_bias=protocol.hubert.projection in ("random", "random-per-run"),
+        learn_projection=spec.projection == "learned",
+        projection_bias=spec.projection in ("random", "random-per-run"),
         context=arm.context,
         causal=arm.causal,
         memory=arm.memory,

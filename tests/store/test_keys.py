@@ -48,6 +48,7 @@ OTHER = {
     "epoch_share": 0.5,
     "privileged_noise": 1.0,
     "hidden": 50,
+    "project": True,
 }
 BASE = Arm("base", "AV", ("A", "V"), "A", masked=True, window=(0, 5))
 

@@ -272,3 +272,12 @@ def test_a_corpus_without_the_stream_is_refused():
     speech_only = [replace(d, features={"audio": d.features["audio"]}) for d in corpus().dialogues]
     with pytest.raises(MissingStream, match="'visual'"):
         run(AV, corpus(dialogues=tuple(speech_only)))
+
+
+def test_an_arm_may_project_any_audio_to_its_width():
+    small = replace(A, project=True, hidden=6)
+    result = run(small)
+    assert result.model.projected == result.model.width and result.model.encoder_width == 6
+    weight = result.weights["projection.weight"]
+    assert weight.shape[0] == 6 and not torch.equal(weight, run(small, seed=25).weights["projection.weight"])
+    assert "projection.weight" not in run(replace(A, hidden=6)).weights
