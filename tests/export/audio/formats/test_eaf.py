@@ -37,6 +37,13 @@ def test_segments_of_one_speaker_that_overlap_are_of_one_participant() -> None:
     assert [one[:3] for one in found.segments][1:] == [(1.25, 3.062, "M"), (3, 4, "M")]
 
 
+def test_time_slots_are_in_order() -> None:
+    slots = ElementTree.fromstring(to_eaf(TWO)).findall("TIME_ORDER/TIME_SLOT")
+    times = [int(slot.attrib["TIME_VALUE"]) for slot in slots]
+    assert times == sorted(times) == [0, 1250, 1500, 3000, 3062, 4000]
+    assert [slot.attrib["TIME_SLOT_ID"] for slot in slots] == [f"ts{number}" for number in range(1, 7)]
+
+
 def test_without_one_file_nothing_is_linked() -> None:
     root = ElementTree.fromstring(to_eaf(Timeline(TWO.labels, TWO.segments)))
     assert root.findall("HEADER/MEDIA_DESCRIPTOR") == [] and len(root.findall("TIER")) == 3
