@@ -11,11 +11,13 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from export.bundle_files import BadBundle, check_metadata
+from export.bundle_files import BadBundle
 from export.graph_check import check_probabilities, shown
 from export.limited_session import CPU, LimitedSession
+from export.metadata import check_metadata
 
-# Name and version of the metadata in an exported file; a change of the metadata's keys takes a new number.
+# Name and version of the metadata in an exported file. A change that an earlier version of this package would
+# misunderstand takes a new number; the entries of ``metadata.FITTED`` were added since, and have defaults.
 FORMAT_NAME, FORMAT_VERSION = "bridging-modalities", 2
 
 

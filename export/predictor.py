@@ -179,7 +179,7 @@ class Predictor:
                 )
             self._streaming = self._open_stream()
             about = self._streaming.metadata
-            different = [name for name, value in self.metadata.items() if about[name] != value]
+            different = [name for name, value in self.metadata.items() if about.get(name) != value]
             if different:
                 raise BadBundle(f"{path} is of another model than {MODEL} ({different[0]} differs): export again")
         return Stream(self, self._streaming, id)

@@ -25,9 +25,11 @@ from export.benchmark.base import (
 )
 from export.bundle.opening import open_run
 from export.onnx.deployed_model import SpeechModel
+from export.onnx.fitted import of_file
 from export.onnx.session import Inputs, as_function, session
 from export.predictor import INT8, MODEL
 from replicate.machine import by_clock
+from replicate.model.cogmen import Form
 from replicate.rng import deterministic
 
 
@@ -65,7 +67,8 @@ def speech(name: str, bundle: Path) -> SpeechModel:
     """Load the bundle's model in the form that a PyTorch engine runs."""
     run = open_run(bundle)
     with deterministic():
-        return SpeechModel(run.model(), run.scaling(), "reference" if name == REFERENCE else "banded")
+        form: Form = "reference" if name == REFERENCE else "banded"
+        return SpeechModel(run.model(), run.scaling(), form, of_file(bundle / MODEL).temperature)
 
 
 def eager(model: Callable[..., Any]) -> Function:

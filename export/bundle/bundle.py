@@ -18,6 +18,7 @@ from export.bundle.select import Choice, corpus_of
 from export.bundle_files import CHECKSUMS, INT8, MODEL, STREAM, WAV, WAV_STREAM
 from export.onnx import quantise, save
 from export.onnx.deployed_model import SpeechModel
+from export.onnx.fitted import fit, of_file
 from export.onnx.quantise import Quantised
 from export.validate.check import Check, Wrong, attempt, require_passed
 from export.validate.checks import runs, same_metadata
@@ -66,15 +67,16 @@ def write(
     with atomic_folder(target, replace=True) as folder:
         model = folder / MODEL
         on_step("exporting")
-        save.write(run, corpus.speakers, model, portable)
+        fitted = fit(run, corpus)
+        save.write(run, corpus.speakers, model, portable, fitted)
         on_step("checking against PyTorch")
         checks = run_checks(model, run, corpus)
         if save.streams(run):
-            save.write_stream(run, corpus.speakers, folder / STREAM, portable)
+            save.write_stream(run, corpus.speakers, folder / STREAM, portable, fitted)
             checks += run_stream_checks(folder / STREAM, model, run, corpus)
         for stream, name in _wav_files(run):
-            save.write_wav(run, corpus.speakers, folder / name, stream)
-            checks += run_waveform_checks(folder / name, run, corpus, stream)
+            save.write_wav(run, corpus.speakers, folder / name, stream, fitted)
+            checks += run_waveform_checks(folder / name, run, corpus, stream, model)
         require_passed(checks, target)
         on_step("quantising")
         quantised = quantise.write(model, folder / INT8, corpus, run.audio_stream)
@@ -121,7 +123,7 @@ def check(folder: Path, corpus: Corpus | None) -> list[Check]:
         checks += run_stream_checks(folder / STREAM, folder / MODEL, run, corpus)
     for stream, name in _wav_files(run):
         if (folder / name).is_file():
-            checks += run_waveform_checks(folder / name, run, corpus, stream)
+            checks += run_waveform_checks(folder / name, run, corpus, stream, folder / MODEL)
     return checks
 
 
@@ -146,7 +148,7 @@ def run_int8_checks(int8: Path, model: Path, run: Run, corpus: Corpus | None) ->
     if not first.passed:
         return [first]
     same = attempt("int8 against fp32", lambda: nearly_the_same(int8, model, run))
-    checks = [first, attempt("int8 metadata", lambda: same_metadata(int8, run, corpus)), same]
+    checks = [first, attempt("int8 metadata", lambda: same_metadata(int8, run, corpus, of_file(model))), same]
     if corpus is None:
         return [*checks, Check("int8 dev F1", None, f"needs the corpus {run.record.corpus.name}: --data FILE")]
     if not same.passed:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from export.bundle import hub_metadata
+from export.bundle import confidence, hub_metadata
 from export.bundle.select import Choice
 from export.limited_session import ONNXRUNTIME
 from export.onnx import save
@@ -47,6 +47,8 @@ def text(choice: Choice, corpus: Corpus, model: Path, checks: Sequence[Check], q
         _training(choice, corpus),
         "## Results",
         _results(choice, corpus, scores),
+        "## Confidence",
+        confidence.section(choice.run, corpus, model),
         "## Intended use and limits",
         _limits(corpus, choice.run),
         "## Checks",

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 
-from export.bundle_files import check_metadata
 from export.graph_check import shown
 from export.limited_session import LimitedSession
+from export.metadata import check_metadata
 from export.model_file import check_format
 from export.predictor import BadBundle, BadInput, Predictor, verify
 from replicate.corpus.provenance import describe

@@ -8,11 +8,11 @@ import numpy as np
 from torch import nn
 
 from export.onnx.builder import Writer
-from replicate.model.cogmen import COGMEN
+from export.onnx.deployed_model import SpeechModel
 
 
-def classify(write: Writer, model: COGMEN, embedding: str) -> str:
-    """Compute logits from the graph's embeddings.
+def classify(write: Writer, speech: SpeechModel, embedding: str) -> str:
+    """Compute logits, divided by the temperature, from the graph's embeddings.
 
     The decoupler's shared and private projections and the classifier's first layer are linear, so their product is one
     matrix.
@@ -20,6 +20,7 @@ def classify(write: Writer, model: COGMEN, embedding: str) -> str:
     Shapes:
         embedding: (rows, heads * hidden). Returns (rows, classes).
     """
+    model = speech.model
     first, second = model.clf.lin1, model.clf.lin2
     if model.hallucinator is not None:
         hallucinated = embedding
@@ -43,4 +44,5 @@ def classify(write: Writer, model: COGMEN, embedding: str) -> str:
             epsilon=decoupler.norm.eps,
         )
         hidden = write.op("Gemm", common, write.weight(product.T), write.weight(first.bias))
-    return write.linear(second, write.op("Relu", hidden))
+    weight, bias = (values.detach().double().numpy() / speech.temperature for values in (second.weight, second.bias))
+    return write.op("Gemm", write.op("Relu", hidden), write.weight(weight.T), write.weight(bias))

@@ -21,17 +21,20 @@ class SpeechModel(nn.Module):
     Args:
         scaling: standardisation of each stream the model was trained on, in the order of its input; the first is the
             audio stream.
+        temperature: divides the logits before the softmax; see ``export.onnx.fitted``.
         form: which PyTorch implementation of the graph layers to run; ``export.onnx.dialogue_graph`` writes another.
     """
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, model: COGMEN, scaling: Mapping[str, Scale], form: Form = "banded") -> None:
+    def __init__(
+        self, model: COGMEN, scaling: Mapping[str, Scale], form: Form = "banded", temperature: float = 1.0
+    ) -> None:
         super().__init__()
         self.model = model.eval()
         self.model.rnn.attend_padding = False
-        self.form = form
+        self.form, self.temperature = form, temperature
         audio, *others = scaling.values()
         self.zeros = sum(len(scale.mean) for scale in others)
         self.register_buffer("mean", torch.from_numpy(audio.mean))
@@ -56,5 +59,5 @@ class SpeechModel(nn.Module):
         config = self.model.config
         band = build_band(dialogue, speaker.flatten(), config.past, config.future, config.speakers)
         graph = edge_list(band, len(node)) if self.form == "reference" else band
-        probability = self.model.classify(node, graph).log_prob.exp()
+        probability = (self.model.classify(node, graph).log_prob / self.temperature).softmax(-1)
         return probability.view(batch, utterances, config.classes) * present[..., None]

@@ -62,7 +62,7 @@ def predict(write: Writer, speech: SpeechModel, output: str = "") -> str:
     window = _Window(write, config, step, present)
     node = window.convolve(model.gcn.conv1, write.linear(model.rnn.transformer_out, x))
     embedding = window.attend(model.gcn, node)
-    logits = classify(write, model, embedding)
+    logits = classify(write, speech, embedding)
     rows = write.op("Slice", write.op("Softmax", logits, axis=-1), write.ints(0), window.rows, write.ints(0))
     shape = write.op("Concat", write.op("Shape", write.speaker), write.ints(config.classes), axis=0)
     probability = write.op("Reshape", rows, shape)

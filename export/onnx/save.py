@@ -11,6 +11,7 @@ import onnx
 from export.onnx import streaming_graph, waveform_graph
 from export.onnx.deployed_model import SpeechModel
 from export.onnx.dialogue_graph import build
+from export.onnx.fitted import UNFITTED, Fitted
 from export.predictor import FORMAT_NAME, FORMAT_VERSION
 from replicate.corpus.provenance import Recipe
 from replicate.errors import NotExportable
@@ -21,12 +22,13 @@ from replicate.store.run import Run
 from replicate.store.versions import code_version
 
 
-def write(run: Run, speakers: tuple[str, ...], path: Path, portable: bool = False) -> None:
+def write(run: Run, speakers: tuple[str, ...], path: Path, portable: bool = False, fitted: Fitted = UNFITTED) -> None:
     """Write the model of a run that can be used on speech alone; ``export.validate`` checks the file.
 
     Args:
         speakers: the name of each speaker number.
         portable: use no operators of onnxruntime's own.
+        fitted: what the corpus adds to the weights; by default nothing, which is enough to measure speed and F1.
 
     Raises:
         NotExportable: its context extractor cannot be exported, or it has one per stream.
@@ -43,8 +45,8 @@ def write(run: Run, speakers: tuple[str, ...], path: Path, portable: bool = Fals
             "transformers are exported: choose another arm with --arm"
         )
     with deterministic():
-        model = build(SpeechModel(run.model(), run.scaling()), portable)
-    _save(model, metadata(run, speakers), path)
+        model = build(_deployed(run, fitted), portable)
+    _save(model, metadata(run, speakers, fitted), path)
 
 
 def streams(run: Run) -> bool:
@@ -52,11 +54,13 @@ def streams(run: Run) -> bool:
     return run.record.model.causal
 
 
-def write_stream(run: Run, speakers: tuple[str, ...], path: Path, portable: bool = False) -> None:
+def write_stream(
+    run: Run, speakers: tuple[str, ...], path: Path, portable: bool = False, fitted: Fitted = UNFITTED
+) -> None:
     """Write the model of a causal run as a graph that predicts utterance by utterance."""
     with deterministic():
-        model = streaming_graph.build(SpeechModel(run.model(), run.scaling()), portable)
-    _save(model, stream_metadata(run, speakers), path)
+        model = streaming_graph.build(_deployed(run, fitted), portable)
+    _save(model, stream_metadata(run, speakers, fitted), path)
 
 
 def takes_waveforms(run: Run) -> bool:
@@ -65,7 +69,7 @@ def takes_waveforms(run: Run) -> bool:
     return (found.get("extractor"), found.get("version")) == ("acoustic", acoustic.VERSION)
 
 
-def write_wav(run: Run, speakers: tuple[str, ...], path: Path, stream: bool = False) -> None:
+def write_wav(run: Run, speakers: tuple[str, ...], path: Path, stream: bool = False, fitted: Fitted = UNFITTED) -> None:
     """Write extractor and model of a run for which ``takes_waveforms``, as one portable graph.
 
     Args:
@@ -74,8 +78,12 @@ def write_wav(run: Run, speakers: tuple[str, ...], path: Path, stream: bool = Fa
     columns = (recipe(run) or {})["columns"]
     builder, about = (waveform_graph.build_stream, stream_metadata) if stream else (waveform_graph.build, metadata)
     with deterministic():
-        model = builder(SpeechModel(run.model(), run.scaling()), columns)
-    _save(model, about(run, speakers), path)
+        model = builder(_deployed(run, fitted), columns)
+    _save(model, about(run, speakers, fitted), path)
+
+
+def _deployed(run: Run, fitted: Fitted) -> SpeechModel:
+    return SpeechModel(run.model(), run.scaling(), temperature=fitted.temperature)
 
 
 def _save(model: onnx.ModelProto, entries: dict[str, Any], path: Path) -> None:
@@ -84,10 +92,10 @@ def _save(model: onnx.ModelProto, entries: dict[str, Any], path: Path) -> None:
     onnx.save(model, path)
 
 
-def stream_metadata(run: Run, speakers: tuple[str, ...]) -> dict[str, Any]:
+def stream_metadata(run: Run, speakers: tuple[str, ...], fitted: Fitted) -> dict[str, Any]:
     """Return metadata of a streaming file: ``metadata``, how many utterances a layer attends to, the state's size."""
     config = run.record.model
-    return metadata(run, speakers) | {"memory": config.memory, "state": streaming_graph.state_size(config)}
+    return metadata(run, speakers, fitted) | {"memory": config.memory, "state": streaming_graph.state_size(config)}
 
 
 def recipe(run: Run) -> Recipe | None:
@@ -100,7 +108,7 @@ def absent_streams(run: Run) -> list[str]:
     return [name for name in run.record.streams if name != run.audio_stream]
 
 
-def metadata(run: Run, speakers: tuple[str, ...]) -> dict[str, Any]:
+def metadata(run: Run, speakers: tuple[str, ...], fitted: Fitted) -> dict[str, Any]:
     """Return metadata of an exported file: what its inputs and outputs mean, and which run it comes from."""
     record, scaling = run.record, run.scaling()
     corpus, scale = record.corpus, scaling[run.audio_stream]
@@ -120,4 +128,4 @@ def metadata(run: Run, speakers: tuple[str, ...]) -> dict[str, Any]:
         "corpus": {"name": corpus.name, "hash": corpus.hash},
         "run": record.key,
         "versions": record.versions | {"exported with": code_version()},
-    }
+    } | fitted.entries()

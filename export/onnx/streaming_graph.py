@@ -67,7 +67,7 @@ def step(write: Writer, speech: SpeechModel) -> None:
         x = after_attention(write, layer, mixed, x, layer.layer.self_attn.out_proj.weight.T)
     node = window.convolve(model.gcn.conv1, write.linear(model.rnn.transformer_out, x))
     embedding = window.attend(model.gcn, node)
-    logits = classify(write, model, embedding)
+    logits = classify(write, speech, embedding)
     write.op("Softmax", logits, axis=-1, output="probability")
     most = write.floats(max(config.memory - 1, config.future))
     new_count = write.op("Min", write.op("Add", count, write.floats(1)), most)

@@ -14,6 +14,7 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
+from export.onnx import fitted
 from export.onnx.deployed_model import SpeechModel
 from export.onnx.session import Inputs, limited, on_corpus, torch_outputs
 from export.scores import weighted_f1
@@ -28,6 +29,8 @@ TOLERANCE, ALONE_TOLERANCE = 1e-4, 1e-5
 # Largest allowed mean difference of quantised probabilities: ten times that of correct files, less than that of sums
 # that overflow.
 INT8_TOLERANCE = 0.01
+# Largest allowed relative difference of a temperature that another machine fitted.
+TEMPERATURE_TOLERANCE = 0.01
 LENGTHS = (1, 2, 7, 30, 110, 500)
 BATCHES = ((2, 1), (7, 30, 1), (110, 7, 30, 2, 1), (30,) * 8)
 # Speakers of the examples: dialogues of one speaker have other relations than those of two.
@@ -48,21 +51,28 @@ AXES: dict[str, list[str]] = {
 def run_checks(path: Path, run: Run, corpus: Corpus | None) -> list[Check]:
     """Check a file against the run that it was exported from; ``corpus`` is the one that the run was trained on."""
     with deterministic():
-        reference = SpeechModel(run.model(), run.scaling(), "reference")
-        banded = SpeechModel(run.model(), run.scaling())
+        shape = SpeechModel(run.model(), run.scaling())
         # Nothing else opens a file that fails this: it could take any amount of memory or time.
-        checks = [attempt("onnxruntime", lambda: runs(path, example((1,), reference)))]
+        checks = [attempt("onnxruntime", lambda: runs(path, example((1,), shape)))]
         if not checks[0].passed:
             return checks
+        try:
+            own = fitted.of_file(path)
+        except ValueError as error:
+            return [*checks, Check("metadata", False, str(error))]
+        reference, banded = (
+            SpeechModel(run.model(), run.scaling(), form, own.temperature) for form in ("reference", "banded")
+        )
         checks.append(attempt("onnx checker", lambda: valid_onnx(path)))
         checks.append(attempt("names and dynamic axes", lambda: _axes(path, len(reference.mean), run)))
-        checks.append(attempt("metadata", lambda: same_metadata(path, run, corpus)))
+        checks.append(attempt("metadata", lambda: same_metadata(path, run, corpus, own)))
         runner = limited(path)
         checks += _parity(runner, reference, banded)
         checks.append(attempt("alone and in a batch", lambda: _independent_of_batch(runner, reference)))
         if corpus is None:
             return [*checks, Check("test F1", None, f"needs the corpus {run.record.corpus.name}: --data FILE")]
-        return [*checks, attempt("test F1", lambda: _test_f1(runner, reference, run, corpus))]
+        checks.append(attempt("test F1", lambda: _test_f1(runner, reference, run, corpus)))
+        return [*checks, attempt("temperature", lambda: _temperature(own, run, corpus))]
 
 
 def example(lengths: tuple[int, ...], model: SpeechModel, speakers: str = "drawn") -> Inputs:
@@ -171,6 +181,14 @@ def _independent_of_batch(runner: Callable[[Inputs], NDArray[Any]], model: Speec
     if wrong:
         raise Wrong("; ".join(wrong))
     return f"largest difference {largest:.1e} (limit {ALONE_TOLERANCE:g})"
+
+
+def _temperature(own: fitted.Fitted, run: Run, corpus: Corpus) -> str:
+    """Check that the file's temperature is the one that dev gives."""
+    expected = fitted.fit(run, corpus).temperature
+    if not abs(own.temperature - expected) <= TEMPERATURE_TOLERANCE * expected:
+        raise Wrong(f"{own.temperature:g} instead of {expected:g}")
+    return f"{own.temperature:g}, as fitted on dev"
 
 
 def _test_f1(runner: Callable[[Inputs], NDArray[Any]], reference: SpeechModel, run: Run, corpus: Corpus) -> str:

@@ -13,6 +13,7 @@ from export.graph_check import check_probabilities
 from export.limited_session import LimitedSession
 from export.onnx import save
 from export.onnx.deployed_model import SpeechModel
+from export.onnx.fitted import of_file
 from export.onnx.session import Inputs, limited
 from export.validate.check import Check, Wrong, attempt
 from export.validate.checks import runs, same_metadata, valid_onnx
@@ -32,7 +33,7 @@ def run_stream_checks(stream: Path, model: Path, run: Run, corpus: Corpus | None
     return [
         first,
         attempt("stream: onnx checker", lambda: valid_onnx(stream)),
-        attempt("stream: metadata", lambda: same_metadata(stream, run, corpus, save.stream_metadata)),
+        attempt("stream: metadata", lambda: same_metadata(stream, run, corpus, of_file(model), save.stream_metadata)),
         attempt("stream against whole dialogues", lambda: _same_predictions(stream, model, run)),
     ]
 

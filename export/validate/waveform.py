@@ -10,8 +10,9 @@ import onnx
 import torch
 
 from export.limited_session import LimitedSession
-from export.onnx import save
+from export.onnx import save, streaming_graph
 from export.onnx.deployed_model import SpeechModel
+from export.onnx.fitted import of_file
 from export.onnx.session import Inputs, torch_outputs
 from export.validate.check import Check, Wrong, attempt
 from export.validate.checks import runs, same_metadata, valid_onnx
@@ -26,8 +27,15 @@ from replicate.store.run import Run
 SECONDS = ((3.0,), (0.5, 2.0, 1.0, 4.0, 0.3), (0.05, 0.01, 1.0))
 
 
-def run_waveform_checks(path: Path, run: Run, corpus: Corpus | None, stream: bool = False) -> list[Check]:
-    """Check a file for waveforms against the run that it was exported from; ``corpus`` is that of the run."""
+def run_waveform_checks(
+    path: Path, run: Run, corpus: Corpus | None, stream: bool = False, model: Path | None = None
+) -> list[Check]:
+    """Check a file for waveforms against the run that it was exported from.
+
+    Args:
+        corpus: that of the run.
+        model: the bundle's ``MODEL``, whose temperature must be the same.
+    """
     name = "waveforms, stream" if stream else "waveforms"
     first = attempt(
         f"{name}: onnxruntime",
@@ -40,7 +48,7 @@ def run_waveform_checks(path: Path, run: Run, corpus: Corpus | None, stream: boo
         first,
         attempt(f"{name}: onnx checker", lambda: valid_onnx(path)),
         attempt(f"{name}: operators of ONNX alone", lambda: _portable(path)),
-        attempt(f"{name}: metadata", lambda: same_metadata(path, run, corpus, about)),
+        attempt(f"{name}: metadata", lambda: same_metadata(path, run, corpus, of_file(model or path), about)),
         attempt(f"{name} against PyTorch", lambda: _parity(path, run, stream)),
     ]
 
@@ -62,7 +70,7 @@ def _examples(run: Run) -> Iterator[Inputs]:
 
 def _started(given: Inputs, run: Run) -> Inputs:
     """Return the first utterance of an example at the start of a stream."""
-    size = save.stream_metadata(run, ())["state"]
+    size = streaming_graph.state_size(run.record.model)
     first = {name: values[:1] for name, values in given.items()}
     return first | {"state": np.zeros(size, np.float32)}
 
@@ -78,7 +86,7 @@ def _portable(path: Path) -> str:
 def _parity(path: Path, run: Run, stream: bool) -> str:
     """Compare probabilities with those of PyTorch."""
     model, extractor, runner = (
-        SpeechModel(run.model(), run.scaling(), "reference"),
+        SpeechModel(run.model(), run.scaling(), "reference", of_file(path).temperature),
         Acoustic().eval(),
         LimitedSession(path),
     )

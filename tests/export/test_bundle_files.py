@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from export.metadata import FITTED
 from export.predictor import BadBundle, Predictor
 from tests.export import tiny_bundle
 from tests.export.tiny_bundle import set_metadata
@@ -44,6 +45,7 @@ METADATA = {
     "arm": [None, [], "<\x07>"],
     "protocol": [None, 1],
     "versions": [None, [], {"torch": 2}, {"torch": {}}],
+    "temperature": [0, -1.0, 1e9, "1", None, True, [1.0], 10**400],
     "memory": [0, -5, 1.5, "x"],
     "state": [0, 10**12, -1, 5, None, [4]],
 }
@@ -77,7 +79,7 @@ def test_metadata_that_are_no_sane_json_are_refused(tmp_path, key, text):
 
 
 def test_each_missing_entry_is_named(tmp_path):
-    for number, missing in enumerate(tiny_bundle.metadata(stream=False)):
+    for number, missing in enumerate(set(tiny_bundle.metadata(stream=False)) - set(FITTED)):
 
         def change(model, missing=missing):
             found = {entry.key: entry.value for entry in model.metadata_props if entry.key != missing}
@@ -85,6 +87,14 @@ def test_each_missing_entry_is_named(tmp_path):
 
         with pytest.raises(BadBundle, match=f"lack {missing}"):
             Predictor(tiny_bundle.write(tmp_path / str(number), change))
+
+
+def test_a_bundle_of_an_earlier_version_has_the_defaults(tmp_path):
+    def change(model):
+        set_metadata(model, {entry.key: entry.value for entry in model.metadata_props if entry.key not in FITTED})
+
+    found = Predictor(tiny_bundle.write(tmp_path / "b", change, change))
+    assert found.metadata["temperature"] == 1.0 and found.stream().count == 0
 
 
 def test_a_stream_of_another_model_is_refused(tmp_path):

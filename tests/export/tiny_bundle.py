@@ -39,6 +39,7 @@ def metadata(stream: bool) -> dict[str, Any]:
         "corpus": {"name": "corpus", "hash": "ab"},
         "run": "abc",
         "versions": {"replicate": "1"},
+        "temperature": 1.5,
     }
     return found | ({"memory": 2, "state": STATE} if stream else {})
 
