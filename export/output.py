@@ -19,12 +19,7 @@ FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 NUMBERS = re.compile(r"[-+]?(?:\d[\d.,]*(?:e[-+]?\d+)?|inf|nan)(?: [-+]?(?:\d[\d.,]*(?:e[-+]?\d+)?|inf|nan))*")
 
 
-class UtterancePrediction(TypedDict):
-    """One utterance of the JSON output; ``docs/prediction.schema.json`` describes it. CSV has the same columns.
-
-    ``utterance`` counts from 1 in each dialogue; ``start`` and ``end`` are seconds, None where no times are known.
-    """
-
+class _Prediction(TypedDict):
     dialogue: str
     utterance: int
     speaker: str
@@ -34,6 +29,16 @@ class UtterancePrediction(TypedDict):
     probabilities: dict[str, float]
 
 
+class UtterancePrediction(_Prediction, total=False):
+    """One utterance of the JSON output; ``docs/prediction.schema.json`` describes it. CSV has the same columns.
+
+    ``utterance`` counts from 1 in each dialogue; ``start`` and ``end`` are seconds, None where no times are known.
+    ``overlap`` is in predictions from recordings only: seconds in which another speaker speaks, too.
+    """
+
+    overlap: float
+
+
 def utterance(
     dialogue: str,
     number: int,
@@ -41,11 +46,12 @@ def utterance(
     labels: Sequence[str],
     probabilities: Sequence[float] | NDArray[np.float32],
     times: tuple[float, float] | None = None,
+    overlap: float | None = None,
 ) -> UtterancePrediction:
     """Build the output for one utterance: probabilities are rounded to 6 digits, times (start, end) to milliseconds."""
     values = [float(value) for value in probabilities]
     start, end = (None, None) if times is None else (round(times[0], 3), round(times[1], 3))
-    return {
+    found: UtterancePrediction = {
         "dialogue": dialogue,
         "utterance": number,
         "speaker": speaker,
@@ -54,6 +60,9 @@ def utterance(
         "label": labels[values.index(max(values))],
         "probabilities": {label: round(value, 6) for label, value in zip(labels, values, strict=True)},
     }
+    if overlap is not None:
+        found["overlap"] = round(overlap, 3)
+    return found
 
 
 def to_json(utterances: Sequence[UtterancePrediction]) -> str:
@@ -62,17 +71,22 @@ def to_json(utterances: Sequence[UtterancePrediction]) -> str:
 
 
 def to_csv(utterances: Sequence[UtterancePrediction], header: bool = True) -> str:
-    """Write predictions as CSV: a row for each utterance, with a column of probabilities for each label."""
+    """Write predictions as CSV: a row for each utterance, with a column of probabilities for each label.
+
+    Predictions from recordings have a last column ``overlap``.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     if header:
         labels = list(utterances[0]["probabilities"]) if utterances else []
-        writer.writerow(["dialogue", "utterance", "speaker", "start", "end", "label", *map(csv_cell, labels)])
+        last = ["overlap"] if utterances and "overlap" in utterances[0] else []
+        writer.writerow(["dialogue", "utterance", "speaker", "start", "end", "label", *map(csv_cell, labels), *last])
     for one in utterances:
         times = ["" if time is None else f"{time:.3f}" for time in (one["start"], one["end"])]
         values = [f"{value:.6f}" for value in one["probabilities"].values()]
         names = [csv_cell(one[key]) for key in ("dialogue", "speaker", "label")]
-        writer.writerow([names[0], one["utterance"], names[1], *times, names[2], *values])
+        last = [f"{one['overlap']:.3f}"] if "overlap" in one else []
+        writer.writerow([names[0], one["utterance"], names[1], *times, names[2], *values, *last])
     return text.getvalue()
 
 

@@ -97,7 +97,9 @@ def test_names_of_streams(checked: Run) -> None:
 
 
 LISTS = {
-    "names.rttm": ("".join(f"SPEAKER {WORD} 1 {i} 0.4 <NA> <NA> {WORD} <NA> <NA>\n" for i in range(2)), 0),
+    "names.rttm": ("".join(f"SPEAKER call.{WORD} 1 {i} 0.4 <NA> <NA> {WORD} <NA> <NA>\n" for i in range(2)), 0),
+    "other.rttm": (f"SPEAKER {WORD} 1 0 0.4 <NA> <NA> M <NA> <NA>\n", 1),
+    "channel.rttm": ("".join(f"SPEAKER call {c} 0 0.4 <NA> <NA> M <NA> <NA>\n" for c in (WORD, "\x1b[2J\u202e")), 0),
     "id.rttm": ("SPEAKER call\x1b[2J\0\u202e 1 0 0.4 <NA> <NA> M <NA> <NA>\n", 0),
     "speaker.rttm": ("SPEAKER call 1 0 0.4 <NA> <NA> \x1b[2JM <NA> <NA>\n", 1),
     "type.rttm": ("\x1b[2J call 1 0 0.4\n", 1),

@@ -5,8 +5,8 @@ Needs the optional extra ``[audio]``.
 
 from __future__ import annotations
 
-import shlex
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
@@ -14,16 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
+from export.audio.speakers import SpeakerNames, speaker_names
 from export.audio.timeline import Recording, Segment, Timeline
 from export.inputs import unknown_labels
-from export.predictor import BadInput, DialogueFeatures, Predictor
+from export.predictor import MAX_UTTERANCES, BadInput, DialogueFeatures, Predictor
 from replicate.corpus.provenance import ENCODER_EXTRACTORS, Recipe, changed_versions, describe
 from replicate.errors import BadModel, EmptyDialogue, IncompatibleFeatures
 from replicate.features import resume
 from replicate.features.assemble import Vectors
 from replicate.features.extract import Extractor, extract, from_recipe
 from replicate.features.source import Source, Utterance, measure, refuse
-from replicate.features.tables import nfc
 
 Seconds = Mapping[Utterance, float]
 Progress = Callable[[float], AbstractContextManager[Callable[[float], None]]]
@@ -39,10 +39,11 @@ def predict_audio(
     keep: Path | None = None,
     progress: Progress = lambda total: nullcontext(lambda seconds: None),
 ) -> Timeline:
-    """Predict the utterances of recordings, which ``replicate.features.read.read`` finds.
+    """Predict the utterances of recordings, which ``replicate.features.calls.read`` or ``read.read`` finds.
 
     Args:
-        speakers: maps a speaker's name in the recordings to one that the model knows; equal names need no entry.
+        speakers: maps a speaker's name in the recordings to one that the model knows; equal names need no entry, and
+            others are assigned in each dialogue in order of appearance, with a note.
         drop: leave out utterances whose features cannot be extracted, instead of refusing the recordings.
         model: folder or name of the speech encoder, if it is no longer where it was in training.
         keep: extracted features are saved next to this file until ``forget`` is called, so that an interrupted call
@@ -51,8 +52,8 @@ def predict_audio(
             that are done.
 
     Raises:
-        IncompatibleFeatures: the model's features cannot be extracted from recordings. BadInput: the model does not
-            know a speaker, or there are too many utterances. EmptyDialogue: no utterance is left. ReplicateError: see
+        IncompatibleFeatures: the model's features cannot be extracted from recordings. BadInput: ``speakers`` has a
+            name that the recordings or the model do not have. EmptyDialogue: no utterance is left. ReplicateError: see
             ``extract``.
     """
     recipe = recipe_of(predictor)
@@ -61,7 +62,7 @@ def predict_audio(
     source, seconds = measure(source)
     if not drop:
         refuse(source.problems)
-    names = _names(source, speakers or {}, predictor.speakers)
+    names, assigned = speaker_names(source, speakers or {}, predictor.speakers)
     extractor = from_recipe(recipe, device, model)
     columns = _columns(recipe, extractor)
     with tempfile.TemporaryDirectory() as folder, progress(sum(seconds)) as advance:
@@ -75,7 +76,7 @@ def predict_audio(
         first = f"; the first was left out because: {problems[0]}" if problems else ""
         raise EmptyDialogue(f"{source.name} has no utterance to predict{first}")
     segments = _segments(predictor, source, dict(zip(source.utterances, seconds, strict=True)), vectors, names)
-    notes = (*extracted.warnings, *_notes(source, recipe, predictor.labels))
+    notes = (*assigned, *extracted.warnings, *_notes(source, recipe, predictor.labels))
     return Timeline(tuple(predictor.labels), tuple(segments), tuple(map(str, problems)), notes, _recordings(source))
 
 
@@ -97,29 +98,6 @@ def recipe_of(predictor: Predictor) -> Recipe:
             "how to extract them is not known: export a model that was trained on a file of `replicate features`"
         )
     return found
-
-
-def _names(source: Source, given: Mapping[str, str], known: Sequence[str]) -> dict[str, str]:
-    """Map every speaker of the source to a name that the model knows; names are compared in one form of Unicode."""
-    given = {nfc(name): nfc(known) for name, known in given.items()}
-    known = [nfc(name) for name in known]
-    found = dict.fromkeys(utterance.speaker for utterance in source.utterances)
-    absent = [name for name in given if name not in found]
-    if absent:
-        raise BadInput(f"--speaker {absent[0]!r}: {source.name} has no such speaker, only {', '.join(found)}")
-    wrong = [name for name in given.values() if name not in known]
-    if wrong:
-        raise BadInput(f"--speaker ...={wrong[0]!r}: the model only knows the speakers {', '.join(known)}")
-    unknown = [name for name in found if given.get(name, name) not in known]
-    if unknown:
-        example = " ".join(
-            f"--speaker {shlex.quote(f'{name}={known[i % len(known)]}')}" for i, name in enumerate(unknown[:3])
-        )
-        raise BadInput(
-            f"the model knows the speakers {', '.join(known)}, not {', '.join(unknown[:3])}: assign them, for example "
-            f"with {example}"
-        )
-    return {name: given.get(name, name) for name in found}
 
 
 def _recordings(source: Source) -> dict[str, Recording]:
@@ -149,20 +127,27 @@ def _columns(recipe: Recipe, extractor: Extractor) -> list[int] | slice:
 
 
 def _segments(
-    predictor: Predictor, source: Source, seconds: Seconds, vectors: Vectors, names: Mapping[str, str]
+    predictor: Predictor, source: Source, seconds: Seconds, vectors: Vectors, names: SpeakerNames
 ) -> Iterator[Segment]:
     kept = [utterance for utterance in source.utterances if utterance in vectors]
     dialogues = [list(group) for _, group in groupby(kept, key=lambda utterance: utterance.dialogue)]
+    # A dialogue may be longer than the model's graph: see the note in ``_notes``.
+    pieces = [own[i : i + MAX_UTTERANCES] for own in dialogues for i in range(0, len(own), MAX_UTTERANCES)]
     inputs = [
-        DialogueFeatures(own[0].dialogue, [names[one.speaker] for one in own], np.stack([vectors[one] for one in own]))
-        for own in dialogues
+        DialogueFeatures(
+            own[0].dialogue, [names[one.dialogue, one.speaker] for one in own], np.stack([vectors[one] for one in own])
+        )
+        for own in pieces
     ]
-    for own, prediction in zip(dialogues, predictor.predict(inputs), strict=True):
-        end = 0.0
-        for number, (one, row) in enumerate(zip(own, prediction.probabilities, strict=True), 1):
-            start = end if one.at is None else one.at
-            end = start + seconds[one]
-            yield Segment(one.dialogue, number, one.speaker, start, end, tuple(row.tolist()))
+    rows = [row for prediction in predictor.predict(inputs) for row in prediction.probabilities]
+    last, number, end = "", 0, 0.0
+    for one, row in zip(kept, rows, strict=True):
+        if one.dialogue != last:
+            last, number, end = one.dialogue, 0, 0.0
+        number += 1
+        start = end if one.at is None else one.at
+        end = start + seconds[one]
+        yield Segment(one.dialogue, number, one.speaker, start, end, tuple(row.tolist()), one.overlap)
 
 
 def _notes(source: Source, recipe: Recipe, known: Sequence[str]) -> Iterator[str]:
@@ -176,5 +161,11 @@ def _notes(source: Source, recipe: Recipe, known: Sequence[str]) -> Iterator[str
             f"other versions extracted the features that the model was trained on ({'; '.join(others)}): features may "
             "differ slightly"
         )
+    for name, count in Counter(one.dialogue for one in source.utterances).items():
+        if count > MAX_UTTERANCES:
+            yield (
+                f"{name} has {count:,} utterances and is predicted in pieces of {MAX_UTTERANCES:,}: at their ends, "
+                "utterances lack some of their context"
+            )
     if any(utterance.at is None for utterance in source.utterances):
         yield "no start times were given: utterances are placed one after the other, without pauses"

@@ -17,6 +17,7 @@ class Segment:
         number: of the utterance in its dialogue, from 1.
         start, end: seconds from the beginning of the dialogue.
         probabilities: one for each label of the timeline.
+        overlap: seconds in which another speaker speaks, too, in the same sound.
     """
 
     dialogue: str
@@ -25,6 +26,7 @@ class Segment:
     start: float
     end: float
     probabilities: tuple[float, ...]
+    overlap: float = 0.0
 
     @property
     def milliseconds(self) -> tuple[int, int]:
@@ -77,7 +79,15 @@ class Timeline:
     def utterances(self) -> list[UtterancePrediction]:
         """Return the segments for JSON and CSV output; see ``export.output.to_json`` and ``to_csv``."""
         return [
-            utterance(one.dialogue, one.number, one.speaker, self.labels, one.probabilities, (one.start, one.end))
+            utterance(
+                one.dialogue,
+                one.number,
+                one.speaker,
+                self.labels,
+                one.probabilities,
+                (one.start, one.end),
+                one.overlap,
+            )
             for one in self.segments
         ]
 

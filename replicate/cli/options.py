@@ -103,27 +103,24 @@ def open_runs(where: str, must_exist: bool = False, cache: Path | None = None) -
     return store
 
 
-_RECORDINGS = (
-    click.option(
-        "--table",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="CSV of a folder's utterances: dialogue, utterance, speaker, maybe label, split and start. "
-        "Default: the one CSV in the folder.",
-    ),
-    click.option(
-        "--segments",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="Segments of one long recording: CSV with start and end in seconds and speaker, RTTM, Praat's TextGrid, "
-        "ELAN's EAF, or JSON of WhisperX.",
-    ),
-    click.option("--allow-overlap", is_flag=True, help="Keep overlapping segments; each then contains both voices."),
-    click.option("--drop", is_flag=True, help="Leave out utterances that cannot be extracted, and name them."),
+table = click.option(
+    "--table",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="CSV of a folder's utterances: dialogue, utterance, speaker, maybe label, split and start. "
+    "Default: the one CSV in the folder.",
+)
+drop = click.option("--drop", is_flag=True, help="Leave out utterances that cannot be extracted, and name them.")
+_segments = click.option(
+    "--segments",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Segments of one long recording: CSV with start and end in seconds and speaker, RTTM, Praat's TextGrid, "
+    "ELAN's EAF, or JSON of WhisperX.",
 )
 
 
 def recordings(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options for recordings; all but ``drop`` become arguments of ``replicate.features.read.read``."""
-    for option in reversed(_RECORDINGS):
+    for option in (drop, _segments, table):
         command = option(command)
     return command
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from replicate.cli import console, options
+from replicate.cli import calls, console, options
 
 if TYPE_CHECKING:
     from export.audio.timeline import Timeline
@@ -35,10 +36,26 @@ if TYPE_CHECKING:
 @click.option(
     "--audio",
     type=click.Path(path_type=Path),
+    multiple=True,
     metavar="SOURCE",
-    help="Predict from recordings instead of FILE: any SOURCE of `replicate features`.",
+    help="Predict from recordings instead of FILE: a recording, several (repeat the option, or a pattern), a folder of "
+    "them, or any SOURCE of `replicate features`.",
 )
-@options.recordings
+@click.option(
+    "--segments",
+    multiple=True,
+    metavar="LIST|vad",
+    help="Segments of each recording, in their order, or one RTTM for all; formats are those of `replicate features`. "
+    "vad: find speech by voice activity detection. Default: a list next to the recording that is named like it or "
+    "names it, or else vad.",
+)
+@click.option(
+    "--channels",
+    metavar="NAME,NAME",
+    help="Speaker of each channel, such as agent,customer: every utterance is read from its speaker's channel.",
+)
+@options.table
+@options.drop
 @click.option(
     "--speaker",
     "speakers",
@@ -61,7 +78,7 @@ def predict(
     as_csv: bool,
     as_vtt: bool,
     stream: bool,
-    audio: Path | None,
+    audio: tuple[Path, ...],
     **recording: Any,
 ) -> None:
     """Predict the emotion of every utterance, with the probability of each.
@@ -71,7 +88,9 @@ def predict(
     accepts. PyTorch is not needed.
 
     With --audio, features are extracted from recordings in the same way as those that the model was trained on, and
-    each prediction has a start and an end. This needs the extra [audio].
+    each prediction has a start and an end. This needs the extra [audio]. Utterances that overlap are kept and marked.
+    Speakers that the model does not know are assigned to its speakers in order of appearance, unless --speaker assigns
+    them.
 
     With --stream, each line of stdin is predicted at once, as a line of CSV or, with --json, as an object. Lines are
     such a CSV, or objects {"dialogue": ..., "speaker": ..., "features": [...]}. The bundle's arm must be causal.
@@ -83,54 +102,64 @@ def predict(
         raise click.UsageError("--json, --csv and --vtt exclude each other")
     if stream and int8:
         raise click.UsageError("--stream and --int8 exclude each other")
-    if bool(files) + stream + (audio is not None) != 1:
+    files, audio = calls.inputs(files, audio)
+    if bool(files) + stream + bool(audio) != 1:
         raise click.UsageError("Give one of FILE..., --audio SOURCE and --stream.")
-    _check_audio_options(audio, as_vtt, recording)
-    if audio is not None:
-        options.require_audio()
+    _check_audio_options(bool(audio), as_vtt, recording)
     from export import program
     from export.inputs import read
     from export.lines import stdin_lines
-    from export.predictor import BadBundle, BadInput, Predictor
-    from replicate import errors
+    from export.predictor import Predictor
 
-    try:
-        with options.end_when_stuck(errors.BadBundle):
-            predictor = Predictor(bundle, int8)
-            if stream:
-                for line in program.predict_lines(predictor, stdin_lines(), as_json):
-                    console.echo(line, newline=False)  # click.echo flushes
-                return
-            if audio is not None:
-                _predict_audio(predictor, audio, printed, **recording)
-                return
-            found = program.predict_files(predictor, files, lambda path: read(path, predictor))
-    except BadBundle as error:
-        raise errors.BadBundle(str(error)) from error
-    except BadInput as error:
-        raise errors.BadInput(str(error)) from error
+    with _own_errors():
+        predictor = Predictor(bundle, int8)
+        if stream:
+            for line in program.predict_lines(predictor, stdin_lines(), as_json):
+                console.echo(line, newline=False)  # click.echo flushes
+            return
+        if audio:
+            _predict_audio(predictor, audio, printed, **recording)
+            return
+        found = program.predict_files(predictor, files, lambda path: read(path, predictor))
     if as_json or as_csv:
         _print([utterance for prediction in found for utterance in prediction.utterances()], as_json)
     else:
         _print_tables(found)
 
 
-def _check_audio_options(audio: Path | None, as_vtt: bool, recording: dict[str, Any]) -> None:
+@contextmanager
+def _own_errors() -> Iterator[None]:
+    """Raise the errors of bundles, which do not need this package, as those of this package."""
+    from export.predictor import BadBundle, BadInput
+    from replicate import errors
+
+    try:
+        with options.end_when_stuck(errors.BadBundle):
+            yield
+    except BadBundle as error:
+        raise errors.BadBundle(str(error)) from error
+    except BadInput as error:
+        raise errors.BadInput(str(error)) from error
+
+
+def _check_audio_options(audio: bool, as_vtt: bool, recording: dict[str, Any]) -> None:
     """Refuse options of --audio without it, and formats that do not exist or cannot be written."""
     names = {"speakers": "speaker", "formats": "format"}
     options_given = [names.get(name, name) for name, value in recording.items() if value and value != "auto"]
-    if audio is None and (as_vtt or options_given):
+    if not audio and (as_vtt or options_given):
         option = "vtt" if as_vtt else options_given[0].replace("_", "-")
         raise click.UsageError(f"--{option} needs --audio SOURCE")
     if recording["formats"]:
         from export.audio.formats.registry import check
 
         check(recording["formats"])
+    if audio:
+        options.require_audio()
 
 
 def _predict_audio(
     predictor: Predictor,
-    audio: Path,
+    audio: Sequence[Path],
     printed: tuple[str, ...],
     formats: tuple[str, ...],
     speakers: Sequence[str],
@@ -148,25 +177,25 @@ def _predict_audio(
     """
     from export.audio.formats.registry import FORMATS
     from export.audio.predict import forget, predict_audio
-    from replicate.features.read import read as read_source
     from replicate.report import progress
 
     pairs = [pair.rpartition("=")[::2] for pair in speakers]
     if not all(name and known for name, known in pairs) or len(dict(pairs)) < len(pairs):
         raise click.BadParameter("write it as NAME=KNOWN, once for each NAME", param_hint="--speaker")
+
+    def shown(total: float, what: str = "extracting features") -> Any:
+        return progress.steady(what, total, console.status())
+
     classes = 6 if len(predictor.labels) == 6 else 4
-    source = read_source(audio, classes=classes, allow_other_counts=True, **segmentation)
+    source = calls.source(audio, classes, lambda total: shown(total, "finding speech"), **segmentation)
     dialogues = len({utterance.dialogue for utterance in source.utterances})
     if not out:
         printed = (*printed, *formats)
     if len(printed) > 1:
         raise click.UsageError("only one format can be printed: use --out DIR for several")
     if dialogues > 1 and printed and not FORMATS[printed[0]].several:
-        raise click.UsageError(f"{printed[0]} is for one dialogue, but {audio} has {dialogues}: use --out DIR")
+        raise click.UsageError(f"{printed[0]} is for one dialogue, but {source.name} has {dialogues}: use --out DIR")
     keep = out / "timeline" if out else None
-
-    def shown(total: float) -> Any:
-        return progress.steady("extracting features", total, console.status())
 
     found = predict_audio(predictor, source, dict(pairs), drop, model, device, keep, shown)
     for problem in found.left_out:
@@ -221,7 +250,8 @@ def _print_timeline(timeline: Timeline) -> None:
     from replicate.grids import long_terminal
 
     screen = console.results()
-    titles = ("start", "end", "speaker", "emotion", "probability", *timeline.labels)
+    marked = any(one.overlap for one in timeline.segments)
+    titles = ("start", "end", "speaker", "emotion", "probability", *timeline.labels, *(["overlap"] if marked else []))
     for name, dialogue in timeline.dialogues.items():
         lines = [
             (
@@ -230,6 +260,7 @@ def _print_timeline(timeline: Timeline) -> None:
                 one.speaker,
                 timeline.emotion(one),
                 *(f"{value:.3f}" for value in (max(one.probabilities), *one.probabilities)),
+                *([f"{one.overlap:.2f} s" if one.overlap else ""] if marked else []),
             )
             for one in dialogue.segments
         ]

@@ -1,4 +1,4 @@
-"""Load recordings as samples: block by block, mixed to one channel, resampled to 16 kHz."""
+"""Load recordings as samples: block by block, mixed to one channel or one channel alone, resampled to 16 kHz."""
 
 from __future__ import annotations
 
@@ -9,28 +9,20 @@ from typing import NamedTuple
 
 import numpy as np
 import soundfile
-import soxr
 from numpy.typing import NDArray
 
 from replicate.errors import BadAudio, TooLittleMemory
-from replicate.features import compressed, containers, decoder, mistaken
+from replicate.features import compressed, containers, decoder, mistaken, mixing
 
-RATE = 16_000
+RATE = mixing.RATE
 # From below telephone speech to above any converter; other rates are errors, and resampling them could fill the memory.
 RATES = (4_000, 768_000)
 # Seconds of one utterance, 460 MB: an utterance that is longer is a conversation, or a wrong header.
 LONGEST = 7_200
 # Formats of libsndfile of which a file shows whether its end is missing. The others are of samplers and old computers.
 _FORMATS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "FLAC", "OGG", "MP3", "MPEG")
-_BLOCK_SECONDS = 60
-# Samples of all channels in a block, 64 MB.
-_BLOCK_SAMPLES = 2**24
 # Samples at 16 kHz for each byte of a file, more than in any codec of speech. More memory is taken when it is used.
 _EXPANSION = 16
-# Two steps of 16 bits: a smaller range is noise of the converter.
-_SILENCE = 2 / 2**15
-# A mix of N unrelated channels has 1/N of their mean power. A mix with less than half of that has lost sound.
-_CANCELLED = 0.5
 
 
 class Header(NamedTuple):
@@ -40,23 +32,27 @@ class Header(NamedTuple):
         cut: the problem that the end is missing in the file, or cannot be read, though the header declares it; then
             ``seconds`` is what is there, as far as that is known without decoding.
         warning: a possible error, to follow the path in a message.
+        channels: how many the recording has.
     """
 
     rate: int
     seconds: float
     cut: BadAudio | None = None
     warning: str = ""
+    channels: int = 1
 
 
 class Decoded(NamedTuple):
-    """Samples of a recording, (n,) float32 at 16 kHz, the mean of all channels.
+    """Samples of a recording, (n,) float32 at 16 kHz, the mean of all channels or one of them.
 
     Attributes:
         cancelled: whether the mix is much weaker than its channels, as when one of them is inverted.
+        peak: the largest absolute sample.
     """
 
     samples: NDArray[np.float32]
     cancelled: bool
+    peak: float
 
 
 def header(path: Path) -> Header:
@@ -78,7 +74,7 @@ def header(path: Path) -> Header:
         found = containers.sound(path)
         end = compressed.end(path)
         with decoder.open_sound(path, found) as file:
-            return _checked(path, file, found, end)
+            return _checked(path, file, found, end)._replace(channels=int(file.channels))
     except (soundfile.SoundFileError, OSError) as error:
         if found is not None and found.missing and found.present:
             raise _cut(path, f"{found.declared:,} bytes of sound", f"it holds {found.present:,}") from error
@@ -141,15 +137,18 @@ def load(path: Path, start: float = 0.0, stop: float | None = None) -> NDArray[n
     return decode(path, start, stop).samples
 
 
-def decode(path: Path, start: float = 0.0, stop: float | None = None) -> Decoded:
+def decode(path: Path, start: float = 0.0, stop: float | None = None, channel: int | None = None) -> Decoded:
     """Load a recording from ``start`` to ``stop`` seconds; takes 64 kB of memory per second.
 
+    Args:
+        channel: the one to load, from 0; None loads the mean of all.
+
     Raises:
-        BadAudio: it cannot be read, ends before ``stop``, is silent, or contains NaN or infinity.
+        BadAudio: it cannot be read, lacks the channel, ends before ``stop``, is silent, or contains NaN or infinity.
         TooLittleMemory: the samples do not fit.
     """
     where = str(path) if stop is None else f"{path} from {start:g} s to {stop:g} s"
-    levels = _Levels()
+    levels = mixing.Levels()
     try:
         # Samples of a damaged file may be NaN or near the largest float; that is checked below.
         with decoder.open_sound(path, containers.sound(path)) as file, np.errstate(all="ignore"):
@@ -157,7 +156,7 @@ def decode(path: Path, start: float = 0.0, stop: float | None = None) -> Decoded
             frames = decoder.count(path, file)
             wanted = (frames if stop is None else round(stop * rate)) - round(start * rate)
             decoder.skip_to(file, min(round(start * rate), frames))
-            blocks = _resampled(file, wanted, rate, levels)
+            blocks = mixing.one_channel(file, wanted, rate, levels, _existing(path, file, channel))
             expected = math.ceil(max(wanted, 0) * RATE / rate)
             samples = _filled(blocks, expected, min(expected, _EXPANSION * path.stat().st_size))
     except (soundfile.SoundFileError, OSError) as error:
@@ -169,16 +168,41 @@ def decode(path: Path, start: float = 0.0, stop: float | None = None) -> Decoded
         raise BadAudio(f"{where} ends after {len(samples) / RATE:.3f} s: fetch the file again, or correct the times")
     with np.errstate(all="ignore"):
         finite = np.isfinite(samples.sum(dtype=np.float64))  # the sum is finite exactly if all samples are
-        height = np.ptp(samples)
+        height, peak = np.ptp(samples), float(np.abs(samples).max())
     if not finite:
         raise BadAudio(f"{where} contains NaN or infinity: convert or record it again")
-    if height < _SILENCE:
+    if height < mixing.SILENCE:
         if levels.cancelled:
             raise BadAudio(
                 f"the channels of {where} cancel each other: one of them is inverted, keep one channel alone"
             )
         raise BadAudio(f"{where} is silent: check the microphone and the channel, or remove it from the list")
-    return Decoded(samples, levels.cancelled)
+    return Decoded(samples, levels.cancelled, peak)
+
+
+def blocks(path: Path) -> Iterator[NDArray[np.float32]]:
+    """Yield a recording of any length in blocks of at most a minute, (n, channels) at 16 kHz.
+
+    Raises:
+        BadAudio: it cannot be read, or contains NaN or infinity.
+    """
+    try:
+        with decoder.open_sound(path, containers.sound(path)) as file:
+            rate = _rate(path, file)
+            for block in mixing.all_channels(file, decoder.count(path, file), rate):
+                with np.errstate(all="ignore"):
+                    finite = np.isfinite(block.sum(dtype=np.float64))
+                if not finite:
+                    raise BadAudio(f"{path} contains NaN or infinity: convert or record it again")
+                yield block
+    except (soundfile.SoundFileError, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _existing(path: Path, file: soundfile.SoundFile, channel: int | None) -> int | None:
+    if channel is not None and not 0 <= channel < file.channels:
+        raise BadAudio(f"{path} has no channel {channel + 1}, only {file.channels}: correct the list of its segments")
+    return channel
 
 
 def _unreadable(path: Path, error: Exception, where: str | None = None) -> BadAudio:
@@ -200,46 +224,6 @@ def _filled(blocks: Iterable[NDArray[np.float32]], expected: int, capacity: int)
         samples[end : end + len(block)] = block
         end += len(block)
     return samples[:end]
-
-
-class _Levels:
-    """Powers of channels and of their mix, without their means, summed over blocks."""
-
-    def __init__(self) -> None:
-        self._frames = 0
-        self._sums: NDArray[np.float64] = np.zeros(0)
-        self._squares: NDArray[np.float64] = np.zeros(0)
-
-    def add(self, block: NDArray[np.float32], mono: NDArray[np.float32]) -> None:
-        """Add a block (frames, channels) and its mix (frames,)."""
-        both = np.column_stack([block, mono])
-        if not self._frames:
-            self._sums, self._squares = np.zeros(both.shape[1]), np.zeros(both.shape[1])
-        self._frames += len(both)
-        self._sums += both.sum(0, dtype=np.float64)
-        self._squares += np.einsum("ij,ij->j", both, both, dtype=np.float64)
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether the mix has less than half of the power that it has if the channels are unrelated."""
-        if not self._frames or len(self._sums) < 3:
-            return False
-        *channels, mix = self._squares / self._frames - (self._sums / self._frames) ** 2
-        mean = float(np.mean(channels))
-        return bool(mean > _SILENCE**2 and mix < _CANCELLED * mean / len(channels))
-
-
-def _resampled(file: soundfile.SoundFile, wanted: int, rate: int, levels: _Levels) -> Iterator[NDArray[np.float32]]:
-    stream = soxr.ResampleStream(rate, RATE, 1, dtype="float32") if rate != RATE else None
-    most = max(1, min(_BLOCK_SECONDS * rate, _BLOCK_SAMPLES // file.channels))
-    left = wanted
-    while left > 0:
-        block = decoder.read(file, min(left, most))
-        left = left - len(block) if len(block) else 0
-        mono = block.mean(1)
-        if file.channels > 1:
-            levels.add(block, mono)
-        yield mono if stream is None else stream.resample_chunk(mono, last=left == 0)
 
 
 # Reasons of libsndfile that name no cause, by how they begin, and what they mean.

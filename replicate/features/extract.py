@@ -16,6 +16,9 @@ from replicate.features import audio, resume
 from replicate.features.assemble import Vectors
 from replicate.features.source import Source, Utterance
 
+# Mixing, resampling and lossy codecs exceed full scale a little.
+_LOUDEST = 1.5
+
 
 class Extractor(Protocol):
     """A function from signals to feature vectors.
@@ -61,6 +64,7 @@ def extract(
     vectors: Vectors = {}
     problems: list[ReplicateError] = []
     cancelled: list[Utterance] = []
+    peaks: dict[Utterance, float] = {}
     with resume.open_vectors(out) as saved:
         missing: list[tuple[float, Utterance]] = []
         for utterance, length in zip(source.utterances, seconds, strict=True):
@@ -82,15 +86,18 @@ def extract(
                     continue
                 signals[utterance] = decoded.samples
                 cancelled += [utterance] if decoded.cancelled else []
+                if decoded.peak > _LOUDEST:
+                    peaks[utterance] = decoded.peak
             found = _vectors(signals, extractor)
             for utterance in [one for one, vector in found.items() if not np.isfinite(vector).all()]:
                 problems.append(_not_finite(utterance, found.pop(utterance), extractor))
             # Utterances with a warning are extracted again on resuming, so that the warning is repeated.
-            lasting = {utterance: vector for utterance, vector in found.items() if utterance not in cancelled}
+            warned = {*cancelled, *peaks}
+            lasting = {utterance: vector for utterance, vector in found.items() if utterance not in warned}
             saved.put({resume.key(utterance, extractor.recipe): vector for utterance, vector in lasting.items()})
             vectors |= found
             advance(sum(length for length, _ in batch))
-    return Extracted(vectors, tuple(problems), tuple(_cancelled(cancelled)))
+    return Extracted(vectors, tuple(problems), (*_cancelled(cancelled), *_too_loud(peaks)))
 
 
 def _vectors(signals: Mapping[Utterance, NDArray[np.float32]], extractor: Extractor) -> Vectors:
@@ -116,6 +123,17 @@ def _cancelled(utterances: Sequence[Utterance]) -> Iterator[str]:
         yield (
             f"in {len(utterances)} utterances ({names}) the channels cancel each other: their mix is much weaker than "
             "they are, as if one was inverted; keep one channel alone and extract again"
+        )
+
+
+def _too_loud(peaks: Mapping[Utterance, float]) -> Iterator[str]:
+    """Yield a warning that names utterances with samples beyond full scale."""
+    if peaks:
+        names = ", ".join(one.name for one in list(peaks)[:3]) + (", ..." if len(peaks) > 3 else "")
+        yield (
+            f"in {len(peaks)} utterances ({names}) samples are beyond full scale, up to {max(peaks.values()):,.4g} "
+            "where 1 is the largest: features of loudness are wrong unless the recordings of the training are like "
+            "that; scale the file"
         )
 
 
@@ -185,7 +203,7 @@ def _not_finite(utterance: Utterance, vector: NDArray[np.float32], extractor: Ex
 
 def _signal(utterance: Utterance, extractor: Extractor) -> audio.Decoded:
     try:
-        decoded = audio.decode(utterance.path, utterance.start, utterance.stop)
+        decoded = audio.decode(utterance.path, utterance.start, utterance.stop, utterance.channel)
     except (BadAudio, TooLittleMemory) as error:
         raise type(error)(f"utterance {utterance.name}: {error}") from error
     if len(decoded.samples) < extractor.shortest:

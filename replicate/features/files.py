@@ -17,6 +17,11 @@ _OTHERS = {
 }
 
 
+def is_recording(path: Path) -> bool:
+    """Return whether the name of a file is that of a recording; hidden files are none."""
+    return path.suffix.lower() in {*SUFFIXES, *_OTHERS} and not path.name.startswith(".") and path.is_file()
+
+
 class Recordings:
     """The .wav and .flac files below a folder, also in linked folders; hidden files and folders are left out.
 

@@ -10,11 +10,24 @@ from replicate.features import folder, iemocap, recording
 from replicate.features.source import Source
 
 
+def is_corpus(path: Path) -> bool:
+    """Return whether a path is a folder with a file for each utterance: with a CSV of them, or of the IEMOCAP release.
+
+    Raises:
+        BadSource: it is a part of the IEMOCAP release.
+    """
+    if not path.is_dir():
+        return False
+    has_table = any(one.suffix.lower() == ".csv" and one.name[0] != "." for one in path.iterdir())
+    if not has_table:
+        iemocap.refuse_part(path)
+    return has_table or iemocap.is_release(path)
+
+
 def read(
     path: Path,
     table: Path | None = None,
     segments: Path | None = None,
-    allow_overlap: bool = False,
     classes: int = 4,
     allow_other_counts: bool = False,
     like: Corpus | None = None,
@@ -23,7 +36,7 @@ def read(
 
     Args:
         table: see ``folder.read``.
-        segments, allow_overlap: see ``recording.read``.
+        segments: see ``recording.read``.
         classes, allow_other_counts, like: see ``iemocap.read``.
 
     Raises:
@@ -51,4 +64,4 @@ def read(
         )
     if segments is None:
         raise BadSource(f"{path} is one recording: give a list of its segments with --segments, such as CSV or RTTM")
-    return recording.read(path, segments, allow_overlap)
+    return recording.read(path, segments)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from replicate.errors import BadSource, ReplicateError
-from replicate.features import rttm, tables
+from replicate.features import channels, rttm, tables
 from replicate.features.folder import NO_LABELS, NO_SPLIT
+from replicate.features.overlap import overlaps
 from replicate.features.segments import eaf, textgrid, whisperx
 from replicate.features.segments.base import Listed, Segment
 from replicate.features.source import UNLABELLED, Source, Utterance, seconds
@@ -20,56 +22,87 @@ FORMATS: dict[str, Callable[[Path], Listed]] = {
     ".eaf": eaf.read,
     ".json": whisperx.read,
 }
+# Shorter overlaps are rounding: diarisation tools round to hundredths of a second.
+_OVERLAP = 0.02
 
 
-def read(path: Path, segments: Path, allow_overlap: bool = False) -> Source:
+def read(path: Path, segments: Path, names: Sequence[str] = (), several: bool = False) -> Source:
     """Return the segments of a recording as one dialogue without labels, in order of time.
 
-    A segment that does not end after its start becomes a problem. So does one that overlaps with an earlier one, unless
-    ``allow_overlap`` is set; both then contain both voices.
+    A segment that does not end after its start becomes a problem. Segments may overlap; those of other speakers in the
+    same channel are counted, and noted in a warning.
+
+    Args:
+        names: the speaker of each channel of the recording; each segment is then read from its speaker's channel.
+            Without them, an RTTM that uses several channels decides, and otherwise all channels are mixed.
+        several: whether the list is for several recordings, so that it must name each.
 
     Raises:
-        BadSource: the list cannot be read, or is empty.
+        BadSource: the list cannot be read, is empty, or is of another recording; the recording has other channels than
+            ``names``. BadAudio: the channels are needed, and the recording cannot be read.
     """
-    name = nfc(path.stem)
     suffix = segments.suffix.lower()
     found: Sequence[Segment]
-    if suffix in FORMATS:
+    if suffix == ".rttm":
+        found, warnings = _rttm(path, segments, several)
+    elif several:
+        raise BadSource(f"{segments} does not name recordings, so it is for one: give a list for each, in their order")
+    elif suffix in FORMATS:
         found, warnings = FORMATS[suffix](segments)
-    elif suffix == ".rttm":
-        found, warnings = _rttm(segments, name)
     else:
         found, warnings = _csv(segments)
-    listed = sorted(found)
-    if not listed:
+    if not found:
         raise BadSource(f"{segments} lists no segment of {path}: check that it is the right list")
-    problems: list[ReplicateError] = []
-    kept: list[Segment] = []
-    last: Segment | None = None
-    for segment in listed:
-        if not 0 <= segment.start < segment.stop < math.inf:
-            problems.append(
-                BadSource(
-                    f"{segment.where}: from {segment.start:g} s to {segment.stop:g} s is not a segment: it must "
-                    "start at 0 or later, and end after its start"
-                )
-            )
-        elif last and segment.start < last.stop and not allow_overlap:
-            problems.append(
-                BadSource(
-                    f"{segment.where}: {segment.speaker} from {segment.start:g} s while {last.speaker} speaks until "
-                    f"{last.stop:g} s ({last.where}): cut one of them, or keep both with --allow-overlap"
-                )
-            )
-        else:
-            kept.append(segment)
-            last = segment if last is None or segment.stop > last.stop else last
+    if names:
+        found = channels.assigned(path, found, names)
+    return to_source(path, found, warnings)
+
+
+def to_source(path: Path, segments: Iterable[Segment], warnings: Sequence[str] = ()) -> Source:
+    """Return the segments of a recording as a source; those without a duration become problems."""
+    listed = sorted(segments, key=lambda one: (one.start, one.stop, one.speaker))
+    name = nfc(path.stem)
+    kept = [one for one in listed if 0 <= one.start < one.stop < math.inf]
+    problems: list[ReplicateError] = [
+        BadSource(
+            f"{one.where}: from {one.start:g} s to {one.stop:g} s is not a segment: it must start at 0 or later, and "
+            "end after its start"
+        )
+        for one in listed
+        if not 0 <= one.start < one.stop < math.inf
+    ]
     digits = len(str(len(listed)))
     utterances = tuple(
-        Utterance(name, f"{name}_{i:0{digits}d}", one.speaker, path, start=one.start, stop=one.stop, at=one.start)
-        for i, one in enumerate(kept, 1)
+        Utterance(
+            name,
+            f"{name}_{i:0{digits}d}",
+            one.speaker,
+            path,
+            start=one.start,
+            stop=one.stop,
+            at=one.start,
+            channel=one.channel,
+            overlap=overlap if overlap > _OVERLAP else 0.0,
+        )
+        for i, (one, overlap) in enumerate(zip(kept, overlaps(kept), strict=True), 1)
     )
-    return Source(name, utterances, (UNLABELLED,), (NO_LABELS, NO_SPLIT), tuple(problems), warnings)
+    noted = (*warnings, *_overlapping(name, utterances))
+    return Source(name, utterances, (UNLABELLED,), (NO_LABELS, NO_SPLIT), tuple(problems), noted)
+
+
+def renamed(source: Source, name: str) -> Source:
+    """Return the source of one recording under another name, where several recordings have the same one."""
+    utterances = tuple(replace(one, dialogue=name) for one in source.utterances)
+    return replace(source, name=name, utterances=utterances)
+
+
+def _overlapping(name: str, utterances: Sequence[Utterance]) -> Iterator[str]:
+    own = [one.overlap for one in utterances if one.overlap]
+    if own:
+        yield (
+            f"{name}: in {len(own)} of {len(utterances)} utterances another speaker speaks, too, for {sum(own):.1f} s "
+            "in all: they are kept and marked, and their features are of both voices"
+        )
 
 
 def _csv(path: Path) -> tuple[list[Segment], tuple[str, ...]]:
@@ -86,16 +119,12 @@ def _csv(path: Path) -> tuple[list[Segment], tuple[str, ...]]:
     return found, table.warnings
 
 
-def _rttm(path: Path, recording: str) -> tuple[list[Segment], tuple[str, ...]]:
-    """Return the segments of a recording, and a warning if its name in the list is another one."""
-    lines = rttm.read(path)
-    files = {line.file for line in lines}
-    if recording not in files:  # a name in RTTM must not contain a blank
-        recording = "_".join(recording.split())
-    # In a list of several recordings, the file's name selects the lines; in a list of one, it does not matter.
-    name = files.pop() if len(files) == 1 else recording
-    chosen = [line for line in lines if line.file == name]
-    own = [Segment(line.start, line.start + line.duration, line.speaker, line.where) for line in chosen]
-    if name == recording:
-        return own, ()
-    return own, (f"{path} is for a recording called {name}, not {recording}: check that it is the right one",)
+def _rttm(path: Path, segments: Path, several: bool) -> tuple[list[Segment], tuple[str, ...]]:
+    """Return the segments of a recording, with their channels, and warnings about its name and its channels."""
+    chosen = rttm.of_recording(segments, rttm.read(segments), nfc(path.stem), nfc(path.name), several)
+    numbers, unused = channels.numbered(path, segments, [line.channel for line in chosen.lines])
+    own = [
+        Segment(line.start, line.start + line.duration, line.speaker, line.where, number)
+        for line, number in zip(chosen.lines, numbers, strict=True)
+    ]
+    return own, (*chosen.warnings, *unused)

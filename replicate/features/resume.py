@@ -69,7 +69,10 @@ def open_vectors(out: Path) -> Iterator[SavedVectors]:
 
 
 def key(utterance: Utterance, recipe: Mapping[str, Any]) -> str:
-    """Return a hash of everything that decides a vector: extractor settings, state of the recording, start and stop."""
+    """Return a hash of everything that decides a vector: extractor settings, state of the recording, start, stop
+    and channel."""
     stat = utterance.path.stat()
     decides = [str(utterance.path.resolve()), stat.st_size, stat.st_mtime_ns, utterance.start, utterance.stop, recipe]
+    if utterance.channel is not None:
+        decides.append(utterance.channel)
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,16 +22,26 @@ _OTHER = {
 }
 _BLANKS = re.compile(r"[ \t\r\f\v]+")  # str.split() would also split at the no-break spaces in a name
 _NONE = "<NA>"
+# What tools write that were given samples and no file.
+_UNNAMED = (_NONE, "waveform", "-")
 
 
 class Line(NamedTuple):
-    """A SPEAKER line: the recording's name, start and duration in seconds, the speaker, and file and line."""
+    """A SPEAKER line: the recording's name, start and duration in seconds, the speaker, file and line, and channel."""
 
     file: str
     start: float
     duration: float
     speaker: str
     where: str
+    channel: str = "1"
+
+
+class Chosen(NamedTuple):
+    """The lines of one recording, and warnings about its name."""
+
+    lines: tuple[Line, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def read(path: Path) -> tuple[Line, ...]:
@@ -53,6 +63,51 @@ def read(path: Path) -> tuple[Line, ...]:
     return tuple(line for line, _ in found)
 
 
+def names(lines: Sequence[Line]) -> tuple[str, ...]:
+    """Return the names of recordings in order of first appearance."""
+    return tuple(dict.fromkeys(line.file for line in lines))
+
+
+def is_named(recording: str, names: Collection[str]) -> bool:
+    """Return whether a recording is among names of an RTTM, in which ``_`` stands for blanks."""
+    return recording in names or "_".join(recording.split()) in names
+
+
+def of_recording(path: Path, lines: Sequence[Line], stem: str, name: str, several: bool = False) -> Chosen:
+    """Return the lines of a recording, by its name without or with suffix.
+
+    If all lines have one other name, they are taken, with a warning, where it is no name, or the beginning of the
+    recording's or the other way round, such as call and call-16k.
+
+    Args:
+        several: whether there are other recordings, so that lines must have exactly this name.
+
+    Raises:
+        BadSource: the lines are of other recordings.
+    """
+    found = names(lines)
+    for own in (stem, name):
+        own_names = {own, "_".join(own.split())}
+        if own_names & set(found):
+            return Chosen(tuple(line for line in lines if line.file in own_names))
+    if not found:
+        return Chosen(())
+    if len(found) == 1 and not several and (found[0] in _UNNAMED or _continues(found[0], stem)):
+        warning = f"{path} is for a recording called {found[0]}, not {stem}: check that it is the right one"
+        return Chosen(tuple(lines), (warning,) if found[0] not in _UNNAMED else ())
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    raise BadSource(
+        f"{path} lists segments of {', '.join(found[:3])}{more}, none of {stem}: give the list of this recording; if "
+        f"it is this one, write {'_'.join(stem.split())} as the second field of its lines"
+    )
+
+
+def _continues(one: str, other: str) -> bool:
+    """Return whether one of the names begins with the other, and goes on after a mark, such as call and call-16k."""
+    short, long = sorted((one.casefold(), other.casefold()), key=len)
+    return short == long or (long.startswith(short) and not long[len(short)].isalnum())
+
+
 def _lines(path: Path, text: str) -> Iterator[tuple[Line, str]]:
     """Yield every SPEAKER line with its confidence."""
     for number, line in enumerate(text.split("\n"), 1):  # str.splitlines() would also split within names
@@ -68,7 +123,7 @@ def _lines(path: Path, text: str) -> Iterator[tuple[Line, str]]:
             raise BadSource(
                 f"{where}: {fields[3][:20]!r} and {fields[4][:20]!r} are not both times: give seconds, such as 12.5"
             )
-        yield Line(fields[1], start, duration, fields[7], where), fields[8] if len(fields) > LEAST else _NONE
+        yield Line(fields[1], start, duration, fields[7], where, fields[2]), fields[8] if len(fields) > LEAST else _NONE
 
 
 def _check(fields: list[str], where: str) -> None:

@@ -27,6 +27,8 @@ class Utterance:
         path: the recording, or the file with its text.
         label: class name; empty if the source has none.
         at: start in the dialogue in seconds; None if the source has no times.
+        channel: of the recording, from 0; None is the mix of all.
+        overlap: seconds in which another speaker speaks, too, in the same channel or mix.
     """
 
     dialogue: str
@@ -38,6 +40,8 @@ class Utterance:
     start: float = 0.0
     stop: float | None = None
     at: float | None = None
+    channel: int | None = None
+    overlap: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -37,27 +37,40 @@ def test_rttm_of_several_recordings_is_selected_by_name(tmp_path: Path) -> None:
     path = segments(tmp_path, RTTM + other, "rttm")
     assert recording.read(tmp_path / "talk.wav", path).speakers == ("A", "B")
     assert recording.read(tmp_path / "lecture.flac", path).speakers == ("C",)
-    with pytest.raises(BadSource, match="lists no segment of"):
+    with pytest.raises(BadSource, match="lists segments of talk, lecture, none of x: give the list of this recording"):
         recording.read(tmp_path / "x.wav", path)
     blank = segments(tmp_path, RTTM + other.replace("lecture", "my_lecture"), "rttm")
     assert recording.read(tmp_path / "my lecture.wav", blank).speakers == ("C",)
-    # The diarisation tool had a copy of the file under another name.
-    assert recording.read(tmp_path / "x.wav", segments(tmp_path, other, "rttm")).speakers == ("C",)
+    # The diarisation tool had a copy of the file under a longer name, or samples without a name.
+    longer = segments(tmp_path, other.replace("lecture", "lecture-16k"), "rttm")
+    found = recording.read(tmp_path / "lecture.wav", longer)
+    assert found.speakers == ("C",) and "for a recording called lecture-16k, not lecture" in found.warnings[0]
+    unnamed = segments(tmp_path, other.replace("lecture", "<NA>"), "rttm")
+    assert recording.read(tmp_path / "x.wav", unnamed).warnings == ()
+    path = segments(tmp_path, other, "rttm")
+    with pytest.raises(BadSource, match=r"of lecture, none of lecture2: .*, write lecture2 as the second field"):
+        recording.read(tmp_path / "lecture2.wav", path)
+    with pytest.raises(BadSource, match="lists segments of lecture, none of lecture-16k"):
+        recording.read(tmp_path / "lecture-16k.wav", path, several=True)
+    with pytest.raises(BadSource, match="does not name recordings, so it is for one"):
+        recording.read(tmp_path / "x.wav", segments(tmp_path, "start,end,speaker\n0,1,A\n"), several=True)
 
 
-def test_overlapping_and_reversed_segments_are_problems(tmp_path: Path) -> None:
-    text = "start,end,speaker\n0,3,A\n1,2,B\n2.5,4,B\n6,5,A\n-1,0.5,A\n7,7,A\n7,1e999,A\n4,5,A\n"
+def test_overlapping_segments_are_marked_and_reversed_ones_are_problems(tmp_path: Path) -> None:
+    text = "start,end,speaker\n0,3,A\n1,2,B\n2.5,4,B\n6,5,A\n-1,0.5,A\n7,7,A\n7,1e999,A\n3.99,5,A\n"
     path = segments(tmp_path, text)
     found = recording.read(tmp_path / "talk.wav", path)
-    assert [(one.start, one.stop) for one in found.utterances] == [(0, 3), (4, 5)]
+    assert [(one.start, one.stop, one.overlap) for one in found.utterances] == [
+        (0, 3, 1.5),
+        (1, 2, 1),
+        (2.5, 4, pytest.approx(0.51)),
+        (3.99, 5, 0),
+    ]
+    assert "talk: in 3 of 4 utterances another speaker speaks, too, for 3.0 s in all" in found.warnings[-1]
     words = "\n".join(map(str, found.problems))
-    assert len(found.problems) == 6
-    assert f"{path}, line 3: B from 1 s while A speaks until 3 s ({path}, line 2): cut one of them" in words
+    assert len(found.problems) == 4
     for line, times in ((5, "from 6 s to 5 s"), (6, "from -1 s to 0.5 s"), (7, "from 7 s to 7 s"), (8, "to inf s")):
         assert f"line {line}: " in words and times in words
-    both = recording.read(tmp_path / "talk.wav", path, allow_overlap=True)
-    assert [(one.start, one.stop) for one in both.utterances] == [(0, 3), (1, 2), (2.5, 4), (4, 5)]
-    assert len(both.problems) == 4
 
 
 BAD = [

@@ -24,7 +24,7 @@ def test_lines_of_all_tools_are_read(tail: str, tmp_path: Path) -> None:
     text = (
         f";; made by a tool\r\n\nSPKR-INFO f 1 <NA> <NA> <NA> unknown A <NA>\nSPEAKER\tf {TIMES} <NA>  <NA> A{tail}\n"
     )
-    assert read(tmp_path, text) == (("f", 0.5, 1.25, "A", f"{tmp_path / 'a.rttm'}, line 4"),)
+    assert read(tmp_path, text) == (("f", 0.5, 1.25, "A", f"{tmp_path / 'a.rttm'}, line 4", "1"),)
 
 
 @pytest.mark.parametrize("tail", TAILS)

@@ -65,7 +65,7 @@ def _mutate_text(content: bytes, draws: random.Random) -> bytes:
 
 
 def _segments(path: Path) -> None:
-    _check(recording.read(path.with_name("talk.wav"), path, allow_overlap=True))
+    _check(recording.read(path.with_name("talk.wav"), path))
 
 
 def _utterances(path: Path) -> None:

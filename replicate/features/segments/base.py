@@ -19,12 +19,18 @@ _NAMED = 5
 
 
 class Segment(NamedTuple):
-    """A speaker's segment from ``start`` to ``stop`` seconds; ``where`` is its place in the list, for messages."""
+    """A speaker's segment from ``start`` to ``stop`` seconds.
+
+    Attributes:
+        where: its place in the list, for messages.
+        channel: of the recording, from 0; None is the mix of all.
+    """
 
     start: float
     stop: float
     speaker: str
     where: str
+    channel: int | None = None
 
 
 class Listed(NamedTuple):

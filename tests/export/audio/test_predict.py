@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 from export.audio.predict import _columns, predict_audio
-from export.predictor import BadInput, Predictor
+from export.predictor import Predictor
 from replicate import errors
 from replicate.cli import main
 from replicate.corpus import archive, load
@@ -120,12 +120,13 @@ def test_one_format_is_printed(recordings, replicate):
     assert done.status == 2 and "only one format can be printed: use --out DIR for several" in done.stderr
 
 
-def test_speakers_that_the_model_does_not_know_must_be_assigned(recordings, replicate):
+def test_speakers_that_the_model_does_not_know_are_assigned(recordings, replicate):
     bundle = recordings.root / "COGMEN-A"
-    status, _, stderr = replicate("predict", bundle, *recordings.call)
-    assert status == 1 and "error (bad input)" in stderr
-    assert "knows the speakers agent, customer, not SPEAKER_00, SPEAKER_01" in stderr
-    assert "--speaker SPEAKER_00=agent --speaker SPEAKER_01=customer" in stderr
+    status, assigned, stderr = replicate("predict", bundle, *recordings.call, "--csv")
+    assert status == 0
+    assert "order of appearance (SPEAKER_00=agent, SPEAKER_01=customer); assign them otherwise with --speaker" in stderr
+    status, given, stderr = replicate("predict", bundle, *recordings.call, "--csv", *WHO)
+    assert given == assigned and "order of appearance" not in stderr
     status, _, stderr = replicate("predict", bundle, *recordings.call, *WHO, "--speaker", "Anna=agent")
     assert (
         status == 1
@@ -223,11 +224,11 @@ def test_features_are_kept_until_the_timeline_is_written(recordings, replicate, 
 
 def test_doubts_about_the_recordings_are_noted(recordings, replicate, tmp_path):
     samples, rate = soundfile.read(recordings.root / "CALL.wav", dtype="float32")
-    write_wav(tmp_path / "PHONE.wav", samples[::3], rate // 3)
-    phone = ("--audio", tmp_path / "PHONE.wav", "--segments", recordings.root / "CALL.rttm")
+    write_wav(tmp_path / "CALL-phone.wav", samples[::3], rate // 3)
+    phone = ("--audio", tmp_path / "CALL-phone.wav", "--segments", recordings.root / "CALL.rttm")
     status, _, stderr = replicate("predict", recordings.root / "COGMEN-A", *phone, *WHO, "--csv")
     assert status == 0 and "note: 8 utterances were recorded below 16 kHz" in stderr
-    assert "CALL.rttm is for a recording called CALL, not PHONE" in stderr
+    assert "CALL.rttm is for a recording called CALL, not CALL-phone" in stderr
 
 
 def test_opensmile_needs_no_model(recordings, replicate):
@@ -243,7 +244,9 @@ USAGE = [
     (("--vtt", "x.csv"), "--vtt needs --audio SOURCE"),
     (("x.csv", "--format", "srt"), "--format needs --audio SOURCE"),
     (("x.csv", "--speaker", "a=b"), "--speaker needs --audio SOURCE"),
-    (("x.csv", "--allow-overlap"), "--allow-overlap needs --audio SOURCE"),
+    (("x.csv", "--channels", "a,b"), "--channels needs --audio SOURCE"),
+    (("x.csv", "--segments", "vad"), "--segments needs --audio SOURCE"),
+    (("--audio", "y.wav", "--channels", "a,,b"), "a name for each channel"),
     (("x.csv", "--out", "o"), "--out needs --audio SOURCE"),
     (("x.csv", "--audio", "y.wav"), "one of FILE"),
     (("--stream", "--audio", "y.wav"), "one of FILE"),
@@ -281,10 +284,16 @@ def test_a_bundle_describes_its_features(recordings):
         assert predictor.metadata["recipe"] == record["corpus"]["recipes"][predictor.audio_stream]
 
 
-def test_a_dialogue_that_is_too_long_is_named(recordings, monkeypatch):
-    monkeypatch.setattr("export.predictor.MAX_UTTERANCES", 3)
+def test_a_dialogue_that_is_too_long_is_predicted_in_pieces(recordings, monkeypatch):
     source = read(recordings.root / "CALL.wav", segments=recordings.root / "CALL.rttm")
-    with pytest.raises(BadInput, match="dialogue CALL has 8 utterances, more than 3"):
-        predict_audio(
-            Predictor(recordings.root / "COGMEN-A"), source, {"SPEAKER_00": "agent", "SPEAKER_01": "customer"}
-        )
+    who = {"SPEAKER_00": "agent", "SPEAKER_01": "customer"}
+    whole = predict_audio(Predictor(recordings.root / "COGMEN-A"), source, who)
+    for module in ("export.predictor", "export.audio.predict"):
+        monkeypatch.setattr(f"{module}.MAX_UTTERANCES", 3)
+    pieces = predict_audio(Predictor(recordings.root / "COGMEN-A"), source, who)
+    assert [one[:5] for one in map(astuple, pieces.segments)] == [one[:5] for one in map(astuple, whole.segments)]
+    assert "CALL has 8 utterances and is predicted in pieces of 3" in pieces.notes[-1]
+    alone = replace(source, utterances=source.utterances[3:6])
+    middle = predict_audio(Predictor(recordings.root / "COGMEN-A"), alone, who)
+    for one, other in zip(pieces.segments[3:6], middle.segments, strict=True):
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)

@@ -42,6 +42,7 @@ def test_json_and_csv_have_the_same_times_and_probabilities(prediction_schema):
         "speaker": "<M> & co",
         "start": 1.25,
         "end": 3661.062,
+        "overlap": 0.0,
         "label": "excited",
         "probabilities": {"calm": 0.125, "excited": 0.875},
     }

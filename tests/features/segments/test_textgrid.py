@@ -60,7 +60,7 @@ def test_pauses_of_praats_commands_are_no_speech(tmp_path: Path) -> None:
 
 
 def test_tiers_that_overlap_become_overlapping_segments(tmp_path: Path) -> None:
-    found = recording.read(tmp_path / "talk.wav", write(tmp_path, LONG), allow_overlap=True)
+    found = recording.read(tmp_path / "talk.wav", write(tmp_path, LONG))
     assert [(one.start, one.stop, one.speaker) for one in found.utterances] == sorted(BOTH)
 
 

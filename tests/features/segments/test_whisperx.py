@@ -22,7 +22,10 @@ def write(folder: Path, content: Any) -> Path:
 def test_segments_and_their_speakers(bare: bool, tmp_path: Path) -> None:
     path = write(tmp_path, json.loads(WHISPERX)["segments"] if bare else f"\ufeff{WHISPERX}")
     found = whisperx.read(path)
-    assert found.segments == ((1.5, 2, 'Zoë "Z" Q', f"{path}, segment 1"), (0, 1.75, "B", f"{path}, segment 2"))
+    assert tuple(one[:4] for one in found.segments) == (
+        (1.5, 2, 'Zoë "Z" Q', f"{path}, segment 1"),
+        (0, 1.75, "B", f"{path}, segment 2"),
+    )
     assert found.notes == ()
 
 
