@@ -59,7 +59,7 @@ def recording(path: Path, fast: bool = False) -> Pieces:
                 if not fast:
                     time.sleep(max(0.0, begin + played / RATE - time.monotonic()))
                 if len(piece):
-                    yield np.clip(piece, -1, 1)
+                    yield piece
     except (soundfile.SoundFileError, OSError) as error:
         raise BadAudio(f"{path} cannot be decoded ({error}): fetch it again, or convert it to wav") from error
 

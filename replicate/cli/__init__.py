@@ -19,6 +19,7 @@ from replicate.cli import console, environment
 from replicate.cli.bench import bench_inference, bench_training
 from replicate.cli.benchmark import benchmark
 from replicate.cli.data import data
+from replicate.cli.demo import demo
 from replicate.cli.export import export
 from replicate.cli.features import features
 from replicate.cli.listen import listen
@@ -65,6 +66,7 @@ for command in (
     report,
     export,
     predict,
+    demo,
     listen,
     benchmark,
     bench_training,

@@ -208,7 +208,7 @@ def _predict_audio(
     if printed:
         console.echo(FORMATS[printed[0]].write(found), newline=False)
     else:
-        _print_timeline(found)
+        print_timeline(found)
     if out and keep:
         _write_timeline(found, out, formats)
         forget(keep)
@@ -244,7 +244,7 @@ def _print_tables(predictions: Sequence[Prediction]) -> None:
         screen.print(long_terminal(titles, lines, screen.width, left=3, title=prediction.id), crop=False)
 
 
-def _print_timeline(timeline: Timeline) -> None:
+def print_timeline(timeline: Timeline) -> None:
     """Print a table for each dialogue."""
     from export.audio.timeline import clock
     from replicate.grids import long_terminal

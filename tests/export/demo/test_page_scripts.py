@@ -1,0 +1,100 @@
+"""Functions of the page's scripts, in node: resampling against soxr, channels, and the texts of downloads."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import soxr
+
+from export.demo.page_folder import ASSETS
+from export.demo.sources import correlation
+from export.output import to_csv, to_json, utterance
+from tests.hostile import NAME, TEXT, problems
+
+from .signals import bursts
+
+NODE = shutil.which("node")
+pytestmark = pytest.mark.skipif(NODE is None, reason="node is not installed")
+
+
+def run(script: str, program: str, **given: object) -> str:
+    """What a program prints that uses a script of the page and ``given``."""
+    names = "".join(f"const {name} = {json.dumps(value)};\n" for name, value in given.items())
+    code = f"require({json.dumps(str(ASSETS / script))});\n{names}{program}"
+    done = subprocess.run([NODE, "-"], input=code.encode(), capture_output=True, check=True, timeout=60)
+    return done.stdout.decode("utf-8")
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100, 48_000, 96_000])
+def test_sound_is_resampled_as_by_soxr(tmp_path, rate):
+    t = np.arange(rate // 2) / rate
+    signal = (0.4 * np.sin(2 * np.pi * 440 * t) + 0.3 * np.sin(2 * np.pi * 3000 * t)).astype(np.float32)
+    signal.tofile(tmp_path / "in")
+    program = """
+        const bytes = require("fs").readFileSync(path);
+        const signal = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+        const resampler = new demo.resample.Resampler(rate), found = [];
+        for (let at = 0; at < signal.length; at += 1000) found.push(...resampler.push(signal.slice(at, at + 1000)));
+        found.push(...resampler.flush());
+        console.log(JSON.stringify(found));
+    """
+    found = np.array(json.loads(run("resample.js", program, path=str(tmp_path / "in"), rate=rate)))
+    wanted = soxr.resample(signal, rate, 16_000)
+    assert abs(len(found) - len(wanted)) <= 1
+    inside = slice(400, 7_600)
+    np.testing.assert_allclose(found[inside], wanted[inside], atol=2e-3)
+
+
+def test_nothing_above_8_khz_is_left(tmp_path):
+    program = """
+        const resampler = new demo.resample.Resampler(48000);
+        const tone = Float32Array.from({ length: 24000 }, (_, i) => Math.sin(2 * Math.PI * 11000 * i / 48000));
+        console.log(Math.max(...resampler.push(tone).slice(200)));
+    """
+    assert float(run("resample.js", program)) < 1e-3
+
+
+def test_channels_are_speakers_where_they_differ():
+    one, other = bursts((0, 1), total=1)[:4000], bursts((0, 1), total=1, seed=1)[:4000]
+    program = """
+        const floats = channels.map((channel) => Float32Array.from(channel));
+        console.log(JSON.stringify(demo.sound.speakers(floats).map((channel) => [...channel])));
+    """
+    for channels, speakers in (([one], 1), ([one, other], 2), ([one, -0.5 * one], 1), ([one, other, other], 1)):
+        given = [channel.tolist() for channel in channels]
+        found = json.loads(run("sound.js", program, channels=given))
+        assert len(found) == speakers
+        if len(channels) == 2:  # the same rule in Python
+            assert (abs(correlation(*channels)) < 0.5) == (speakers == 2)
+        if speakers == 1:
+            np.testing.assert_allclose(found[0], np.mean(channels, 0), atol=1e-6)
+
+
+def test_downloads_are_what_python_writes():
+    labels = ["calm", '=1+1 "x", y', "漢"]
+    rows = [("a", 0.5, 1.25, [0.25, 0.5, 0.25]), ("-b", 61.0, 62.5, [0.125, 0.125, 0.75])]
+    wanted = [
+        utterance("the call", i, who, labels, values, (start, end))
+        for i, (who, start, end, values) in enumerate(rows, 1)
+    ]
+    given = [{"speaker": r[0], "start": r[1], "end": r[2], "probabilities": r[3]} for r in rows]
+    program = 'process.stdout.write(demo.timeline.{}("the call", labels, utterances))'
+    found = [run("timeline.js", program.format(kind), labels=labels, utterances=given) for kind in ("csv", "json")]
+    assert found[0] == to_csv(wanted) and json.loads(found[1]) == json.loads(to_json(wanted))
+
+
+def test_hostile_names_are_harmless_in_csv():
+    given = [{"speaker": TEXT, "start": 0, "end": 1, "probabilities": [0.5, 0.5]}]
+    program = "process.stdout.write(demo.timeline.csv(labels[0], labels, utterances))"
+    assert problems(run("timeline.js", program, labels=[TEXT, NAME], utterances=given), "csv") == []
+
+
+def test_times_and_marks():
+    program = "console.log(JSON.stringify([0, 59.999, 3725.4].map(demo.timeline.clock)));"
+    assert json.loads(run("timeline.js", program)) == ["00:00.00", "01:00.00", "62:05.40"]
+    program = "console.log(JSON.stringify([80, 16, 1, 0.01].map((pixels) => demo.timeline.step(pixels))));"
+    assert json.loads(run("timeline.js", program)) == [1, 5, 120, 1200]
