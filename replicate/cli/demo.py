@@ -11,6 +11,7 @@ from replicate.cli import console, options
 
 if TYPE_CHECKING:
     from export.audio.timeline import Timeline
+    from export.demo.live import Prediction
     from export.demo.wave_stream import WaveModel
 
 
@@ -90,42 +91,44 @@ def _predict(bundle: Path, files: tuple[Path, ...], as_json: bool, as_csv: bool)
     from replicate.cli.predict import print_timeline
 
     model = WaveModel(bundle)
-    found = _timeline(model, files)
+    found = _predictions(model, files)
     if as_json or as_csv:
-        utterances = found.utterances()
+        utterances = [one.output(name, model.labels) for name, predictions in found.items() for one in predictions]
         console.echo(to_json(utterances) if as_json else to_csv(utterances), newline=False)
-    elif found.segments:
-        print_timeline(found)
-    for note in found.notes:
-        console.note(f"note: {note}")
+    elif any(found.values()):
+        print_timeline(_timeline(model, found))
+    for path, predictions in zip(files, found.values(), strict=True):
+        if not predictions:
+            console.note(f"note: {path}: no speech was found")
     console.note(limits(bundle, model.metadata))
     if not as_json and not as_csv:
         console.suggest("predict", bundle, "--audio", files[0], "--out", "timeline")
 
 
-def _timeline(model: WaveModel, files: tuple[Path, ...]) -> Timeline:
+def _predictions(model: WaveModel, files: tuple[Path, ...]) -> dict[str, list[Prediction]]:
     """Predict recordings, each a dialogue of its own; names that occur twice are numbered."""
-    from export.audio.timeline import Segment, Timeline
     from export.demo.live import follow
     from export.demo.sources import recording
 
     speakers = model.speakers[:2] if len(model.speakers) > 1 else model.speakers * 2
-    segments: list[Segment] = []
-    notes = []
-    names: set[str] = set()
+    found: dict[str, list[Prediction]] = {}
     for path in files:
         name, number = path.stem, 2
-        while name in names:
+        while name in found:
             name, number = f"{path.stem} {number}", number + 1
-        names.add(name)
-        found = [
-            Segment(name, one.number, one.speaker, one.start, one.end, tuple(one.probabilities.tolist()))
-            for one in follow(model, recording(path, fast=True), speakers)
-        ]
-        if not found:
-            notes.append(f"{path}: no speech was found")
-        segments += found
-    return Timeline(tuple(model.labels), tuple(segments), notes=tuple(notes))
+        found[name] = list(follow(model, recording(path, fast=True), speakers))
+    return found
+
+
+def _timeline(model: WaveModel, found: dict[str, list[Prediction]]) -> Timeline:
+    from export.audio.timeline import Segment, Timeline
+
+    segments = [
+        Segment(name, one.number, one.speaker, one.start, one.end, tuple(one.probabilities.tolist()))
+        for name, predictions in found.items()
+        for one in predictions
+    ]
+    return Timeline(tuple(model.labels), tuple(segments))
 
 
 def _write_page(bundle: Path, page: Path, package: Path | None) -> None:
