@@ -11,9 +11,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from export.bundle_files import WAV_STREAM
 from export.demo.runtime import SCRIPT, VERSION, Runtime
 from export.demo.shipped import limits
-from export.demo.wave_stream import FILE, WaveModel
+from export.demo.wave_stream import WaveModel
 from replicate.errors import CannotWrite
 from replicate.files import atomic_folder, from_os_error
 
@@ -50,7 +51,7 @@ def write(bundle: Path, runtime: Runtime, target: Path) -> Path:
             "speakers": model.speakers,
             "state": model.metadata["state"],
             "limits": limits(bundle, model.metadata),
-            "model": _base64((bundle / FILE).read_bytes()),
+            "model": _base64((bundle / WAV_STREAM).read_bytes()),
         }
         (folder / BUNDLE).write_text(_script("bundle", content), encoding="utf-8")
         card = bundle / "README.md"

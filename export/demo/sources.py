@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.demo.activity import RATE
-from replicate.errors import BadAudio, MissingDevice, MissingExtra
+from replicate.errors import MissingDevice, MissingExtra
 
-# Seconds of a piece of sound.
-PIECE = 0.1
+# Samples of a piece of sound: a tenth of a second.
+PIECE = RATE // 10
 # Two channels are two speakers where their correlation over the first minute is below this.
-ALIKE, MINUTE = 0.5, 60
+ALIKE, MINUTE = 0.5, 60 * RATE
 # Seconds of sound that wait to be used; more means that the machine is too slow.
 WAITING = 30
 
@@ -27,7 +27,7 @@ Pieces = Generator[NDArray[np.float32], None, None]
 
 
 def recording(path: Path, fast: bool = False) -> Pieces:
-    """Yield a recording in pieces of a tenth of a second, in real time unless ``fast``; holds one piece at a time.
+    """Yield a recording in pieces of a tenth of a second, in real time unless ``fast``; holds a minute of it.
 
     Shapes:
         yields: (n, channels) at 16 kHz; 2 channels if each holds another speaker, otherwise their mean as one.
@@ -35,33 +35,23 @@ def recording(path: Path, fast: bool = False) -> Pieces:
     Raises:
         BadAudio: it is missing, cannot be decoded, or contains NaN or infinity.
     """
-    import soundfile
-    import soxr
-
-    from replicate.features import audio, containers, decoder
+    from replicate.features import audio
 
     found = audio.header(path)
     if found.cut is not None:
         raise found.cut
-    two = _has_two_speakers(path)
     begin, played = time.monotonic(), 0
-    stream = soxr.ResampleStream(found.rate, RATE, 2 if two else 1, dtype="float32")
-    try:
-        with decoder.open_sound(path, containers.sound(path)) as file:
-            last = False
-            while not last:
-                block = decoder.read(file, round(PIECE * found.rate))
-                last = len(block) < round(PIECE * found.rate)
-                if not np.isfinite(block).all():
-                    raise BadAudio(f"{path} contains NaN or infinity: convert or record it again")
-                piece = _two_dimensional(stream.resample_chunk(block if two else block.mean(1), last=last))
-                played += len(piece)
-                if not fast:
-                    time.sleep(max(0.0, begin + played / RATE - time.monotonic()))
-                if len(piece):
-                    yield piece
-    except (soundfile.SoundFileError, OSError) as error:
-        raise BadAudio(f"{path} cannot be decoded ({error}): fetch it again, or convert it to wav") from error
+    two: bool | None = None
+    for block in audio.blocks(path):
+        if two is None:
+            two = block.shape[1] == 2 and abs(correlation(block[:MINUTE, 0], block[:MINUTE, 1])) < ALIKE
+        sound = block if two else block.mean(1, keepdims=True)
+        for at in range(0, len(sound), PIECE):
+            piece = sound[at : at + PIECE]
+            played += len(piece)
+            if not fast:
+                time.sleep(max(0.0, begin + played / RATE - time.monotonic()))
+            yield piece
 
 
 def microphone() -> Pieces:
@@ -86,14 +76,14 @@ def microphone() -> Pieces:
             f"PortAudio is missing, which a microphone needs ({error}): install it (Debian: libportaudio2), "
             "or play a recording with --source FILE"
         ) from error
-    waiting: queue.Queue[NDArray[np.float32]] = queue.Queue(round(WAITING / PIECE))
+    waiting: queue.Queue[NDArray[np.float32]] = queue.Queue(WAITING * RATE // PIECE)
 
     def keep(block: NDArray[np.float32], *_: object) -> None:
         if not waiting.full():
             waiting.put_nowait(block.copy())
 
     try:
-        device = sounddevice.InputStream(RATE, round(PIECE * RATE), channels=1, dtype="float32", callback=keep)
+        device = sounddevice.InputStream(RATE, PIECE, channels=1, dtype="float32", callback=keep)
         device.start()
     except (sounddevice.PortAudioError, ValueError) as error:
         raise MissingDevice(
@@ -103,7 +93,7 @@ def microphone() -> Pieces:
     with device:
         while True:
             try:
-                yield waiting.get(timeout=10 * PIECE)
+                yield waiting.get(timeout=1)
             except queue.Empty as error:
                 if not device.active:
                     raise MissingDevice("the microphone was disconnected: connect it and start again") from error
@@ -114,17 +104,3 @@ def correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     a, b = (channel.astype(np.float64) - channel.mean(dtype=np.float64) for channel in (one, other))
     size = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / size if size > 0 else 0.0
-
-
-def _has_two_speakers(path: Path) -> bool:
-    from replicate.features import containers, decoder
-
-    with decoder.open_sound(path, containers.sound(path)) as file:
-        if file.channels != 2:
-            return False
-        block = decoder.read(file, MINUTE * file.samplerate)
-        return abs(correlation(block[:, 0], block[:, 1])) < ALIKE
-
-
-def _two_dimensional(block: NDArray[np.float32]) -> NDArray[np.float32]:
-    return block[:, None] if block.ndim == 1 else block

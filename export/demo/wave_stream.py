@@ -8,45 +8,31 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnxruntime import InferenceSession
 
-from export.graph_check import shown
-from export.limited_session import LimitedSession
-from export.metadata import check_metadata
-from export.model_file import check_format
+from export.bundle_files import WAV_STREAM
+from export.limited_session import CPU
+from export.model_file import Model
 from export.predictor import BadBundle, BadInput, Predictor, verify
 from replicate.corpus.provenance import describe
 
-FILE = "model.wav.stream.onnx"
-_INPUTS = {"waveform": 2, "samples": 1, "speaker": 1, "state": 1}
-_OUTPUTS = ["probability", "new_state", "features"]
 # In samples: what the time limit of a batch counts as one utterance.
 _UNIT = 1600
 
 
-class WaveModel(LimitedSession):
+class WaveModel(Model):
     """The model of a bundle that takes sound.
 
     Attributes:
         labels: name of each class. speakers: the speaker names that the model knows.
-        metadata: everything the model's file says about itself.
 
     Raises:
         BadBundle: the folder is not a bundle, was changed, or has no such model.
     """
 
     def __init__(self, bundle: Path) -> None:
-        if FILE not in verify(bundle):
+        if WAV_STREAM not in verify(bundle):
             raise BadBundle(_why_absent(bundle))
-        path = bundle / FILE
-        super().__init__(path)
-        found = self.session.get_modelmeta().custom_metadata_map
-        check_format(found.get("format", ""), path)
-        try:
-            self.metadata: dict[str, Any] = check_metadata(found, stream=True)
-            _check_ends(self.session)
-        except (KeyError, ValueError, TypeError) as error:
-            raise BadBundle(f"{path} was not exported by `replicate export onnx` ({error}): export again") from error
+        super().__init__(bundle / WAV_STREAM, 1, (CPU,), stream=True, wave=True)
         self.labels: list[str] = self.metadata["labels"]
         self.speakers: list[str] = self.metadata["speakers"]
 
@@ -108,14 +94,6 @@ def _why_absent(bundle: Path) -> str:
             "on `replicate features acoustic` and export again, or use `replicate predict BUNDLE --audio SOURCE`"
         )
     return (
-        f"{bundle} contains no {FILE}, because its model needs the whole dialogue, or an older version exported it: "
+        f"{bundle} contains no {WAV_STREAM}: its model needs the whole dialogue, or an older version exported it: "
         "export a causal arm, such as `replicate export onnx --arm COGMEN-A-causal`"
     )
-
-
-def _check_ends(session: InferenceSession) -> None:
-    """Refuse a file whose inputs and outputs are not those of such a model."""
-    inputs = {value.name: len(value.shape) for value in session.get_inputs()}
-    outputs = [value.name for value in session.get_outputs()]
-    if inputs != _INPUTS or outputs != _OUTPUTS:
-        raise ValueError(f"its inputs are {shown(', '.join(inputs))} and its outputs {shown(', '.join(outputs))}")

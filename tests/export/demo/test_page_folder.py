@@ -8,10 +8,10 @@ import re
 
 import pytest
 
+from export.bundle_files import WAV_STREAM
 from export.demo import page_folder
 from export.demo.page_folder import ASSETS, NAMES, write
 from export.demo.runtime import Runtime
-from export.demo.wave_stream import FILE
 from export.predictor import BadBundle
 from replicate.errors import CannotWrite
 from tests.export import tiny_bundle
@@ -33,7 +33,7 @@ def test_the_folder_holds_the_model_and_the_runtime(tmp_path):
     site = index.parent
     assert {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()} == NAMES
     found = data(site / "bundle.js", "bundle")
-    assert base64.b64decode(found["model"]) == (bundle / FILE).read_bytes()
+    assert base64.b64decode(found["model"]) == (bundle / WAV_STREAM).read_bytes()
     assert (found["labels"], found["speakers"], found["state"]) == ([NAME, "b"], ["M", "Zoë"], 4)
     program = data(site / "vendor" / "runtime.js", "runtime")
     assert program["mjs"].encode() == RUNTIME.module and base64.b64decode(program["wasm"]) == RUNTIME.binary

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from export.demo.wave_stream import FILE, WaveModel, WaveStream
+from export.bundle_files import WAV_STREAM
+from export.demo.wave_stream import WaveModel, WaveStream
 from export.predictor import BadBundle, BadInput
 from tests.export import tiny_bundle
 
@@ -57,7 +58,7 @@ def test_a_bundle_of_another_extractor_is_named(tmp_path):
 
 def test_a_file_of_another_program_is_refused(tmp_path):
     folder = wave_bundle.write(tmp_path / "b")
-    (folder / FILE).write_bytes((folder / "model.stream.onnx").read_bytes())
+    (folder / WAV_STREAM).write_bytes((folder / "model.stream.onnx").read_bytes())
     with pytest.raises(BadBundle, match="was changed after the export"):
         WaveModel(folder)
     tiny_bundle.list_files(folder)

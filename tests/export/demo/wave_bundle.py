@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from export.demo.wave_stream import FILE
+from export.bundle_files import WAV_STREAM
 from export.onnx.builder import IR, OPSET
 from export.predictor import FORMAT_NAME, FORMAT_VERSION
 from tests.export import tiny_bundle
@@ -72,5 +72,5 @@ def write(folder: Path, labels: list[str] = LABELS, **changes: Any) -> Path:
     entries = metadata(stream=True) | {"recipe": RECIPE, "labels": labels} | changes
     texts = {name: json.dumps(value) for name, value in entries.items()}
     tiny_bundle.set_metadata(model, {"format": f"{FORMAT_NAME} {FORMAT_VERSION}"} | texts)
-    (folder / FILE).write_bytes(model.SerializeToString())
+    (folder / WAV_STREAM).write_bytes(model.SerializeToString())
     return tiny_bundle.list_files(folder)
