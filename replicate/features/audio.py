@@ -12,7 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from replicate.errors import BadAudio, TooLittleMemory
-from replicate.features import compressed, containers, decoder, mistaken, mixing
+from replicate.features import compressed, containers, decoder, mistaken, mixing, transcode
 
 RATE = mixing.RATE
 # From below telephone speech to above any converter; other rates are errors, and resampling them could fill the memory.
@@ -59,7 +59,8 @@ def header(path: Path) -> Header:
     """Load the header of a recording, and compare what it declares with the size of the file.
 
     Raises:
-        BadAudio: the file is missing, empty, not in a format of libsndfile, or has an impossible sampling rate or size.
+        BadAudio: the file is missing, empty, in a format that neither libsndfile nor ffmpeg reads, or has an impossible
+            sampling rate or size. DiskFull: see ``transcode.readable``.
     """
     if not path.is_file():
         if path.is_symlink():
@@ -69,6 +70,11 @@ def header(path: Path) -> Header:
         raise BadAudio(f"no recording {path}: check the path, or correct the list")
     if not path.stat().st_size:
         raise BadAudio(f"{path} is empty: copy or record it again")
+    with transcode.readable(path) as source:
+        return _header(source)
+
+
+def _header(path: Path) -> Header:
     found = None
     try:
         found = containers.sound(path)
@@ -147,6 +153,11 @@ def decode(path: Path, start: float = 0.0, stop: float | None = None, channel: i
         BadAudio: it cannot be read, lacks the channel, ends before ``stop``, is silent, or contains NaN or infinity.
         TooLittleMemory: the samples do not fit.
     """
+    with transcode.readable(path) as source:
+        return _decode(source, start, stop, channel)
+
+
+def _decode(path: Path, start: float, stop: float | None, channel: int | None) -> Decoded:
     where = str(path) if stop is None else f"{path} from {start:g} s to {stop:g} s"
     levels = mixing.Levels()
     try:
@@ -186,6 +197,11 @@ def blocks(path: Path) -> Iterator[NDArray[np.float32]]:
     Raises:
         BadAudio: it cannot be read, or contains NaN or infinity.
     """
+    with transcode.readable(path) as source:
+        yield from _blocks(source)
+
+
+def _blocks(path: Path) -> Iterator[NDArray[np.float32]]:
     try:
         with decoder.open_sound(path, containers.sound(path)) as file:
             rate = _rate(path, file)

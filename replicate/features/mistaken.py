@@ -6,9 +6,10 @@ import struct
 from pathlib import Path
 
 from replicate import file_kinds
+from replicate.features.transcode import READABLE
 
 _CONVERT = "convert it, for example with ffmpeg -i FILE -c:a pcm_s16le NEW.wav"
-_VIDEO = f"is {{}} under another name: {_CONVERT}"
+_VIDEO = "is {}, which ffmpeg decodes: install it, or convert the file to wav"
 # First bytes of sound and video that cannot be read, and what they mean.
 _HEADS = (
     (b"\x1aE\xdf\xa3", _VIDEO.format("Matroska or WebM")),
@@ -18,8 +19,7 @@ _HEADS = (
     (b"NIST_1A", "is NIST SPHERE in a form that cannot be read here: convert it with sph2pipe or sox"),
     (b"OggS", f"is Ogg with sound of an unknown kind: {_CONVERT}"),
 )
-# Kinds of sound in a WAV file by their numbers in RFC 2361: those that libsndfile reads, and names of others.
-_READABLE = (0x0001, 0x0002, 0x0003, 0x0006, 0x0007, 0x0011, 0x0031, 0x0038, 0x0040, 0xFFFE)
+# Names of kinds of sound in a WAV file that libsndfile does not read, by their numbers in RFC 2361.
 _CODECS = {
     **{0x0045: "G.726", 0x0050: "MPEG", 0x0055: "MP3", 0x0061: "DK4 ADPCM"},
     **{0x0083: "G.729", 0x0092: "AC-3", 0x00FF: "AAC", 0x0130: "ACELP", 0x0160: "WMA 1", 0x0161: "WMA 2"},
@@ -59,7 +59,7 @@ def _wav(head: bytes, reason: str) -> str:
     if at < 0 or b"data" not in head[at:]:
         return "is a WAV file that ends before its sound begins: fetch it again"
     number = struct.unpack("<H", head[at + 8 : at + 10])[0]
-    if number not in _READABLE:
+    if number not in READABLE:
         name = _CODECS.get(number, "an unknown kind")
         return f"is a WAV file whose sound is {name} (number 0x{number:04x}), which cannot be read here: {_CONVERT}"
     return f"has a head that is wrong ({reason}): fetch it again, or {_CONVERT}"

@@ -22,7 +22,7 @@ FILES = {
     "pointer of git-annex, .* git annex get$": b"/annex/objects/MD5E-s7--ab.wav\n",
     "is a web page": b"\n<!DOCTYPE html><title>Log in</title>",
     "is an archive: unpack it": b"PK\x03\x04\x14\0\0\0",
-    "is MP4 or M4A under another name: convert it": b"\0\0\0\x20ftypM4A \0\0",
+    "is MP4 or M4A, which ffmpeg decodes: install it, or convert": b"\0\0\0\x20ftypM4A \0\0",
     "is Matroska or WebM": b"\x1aE\xdf\xa3\1\2",
     "begins with zeros alone": bytes(40_000),
     "a WAV file whose sound is MP3 .number 0x0055.": wav(0x55),
@@ -34,7 +34,8 @@ FILES = {
 
 
 @pytest.mark.parametrize("words", FILES)
-def test_what_a_file_is_and_what_to_do_is_named(words: str, tmp_path: Path) -> None:
+def test_what_a_file_is_and_what_to_do_is_named(words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
     path = tmp_path / "u.wav"
     path.write_bytes(FILES[words])
     for read in (audio.header, audio.load):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import random
+import shutil
 import struct
+import subprocess
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -81,12 +84,16 @@ def read(path: Path) -> None:
     Raises:
         ReplicateError: it is refused.
     """
-    from replicate.features import audio
+    from replicate.features import audio, transcode
 
-    found = audio.header(path)
-    audio.decode(path, 0, min(found.seconds / 2, audio.LONGEST))
-    if found.seconds <= audio.LONGEST:
-        audio.decode(path)
+    try:
+        found = audio.header(path)
+        audio.decode(path, 0, min(found.seconds / 2, audio.LONGEST))
+        if found.seconds <= audio.LONGEST:
+            audio.decode(path)
+            assert all(block.ndim == 2 for block in audio.blocks(path))
+    finally:
+        transcode.forget()
 
 
 def recordings() -> Reader:
@@ -96,5 +103,30 @@ def recordings() -> Reader:
     return Reader("audio", seeds, read, mutate, (ReplicateError,), ".wav", ("*.wav", "*.flac"))
 
 
+def _encoded() -> list[bytes]:
+    """Return a short recording in containers that ffmpeg decodes."""
+    import soundfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        sound = Path(folder) / "sound.wav"
+        soundfile.write(sound, 0.1 * np.random.default_rng(0).standard_normal((4_000, 2)), 16_000)
+        found = []
+        for name, codec in (("a.m4a", "aac"), ("a.mkv", "flac"), ("a.wma", "wmav2"), ("a.avi", "pcm_s16le")):
+            out = sound.with_name(name)
+            command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-i", str(sound), "-c:a", codec, str(out)]
+            subprocess.run(command, check=True)
+            found.append(out.read_bytes())
+    return found
+
+
+def decoded() -> Reader:
+    """Recordings that ffmpeg decodes, through ``replicate features``."""
+    import replicate.features.audio  # noqa: F401  (in the parent, once)
+
+    return Reader("ffmpeg", _encoded, read, mutate, (ReplicateError,), ".m4a", ("*.m4a",))
+
+
 if find_spec("soundfile") is not None:
     register("audio")(recordings)
+    if shutil.which("ffmpeg") is not None:
+        register("ffmpeg")(decoded)
