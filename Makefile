@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tables beyond export benchmark coverage test test-slow fuzz kill-test bench bench-training lint format results readme clean
+.PHONY: help setup tables beyond export benchmark coverage demo test test-slow fuzz kill-test bench bench-training lint format results readme clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ lint: $(READY) ## Check style and types
 format: $(READY) ## Correct style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+demo: $(READY) ## Train the model of replicate demo again, from the clips of RAVDESS in DATA (a minute)
+	$(BIN)/python -m docs.build_demo $(or $(DATA),$(error give the folder with the clips: make demo DATA=FOLDER))
 
 results: $(READY) ## Train again what docs/results/ holds, from the corpora in DATA (hours; can be interrupted)
 	$(BIN)/python -m docs.measure $(or $(DATA),$(error give the folder with the corpora: make results DATA=FOLDER))

@@ -41,6 +41,8 @@ def modules() -> dict[str, Path]:
     for package in ("replicate", "export"):
         for path in (ROOT / package).rglob("*.py"):
             names = path.relative_to(ROOT).with_suffix("").parts
+            if names[:3] == ("export", "demo", "bundle"):  # written by the exporter
+                continue
             found[".".join(names[:-1] if names[-1] == "__init__" else names)] = path
     return found
 

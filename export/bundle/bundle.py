@@ -26,6 +26,7 @@ from export.validate.dialogue import example, nearly_the_same, run_checks
 from export.validate.streaming import run_stream_checks
 from export.validate.waveform import run_waveform_checks
 from replicate.corpus import is_here, named_corpora
+from replicate.corpus.readers.base import NamedCorpus
 from replicate.corpus.types import Corpus
 from replicate.errors import BadBundle, CannotWrite
 from replicate.files import atomic_folder, from_os_error, sha256
@@ -51,11 +52,13 @@ def write(
     target: Path,
     on_step: Callable[[str], None] = lambda _: None,
     portable: bool = False,
+    data: NamedCorpus | None = None,
 ) -> Bundle:
     """Export a run as a bundle; an earlier bundle in the folder is replaced.
 
     Args:
         portable: use operators of ONNX itself alone.
+        data: what the corpus was made of, if it is no named one, for the card: its licence and language.
         on_step: called with the name of each step, to show progress.
 
     Raises:
@@ -82,7 +85,7 @@ def write(
         quantised = quantise.write(model, folder / INT8, corpus, run.audio_stream)
         shutil.copytree(run.folder, folder / RUN / run.record.key)
         (folder / SCRIPT).write_text(script.text(), encoding="utf-8")
-        (folder / CARD).write_text(model_card.text(choice, corpus, model, checks, quantised), encoding="utf-8")
+        (folder / CARD).write_text(model_card.text(choice, corpus, model, checks, quantised, data), encoding="utf-8")
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         checksums = {path.relative_to(folder).as_posix(): sha256(path) for path in files}
         (folder / CHECKSUMS).write_text(json.dumps(checksums, indent=1) + "\n", encoding="utf-8")

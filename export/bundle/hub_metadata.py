@@ -10,7 +10,7 @@ import re
 from huggingface_hub import EvalResult, ModelCardData
 
 from export.onnx import save
-from replicate.corpus import named_corpora
+from replicate.corpus.readers.base import WEIGHTS, NamedCorpus
 from replicate.corpus.types import Corpus
 from replicate.escape import line
 from replicate.results.statistics import Summary
@@ -20,7 +20,7 @@ TASK = "audio-classification"
 _NAME, _LONGEST = re.compile(r"[^\w .,()+-]"), 100
 
 
-def front_matter(run: Run, corpus: Corpus, f1: float, arm: Summary) -> str:
+def front_matter(run: Run, corpus: Corpus, f1: float, arm: Summary, named: NamedCorpus | None) -> str:
     """Return the metadata between two lines of ``---``.
 
     Names of corpora and arms keep letters, digits and plain punctuation alone, so that they are neither YAML nor HTML
@@ -30,13 +30,13 @@ def front_matter(run: Run, corpus: Corpus, f1: float, arm: Summary) -> str:
     Args:
         f1: weighted F1 of the exported file on the test split.
         arm: weighted F1 of the seeds of its arm.
+        named: the corpus of that name, or what the corpus was made of.
     """
-    named = named_corpora().get(corpus.name)
     dataset = named.dataset if named else ""
     causal = ["streaming"] if save.streams(run) else []
     generated = ["generated-features"] if corpus.name.startswith("synthetic") else []
     data = ModelCardData(
-        license="apache-2.0",
+        license=named.weights if named else WEIGHTS,
         language=(named.language if named else "") or None,
         library_name="onnx",
         pipeline_tag=TASK,

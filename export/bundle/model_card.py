@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from export.bundle import confidence, hub_metadata
+from export.bundle import confidence, files_section, hub_metadata
 from export.bundle.select import Choice
 from export.limited_session import ONNXRUNTIME
 from export.onnx import save
@@ -23,6 +23,7 @@ from replicate import grids
 from replicate.config.profiles import SMOKE, profile, smoke_note
 from replicate.corpus import named_corpora
 from replicate.corpus.provenance import Recipe, describe
+from replicate.corpus.readers.base import WEIGHTS, NamedCorpus
 from replicate.corpus.types import Corpus
 from replicate.escape import markdown
 from replicate.metrics import by_dialogue, f1_by_class
@@ -31,11 +32,23 @@ from replicate.store.run import Run
 from replicate.store.settings_records import ArmRecord
 
 
-def text(choice: Choice, corpus: Corpus, model: Path, checks: Sequence[Check], quantised: Quantised) -> str:
-    """Write the card as Markdown with metadata for the hub; its scores are those of the exported file ``model``."""
+def text(
+    choice: Choice,
+    corpus: Corpus,
+    model: Path,
+    checks: Sequence[Check],
+    quantised: Quantised,
+    data: NamedCorpus | None = None,
+) -> str:
+    """Write the card as Markdown with metadata for the hub; its scores are those of the exported file ``model``.
+
+    Args:
+        data: what the corpus was made of; None takes the corpus of its name.
+    """
+    data = data or named_corpora().get(choice.run.record.corpus.name)
     record = choice.run.record
     scores = _scores(choice, corpus, model)
-    arm, name = record.arm.name, record.corpus.name
+    arm = record.arm.name
     sections = [
         f"# {markdown(arm)}, seed {record.seed}: emotion from speech alone",
         f"Predicts the emotion of every utterance of a dialogue ({_listed(corpus.labels)}) from its audio features. "
@@ -43,6 +56,8 @@ def text(choice: Choice, corpus: Corpus, model: Path, checks: Sequence[Check], q
         "## Use",
         _use(corpus, choice.run.audio_stream, save.recipe(choice.run)),
         *(["## Streaming", _streaming(choice.run)] if save.streams(choice.run) else []),
+        "## Files",
+        files_section.section(model.parent, record.model),
         "## Training",
         _training(choice, corpus),
         "## Results",
@@ -59,9 +74,9 @@ def text(choice: Choice, corpus: Corpus, model: Path, checks: Sequence[Check], q
             ]
         ),
         "## Licence",
-        f"Code and weights: Apache-2.0. Data: {_licence(name)}",
+        _licence(data),
     ]
-    head = hub_metadata.front_matter(choice.run, corpus, scores.f1, scores.arm)
+    head = hub_metadata.front_matter(choice.run, corpus, scores.f1, scores.arm, data)
     return f"{head}\n" + "\n\n".join(sections) + "\n"
 
 
@@ -193,9 +208,12 @@ def _listed(names: Sequence[str], between: str = ", ") -> str:
     return between.join(map(markdown, names))
 
 
-def _licence(name: str) -> str:
-    named = named_corpora().get(name)
-    return named.licence if named else "a file of the user's own; see its licence."
+def _licence(data: NamedCorpus | None) -> str:
+    if data is None:
+        return "Code and weights: Apache-2.0. Data: a file of the user's own; see its licence."
+    if data.weights == WEIGHTS:
+        return f"Code and weights: Apache-2.0. Data: {data.licence}"
+    return f"Code: Apache-2.0. Weights: {data.weights.upper()}, as the data that they were trained on. {data.licence}"
 
 
 def _test(run: Run) -> float:

@@ -7,57 +7,56 @@ what a model learns from earlier utterances is the speakers' voices. Not in the 
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
-from replicate.features.folder import listed, only_table
+from replicate.corpus.types import SPLITS
 from replicate.features.source import Utterance
-from replicate.files import write_text
 from replicate.rng import generator
 
 SPEAKERS = ("first", "second")
 # Clips of each speaker in a dialogue.
 CLIPS = 7
+# How often the training clips are drawn, with other partners and in another order; dev and test clips are drawn once.
+DRAWINGS = 4
 SEED = 24
 
 
-def write(recordings: Path, out: Path) -> int:
-    """Write the CSV of the conversations that the clips of a folder make; returns how many.
+def draw(clips: Sequence[Utterance]) -> dict[Utterance, Utterance]:
+    """Draw conversations of clips whose dialogues are single actors.
 
-    The folder's own CSV has one dialogue for each speaker. Speakers of a split are paired in their order, so that every
-    clip is in one conversation, and a speaker without a partner speaks alone.
+    Within a split, actors are paired: in their order the first time, at random later. An actor without a partner
+    speaks alone.
 
-    Raises:
-        BadSource: see ``replicate.features.folder.read``.
+    Returns:
+        The utterances of the conversations, dialogue by dialogue, each with the clip that it is.
     """
-    lines, _ = listed(only_table(recordings))
-    actors: dict[str, list[Utterance]] = {}
-    for line in lines:
-        actors.setdefault(line.utterance.dialogue, []).append(line.utterance)
-    rows, count = io.StringIO(), 0
-    table = csv.writer(rows, lineterminator="\n")
-    table.writerow(("dialogue", "utterance", "speaker", "label", "split"))
-    for split in ("train", "dev", "test"):
-        own = [name for name, clips in actors.items() if clips[0].split == split]
-        for pair in (own[i : i + 2] for i in range(0, len(own), 2)):
-            for number, talk in enumerate(_conversations([actors[name] for name in pair], "-".join(pair)), 1):
-                count += 1
-                name = f"{'-'.join(pair)}-{number}"
-                table.writerows((name, one.name, who, one.label, split) for who, one in talk)
-    write_text(out, rows.getvalue())
-    return count
+    found: dict[Utterance, Utterance] = {}
+    for split in SPLITS:
+        actors: dict[str, list[Utterance]] = {}
+        for clip in clips:
+            if clip.split == split:
+                actors.setdefault(clip.dialogue, []).append(clip)
+        for drawing in range(DRAWINGS if split == "train" else 1):
+            names = list(actors)
+            if drawing:
+                draws = generator(SEED, f"partners {drawing}")
+                names = [names[i] for i in torch.randperm(len(names), generator=draws)]
+            for pair in (names[i : i + 2] for i in range(0, len(names), 2)):
+                found |= _of_pair([actors[name] for name in pair], f"{drawing + 1}-{'-'.join(pair)}", drawing)
+    return found
 
 
-def _conversations(actors: list[list[Utterance]], name: str) -> Iterator[list[tuple[str, Utterance]]]:
+def _of_pair(actors: list[list[Utterance]], name: str, drawing: int) -> Iterator[tuple[Utterance, Utterance]]:
     """Draw dialogues of up to ``CLIPS`` clips of each actor, in random order; whoever begins is the first speaker."""
-    draws = generator(SEED, f"conversations of {name}")
+    draws = generator(SEED, f"conversations {name}")
     shuffled = [[clips[i] for i in torch.randperm(len(clips), generator=draws)] for clips in actors]
-    for start in range(0, max(map(len, shuffled)), CLIPS):
-        pool = [(actor, one) for actor, clips in enumerate(shuffled) for one in clips[start : start + CLIPS]]
+    for number, start in enumerate(range(0, max(map(len, shuffled)), CLIPS), 1):
+        pool = [(actor, clip) for actor, clips in enumerate(shuffled) for clip in clips[start : start + CLIPS]]
         order = [pool[i] for i in torch.randperm(len(pool), generator=draws)]
-        names = dict(zip(dict.fromkeys(actor for actor, _ in order), SPEAKERS, strict=False))
-        yield [(names[actor], one) for actor, one in order]
+        speakers = dict(zip(dict.fromkeys(actor for actor, _ in order), SPEAKERS, strict=False))
+        for actor, clip in order:
+            again = f"/{drawing + 1}" if drawing else ""
+            yield replace(clip, dialogue=f"{name}-{number}", name=clip.name + again, speaker=speakers[actor]), clip

@@ -34,6 +34,9 @@ from replicate.corpus.catalogue import PublishedFile
 from replicate.corpus.types import Corpus
 from replicate.registry import Registry
 
+# Licence of this package, and of models whose data ask for no other.
+WEIGHTS = "apache-2.0"
+
 
 @dataclass(frozen=True)
 class NamedCorpus:
@@ -48,6 +51,7 @@ class NamedCorpus:
         on_request: whether the licence has to be requested before the data is used.
         language: ISO 639-1 code of the speech; empty if unknown, or if there is no speech.
         dataset: name of the data set, for metadata of models; empty for generated corpora.
+        weights: licence of models that are trained on it, as the Hugging Face hub writes it.
     """
 
     what: str
@@ -58,6 +62,7 @@ class NamedCorpus:
     on_request: bool = False
     language: str = ""
     dataset: str = ""
+    weights: str = WEIGHTS
 
 
 class Reader:

@@ -40,6 +40,7 @@ CLIPS, ORDER_SEED = 14, 0
 LAST_TRAIN, LAST_DEV = 14, 18  # numbers of actors
 _CLIP = re.compile(r"\d\d-01-(0[1-8])-0[12]-0[12]-0[12]-(\d\d)")
 _SOURCE = "recordings and labels of Livingstone and Russo, The Ryerson Audio-Visual Database, PLOS ONE 2018"
+_WEIGHTS = "cc-by-nc-sa-4.0"
 _LICENCE = "RAVDESS is under CC BY-NC-SA 4.0: not for commercial use; name Livingstone and Russo 2018."
 
 
@@ -57,6 +58,7 @@ class RavdessReader(Reader):
             catalogue.RAVDESS,
             language="en",
             dataset="RAVDESS",
+            weights=_WEIGHTS,
         ),
         "ravdess8": NamedCorpus(
             "RAVDESS with all 8 classes: 1,440 utterances",
@@ -65,6 +67,7 @@ class RavdessReader(Reader):
             catalogue.RAVDESS,
             language="en",
             dataset="RAVDESS",
+            weights=_WEIGHTS,
         ),
     }
 
