@@ -147,7 +147,7 @@ def _segments(
         number += 1
         start = end if one.at is None else one.at
         end = start + seconds[one]
-        yield Segment(one.dialogue, number, one.speaker, start, end, tuple(row.tolist()), one.overlap)
+        yield Segment(one.dialogue, number, one.speaker, start, end, tuple(row.tolist()), one.overlap, one.channel)
 
 
 def _notes(source: Source, recipe: Recipe, known: Sequence[str]) -> Iterator[str]:

@@ -18,6 +18,7 @@ class Segment:
         start, end: seconds from the beginning of the dialogue.
         probabilities: one for each label of the timeline.
         overlap: seconds in which another speaker speaks, too, in the same sound.
+        channel: of the recording, from 0; None is the mix of all.
     """
 
     dialogue: str
@@ -27,6 +28,7 @@ class Segment:
     end: float
     probabilities: tuple[float, ...]
     overlap: float = 0.0
+    channel: int | None = None
 
     @property
     def milliseconds(self) -> tuple[int, int]:

@@ -11,7 +11,10 @@ from export.audio.timeline import Timeline
 
 
 def to_rttm(timeline: Timeline) -> str:
-    """Write a SPEAKER line for each utterance, by recording and start; blanks in names become underscores."""
+    """Write a SPEAKER line for each utterance, by recording and start; blanks in names become underscores.
+
+    Channels count from 1, which is also what tools write for a mix of channels.
+    """
     speakers = distinct((one.speaker for one in timeline.segments), _without_blanks)
     files = distinct((one.dialogue for one in timeline.segments), _without_blanks)
     lines = []
@@ -19,7 +22,7 @@ def to_rttm(timeline: Timeline) -> str:
         for one in sorted(dialogue.segments, key=lambda segment: segment.start):
             start, end = one.milliseconds
             lines.append(
-                f"SPEAKER {files[name]} 1 {start / 1000:.3f} {(end - start) / 1000:.3f} <NA> <NA> "
+                f"SPEAKER {files[name]} {(one.channel or 0) + 1} {start / 1000:.3f} {(end - start) / 1000:.3f} <NA> <NA> "
                 f"{speakers[one.speaker]} <NA> <NA>\n"
             )
     return "".join(lines)
