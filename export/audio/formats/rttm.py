@@ -21,10 +21,8 @@ def to_rttm(timeline: Timeline) -> str:
     for name, dialogue in timeline.dialogues.items():
         for one in sorted(dialogue.segments, key=lambda segment: segment.start):
             start, end = one.milliseconds
-            lines.append(
-                f"SPEAKER {files[name]} {(one.channel or 0) + 1} {start / 1000:.3f} {(end - start) / 1000:.3f} <NA> <NA> "
-                f"{speakers[one.speaker]} <NA> <NA>\n"
-            )
+            place = f"{files[name]} {(one.channel or 0) + 1} {start / 1000:.3f} {(end - start) / 1000:.3f}"
+            lines.append(f"SPEAKER {place} <NA> <NA> {speakers[one.speaker]} <NA> <NA>\n")
     return "".join(lines)
 
 
