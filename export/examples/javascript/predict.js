@@ -16,6 +16,7 @@ function onnxruntime() {
     return require("onnxruntime-node");
   } catch {
     const web = require("onnxruntime-web");
+    web.env.logLevel = "error";
     web.env.wasm.numThreads = 1;
     return web;
   }
