@@ -1,6 +1,7 @@
 """What a user would pick in place of our ONNX file: PyTorch's own exporters, run by onnxruntime, OpenVINO, AOTInductor.
 
-Each is exported for every input shape by itself, which favours it: an export with dynamic axes is slower.
+Each is exported for every input shape by itself, which favours it: an export with dynamic axes is slower. With
+them is our portable graph, which has dynamic axes.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ import torch
 from numpy.typing import NDArray
 
 from export.benchmark.base import Function
-from export.onnx import deployed_model
+from export.onnx import deployed_model, dialogue_graph
 from export.onnx.deployed_model import SpeechModel
 from export.onnx.session import Inputs, as_function, options
 from replicate.model.window_graph import BLOCK, Band
 
 PLAIN, OPENVINO, AOT = "torch.onnx export, onnxruntime", "torch.onnx export, OpenVINO", "AOTInductor"
-PEERS = (PLAIN, OPENVINO, AOT)
+PORTABLE, PORTABLE_OPENVINO = "portable graph, onnxruntime", "portable graph, OpenVINO"
+PEERS = (PORTABLE, PORTABLE_OPENVINO, PLAIN, OPENVINO, AOT)
 NAMES = ("audio", "speaker", "length")
 
 
@@ -36,7 +38,7 @@ def available() -> dict[str, str | None]:
     """Return every peer, with the reason if it cannot run on this machine, else None."""
     missing: dict[str, str | None] = dict.fromkeys(PEERS)
     if find_spec("openvino") is None:
-        missing[OPENVINO] = "openvino is not installed"
+        missing[OPENVINO] = missing[PORTABLE_OPENVINO] = "openvino is not installed"
     if find_spec("onnxscript") is None:
         missing[PLAIN] = missing[OPENVINO] = "torch.onnx needs onnxscript, which is not installed"
     if not any(map(shutil.which, ("g++", "clang++", "c++"))):
@@ -46,7 +48,10 @@ def available() -> dict[str, str | None]:
 
 def make(name: str, model: SpeechModel, threads: int = 1) -> Function:
     """Make the peer of that name from the banded form; it is exported anew when the input's shape changes."""
-    build = {PLAIN: _onnxruntime, OPENVINO: _openvino, AOT: _aot}[name]
+    if name in (PORTABLE, PORTABLE_OPENVINO):
+        content = dialogue_graph.build(model, portable=True).SerializeToString()
+        return (_onnxruntime if name == PORTABLE else _openvino)(content, threads)
+    build = {PLAIN: _plain, OPENVINO: _plain_openvino, AOT: _aot}[name]
     made: dict[tuple[int, ...], Function] = {}
 
     def run(inputs: Inputs) -> NDArray[np.float32]:
@@ -60,18 +65,25 @@ def make(name: str, model: SpeechModel, threads: int = 1) -> Function:
     return run
 
 
-def _onnxruntime(model: SpeechModel, inputs: Inputs, threads: int) -> Function:
-    content = _exported(model, inputs)
+def _plain(model: SpeechModel, inputs: Inputs, threads: int) -> Function:
+    return _onnxruntime(_exported(model, inputs), threads)
+
+
+def _plain_openvino(model: SpeechModel, inputs: Inputs, threads: int) -> Function:
+    return _openvino(_exported(model, inputs), threads)
+
+
+def _onnxruntime(content: bytes, threads: int) -> Function:
     return as_function(onnxruntime.InferenceSession(content, options(threads), providers=["CPUExecutionProvider"]))
 
 
-def _openvino(model: SpeechModel, inputs: Inputs, threads: int) -> Function:
+def _openvino(content: bytes, threads: int) -> Function:
     import openvino
 
     # Without the hint it rounds to 16 bits on processors that have instructions for these.
     chosen = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     core = openvino.Core()
-    request = core.compile_model(core.read_model(io.BytesIO(_exported(model, inputs))), "CPU", chosen)
+    request = core.compile_model(core.read_model(io.BytesIO(content)), "CPU", chosen)
     request = request.create_infer_request()
     return lambda given: request.infer(given)["probability"]
 

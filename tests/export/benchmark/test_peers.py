@@ -30,7 +30,7 @@ def test_a_peer_is_exported_once_for_each_shape(monkeypatch):
         exported.append((inputs["audio"].shape, threads))
         return lambda given: given["audio"]
 
-    monkeypatch.setattr(peers, "_onnxruntime", build)
+    monkeypatch.setattr(peers, "_plain", build)
     model = speech()
     run = peers.make(peers.PLAIN, model, 3)
     for lengths in ((5,), (5,), (7, 2), (7, 2)):
