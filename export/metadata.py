@@ -3,6 +3,7 @@
 ``predict.py`` of every bundle contains this module.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ from export.graph_check import brief, shown
 # In bytes; no exported file comes near it.
 MAX_METADATA = 1 << 23
 MAX_NAMES = 10_000
+# Of a range of features.
+MAX_RANGE_AXES = 64
 # Numbers in the state of a stream.
 MAX_STATE = 1 << 24
 # Longest window of a speech encoder.
@@ -68,6 +71,9 @@ def _check_widths(metadata: dict[str, Any]) -> None:
     if audio not in streams or set(widths) != streams or set(metadata["absent_streams"]) != streams - {audio}:
         raise ValueError("its streams, audio_stream, absent_streams and widths name different streams")
     scale = metadata["standardisation"]
+    size = metadata["range"]
+    if size is not None and len(size["centre"]) != widths[audio]:
+        raise ValueError("its range is not one of the audio stream")
     if set(scale) != {audio} or any(len(scale[audio][name]) != widths[audio] for name in ("mean", "deviation")):
         raise ValueError("its standardisation is not one of the audio stream")
 
@@ -105,6 +111,30 @@ def _is_scale(value: object) -> bool:
         and {"mean", "deviation"} <= set(value)
         and all(type(numbers) is list and all(map(_is_number, numbers)) for numbers in value.values())
         and all(number > 0 for number in value["deviation"])
+    )
+
+
+def _is_range(value: object) -> bool:
+    """Whether a value describes the range of the features of a training, or is None; see ``export.distance``."""
+    if value is None:
+        return True
+    if type(value) is not dict or set(value) != {"centre", "scale", "residual", "axes", "limits"}:
+        return False
+    rows, axes, limits = [value[name] for name in ("centre", "scale", "residual")], value["axes"], value["limits"]
+    if not all(type(row) is list and len(row) == len(rows[0]) and all(map(_is_number, row)) for row in rows):
+        return False
+    return (
+        bool(rows[0])
+        and all(number > 1e-300 for row in rows[1:] for number in row)
+        and type(axes) is list
+        and len(axes) <= MAX_RANGE_AXES
+        and all(type(axis) is list and len(axis) == len(rows[0]) for axis in axes)
+        and all(type(one) is int and abs(one) <= 1 << 20 for axis in axes for one in axis)
+        and type(limits) is dict
+        and 1 <= len(limits) <= MAX_RANGE_AXES
+        and all(re.fullmatch("[1-9][0-9]{0,3}", size) for size in limits)
+        and all(type(two) is list and len(two) == 2 and all(map(_is_number, two)) for two in limits.values())
+        and all(two[0] > 1e-300 and two[1] >= 0 for two in limits.values())
     )
 
 
@@ -173,6 +203,7 @@ _ENTRIES: dict[str, _Entry] = {
 # What the exporter fits to the corpus. Earlier versions wrote none of it: each entry has a default.
 FITTED: dict[str, tuple[Callable[[Any], bool], str, Any]] = {
     "temperature": (lambda value: _is_number(value) and 0.01 <= value <= 100, "a number from 0.01 to 100", 1.0),
+    "range": (_is_range, "a range of features, or null", None),
 }
 _STREAM_ENTRIES: dict[str, _Entry] = {
     "memory": (lambda value: _is_count(value, 1), "a number of utterances"),

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.bundle_files import CHECKSUMS, INT8, MODEL, STREAM, BadBundle, BadInput, verify
+from export.distance import FIRST, Distance, TrainingRange
 from export.graph_check import listed
 from export.limited_session import CPU
 from export.lines import DialogueFeatures, nfc, read_csv
 from export.model_file import FORMAT_NAME, FORMAT_VERSION, Model
+from export.normalise import normalised
 from export.output import UtterancePrediction, to_csv, to_json, utterance
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "BadBundle",
     "BadInput",
     "DialogueFeatures",
+    "Distance",
     "Prediction",
     "Predictor",
     "Stream",
@@ -62,6 +65,8 @@ class Prediction:
     Attributes:
         labels: name of each class.
         first: number of the first utterance here; above 1 for an utterance of a stream.
+        distance: how far the recording lies from those of the training; None for bundles of earlier versions. Of a
+            stream, it is that of its first utterances.
     """
 
     id: str
@@ -69,6 +74,7 @@ class Prediction:
     labels: Sequence[str]
     probabilities: NDArray[np.float32]
     first: int = 1
+    distance: Distance | None = None
 
     @property
     def emotions(self) -> list[str]:
@@ -125,27 +131,33 @@ class Predictor:
         self.audio_stream: str = self.metadata["audio_stream"]
         self.width: int = self.metadata["widths"][self.audio_stream]
         self.batch_utterances = BATCH_UTTERANCES
+        columns = (self.metadata["recipe"] or {}).get("columns", ())
+        self._range = TrainingRange(self.metadata["range"], columns) if self.metadata["range"] else None
         # Dynamic quantisation scales activations by the largest value of the whole batch. One dialogue at a time keeps
         # a prediction independent of the other dialogues.
         self._one_by_one = int8
 
-    def __call__(self, features: NDArray[np.floating[Any]], speakers: Sequence[str]) -> Prediction:
-        """Predict one dialogue from its features (utterances, width) and the speaker of each utterance.
+    def __call__(
+        self, features: NDArray[np.floating[Any]], speakers: Sequence[str], normalise: str | None = None
+    ) -> Prediction:
+        """Predict one dialogue from its features (utterances, width) and the speaker of each; see ``predict``."""
+        return self.predict([DialogueFeatures(UNNAMED, speakers, np.asarray(features))], normalise)[0]
 
-        Raises:
-            BadInput: see ``predict``.
-        """
-        return self.predict([DialogueFeatures(UNNAMED, speakers, np.asarray(features))])[0]
-
-    def predict(self, dialogues: Iterable[DialogueFeatures]) -> list[Prediction]:
+    def predict(self, dialogues: Iterable[DialogueFeatures], normalise: str | None = None) -> list[Prediction]:
         """Predict several dialogues in batches; the result for each is the same as if it were alone.
+
+        Args:
+            normalise: "recording" or "speaker" adapts the scale of features to each, see ``export.normalise``.
 
         Raises:
             BadInput: the model cannot be run on a dialogue; names it, and the utterance where there is one to name.
         """
-        given = list(dialogues)
+        raw = given = list(dialogues)
         speakers = [self.speaker_numbers(dialogue) for dialogue in given]
         lengths = [len(numbers) for numbers in speakers]
+        if normalise:
+            scale = self.metadata["standardisation"][self.audio_stream]
+            given = [normalised(dialogue, scale, normalise) for dialogue in given]
         found: dict[int, NDArray[np.float32]] = {}
         for batch in _batches(lengths, 1 if self._one_by_one else self.batch_utterances):
             longest = max(lengths[i] for i in batch)
@@ -162,7 +174,14 @@ class Predictor:
             raise _overflow(max(given, key=lambda dialogue: float(np.abs(dialogue.features).max())))
         for i, probabilities in found.items():
             self._model.check(probabilities, (lengths[i], len(self.labels)))
-        return [Prediction(d.id, d.speakers, self.labels, found[i]) for i, d in enumerate(given)]
+        return [
+            Prediction(d.id, d.speakers, self.labels, found[i], distance=self.distance(d.features))
+            for i, d in enumerate(raw)
+        ]
+
+    def distance(self, features: NDArray[np.floating[Any]]) -> Distance | None:
+        """Measure how far a recording (utterances, width) lies from the training; None if that is not known."""
+        return None if self._range is None else self._range.distance(features)
 
     def stream(self, id: str = UNNAMED) -> "Stream":
         """Start a dialogue that is predicted utterance by utterance.
@@ -228,10 +247,13 @@ class Stream:
 
     Attributes:
         count: utterances predicted so far.
+        distance: how far its first utterances lie from those of the training, as in ``Prediction``.
     """
 
     def __init__(self, predictor: Predictor, model: "Model", id: str) -> None:
         self.id, self.count = id, 0
+        self.distance: Distance | None = None
+        self._first: list[NDArray[np.float32]] = []
         self._predictor, self._model = predictor, model
         self._state = np.zeros(model.metadata["state"], np.float32)
 
@@ -249,7 +271,10 @@ class Stream:
             raise _overflow(given)
         self._model.check(probabilities, (1, len(self._predictor.labels)))
         self._state, self.count = state, self.count + 1
-        return Prediction(self.id, [speaker], self._predictor.labels, probabilities, self.count)
+        if self.count <= FIRST:
+            self._first.append(audio)
+            self.distance = self._predictor.distance(np.concatenate(self._first))
+        return Prediction(self.id, [speaker], self._predictor.labels, probabilities, self.count, self.distance)
 
 
 def _overflow(dialogue: DialogueFeatures) -> BadInput:

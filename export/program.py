@@ -31,8 +31,10 @@ except ImportError as error:
     sys.exit(f"error: predict.py needs numpy and onnxruntime ({error}): pip install numpy 'onnxruntime>=1.18'")
 
 from export.bundle_files import BadInput
+from export.distance import warning
 from export.limited_session import end_stuck_process
 from export.lines import DialogueFeatures, csv_lines, first_line, json_lines, read_csv, stdin_lines
+from export.normalise import BY
 from export.output import json_text, one_line, to_csv, to_json
 from export.predictor import Prediction, Predictor, Stream
 
@@ -41,9 +43,15 @@ MAX_STREAMS = 1000
 
 
 def predict_files(
-    predictor: Predictor, files: Iterable[Path], read: Callable[[Path], list[DialogueFeatures]] = read_csv
+    predictor: Predictor,
+    files: Iterable[Path],
+    read: Callable[[Path], list[DialogueFeatures]] = read_csv,
+    normalise: str | None = None,
 ) -> list[Prediction]:
     """Predict the dialogues of several files, in their order.
+
+    Args:
+        normalise: see ``Predictor.predict``.
 
     Raises:
         BadInput: names the file. Two files with a dialogue of the same name are refused: the output could not tell
@@ -53,7 +61,7 @@ def predict_files(
     where: dict[str, Path] = {}
     for path in files:
         try:
-            predictions = predictor.predict(read(path))
+            predictions = predictor.predict(read(path), normalise)
         except BadInput as error:
             raise BadInput(str(error) if str(path) in str(error) else f"{path}: {error}") from error
         for prediction in predictions:
@@ -67,7 +75,19 @@ def predict_files(
     return found
 
 
-def predict_lines(predictor: Predictor, lines: Iterable[str], as_json: bool, name: str = "stdin") -> Iterator[str]:
+def far_away(predictor: Predictor, predictions: Iterable[Prediction], normalise: str | None = None) -> str | None:
+    """Return one line on the dialogues that are unlike those of the training, or None if there is none."""
+    found = [(prediction.id, prediction.distance) for prediction in predictions]
+    return warning(found, predictor.metadata, hint=not normalise)
+
+
+def predict_lines(
+    predictor: Predictor,
+    lines: Iterable[str],
+    as_json: bool,
+    name: str = "stdin",
+    warn: Callable[[str], None] = lambda text: None,
+) -> Iterator[str]:
     """Predict each utterance as soon as its line is read; yields a line of output for each.
 
     Lines are CSV below a header, or JSON objects. Dialogues may be interleaved: each has its own stream, up to
@@ -76,11 +96,13 @@ def predict_lines(predictor: Predictor, lines: Iterable[str], as_json: bool, nam
     Args:
         as_json: yield JSON objects instead of CSV.
         name: of the input, for messages.
+        warn: called once for a dialogue as soon as its first utterances show that it is unlike those of the training.
 
     Raises:
         BadInput: a line is wrong; the output for the lines before it was already given. BadBundle: see ``stream``.
     """
     streams: dict[str, Stream] = {}
+    warned: set[str] = set()
     predictor.stream()  # refuses the bundle of a model that is not causal, before the first line
     given = iter(lines)
     try:
@@ -90,11 +112,16 @@ def predict_lines(predictor: Predictor, lines: Iterable[str], as_json: bool, nam
             stream = streams.pop(line.dialogue, None) or predictor.stream(line.dialogue)
             streams[line.dialogue] = stream
             if len(streams) > MAX_STREAMS:
+                warned.discard(next(iter(streams)))
                 del streams[next(iter(streams))]
             try:
                 found = stream.feed(line.features, line.speaker).utterances()
             except BadInput as error:
                 raise BadInput(f"{line.where}: {error}") from error
+            text = warning([(stream.id, stream.distance)], predictor.metadata, hint=False)
+            if text and stream.id not in warned:
+                warned.add(stream.id)
+                warn(text)
             yield json_text(found[0], None) + "\n" if as_json else to_csv(found, header=count == 0)
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"cannot read {name} ({error}): it must be CSV or JSON lines in UTF-8") from error
@@ -107,9 +134,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="JSON instead of CSV")
     parser.add_argument("--int8", action="store_true", help="use the quantised model")
     parser.add_argument("--stream", action="store_true", help="predict each line of stdin at once, CSV or JSON objects")
+    parser.add_argument("--normalise", choices=BY, help="adapt the scale of features to each one of these")
     given = parser.parse_args()
-    if bool(given.files) == given.stream or (given.stream and given.int8):
-        parser.error("give either FILE.csv or --stream; --int8 is for files only")
+    if bool(given.files) == given.stream or (given.stream and (given.int8 or given.normalise)):
+        parser.error("give either FILE.csv or --stream; --int8 and --normalise are for files only")
     if sys.stdout is None:
         sys.exit("error: stdout is closed: redirect it to a file, or into a pipe")
     try:
@@ -128,12 +156,20 @@ def _predict(given: argparse.Namespace) -> None:
     predictor = Predictor(Path(__file__).parent, given.int8)
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     if given.stream:
-        for line in predict_lines(predictor, stdin_lines(), given.json):
+        for line in predict_lines(predictor, stdin_lines(), given.json, warn=_note):
             print(line, end="", flush=True)
         return
-    found = [one for prediction in predict_files(predictor, given.files) for one in prediction.utterances()]
+    predictions = predict_files(predictor, given.files, normalise=given.normalise)
+    text = far_away(predictor, predictions, given.normalise)
+    if text:
+        _note(text)
+    found = [one for prediction in predictions for one in prediction.utterances()]
     sys.stdout.write(to_json(found) if given.json else to_csv(found))
     sys.stdout.flush()
+
+
+def _note(text: str) -> None:
+    print(f"note: {one_line(text)}", file=sys.stderr, flush=True)
 
 
 def _discard_output() -> None:

@@ -17,7 +17,8 @@ import numpy as np
 from export.audio.speakers import SpeakerNames, speaker_names
 from export.audio.timeline import Recording, Segment, Timeline
 from export.inputs import unknown_labels
-from export.predictor import MAX_UTTERANCES, BadInput, DialogueFeatures, Predictor
+from export.predictor import MAX_UTTERANCES, BadInput, DialogueFeatures, Prediction, Predictor
+from export.program import far_away
 from replicate.corpus.provenance import ENCODER_EXTRACTORS, Recipe, changed_versions, describe
 from replicate.errors import BadModel, EmptyDialogue, IncompatibleFeatures
 from replicate.features import resume
@@ -38,6 +39,7 @@ def predict_audio(
     device: str = "auto",
     keep: Path | None = None,
     progress: Progress = lambda total: nullcontext(lambda seconds: None),
+    normalise: str | None = None,
 ) -> Timeline:
     """Predict the utterances of recordings, which ``replicate.features.calls.read`` or ``read.read`` finds.
 
@@ -50,6 +52,7 @@ def predict_audio(
             can continue; None does not save them.
         progress: called with the total seconds of speech; returns a context whose value is called with the seconds
             that are done.
+        normalise: see ``Predictor.predict``.
 
     Raises:
         IncompatibleFeatures: the model's features cannot be extracted from recordings. BadInput: ``speakers`` has a
@@ -75,8 +78,10 @@ def predict_audio(
     if not vectors:
         first = f"; the first was left out because: {problems[0]}" if problems else ""
         raise EmptyDialogue(f"{source.name} has no utterance to predict{first}")
-    segments = _segments(predictor, source, dict(zip(source.utterances, seconds, strict=True)), vectors, names)
-    notes = (*assigned, *extracted.warnings, *_notes(source, recipe, predictor.labels))
+    predictions = predictor.predict(_dialogues(source, vectors, names), normalise)
+    segments = _segments(source, dict(zip(source.utterances, seconds, strict=True)), vectors, predictions)
+    far = far_away(predictor, predictions, normalise)
+    notes = (*([far] if far else []), *assigned, *extracted.warnings, *_notes(source, recipe, predictor.labels))
     return Timeline(tuple(predictor.labels), tuple(segments), tuple(map(str, problems)), notes, _recordings(source))
 
 
@@ -126,20 +131,24 @@ def _columns(recipe: Recipe, extractor: Extractor) -> list[int] | slice:
     return [positions[name] for name in recipe["columns"]]
 
 
-def _segments(
-    predictor: Predictor, source: Source, seconds: Seconds, vectors: Vectors, names: SpeakerNames
-) -> Iterator[Segment]:
+def _dialogues(source: Source, vectors: Vectors, names: SpeakerNames) -> list[DialogueFeatures]:
     kept = [utterance for utterance in source.utterances if utterance in vectors]
     dialogues = [list(group) for _, group in groupby(kept, key=lambda utterance: utterance.dialogue)]
     # A dialogue may be longer than the model's graph: see the note in ``_notes``.
     pieces = [own[i : i + MAX_UTTERANCES] for own in dialogues for i in range(0, len(own), MAX_UTTERANCES)]
-    inputs = [
+    return [
         DialogueFeatures(
             own[0].dialogue, [names[one.dialogue, one.speaker] for one in own], np.stack([vectors[one] for one in own])
         )
         for own in pieces
     ]
-    rows = [row for prediction in predictor.predict(inputs) for row in prediction.probabilities]
+
+
+def _segments(
+    source: Source, seconds: Seconds, vectors: Vectors, predictions: Sequence[Prediction]
+) -> Iterator[Segment]:
+    kept = [utterance for utterance in source.utterances if utterance in vectors]
+    rows = [row for prediction in predictions for row in prediction.probabilities]
     last, number, end = "", 0, 0.0
     for one, row in zip(kept, rows, strict=True):
         if one.dialogue != last:

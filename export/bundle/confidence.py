@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from export.distance import TrainingRange
 from export.onnx.fitted import BOUNDS, LEAST, of_file, uncalibrated
 from export.onnx.session import as_function, on_corpus, session
 from export.scores import weighted_f1
@@ -42,6 +43,8 @@ def section(run: Run, corpus: Corpus, model: Path) -> str:
             *grids.markdown(("", "before", "after"), lines),
             "",
             mapping(run, corpus, model),
+            "",
+            outside(run, corpus, model),
         ]
     )
 
@@ -60,6 +63,19 @@ def mapping(run: Run, corpus: Corpus, model: Path) -> str:
     return (
         f"A wrong mapping of speakers to those of the training ({how}) costs {right - wrong:+.3f} of weighted F1 on "
         f"dev: {wrong:.3f} instead of {right:.3f}."
+    )
+
+
+def outside(run: Run, corpus: Corpus, model: Path) -> str:
+    """State how many dialogues of test a predictor would call unlike those of the training."""
+    content = of_file(model).range
+    if content is None:
+        return "The training is too small to tell whether a recording is unlike it."
+    measured, dialogues = TrainingRange(content), corpus.split("test")
+    far = sum(measured.distance(dialogue.features[run.audio_stream]).far for dialogue in dialogues)
+    return (
+        "Predictions come with a note where the features of a dialogue lie far from those of the training, as with "
+        f"another microphone, room or language; {far} of the {len(dialogues)} dialogues of test do."
     )
 
 

@@ -1,4 +1,4 @@
-"""What an export fits to the corpus and adds to a run's weights: the temperature of the probabilities.
+"""What an export fits to the corpus and adds to a run's weights: temperature, and range of the features.
 
 Not in the paper. Temperature scaling: Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
 """
@@ -18,6 +18,7 @@ from scipy.special import log_softmax
 from export.metadata import FITTED, check_fitted
 from export.onnx.deployed_model import SpeechModel
 from export.onnx.session import on_corpus, torch_outputs
+from export.onnx.training_range import fit_range
 from replicate.corpus.types import Corpus, Split
 from replicate.rng import deterministic
 from replicate.store.run import Run
@@ -34,9 +35,11 @@ class Fitted:
 
     Attributes:
         temperature: divides the logits, so that probabilities are as high as predictions are often right; labels stay.
+        range: of the features of the training, see ``export.distance``.
     """
 
     temperature: float = 1.0
+    range: dict[str, Any] | None = None
 
     def entries(self) -> dict[str, Any]:
         """Return the entries of the metadata."""
@@ -50,7 +53,8 @@ def fit(run: Run, corpus: Corpus) -> Fitted:
     """Fit everything to the corpus that the run was trained on."""
     labels = np.concatenate([dialogue.labels for dialogue in corpus.split("dev")] or [np.zeros(0, np.int64)])
     few = len(labels) < LEAST
-    return Fitted(1.0 if few else fit_temperature(uncalibrated(run, corpus, "dev"), labels))
+    temperature = 1.0 if few else fit_temperature(uncalibrated(run, corpus, "dev"), labels)
+    return Fitted(temperature, fit_range(corpus, run.audio_stream))
 
 
 def uncalibrated(run: Run, corpus: Corpus, split: Split) -> NDArray[np.float32]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from export.onnx import fitted
 from export.onnx.deployed_model import SpeechModel
 from export.onnx.session import Inputs, limited, on_corpus, torch_outputs
+from export.onnx.training_range import same_range
 from export.scores import weighted_f1
 from export.validate.check import Check, Wrong, attempt, reason
 from export.validate.checks import runs, same_metadata, valid_onnx
@@ -29,8 +30,8 @@ TOLERANCE, ALONE_TOLERANCE = 1e-4, 1e-5
 # Largest allowed mean difference of quantised probabilities: ten times that of correct files, less than that of sums
 # that overflow.
 INT8_TOLERANCE = 0.01
-# Largest allowed relative difference of a temperature that another machine fitted.
-TEMPERATURE_TOLERANCE = 0.01
+# Largest allowed relative difference of a temperature or a range that another machine fitted.
+FIT_TOLERANCE = 0.01
 LENGTHS = (1, 2, 7, 30, 110, 500)
 BATCHES = ((2, 1), (7, 30, 1), (110, 7, 30, 2, 1), (30,) * 8)
 # Speakers of the examples: dialogues of one speaker have other relations than those of two.
@@ -72,7 +73,7 @@ def run_checks(path: Path, run: Run, corpus: Corpus | None) -> list[Check]:
         if corpus is None:
             return [*checks, Check("test F1", None, f"needs the corpus {run.record.corpus.name}: --data FILE")]
         checks.append(attempt("test F1", lambda: _test_f1(runner, reference, run, corpus)))
-        return [*checks, attempt("temperature", lambda: _temperature(own, run, corpus))]
+        return [*checks, attempt("temperature and range", lambda: _fitted(own, run, corpus))]
 
 
 def example(lengths: tuple[int, ...], model: SpeechModel, speakers: str = "drawn") -> Inputs:
@@ -183,12 +184,14 @@ def _independent_of_batch(runner: Callable[[Inputs], NDArray[Any]], model: Speec
     return f"largest difference {largest:.1e} (limit {ALONE_TOLERANCE:g})"
 
 
-def _temperature(own: fitted.Fitted, run: Run, corpus: Corpus) -> str:
-    """Check that the file's temperature is the one that dev gives."""
-    expected = fitted.fit(run, corpus).temperature
-    if not abs(own.temperature - expected) <= TEMPERATURE_TOLERANCE * expected:
-        raise Wrong(f"{own.temperature:g} instead of {expected:g}")
-    return f"{own.temperature:g}, as fitted on dev"
+def _fitted(own: fitted.Fitted, run: Run, corpus: Corpus) -> str:
+    """Check that the file's temperature is the one that dev gives, and its range the one of train."""
+    expected = fitted.fit(run, corpus)
+    if not abs(own.temperature - expected.temperature) <= FIT_TOLERANCE * expected.temperature:
+        raise Wrong(f"temperature {own.temperature:g} instead of {expected.temperature:g}")
+    if own.range is not None and not same_range(own.range, expected.range, FIT_TOLERANCE):
+        raise Wrong("the range of features is not the one of the training")
+    return f"temperature {own.temperature:g}, as fitted on dev"
 
 
 def _test_f1(runner: Callable[[Inputs], NDArray[Any]], reference: SpeechModel, run: Run, corpus: Corpus) -> str:

@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     help="With --out, add files in a format; without, print it instead of tables: csv, json, tsv, vtt, srt, textgrid "
     "(Praat), eaf (ELAN), whisperx or rttm. For --audio. Repeatable.",
 )
+@click.option(
+    "--normalise",
+    type=click.Choice(["recording", "speaker"]),
+    help="Adapt mean and scale of the features from each recording, or from each speaker in it.",
+)
 @click.option("--stream", is_flag=True, help="Predict each line of stdin as it arrives, instead of FILE.")
 @click.option(
     "--audio",
@@ -79,6 +84,7 @@ def predict(
     as_vtt: bool,
     stream: bool,
     audio: tuple[Path, ...],
+    normalise: str | None,
     **recording: Any,
 ) -> None:
     """Predict the emotion of every utterance, with the probability of each.
@@ -100,8 +106,8 @@ def predict(
     printed = tuple(name for name, given in (("json", as_json), ("csv", as_csv), ("vtt", as_vtt)) if given)
     if len(printed) > 1:
         raise click.UsageError("--json, --csv and --vtt exclude each other")
-    if stream and int8:
-        raise click.UsageError("--stream and --int8 exclude each other")
+    if stream and (int8 or normalise):
+        raise click.UsageError(f"--stream and {'--int8' if int8 else '--normalise'} exclude each other")
     files, audio = calls.inputs(files, audio)
     if bool(files) + stream + bool(audio) != 1:
         raise click.UsageError("Give one of FILE..., --audio SOURCE and --stream.")
@@ -114,13 +120,16 @@ def predict(
     with _own_errors():
         predictor = Predictor(bundle, int8)
         if stream:
-            for line in program.predict_lines(predictor, stdin_lines(), as_json):
+            for line in program.predict_lines(predictor, stdin_lines(), as_json, warn=_note):
                 console.echo(line, newline=False)  # click.echo flushes
             return
         if audio:
-            _predict_audio(predictor, audio, printed, **recording)
+            _predict_audio(predictor, audio, printed, normalise, **recording)
             return
-        found = program.predict_files(predictor, files, lambda path: read(path, predictor))
+        found = program.predict_files(predictor, files, lambda path: read(path, predictor), normalise)
+    text = program.far_away(predictor, found, normalise)
+    if text:
+        _note(text)
     if as_json or as_csv:
         _print([utterance for prediction in found for utterance in prediction.utterances()], as_json)
     else:
@@ -142,6 +151,10 @@ def _own_errors() -> Iterator[None]:
         raise errors.BadInput(str(error)) from error
 
 
+def _note(text: str) -> None:
+    console.note(f"note: {text}")
+
+
 def _check_audio_options(audio: bool, as_vtt: bool, recording: dict[str, Any]) -> None:
     """Refuse options of --audio without it, and formats that do not exist or cannot be written."""
     names = {"speakers": "speaker", "formats": "format"}
@@ -161,6 +174,7 @@ def _predict_audio(
     predictor: Predictor,
     audio: Sequence[Path],
     printed: tuple[str, ...],
+    normalise: str | None,
     formats: tuple[str, ...],
     speakers: Sequence[str],
     drop: bool,
@@ -197,7 +211,7 @@ def _predict_audio(
         raise click.UsageError(f"{printed[0]} is for one dialogue, but {source.name} has {dialogues}: use --out DIR")
     keep = out / "timeline" if out else None
 
-    found = predict_audio(predictor, source, dict(pairs), drop, model, device, keep, shown)
+    found = predict_audio(predictor, source, dict(pairs), drop, model, device, keep, shown, normalise)
     for problem in found.left_out:
         console.note(f"left out: {problem}")
     for note in found.notes:

@@ -3,6 +3,7 @@
 import json
 import os
 
+import numpy as np
 import pytest
 
 from export.metadata import FITTED
@@ -10,6 +11,7 @@ from export.predictor import BadBundle, Predictor
 from tests.export import tiny_bundle
 from tests.export.tiny_bundle import set_metadata
 
+RANGE = tiny_bundle.metadata(stream=False)["range"]
 METADATA = {
     "labels": [
         None,
@@ -46,6 +48,30 @@ METADATA = {
     "protocol": [None, 1],
     "versions": [None, [], {"torch": 2}, {"torch": {}}],
     "temperature": [0, -1.0, 1e9, "1", None, True, [1.0], 10**400],
+    "range": [
+        5,
+        {},
+        RANGE | {"more": 1},
+        RANGE | {"centre": [0.0] * 3},
+        RANGE | {"centre": [], "scale": [], "residual": []},
+        RANGE | {"centre": [0.0, "0"]},
+        RANGE | {"scale": [0.0, 1.0]},
+        RANGE | {"residual": [1.0, -1.0]},
+        RANGE | {"residual": [1.0, 10**400]},
+        RANGE | {"axes": [[1000]]},
+        RANGE | {"axes": [[1000, 0.5]]},
+        RANGE | {"axes": [[1 << 30, 0]]},
+        RANGE | {"axes": [[1, 1]] * 65},
+        RANGE | {"axes": {"a": 1}},
+        RANGE | {"limits": {}},
+        RANGE | {"limits": {"0": [1.0, 1.0]}},
+        RANGE | {"limits": {"one": [1.0, 1.0]}},
+        RANGE | {"limits": {"1": [1.0]}},
+        RANGE | {"limits": {"1": [0.0, 1.0]}},
+        RANGE | {"limits": {"1": [1.0, -1.0]}},
+        {key: [0.0] * 3 if key in ("centre", "scale", "residual") else value for key, value in RANGE.items()},
+        {name: each * 2 if name in ("centre", "scale", "residual") else each for name, each in RANGE.items()},
+    ],
     "memory": [0, -5, 1.5, "x"],
     "state": [0, 10**12, -1, 5, None, [4]],
 }
@@ -94,7 +120,8 @@ def test_a_bundle_of_an_earlier_version_has_the_defaults(tmp_path):
         set_metadata(model, {entry.key: entry.value for entry in model.metadata_props if entry.key not in FITTED})
 
     found = Predictor(tiny_bundle.write(tmp_path / "b", change, change))
-    assert found.metadata["temperature"] == 1.0 and found.stream().count == 0
+    assert found.metadata["temperature"] == 1.0 and found.metadata["range"] is None
+    assert found(np.zeros((1, 2), "f4"), ["M"]).distance is None and found.stream().count == 0
 
 
 def test_a_stream_of_another_model_is_refused(tmp_path):

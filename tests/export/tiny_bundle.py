@@ -40,6 +40,13 @@ def metadata(stream: bool) -> dict[str, Any]:
         "run": "abc",
         "versions": {"replicate": "1"},
         "temperature": 1.5,
+        "range": {
+            "centre": [0.0] * WIDTH,
+            "scale": [1.0] * WIDTH,
+            "residual": [1.0] * WIDTH,
+            "axes": [[1000, 0]],
+            "limits": {"1": [5.0, 1.0], "4": [2.0, 1.0]},
+        },
     }
     return found | ({"memory": 2, "state": STATE} if stream else {})
 

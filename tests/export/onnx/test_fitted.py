@@ -110,14 +110,24 @@ def test_another_temperature_is_named_where_the_corpus_is_here(runs, tmp_path, a
     run, corpus = runs["COGMEN-A"], generate("synthetic-tiny")
     save.write(run, corpus.speakers, tmp_path / "model.onnx", fitted=Fitted(7.0))
     found = {check.name: check for check in run_checks(tmp_path / "model.onnx", run, corpus)}
-    assert [name for name, check in found.items() if check.passed is False] == ["temperature"]
-    assert found["temperature"].found.startswith("7 instead of ")
+    assert [name for name, check in found.items() if check.passed is False] == ["temperature and range"]
+    assert found["temperature and range"].found.startswith("temperature 7 instead of ")
     model = onnx.load(tmp_path / "model.onnx")
     about = {entry.key: entry.value for entry in model.metadata_props}
     onnx.helper.set_model_props(model, about | {"temperature": json.dumps(2.0)})
     onnx.save(model, tmp_path / "model.onnx")
     found = {check.name: check.passed for check in run_checks(tmp_path / "model.onnx", run, None)}
     assert found["onnxruntime against torch_geometric"] is False
+
+
+def test_another_range_is_named_where_the_corpus_is_here(runs, tmp_path):
+    run, corpus = runs["COGMEN-A"], generate("synthetic-tiny")
+    own = fitted.fit(run, corpus)
+    wide = own.range | {"scale": [2 * one for one in own.range["scale"]]}
+    save.write(run, corpus.speakers, tmp_path / "model.onnx", fitted=Fitted(own.temperature, wide))
+    found = {check.name: check for check in run_checks(tmp_path / "model.onnx", run, corpus)}
+    assert [name for name, check in found.items() if check.passed is False] == ["temperature and range"]
+    assert found["temperature and range"].found == "the range of features is not the one of the training"
 
 
 def test_a_small_dev_split_gives_no_temperature(runs):

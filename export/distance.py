@@ -1,0 +1,135 @@
+"""How far a recording lies outside the range of the features that a model was trained on.
+
+A feature's distance has two measures, both in robust deviations of the training split: from its median there, and from
+the value that the other features of the utterance predict, which is what the main axes of the training leave. The
+second one notices another microphone, room or language where every feature alone is within its range. A recording's
+distance is that of its median utterance. Not in the paper.
+
+``predict.py`` of every bundle contains this module.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Deviations above which a feature is called beyond the range.
+BEYOND = 4
+# Deviations above which a distance counts no more: one broken feature must not decide alone.
+MOST = 8.0
+# Axes are stored as whole numbers of this fraction.
+FRACTION = 1e-3
+# Utterances of a recording that decide for a stream.
+FIRST = 8
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far the utterances of a recording lie from those of the training.
+
+    Attributes:
+        utterances: how many were measured.
+        features: how many there are; beyond: how many of them lie beyond ``BEYOND`` deviations.
+        deviations: root mean square of the features' distances from what the other features predict.
+        usual: what hardly any recording of the training with as many utterances exceeds.
+        far: whether the recording lies outside the range, so that predictions are not to be trusted.
+        farthest: names of the three features that lie farthest.
+    """
+
+    utterances: int
+    features: int
+    beyond: int
+    deviations: float
+    usual: float
+    far: bool
+    farthest: tuple[str, ...]
+
+
+class TrainingRange:
+    """The range of the features that a model was trained on, as its metadata describe it.
+
+    Args:
+        content: entry ``range`` of the metadata.
+        names: of the features, for messages; empty if they are not known.
+    """
+
+    def __init__(self, content: dict[str, Any], names: Sequence[str] = ()) -> None:
+        self._centre, self._scale, self._residual = (
+            np.array(content[key], np.float64) for key in ("centre", "scale", "residual")
+        )
+        width = len(self._centre)
+        self._axes = FRACTION * np.array(content["axes"], np.float64).reshape(-1, width)
+        self._limits = sorted((int(size), *limits) for size, limits in content["limits"].items())
+        self._names = names if len(names) == width else [f"feature {i}" for i in range(1, width + 1)]
+
+    def measures(self, features: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return both measures of every utterance: deviations from the median, and from what other features predict.
+
+        Shapes:
+            features: (utterances, width), not standardised. Returns two arrays of the same shape.
+        """
+        return measures(features, self._centre, self._scale, self._axes, self._residual)
+
+    def distance(self, features: NDArray[Any]) -> Distance:
+        """Measure a recording of at least one utterance. Shapes: features: (utterances, width), not standardised."""
+        outer, left = summary(*self.measures(features))
+        both = np.maximum(outer, left)
+        deviations, outside = statistics(outer, left)
+        usual, count = next(
+            (rest for size, *rest in reversed(self._limits) if size <= len(features)), self._limits[0][1:]
+        )
+        order = np.argsort(-both, kind="stable")[:3]
+        return Distance(
+            len(features),
+            len(both),
+            int((both > BEYOND).sum()),
+            deviations,
+            float(usual),
+            bool(deviations > usual or outside > count),
+            tuple(self._names[i] for i in order),
+        )
+
+
+def measures(
+    features: NDArray[Any],
+    centre: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    axes: NDArray[np.float64],
+    residual: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return both measures of every utterance, see ``TrainingRange.measures``."""
+    outer = np.clip((np.asarray(features, np.float64) - centre) / scale, -MOST, MOST)
+    return outer, np.clip((outer - outer @ axes.T @ axes) / residual, -MOST, MOST)
+
+
+def summary(outer: NDArray[np.float64], left: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return both distances of every feature of a recording, (width,), from the measures of its utterances."""
+    return np.abs(np.median(outer, axis=0)), np.abs(np.median(left, axis=0))
+
+
+def statistics(outer: NDArray[np.float64], left: NDArray[np.float64]) -> tuple[float, int]:
+    """Return what decides whether a recording is far: ``Distance.deviations``, and features beyond their own range."""
+    return float(np.sqrt((left**2).mean())), int((outer > BEYOND).sum())
+
+
+def warning(found: Sequence[tuple[str, Distance | None]], metadata: dict[str, Any], hint: bool = True) -> str | None:
+    """Return one line on the dialogues that lie far outside the training, or None if there is none.
+
+    Args:
+        found: name and distance of each dialogue; None where it is not known.
+        hint: name the option that may help.
+    """
+    far = [(name, each) for name, each in found if each is not None and each.far]
+    if not far:
+        return None
+    name, worst = max(far, key=lambda pair: pair[1].deviations / pair[1].usual)
+    which = f"dialogue {name[:100]} is" if len(found) == 1 else f"{len(far)} of {len(found)} dialogues are"
+    most = "" if len(found) == 1 else f"dialogue {name[:100]} with "
+    return (
+        f"{which} unlike what {metadata['arm'][:100]} was trained on ({metadata['corpus']['name'][:100]}): "
+        f"{most}{worst.beyond} of {worst.features} features beyond {BEYOND} deviations, {worst.deviations:.1f} "
+        f"in the mean (in training at most {worst.usual:.1f}): expect wrong emotions"
+        + ("; --normalise recording may help" if hint else "")
+    )
