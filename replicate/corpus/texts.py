@@ -113,7 +113,7 @@ def _are_versions(value: Any) -> bool:
     return isinstance(value, dict) and all(map(_is_text, (*value, *value.values())))
 
 
-# What an exported model demands of the settings that it names, see ``export.bundle_files``: name -> (check, in words).
+# What an exported model demands of the settings that it names, see ``export.metadata``: name -> (check, in words).
 _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("extractor", "type", "set", "model", "parameters"), (_is_text, "a text")),
     "layer": (lambda value: _is_text(value) or (type(value) is int and 0 <= value < 2**31), "a layer"),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from export import bundle_files
+from export import metadata
 from replicate.corpus import archive, load
 from replicate.corpus.texts import _SETTINGS, LONGEST_NOTE, MOST, MOST_NOTES, check_texts
 from replicate.errors import BadName, TooLarge
@@ -62,10 +62,10 @@ def test_recipes(corpus, tmp_path, recipe, problem):
 
 def test_what_a_recipe_may_hold_a_bundle_may_hold():
     """The two lists are in two modules, since ``predict.py`` of a bundle imports nothing of this package."""
-    assert set(_SETTINGS) == set(bundle_files._RECIPE)
+    assert set(_SETTINGS) == set(metadata._RECIPE)
     for values in (True, -1, 0, 3, 1e400, "", " ", "x", [], ["a"], ["a", "a"], [1.5], {"a": "1"}, {"": "1"}, {"a": 1}):
         for name, (good, _) in _SETTINGS.items():
-            assert not good(values) or bundle_files._RECIPE[name](values), (name, values)
+            assert not good(values) or metadata._RECIPE[name](values), (name, values)
 
 
 @pytest.mark.parametrize("what", ["classes", "streams", "speakers"])
