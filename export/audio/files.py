@@ -36,12 +36,12 @@ def write(
     for one in chosen:
         if one.several:
             written.append(folder / f"timeline.{one.suffix}")
-            write_text(written[-1], one.write(timeline))
+            write_text(written[-1], one.text(timeline))
     for stem, dialogue in zip(_stems(list(timeline.dialogues)), timeline.dialogues.values(), strict=True):
         for one in chosen:
             if not one.several:
                 written.append(folder / f"{stem}.{one.suffix}")
-                write_text(written[-1], one.write(dialogue))
+                write_text(written[-1], one.text(dialogue))
         for suffix, content in picture(dialogue).items():
             written.append(folder / f"{stem}.{suffix}")
             with atomic_path(written[-1]) as temporary:

@@ -220,7 +220,7 @@ def _predict_audio(
         if FORMATS[name].note:
             console.note(f"note: {FORMATS[name].note}")
     if printed:
-        console.echo(FORMATS[printed[0]].write(found), newline=False)
+        console.echo(FORMATS[printed[0]].text(found), newline=False)
     else:
         print_timeline(found)
     if out and keep:

@@ -18,8 +18,8 @@ class Format(NamedTuple):
 
     Attributes:
         suffix: of its files, without the dot.
-        write: returns the text of a file.
-        several: whether one file holds several dialogues; ``write`` takes one otherwise.
+        write: returns the text of a file; call ``text``.
+        several: whether one file holds several dialogues, instead of exactly one.
         library: module of the extra ``audio`` that it needs.
         note: what a file lacks, for users.
     """
@@ -29,6 +29,17 @@ class Format(NamedTuple):
     several: bool = False
     library: str = ""
     note: str = ""
+
+    def text(self, timeline: Timeline) -> str:
+        """Return the text of a file.
+
+        Raises:
+            InvalidArgument: the timeline has several dialogues, or none, and a file of this format holds one.
+        """
+        if not self.several and len(timeline.dialogues) != 1:
+            count = len(timeline.dialogues)
+            raise InvalidArgument(f"a .{self.suffix} file holds one dialogue, not {count}: give one of `dialogues`")
+        return self.write(timeline)
 
 
 FORMATS = {

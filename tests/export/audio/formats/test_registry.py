@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 
 import click
 import pytest
@@ -33,6 +34,18 @@ def test_a_missing_library_is_named_before_anything_is_predicted(
     with pytest.raises(MissingExtra, match=f"{library} not installed, which the format {name} needs"):
         check([name])
     assert importlib.util.find_spec(library)
+
+
+def test_a_file_of_one_dialogue_holds_one() -> None:
+    both = replace(TWO, segments=(*TWO.segments, replace(TWO.segments[0], dialogue="b")))
+    for name, each in FORMATS.items():
+        if each.several:
+            assert "b" in each.text(both)
+        else:
+            for wrong in (both, replace(TWO, segments=())):
+                with pytest.raises(InvalidArgument, match=r"holds one dialogue, not [02]: give one of `dialogues`"):
+                    each.text(wrong)
+            assert each.text(both.dialogues["a"]) == each.text(TWO), name
 
 
 def test_a_folder_holds_what_was_chosen(tmp_path) -> None:
