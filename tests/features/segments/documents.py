@@ -25,7 +25,7 @@ item []:
         intervals [2]:
             xmin = 1.5
             xmax = 2
-            text = "item [2]: she said ""no""
+            text = "item [2]: she replied ""no""
 ! not a comment"
         intervals [3]:
             xmin = 2
@@ -72,7 +72,7 @@ Object class = "TextGrid"
 ""
 1.5
 2
-"item [2]: she said ""no""
+"item [2]: she replied ""no""
 ! not a comment"
 2
 5.25

@@ -72,7 +72,7 @@ BAD = {
     SHORT[: SHORT.index('"clicks"')]: "FILE, line 24: the file is cut short: the name of tier 2 is missing",
     SHORT.replace(
         "1.5\n2\n", "1.5\n"
-    ): "line 17: xmax of interval 2 of tier 1 should be a number, not 'item \\[2\\]: she said",
+    ): "line 17: xmax of interval 2 of tier 1 should be a number, not 'item \\[2\\]: she replied",
     SHORT.replace('"yes"', '"yes'): "line 37: a double quote that opens a text is never closed",
     SHORT.replace("5.25\n3\n0\n", "5.25\n2\n0\n"): "the class of tier 2 should be a text in double quotes, not 2.0",
     SHORT.replace("5.25\n3\n0\n", "5.25\n2.5\n0\n"): "the size of tier 1 is 2.5",
