@@ -88,6 +88,26 @@ def streams() -> Reader:
     return Reader("stream", _stream_graphs, read, graph_changes.mutate, (BadBundle, BadInput), ".onnx")
 
 
+@register("waveforms")
+def waveforms() -> Reader:
+    """Graphs that take waveforms, for whole dialogues and for streams."""
+    from export.bundle_files import WAV, WAV_STREAM
+    from export.demo.shipped import BUNDLE
+    from export.model_file import Model
+    from export.predictor import BadBundle, BadInput
+
+    def read(path: Path) -> None:
+        stream = b"new_state" in path.read_bytes()
+        model = Model(path, stream=stream, wave=True)
+        sound = np.sin(np.arange(1600, dtype=np.float32))[None]
+        given = {"waveform": sound, "samples": np.array([1500]), "speaker": np.array([0])}
+        found = model.run(given | ({"state": np.zeros(model.metadata["state"], np.float32)} if stream else {}))
+        model.check(found[0], (1, len(model.metadata["labels"])))
+
+    seeds = [(BUNDLE / name).read_bytes() for name in (WAV, WAV_STREAM)]
+    return Reader("waveforms", lambda: seeds, read, graph_changes.mutate, (BadBundle, BadInput), ".onnx")
+
+
 @register("metadata")
 def metadata() -> Reader:
     """Metadata of a graph."""
