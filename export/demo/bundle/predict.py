@@ -416,6 +416,134 @@ def parse_json(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None =
 
     return json.loads(text, parse_constant=refuse, object_pairs_hook=pairs)
 
+# export.distance
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Deviations above which a feature is called beyond the range.
+BEYOND = 4
+# Deviations above which a distance counts no more: one broken feature must not decide alone.
+MOST = 8.0
+# Axes are stored as whole numbers of this fraction.
+FRACTION = 1e-3
+# Utterances of a recording that decide for a stream.
+FIRST = 8
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far the utterances of a recording lie from those of the training.
+
+    Attributes:
+        utterances: how many were measured.
+        features: how many there are; beyond: how many of them lie beyond ``BEYOND`` deviations.
+        deviations: root mean square of the features' distances from what the other features predict.
+        usual: what hardly any recording of the training with as many utterances exceeds.
+        far: whether the recording lies outside the range, so that predictions are not to be trusted.
+        farthest: names of the three features that lie farthest.
+    """
+
+    utterances: int
+    features: int
+    beyond: int
+    deviations: float
+    usual: float
+    far: bool
+    farthest: tuple[str, ...]
+
+
+class TrainingRange:
+    """The range of the features that a model was trained on, as its metadata describe it.
+
+    Args:
+        content: entry ``range`` of the metadata.
+        names: of the features, for messages; empty if they are not known.
+    """
+
+    def __init__(self, content: dict[str, Any], names: Sequence[str] = ()) -> None:
+        self._centre, self._scale, self._residual = (
+            np.array(content[key], np.float64) for key in ("centre", "scale", "residual")
+        )
+        width = len(self._centre)
+        self._axes = FRACTION * np.array(content["axes"], np.float64).reshape(-1, width)
+        self._limits = sorted((int(size), *limits) for size, limits in content["limits"].items())
+        self._names = names if len(names) == width else [f"feature {i}" for i in range(1, width + 1)]
+
+    def measures(self, features: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return both measures of every utterance: deviations from the median, and from what other features predict.
+
+        Shapes:
+            features: (utterances, width), not standardised. Returns two arrays of the same shape.
+        """
+        return measures(features, self._centre, self._scale, self._axes, self._residual)
+
+    def distance(self, features: NDArray[Any]) -> Distance:
+        """Measure a recording of at least one utterance. Shapes: features: (utterances, width), not standardised."""
+        outer, left = summary(*self.measures(features))
+        both = np.maximum(outer, left)
+        deviations, outside = statistics(outer, left)
+        usual, count = next(
+            (rest for size, *rest in reversed(self._limits) if size <= len(features)), self._limits[0][1:]
+        )
+        order = np.argsort(-both, kind="stable")[:3]
+        return Distance(
+            len(features),
+            len(both),
+            int((both > BEYOND).sum()),
+            deviations,
+            float(usual),
+            bool(deviations > usual or outside > count),
+            tuple(self._names[i] for i in order),
+        )
+
+
+def measures(
+    features: NDArray[Any],
+    centre: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    axes: NDArray[np.float64],
+    residual: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return both measures of every utterance, see ``TrainingRange.measures``."""
+    outer = np.clip((np.asarray(features, np.float64) - centre) / scale, -MOST, MOST)
+    return outer, np.clip((outer - outer @ axes.T @ axes) / residual, -MOST, MOST)
+
+
+def summary(outer: NDArray[np.float64], left: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return both distances of every feature of a recording, (width,), from the measures of its utterances."""
+    return np.abs(np.median(outer, axis=0)), np.abs(np.median(left, axis=0))
+
+
+def statistics(outer: NDArray[np.float64], left: NDArray[np.float64]) -> tuple[float, int]:
+    """Return what decides whether a recording is far: ``Distance.deviations``, and features beyond their own range."""
+    return float(np.sqrt((left**2).mean())), int((outer > BEYOND).sum())
+
+
+def warning(found: Sequence[tuple[str, Distance | None]], metadata: dict[str, Any], hint: bool = True) -> str | None:
+    """Return one line on the dialogues that lie far outside the training, or None if there is none.
+
+    Args:
+        found: name and distance of each dialogue; None where it is not known.
+        hint: name the option that may help.
+    """
+    far = [(name, each) for name, each in found if each is not None and each.far]
+    if not far:
+        return None
+    name, worst = max(far, key=lambda pair: pair[1].deviations / pair[1].usual)
+    which = f"dialogue {name[:100]} is" if len(found) == 1 else f"{len(far)} of {len(found)} dialogues are"
+    most = "" if len(found) == 1 else f"dialogue {name[:100]} with "
+    return (
+        f"{which} unlike what {metadata['arm'][:100]} was trained on ({metadata['corpus']['name'][:100]}): "
+        f"{most}{worst.beyond} of {worst.features} features beyond {BEYOND} deviations, {worst.deviations:.1f} "
+        f"in the mean (in training at most {worst.usual:.1f}): expect wrong emotions"
+        + ("; --normalise recording may help" if hint else "")
+    )
+
 # export.limited_session
 
 import os
@@ -837,6 +965,56 @@ def stdin_lines() -> Iterable[str]:
         raise BadInput("stdin is closed: redirect it from a file, or write the lines into a pipe")
     return bounded(io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", newline=""), "stdin")
 
+# export.normalise
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+BY = ("recording", "speaker")
+# From so many utterances on, the statistics are the recording's own. Below, those of the training count, too, and with
+# one utterance they alone do: it has no deviation, and its own mean would make it zero.
+FULL = 10
+
+
+def normalised(dialogue: DialogueFeatures, scale: dict[str, Any], by: str) -> DialogueFeatures:
+    """Give the features of a recording, or of each of its speakers, the mean and deviation of the training.
+
+    A feature x becomes (x - m) / s * deviation + mean, where m and s are between the recording's own statistics, with
+    the weight w = min(1, (n - 1) / (FULL - 1)) for n utterances, and those of the training: m by the arithmetic mean, s
+    by the geometric one. A feature that is constant in the recording keeps its scale. Not in the paper.
+
+    Args:
+        scale: ``mean`` and ``deviation`` of the training.
+        by: one of ``BY``.
+
+    Raises:
+        BadInput: ``by`` is none of them.
+    """
+    if by not in BY:
+        raise BadInput(f"cannot normalise by {by[:40]!r}: choose {' or '.join(BY)}")
+    mean, deviation = (np.array(scale[name], np.float64) for name in ("mean", "deviation"))
+    features = np.asarray(dialogue.features, np.float64)
+    names = np.array([str(name) for name in dialogue.speakers]) if by == "speaker" else np.zeros(len(features))
+    found = np.empty(features.shape, np.float32)
+    for name in np.unique(names):
+        own = names == name
+        found[own] = _adapted(features[own], mean, deviation)
+    return replace(dialogue, features=found)
+
+
+def _adapted(
+    features: NDArray[np.float64], mean: NDArray[np.float64], deviation: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    weight = min(1.0, (len(features) - 1) / (FULL - 1))
+    middle, spread = features.mean(0), features.std(0)
+    constant = spread <= 1e-6 * np.abs(features).max(0)
+    spread = np.where(constant, deviation, spread) ** weight * deviation ** (1 - weight)
+    return (features - weight * middle - (1 - weight) * mean) / spread * deviation + mean
+
 # export.output
 
 import csv
@@ -855,12 +1033,7 @@ FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 NUMBERS = re.compile(r"[-+]?(?:\d[\d.,]*(?:e[-+]?\d+)?|inf|nan)(?: [-+]?(?:\d[\d.,]*(?:e[-+]?\d+)?|inf|nan))*")
 
 
-class UtterancePrediction(TypedDict):
-    """One utterance of the JSON output; ``docs/prediction.schema.json`` describes it. CSV has the same columns.
-
-    ``utterance`` counts from 1 in each dialogue; ``start`` and ``end`` are seconds, None where no times are known.
-    """
-
+class _Prediction(TypedDict):
     dialogue: str
     utterance: int
     speaker: str
@@ -870,6 +1043,16 @@ class UtterancePrediction(TypedDict):
     probabilities: dict[str, float]
 
 
+class UtterancePrediction(_Prediction, total=False):
+    """One utterance of the JSON output; ``docs/prediction.schema.json`` describes it. CSV has the same columns.
+
+    ``utterance`` counts from 1 in each dialogue; ``start`` and ``end`` are seconds, None where no times are known.
+    ``overlap`` is in predictions from recordings only: seconds in which another speaker speaks, too.
+    """
+
+    overlap: float
+
+
 def utterance(
     dialogue: str,
     number: int,
@@ -877,11 +1060,12 @@ def utterance(
     labels: Sequence[str],
     probabilities: Sequence[float] | NDArray[np.float32],
     times: tuple[float, float] | None = None,
+    overlap: float | None = None,
 ) -> UtterancePrediction:
     """Build the output for one utterance: probabilities are rounded to 6 digits, times (start, end) to milliseconds."""
     values = [float(value) for value in probabilities]
     start, end = (None, None) if times is None else (round(times[0], 3), round(times[1], 3))
-    return {
+    found: UtterancePrediction = {
         "dialogue": dialogue,
         "utterance": number,
         "speaker": speaker,
@@ -890,6 +1074,9 @@ def utterance(
         "label": labels[values.index(max(values))],
         "probabilities": {label: round(value, 6) for label, value in zip(labels, values, strict=True)},
     }
+    if overlap is not None:
+        found["overlap"] = round(overlap, 3)
+    return found
 
 
 def to_json(utterances: Sequence[UtterancePrediction]) -> str:
@@ -898,17 +1085,22 @@ def to_json(utterances: Sequence[UtterancePrediction]) -> str:
 
 
 def to_csv(utterances: Sequence[UtterancePrediction], header: bool = True) -> str:
-    """Write predictions as CSV: a row for each utterance, with a column of probabilities for each label."""
+    """Write predictions as CSV: a row for each utterance, with a column of probabilities for each label.
+
+    Predictions from recordings have a last column ``overlap``.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     if header:
         labels = list(utterances[0]["probabilities"]) if utterances else []
-        writer.writerow(["dialogue", "utterance", "speaker", "start", "end", "label", *map(csv_cell, labels)])
+        last = ["overlap"] if utterances and "overlap" in utterances[0] else []
+        writer.writerow(["dialogue", "utterance", "speaker", "start", "end", "label", *map(csv_cell, labels), *last])
     for one in utterances:
         times = ["" if time is None else f"{time:.3f}" for time in (one["start"], one["end"])]
         values = [f"{value:.6f}" for value in one["probabilities"].values()]
         names = [csv_cell(one[key]) for key in ("dialogue", "speaker", "label")]
-        writer.writerow([names[0], one["utterance"], names[1], *times, names[2], *values])
+        last = [f"{one['overlap']:.3f}"] if "overlap" in one else []
+        writer.writerow([names[0], one["utterance"], names[1], *times, names[2], *values, *last])
     return text.getvalue()
 
 
@@ -958,6 +1150,7 @@ from numpy.typing import NDArray
 
 # export.metadata
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -965,6 +1158,8 @@ from typing import Any
 # In bytes; no exported file comes near it.
 MAX_METADATA = 1 << 23
 MAX_NAMES = 10_000
+# Of a range of features.
+MAX_RANGE_AXES = 64
 # Numbers in the state of a stream.
 MAX_STATE = 1 << 24
 # Longest window of a speech encoder.
@@ -1021,6 +1216,9 @@ def _check_widths(metadata: dict[str, Any]) -> None:
     if audio not in streams or set(widths) != streams or set(metadata["absent_streams"]) != streams - {audio}:
         raise ValueError("its streams, audio_stream, absent_streams and widths name different streams")
     scale = metadata["standardisation"]
+    size = metadata["range"]
+    if size is not None and len(size["centre"]) != widths[audio]:
+        raise ValueError("its range is not one of the audio stream")
     if set(scale) != {audio} or any(len(scale[audio][name]) != widths[audio] for name in ("mean", "deviation")):
         raise ValueError("its standardisation is not one of the audio stream")
 
@@ -1058,6 +1256,30 @@ def _is_scale(value: object) -> bool:
         and {"mean", "deviation"} <= set(value)
         and all(type(numbers) is list and all(map(_is_number, numbers)) for numbers in value.values())
         and all(number > 0 for number in value["deviation"])
+    )
+
+
+def _is_range(value: object) -> bool:
+    """Whether a value describes the range of the features of a training, or is None; see ``export.distance``."""
+    if value is None:
+        return True
+    if type(value) is not dict or set(value) != {"centre", "scale", "residual", "axes", "limits"}:
+        return False
+    rows, axes, limits = [value[name] for name in ("centre", "scale", "residual")], value["axes"], value["limits"]
+    if not all(type(row) is list and len(row) == len(rows[0]) and all(map(_is_number, row)) for row in rows):
+        return False
+    return (
+        bool(rows[0])
+        and all(number > 1e-300 for row in rows[1:] for number in row)
+        and type(axes) is list
+        and len(axes) <= MAX_RANGE_AXES
+        and all(type(axis) is list and len(axis) == len(rows[0]) for axis in axes)
+        and all(type(one) is int and abs(one) <= 1 << 20 for axis in axes for one in axis)
+        and type(limits) is dict
+        and 1 <= len(limits) <= MAX_RANGE_AXES
+        and all(re.fullmatch("[1-9][0-9]{0,3}", size) for size in limits)
+        and all(type(two) is list and len(two) == 2 and all(map(_is_number, two)) for two in limits.values())
+        and all(two[0] > 1e-300 and two[1] >= 0 for two in limits.values())
     )
 
 
@@ -1126,6 +1348,7 @@ _ENTRIES: dict[str, _Entry] = {
 # What the exporter fits to the corpus. Earlier versions wrote none of it: each entry has a default.
 FITTED: dict[str, tuple[Callable[[Any], bool], str, Any]] = {
     "temperature": (lambda value: _is_number(value) and 0.01 <= value <= 100, "a number from 0.01 to 100", 1.0),
+    "range": (_is_range, "a range of features, or null", None),
 }
 _STREAM_ENTRIES: dict[str, _Entry] = {
     "memory": (lambda value: _is_count(value, 1), "a number of utterances"),
@@ -1267,6 +1490,7 @@ __all__ = [
     "BadBundle",
     "BadInput",
     "DialogueFeatures",
+    "Distance",
     "Prediction",
     "Predictor",
     "Stream",
@@ -1298,6 +1522,8 @@ class Prediction:
     Attributes:
         labels: name of each class.
         first: number of the first utterance here; above 1 for an utterance of a stream.
+        distance: how far the recording lies from those of the training; None for bundles of earlier versions. Of a
+            stream, it is that of its first utterances.
     """
 
     id: str
@@ -1305,6 +1531,7 @@ class Prediction:
     labels: Sequence[str]
     probabilities: NDArray[np.float32]
     first: int = 1
+    distance: Distance | None = None
 
     @property
     def emotions(self) -> list[str]:
@@ -1361,27 +1588,33 @@ class Predictor:
         self.audio_stream: str = self.metadata["audio_stream"]
         self.width: int = self.metadata["widths"][self.audio_stream]
         self.batch_utterances = BATCH_UTTERANCES
+        columns = (self.metadata["recipe"] or {}).get("columns", ())
+        self._range = TrainingRange(self.metadata["range"], columns) if self.metadata["range"] else None
         # Dynamic quantisation scales activations by the largest value of the whole batch. One dialogue at a time keeps
         # a prediction independent of the other dialogues.
         self._one_by_one = int8
 
-    def __call__(self, features: NDArray[np.floating[Any]], speakers: Sequence[str]) -> Prediction:
-        """Predict one dialogue from its features (utterances, width) and the speaker of each utterance.
+    def __call__(
+        self, features: NDArray[np.floating[Any]], speakers: Sequence[str], normalise: str | None = None
+    ) -> Prediction:
+        """Predict one dialogue from its features (utterances, width) and the speaker of each; see ``predict``."""
+        return self.predict([DialogueFeatures(UNNAMED, speakers, np.asarray(features))], normalise)[0]
 
-        Raises:
-            BadInput: see ``predict``.
-        """
-        return self.predict([DialogueFeatures(UNNAMED, speakers, np.asarray(features))])[0]
-
-    def predict(self, dialogues: Iterable[DialogueFeatures]) -> list[Prediction]:
+    def predict(self, dialogues: Iterable[DialogueFeatures], normalise: str | None = None) -> list[Prediction]:
         """Predict several dialogues in batches; the result for each is the same as if it were alone.
+
+        Args:
+            normalise: "recording" or "speaker" adapts the scale of features to each, see ``export.normalise``.
 
         Raises:
             BadInput: the model cannot be run on a dialogue; names it, and the utterance where there is one to name.
         """
-        given = list(dialogues)
+        raw = given = list(dialogues)
         speakers = [self.speaker_numbers(dialogue) for dialogue in given]
         lengths = [len(numbers) for numbers in speakers]
+        if normalise:
+            scale = self.metadata["standardisation"][self.audio_stream]
+            given = [normalised(dialogue, scale, normalise) for dialogue in given]
         found: dict[int, NDArray[np.float32]] = {}
         for batch in _batches(lengths, 1 if self._one_by_one else self.batch_utterances):
             longest = max(lengths[i] for i in batch)
@@ -1398,7 +1631,14 @@ class Predictor:
             raise _overflow(max(given, key=lambda dialogue: float(np.abs(dialogue.features).max())))
         for i, probabilities in found.items():
             self._model.check(probabilities, (lengths[i], len(self.labels)))
-        return [Prediction(d.id, d.speakers, self.labels, found[i]) for i, d in enumerate(given)]
+        return [
+            Prediction(d.id, d.speakers, self.labels, found[i], distance=self.distance(d.features))
+            for i, d in enumerate(raw)
+        ]
+
+    def distance(self, features: NDArray[np.floating[Any]]) -> Distance | None:
+        """Measure how far a recording (utterances, width) lies from the training; None if that is not known."""
+        return None if self._range is None else self._range.distance(features)
 
     def stream(self, id: str = UNNAMED) -> "Stream":
         """Start a dialogue that is predicted utterance by utterance.
@@ -1464,10 +1704,13 @@ class Stream:
 
     Attributes:
         count: utterances predicted so far.
+        distance: how far its first utterances lie from those of the training, as in ``Prediction``.
     """
 
     def __init__(self, predictor: Predictor, model: "Model", id: str) -> None:
         self.id, self.count = id, 0
+        self.distance: Distance | None = None
+        self._first: list[NDArray[np.float32]] = []
         self._predictor, self._model = predictor, model
         self._state = np.zeros(model.metadata["state"], np.float32)
 
@@ -1485,7 +1728,10 @@ class Stream:
             raise _overflow(given)
         self._model.check(probabilities, (1, len(self._predictor.labels)))
         self._state, self.count = state, self.count + 1
-        return Prediction(self.id, [speaker], self._predictor.labels, probabilities, self.count)
+        if self.count <= FIRST:
+            self._first.append(audio)
+            self.distance = self._predictor.distance(np.concatenate(self._first))
+        return Prediction(self.id, [speaker], self._predictor.labels, probabilities, self.count, self.distance)
 
 
 def _overflow(dialogue: DialogueFeatures) -> BadInput:
@@ -1512,9 +1758,15 @@ MAX_STREAMS = 1000
 
 
 def predict_files(
-    predictor: Predictor, files: Iterable[Path], read: Callable[[Path], list[DialogueFeatures]] = read_csv
+    predictor: Predictor,
+    files: Iterable[Path],
+    read: Callable[[Path], list[DialogueFeatures]] = read_csv,
+    normalise: str | None = None,
 ) -> list[Prediction]:
     """Predict the dialogues of several files, in their order.
+
+    Args:
+        normalise: see ``Predictor.predict``.
 
     Raises:
         BadInput: names the file. Two files with a dialogue of the same name are refused: the output could not tell
@@ -1524,7 +1776,7 @@ def predict_files(
     where: dict[str, Path] = {}
     for path in files:
         try:
-            predictions = predictor.predict(read(path))
+            predictions = predictor.predict(read(path), normalise)
         except BadInput as error:
             raise BadInput(str(error) if str(path) in str(error) else f"{path}: {error}") from error
         for prediction in predictions:
@@ -1538,7 +1790,19 @@ def predict_files(
     return found
 
 
-def predict_lines(predictor: Predictor, lines: Iterable[str], as_json: bool, name: str = "stdin") -> Iterator[str]:
+def far_away(predictor: Predictor, predictions: Iterable[Prediction], normalise: str | None = None) -> str | None:
+    """Return one line on the dialogues that are unlike those of the training, or None if there is none."""
+    found = [(prediction.id, prediction.distance) for prediction in predictions]
+    return warning(found, predictor.metadata, hint=not normalise)
+
+
+def predict_lines(
+    predictor: Predictor,
+    lines: Iterable[str],
+    as_json: bool,
+    name: str = "stdin",
+    warn: Callable[[str], None] = lambda text: None,
+) -> Iterator[str]:
     """Predict each utterance as soon as its line is read; yields a line of output for each.
 
     Lines are CSV below a header, or JSON objects. Dialogues may be interleaved: each has its own stream, up to
@@ -1547,11 +1811,13 @@ def predict_lines(predictor: Predictor, lines: Iterable[str], as_json: bool, nam
     Args:
         as_json: yield JSON objects instead of CSV.
         name: of the input, for messages.
+        warn: called once for a dialogue as soon as its first utterances show that it is unlike those of the training.
 
     Raises:
         BadInput: a line is wrong; the output for the lines before it was already given. BadBundle: see ``stream``.
     """
     streams: dict[str, Stream] = {}
+    warned: set[str] = set()
     predictor.stream()  # refuses the bundle of a model that is not causal, before the first line
     given = iter(lines)
     try:
@@ -1561,11 +1827,16 @@ def predict_lines(predictor: Predictor, lines: Iterable[str], as_json: bool, nam
             stream = streams.pop(line.dialogue, None) or predictor.stream(line.dialogue)
             streams[line.dialogue] = stream
             if len(streams) > MAX_STREAMS:
+                warned.discard(next(iter(streams)))
                 del streams[next(iter(streams))]
             try:
                 found = stream.feed(line.features, line.speaker).utterances()
             except BadInput as error:
                 raise BadInput(f"{line.where}: {error}") from error
+            text = warning([(stream.id, stream.distance)], predictor.metadata, hint=False)
+            if text and stream.id not in warned:
+                warned.add(stream.id)
+                warn(text)
             yield json_text(found[0], None) + "\n" if as_json else to_csv(found, header=count == 0)
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"cannot read {name} ({error}): it must be CSV or JSON lines in UTF-8") from error
@@ -1578,9 +1849,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="JSON instead of CSV")
     parser.add_argument("--int8", action="store_true", help="use the quantised model")
     parser.add_argument("--stream", action="store_true", help="predict each line of stdin at once, CSV or JSON objects")
+    parser.add_argument("--normalise", choices=BY, help="adapt the scale of features to each one of these")
     given = parser.parse_args()
-    if bool(given.files) == given.stream or (given.stream and given.int8):
-        parser.error("give either FILE.csv or --stream; --int8 is for files only")
+    if bool(given.files) == given.stream or (given.stream and (given.int8 or given.normalise)):
+        parser.error("give either FILE.csv or --stream; --int8 and --normalise are for files only")
     if sys.stdout is None:
         sys.exit("error: stdout is closed: redirect it to a file, or into a pipe")
     try:
@@ -1599,12 +1871,20 @@ def _predict(given: argparse.Namespace) -> None:
     predictor = Predictor(Path(__file__).parent, given.int8)
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     if given.stream:
-        for line in predict_lines(predictor, stdin_lines(), given.json):
+        for line in predict_lines(predictor, stdin_lines(), given.json, warn=_note):
             print(line, end="", flush=True)
         return
-    found = [one for prediction in predict_files(predictor, given.files) for one in prediction.utterances()]
+    predictions = predict_files(predictor, given.files, normalise=given.normalise)
+    text = far_away(predictor, predictions, given.normalise)
+    if text:
+        _note(text)
+    found = [one for prediction in predictions for one in prediction.utterances()]
     sys.stdout.write(to_json(found) if given.json else to_csv(found))
     sys.stdout.flush()
+
+
+def _note(text: str) -> None:
+    print(f"note: {one_line(text)}", file=sys.stderr, flush=True)
 
 
 def _discard_output() -> None:
