@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     metavar="LIST|vad",
     help="Segments of each recording, in their order, or one RTTM for all; formats are those of `replicate features`. "
     "vad: find speech by voice activity detection. Default: a list next to the recording that is named like it or "
-    "names it, or else vad.",
+    "names it, or else vad, and with --channels vad.",
 )
 @click.option(
     "--channels",

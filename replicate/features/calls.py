@@ -32,7 +32,8 @@ def read(
     Args:
         paths: recordings, and folders of which every recording is meant.
         segments: for each recording a list, or ``vad``; one ``vad`` for all; or one RTTM that names all of them.
-            Without it, a list that ``lists.find`` finds next to the recording is used, and otherwise ``vad``.
+            Without it, a list that ``lists.find`` finds next to the recording is used, unless there are ``names``, and
+            otherwise ``vad``.
         names: the speaker of each channel, if there is one on each.
         progress: called with the seconds in which speech has to be detected; returns a context whose value is called
             with the seconds that are done.
@@ -41,7 +42,7 @@ def read(
         ReplicateError: the only recording has no segments. BadSource: the lists do not fit the recordings.
     """
     found = list(_expanded(paths))
-    chosen = _paired(found, segments)
+    chosen = _paired(found, segments or ([DETECT] if names else []))
     several = len(found) > 1
     shared = several and len(segments) == 1
     named, sources, problems = _names(found), [], []

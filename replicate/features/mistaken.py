@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 from replicate import file_kinds
-from replicate.features.transcode import READABLE
+from replicate.features.transcode import READABLE, WAV_CODECS
 
 _CONVERT = "convert it, for example with ffmpeg -i FILE -c:a pcm_s16le NEW.wav"
 _VIDEO = "is {}, which ffmpeg decodes: install it, or convert the file to wav"
@@ -19,12 +19,6 @@ _HEADS = (
     (b"NIST_1A", "is NIST SPHERE in a form that cannot be read here: convert it with sph2pipe or sox"),
     (b"OggS", f"is Ogg with sound of an unknown kind: {_CONVERT}"),
 )
-# Names of kinds of sound in a WAV file that libsndfile does not read, by their numbers in RFC 2361.
-_CODECS = {
-    **{0x0045: "G.726", 0x0050: "MPEG", 0x0055: "MP3", 0x0061: "DK4 ADPCM"},
-    **{0x0083: "G.729", 0x0092: "AC-3", 0x00FF: "AAC", 0x0130: "ACELP", 0x0160: "WMA 1", 0x0161: "WMA 2"},
-    **{0x0162: "WMA Pro", 0x1600: "AAC", 0x2000: "AC-3", 0x2001: "DTS", 0x674F: "Ogg Vorbis", 0xA109: "Speex"},
-}
 
 
 def explain(path: Path, reason: str) -> str:
@@ -60,6 +54,6 @@ def _wav(head: bytes, reason: str) -> str:
         return "is a WAV file that ends before its sound begins: fetch it again"
     number = struct.unpack("<H", head[at + 8 : at + 10])[0]
     if number not in READABLE:
-        name = _CODECS.get(number, "an unknown kind")
+        name = WAV_CODECS.get(number, "an unknown kind")
         return f"is a WAV file whose sound is {name} (number 0x{number:04x}), which cannot be read here: {_CONVERT}"
     return f"has a head that is wrong ({reason}): fetch it again, or {_CONVERT}"

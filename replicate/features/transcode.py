@@ -27,6 +27,12 @@ _HEADS = (
 )
 # Kinds of sound in WAV that libsndfile reads; see RFC 2361.
 READABLE = (0x0001, 0x0002, 0x0003, 0x0006, 0x0007, 0x0011, 0x0031, 0x0038, 0x0040, 0xFFFE)
+# Names of kinds of sound in a WAV file that libsndfile does not read, by their numbers in RFC 2361.
+WAV_CODECS = {
+    **{0x0045: "G.726", 0x0050: "MPEG", 0x0055: "MP3", 0x0061: "DK4 ADPCM"},
+    **{0x0083: "G.729", 0x0092: "AC-3", 0x00FF: "AAC", 0x0130: "ACELP", 0x0160: "WMA 1", 0x0161: "WMA 2"},
+    **{0x0162: "WMA Pro", 0x1600: "AAC", 0x2000: "AC-3", 0x2001: "DTS", 0x674F: "Ogg Vorbis", 0xA109: "Speex"},
+}
 # Bytes of one decoded recording, three hours in stereo at 48 kHz, and of all that are kept at a time.
 LARGEST, KEPT = 2_000 * MIB, 4_000 * MIB
 SECONDS = 1_800  # that ffmpeg may take
@@ -51,7 +57,7 @@ def demuxer(head: bytes) -> str | None:
         return "ogg"
     at = head.find(b"fmt ", 12)
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE" and 0 < at < len(head) - 10:
-        return None if struct.unpack_from("<H", head, at + 8)[0] in READABLE else "wav"
+        return "wav" if struct.unpack_from("<H", head, at + 8)[0] in WAV_CODECS else None
     return next((name for magic, name in _HEADS if head.startswith(magic)), None)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replicate.errors import BadAudio, MissingExtra
-from replicate.features import audio
+from replicate.features import audio, mixing
 from replicate.features.segments.base import Segment
 
 # Samples at 16 kHz of a frame, and of the end of the frame before it that the model is given, too.
@@ -116,9 +116,12 @@ def detect(
     Raises:
         BadAudio: nobody speaks, or the recording cannot be read. MissingExtra: silero-vad is not installed.
     """
-    detectors = [SileroVad() for _ in names or (ONE,)]
+    detectors, levels = [SileroVad() for _ in names or (ONE,)], mixing.Levels()
     for block in audio.blocks(path):
-        for detector, samples in zip(detectors, block.T if names else [block.mean(1)], strict=True):
+        mono = block.mean(1)
+        if not names:
+            levels.add(block, mono)
+        for detector, samples in zip(detectors, block.T if names else [mono], strict=True):
             detector.add(np.ascontiguousarray(samples))
         advance(len(block) / audio.RATE)
     found = [
@@ -126,6 +129,10 @@ def detect(
         for channel, (name, detector) in enumerate(zip(names or (ONE,), detectors, strict=True))
         for start, stop in detector.end()
     ]
+    if not found and levels.cancelled:
+        raise BadAudio(
+            f"the channels of {path} cancel each other: one is inverted; name them with --channels, or keep one"
+        )
     if not found:
         raise BadAudio(
             f"no speech found in {path}: check the microphone and the channel, or list its segments with --segments"

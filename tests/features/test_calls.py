@@ -102,6 +102,8 @@ def test_channels_are_checked_before_speech_is_detected(folder: Path) -> None:
         calls.read([folder / "a.wav"], ["vad"], ["agent", "customer"])
     stereo = write_wav(folder / "s.wav", np.stack([tone(1), tone(1)], 1))
     assert calls.read([stereo], ["vad"], ["agent", "customer"]).warnings == ()
+    (folder / "s.rttm").write_text(line("s", 0.1))
+    assert [one.start for one in calls.read([stereo], [], ["agent", "customer"]).utterances] == [0]
 
 
 def test_a_broken_recording_is_refused_before_its_list_is_read(folder: Path) -> None:

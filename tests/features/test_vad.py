@@ -109,6 +109,13 @@ def test_recordings_without_speech_are_refused(samples: NDArray[np.float32], tmp
         vad.detect(path)
 
 
+def test_channels_that_cancel_each_other_are_named(speech: NDArray[np.float32], tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "a.wav", np.stack([speech, -speech], 1))
+    with pytest.raises(BadAudio, match=r"the channels of .*a\.wav cancel each other: one is inverted"):
+        vad.detect(path)
+    assert {one.speaker for one in vad.detect(path, ("A", "B"))} == {"A", "B"}
+
+
 def test_samples_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     samples = tone(1)
     samples[9_000] = np.nan
