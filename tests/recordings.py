@@ -18,6 +18,9 @@ from transformers import (
     BertConfig,
     BertModel,
     BertTokenizerFast,
+    SeamlessM4TFeatureExtractor,
+    Wav2Vec2BertConfig,
+    Wav2Vec2BertModel,
     Wav2Vec2FeatureExtractor,
     WhisperConfig,
     WhisperFeatureExtractor,
@@ -71,6 +74,16 @@ def save_speech_encoder(path: Path, kind: str, norm: str = "layer", **changes: A
         shape |= {"conv_bias": norm == "layer", "feat_extract_norm": norm, "do_stable_layer_norm": norm == "layer"}
     AutoModel.from_config(AutoConfig.for_model(kind, **(shape | changes))).save_pretrained(path)
     Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=norm == "layer").save_pretrained(path)
+    return path
+
+
+def save_w2v_bert(path: Path) -> Path:
+    """Save a w2v-BERT of 3 layers with random parameters."""
+    torch.manual_seed(0)
+    shape = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32}
+    config = Wav2Vec2BertConfig(**shape, conv_depthwise_kernel_size=5, initializer_range=0.5)
+    Wav2Vec2BertModel(config).save_pretrained(path)
+    SeamlessM4TFeatureExtractor().save_pretrained(path)
     return path
 
 

@@ -69,8 +69,8 @@ def acoustic_(source: Path, select: int | None, **others: Any) -> None:
 def encoder_(source: Path, **others: Any) -> None:
     """Extract the hidden states of a speech encoder, averaged over each utterance.
 
-    Models are those of the transformers library: HuBERT, wav2vec 2.0, WavLM, data2vec, UniSpeech and the encoder of
-    Whisper, which computes windows of 30 s whatever an utterance's length.
+    Models are those of the transformers library: HuBERT, wav2vec 2.0, WavLM, data2vec, UniSpeech, w2v-BERT and the
+    encoder of Whisper, which computes windows of 30 s whatever an utterance's length.
     """
     _encode(source, **others)
 

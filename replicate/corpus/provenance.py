@@ -16,6 +16,7 @@ ENCODERS = {
     "unispeech": "UniSpeech",
     "unispeech-sat": "UniSpeech-SAT",
     "wav2vec2": "wav2vec 2.0",
+    "wav2vec2-bert": "w2v-BERT",
     "wav2vec2-conformer": "wav2vec 2.0 Conformer",
     "wavlm": "WavLM",
     "whisper": "Whisper's encoder",

@@ -7,16 +7,26 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from transformers import AutoModel, PretrainedConfig, Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
+from transformers import (
+    AutoModel,
+    PretrainedConfig,
+    SeamlessM4TFeatureExtractor,
+    Wav2Vec2FeatureExtractor,
+    WhisperFeatureExtractor,
+)
 
 from replicate.corpus.provenance import ENCODERS
 from replicate.errors import BadModel, ReplicateError
 from replicate.features import hub
 from replicate.features.audio import RATE
-from replicate.features.encoder_input import EncoderInput, Frames, LogMel, Waveforms
+from replicate.features.encoder_input import EncoderInput, FilterBanks, Frames, LogMel, Waveforms
 
 MODEL = "facebook/hubert-large-ls960-ft"
-WHISPER = "whisper"
+WHISPER, BERT = "whisper", "wav2vec2-bert"
+# Of the types that take something else than waveforms.
+_EXTRACTORS = {WHISPER: WhisperFeatureExtractor, BERT: SeamlessM4TFeatureExtractor}
+# Samples between two filter banks, and of one, in w2v-BERT's feature extractor, which has no settings for them.
+_HOP, _WINDOW = 160, 400
 # Types that mask padding out wherever it could reach a frame. Others do not: the first convolution of models with group
 # normalisation averages over time, and padding spreads in the position convolutions of data2vec and in a conformer.
 _MASK_PADDING = ("hubert", "unispeech", "unispeech-sat", "wav2vec2", "wavlm")
@@ -59,8 +69,7 @@ def load(name: str) -> Loaded:
             trust_remote_code=False,
             **changes,
         )
-        kind = WhisperFeatureExtractor if type_ == WHISPER else Wav2Vec2FeatureExtractor
-        processor = kind.from_pretrained(name, local_files_only=local)
+        processor = _EXTRACTORS.get(type_, Wav2Vec2FeatureExtractor).from_pretrained(name, local_files_only=local)
     except (ReplicateError, MemoryError):
         raise
     except Exception as error:  # a damaged model can raise any
@@ -75,10 +84,13 @@ def load(name: str) -> Loaded:
         raise BadModel(f"{name} lacks parameters ({missing[0]} and {len(missing) - 1} more): fetch it again")
     if processor.sampling_rate != RATE:
         raise BadModel(f"{name} needs {processor.sampling_rate} samples per second, not {RATE}: choose another model")
+    model.eval()
     if type_ == WHISPER:
-        return Loaded(model.eval().get_encoder(), type_, _log_mel(name, model.config, processor))
+        return Loaded(model.get_encoder(), type_, _log_mel(name, model.config, processor))
+    if type_ == BERT:
+        return Loaded(model, type_, _filter_banks(name, model.config, processor))
     frames, alone = Frames.of(model.config), _alone(type_, model.config)
-    return Loaded(model.eval(), type_, Waveforms(frames, alone, bool(processor.do_normalize)))
+    return Loaded(model, type_, Waveforms(frames, alone, bool(processor.do_normalize)))
 
 
 def _encoder_type(name: str, config: dict[str, Any]) -> str:
@@ -109,6 +121,16 @@ def _log_mel(name: str, config: Any, processor: Any) -> LogMel:
             f"preprocessor_config.json gives {processor.feature_size} and {processor.n_samples}: fetch both again"
         )
     return LogMel(processor, Frames(stride, 1), positions)
+
+
+def _filter_banks(name: str, config: Any, processor: Any) -> FilterBanks:
+    """Return the input of w2v-BERT: two filter banks are a frame."""
+    if processor.stride != 2 or 2 * processor.num_mel_bins != config.feature_projection_input_dim:
+        raise BadModel(
+            f"{name}: the model takes {config.feature_projection_input_dim} values a frame, its "
+            f"preprocessor_config.json gives {processor.stride * processor.num_mel_bins}: fetch both again"
+        )
+    return FilterBanks(processor, Frames(2 * _HOP, _HOP + _WINDOW))
 
 
 def fingerprint(model: Any) -> str:

@@ -1,4 +1,4 @@
-"""What speech encoders take: waveforms, or the log-mel spectrogram of windows of one length."""
+"""What speech encoders take: waveforms, log-mel spectrograms of windows of one length, or filter banks."""
 
 from __future__ import annotations
 
@@ -132,7 +132,41 @@ class LogMel:
         return {"input_features": found.input_features.float()}
 
 
-EncoderInput = Waveforms | LogMel
+@dataclass(frozen=True)
+class FilterBanks:
+    """Normalised log-mel filter banks of Kaldi, two of them to a frame, as w2v-BERT takes; one window at a time.
+
+    Attributes:
+        extractor: feature extractor of the transformers library; it normalises every window by itself.
+        frames: the frames of the model's hidden states.
+    """
+
+    extractor: Any
+    frames: Frames
+
+    alone: bool = True
+    longest: int | None = None
+
+    @property
+    def shortest(self) -> int:
+        """Return the samples of one frame."""
+        return self.frames.receptive
+
+    def signal(self, samples: NDArray[np.float32]) -> Signal:
+        """Return the signal as it is."""
+        return Signal(samples)
+
+    def padded(self, samples: int) -> int:
+        """Return the samples that a window has in a batch, if no other is longer."""
+        return samples
+
+    def __call__(self, windows: Sequence[NDArray[np.float32]]) -> dict[str, torch.Tensor]:
+        """Return (windows, frames, 2 * mel bands) float32, and a mask (windows, frames) of what is no padding."""
+        found = self.extractor([*windows], sampling_rate=RATE, return_tensors="pt")
+        return {"input_features": found.input_features.float(), "attention_mask": found.attention_mask}
+
+
+EncoderInput = Waveforms | LogMel | FilterBanks
 
 
 def moments(signal: NDArray[np.float32]) -> tuple[float, float]:

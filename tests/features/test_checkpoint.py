@@ -54,7 +54,7 @@ def test_folders_without_a_model(hubert_layer: Path, tmp_path: Path) -> None:
         checkpoint.load(str(path))
 
 
-@pytest.mark.parametrize("kind", ["bert", "wav2vec2-bert", "evil\nname" + "x" * 99, None, 7, ["hubert"]])
+@pytest.mark.parametrize("kind", ["bert", "speecht5", "evil\nname" + "x" * 99, None, 7, ["hubert"]])
 def test_a_model_that_is_no_speech_encoder_is_refused(kind: object, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": kind, "auto_map": {"AutoModel": "evil.Evil"}}))
     (tmp_path / "evil.py").write_text("raise SystemExit(7)\n")

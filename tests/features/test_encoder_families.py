@@ -17,10 +17,10 @@ from replicate.errors import BadModel
 from replicate.features import checkpoint
 from replicate.features.encoder import Choice, Encoder
 from replicate.features.extract import from_recipe
-from tests.recordings import save_hubert, save_speech_encoder, save_whisper, tone
+from tests.recordings import save_hubert, save_speech_encoder, save_w2v_bert, save_whisper, tone
 
-SIGNALS = [tone(seconds, seed=i, hertz=100 + 50 * i) for i, seconds in enumerate((0.5, 0.31, 0.025, 0.9, 0.31))]
-WAVEFORMS = [(kind, "layer") for kind in sorted(ENCODERS) if kind != "whisper"]
+SIGNALS = [tone(seconds, seed=i, hertz=100 + 50 * i) for i, seconds in enumerate((0.5, 0.31, 0.035, 0.9, 0.31))]
+WAVEFORMS = [(kind, "layer") for kind in sorted(ENCODERS) if kind not in ("whisper", "wav2vec2-bert")]
 WAVEFORMS += [("hubert", "group"), ("wav2vec2", "group"), ("wavlm", "group")]
 
 
@@ -28,7 +28,8 @@ WAVEFORMS += [("hubert", "group"), ("wav2vec2", "group"), ("wavlm", "group")]
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Path]:
     root = tmp_path_factory.mktemp("models")
     found = {(kind, norm): save_speech_encoder(root / f"{kind}-{norm}", kind, norm) for kind, norm in WAVEFORMS}
-    return found | {("whisper", "layer"): save_whisper(root / "whisper")}
+    others = {"whisper": save_whisper(root / "whisper"), "wav2vec2-bert": save_w2v_bert(root / "bert")}
+    return found | {(kind, "layer"): path for kind, path in others.items()}
 
 
 def direct(path: Path, signal: NDArray[np.float32], layer: int) -> NDArray[np.float32]:
@@ -39,6 +40,9 @@ def direct(path: Path, signal: NDArray[np.float32], layer: int) -> NDArray[np.fl
         if model.config.model_type == "whisper":
             found = model.get_encoder()(inputs.input_features, output_hidden_states=True)
             frames = -(-len(signal) // 320)
+        elif model.config.model_type == "wav2vec2-bert":
+            found = model(**inputs, output_hidden_states=True)
+            frames = int(inputs.attention_mask.sum())
         else:
             found = model(inputs.input_values, output_hidden_states=True)
             frames = found.last_hidden_state.shape[1]
@@ -47,7 +51,7 @@ def direct(path: Path, signal: NDArray[np.float32], layer: int) -> NDArray[np.fl
     return states[layer][0, :frames].mean(0).numpy()
 
 
-@pytest.mark.parametrize(("kind", "norm"), [*WAVEFORMS, ("whisper", "layer")])
+@pytest.mark.parametrize(("kind", "norm"), [*WAVEFORMS, ("whisper", "layer"), ("wav2vec2-bert", "layer")])
 @pytest.mark.parametrize(("layer", "number"), [("last", 3), ("second-to-last", 2), ("0", 0)])
 def test_vectors_are_those_of_transformers(
     kind: str, norm: str, layer: str, number: int, models: dict[tuple[str, str], Path]
@@ -60,7 +64,7 @@ def test_vectors_are_those_of_transformers(
         np.testing.assert_allclose(vector, direct(path, signal, number), rtol=1e-5, atol=2e-5)
     assert np.ptp(found, axis=0).min() > 1e-3  # the vectors differ
     np.testing.assert_allclose(model(SIGNALS[3:])[::-1], found[:2:-1], rtol=1e-5, atol=2e-5)
-    assert model.shortest == 400
+    assert model.shortest == (560 if kind == "wav2vec2-bert" else 400)
 
 
 @pytest.mark.parametrize("kind", [kind for kind, norm in WAVEFORMS if norm == "layer"])
@@ -108,6 +112,23 @@ def test_whisper_refuses_windows_that_it_cannot_take(tmp_path: Path) -> None:
         Encoder(Choice(str(path)), "cpu")
     WhisperFeatureExtractor(feature_size=80, chunk_length=20).save_pretrained(path)
     with pytest.raises(BadModel, match=r"takes 80 mel bands and 160000 samples, its .* gives 80 and 320000"):
+        checkpoint.load(str(path))
+
+
+def test_w2v_bert_of_a_long_utterance_takes_every_frame_once(tmp_path: Path) -> None:
+    path = save_w2v_bert(tmp_path / "model")
+    model = Encoder(Choice(str(path), chunk_seconds=10), "cpu")
+    long = tone(25.0)[:-77]
+    frames = []
+    for _, begin, end, first, last in model._windows([long]):
+        given = model._input([long[begin:end]])
+        assert int(given["attention_mask"].sum()) == model._frames.count(end - begin) and end <= len(long)
+        frames += range(begin // 320 + first, begin // 320 + last)
+    assert frames == list(range(model._frames.count(len(long))))
+    assert np.isfinite(model([long])).all()
+    config = json.loads((path / "config.json").read_text())
+    (path / "preprocessor_config.json").write_text(json.dumps({"num_mel_bins": 40, "sampling_rate": 16_000}))
+    with pytest.raises(BadModel, match=f"takes {config['feature_projection_input_dim']} values a frame, .* gives 80"):
         checkpoint.load(str(path))
 
 
