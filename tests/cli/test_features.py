@@ -44,7 +44,9 @@ def test_acoustic_functionals_of_a_folder(folder: Path, replicate: Replicate) ->
     status, stdout, stderr = replicate("features", "acoustic", folder, "--out", "out.npz")
     corpus = load("out.npz")
     assert (status, stdout) == (0, f"out.npz: 2 dialogues, 5 utterances, hash {corpus.hash}\n"), stderr
-    assert corpus.widths == {"audio": len(acoustic.columns())} and corpus.recipes["audio"]["version"] == 1
+    assert (
+        corpus.widths == {"audio": len(acoustic.columns())} and corpus.recipes["audio"]["version"] == acoustic.VERSION
+    )
     samples = audio.load(folder / "d1" / "u2.wav")
     found = acoustic.AcousticExtractor()([samples])[0]
     np.testing.assert_array_equal(corpus.dialogues[0].features["audio"][2], found)
