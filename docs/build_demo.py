@@ -15,6 +15,7 @@ import replicate.api
 from export.bundle import bundle
 from export.bundle.select import Choice
 from export.demo.conversations import draw
+from export.demo.cutting import cut
 from export.demo.shipped import BUNDLE
 from replicate.config.profiles import profile
 from replicate.corpus import Corpus, named_corpora
@@ -31,13 +32,14 @@ LARGEST = 1_500_000
 NOTES = (
     "clips of RAVDESS, acted in a studio by 24 actors who say two sentences, drawn into conversations of two; nobody "
     "answers anybody in them",
+    "clips are cut to their utterances by energy; for training they are also repeated louder, softer and uncut",
     "trained and exported with `make demo DATA=FOLDER`",
 )
 
 
 def corpus_of(recordings: Path, work: Path) -> Corpus:
     """Return the conversations with their acoustic functionals; an interrupted extraction goes on in ``work``."""
-    source, seconds = measure(read(recordings))
+    source, seconds = measure(cut(read(recordings), work / "cut"))
     refuse(source.problems)
     place = work / f"{NAME}.npz"
     found = extract(source, seconds, AcousticExtractor(), place)

@@ -20,7 +20,7 @@ SPEAKERS = ("first", "second")
 # Clips of each speaker in a dialogue.
 CLIPS = 7
 # How often the training clips are drawn, with other partners and in another order; dev and test clips are drawn once.
-DRAWINGS = 4
+DRAWINGS = 2
 SEED = 24
 
 
