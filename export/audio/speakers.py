@@ -33,11 +33,9 @@ def speaker_names(
     """
     given = {nfc(name): nfc(other) for name, other in given.items()}
     known = [nfc(name) for name in known]
-    speakers: dict[str, list[str]] = {}
+    speakers: dict[str, dict[str, None]] = {}
     for utterance in source.utterances:
-        own = speakers.setdefault(utterance.dialogue, [])
-        if utterance.speaker not in own:
-            own.append(utterance.speaker)
+        speakers.setdefault(utterance.dialogue, {})[utterance.speaker] = None
     _check(source, given, known, list(dict.fromkeys(name for own in speakers.values() for name in own)))
     found: SpeakerNames = {}
     assigned: dict[str, list[str]] = {}
@@ -46,10 +44,12 @@ def speaker_names(
     for dialogue, own in speakers.items():
         names = {name: given.get(name, name) for name in own}
         unknown = [name for name in own if names[name] not in known]
+        taken = set(names.values())
         for name in unknown:
-            if earlier.get(name) not in (None, *names.values()):
+            if name in earlier and earlier[name] not in taken:
                 names[name] = earlier[name]
-        free = [name for name in known if name not in names.values()] or known
+                taken.add(earlier[name])
+        free = [name for name in known if name not in taken] or known
         names |= {name: free[i % len(free)] for i, name in enumerate(n for n in unknown if names[n] not in known)}
         earlier = {name: names[name] for name in unknown} | earlier
         found |= {(dialogue, name): other for name, other in names.items()}

@@ -25,7 +25,7 @@ _select = click.option(
 def features() -> None:
     """Extract features from recordings or transcripts into a corpus file.
 
-    SOURCE is a folder of .wav and .flac files with a CSV, one recording with --segments, or the root of the IEMOCAP
+    SOURCE is a folder of recordings with a CSV, one recording with --segments, or the root of the IEMOCAP
     release. Recordings need the optional packages [audio]; they are mixed to one channel and resampled to 16 kHz. To
     resume an interrupted extraction, run the same command again.
     """

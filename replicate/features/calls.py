@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from replicate.errors import BadSource, ReplicateError
 from replicate.features import channels, lists, recording, vad
-from replicate.features.files import is_recording
+from replicate.features.files import entries, is_recording
 from replicate.features.folder import NO_LABELS, NO_SPLIT
 from replicate.features.source import UNLABELLED, Source
 from replicate.features.tables import nfc
@@ -128,7 +129,7 @@ def _expanded(paths: Sequence[Path]) -> Iterator[Path]:
     """
     seen: set[Path] = set()
     for path in paths:
-        inside = sorted(one for one in path.iterdir() if is_recording(one)) if path.is_dir() else [path]
+        inside = sorted(one for one in entries(path) if is_recording(one)) if path.is_dir() else [path]
         if not inside:
             raise BadSource(f"{path} contains no recordings: give the folder or the files that are meant")
         for one in inside:
@@ -161,8 +162,8 @@ def _names(paths: Sequence[Path]) -> dict[Path, str]:
     """Name dialogues after their files, with folder or suffix where names would be the same."""
     found = {path: nfc(path.stem) for path in paths}
     for longer in (lambda path: path.name, lambda path: f"{path.parent.name}/{path.name}", str):
-        taken = list(found.values())
-        found = {path: name if taken.count(name) == 1 else nfc(longer(path)) for path, name in found.items()}
+        taken = Counter(found.values())
+        found = {path: name if taken[name] == 1 else nfc(longer(path)) for path, name in found.items()}
     return found
 
 

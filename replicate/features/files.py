@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from replicate.errors import BadSource, ReplicateError
 from replicate.features.tables import nfc
 
 SUFFIXES = (".wav", ".flac")
-# Other recordings, which a message names where one of the two is missing.
+# Other recordings, which are used where neither of the two has the name: videos often lie next to their sound.
 _OTHERS = {
     *(".mp3", ".m4a", ".mp4", ".aac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".sph", ".wma", ".amr"),
     *(".3gp", ".mkv", ".webm", ".mov", ".avi"),
 }
+
+
+def entries(folder: Path) -> list[Path]:
+    """Return what is directly in a folder.
+
+    Raises:
+        BadSource: it cannot be read.
+    """
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise BadSource(f"{folder} cannot be read ({error.strerror}): check its permissions") from error
 
 
 def is_recording(path: Path) -> bool:
@@ -23,7 +35,9 @@ def is_recording(path: Path) -> bool:
 
 
 class Recordings:
-    """The .wav and .flac files below a folder, also in linked folders; hidden files and folders are left out.
+    """The recordings below a folder, also in linked folders; hidden files and folders are left out.
+
+    Of files of one name, those of ``SUFFIXES`` are meant, and others only where there are none.
 
     Attributes:
         problems: folders that cannot be read.
@@ -32,18 +46,11 @@ class Recordings:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.problems: list[ReplicateError] = []
-        self._paths: list[Path] = []
-        # Other recordings, by the beginning of their names, for messages.
-        self._others: dict[str, Path] = {}
-        for path in self._walk():
-            if path.suffix.lower() in SUFFIXES:
-                self._paths.append(path)
-            elif path.suffix.lower() in _OTHERS:
-                self._others.setdefault(nfc(path.stem).casefold(), path)
-        self._named: dict[str, list[Path]] = {}
-        for path in self._paths:
-            for name in self._names(path):
-                self._named.setdefault(name, []).append(path)
+        found = list(self._walk())
+        self._paths = [path for path in found if path.suffix.lower() in SUFFIXES]
+        self._others = [path for path in found if path.suffix.lower() in _OTHERS]
+        self._named = self._by_name(self._paths)
+        self._named = self._by_name(self._others) | self._named
 
     def find(self, name: str, where: str) -> Path | ReplicateError:
         """Return the recording of a name, or the problem that there is none or that there are several.
@@ -70,19 +77,23 @@ class Recordings:
     def without_line(self, names: Collection[str]) -> Iterator[Path]:
         """Yield the recordings that none of the names can mean."""
         meant = {path for name in names for path in self._named.get(name, ())}
-        yield from (path for path in self._paths if path not in meant)
+        yield from (path for path in self._paths or self._others if path not in meant)
 
     def _missing(self, name: str) -> str:
         suffix = PurePosixPath(name).suffix
         if suffix.lower() in _OTHERS.union(SUFFIXES):
             name = name.removesuffix(suffix)
         last = name.rpartition("/")[2].casefold()
-        spelt = next((path for path in self._paths if nfc(path.stem).casefold() == last), None)
-        what = "add it"
-        if spelt or last in self._others:
-            advice = "correct its name" if spelt else "convert it to wav or flac"
-            what = f"there is {self._below(spelt or self._others[last])}, {advice}"
+        spelt = next((path for path in (*self._paths, *self._others) if nfc(path.stem).casefold() == last), None)
+        what = f"there is {self._below(spelt)}, correct its name" if spelt else "add it"
         return f"no recording {name}.wav or {name}.flac below {self._folder}: {what}"
+
+    def _by_name(self, paths: Sequence[Path]) -> dict[str, list[Path]]:
+        found: dict[str, list[Path]] = {}
+        for path in paths:
+            for name in self._names(path):
+                found.setdefault(name, []).append(path)
+        return found
 
     def _names(self, path: Path) -> set[str]:
         file = self._below(path)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from replicate.corpus.types import SPLITS, Split
 from replicate.errors import BadSource, ReplicateError
 from replicate.features import tables
-from replicate.features.files import Recordings
+from replicate.features.files import Recordings, entries
 from replicate.features.source import UNLABELLED, Source, Utterance, class_names, seconds
 from replicate.features.tables import nfc
 
@@ -36,7 +36,7 @@ class Line(NamedTuple):
 def read(folder: Path, table: Path | None = None) -> Source:
     """Return the utterances in a CSV with columns dialogue, utterance, speaker and optionally label, split, start.
 
-    ``utterance`` is the name of a .wav or .flac file below the folder, without its suffix; where several files have
+    ``utterance`` is the name of a recording below the folder, without its suffix; where several files have
     this name, with the folder, such as ``train/u1``. ``start`` is its start in the dialogue in seconds. Without
     ``table``, the folder must contain exactly one CSV. Lines without a recording and recordings without a line become
     problems of the source.
@@ -148,10 +148,7 @@ def only_table(folder: Path) -> Path:
     Raises:
         BadSource: there is none, or more than one, or the folder cannot be read.
     """
-    try:
-        found = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".csv" and path.name[0] != ".")
-    except OSError as error:
-        raise BadSource(f"{folder} cannot be read ({error.strerror}): check its permissions") from error
+    found = sorted(path for path in entries(folder) if path.suffix.lower() == ".csv" and path.name[0] != ".")
     if len(found) != 1:
         raise BadSource(
             f"{folder} contains {'several CSV files' if found else 'no CSV'}: give the one with dialogue, utterance "

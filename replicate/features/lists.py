@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from replicate.errors import BadSource
+from replicate.errors import BadSource, ReplicateError
 from replicate.features import rttm
 from replicate.features.tables import nfc
 
@@ -21,7 +21,11 @@ def find(path: Path) -> Path | None:
         BadSource: several lists might be meant.
     """
     try:
-        near = sorted(one for one in path.parent.iterdir() if one.suffix.lower() in SUFFIXES and one.name[0] != ".")
+        near = sorted(
+            one
+            for one in path.parent.iterdir()
+            if one.suffix.lower() in SUFFIXES and one.name[0] != "." and one.is_file()
+        )
     except OSError:  # the recording itself may be readable
         return None
     own = [one for one in near if nfc(one.stem) == nfc(path.stem)] or [one for one in near[:_MOST] if _names(one, path)]
@@ -37,6 +41,6 @@ def _names(path: Path, recording: Path) -> bool:
         if path.suffix.lower() != ".rttm" or path.stat().st_size > _LARGEST:
             return False
         names = rttm.names(rttm.read(path))
-    except (BadSource, OSError):  # a list of something else
+    except (ReplicateError, OSError):  # a list of something else
         return False
     return rttm.is_named(nfc(recording.stem), names) or rttm.is_named(nfc(recording.name), names)

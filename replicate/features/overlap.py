@@ -35,6 +35,8 @@ def _shared(segments: Sequence[Segment]) -> dict[float, float]:
         total += time - last if len(active) > 1 else 0.0
         shared[time], last = total, time
         active.update(begins.get(time, ()))
-        active.subtract(ends.get(time, ()))
-        active = +active
+        for speaker in ends.get(time, ()):
+            active[speaker] -= 1
+            if not active[speaker]:
+                del active[speaker]
     return shared

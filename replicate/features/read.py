@@ -7,6 +7,7 @@ from pathlib import Path
 from replicate.corpus.types import Corpus
 from replicate.errors import BadSource
 from replicate.features import folder, iemocap, recording
+from replicate.features.files import entries
 from replicate.features.source import Source
 
 
@@ -14,11 +15,11 @@ def is_corpus(path: Path) -> bool:
     """Return whether a path is a folder with a file for each utterance: with a CSV of them, or of the IEMOCAP release.
 
     Raises:
-        BadSource: it is a part of the IEMOCAP release.
+        BadSource: it is a part of the IEMOCAP release, or cannot be read.
     """
     if not path.is_dir():
         return False
-    has_table = any(one.suffix.lower() == ".csv" and one.name[0] != "." for one in path.iterdir())
+    has_table = any(one.suffix.lower() == ".csv" and one.name[0] != "." for one in entries(path))
     if not has_table:
         iemocap.refuse_part(path)
     return has_table or iemocap.is_release(path)

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from replicate import file_kinds
 from replicate.errors import BadSource
+from replicate.features.segments.base import content, require_room
 from replicate.features.source import seconds
 from replicate.features.tables import LONGEST_NAME, nfc
 
@@ -48,17 +48,15 @@ def read(path: Path) -> tuple[Line, ...]:
     """Return the SPEAKER lines of a file.
 
     Raises:
+        TooLarge: it has more bytes or lines than a list of segments may have.
         BadSource: it cannot be read; a line has not 8 to 10 fields, or fields that show that a name contains a blank.
     """
-    wrong = file_kinds.explain_file(path)
-    if wrong is not None:
-        raise BadSource(f"{path} {wrong}")
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "save it as UTF-8 text"
-        raise BadSource(f"{path} cannot be read as RTTM: {reason}") from error
+        text = content(path, "RTTM").decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadSource(f"{path} cannot be read as RTTM: save it as UTF-8 text") from error
     found = tuple(_lines(path, text))
+    require_room(len(found), path)
     _require_no_numbered_speakers(path, found)
     return tuple(line for line, _ in found)
 

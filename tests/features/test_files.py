@@ -54,11 +54,22 @@ def test_two_files_whose_names_look_the_same(tmp_path: Path) -> None:
 
 
 def test_what_is_there_instead_is_named(tmp_path: Path) -> None:
-    touch(tmp_path / "U1.wav", tmp_path / "u2.MP3", tmp_path / "u3.txt")
+    touch(tmp_path / "U1.wav", tmp_path / "U2.MP3", tmp_path / "u3.txt")
     found = Recordings(tmp_path)
     assert str(found.find("u1", "t, line 2")).endswith(": there is U1.wav, correct its name")
-    assert str(found.find("u2", "t, line 2")).endswith(": there is u2.MP3, convert it to wav or flac")
+    assert str(found.find("u2", "t, line 2")).endswith(": there is U2.MP3, correct its name")
     # Lists of other data sets have the names of videos, and those of other systems capitals.
     assert str(found.find("x/u1.MP4", "t, line 2")).endswith(": there is U1.wav, correct its name")
     assert "no recording u1.0.wav or u1.0.flac below" in str(found.find("u1.0", ""))
     assert str(found.find("u3", "t, line 2")) == f"t, line 2: no recording u3.wav or u3.flac below {tmp_path}: add it"
+
+
+def test_videos_and_other_recordings_are_used_where_there_is_no_sound_alone(tmp_path: Path) -> None:
+    touch(tmp_path / "u1.wav", tmp_path / "u1.mp4", tmp_path / "x" / "u2.mp4", tmp_path / "u3.m4a", tmp_path / "u3.mp3")
+    found = Recordings(tmp_path)
+    assert found.find("u1", "") == tmp_path / "u1.wav" and found.find("u1.mp4", "") == tmp_path / "u1.mp4"
+    assert found.find("u2", "") == tmp_path / "x" / "u2.mp4"
+    assert "u3.m4a and u3.mp3" in str(found.find("u3", ""))
+    assert list(found.without_line({"u2"})) == [tmp_path / "u1.wav"]
+    (tmp_path / "u1.wav").unlink()
+    assert list(Recordings(tmp_path).without_line({"u2", "u3"})) == [tmp_path / "u1.mp4"]

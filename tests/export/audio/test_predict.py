@@ -7,9 +7,7 @@ import io
 import json
 import shutil
 from dataclasses import astuple, replace
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -18,46 +16,11 @@ import soundfile
 from export.audio.predict import _columns, predict_audio
 from export.predictor import Predictor
 from replicate import errors
-from replicate.cli import main
 from replicate.corpus import archive, load
 from replicate.features.read import read
-from tests.recordings import save_hubert, tone, write_call, write_conversations, write_wav
+from tests.recordings import save_hubert, tone, write_wav
 
 WHO = ("--speaker", "SPEAKER_00=agent", "--speaker", "SPEAKER_01=customer")
-
-
-class Recordings(NamedTuple):
-    """The folder of recordings, corpora and bundles; do not write into it."""
-
-    root: Path
-
-    @property
-    def call(self) -> tuple[Any, ...]:
-        return ("--audio", self.root / "CALL.wav", "--segments", self.root / "CALL.rttm")
-
-
-def command(*arguments: object) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        main([str(argument) for argument in arguments])
-    assert not exit_.value.code
-
-
-@pytest.fixture(scope="module")
-def recordings(tmp_path_factory: pytest.TempPathFactory) -> Recordings:
-    """Recordings, the corpus of both extractors' features, and a bundle of either."""
-    root = tmp_path_factory.mktemp("recordings")
-    write_conversations(root / "recordings", dialogues=5, utterances=4)
-    write_call(root / "CALL.wav")
-    save_hubert(root / "hubert", "layer")
-    command("features", "opensmile", root / "recordings", "--out", root / "mine.npz")
-    command("features", "hubert", root / "recordings", "--model", root / "hubert", "--out", root / "hubert.npz")
-    merge = ("data", "merge", root / "mine.npz", root / "hubert.npz", "--stream", "hubert", "--out", root / "both.npz")
-    command(*merge)
-    training = ("--profile", "smoke", "--seeds", "24,", "--jobs", "1", "--out", root / "results")
-    command("run", "table4", "--data", root / "both.npz", *training)
-    for arm in ("COGMEN-A", "HuBERT-A"):
-        command("export", "onnx", "--results", root / "results", "--arm", arm, "--out", root / arm)
-    return Recordings(root)
 
 
 @pytest.mark.parametrize("arm", ["COGMEN-A", "HuBERT-A"])
