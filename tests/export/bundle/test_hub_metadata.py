@@ -13,6 +13,7 @@ from export.bundle import hub_metadata, model_card
 from export.bundle.select import choose
 from export.onnx import save
 from export.predictor import Predictor
+from replicate.corpus import named_corpora
 from replicate.corpus.synthetic import generate
 from replicate.results.statistics import Summary
 from tests.hostile import TEXT
@@ -62,18 +63,25 @@ def test_a_bundle_with_what_the_hub_adds_to_a_folder_is_still_one(smoke_bundle, 
 def metadata(monkeypatch, name: str, arm: str = "COGMEN-A") -> ModelCardData:
     monkeypatch.setattr(save, "streams", lambda run: False)
     run = SimpleNamespace(record=SimpleNamespace(arm=SimpleNamespace(name=arm), seed=7))
-    text = hub_metadata.front_matter(run, SimpleNamespace(name=name), 0.51234, Summary(0.5, None, 1, None))
+    text = hub_metadata.front_matter(
+        run, SimpleNamespace(name=name), 0.51234, Summary(0.5, None, 1, None), named_corpora().get(name)
+    )
     assert text.isascii() or all(character.isprintable() or character == "\n" for character in text)
     assert not re.search(r"[<>*`|\\]", text) and text.count("\n---\n") == 1
     return ModelCard(f"{text}\n# card\n").data
 
 
 @pytest.mark.parametrize(
-    ("corpus", "dataset", "language"), [("iemocap4", "iemocap", "en"), ("ravdess4", "ravdess", "en"), ("mine", "", "")]
+    ("corpus", "dataset", "language", "licence"),
+    [
+        ("iemocap4", "iemocap", "en", "apache-2.0"),
+        ("ravdess4", "ravdess", "en", "cc-by-nc-sa-4.0"),
+        ("mine", "", "", "apache-2.0"),
+    ],
 )
-def test_languages_and_data_sets_are_those_of_known_corpora(corpus, dataset, language, monkeypatch):
+def test_languages_data_sets_and_licences_are_those_of_known_corpora(corpus, dataset, language, licence, monkeypatch):
     data = metadata(monkeypatch, corpus)
-    assert (data.language or "", data.datasets or []) == (language, [dataset] if dataset else [])
+    assert (data.language or "", data.datasets or [], data.license) == (language, [dataset] if dataset else [], licence)
     assert data.eval_results[0].dataset_type == (dataset or "mine")
     assert (data.eval_results[0].metric_value, data.eval_results[1].metric_name) == (
         (0.512, "weighted F1 of its arm, mean over one seed")
