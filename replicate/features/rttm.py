@@ -74,8 +74,8 @@ def is_named(recording: str, names: Collection[str]) -> bool:
 def of_recording(path: Path, lines: Sequence[Line], stem: str, name: str, several: bool = False) -> Chosen:
     """Return the lines of a recording, by its name without or with suffix.
 
-    If all lines have one other name, they are taken, with a warning, where it is no name, or the beginning of the
-    recording's or the other way round, such as call and call-16k.
+    If all lines have one other name, they are taken, with a warning, where the list is called like the recording,
+    or the name is none, or the beginning of the recording's or the other way round, such as call and call-16k.
 
     Args:
         several: whether there are other recordings, so that lines must have exactly this name.
@@ -90,7 +90,8 @@ def of_recording(path: Path, lines: Sequence[Line], stem: str, name: str, severa
             return Chosen(tuple(line for line in lines if line.file in own_names))
     if not found:
         return Chosen(())
-    if len(found) == 1 and not several and (found[0] in _UNNAMED or _continues(found[0], stem)):
+    likely = len(found) == 1 and (found[0] in _UNNAMED or _continues(found[0], stem) or nfc(path.stem) == stem)
+    if likely and not several:
         warning = f"{path} is for a recording called {found[0]}, not {stem}: check that it is the right one"
         return Chosen(tuple(lines), (warning,) if found[0] not in _UNNAMED else ())
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""

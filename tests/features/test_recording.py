@@ -47,6 +47,8 @@ def test_rttm_of_several_recordings_is_selected_by_name(tmp_path: Path) -> None:
     assert found.speakers == ("C",) and "for a recording called lecture-16k, not lecture" in found.warnings[0]
     unnamed = segments(tmp_path, other.replace("lecture", "<NA>"), "rttm")
     assert recording.read(tmp_path / "x.wav", unnamed).warnings == ()
+    own = segments(tmp_path, other, "rttm").rename(tmp_path / "x.rttm")
+    assert "called lecture, not x: check" in recording.read(tmp_path / "x.wav", own).warnings[0]
     path = segments(tmp_path, other, "rttm")
     with pytest.raises(BadSource, match=r"of lecture, none of lecture2: .*, write lecture2 as the second field"):
         recording.read(tmp_path / "lecture2.wav", path)
