@@ -29,6 +29,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
+def test_it_holds_the_page_and_the_bundle_of_the_package(wheel):
+    here = {path.relative_to(ROOT).as_posix() for path in (ROOT / "export" / "demo").rglob("*") if path.is_file()}
+    wanted = {name for name in here if "__pycache__" not in name}
+    assert "export/demo/page/app.js" in wanted and "export/demo/bundle/model.wav.stream.onnx" in wanted
+    assert wanted <= set(zipfile.ZipFile(wheel).namelist())
+
+
 @pytest.fixture
 def stand_in(tmp_path: Path) -> Path:
     """A wheel of another project that is called replicate, as on the package index."""

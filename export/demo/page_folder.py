@@ -20,7 +20,7 @@ from replicate.files import atomic_folder, from_os_error
 
 ASSETS = Path(__file__).with_name("page")
 INDEX, BUNDLE, RUNTIME, LICENCE = "index.html", "bundle.js", "vendor/runtime.js", "onnxruntime-LICENSE.txt"
-SCRIPTS = ("activity.js", "resample.js", "model.js", "sound.js", "timeline.js", "app.js")
+SCRIPTS = ("activity.js", "distance.js", "resample.js", "model.js", "sound.js", "timeline.js", "app.js")
 NAMES = frozenset(
     {INDEX, BUNDLE, RUNTIME, "style.css", "model-card.md", *SCRIPTS, f"vendor/{LICENCE}", f"vendor/{SCRIPT}"}
 )
@@ -50,6 +50,8 @@ def write(bundle: Path, runtime: Runtime, target: Path) -> Path:
             "labels": model.labels,
             "speakers": model.speakers,
             "state": model.metadata["state"],
+            "corpus": model.metadata["corpus"]["name"],
+            "range": model.metadata["range"],
             "limits": limits(bundle, model.metadata),
             "model": _base64((bundle / WAV_STREAM).read_bytes()),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.bundle_files import WAV_STREAM
+from export.distance import TrainingRange, warning
 from export.limited_session import CPU
 from export.model_file import Model
 from export.predictor import BadBundle, BadInput, Predictor, verify
@@ -35,6 +37,19 @@ class WaveModel(Model):
         super().__init__(bundle / WAV_STREAM, 1, (CPU,), stream=True, wave=True)
         self.labels: list[str] = self.metadata["labels"]
         self.speakers: list[str] = self.metadata["speakers"]
+        columns = (self.metadata["recipe"] or {}).get("columns", ())
+        self._range = TrainingRange(self.metadata["range"], columns) if self.metadata["range"] else None
+
+    def far_away(self, found: Mapping[str, Sequence[NDArray[np.float32]]]) -> str | None:
+        """Return one line on the dialogues that are unlike those of the training, or None if there is none.
+
+        Args:
+            found: the features of each utterance, by the dialogue's name.
+        """
+        if self._range is None:
+            return None
+        measured = [(name, self._range.distance(np.stack(features))) for name, features in found.items() if features]
+        return warning(measured, self.metadata, hint=False)
 
 
 @dataclass(frozen=True)

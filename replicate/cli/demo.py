@@ -97,12 +97,15 @@ def _predict(bundle: Path, files: tuple[Path, ...], as_json: bool, as_csv: bool)
         console.echo(to_json(utterances) if as_json else to_csv(utterances), newline=False)
     elif any(found.values()):
         print_timeline(_timeline(model, found))
+    far = model.far_away({name: [one.features for one in predictions] for name, predictions in found.items()})
+    if far:
+        console.note(f"note: {far}")
     for path, predictions in zip(files, found.values(), strict=True):
         if not predictions:
             console.note(f"note: {path}: no speech was found")
     console.note(limits(bundle, model.metadata))
     if not as_json and not as_csv:
-        console.suggest("predict", bundle, "--audio", files[0], "--out", "timeline")
+        console.suggest("predict", bundle, "--audio", files[0], "--segments", "vad", "--out", "timeline")
 
 
 def _predictions(model: WaveModel, files: tuple[Path, ...]) -> dict[str, list[Prediction]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -62,8 +62,10 @@ def listen(
             pieces = sources.microphone() if source is None else sources.recording(source, fast)
             name = "microphone" if source is None else source.stem
             with closing(pieces), _shown(model, name, as_json, as_csv) as (answer, status):
+                first: list[Any] = []
                 for one in follow(model, pieces, speakers, status):
                     answer(one)
+                    first = _warn(model, name, first, one)
     except BadBundle as error:
         raise errors.BadBundle(str(error)) from error
     except BadInput as error:
@@ -110,6 +112,25 @@ def _shown(
             live.update(Text(_level(now)), refresh=True)
 
         yield answer, status
+
+
+def _warn(model: WaveModel, name: str, first: list[Any], one: Prediction) -> list[Any]:
+    """Print a line as soon as the first utterances show that the sound is unlike that of the training.
+
+    Args:
+        first: features of the utterances before, empty once the line was printed.
+
+    Returns:
+        The same with the features of this utterance.
+    """
+    from export.distance import FIRST
+
+    if one.number != len(first) + 1 or one.number > FIRST:
+        return first
+    far = model.far_away({name: [*first, one.features]})
+    if far:
+        console.note(f"note: {far}")
+    return [] if far else [*first, one.features]
 
 
 def _line(one: Prediction, labels: list[str]) -> str:

@@ -60,6 +60,24 @@ def test_hostile_names(replicate, tmp_path):
     assert problems(replicate("demo", path, "--bundle", folder, "--csv").stdout, "csv") == []
 
 
+def test_a_recording_unlike_the_training_is_named(replicate, bundle, tmp_path):
+    like = write_wav(tmp_path / "like.wav", bursts((1, 2), total=3))
+    unlike = write_wav(tmp_path / "unlike.wav", 0.05 * bursts((1, 2), total=3))
+    far = {"centre": [0.8, 0.8], "scale": [0.2, 0.2], "residual": [1, 1], "axes": [], "limits": {"1": [3, 2]}}
+    folder = wave_bundle.write(tmp_path / "far", range=far)
+    note = "note: dialogue unlike is unlike what arm was trained on"
+    assert note in replicate("demo", unlike, "--bundle", folder).stderr
+    assert replicate("listen", folder, "--source", unlike, "--fast").stderr.count(note) == 1
+    for command in (["demo", like, "--bundle", folder], ["demo", unlike, "--bundle", bundle]):
+        assert "unlike what" not in replicate(*command).stderr
+
+
+def test_the_bundle_of_the_package_answers_and_states_its_score(replicate, call):
+    done = replicate("demo", call)
+    assert done.status == 0 and "Trained on acted speech (ravdess-conversations), weighted F1 0." in done.stderr
+    assert done.stdout.count("00:00:0") == 4
+
+
 def test_silence_is_a_line(replicate, bundle, tmp_path):
     done = replicate("demo", write_wav(tmp_path / "s.wav", np.zeros(16_000)), "--bundle", bundle)
     assert done.status == 0 and done.stdout == "" and "s.wav: no speech was found" in done.stderr

@@ -124,10 +124,22 @@
     drawBar(one);
     drawRow(one, utterances.length);
     extend(one.end);
+    if (utterances.length <= demo.distance.FIRST) warn(false);
     find("results").hidden = false;
     const winner = best(one.probabilities);
     find("latest").textContent =
       `${one.speaker}: ${bundle.labels[winner]}, ${Math.round(100 * one.probabilities[winner])} %`;
+  }
+
+  // Names what is unlike the training: of a microphone as soon as the first utterances show it.
+  function warn(all) {
+    const some = all ? utterances : utterances.slice(0, demo.distance.FIRST);
+    if (!bundle.range || !some.length) return;
+    const found = demo.distance.distance(bundle.range, some.map((one) => one.features));
+    find("far").textContent = found.far
+      ? `This sound is unlike what the model was trained on (${bundle.corpus}): ${found.beyond} of ${found.features} ` +
+        `features beyond ${demo.distance.BEYOND} deviations. Expect wrong emotions.`
+      : "";
   }
 
   function clear(title) {
@@ -136,7 +148,7 @@
     seconds = 0;
     drawn = -1;
     lanes.clear();
-    for (const id of ["names", "lanes", "axis", "rows", "latest"]) find(id).replaceChildren();
+    for (const id of ["names", "lanes", "axis", "rows", "latest", "far"]) find(id).replaceChildren();
     find("results").hidden = true;
     find("title").textContent = title;
   }
@@ -188,6 +200,7 @@
       await answer(dialogue, detectors.flatMap((one, i) => one.finish().map((last) => ({ one: last, who: who[i] }))), own);
       if (own !== run) return;
       extend(total / RATE);
+      warn(true);
       zoom(Math.max(SMALLEST, Math.min(LARGEST, find("scroll").clientWidth / seconds)));
       const count = utterances.length;
       say(count ? `${file.name}: ${count} utterance${count > 1 ? "s" : ""}.` : `${file.name}: no speech was found.`, !count);

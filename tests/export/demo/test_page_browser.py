@@ -13,6 +13,7 @@ import pytest
 
 from export.demo import page_folder, sources
 from export.demo.live import follow
+from export.demo.shipped import BUNDLE
 from export.demo.wave_stream import WaveModel
 from tests.hostile import FILE, NAME, problems
 from tests.recordings import write_wav
@@ -102,6 +103,23 @@ def test_what_cannot_be_used_is_a_line_and_the_page_goes_on(place, tmp_path):
         page.click("#microphone")
         wait(page, "The microphone cannot be used: there is none.")
         agree(choose(page, mono), expected(bundle, mono))
+
+
+@pytest.mark.slow
+def test_the_bundle_of_the_package_on_real_speech(shared_data, tmp_path):
+    """The same probabilities as in Python, the first soon after loading, and a warning for a meeting."""
+    index = page_folder.write(BUNDLE, fetched(), tmp_path / "site")
+    began = time.monotonic()
+    with opened(index.as_uri()) as page:
+        meeting = shared_data / "conversations/dev00.wav"
+        found = choose(page, meeting)
+        seconds = time.monotonic() - began
+        agree(found, expected(BUNDLE, meeting))
+        assert len(found) >= 4 and "unlike what the model was trained on" in page.locator("#far").inner_text()
+        clip = shared_data / "ravdess/recordings/03-01-05-01-01-01-23.flac"
+        agree(choose(page, clip), expected(BUNDLE, clip))
+        assert page.locator("#far").inner_text() == ""
+        assert seconds < 10  # with the start of the browser, on a busy machine
 
 
 @pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])

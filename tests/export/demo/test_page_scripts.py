@@ -11,7 +11,10 @@ import pytest
 import soxr
 
 from export.demo.page_folder import ASSETS
+from export.demo.shipped import BUNDLE
 from export.demo.sources import correlation
+from export.demo.wave_stream import WaveModel
+from export.distance import TrainingRange
 from export.output import to_csv, to_json, utterance
 from tests.hostile import NAME, TEXT, problems
 
@@ -56,6 +59,20 @@ def test_nothing_above_8_khz_is_left(tmp_path):
         console.log(Math.max(...resampler.push(tone).slice(200)));
     """
     assert float(run("resample.js", program)) < 1e-3
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 9])
+def test_distances_are_those_of_python(count):
+    about = WaveModel(BUNDLE).metadata["range"]
+    rng = np.random.default_rng(count)
+    centre, scale = np.array(about["centre"]), np.array(about["scale"])
+    for spread in (0.5, 6):
+        features = centre + spread * scale * rng.standard_normal((count, len(centre)))
+        program = "console.log(JSON.stringify(demo.distance.distance(range, features)));"
+        found = json.loads(run("distance.js", program, range=about, features=features.tolist()))
+        wanted = TrainingRange(about).distance(features)
+        assert (found["far"], found["beyond"], found["features"]) == (wanted.far, wanted.beyond, wanted.features)
+        assert found["deviations"] == pytest.approx(wanted.deviations, rel=1e-9)
 
 
 def test_channels_are_speakers_where_they_differ():
