@@ -33,7 +33,7 @@ class Distance:
         utterances: how many were measured.
         features: how many there are; beyond: how many of them lie beyond ``BEYOND`` deviations.
         deviations: root mean square of the features' distances from what the other features predict.
-        usual: what hardly any recording of the training with as many utterances exceeds.
+        usual: the limit of ``deviations``, which hardly a recording of the training with as many utterances exceeds.
         far: whether the recording lies outside the range, so that predictions are not to be trusted.
         farthest: names of the three features that lie farthest.
     """
@@ -92,6 +92,12 @@ class TrainingRange:
         )
 
 
+def training_range(metadata: dict[str, Any]) -> TrainingRange | None:
+    """Return the range that a model's metadata describe; None for files of earlier versions and small trainings."""
+    columns = (metadata["recipe"] or {}).get("columns", ())
+    return TrainingRange(metadata["range"], columns) if metadata["range"] else None
+
+
 def measures(
     features: NDArray[Any],
     centre: NDArray[np.float64],
@@ -114,12 +120,11 @@ def statistics(outer: NDArray[np.float64], left: NDArray[np.float64]) -> tuple[f
     return float(np.sqrt((left**2).mean())), int((outer > BEYOND).sum())
 
 
-def warning(found: Sequence[tuple[str, Distance | None]], metadata: dict[str, Any], hint: bool = True) -> str | None:
+def warning(found: Sequence[tuple[str, Distance | None]], metadata: dict[str, Any]) -> str | None:
     """Return one line on the dialogues that lie far outside the training, or None if there is none.
 
     Args:
         found: name and distance of each dialogue; None where it is not known.
-        hint: name the option that may help.
     """
     far = [(name, each) for name, each in found if each is not None and each.far]
     if not far:
@@ -130,6 +135,5 @@ def warning(found: Sequence[tuple[str, Distance | None]], metadata: dict[str, An
     return (
         f"{which} unlike what {metadata['arm'][:100]} was trained on ({metadata['corpus']['name'][:100]}): "
         f"{most}{worst.beyond} of {worst.features} features beyond {BEYOND} deviations, {worst.deviations:.1f} "
-        f"in the mean (in training at most {worst.usual:.1f}): expect wrong emotions"
-        + ("; --normalise recording may help" if hint else "")
+        f"in the mean (limit {worst.usual:.1f}): expect wrong emotions"
     )

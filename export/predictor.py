@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.bundle_files import CHECKSUMS, INT8, MODEL, STREAM, BadBundle, BadInput, verify
-from export.distance import FIRST, Distance, TrainingRange
+from export.distance import FIRST, Distance, training_range
 from export.graph_check import listed
 from export.limited_session import CPU
 from export.lines import DialogueFeatures, nfc, read_csv
@@ -131,8 +131,7 @@ class Predictor:
         self.audio_stream: str = self.metadata["audio_stream"]
         self.width: int = self.metadata["widths"][self.audio_stream]
         self.batch_utterances = BATCH_UTTERANCES
-        columns = (self.metadata["recipe"] or {}).get("columns", ())
-        self._range = TrainingRange(self.metadata["range"], columns) if self.metadata["range"] else None
+        self._range = training_range(self.metadata)
         # Dynamic quantisation scales activations by the largest value of the whole batch. One dialogue at a time keeps
         # a prediction independent of the other dialogues.
         self._one_by_one = int8

@@ -75,10 +75,9 @@ def predict_files(
     return found
 
 
-def far_away(predictor: Predictor, predictions: Iterable[Prediction], normalise: str | None = None) -> str | None:
+def far_away(predictor: Predictor, predictions: Iterable[Prediction]) -> str | None:
     """Return one line on the dialogues that are unlike those of the training, or None if there is none."""
-    found = [(prediction.id, prediction.distance) for prediction in predictions]
-    return warning(found, predictor.metadata, hint=not normalise)
+    return warning([(prediction.id, prediction.distance) for prediction in predictions], predictor.metadata)
 
 
 def predict_lines(
@@ -118,7 +117,7 @@ def predict_lines(
                 found = stream.feed(line.features, line.speaker).utterances()
             except BadInput as error:
                 raise BadInput(f"{line.where}: {error}") from error
-            text = warning([(stream.id, stream.distance)], predictor.metadata, hint=False)
+            text = warning([(stream.id, stream.distance)], predictor.metadata)
             if text and stream.id not in warned:
                 warned.add(stream.id)
                 warn(text)
@@ -160,7 +159,7 @@ def _predict(given: argparse.Namespace) -> None:
             print(line, end="", flush=True)
         return
     predictions = predict_files(predictor, given.files, normalise=given.normalise)
-    text = far_away(predictor, predictions, given.normalise)
+    text = far_away(predictor, predictions)
     if text:
         _note(text)
     found = [one for prediction in predictions for one in prediction.utterances()]

@@ -80,7 +80,7 @@ def predict_audio(
         raise EmptyDialogue(f"{source.name} has no utterance to predict{first}")
     predictions = predictor.predict(_dialogues(source, vectors, names), normalise)
     segments = _segments(source, dict(zip(source.utterances, seconds, strict=True)), vectors, predictions)
-    far = far_away(predictor, predictions, normalise)
+    far = far_away(predictor, predictions)
     notes = (*([far] if far else []), *assigned, *extracted.warnings, *_notes(source, recipe, predictor.labels))
     return Timeline(tuple(predictor.labels), tuple(segments), tuple(map(str, problems)), notes, _recordings(source))
 

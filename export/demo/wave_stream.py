@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.bundle_files import WAV_STREAM
-from export.distance import TrainingRange, warning
+from export.distance import training_range, warning
 from export.limited_session import CPU
 from export.model_file import Model
 from export.predictor import BadBundle, BadInput, Predictor, verify
@@ -37,8 +37,7 @@ class WaveModel(Model):
         super().__init__(bundle / WAV_STREAM, 1, (CPU,), stream=True, wave=True)
         self.labels: list[str] = self.metadata["labels"]
         self.speakers: list[str] = self.metadata["speakers"]
-        columns = (self.metadata["recipe"] or {}).get("columns", ())
-        self._range = TrainingRange(self.metadata["range"], columns) if self.metadata["range"] else None
+        self._range = training_range(self.metadata)
 
     def far_away(self, found: Mapping[str, Sequence[NDArray[np.float32]]]) -> str | None:
         """Return one line on the dialogues that are unlike those of the training, or None if there is none.
@@ -49,7 +48,7 @@ class WaveModel(Model):
         if self._range is None:
             return None
         measured = [(name, self._range.distance(np.stack(features))) for name, features in found.items() if features]
-        return warning(measured, self.metadata, hint=False)
+        return warning(measured, self.metadata)
 
 
 @dataclass(frozen=True)

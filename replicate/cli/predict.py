@@ -127,7 +127,7 @@ def predict(
             _predict_audio(predictor, audio, printed, normalise, **recording)
             return
         found = program.predict_files(predictor, files, lambda path: read(path, predictor), normalise)
-    text = program.far_away(predictor, found, normalise)
+    text = program.far_away(predictor, found)
     if text:
         _note(text)
     if as_json or as_csv:
