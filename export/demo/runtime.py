@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import shutil
 import subprocess
 import tarfile
 import tempfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +86,8 @@ def _from_archive(path: Path) -> dict[str, bytes]:
     wanted = {f"package/dist/{name}": name for name in HASHES}
     left = UNPACKED
     try:
-        with tarfile.open(path, "r|gz") as archive:
+        # tarfile's own decompression raises TypeError where a file is cut.
+        with gzip.open(path) as content, tarfile.open(fileobj=content, mode="r|") as archive:
             for member in archive:
                 left -= member.size
                 if left < 0:
@@ -95,7 +98,7 @@ def _from_archive(path: Path) -> dict[str, bytes]:
                     found[name] = file.read()
                 if len(found) == len(HASHES):
                     break
-    except (OSError, tarfile.TarError, EOFError) as error:
+    except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
         raise BadInput(f"{path} is no package of npm ({error}): give the .tgz of {PACKAGE} {VERSION}") from error
     missing = [name for name in HASHES if name not in found]
     if missing:
