@@ -162,7 +162,11 @@ def _decode(path: Path, start: float, stop: float | None, channel: int | None) -
     levels = mixing.Levels()
     try:
         # Samples of a damaged file may be NaN or near the largest float; that is checked below.
-        with decoder.open_sound(path, containers.sound(path)) as file, np.errstate(all="ignore"):
+        with (
+            decoder.open_sound(path, containers.sound(path)) as file,
+            np.errstate(all="ignore"),
+            decoder.quiet(file, start > 0),
+        ):
             rate = _rate(path, file)
             frames = decoder.count(path, file)
             wanted = (frames if stop is None else round(stop * rate)) - round(start * rate)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +146,31 @@ def skip_to(file: soundfile.SoundFile, frame: int) -> None:
     while frame > 0:
         found = len(read(file, min(frame, _BLOCK)))
         frame = frame - found if found else 0
+
+
+@contextmanager
+def quiet(file: soundfile.SoundFile, seeks: bool) -> Iterator[None]:
+    """Hide what libmpg123 prints while an MP3 file is decoded from within.
+
+    It decodes some frames before the wanted ones, and calls it an error that the first of them needs bits of a frame
+    before it; what it returns is right.
+
+    Args:
+        seeks: whether the file is decoded from within.
+    """
+    if not seeks or file.format not in ("MP3", "MPEG"):
+        yield
+        return
+    sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:  # closed
+        yield
+        return
+    try:
+        with Path(os.devnull).open("w") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import re
 import struct
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -258,3 +259,16 @@ def test_bytes_behind_the_sound_that_belong_to_nothing_are_noted(tmp_path: Path)
     assert (
         audio.header(path).warning == "declares 0.05 s, and 30,400 bytes follow that belong to nothing: is it longer?"
     )
+
+
+@pytest.mark.parametrize("suffix", ["mp3", "ogg", "flac"])
+def test_compressed_sound_is_decoded_from_within(
+    suffix: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = write_wav(tmp_path / f"a.{suffix}", tone(5))
+    whole = audio.load(path)
+    for start in range(3, 60):  # libmpg123 complains at some of the places
+        found = audio.load(path, start * 0.07, start * 0.07 + 0.2)
+        np.testing.assert_allclose(found, whole[round(1_120 * start) :][: len(found)], atol=1e-6)
+    print("after", file=sys.stderr)
+    assert capfd.readouterr().err == "after\n"

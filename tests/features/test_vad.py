@@ -17,6 +17,7 @@ from replicate.errors import BadAudio, MissingExtra
 from replicate.features import audio, vad
 from tests.recordings import tone, write_wav
 
+pytest.importorskip("silero_vad", reason="needs the extra [audio]")
 SHARED = Path(os.environ.get("REPLICATE_SHARED") or Path(__file__).parents[3] / "shared")
 SAMPLE = SHARED / "data" / "conversations" / "sample.wav"
 

@@ -15,6 +15,7 @@ import soundfile
 
 from tests.recordings import tone, write_wav
 
+pytest.importorskip("silero_vad", reason="needs the extra [audio]")
 SHARED = Path(os.environ.get("REPLICATE_SHARED") or Path(__file__).parents[4] / "shared")
 CONVERSATIONS = SHARED / "data" / "conversations"
 WHO = ("--speaker", "SPEAKER_00=agent", "--speaker", "SPEAKER_01=customer")
