@@ -112,7 +112,14 @@ def measures(
 
 def summary(outer: NDArray[np.float64], left: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return both distances of every feature of a recording, (width,), from the measures of its utterances."""
-    return np.abs(np.median(outer, axis=0)), np.abs(np.median(left, axis=0))
+    return np.abs(_median(outer)), np.abs(_median(left))
+
+
+def _median(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median of each column; numpy's own takes several times as long for hundreds of rows."""
+    ordered, middle = np.sort(values.T, axis=1), len(values) // 2
+    upper = ordered[:, middle]
+    return upper if len(values) % 2 else (ordered[:, middle - 1] + upper) / 2
 
 
 def statistics(outer: NDArray[np.float64], left: NDArray[np.float64]) -> tuple[float, int]:

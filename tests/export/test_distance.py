@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from export.distance import BEYOND, FIRST, FRACTION, MOST, Distance, TrainingRange, warning
+from export.distance import BEYOND, FIRST, FRACTION, MOST, Distance, TrainingRange, summary, warning
 from export.onnx.training_range import LEAST, fit_range, same_range
 from export.predictor import DialogueFeatures, Predictor
 from export.program import far_away, predict_lines
@@ -44,6 +44,13 @@ def test_a_distance_computed_by_hand():
     assert found == Distance(3, 2, 1, pytest.approx(np.sqrt((0**2 + 5**2) / 2)), 3.0, True, ("pitch", "loudness"))
     near = TrainingRange(BY_HAND).distance(np.array([[3.0, 11.0]] * 4))
     assert near.far is False and near.farthest == ("feature 1", "feature 2") and near.usual == 1.0
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 8])
+def test_a_recording_counts_by_its_median_utterance(count):
+    outer, left = np.random.default_rng(count).standard_normal((2, count, 3))
+    for found, values in zip(summary(outer, left), (outer, left), strict=True):
+        assert np.allclose(found, np.abs(np.median(values, axis=0)))
 
 
 def test_many_features_beyond_their_own_range_are_far_even_where_they_fit_each_other():

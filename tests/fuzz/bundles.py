@@ -27,6 +27,7 @@ def _predict(folder: Path, stream: bool = False) -> None:
     given = [
         DialogueFeatures(str(n), predictor.speakers[:1] * n, np.ones((n, predictor.width), np.float32)) for n in (1, 7)
     ]
+    predictor.predict(given, "recording")
     found = [utterance for prediction in predictor.predict(given) for utterance in prediction.utterances()]
     to_csv(found)
     to_json(found)
