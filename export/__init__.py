@@ -3,6 +3,6 @@
 The names below need numpy and onnxruntime only, not PyTorch.
 """
 
-from export.predictor import BadBundle, BadInput, DialogueFeatures, Prediction, Predictor, Stream
+from export.predictor import BadBundle, BadInput, DialogueFeatures, Distance, Prediction, Predictor, Stream
 
-__all__ = ["BadBundle", "BadInput", "DialogueFeatures", "Prediction", "Predictor", "Stream"]
+__all__ = ["BadBundle", "BadInput", "DialogueFeatures", "Distance", "Prediction", "Predictor", "Stream"]

@@ -50,7 +50,7 @@ def section(run: Run, corpus: Corpus, model: Path) -> str:
 
 
 def mapping(run: Run, corpus: Corpus, model: Path) -> str:
-    """State the weighted F1 on dev that is lost where each speaker's name is that of the next one."""
+    """State how weighted F1 on dev changes where each speaker's name is that of the next one."""
     count = len(corpus.speakers)
     if count < 2:
         return "The model knows one speaker, so that speakers cannot be mixed up."
@@ -61,8 +61,8 @@ def mapping(run: Run, corpus: Corpus, model: Path) -> str:
     )
     how = "the two speakers swapped" if count == 2 else "every speaker replaced by the next"
     return (
-        f"A wrong mapping of speakers to those of the training ({how}) costs {right - wrong:+.3f} of weighted F1 on "
-        f"dev: {wrong:.3f} instead of {right:.3f}."
+        f"A wrong mapping of speakers to those of the training ({how}) changes weighted F1 on dev by "
+        f"{wrong - right:+.3f}: {wrong:.3f} instead of {right:.3f}."
     )
 
 

@@ -103,7 +103,7 @@ def test_a_bundle_carries_the_temperature_of_dev(causal_results, tmp_path, any_d
     labels, log_prob = choice.run.labels("dev"), choice.run.log_prob("dev", "A")
     assert found.pop() == pytest.approx(fit_temperature(log_prob, labels), rel=1e-3)
     card = (tmp_path / "b" / "README.md").read_text()
-    assert "The logits are divided by a temperature of" in card and "of weighted F1 on dev" in card
+    assert "The logits are divided by a temperature of" in card and "changes weighted F1 on dev by" in card
 
 
 def test_another_temperature_is_named_where_the_corpus_is_here(runs, tmp_path, any_dev):
