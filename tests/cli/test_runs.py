@@ -95,7 +95,7 @@ def test_show_whole_output(replicate, store, keys):
         "arm         student",
         "            train A, contexts A, select A, masked False, audio audio, context_layers 1, gnn_heads 2, "
         "window 5/5, dropout 0.1, context transformer, causal False, memory 64, fusion early, dialogue_share 1.0, "
-        "label_noise 0.0, epoch_share 1.0, privileged_noise 0.0",
+        "label_noise 0.0, epoch_share 1.0, privileged_noise 0.0, hidden 100, project False",
         "method      triplet, nll_weight 1.0, weights fixed, weights_rate 0.01, triplet_weight 1.0",
         f"teacher     both, run {keys[2]}",
         "protocol    paper",

@@ -123,7 +123,7 @@ def test_runs_that_tables_share_are_trained_once_and_no_arm_is_unused():
     found = different((task.spec.arm, task.spec.protocol) for task in tasks.values())
     assert found.keys() == different(needed).keys() and set(found.values()) == {1}
     assert len(tasks) == len(found) < len(needed)
-    assert {arm.name for arm, _ in needed} >= set(arms())
+    assert {arm.name for arm, _ in needed} >= set(arms()) - {"demo"}  # docs/build_demo.py trains it
 
 
 def test_a_task_is_named_by_arm_and_seed():
