@@ -12,6 +12,8 @@
   const ROWS = 500;
   // Pixels of a second in the timeline of a file that ended: as many as fit, between these.
   const SMALLEST = 4, LARGEST = 40;
+  // Emotions that always have the same colour; others have one of the rest.
+  const COLOURS = ["happy", "sad", "neutral", "angry"];
   const find = (id) => document.getElementById(id);
 
   let session;
@@ -36,7 +38,8 @@
   }
 
   function colour(label) {
-    return `c${label % 8}`;
+    const own = COLOURS.indexOf(bundle.labels[label]);
+    return `c${own >= 0 ? own : 4 + (label % 4)}`;
   }
 
   // Timeline

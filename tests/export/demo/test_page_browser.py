@@ -70,7 +70,7 @@ def test_a_file_gives_what_python_gives_where_the_page_is_opened_as_a_file(place
 
 def test_a_served_page_follows_the_microphone(place, tmp_path):
     _, index = place
-    signal = bursts((1, 2), (3, 4), total=6)
+    signal = bursts((1, 2), (4.5, 5.5), total=7)
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=index.parent)
     handler.log_message = lambda *_: None
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -79,14 +79,17 @@ def test_a_served_page_follows_the_microphone(place, tmp_path):
         with opened(address, write_wav(tmp_path / "speech.wav", signal, rate=16_000)) as page:
             page.click("#microphone")
             wait(page, "The microphone is on")
-            page.locator(".bar").nth(1).wait_for()  # while it is on
+            page.locator(".bar").nth(0).wait_for()
+            page.get_by_label("Zoë").check()  # who speaks from now on
+            page.locator(".bar").nth(1).wait_for()
             page.click("#microphone")
             assert wait(page, "utterances.") == "2 utterances."
             found = saved(page)
         server.shutdown()
     lengths = [one["end"] - one["start"] for one in found]
     assert lengths == pytest.approx([1.2, 1.2], abs=0.1)
-    assert found[1]["start"] - found[0]["start"] == pytest.approx(2, abs=0.1)
+    assert found[1]["start"] - found[0]["start"] == pytest.approx(3.5, abs=0.1)
+    assert [one["speaker"] for one in found] == ["M", "Zoë"]
 
 
 def test_what_cannot_be_used_is_a_line_and_the_page_goes_on(place, tmp_path):
