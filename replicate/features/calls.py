@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 from replicate.errors import BadSource, ReplicateError
@@ -46,28 +45,49 @@ def read(
     chosen = _paired(found, segments or ([DETECT] if names else []))
     several = len(found) > 1
     shared = several and len(segments) == 1
-    named, sources, problems = _names(found), [], []
+    named, sources, problems = _names(found), {}, []
     total = _seconds([path for path, given in zip(found, chosen, strict=True) if given is None])
     with progress(total) if total else nullcontext(lambda seconds: None) as advance:
         for path, given in zip(found, chosen, strict=True):
             try:
-                one = _read(path, given, names, shared, bool(segments), advance)
+                one = _read(path, given, names, shared, advance)
             except ReplicateError as error:
                 if not several:
                     raise
                 problems.append(error)
                 continue
-            sources.append(recording.renamed(one, named[path]) if one.name != named[path] else one)
-    if not several:
-        return sources[0]
-    return Source(
-        f"{len(found)} recordings",
-        tuple(utterance for one in sources for utterance in one.utterances),
+            sources[path] = recording.renamed(one, named[path]) if one.name != named[path] else one
+    notes = _notes(sources, dict(zip(found, chosen, strict=True)), names, not segments)
+    merged = Source(
+        f"{len(found)} recordings" if several else named[found[0]],
+        tuple(utterance for one in sources.values() for utterance in one.utterances),
         (UNLABELLED,),
         (NO_LABELS, NO_SPLIT),
-        (*problems, *(problem for one in sources for problem in one.problems)),
-        tuple(dict.fromkeys(warning for one in sources for warning in one.warnings)),
+        (*problems, *(problem for one in sources.values() for problem in one.problems)),
+        (*notes, *dict.fromkeys(warning for one in sources.values() for warning in one.warnings)),
     )
+    return recording.with_overlap_noted(merged)
+
+
+def _notes(
+    sources: Mapping[Path, Source], chosen: Mapping[Path, Path | None], names: Sequence[str], found: bool
+) -> Iterator[str]:
+    """Yield what the segments come from; ``found`` tells whether lists were looked for, and not given."""
+    listed = [path for path in sources if chosen[path] is not None]
+    detected = [path for path in sources if chosen[path] is None]
+    if found and listed:
+        more = f", and of {len(listed) - 1} more recordings from lists next to them" if len(listed) > 1 else ""
+        where = f"{listed[0]} from {chosen[listed[0]]}{more}"
+        yield f"segments of {where}; to detect speech instead, give --segments {DETECT}"
+    if found and detected:
+        count = sum(len(sources[path].utterances) for path in detected)
+        more = f" and {len(detected) - 1} more recordings" if len(detected) > 1 else ""
+        yield f"no list of segments for {detected[0]}{more}: voice activity detection found {count:,} utterances"
+    if detected and not names:
+        yield (
+            "voice activity detection does not tell speakers apart, so one speaker has all utterances: for several, "
+            "give a list of who speaks when with --segments, or name the channels with --channels"
+        )
 
 
 def matching(paths: Sequence[Path]) -> list[Path]:
@@ -90,35 +110,19 @@ def matching(paths: Sequence[Path]) -> list[Path]:
 
 
 def _read(
-    path: Path,
-    segments: Path | None,
-    names: Sequence[str],
-    shared: bool,
-    asked: bool,
-    advance: Callable[[float], None],
+    path: Path, segments: Path | None, names: Sequence[str], shared: bool, advance: Callable[[float], None]
 ) -> Source:
-    """Return the segments of one recording; ``asked`` tells whether the user chose the list or the detection."""
+    """Return the segments of one recording; ``shared`` tells whether the list is for others, too."""
     from replicate.features import audio
 
     header = audio.header(path)
-    if header.cut is not None and segments is None:
-        raise header.cut
     if segments is not None:
-        source = recording.read(path, segments, names, shared)
-        note = f"{path}: segments from {segments}; to detect speech instead, give --segments {DETECT}"
-        return source if asked else replace(source, warnings=(note, *source.warnings))
+        return recording.read(path, segments, names, shared)
+    if header.cut is not None:
+        raise header.cut
     if names:
         channels.require(path, names)
-    found = vad.detect(path, names, advance)
-    notes = []
-    if not asked:
-        notes.append(f"{path}: no list of segments, so {len(found)} utterances were found by voice activity detection")
-    if not names:
-        notes.append(
-            "voice activity detection does not tell speakers apart, so one speaker has all utterances: for several, "
-            "give a list of who speaks when with --segments, or name the channels with --channels"
-        )
-    return recording.to_source(path, found, notes)
+    return recording.to_source(path, vad.detect(path, names, advance))
 
 
 def _expanded(paths: Sequence[Path]) -> Iterator[Path]:

@@ -65,4 +65,4 @@ def read(
         )
     if segments is None:
         raise BadSource(f"{path} is one recording: give a list of its segments with --segments, such as CSV or RTTM")
-    return recording.read(path, segments)
+    return recording.with_overlap_noted(recording.read(path, segments))

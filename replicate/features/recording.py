@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,8 +29,8 @@ _OVERLAP = 0.02
 def read(path: Path, segments: Path, names: Sequence[str] = (), several: bool = False) -> Source:
     """Return the segments of a recording as one dialogue without labels, in order of time.
 
-    A segment that does not end after its start becomes a problem. Segments may overlap; those of other speakers in the
-    same channel are counted, and noted in a warning.
+    A segment that does not end after its start becomes a problem. Segments may overlap; how long they do with those of
+    other speakers in the same channel is their ``overlap``.
 
     Args:
         names: the speaker of each channel of the recording; each segment is then read from its speaker's channel.
@@ -86,8 +86,7 @@ def to_source(path: Path, segments: Iterable[Segment], warnings: Sequence[str] =
         )
         for i, (one, overlap) in enumerate(zip(kept, overlaps(kept), strict=True), 1)
     )
-    noted = (*warnings, *_overlapping(name, utterances))
-    return Source(name, utterances, (UNLABELLED,), (NO_LABELS, NO_SPLIT), tuple(problems), noted)
+    return Source(name, utterances, (UNLABELLED,), (NO_LABELS, NO_SPLIT), tuple(problems), tuple(warnings))
 
 
 def renamed(source: Source, name: str) -> Source:
@@ -96,13 +95,16 @@ def renamed(source: Source, name: str) -> Source:
     return replace(source, name=name, utterances=utterances)
 
 
-def _overlapping(name: str, utterances: Sequence[Utterance]) -> Iterator[str]:
-    own = [one.overlap for one in utterances if one.overlap]
-    if own:
-        yield (
-            f"{name}: in {len(own)} of {len(utterances)} utterances another speaker speaks, too, for {sum(own):.1f} s "
-            "in all: they are kept and marked, and their features are of both voices"
-        )
+def with_overlap_noted(source: Source) -> Source:
+    """Return the source with a warning that counts the utterances in which another speaker speaks, if there are any."""
+    own = [one.overlap for one in source.utterances if one.overlap]
+    if not own:
+        return source
+    note = (
+        f"{source.name}: in {len(own)} of {len(source.utterances)} utterances another speaker speaks, too, for "
+        f"{sum(own):.1f} s in all: they are kept and marked, and their features are of both voices"
+    )
+    return replace(source, warnings=(*source.warnings, note))
 
 
 def _csv(path: Path) -> tuple[list[Segment], tuple[str, ...]]:

@@ -64,8 +64,8 @@ def test_a_list_next_to_a_recording_is_used_and_named(folder: Path) -> None:
     source = calls.read([folder / "b.wav", folder / "c.wav"])
     assert found(source) == [("b", "B", 0.2), ("b", "A", 0.3), ("c", "speech", 0)]
     notes = "\n".join(source.warnings)
-    assert f"b.wav: segments from {folder / 'all.rttm'}; to detect speech instead, give --segments vad" in notes
-    assert "c.wav: no list of segments, so 1 utterances were found by voice activity detection" in notes
+    assert f"b.wav from {folder / 'all.rttm'}; to detect speech instead, give --segments vad" in notes
+    assert "no list of segments for" in notes and "c.wav: voice activity detection found 1 utterances" in notes
     assert "does not tell speakers apart" in notes
     detected = calls.read([folder / "b.wav"], ["vad"])
     assert found(detected) == [("b", "speech", 0)] and len(detected.warnings) == 1
@@ -74,6 +74,7 @@ def test_a_list_next_to_a_recording_is_used_and_named(folder: Path) -> None:
 def test_a_folder_means_its_recordings_and_one_that_fails_keeps_the_others(folder: Path) -> None:
     source = calls.read([folder])
     assert [one.dialogue for one in source.utterances] == ["a", "b", "c"]
+    assert "a.wav and 2 more recordings: voice activity detection found 3 utterances" in source.warnings[0]
     assert [str(problem) for problem in source.problems] == [f"no speech found in {folder / 'silent.flac'}"]
     with pytest.raises(BadAudio, match="no speech found"):
         calls.read([folder / "silent.flac"])
