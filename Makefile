@@ -3,23 +3,47 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LOCKED_READY := $(VENV)/.ready-locked
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tables beyond export benchmark coverage demo test test-slow fuzz kill-test bench bench-training lint format results readme clean
+.PHONY: help setup lock tables beyond export benchmark coverage demo test test-slow fuzz kill-test bench bench-training lint format results readme clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY) ## Make .venv with pinned versions (PYTHON=python3.12 chooses the interpreter)
+setup: $(if $(LOCKED),$(LOCKED_READY),$(READY)) ## Make .venv with pinned versions (PYTHON=python3.12 chooses the interpreter, LOCKED=1 checks hashes)
+
+define NEW_ENOUGH
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	{ echo "error: $(PYTHON) is older than Python 3.10; choose another one: make setup PYTHON=python3.12" >&2; exit 1; }
+endef
 
 $(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-		{ echo "error: $(PYTHON) is older than Python 3.10; choose another one: make setup PYTHON=python3.12" >&2; exit 1; }
+	@$(NEW_ENOUGH)
 	@echo "setting up $(VENV) (a few minutes the first time)" >&2
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(PIP) install -c constraints.txt -e '.[dev]'
 	@touch $@
 	@echo "ready: source $(VENV)/bin/activate, then replicate run table2 --profile smoke; or make tables" >&2
+
+# What is installed already would not be compared with its hash, so the environment is made anew. torch's build for the CPU
+# is complete with the first file; where the index has its build for GPUs, pip check names what the second file adds.
+$(LOCKED_READY): pyproject.toml constraints.txt requirements.lock requirements-cpu.lock
+	@$(NEW_ENOUGH)
+	@$(PYTHON) -m docs.lock --check
+	@echo "setting up $(VENV) from requirements.lock (a few minutes)" >&2
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PIP) install --require-hashes --no-deps -r requirements-cpu.lock
+	@$(PIP) check >/dev/null 2>&1 || { echo "adding what torch needs on a GPU, from requirements.lock" >&2; \
+		$(PIP) install --require-hashes -r requirements.lock; }
+	$(PIP) install --no-index --no-build-isolation --no-deps -e .
+	@$(PIP) check >&2
+	@touch $(READY) $@
+	@echo "ready: source $(VENV)/bin/activate, then replicate run table2 --profile smoke; or make tables" >&2
+
+lock: $(READY) ## Write requirements.lock from pyproject.toml and constraints.txt (WHEELS=FOLDER: also torch's builds for the CPU)
+	$(BIN)/python -m docs.lock $(if $(WHEELS),--wheels $(WHEELS))
 
 tables: $(READY) ## Train and print every table and claim on the positive control: a self-test on generated features
 	$(BIN)/replicate run all --profile control
@@ -61,6 +85,7 @@ lint: $(READY) ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@$(BIN)/python -m docs.lock --check
 
 format: $(READY) ## Correct style
 	$(BIN)/ruff check --fix .
