@@ -1,6 +1,6 @@
-# Everything runs inside .venv, which is made on first use. `make help` lists the targets.
+# Everything runs inside .venv (REPLICATE_VENV: another folder), which is made on first use. `make help` lists the targets.
 PYTHON ?= python3
-VENV := .venv
+VENV := $(or $(REPLICATE_VENV),.venv)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCKED_READY := $(VENV)/.ready-locked

@@ -1,7 +1,8 @@
 """Write the lock files from pyproject.toml and constraints.txt, or check them: ``python -m docs.lock [--check]``.
 
-``requirements.lock`` has every version with the hashes of its files, for all supported Pythons and platforms. What torch
-needs on a GPU only is in that file alone; the rest is in ``requirements-cpu.lock``, which it includes. Not in the paper.
+``requirements.lock`` has every version with the hashes of its files, for all supported Pythons and platforms. What only
+torch's builds for GPUs need is in that file; the rest is in ``requirements-cpu.lock``, which it includes. Not in the
+paper.
 
 The check uses the standard library alone, since it runs before anything is installed.
 """
@@ -49,7 +50,7 @@ def dependency_lines(pyproject: str) -> Iterator[str]:
         elif table in ("[build-system]", "[project.optional-dependencies]"):
             yield line
         elif table == "[project]" and (inside or re.match(r"(requires-python|dependencies) *=", line)):
-            inside = inside and line != "]" or line.endswith("[")
+            inside = (inside and line != "]") or line.endswith("[")
             yield line
 
 
@@ -71,7 +72,7 @@ def requirements(text: str) -> list[str]:
 
 
 def cpu_wheels(root: Path, folder: Path | None) -> dict[str, str]:
-    """The hashes of the wheels of torch's CPU builds, by file name: those of the earlier lock, and those in a folder."""
+    """The hashes of wheels of torch's CPU builds, by file name: those of the earlier lock, and those in a folder."""
     path = root / CPU
     earlier = path.read_text(encoding="utf-8") if path.exists() else ""
     found = dict(CPU_WHEEL.findall(earlier))
@@ -135,7 +136,9 @@ def check(root: Path) -> None:
 def main() -> None:
     """Write the locks, or check them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare the locks with pyproject.toml and constraints.txt")
+    parser.add_argument(
+        "--check", action="store_true", help="compare the locks with pyproject.toml and constraints.txt"
+    )
     parser.add_argument("--wheels", type=Path, help="a folder with wheels of torch's CPU builds")
     options = parser.parse_args()
     try:
