@@ -53,23 +53,8 @@ def load(name: str) -> Loaded:
         raise BadModel(f"no folder {name}: give a folder with a speech encoder, or a name on the hub such as {MODEL}")
     hub.quiet()
     away = None if folder.is_dir() else hub.unreachable()
-    local = away is not None
     try:
-        config, _ = PretrainedConfig.get_config_dict(name, local_files_only=local)
-        if not config:
-            raise OSError("no config.json")
-        type_ = _encoder_type(name, config)
-        # An adapter after the last layer, which some models for translation have, would change the frames.
-        changes = {"add_adapter": False} if config.get("add_adapter") else {}
-        model, report = AutoModel.from_pretrained(
-            name,
-            dtype=torch.float32,
-            output_loading_info=True,
-            local_files_only=local,
-            trust_remote_code=False,
-            **changes,
-        )
-        processor = _EXTRACTORS.get(type_, Wav2Vec2FeatureExtractor).from_pretrained(name, local_files_only=local)
+        return _loaded(name, local_files_only=away is not None)
     except (ReplicateError, MemoryError):
         raise
     except Exception as error:  # a damaged model can raise any
@@ -79,11 +64,34 @@ def load(name: str) -> Loaded:
             f"{name} {what} ({reason}): give --model a folder with config.json, preprocessor_config.json and "
             "model.safetensors, which can be fetched on a machine with network"
         ) from error
+
+
+def _loaded(name: str, local_files_only: bool) -> Loaded:
+    config, _ = PretrainedConfig.get_config_dict(name, local_files_only=local_files_only)
+    if not config:
+        raise OSError("no config.json")
+    type_ = _encoder_type(name, config)
+    kind = _EXTRACTORS.get(type_, Wav2Vec2FeatureExtractor)
+    settings, _ = kind.get_feature_extractor_dict(name, local_files_only=local_files_only)
+    hub.check_sizes(name, config | settings)
+    # An adapter after the last layer, which some models for translation have, would change the frames.
+    changes = {"add_adapter": False} if config.get("add_adapter") else {}
+    model, report = AutoModel.from_pretrained(
+        name,
+        dtype=torch.float32,
+        output_loading_info=True,
+        local_files_only=local_files_only,
+        trust_remote_code=False,
+        **changes,
+    )
+    processor = kind.from_pretrained(name, local_files_only=local_files_only)
     missing = sorted(key for key in report["missing_keys"] if not key.startswith(_NOT_NEEDED))
     if missing:
         raise BadModel(f"{name} lacks parameters ({missing[0]} and {len(missing) - 1} more): fetch it again")
     if processor.sampling_rate != RATE:
-        raise BadModel(f"{name} needs {processor.sampling_rate} samples per second, not {RATE}: choose another model")
+        raise BadModel(
+            f"{name} needs {str(processor.sampling_rate)[:20]} samples per second, not {RATE}: choose another model"
+        )
     model.eval()
     if type_ == WHISPER:
         return Loaded(model.get_encoder(), type_, _log_mel(name, model.config, processor))

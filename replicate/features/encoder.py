@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from replicate.devices import resolve_device
 from replicate.errors import BadModel, TooLittleMemory
+from replicate.features import hub
 from replicate.features.audio import RATE
 from replicate.features.checkpoint import MODEL, fingerprint, load
 from replicate.features.encoder_input import Signal
@@ -115,16 +116,18 @@ class Encoder:
             returns: (signals, width) float32.
 
         Raises:
-            TooLittleMemory: a batch does not fit into memory.
+            TooLittleMemory: a batch does not fit into memory. BadModel: the model's settings do not fit each other.
         """
         inputs = [self._input.signal(signal) for signal in signals]
         sums = np.zeros((len(signals), self._model.config.hidden_size))
         for batch in self._batches(sorted(self._windows(signals), key=lambda window: window.end - window.begin)):
             try:
                 totals = self._sums(inputs, batch)
-            except RuntimeError as error:
-                if "memory" not in str(error):  # torch has a class for this only on GPUs
-                    raise
+            except MemoryError:
+                raise
+            except Exception as error:  # settings that do not fit can raise any
+                if not hub.out_of_memory(error):
+                    raise hub.failure(self.recipe["model"], f"{len(batch)} windows of speech", error) from error
                 raise TooLittleMemory(
                     f"the memory of {self._device} is too small for {len(batch)} windows at once: extract with a "
                     "smaller --batch, or if it is 1 window a smaller --chunk; what was extracted is saved"

@@ -27,7 +27,9 @@ class Frames(NamedTuple):
 
     @staticmethod
     def of(config: Any) -> Frames:
-        """Compute both from the kernels and strides of the convolutions."""
+        """Compute both from the kernels and strides of the convolutions. Raises: ValueError: they are none."""
+        if min(*config.conv_kernel, *config.conv_stride) < 1:
+            raise ValueError(f"kernels {config.conv_kernel} and strides {config.conv_stride} of convolutions")
         stride, receptive = 1, 1
         for kernel, step in zip(config.conv_kernel, config.conv_stride, strict=True):
             receptive += (kernel - 1) * stride

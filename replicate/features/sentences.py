@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel, AutoTokenizer, PretrainedConfig
 
 from replicate.devices import resolve_device
-from replicate.errors import BadModel
+from replicate.errors import BadModel, ReplicateError, TooLittleMemory
 from replicate.features import hub
 from replicate.features.checkpoint import fingerprint
 
@@ -41,9 +41,8 @@ class SentenceEncoder:
 
     def __init__(self, name: str, revision: str | None = None, download: bool = False, device: str = "auto") -> None:
         self._device = resolve_device(device)
-        self._tokenizer, self._model = _load(name, revision, download)
+        self._tokenizer, self._model, self._longest = _load(name, revision, download)
         self._model.to(self._device)
-        self._longest = _longest(self._tokenizer, self._model)
         self.truncated = 0
         self.recipe: dict[str, Any] = {
             "extractor": "sentence-encoder",
@@ -55,9 +54,26 @@ class SentenceEncoder:
             "versions": {package: version(package) for package in ("torch", "transformers")},
         }
 
-    @torch.inference_mode()
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return (texts, width) float32; padding is masked out of attention and means."""
+        """Return (texts, width) float32; padding is masked out of attention and means.
+
+        Raises:
+            TooLittleMemory: a batch does not fit into memory. BadModel: the model's settings do not fit each other.
+        """
+        try:
+            return self._vectors(texts)
+        except MemoryError:
+            raise
+        except Exception as error:  # settings that do not fit can raise any
+            if hub.out_of_memory(error):
+                raise TooLittleMemory(
+                    f"the memory of {self._device} is too small for {_BATCH} texts at once: choose a smaller encoder, "
+                    "or a machine with more memory"
+                ) from error
+            raise hub.failure(self.recipe["model"], "texts", error) from error
+
+    @torch.inference_mode()
+    def _vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         # Similar lengths need little padding.
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         found: dict[int, NDArray[np.float32]] = {}
@@ -80,7 +96,8 @@ class SentenceEncoder:
         return np.stack([found[i] for i in range(len(texts))])
 
 
-def _load(name: str, revision: str | None, download: bool) -> tuple[Any, Any]:
+def _load(name: str, revision: str | None, download: bool) -> tuple[Any, Any, int]:
+    """Return tokenizer, model, and the tokens that fit into it."""
     folder = Path(name)
     if not folder.is_dir():
         if folder.is_absolute() or name.startswith(".") or name.count("/") > 1:
@@ -94,9 +111,12 @@ def _load(name: str, revision: str | None, download: bool) -> tuple[Any, Any]:
     pinned: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False}
     pinned |= {"revision": revision} if revision else {}
     try:
+        config, _ = PretrainedConfig.get_config_dict(name, **pinned)
+        hub.check_sizes(name, config)
         tokenizer = AutoTokenizer.from_pretrained(name, **pinned)
         model, report = AutoModel.from_pretrained(name, dtype=torch.float32, output_loading_info=True, **pinned)
-    except MemoryError:
+        longest = _longest(tokenizer, model)
+    except (ReplicateError, MemoryError):
         raise
     except Exception as error:  # a damaged model can raise any
         reason = away or hub.reason(error, folder)
@@ -111,7 +131,7 @@ def _load(name: str, revision: str | None, download: bool) -> tuple[Any, Any]:
     missing = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
     if missing:
         raise BadModel(f"{name} lacks parameters ({missing[0]} and {len(missing) - 1} more): fetch it again")
-    return tokenizer, model.eval()
+    return tokenizer, model.eval(), longest
 
 
 def _longest(tokenizer: Any, model: Any) -> int:

@@ -62,6 +62,26 @@ def test_a_model_that_is_no_speech_encoder_is_refused(kind: object, tmp_path: Pa
         checkpoint.load(str(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("file", "key"), [("config.json", "num_hidden_layers"), ("preprocessor_config.json", "feature_size")]
+)
+def test_sizes_are_bounded_before_anything_is_made(file: str, key: str, hubert_layer: Path, tmp_path: Path) -> None:
+    path = copied(hubert_layer, tmp_path)
+    for value in (2**40, 1e300):
+        (path / file).write_text(json.dumps(json.loads((path / file).read_text()) | {key: value}))
+        with pytest.raises(BadModel, match=rf"has {key} = [\de+]+, more than \d+: fetch it again"):
+            checkpoint.load(str(path))
+
+
+@pytest.mark.parametrize("strides", [[0] * 7, [5, 2, 2, 2, 2, 2, -2], [5], "5"])
+def test_impossible_strides_are_refused(strides: object, hubert_layer: Path, tmp_path: Path) -> None:
+    path = copied(hubert_layer, tmp_path)
+    config = json.loads((path / "config.json").read_text())
+    (path / "config.json").write_text(json.dumps(config | {"conv_stride": strides}))
+    with pytest.raises(BadModel, match="is not a folder with a speech encoder"):
+        checkpoint.load(str(path))
+
+
 def test_code_next_to_a_model_is_not_executed(hubert_layer: Path, tmp_path: Path) -> None:
     path = copied(hubert_layer, tmp_path)
     config = json.loads((path / "config.json").read_text())

@@ -174,7 +174,7 @@ def test_too_little_memory_is_named(error: RuntimeError, hubert_layer: Path, mon
     with pytest.raises(TooLittleMemory, match=r"of cpu is too small for 5 windows at once: .* smaller --batch"):
         model(SIGNALS)
     monkeypatch.setattr(error, "args", ("shapes differ",))
-    with pytest.raises(RuntimeError, match="shapes differ"):
+    with pytest.raises(BadModel, match=r"fails on 5 windows of speech \(shapes differ\): fetch it again"):
         model(SIGNALS)
 
 

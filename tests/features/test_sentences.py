@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer, BertConfig
 
-from replicate.errors import BadModel
+from replicate.errors import BadModel, TooLittleMemory
 from replicate.features.sentences import SentenceEncoder
 
 
@@ -50,6 +50,10 @@ def test_folders_without_an_encoder_are_refused(encoder: Path, tmp_path: Path) -
     config.save_pretrained(path)
     with pytest.raises(BadModel, match="lacks parameters"):
         SentenceEncoder(str(path))
+    config.num_hidden_layers = 10**9
+    config.save_pretrained(path)
+    with pytest.raises(BadModel, match="has num_hidden_layers = 1000000000, more than 200"):
+        SentenceEncoder(str(path))
 
 
 def test_code_next_to_an_encoder_is_not_executed_and_no_question_is_asked(
@@ -62,3 +66,36 @@ def test_code_next_to_an_encoder_is_not_executed_and_no_question_is_asked(
     with pytest.raises(BadModel, match="is not a folder with a sentence encoder"):
         SentenceEncoder(str(path))
     assert capsys.readouterr().out == ""
+
+
+def test_settings_that_do_not_fit_are_one_line(encoder: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(encoder, tmp_path / "copy"))
+    config = json.loads((path / "config.json").read_text())
+    (path / "config.json").write_text(json.dumps(config | {"max_position_embeddings": "many"}))
+    with pytest.raises(BadModel, match="is not a folder with a sentence encoder"):
+        SentenceEncoder(str(path))
+    (path / "config.json").write_text(
+        json.dumps(
+            config
+            | {
+                "hidden_act": "silu",
+                "type_vocab_size": 2,
+                "pad_token_id": 0,
+                "max_position_embeddings": 6,
+                "chunk_size_feed_forward": 5,
+            }
+        )
+    )
+    with pytest.raises(BadModel, match="copy fails on texts"):
+        SentenceEncoder(str(path))(["good morning"])
+
+
+def test_too_little_memory_is_named(encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = SentenceEncoder(str(encoder))
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(model, "_vectors", fails)
+    with pytest.raises(TooLittleMemory, match="too small for 32 texts at once"):
+        model(["good morning"])
