@@ -115,6 +115,7 @@ def _read(
     """Return the segments of one recording; ``shared`` tells whether the list is for others, too."""
     from replicate.features import audio
 
+    recording.refuse_list(path)
     header = audio.header(path)
     if segments is not None:
         return recording.read(path, segments, names, shared)

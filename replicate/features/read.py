@@ -58,11 +58,7 @@ def read(
         return folder.read(path, table)
     if not path.exists():
         raise BadSource(f"no folder and no recording {path}: check the path")
-    if segments is None and path.suffix.lower() in (".csv", ".rttm", ".txt", *recording.FORMATS):
-        raise BadSource(
-            f"{path} is a list, not a recording: give a folder of recordings and --table {path}, or one recording and "
-            f"--segments {path}"
-        )
     if segments is None:
+        recording.refuse_list(path)
         raise BadSource(f"{path} is one recording: give a list of its segments with --segments, such as CSV or RTTM")
     return recording.with_overlap_noted(recording.read(path, segments))

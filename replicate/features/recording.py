@@ -58,6 +58,19 @@ def read(path: Path, segments: Path, names: Sequence[str] = (), several: bool = 
     return to_source(path, found, warnings)
 
 
+def refuse_list(path: Path) -> None:
+    """Refuse a list that is given in place of a recording.
+
+    Raises:
+        BadSource: the path is that of a list.
+    """
+    if path.suffix.lower() in (".csv", ".rttm", ".txt", *FORMATS):
+        raise BadSource(
+            f"{path} is a list, not a recording: give a folder of recordings and --table {path}, or one recording and "
+            f"--segments {path}"
+        )
+
+
 def to_source(path: Path, segments: Iterable[Segment], warnings: Sequence[str] = ()) -> Source:
     """Return the segments of a recording as a source; those without a duration become problems."""
     listed = sorted(segments, key=lambda one: (one.start, one.stop, one.speaker))

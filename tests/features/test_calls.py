@@ -78,6 +78,8 @@ def test_a_folder_means_its_recordings_and_one_that_fails_keeps_the_others(folde
     assert [str(problem) for problem in source.problems] == [f"no speech found in {folder / 'silent.flac'}"]
     with pytest.raises(BadAudio, match="no speech found"):
         calls.read([folder / "silent.flac"])
+    with pytest.raises(BadSource, match=r"b\.csv is a list, not a recording: .* --segments .*b\.csv$"):
+        calls.read([folder / "lists" / "b.csv"])
     with pytest.raises(BadSource, match="lists contains no recordings"):
         calls.read([folder / "lists"])
 

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from replicate.errors import BadAudio, MissingExtra
 from replicate.features import audio, vad
+from replicate.features.segments.base import Segment
+from tests.memory import allocated
 from tests.recordings import tone, write_wav
 
 pytest.importorskip("silero_vad", reason="needs the extra [audio]")
@@ -101,6 +103,17 @@ def test_telephone_speech_is_found(speech: NDArray[np.float32], tmp_path: Path) 
     wide, narrow = vad.detect(SAMPLE), vad.detect(tmp_path / "a.wav")
     assert narrow[0].start == pytest.approx(wide[0].start, abs=0.2)
     assert narrow[-1].stop == pytest.approx(wide[-1].stop, abs=0.2)
+
+
+@pytest.mark.slow
+def test_two_hours_take_the_memory_of_a_minute(speech: NDArray[np.float32], tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    with soundfile.SoundFile(path, "w", 8_000, 1, "ULAW") as file:
+        for _ in range(240):
+            file.write(speech[::2])
+    found: list[Segment] = []
+    assert allocated(lambda: found.extend(vad.detect(path))) < 48 * 2**20
+    assert found[-1].stop > 7_199 and len(found) > 1_000
 
 
 @pytest.mark.parametrize("samples", [0 * tone(2), tone(0.05), tone(2)])
