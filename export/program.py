@@ -133,7 +133,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="JSON instead of CSV")
     parser.add_argument("--int8", action="store_true", help="use the quantised model")
     parser.add_argument("--stream", action="store_true", help="predict each line of stdin at once, CSV or JSON objects")
-    parser.add_argument("--normalise", choices=BY, help="adapt the scale of features to each one of these")
+    parser.add_argument("--normalise", choices=BY, help="adapt mean and scale of the features to each")
     given = parser.parse_args()
     if bool(given.files) == given.stream or (given.stream and (given.int8 or given.normalise)):
         parser.error("give either FILE.csv or --stream; --int8 and --normalise are for files only")

@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -72,3 +74,23 @@ def test_a_dialogue_name_in_two_files_is_refused_and_errors_name_the_file(replic
     assert status == 1 and "error (bad input)" in stderr and stdout == "" and str(one) in stderr and str(two) in stderr
     status, _, stderr = replicate("predict", smoke_bundle.folder, one, bad)
     assert status == 1 and "error (bad input)" in stderr and str(bad) in stderr and "'X'" in stderr
+
+
+def test_a_recording_unlike_the_training_is_a_note_and_can_be_normalised(replicate, smoke_bundle, tmp_path):
+    strange = random_dialogue(20, 1, "strange")
+    strange = replace(strange, features=20 + 3 * strange.features)
+    write_csv(tmp_path / "x.csv", [strange])
+    plain = replicate("predict", smoke_bundle.folder, tmp_path / "x.csv", "--json")
+    assert plain.status == 0 and plain.stderr.count("\n") == 1
+    assert plain.stderr.startswith("note: dialogue strange is unlike what ")
+    for by in ("recording", "speaker"):
+        done = replicate("predict", smoke_bundle.folder, tmp_path / "x.csv", "--json", "--normalise", by)
+        assert (done.status, done.stderr) == (0, plain.stderr)
+        (expected,) = Predictor(smoke_bundle.folder).predict([strange], by)
+        found = [list(one["probabilities"].values()) for one in json.loads(done.stdout)]
+        assert np.allclose(found, expected.probabilities, atol=1e-5) and done.stdout != plain.stdout
+    assert "--stream and --normalise" in replicate("predict", tmp_path, "--stream", "--normalise", "speaker").stderr
+    assert replicate("predict", tmp_path, tmp_path / "x.csv", "--normalise", "room").status == 2
+    script = [sys.executable, str(smoke_bundle.folder / "predict.py"), str(tmp_path / "x.csv"), "--json"]
+    ran = subprocess.run([*script, "--normalise", "speaker"], capture_output=True, text=True, cwd=tmp_path)
+    assert (ran.stdout, ran.stderr) == (done.stdout, plain.stderr)
