@@ -9,7 +9,7 @@ distance is that of its median utterance. Not in the paper.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,9 @@ class Distance:
         usual: the limit of ``deviations``, which hardly a recording of the training with as many utterances exceeds.
         far: whether the recording lies outside the range, so that predictions are not to be trusted.
         farthest: names of the three features that lie farthest.
+
+    Shapes:
+        medians: both measures of the median utterance, 2 x (width,).
     """
 
     utterances: int
@@ -45,6 +48,7 @@ class Distance:
     usual: float
     far: bool
     farthest: tuple[str, ...]
+    medians: tuple[NDArray[np.float64], NDArray[np.float64]] = field(repr=False, compare=False)
 
 
 class TrainingRange:
@@ -74,21 +78,27 @@ class TrainingRange:
 
     def distance(self, features: NDArray[Any]) -> Distance:
         """Measure a recording of at least one utterance. Shapes: features: (utterances, width), not standardised."""
-        outer, left = summary(*self.measures(features))
-        both = np.maximum(outer, left)
+        return self._judged(len(features), *summary(*self.measures(features)))
+
+    def pooled(self, recordings: Sequence[Distance]) -> Distance:
+        """Measure several recordings as one, such as files of a sentence each, in which each counts alike."""
+        outer, left = (np.stack(medians) for medians in zip(*(one.medians for one in recordings), strict=True))
+        return self._judged(sum(one.utterances for one in recordings), *summary(outer, left))
+
+    def _judged(self, utterances: int, outer: NDArray[np.float64], left: NDArray[np.float64]) -> Distance:
+        both = np.maximum(np.abs(outer), np.abs(left))
         deviations, outside = statistics(outer, left)
-        usual, count = next(
-            (rest for size, *rest in reversed(self._limits) if size <= len(features)), self._limits[0][1:]
-        )
+        usual, count = next((rest for size, *rest in reversed(self._limits) if size <= utterances), self._limits[0][1:])
         order = np.argsort(-both, kind="stable")[:3]
         return Distance(
-            len(features),
+            utterances,
             len(both),
             int((both > BEYOND).sum()),
             deviations,
             float(usual),
             bool(deviations > usual or outside > count),
             tuple(self._names[i] for i in order),
+            (outer, left),
         )
 
 
@@ -111,8 +121,8 @@ def measures(
 
 
 def summary(outer: NDArray[np.float64], left: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return both distances of every feature of a recording, (width,), from the measures of its utterances."""
-    return np.abs(_median(outer)), np.abs(_median(left))
+    """Return both measures of a recording's median utterance, (width,), from those of its utterances."""
+    return _median(outer), _median(left)
 
 
 def _median(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -124,21 +134,31 @@ def _median(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def statistics(outer: NDArray[np.float64], left: NDArray[np.float64]) -> tuple[float, int]:
     """Return what decides whether a recording is far: ``Distance.deviations``, and features beyond their own range."""
-    return float(np.sqrt((left**2).mean())), int((outer > BEYOND).sum())
+    return float(np.sqrt((left**2).mean())), int((np.abs(outer) > BEYOND).sum())
 
 
 def warning(found: Sequence[tuple[str, Distance | None]], metadata: dict[str, Any]) -> str | None:
     """Return one line on the dialogues that lie far outside the training, or None if there is none.
 
+    Those that are not far alone are also measured as one: a single utterance tells little, and a folder of them much.
+
     Args:
         found: name and distance of each dialogue; None where it is not known.
     """
-    far = [(name, each) for name, each in found if each is not None and each.far]
-    if not far:
+    measured, size = [(name, each) for name, each in found if each is not None], training_range(metadata)
+    if not measured or size is None:
         return None
-    name, worst = max(far, key=lambda pair: pair[1].deviations / pair[1].usual)
-    which = f"dialogue {name[:100]} is" if len(found) == 1 else f"{len(far)} of {len(found)} dialogues are"
-    most = "" if len(found) == 1 else f"dialogue {name[:100]} with "
+    far = [(name, each) for name, each in measured if each.far]
+    others = [each for _, each in measured if not each.far]
+    if others and size.pooled(others).far:
+        which, most = f"{len(measured)} dialogues, measured as one, are", ""
+        worst = size.pooled([each for _, each in measured])
+    elif not far:
+        return None
+    else:
+        name, worst = max(far, key=lambda pair: pair[1].deviations / pair[1].usual)
+        which = f"dialogue {name[:100]} is" if len(measured) == 1 else f"{len(far)} of {len(measured)} dialogues are"
+        most = "" if len(measured) == 1 else f"dialogue {name[:100]} with "
     return (
         f"{which} unlike what {metadata['arm'][:100]} was trained on ({metadata['corpus']['name'][:100]}): "
         f"{most}{worst.beyond} of {worst.features} features beyond {BEYOND} deviations, {worst.deviations:.1f} "

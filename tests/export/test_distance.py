@@ -21,7 +21,7 @@ BY_HAND = {
     "axes": [[1000, 0]],
     "limits": {"1": [3.0, 1], "4": [1.0, 0]},
 }
-ABOUT = {"arm": "A", "corpus": {"name": "ravdess"}}
+ABOUT = {"arm": "A", "corpus": {"name": "ravdess"}, "range": BY_HAND, "recipe": None}
 
 
 def corpus(train, seed=0, shift=0.0, width=20):
@@ -41,7 +41,9 @@ def corpus(train, seed=0, shift=0.0, width=20):
 def test_a_distance_computed_by_hand():
     found = TrainingRange(BY_HAND, ["loudness", "pitch"]).distance(np.array([[1.0, 12.0], [2.0, 20.0], [3.0, 30.0]]))
     # Deviations from the median: 1, 2, 3 and 1, 5, 8 (at most 8); the axis explains all of the first feature.
-    assert found == Distance(3, 2, 1, pytest.approx(np.sqrt((0**2 + 5**2) / 2)), 3.0, True, ("pitch", "loudness"))
+    whole = np.array([2.0, 5.0]), np.array([0.0, 5.0])
+    assert found == Distance(3, 2, 1, pytest.approx(np.sqrt(25 / 2)), 3.0, True, ("pitch", "loudness"), whole)
+    assert all(np.allclose(one, other) for one, other in zip(found.medians, whole, strict=True))
     near = TrainingRange(BY_HAND).distance(np.array([[3.0, 11.0]] * 4))
     assert near.far is False and near.farthest == ("feature 1", "feature 2") and near.usual == 1.0
 
@@ -50,7 +52,7 @@ def test_a_distance_computed_by_hand():
 def test_a_recording_counts_by_its_median_utterance(count):
     outer, left = np.random.default_rng(count).standard_normal((2, count, 3))
     for found, values in zip(summary(outer, left), (outer, left), strict=True):
-        assert np.allclose(found, np.abs(np.median(values, axis=0)))
+        assert np.allclose(found, np.median(values, axis=0))
 
 
 def test_many_features_beyond_their_own_range_are_far_even_where_they_fit_each_other():
@@ -107,16 +109,37 @@ def test_a_small_training_has_no_range_and_a_range_is_compared_up_to_the_directi
 
 
 def test_the_warning_is_one_line_and_names_the_farthest():
-    near, far, farther = (Distance(9, 163, n, d, 1.4, d > 1.4, ()) for n, d in ((0, 1.0), (7, 2.0), (21, 2.5)))
+    measured = TrainingRange(BY_HAND)
+    near, far, farther = (measured.distance(np.array([[0.0, 10 + y]] * 4)) for y in (1, 4, 10))
     assert warning([("a", near), ("b", None)], ABOUT) is None and warning([], ABOUT) is None
-    one = warning([("a", far)], ABOUT)
-    assert one == (
-        "dialogue a is unlike what A was trained on (ravdess): 7 of 163 features beyond 4 deviations, 2.0 in the mean "
-        "(limit 1.4): expect wrong emotions"
+    assert warning([("a", far), ("b", None)], ABOUT) == (
+        "dialogue a is unlike what A was trained on (ravdess): 0 of 2 features beyond 4 deviations, 1.4 in the mean "
+        "(limit 1.0): expect wrong emotions"
     )
-    several = warning([("a", far), ("b", farther), ("c", near)], ABOUT)
-    assert several.startswith("2 of 3 dialogues are") and "dialogue b with 21 of 163" in several
+    several = warning([("a", far), ("b", farther), *(("c", near),) * 5], ABOUT)
+    assert several.startswith("2 of 7 dialogues are") and "dialogue b with 1 of 2 features" in several
     assert len(warning([("x" * 10_000, far)], ABOUT)) < 400 and BEYOND == 4
+    assert warning([("a", far)], ABOUT | {"range": None}) is None
+
+
+def test_single_utterances_that_tell_little_are_also_measured_as_one():
+    measured = TrainingRange(BY_HAND)
+    single = [measured.distance(np.array([[0.0, 10 + y]])) for y in (2, 2.5, 3, 3.5)]
+    assert [one.far for one in single] == [False] * 4
+    whole = measured.pooled(single)
+    assert (whole.utterances, whole.far, whole.usual, whole.beyond) == (4, False, 1.0, 0)
+    assert whole.deviations == pytest.approx(2.75 / 2 / np.sqrt(2))
+    names = ["a", "b", "c", "d"]
+    assert warning(list(zip(names, single, strict=True)), ABOUT) is None
+    further = [measured.distance(np.array([[0.0, 10 + 2 * y]])) for y in (2, 2.5, 3, 3.5)]
+    assert [one.far for one in further] == [False] * 4
+    text = warning(list(zip(names, further, strict=True)), ABOUT)
+    assert (
+        text.startswith("4 dialogues, measured as one, are unlike what A was trained on") and "1.9 in the mean" in text
+    )
+    assert warning(list(zip(names[:3], further[:3], strict=True)), ABOUT) is None  # of 3, the limit is that of 1
+    farthest = measured.distance(np.array([[0.0, 50.0]]))
+    assert warning([("a", single[0]), ("far", farthest)], ABOUT).startswith("1 of 2 dialogues are")
 
 
 def test_a_predictor_measures_the_features_as_they_were_given(tmp_path):
