@@ -25,7 +25,7 @@ def test_export_and_serving(perform, smoke_out, causal_results, tmp_path):
     assert (tmp_path / "live" / "model.stream.onnx").is_file()
     outputs = {code: text for code, text in printed.items() if "import numpy" in code}
     assert [len(text.split()) for code, text in outputs.items() if ".stream()" in code] == [4]
-    assert [len(eval(text)) for code, text in outputs.items() if ".stream()" not in code] == [8, 8]
+    assert [len(eval(text)) for code, text in outputs.items() if ".stream()" not in code] == [8, 8, 2]
     with (tmp_path / "predictions.csv").open(newline="") as file:
         header, *rows = csv.reader(file)
     assert header[:6] == ["dialogue", "utterance", "speaker", "start", "end", "label"] and len(rows) == 4
