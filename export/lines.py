@@ -37,11 +37,15 @@ class DialogueFeatures:
 
     Shapes:
         features: (utterances, width), as the extractor returns them (not standardised).
+
+    Attributes:
+        voices: who speaks, where ``speakers`` gives several people the name of one speaker that the model knows.
     """
 
     id: str
     speakers: Sequence[str]
     features: NDArray[np.float32]
+    voices: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

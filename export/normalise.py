@@ -30,13 +30,16 @@ def normalised(dialogue: DialogueFeatures, scale: dict[str, Any], by: str) -> Di
         by: one of ``BY``.
 
     Raises:
-        BadInput: ``by`` is none of them.
+        BadInput: ``by`` is none of them, or there is not a voice for each utterance.
     """
     if by not in BY:
         raise BadInput(f"cannot normalise by {by[:40]!r}: choose {' or '.join(BY)}")
     mean, deviation = (np.array(scale[name], np.float64) for name in ("mean", "deviation"))
     features = np.asarray(dialogue.features, np.float64)
-    names = np.array([str(name) for name in dialogue.speakers]) if by == "speaker" else np.zeros(len(features))
+    who = dialogue.voices or dialogue.speakers
+    if len(who) != len(features):
+        raise BadInput(f"dialogue {dialogue.id[:100]} has {len(who)} voices for {len(features)} utterances")
+    names = np.array([str(name) for name in who]) if by == "speaker" else np.zeros(len(features))
     found = np.empty(features.shape, np.float32)
     for name in np.unique(names):
         own = names == name

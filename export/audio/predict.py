@@ -138,7 +138,10 @@ def _dialogues(source: Source, vectors: Vectors, names: SpeakerNames) -> list[Di
     pieces = [own[i : i + MAX_UTTERANCES] for own in dialogues for i in range(0, len(own), MAX_UTTERANCES)]
     return [
         DialogueFeatures(
-            own[0].dialogue, [names[one.dialogue, one.speaker] for one in own], np.stack([vectors[one] for one in own])
+            own[0].dialogue,
+            [names[one.dialogue, one.speaker] for one in own],
+            np.stack([vectors[one] for one in own]),
+            [one.speaker for one in own],
         )
         for own in pieces
     ]

@@ -1,5 +1,7 @@
 """Features adapted to a recording: another scale of all its features leaves nothing behind, and one utterance stays."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -69,6 +71,16 @@ def test_each_speaker_has_a_scale_of_their_own():
     assert np.allclose(found[0::2], alone[0], atol=1e-4) and np.allclose(found[1::2], alone[1], atol=1e-4)
     whole = normalised(dialogue(mixed, ["M", "F"] * 20), SCALE, "recording").features
     assert abs(whole[0::2].mean() - whole[1::2].mean()) > 1 > abs(found[0::2].mean() - found[1::2].mean())
+
+
+def test_people_who_share_a_speaker_of_the_model_have_a_scale_of_their_own():
+    quiet, loud = drawn(20), 10 * drawn(20, 1) + 50
+    mixed = np.stack([quiet, loud], 1).reshape(40, 3)
+    same = replace(dialogue(mixed, ["M"] * 40), voices=["agent", "customer"] * 20)
+    expected = normalised(dialogue(mixed, ["M", "F"] * 20), SCALE, "speaker").features
+    assert np.allclose(normalised(same, SCALE, "speaker").features, expected)
+    with pytest.raises(BadInput, match="dialogue d has 1 voices for 40 utterances"):
+        normalised(replace(same, voices=["agent"]), SCALE, "speaker")
 
 
 def test_constant_features_keep_their_scale():
