@@ -27,6 +27,7 @@ from replicate.corpus.readers.base import WEIGHTS, NamedCorpus
 from replicate.corpus.types import Corpus
 from replicate.escape import markdown
 from replicate.metrics import by_dialogue, f1_by_class
+from replicate.provenance import Provenance, in_words
 from replicate.results.statistics import Summary, summarise
 from replicate.store.run import Run
 from replicate.store.settings_records import ArmRecord
@@ -136,11 +137,17 @@ def _training(choice: Choice, corpus: Corpus) -> str:
         f"- protocol {markdown(record.protocol.name)}; seed {record.seed}; epoch {record.best_epoch} of "
         f"{len(record.curve)}, chosen on dev",
         f"- run {markdown(record.key)}, {reason}",
+        *([f"- {_provenance(record.provenance)}"] if record.provenance else []),
     ]
     smoke = replace(profile(SMOKE).budget, feed_forward=record.budget.feed_forward)  # a row may set the width
     if asdict(record.budget) == asdict(smoke):  # of two classes: the record has one without torch
         lines.insert(0, f"- **{smoke_note()}**")
     return "\n".join(lines + [f"- {markdown(note, begins_line=True)}" for note in corpus.notes])
+
+
+def _provenance(found: Provenance) -> str:
+    builds = ", ".join(map(" ".join, found.builds.items()))
+    return markdown(f"{in_words(found.git_commit, found.git_clean)}; {found.processor}; {builds}")
 
 
 def _how(arm: ArmRecord) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from replicate.config.tables import Row, Table
 from replicate.corpus.types import Corpus
 from replicate.experiment.plan import Plan
+from replicate.provenance import joined
 from replicate.runner.failures import FailedRun
 from replicate.store.run import Run
 from replicate.store.store import Store
@@ -55,6 +56,11 @@ class CompletedRuns:
     def seconds(self) -> float:
         """Return the sum of the training times of all runs, in this command or in earlier ones."""
         return sum(run.record.seconds for run in map(self.store.get, self.plan.tasks) if run is not None)
+
+    def builds(self) -> dict[str, str]:
+        """Return how the libraries were built that trained the runs, as far as their records tell."""
+        records = [self.store.record(key) for key in self.plan.tasks if key not in self.failed]
+        return joined(record.provenance.builds for record in records if record.provenance)
 
     def _run(self, spec: RunSpec, corpus: Corpus) -> Run:
         key = self.plan.graph.key(spec, corpus)

@@ -16,6 +16,7 @@ from replicate.files import write_text
 from replicate.limits import shown
 from replicate.machine import cores, processor
 from replicate.metrics import DEFAULT
+from replicate.provenance import check_commit
 from replicate.records import (
     FINITE,
     check_among,
@@ -84,6 +85,10 @@ class Manifest:
             for the corpus's default.
         earlier_runs: keys of the runs of tables that a command with other seeds, or on another device, has replaced in
             this folder. ``replicate runs prune --unused`` keeps them.
+        git_commit, git_clean: of the code of the command, see ``replicate.provenance.Revision``; each run's record
+            names those that it was trained by.
+        builds: how the libraries were built that trained the runs, see ``replicate.provenance.joined``; empty where no
+            run's record tells.
     """
 
     format: int
@@ -114,10 +119,14 @@ class Manifest:
     folds: str = ""
     metric: str = DEFAULT
     test_splits: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    git_commit: str | None = None
+    git_clean: bool | None = None
+    builds: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_names(self, "tables", "protocol", "profile", "runs", "deployable", "earlier_runs", "versions", "folds")
-        check_names(self, "metric", "test_splits", *(["privileged"] if self.privileged is not None else []))
+        check_commit(self.git_commit)
+        check_names(self, "metric", "test_splits", "builds", *(["privileged"] if self.privileged is not None else []))
         check_paths(self, "store", "store_address", "config_dirs")
         check_paths(self.source, "data", "data_dir")
         check_among(self, "device", ("cpu", "cuda"))

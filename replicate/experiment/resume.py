@@ -19,6 +19,7 @@ from replicate.experiment.plan import Plan
 from replicate.experiment.prepare import Options, prepare
 from replicate.experiment.results_folder import MANIFEST
 from replicate.experiment.wording import command
+from replicate.provenance import revision
 from replicate.runner.failures import FailedRun
 from replicate.store.remote import RemoteStore
 
@@ -161,6 +162,8 @@ def write_manifest(completed: CompletedRuns, context: CommandContext, seconds: f
         plan.folds,
         plan.metric,
         plan.test_splits(),
+        *revision(),
+        completed.builds(),
     )
     manifest.save(folder)
     return manifest

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from replicate.provenance import Provenance, in_words
 from replicate.store.inventory import Entry, teachers
 from replicate.store.run import Run
 from replicate.store.store import Store
@@ -52,8 +53,19 @@ def facts(run: Run, store: Store) -> Lines:
         ("corpus", f"{record.corpus.name} ({record.corpus.hash[:12]}), classes {', '.join(record.corpus.labels)}"),
         ("trained by", "another version" if other_versions(record.versions) else "this version"),
         ("", _values(record.versions)),
+        *_provenance(record.provenance),
         ("trained", f"{record.seconds:.1f} s on {record.device}"),
         ("model", f"streams {'+'.join(record.streams)}, {_values(asdict(record.model))}"),
+    ]
+
+
+def _provenance(found: Provenance | None) -> Lines:
+    if found is None:
+        return [("", "commit, processor and builds: not recorded")]
+    return [
+        ("", in_words(found.git_commit, found.git_clean)),
+        ("", f"processor {found.processor}"),
+        ("", _values(found.builds)),
     ]
 
 

@@ -8,6 +8,7 @@ import torch
 
 from replicate.corpus.types import Corpus
 from replicate.errors import BadPlugin, CannotWrite, CorruptRun, DiskFull, OtherFormat
+from replicate.provenance import revision
 from replicate.runner.failures import Failure
 from replicate.runner.progress import Progress, ProgressCallback
 from replicate.runner.schedule import Held, Outcome
@@ -38,6 +39,7 @@ def train_program(
         True when they are in the store, ``Held`` if another process is training them, and a ``Failure`` if training
         raised. Errors of the store are raised.
     """
+    revision()  # before training, so that a record names the code as it was loaded
     with store.lock(program.key, wait=False) as locked:
         if not locked:
             return Held(store.lock_owner(program.key))

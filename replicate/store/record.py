@@ -14,6 +14,7 @@ from replicate import escape
 from replicate.errors import CorruptRun
 from replicate.limits import MOST, MOST_LAYERS, shortened, shown
 from replicate.model.config import ModelConfig
+from replicate.provenance import Provenance
 from replicate.records import (
     FINITE,
     check_among,
@@ -99,6 +100,7 @@ class RunRecord:
         seconds: wall time of training; for a run of a seed group, its share of the group's time.
         files: SHA-256 of the run's other files by name.
         sha256: of the record itself without this key.
+        provenance: None in the record of an earlier version.
     """
 
     format: int
@@ -120,6 +122,7 @@ class RunRecord:
     seconds: float
     files: dict[str, str]
     sha256: str
+    provenance: Provenance | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.best_epoch <= len(self.curve):

@@ -16,6 +16,7 @@ from safetensors.torch import save
 import replicate
 from replicate.corpus.types import SPLITS, Corpus
 from replicate.files import sha256
+from replicate.provenance import Provenance
 from replicate.records import convert
 from replicate.store.keys import versions
 from replicate.store.record import (
@@ -91,6 +92,7 @@ def _record(
         round(result.seconds, 3),
         dict(files),
         "",
+        Provenance.this(device),
     )
     complete = replace(record, sha256=digest(record.as_json()))
     return convert(json.loads(json.dumps(complete.as_json())), RunRecord)

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD
+from replicate.machine import processor
+from replicate.provenance import builds, in_words, revision
+from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD, digest
 from replicate.store.versions import code_version
 from replicate.training.methods.logits import LogitsSettings
 from tests.cli.conftest import STUDENT
@@ -111,6 +113,9 @@ def test_show_whole_output(replicate, store, keys):
         f"            replicate {record['versions']['replicate']}, torch {torch.__version__}, torch_geometric "
         f"{record['versions']['torch_geometric']}, code {code_version()}, "
         + ", ".join(f"{name} {version}" for name, version in record["versions"].items() if name.startswith("source")),
+        f"            {in_words(*revision())}",
+        f"            processor {processor()}",
+        "            " + ", ".join(f"{name} {value}" for name, value in builds("cpu").items()),
         "trained     1.2 s on cpu",
         f"model       streams audio, {model}",
         "",
@@ -154,10 +159,21 @@ def test_show_names_a_missing_teacher(replicate, store, keys):
     assert f"teacher     both, run {keys[2]}, not in the store\n" in stdout
 
 
+def test_show_prints_the_record_of_an_earlier_version(replicate, store, keys):
+    path = store.root / keys[0] / RECORD
+    content = json.loads(path.read_text())
+    del content["provenance"]
+    path.write_text(json.dumps(content | {"sha256": digest(content)}))
+    status, stdout, _ = replicate("runs", "show", keys[0], "--store", store.root)
+    assert status == 0 and "            commit, processor and builds: not recorded\n" in stdout
+    assert json.loads(replicate("runs", "show", keys[0], "--store", store.root, "--json").stdout)["provenance"] is None
+
+
 def test_show_as_json_is_the_record(replicate, store, keys):
     status, stdout, stderr = replicate("runs", "show", keys[0], "--store", store.root, "--json")
     assert (status, stderr) == (0, "")
     assert json.loads(stdout) == json.loads((store.root / keys[0] / RECORD).read_text())
+    assert json.loads(stdout)["provenance"]["git_commit"] == revision().commit
 
 
 def test_show_refuses_an_unknown_key_an_ambiguous_key_and_a_damaged_run(replicate, store, keys):

@@ -1,7 +1,7 @@
 import json
 import platform
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 
 import pytest
@@ -33,6 +33,19 @@ def test_a_manifest_holds_everything_needed_to_repeat_a_table(smoke_results):
     assert found.versions["python"] == platform.python_version() and found.versions["torch"] == version("torch")
     assert version("torch") == torch.__version__.split("+")[0] or version("torch") == torch.__version__
     assert {"torch-geometric", "numpy", "scipy", "scikit-learn", "onnxruntime"} <= set(found.versions)
+
+
+def test_a_manifest_names_commit_and_builds(smoke_results, tmp_path):
+    found = Manifest.load(smoke_results)
+    records = [found.open_store(smoke_results).record(key) for key in found.runs]
+    assert all(record.provenance == records[0].provenance for record in records)
+    assert found.builds == records[0].provenance.builds and found.builds["threads"] == "1"
+    assert (found.git_commit, found.git_clean) == (records[0].provenance.git_commit, records[0].provenance.git_clean)
+    content = json.loads((smoke_results / MANIFEST).read_text())
+    for name in ("git_commit", "git_clean", "builds"):  # as in a manifest of an earlier version
+        del content[name]
+    (tmp_path / MANIFEST).write_text(json.dumps(content))
+    assert Manifest.load(tmp_path) == replace(found, git_commit=None, git_clean=None, builds={})
 
 
 def test_its_runs_are_found_from_its_folder(smoke_results):
@@ -105,6 +118,8 @@ def test_a_file_that_is_not_a_manifest_is_named_by_load_and_not_found(tmp_path, 
         ({"store_address": ""}, "store_address has .*no path"),
         ({"source": {"data": "a" * 5000}}, "data has .*no path"),
         ({"config_dirs": ["\0"]}, "config_dirs has"),
+        ({"git_commit": "HEAD"}, "git_commit = 'HEAD' is no commit"),
+        ({"builds": {"MKL": "\x1b[0m"}}, "builds has"),
         ({"seeds": list(range(10_001))}, "10001 seeds and 1 tables, not 1 to 10000"),
     ],
 )

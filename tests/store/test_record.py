@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from replicate.errors import CorruptRun, NewerFormat, OldFormat
+from replicate.provenance import Provenance
 from replicate.store import prune
 from replicate.store.record import CHECKPOINT, PREDICTIONS, RECORD, RunRecord, digest
 from replicate.store.versions import FORMAT
@@ -56,6 +57,12 @@ def test_a_record_without_names_of_speakers_is_read(store, saved):
     run = store.get(saved.name)
     assert run.record.corpus.speakers == ()
     assert set(run.predictions("test", "A").to_pandas().speaker) <= {0, 1}
+
+
+def test_a_record_without_provenance_is_read_and_used(store, saved):
+    assert store.get(saved.name).record.provenance == Provenance.this("cpu")
+    rewrite(saved, without=("provenance",))
+    assert store.get(saved.name).record.provenance is None and store.missing([saved.name]) == []
 
 
 def test_a_record_is_read_without_the_other_files(store, saved, result):

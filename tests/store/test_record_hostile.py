@@ -53,6 +53,9 @@ IMPOSSIBLE: dict[str, tuple[str, dict[str, Any], str]] = {
         "masking has impossible settings under 'strategy'",
     ),
     "recipes": ("corpus", {"recipes": {"audio": {"rate": 10**30}}}, "recipes has impossible settings under 'audio'"),
+    "commit": ("provenance", {"git_commit": "main; rm -r x"}, "git_commit = 'main; rm -r x' is no commit"),
+    "processor": ("provenance", {"processor": "\x1b[31m"}, "processor has .* no short, printable text"),
+    "builds": ("provenance", {"builds": {"MKL": "x" * 5000}}, "builds has"),
     "long number": ("corpus", {"labels": [10**4000]}, "labels"),
 }
 

@@ -59,6 +59,14 @@ def test_the_card_shows_results_and_licence(smoke_bundle):
     assert "Trained with the smoke profile (2 epochs): for trying out only" in card
 
 
+def test_the_card_names_the_commit_and_the_builds_of_the_training(smoke_bundle):
+    (record,) = (smoke_bundle.folder / "run").rglob("run.json")
+    found = json.loads(record.read_text())["provenance"]
+    (line,) = [one for one in (smoke_bundle.folder / "README.md").read_text().splitlines() if found["processor"] in one]
+    assert f"BLAS of torch {found['builds']['BLAS of torch']}" in line
+    assert (found["git_commit"] or "no repository")[:12] in line
+
+
 @pytest.mark.parametrize("arm", ["COGMEN-AV", "COGMEN-Mask", "COGMEN-Mask-deep"])
 def test_a_model_trained_on_video_is_exported_for_audio_alone(runs, corpus, arm, tmp_path):
     save.write(runs[arm], corpus.speakers, tmp_path / "model.onnx")
