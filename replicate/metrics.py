@@ -120,6 +120,8 @@ METRICS: dict[str, Metric] = {
     "macro_f1": macro_f1,
     "ece": calibration_error,
 }
+# Those of which the lowest value is the best.
+LOWER_IS_BETTER = frozenset({"ece"})
 # Titles in tables.
 TITLES = {
     DEFAULT: "weighted F1",

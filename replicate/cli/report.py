@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from replicate.cli import console, options
+
+if TYPE_CHECKING:
+    from replicate.report.paper import Style
 
 
 @click.command()
 @options.results
 @options.config_dir
 @options.metric
+@click.option(
+    "--style",
+    type=click.Choice(["booktabs", "plain"]),
+    help=r"Write NAME.STYLE.tex, too: the scores for \input in a paper, a best value bold where a test supports it.",
+)
 @click.option("--open", "open_", is_flag=True, help="Show the page in the browser.")
-def report(results: Path, metric: str | None, open_: bool) -> None:
+def report(results: Path, metric: str | None, style: Style | None, open_: bool) -> None:
     """Write tables, claims, figures and the page again from completed runs.
 
     Nothing is trained. The page, index.html, is one file that needs no network.
@@ -38,7 +47,7 @@ def report(results: Path, metric: str | None, open_: bool) -> None:
             f"the code or of torch trained them: train them with `{wording.command(completed.plan, context)}`"
         )
     with console.status().status("writing"):
-        written = outputs.write(completed, context, None)
+        written = outputs.write(completed, context, None, styles=[style] if style else [])
     page = written.folder / "index.html"
     console.echo(page)
     names = ", ".join(result.table.name for result in written.results)

@@ -66,24 +66,24 @@ _PREAMBLE = r"""\documentclass[a4paper]{article}
 
 def document(result: TableResult) -> str:
     """Return a document that compiles on its own and shows all sections of the table with their notes."""
-    numbers = Numbers(_lacks)
-    first, *others = (_numbered(section, numbers) for section in sections(result))
-    pieces = [_title_of(first, "\\large "), _shrunk(_tabular(first.grid)), _small(first.notes)]
+    numbers = Numbers(lacks)
+    first, *others = (numbered(section, numbers) for section in sections(result))
+    pieces = [_title_of(first, "\\large "), _shrunk(_tabular(first.grid)), small(first.notes)]
     for section in others:
-        pieces += [_title_of(section), _shrunk(_tabular(section.grid)), _small(section.notes)]
-    pieces += [_small([_legend(numbers)])] if numbers.words else []
-    return _comment(heading(result), *_words(numbers)) + _PREAMBLE + "\n\n".join(pieces) + "\n\\end{document}\n"
+        pieces += [_title_of(section), _shrunk(_tabular(section.grid)), small(section.notes)]
+    pieces += [small([legend(numbers)])] if numbers.words else []
+    return comment(heading(result), *words_comment(numbers)) + _PREAMBLE + "\n\n".join(pieces) + "\n\\end{document}\n"
 
 
 def fragment(result: TableResult) -> str:
     """Return the scores as a bare tabular, without preamble, caption or notes."""
-    numbers = Numbers(_lacks)
-    tabular = _tabular(_numbered(Section("", scores(result), []), numbers).grid)
+    numbers = Numbers(lacks)
+    tabular = _tabular(numbered(Section("", scores(result), []), numbers).grid)
     package = r"For \input in a paper: it needs \usepackage{booktabs}."
-    return _comment(heading(result), conditions(result)[0], package, *_words(numbers)) + tabular + "\n"
+    return comment(heading(result), conditions(result)[0], package, *words_comment(numbers)) + tabular + "\n"
 
 
-def _numbered(section: Section, numbers: Numbers) -> Section:
+def numbered(section: Section, numbers: Numbers) -> Section:
     """Return the section with numbers in place of words that LaTeX's fonts lack."""
     grid = section.grid
     columns = tuple(replace(column, title=numbers(column.title)) for column in grid.columns)
@@ -91,15 +91,18 @@ def _numbered(section: Section, numbers: Numbers) -> Section:
     return Section(numbers(section.title), Grid(columns, lines), [*map(numbers, section.notes)])
 
 
-def _legend(numbers: Numbers) -> str:
+def legend(numbers: Numbers) -> str:
+    """Return a sentence with the words that numbers stand for."""
     return f"Words with letters that LaTeX's standard fonts lack are numbered: {numbers.coded()}."
 
 
-def _words(numbers: Numbers) -> list[str]:
+def words_comment(numbers: Numbers) -> list[str]:
+    """Return the comment with the words that numbers stand for, if there are any."""
     return [f"Numbers in place of words: {numbers.legend()}"] if numbers.words else []
 
 
-def _lacks(c: str) -> bool:
+def lacks(c: str) -> bool:
+    """Return whether the fonts lack a letter."""
     return c != "?" and c.isprintable() and _character(c) == "?"
 
 
@@ -124,7 +127,7 @@ def _plain(c: str) -> bool:
     return c.isascii() and c.isprintable()
 
 
-def _comment(*lines: str) -> str:
+def comment(*lines: str) -> str:
     """Return comment lines; they keep all letters, also those that the fonts lack."""
     return "".join(f"% {line(each)}\n" for each in lines)
 
@@ -139,7 +142,8 @@ def _title_of(section: Section, size: str = "") -> str:
     return f"\\textbf{{{size}{_sentence(section.title)}}}\\par\\nopagebreak"
 
 
-def _small(sentences: list[str]) -> str:
+def small(sentences: list[str]) -> str:
+    """Return sentences in small print, one a line."""
     return "{\\footnotesize\n" + "\\\\\n".join(map(_guarded, map(_sentence, sentences))) + "\\par}"
 
 
@@ -148,18 +152,18 @@ def _guarded(escaped: str) -> str:
     return "{}" + escaped if escaped.startswith(("[", "*")) else escaped
 
 
-def _cell(words: str) -> str:
+def cell(words: str) -> str:
     """Return a cell, in which the hyphen of a negative number becomes a minus sign."""
     return _guarded(re.sub(r"(^|(?<=[\s\[]))-(?=\d)", "$-$", escape(words)))
 
 
-def _title(words: str, column: list[str], side: str) -> str:
+def title(words: str, column: list[str], side: str) -> str:
     """Return a column title, broken so that it does not make the column wider than its cells need."""
     width = max(map(len, [*words.split(), *column]), default=1)
     lines = textwrap.wrap(words, width, break_long_words=False, break_on_hyphens=False) or [""]
     if len(lines) == 1:
-        return _cell(words)
-    stacked = r" \\ ".join(map(_cell, lines))
+        return cell(words)
+    stacked = r" \\ ".join(map(cell, lines))
     return f"\\begin{{tabular}}[b]{{@{{}}{side}@{{}}}}{stacked}\\end{{tabular}}"
 
 
@@ -170,8 +174,8 @@ def _tabular(grid: Grid) -> str:
         (r"@{\hspace{2em}}" if column.starts_group else "") + side
         for column, side in zip(grid.columns, sides, strict=True)
     )
-    head = [_title(*each) for each in zip(grid.titles, map(list, zip(*grid.lines, strict=True)), sides, strict=True)]
-    lines = [" & ".join(line) + r" \\" for line in (head, *([_cell(cell) for cell in line] for line in grid.lines))]
+    head = [title(*each) for each in zip(grid.titles, map(list, zip(*grid.lines, strict=True)), sides, strict=True)]
+    lines = [" & ".join(line) + r" \\" for line in (head, *([*map(cell, line)] for line in grid.lines))]
     inside = "\n".join([r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"])
     return f"\\begin{{tabular}}{{{columns}}}\n{inside}\n\\end{{tabular}}"
 

@@ -23,6 +23,7 @@ from replicate.files import probe, visible
 from replicate.machine import lacks_memory
 from replicate.metrics import DEFAULT
 from replicate.report import claims, figures, page, tables
+from replicate.report.paper import Style
 from replicate.report.types import Outputs
 from replicate.results import claims as judging
 from replicate.results.aggregate import TableResult
@@ -37,6 +38,7 @@ def write(
     context: CommandContext,
     seconds: float | None,
     known: Mapping[str, TableResult] | None = None,
+    styles: Collection[Style] = (),
 ) -> Outputs:
     """Write tables, claims, figures, the page and the manifest of a plan whose runs are complete or have failed.
 
@@ -44,6 +46,7 @@ def write(
         seconds: how long this command trained; with None the manifest stays as it is, because it describes the
             machine that trained.
         known: tables that were computed from the same runs before, by name.
+        styles: see ``tables.write``.
 
     Raises:
         CorruptRun: a run is missing. DiskFull, CannotWrite: naming the file.
@@ -54,7 +57,7 @@ def write(
     rule, judged = judging.judge({result.table.name: result.of(DEFAULT) for result in results})
     folder = context.folder(completed.plan)
     _remove_other_tables(folder, completed.plan)
-    tables.write_all(results, folder)
+    tables.write_all(results, folder, styles)
     claims.write(rule, judged, results[0], folder)
     manifest = Manifest.load(folder) if seconds is None else write_manifest(completed, context, seconds)
     outputs = Outputs(folder, results, rule, judged)
@@ -96,8 +99,9 @@ def _remove_other_tables(folder: Path, plan: Plan) -> None:
     """Remove the files of tables that are not of the plan's runs, and log which: a folder describes the same runs."""
     earlier = Manifest.find(folder)
     others = {*definitions.table_names(), *(earlier.tables if earlier else ())} - {table.name for table in plan.tables}
+    suffixes = (*tables.SUFFIXES, *tables.STYLED.values())
     files = {
-        name: [path for suffix in tables.SUFFIXES if (path := folder / f"{name}.{suffix}").is_file()]
+        name: [path for suffix in suffixes if (path := folder / f"{name}.{suffix}").is_file()]
         for name in sorted(others)
     }
     names = [name for name, paths in files.items() if paths]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from replicate import grids
 from replicate.files import write_text
-from replicate.report import data_files, latex
+from replicate.report import data_files, latex, paper
 from replicate.report.sections import sections
 from replicate.report.types import Grid
 from replicate.results.aggregate import TableResult
 
+# Suffixes of the files that each table has, and of those that are written on request.
 SUFFIXES = ("md", "tex", "tabular.tex", "csv", "json")
+STYLED = {style: f"{style}.tex" for style in paper.STYLES}
 
 
 def show(result: TableResult, console: Console) -> None:
@@ -27,14 +29,14 @@ def show(result: TableResult, console: Console) -> None:
     _notes(first.notes, console)
 
 
-def write_all(results: Sequence[TableResult], folder: Path) -> None:
+def write_all(results: Sequence[TableResult], folder: Path, styles: Collection[paper.Style] = ()) -> None:
     """Write every table, and the numbers of all of them in long form: ``scores.csv`` and ``comparisons.csv``.
 
     Raises:
         DiskFull, CannotWrite: naming the file.
     """
     for result in results:
-        write(result, folder)
+        write(result, folder, styles)
     write_text(folder / "scores.csv", data_files.scores_csv(results))
     write_text(folder / "comparisons.csv", data_files.comparisons_csv(results))
 
@@ -48,8 +50,12 @@ def _notes(notes: list[str], console: Console) -> None:
         console.print(note, style="dim", highlight=False)
 
 
-def write(result: TableResult, folder: Path) -> list[Path]:
+def write(result: TableResult, folder: Path, styles: Collection[paper.Style] = ()) -> list[Path]:
     """Write the table to ``folder`` in every format of ``SUFFIXES`` and return the paths.
+
+    Args:
+        styles: of fragments for papers. Those that the folder has already are written again, too, so that no paper
+            includes numbers of earlier runs.
 
     Raises:
         DiskFull, CannotWrite: naming the file.
@@ -61,6 +67,9 @@ def write(result: TableResult, folder: Path) -> list[Path]:
         "csv": data_files.table_csv(result),
         "json": data_files.table_json(result),
     }
+    for style, suffix in STYLED.items():
+        if style in styles or (folder / f"{result.table.name}.{suffix}").is_file():
+            contents[suffix] = paper.fragment(result, style)
     paths = []
     for suffix, content in contents.items():
         path = folder / f"{result.table.name}.{suffix}"

@@ -58,6 +58,14 @@ def test_a_folder_without_results(tmp_path):
         invoke("--results", tmp_path)
 
 
+def test_a_style_adds_a_fragment_for_papers_of_each_table(results):
+    before = {path.name: path.read_bytes() for path in results.glob("table2*")}
+    assert invoke("--results", results, "--style", "booktabs").exit_code == 0
+    after = {path.name: path.read_bytes() for path in results.glob("table2*")}
+    fragment = after.pop("table2.booktabs.tex").decode()
+    assert after == before and r"\usepackage{siunitx}" in fragment and "bold" in fragment.lower()
+
+
 def test_open_shows_the_page(results, monkeypatch):
     shown = []
     monkeypatch.setattr("click.launch", shown.append)
