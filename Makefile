@@ -98,6 +98,7 @@ results: $(READY) ## Train again what docs/results/ holds, from the corpora in D
 	$(BIN)/python -m docs.measure $(or $(DATA),$(error give the folder with the corpora: make results DATA=FOLDER))
 
 readme: $(READY) ## Write the generated sections of README.md and docs/: measured tables, commands and options
+	$(BIN)/python -m docs.expected
 	$(BIN)/python -m docs.fill_readme
 	$(BIN)/python -m docs.generate_commands
 

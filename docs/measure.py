@@ -105,6 +105,8 @@ def _run(command: list[str]) -> None:
 @click.option("--dry-run", is_flag=True, help="Print the commands, and train nothing.")
 def main(folder: Path, out: Path, only: tuple[str, ...], dry_run: bool) -> None:
     """Train what docs/results/ holds from the corpora in FOLDER, and copy the outputs there."""
+    from docs import expected, origins  # which import this module
+
     for measurement in measurements():
         command = [*measurement.command(folder), "--out", str(out / measurement.out), "--store", str(out / "runs")]
         line = shlex.join(command)
@@ -120,7 +122,10 @@ def main(folder: Path, out: Path, only: tuple[str, ...], dry_run: bool) -> None:
         if measurement.timed:
             _run(["replicate", "bench-inference", "--results", str(source)])
         copied = copy(source, DOCS / "results" / measurement.folder)
+        origins.save(source, DOCS / "results" / measurement.folder)
         print(f"{len(copied)} files copied from {source}", flush=True)
+    if not dry_run:
+        expected.write(DOCS / "results" / "expected")
 
 
 if __name__ == "__main__":

@@ -54,6 +54,14 @@ class ClaimFailed(CheckFailed):
     """A claim of the paper is not reproduced."""
 
 
+class ResultsDiffer(CheckFailed):
+    """Numbers of a results folder are not the expected ones, or its files do not agree with each other."""
+
+
+class ExpectedEdited(CheckFailed):
+    """A file of expected results is not the one whose hash the index has."""
+
+
 # Corpora
 
 
@@ -235,7 +243,11 @@ class TooLittleMemory(ReplicateError):
 
 
 class NotMeasured(ReplicateError):
-    """No claim has all of its cells among the results, so none can be checked."""
+    """No claim has all of its cells among the results, or no expected cell is there: there is nothing to check."""
+
+
+class NoExpected(ReplicateError):
+    """There are no expected results for this folder, or they are of another corpus."""
 
 
 class NothingToMeasure(ReplicateError):

@@ -31,6 +31,7 @@ ALLOWED = {
     "experiment": RUNS | {"runner", "results"},
     "benchmark": EXPERIMENT,
     "report": EXPERIMENT,
+    "expected": EXPERIMENT | {"report"},
     "export": EXPERIMENT | {"features"},
 }
 

@@ -224,3 +224,39 @@ def claims(results: Path, numbers: tuple[int, ...]) -> None:
         number = console.count(len(checked), "claim")
         raise ClaimFailed(f"{len(failed)} of {number} in {folder} not {word}: {numbered}")
     console.note(f"{console.count(len(checked), 'claim')} in {folder} {word}")
+
+
+@check.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("results"), metavar="[RESULTS]")
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Expected results. Default: the file of docs/results/expected/ for the folder's corpus, profile and protocol.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: every cell with its status.")
+def results(folder: Path, against: Path | None, as_json: bool) -> None:
+    """Compare the numbers in a results folder with expected ones, and its files with each other.
+
+    RESULTS is a results folder, or a folder that contains several, of which the newest is used. Default: results.
+    A cell is OK inside its tolerance, close inside twice the tolerance, and otherwise FAIL; or missing. With the same
+    seeds, processor and libraries, numbers have to be equal (docs/results.md).
+    """
+    from replicate import escape
+    from replicate.errors import NotMeasured, ResultsDiffer
+    from replicate.expected import show
+    from replicate.expected.choose import check as compare
+    from replicate.expected.conditions import ORIGIN
+    from replicate.experiment.results_folder import newest_results
+
+    chosen = folder if (folder / ORIGIN).is_file() else newest_results(folder)
+    report = compare(chosen, against)
+    if as_json:
+        console.echo(escape.json_text(report.as_json()))
+    else:
+        show.show(report, console.results())
+    if report.failed:
+        raise ResultsDiffer(show.failure(report))
+    if not report.measured:
+        raise NotMeasured(f"none of the expected cells is measured in {chosen}: run its tables")
+    console.note(f"no cell of {chosen} fails")

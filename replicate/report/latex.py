@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
 
 from replicate.escape import Numbers, line
@@ -125,6 +126,16 @@ def _character(c: str) -> str:
 
 def _plain(c: str) -> bool:
     return c.isascii() and c.isprintable()
+
+
+def plain_line(cells: Sequence[str]) -> str | None:
+    """Return the line of a tabular with these cells; None if the fonts lack a letter, for which it has a number."""
+    return None if any(map(lacks, "".join(cells))) else " & ".join(map(cell, cells)) + r" \\"
+
+
+def plain_sentence(words: str) -> str | None:
+    """Return a note as LaTeX; None if the fonts lack a letter, for which it has a number."""
+    return None if any(map(lacks, words)) else _sentence(words)
 
 
 def comment(*lines: str) -> str:

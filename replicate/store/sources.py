@@ -43,11 +43,12 @@ class _Source(NamedTuple):
 
 def core_hash() -> str:
     """Return a hash of the code that all runs use."""
-    return _core_hash(_package())
+    return code_hash(_package())
 
 
 @functools.cache
-def _core_hash(package: Path) -> str:
+def code_hash(package: Path) -> str:
+    """Return the same hash of another copy of this package."""
     paths = [package / "rng.py", *sorted((package / "model").rglob("*.py"))]
     paths += sorted(path for path in (package / "training").rglob("*.py") if path.stem != "parity")
     digest = hashlib.sha256()

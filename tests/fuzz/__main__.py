@@ -6,11 +6,11 @@ import argparse
 import sys
 from collections.abc import Iterator
 
-from tests.fuzz import audio, bundles, corpora, definitions, demo, encoders, lists, prediction, readers
+from tests.fuzz import audio, bundles, corpora, definitions, demo, encoders, lists, prediction, readers, results_folders
 from tests.fuzz.harness import HEADER, READERS, Summary, fuzz, row, supported
 
 assert audio and bundles and corpora and definitions and demo and encoders
-assert lists and prediction and readers  # registers them
+assert lists and prediction and readers and results_folders  # registers them
 
 
 def run(names: list[str], seed: int, minutes: float, cases: int | None = None) -> Iterator[Summary]:

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from tests.fuzz import audio, bundles, corpora, definitions, demo, encoders, lists, prediction, readers
+from tests.fuzz import audio, bundles, corpora, definitions, demo, encoders, lists, prediction, readers, results_folders
 from tests.fuzz.harness import HEADER, READERS, fuzz, row
 
 assert audio and bundles and corpora and definitions and demo and encoders
-assert lists and prediction and readers  # registers them
+assert lists and prediction and readers and results_folders  # registers them
 # Of all readers; each has an equal share.
 SECONDS = 45
 

@@ -50,7 +50,7 @@ def keys(corpus):
     found[LATE] = replace(found["COGMEN-Mask"], name=LATE, fusion="late")
 
     def now():
-        sources._core_hash.cache_clear()
+        sources.code_hash.cache_clear()
         return {name: run_key(replace(SPEC, arm=found[name]), corpus, "cpu") for name in EVERY}
 
     return now

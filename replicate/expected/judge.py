@@ -1,0 +1,188 @@
+"""Compare a results folder with expected results, cell by cell: by equality, or by the tolerance of each cell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from replicate.expected import printed
+from replicate.expected.claims import claims_of
+from replicate.expected.findings import Finding, Rule, Status, distance
+from replicate.expected.lines import (
+    COMPARISONS,
+    CellName,
+    Score,
+    Scores,
+    file_of,
+    number,
+    read_csv,
+    read_scores,
+    text_of,
+)
+from replicate.expected.make import mean_and_deviation
+from replicate.expected.model import Expected, ExpectedCell, ExpectedClaim, ExpectedDifference, ExpectedGrid
+from replicate.expected.tolerance import tolerance
+from replicate.results.outcomes import OUTCOMES
+
+# Columns that no second run repeats: times and what follows from them.
+_TIMES = re.compile(r"ms|ms per utterance|peak MB|front|seconds .*|training s|with teachers|relative to .*")
+# Printed tables whose numbers are judged with all decimals, from other files.
+_ABOVE = (("model", "n"), ("first", "second"), ("claim", "outcome"))
+_NEUTRAL = {neutral for _, _, neutral in OUTCOMES.values()}
+
+
+def judge(folder: Path, expected: Expected, rule: Rule, same_training: bool = False) -> Iterator[Finding]:
+    """Yield a finding for every expected cell, difference, claim and printed number.
+
+    Args:
+        rule: equality or interval. same_training: whether the folder is of the very runs that are expected, so that
+            even their training times are the same.
+
+    Raises:
+        NotThisFormat: a file of the folder is malformed.
+    """
+    scores = read_scores(folder / "scores.csv") if (folder / "scores.csv").exists() else {}
+    for cell in expected.cells:
+        yield _cell(cell, scores, rule, expected.origin.metric)
+    lines = read_csv(folder / "comparisons.csv", COMPARISONS) if (folder / "comparisons.csv").exists() else []
+    known = {(line["table"], line["first"], line["second"]): line for line in lines}
+    for difference in expected.differences:
+        yield _difference(difference, known, scores, rule)
+    claims = {each.number: each for each in claims_of(folder)} if (folder / "claims.json").exists() else {}
+    for claim in expected.claims:
+        yield _claim(claim, claims.get(claim.number), rule)
+    for page in expected.pages:
+        path = file_of(folder, page.name, ".md")
+        found = printed.markdown(text_of(path)) if path else None
+        for i, grid in enumerate(page.grids):
+            other = found.grids[i] if found and i < len(found.grids) else None
+            if rule == "equality" or grid.titles[:2] not in _ABOVE:
+                yield from _grid(page.name, grid, other, rule, same_training)
+        if rule == "equality" and found:
+            yield from _numbers(page.name, page.numbers, tuple(found.numbers()))
+
+
+def _cell(cell: ExpectedCell, scores: Scores, rule: Rule, shown: str) -> Finding:
+    where = CellName(cell.table, cell.row, cell.context)
+    name = f"scores.csv, {where.table}/{where.short}"
+    metrics = scores.get(where, {})
+    mean, _, n = mean_and_deviation(metrics.get(shown, []))
+    expected = f"{cell.mean:.6f}"
+    if mean != mean:
+        return Finding(cell.table, name, "missing", rule, expected)
+    if rule == "equality":
+        other = _other_score(cell, metrics)
+        if other:
+            return Finding(cell.table, f"{name}, {other[0]}", "FAIL", rule, other[1], other[2])
+        return Finding(cell.table, name, "OK", rule, expected, f"{mean:.6f}")
+    allowed = cell.tolerance if cell.n == n else tolerance(cell.deviation, cell.n, n)
+    return Finding(cell.table, name, distance(mean, cell.mean, allowed), rule, expected, f"{mean:.6f}", allowed)
+
+
+def _other_score(cell: ExpectedCell, metrics: Mapping[str, list[Score]]) -> tuple[str, str, str] | None:
+    """Return the first score that is not printed as expected: which, the expected one and the found one."""
+    runs = [(seed, fold) for seed in cell.seeds for fold in cell.folds]
+    for metric in dict.fromkeys((*cell.scores, *metrics)):
+        found = {(each.seed, each.fold): each.value for each in metrics.get(metric, [])}
+        expected = dict(zip(runs, cell.scores.get(metric, ()), strict=False))
+        for seed, fold in dict.fromkeys((*expected, *found)):
+            wanted, value = expected.get((seed, fold), "no score"), found.get((seed, fold), "no score")
+            if value != wanted:
+                places = [f"seed {seed}" if seed else "", f"fold {fold}" if fold else "", metric]
+                return ", ".join(filter(None, places)), wanted, value
+    return None
+
+
+def _difference(
+    each: ExpectedDifference, known: Mapping[tuple[str, str, str], dict[str, str]], scores: Scores, rule: Rule
+) -> Finding:
+    name = f"comparisons.csv, {each.table}: {each.first} - {each.second}"
+    line = known.get((each.table, each.first, each.second), {})
+    value = number(line.get("difference", ""))
+    if value != value:
+        return Finding(each.table, name, "missing", rule, f"{each.difference:+.6f}")
+    if rule == "equality":
+        for column, wanted in each.printed.items():
+            found = line.get(column, "no column")
+            if found != wanted:
+                return Finding(each.table, f"{name}, {column}", "FAIL", rule, wanted, found)
+    n, allowed = int(number(line["n"]) or 0) if number(line["n"]) == number(line["n"]) else 0, each.tolerance
+    if rule == "interval" and n != each.n and allowed is not None:
+        allowed = tolerance(each.deviation, each.n, n)
+    status: Status = "OK" if rule == "equality" else distance(value, each.difference, allowed)
+    return Finding(
+        *(each.table, name, status, rule, f"{each.difference:+.6f}", f"{value:+.6f}"),
+        allowed if rule == "interval" else None,
+    )
+
+
+def _claim(claim: ExpectedClaim, found: ExpectedClaim | None, rule: Rule) -> Finding:
+    """Judge a claim by its outcome: one that is open on one side only is close, and the opposite one fails."""
+    name = f"claims.json, claim {claim.number}"
+    expected = claim.outcome or "not measured"
+    if claim.outcome is None:
+        return Finding("claims", name, "not judged", rule, expected, (found and found.outcome) or expected)
+    if found is None or found.outcome is None:
+        return Finding("claims", name, "missing", rule, expected)
+    value = (claim.number, found.outcome)
+    if rule == "equality":
+        if found.outcome == claim.outcome and found.statements != claim.statements:
+            wanted, other = next(
+                (pair for pair in zip(claim.statements, found.statements, strict=False) if pair[0] != pair[1]), ((), ())
+            )
+            pairs = [pair for pair in zip(wanted, other, strict=False) if pair[0] != pair[1]]
+            one, two = pairs[0] if pairs else (len(claim.statements), len(found.statements))
+            return Finding("claims", name, "FAIL", rule, str(one), str(two))
+        return Finding("claims", name, "OK" if found.outcome == claim.outcome else "FAIL", rule, expected, value[1])
+    status: Status = "FAIL"
+    if found.outcome == claim.outcome:
+        status = "OK"
+    elif {found.outcome, claim.outcome} & _NEUTRAL:
+        status = "close"
+    return Finding("claims", name, status, rule, expected, value[1])
+
+
+def _grid(
+    page: str, grid: ExpectedGrid, found: printed.PrintedGrid | None, rule: Rule, same_training: bool
+) -> Iterator[Finding]:
+    if found and found.titles != grid.titles and rule == "equality":
+        pairs = zip((*grid.titles, "no column"), (*found.titles, "no column"), strict=False)
+        one, two = next(pair for pair in pairs if pair[0] != pair[1])
+        yield Finding(page, f"{page}.md, titles", "FAIL", rule, one, two)
+    lines = found.lines if found and found.titles == grid.titles else ()
+    for i, (line, allowed) in enumerate(zip(grid.lines, grid.tolerances, strict=True)):
+        other = lines[i] if i < len(lines) else ()
+        for column, (title, wanted, half) in enumerate(zip(grid.titles, line, allowed, strict=True)):
+            if not any(map(str.isdigit, wanted)) and (column >= len(other) or other[column] == wanted):
+                continue  # a dash or a name: nothing was measured
+            value = other[column] if column < len(other) else None
+            name = f"{page}.md, line {line[0]}, column {title}" if column else f"{page}.md, name of line {i + 1}"
+            is_time = bool(_TIMES.fullmatch(title)) and not (same_training and title.startswith(("sec", "rel")))
+            yield _printed(page, name, wanted, value, half, rule, is_time)
+
+
+def _printed(
+    page: str, name: str, wanted: str, value: str | None, half: float | None, rule: Rule, is_time: bool
+) -> Finding:
+    """Judge one printed cell."""
+    if value is None or not any(map(str.isdigit, value)):
+        return Finding(page, name, "missing", rule, wanted)
+    if is_time:
+        return Finding(page, name, "not judged", rule, wanted, value)
+    if rule == "equality":
+        return Finding(page, name, "OK" if value == wanted else "FAIL", rule, wanted, value)
+    means = printed.mean_of(wanted), printed.mean_of(value)
+    if means[0] is None or means[1] is None:
+        return Finding(page, name, "not judged", rule, wanted, value)
+    return Finding(page, name, distance(means[1][0], means[0][0], half), rule, wanted, value, half)
+
+
+def _numbers(page: str, wanted: tuple[str, ...], found: tuple[str, ...]) -> Iterator[Finding]:
+    """Compare the numbers in the sentences of a page."""
+    if found != wanted:
+        one, two = next(
+            (pair for pair in zip(wanted, found, strict=False) if pair[0] != pair[1]),
+            (f"{len(wanted)} numbers", f"{len(found)} numbers"),
+        )
+        yield Finding(page, f"{page}.md, notes", "FAIL", "equality", one, two)

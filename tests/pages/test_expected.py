@@ -1,0 +1,47 @@
+"""docs/results/expected/ is what the committed results give, and every committed folder is as expected."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from docs import expected
+from docs.measure import measurements
+from replicate.expected import choose, model
+
+FOLDER = expected.RESULTS / "expected"
+NAMES = [one.folder for one in measurements()]
+
+
+def test_the_files_are_those_of_the_committed_results(tmp_path):
+    written = expected.write(tmp_path / "expected")
+    assert {path.name: path.read_text(encoding="utf-8") for path in written} == {
+        path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()
+    }, "write them again: python -m docs.expected"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_committed_folder_is_as_expected(name):
+    report = choose.check(expected.RESULTS / name)
+    assert report.against == str(FOLDER / f"{name.replace('/', '--')}.json")
+    assert (report.rule, report.failed, report.notes) == ("equality", [], ())
+
+
+def test_every_cell_of_every_committed_table_is_expected():
+    for name in NAMES:
+        held = model.read(FOLDER / f"{name.replace('/', '--')}.json")
+        cells = sum(len(grid.lines) * len(grid.titles) for page in held.pages for grid in page.grids)
+        text = "".join(path.read_text(encoding="utf-8") for path in sorted((expected.RESULTS / name).glob("*.md")))
+        rows = [line for line in text.splitlines() if line.startswith("|") and not re.fullmatch(r"[|:-]+", line)]
+        heads = sum(1 for line in text.splitlines() if re.fullmatch(r"[|:-]+", line))
+        assert cells and sum(len(grid.lines) for page in held.pages for grid in page.grids) == len(rows) - heads
+        assert held.origin.commit and held.origin.processor
+
+
+@pytest.mark.parametrize("corpus", ["ravdess4", "iemocap4-gemaps"])
+def test_table_2_with_other_seeds_is_inside_twice_the_tolerance(corpus):
+    report = choose.check(
+        expected.RESULTS / "other-seeds" / corpus / "paper-paper", FOLDER / f"{corpus}--paper-paper.json"
+    )
+    assert (report.rule, report.why, report.failed) == ("interval", ("other seeds",), [])
