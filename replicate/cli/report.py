@@ -22,11 +22,17 @@ if TYPE_CHECKING:
     type=click.Choice(["booktabs", "plain"]),
     help=r"Write NAME.STYLE.tex, too: the scores for \input in a paper, a best value bold where a test supports it.",
 )
+@click.option(
+    "--ro-crate",
+    is_flag=True,
+    help="Write nothing but ro-crate-metadata.json, which describes the files as they are (RO-Crate 1.1).",
+)
 @click.option("--open", "open_", is_flag=True, help="Show the page in the browser.")
-def report(results: Path, metric: str | None, style: Style | None, open_: bool) -> None:
+def report(results: Path, metric: str | None, style: Style | None, ro_crate: bool, open_: bool) -> None:
     """Write tables, claims, figures and the page again from completed runs.
 
-    Nothing is trained. The page, index.html, is one file that needs no network.
+    Nothing is trained. The page, index.html, is one file that needs no network. Where there is an
+    ro-crate-metadata.json, it is written again, too.
     """
     from replicate.config import folders
     from replicate.config.check import check
@@ -37,6 +43,11 @@ def report(results: Path, metric: str | None, style: Style | None, open_: bool) 
     from replicate.report import outputs
 
     folder = newest_results(results)
+    if ro_crate:
+        if open_ or metric is not None or style is not None:
+            raise click.UsageError("--ro-crate describes the files as they are: leave out --open, --metric and --style")
+        _describe(folder)
+        return
     check()
     completed, context = from_manifest(folder, metric)
     runs = completed.plan.tasks
@@ -55,3 +66,12 @@ def report(results: Path, metric: str | None, style: Style | None, open_: bool) 
     if open_:
         click.launch(str(page))
     console.suggest("export", "onnx", "--results", written.folder, *folders.as_options())
+
+
+def _describe(folder: Path) -> None:
+    from replicate.experiment.manifest import Manifest
+    from replicate.report import ro_crate
+
+    manifest = Manifest.load(folder)
+    console.echo(ro_crate.write(folder))
+    console.note(f"{', '.join(manifest.tables)}: code: {manifest.revision}")

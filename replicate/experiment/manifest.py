@@ -16,7 +16,7 @@ from replicate.files import write_text
 from replicate.limits import shown
 from replicate.machine import cores, processor
 from replicate.metrics import DEFAULT
-from replicate.provenance import check_commit
+from replicate.provenance import check_commit, in_words
 from replicate.records import (
     FINITE,
     check_among,
@@ -162,6 +162,11 @@ class Manifest:
             return cls.load(folder)
         except (NotThisFormat, OtherFormat):
             return None
+
+    @property
+    def revision(self) -> str:
+        """The commit of the code in words; manifests of earlier versions name none, and no builds."""
+        return in_words(self.git_commit, self.git_clean) if self.git_commit or self.builds else "not recorded"
 
     def open_store(self, folder: Path) -> Store:
         """Open the store of the runs; ``folder`` is the folder of the manifest."""

@@ -22,7 +22,7 @@ from replicate.experiment.resume import why_removed, with_earlier_tables, write_
 from replicate.files import probe, visible
 from replicate.machine import lacks_memory
 from replicate.metrics import DEFAULT
-from replicate.report import claims, figures, page, tables
+from replicate.report import claims, figures, page, ro_crate, tables
 from replicate.report.paper import Style
 from replicate.report.types import Outputs
 from replicate.results import claims as judging
@@ -64,6 +64,8 @@ def write(
     drawn = figures.write(completed, results, folder / "figures")
     _remove_other_figures(folder, {figure.name for figure in drawn})
     page.write(outputs, drawn, manifest)
+    if (folder / ro_crate.NAME).is_file():  # it has the hashes of what was just replaced
+        ro_crate.write(folder)
     return outputs
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from replicate import escape
 from replicate.experiment.manifest import Manifest
 from replicate.files import write_text
-from replicate.provenance import in_words
 from replicate.report import claims, sections, text
 from replicate.report.types import Grid
 from replicate.results.aggregate import TableResult
@@ -168,7 +167,7 @@ def _conditions(manifest: Manifest) -> list[tuple[str, str]]:
         ("training time", f"{_duration(manifest.training_seconds)}, sum of all runs"),
         ("processor", f"{machine.processor or 'unknown'}, {machine.cores} cores"),
         ("system", machine.system),
-        *([("code", in_words(manifest.git_commit, manifest.git_clean))] if manifest.git_commit else []),
+        ("code", manifest.revision),
         *([("builds", ", ".join(map(" ".join, manifest.builds.items())))] if manifest.builds else []),
     ]
 

@@ -107,6 +107,7 @@ def test_dry_runs_import_no_torch(trained):
 def test_a_report_imports_no_torch(trained):
     # It draws figures, and fits baselines.
     assert run(trained, ["report"], heavy=("torch", "torch_geometric")) == [(0, [])]
+    assert run(trained, ["report", "--ro-crate"]) == [(0, [])]
 
 
 def test_help_of_every_command_imports_no_torch(tmp_path):

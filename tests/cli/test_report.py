@@ -12,7 +12,10 @@ from click.testing import CliRunner
 
 from replicate.cli.report import report
 from replicate.errors import CorruptRun, NothingToExport
+from replicate.experiment.manifest import Manifest
+from replicate.files import sha256
 from replicate.metrics import METRICS
+from replicate.report import ro_crate
 from replicate.runner import local
 
 
@@ -71,6 +74,26 @@ def test_open_shows_the_page(results, monkeypatch):
     monkeypatch.setattr("click.launch", shown.append)
     assert invoke("--results", results, "--open").exit_code == 0
     assert shown == [str(results / "index.html")]
+
+
+def test_a_crate_describes_the_files_and_is_kept_up_to_date(results):
+    before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
+    done = invoke("--results", results.parents[1], "--ro-crate")
+    crate = results / ro_crate.NAME
+    manifest = Manifest.load(results)
+    assert (done.exit_code, done.stdout, done.stderr) == (0, f"{crate}\n", f"table2: code: {manifest.revision}\n")
+    assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file() and path != crate} == before
+    assert sha256(results / "table2.csv") in crate.read_text(encoding="utf-8")
+    assert invoke("--results", results, "--metric", "accuracy").exit_code == 0
+    assert (results / "table2.csv").read_bytes() != before[results / "table2.csv"]
+    assert sha256(results / "table2.csv") in crate.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("option", [["--open"], ["--metric", "accuracy"], ["--style", "plain"]])
+def test_a_crate_describes_files_as_they_are(results, option):
+    done = invoke("--results", results, "--ro-crate", *option)
+    assert done.exit_code == 2 and "leave out --open, --metric and --style" in done.stderr
+    assert not (results / ro_crate.NAME).exists()
 
 
 def test_scores_in_long_form_are_those_of_the_table(smoke_results):

@@ -131,6 +131,9 @@ def manifest(results: Sequence[TableResult] = (), **fields: Any) -> Manifest:
         Machine("System 1", "Processor 2", 8),
         {"replicate": "0.1.0", "python": "3.12.1", "onnx": None},
         privileged="visual",
+        git_commit="0123456789abcdef0123456789abcdef01234567",
+        git_clean=False,
+        builds={"MKL": "2024.2", "threads": "1"},
     )
     return replace(made, **fields)
 

@@ -273,6 +273,8 @@ def test_conditions_of_the_run(tmp_path):
         "training time": "2 h 03 min, sum of all runs",
         "processor": "Processor 2, 8 cores",
         "system": "System 1",
+        "code": "commit 0123456789ab, with changes that were not committed",
+        "builds": "MKL 2024.2, threads 1",
         "replicate": "0.1.0",
         "python": "3.12.1",
         "onnx": "not installed",
