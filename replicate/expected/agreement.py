@@ -200,7 +200,9 @@ def _styled(path: Path, table: str, lines: Sequence[tuple[str, ...]]) -> Iterato
         return
     for line, numbers, others in zip(lines, wanted, found, strict=True):
         if numbers != others:
-            yield failure(f"{path.name}, line {line[0]}", f"{' '.join(numbers)} ({table}.md)", " ".join(others))
+            yield failure(
+                f"{path.name}, line {''.join(line[:1])}", f"{' '.join(numbers)} ({table}.md)", " ".join(others)
+            )
 
 
 def _numbers(line: str) -> list[str]:

@@ -87,7 +87,9 @@ def test_no_path_from_a_file_is_followed(results, table):
     assert not [name for name in failures(results) if name.startswith(("made.", "../"))]
 
 
-@pytest.mark.parametrize("page", ["| first | second |\n|---|---|\n| a | b |\n", "|\n|\n", "| model | n |\n| a |\n"])
+@pytest.mark.parametrize(
+    "page", ["| first | second |\n|---|---|\n| a | b |\n", "|\n|\n", "|\n|---|\n|\n|\n|\n", "| model | n |\n| a |\n"]
+)
 def test_a_page_with_too_few_columns_is_no_crash(results, page):
     (results / "made.md").write_text(page, encoding="utf-8")
     assert failures(results)
