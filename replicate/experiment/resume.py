@@ -166,6 +166,8 @@ def write_manifest(completed: CompletedRuns, context: CommandContext, seconds: f
         completed.builds(),
     )
     manifest.save(folder)
+    if manifest.git_clean is False:
+        log.info("the code has changes that were not committed, which %s notes", folder / MANIFEST)
     return manifest
 
 

@@ -89,10 +89,10 @@ def graph(folder: Path) -> list[Entity]:
 
 def _files(folder: Path, manifest: Manifest) -> Iterator[Entity]:
     """Yield the ordinary files of a folder; not the store of the runs, which may be in it, nor what links lead to."""
-    whole = folder.resolve()
-    store = (whole / manifest.store).resolve()
+    whole = Path(os.path.realpath(folder))  # not resolve(), which raises where links lead in a circle
+    store = Path(os.path.realpath(whole / manifest.store))
     for path in visible(folder, "**/*"):
-        place = path.resolve()
+        place = Path(os.path.realpath(path))
         name = path.relative_to(folder)
         if path.is_symlink() or not path.is_file() or place != whole / name or name == Path(NAME):
             continue

@@ -151,6 +151,7 @@ def manifests() -> Reader:
     """Manifests of results folders."""
     from replicate.experiment import results_folder
     from replicate.experiment.manifest import Manifest
+    from replicate.report import ro_crate
 
     def read(path: Path) -> None:
         folder = Path(tempfile.mkdtemp(dir=path.parent))
@@ -159,6 +160,7 @@ def manifests() -> Reader:
         results_folder.corpus_hash(folder)
         results_folder.named_runs(folder)
         Manifest.load(folder)
+        ro_crate.graph(folder)
 
     return Reader("manifests", _manifests, read, mutations.of_json, (ReplicateError,), ".json")
 
@@ -174,6 +176,7 @@ def _manifests() -> Sequence[bytes]:
         "deployable": [key], "store": "runs", "store_address": None, "device": "cpu", "precision": "float32",
         "stacked": False, "jobs": 1, "wall_seconds": 1.0, "training_seconds": 1.0,
         "machine": {"system": "Linux", "processor": None, "cores": 2}, "versions": {"torch": None},
+        "git_commit": "0" * 40, "git_clean": False, "builds": {"MKL": "2024.2"},
     }  # fmt: skip
     return [json.dumps(content).encode()]
 

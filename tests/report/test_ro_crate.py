@@ -91,6 +91,9 @@ def test_links_are_not_followed(folder, tmp_path):
     (tmp_path / "secret" / "key.csv").write_text("x")
     (folder / "link.csv").symlink_to(tmp_path / "secret" / "key.csv")
     (folder / "linked").symlink_to(tmp_path / "secret")
+    (folder / "runs").rename(tmp_path / "runs")
+    for name in ("circle-of-links", "runs"):  # the second is the store
+        (folder / name).symlink_to(folder / name)
     assert not [name for name in written(folder) if "link" in name]
 
 
