@@ -19,6 +19,8 @@ from replicate.files import from_os_error, sha256, visible, write_text
 
 NAME = "ro-crate-metadata.json"
 _CONTEXT = "https://w3id.org/ro/crate/1.1/context"
+# Words of schema.org that are younger than RO-Crate 1.1.
+_TERMS = {name: f"https://schema.org/{name}" for name in ("creditText", "sha256")}
 # This package's, and so that of the files it writes.
 _LICENCE = {"@id": "https://spdx.org/licenses/Apache-2.0", "@type": "CreativeWork", "name": "Apache License 2.0"}
 _FORMATS = {
@@ -43,7 +45,7 @@ def write(folder: Path) -> Path:
         entities = graph(folder)
     except OSError as error:
         raise from_os_error(error, folder) from error
-    content = {"@context": [_CONTEXT, {"sha256": "https://schema.org/sha256"}], "@graph": entities}
+    content = {"@context": [_CONTEXT, _TERMS], "@graph": entities}
     write_text(folder / NAME, escape.json_text(content) + "\n")
     return folder / NAME
 

@@ -41,6 +41,7 @@ def written(folder: Path) -> dict[str, dict[str, Any]]:
     """The entities of the file that is written, by their names."""
     content = json.loads(ro_crate.write(folder).read_text(encoding="utf-8"))
     assert content["@context"][0] == "https://w3id.org/ro/crate/1.1/context"
+    assert {"sha256", "creditText"} <= content["@context"][1].keys()  # which RO-Crate 1.1 does not define
     entities = {entity["@id"]: entity for entity in content["@graph"]}
     assert len(entities) == len(content["@graph"])
     return entities
