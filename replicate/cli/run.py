@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from replicate.experiment.context import CommandContext, Training
     from replicate.experiment.plan import Plan
     from replicate.report.stream import Stream
+    from replicate.report.tracking import Tracking
     from replicate.results.aggregate import TableResult
     from replicate.runner.tasks import Task
 
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
 )
 @options.metric
 @click.option(
+    "--track",
+    type=click.Choice(["mlflow", "tensorboard"]),
+    multiple=True,
+    help="Write curve, settings and scores of each completed run into this tracker, too, below --out (needs the extra "
+    "[tracking]); may be repeated.",
+)
+@click.option(
     "--trace",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -44,6 +52,7 @@ def run(
     keep_dropped: bool,
     folds: str,
     metric: str | None,
+    track: tuple[str, ...],
     repair: bool,
     dry_run: bool,
     trace: Path | None,
@@ -78,7 +87,9 @@ def run(
         return
     outputs.check_before_training(context.folder(plan))
     # A share of the runs completes no table, or one that another share prints, too.
-    training, stream = _train(plan, context, todo, names if share is None else [])
+    tracking = _tracking(track, context, plan, share, todo)
+    training, stream = _train(plan, context, todo, names if share is None else [], tracking)
+    tracking.require_complete()
     if share is not None:
         training.require_complete()
         console.note(f"Share {share} is complete; once all shares are: {wording.command(plan, context)}")
@@ -126,7 +137,24 @@ def _to_train(plan: Plan, context: CommandContext, share: str | None, repair: bo
     return todo
 
 
-def _train(plan: Plan, context: CommandContext, todo: list[Task], names: list[str]) -> tuple[Training, Stream]:
+def _tracking(
+    names: tuple[str, ...], context: CommandContext, plan: Plan, share: str | None, todo: list[Task]
+) -> Tracking:
+    """Open the trackers, and write the runs that are complete already."""
+    from replicate.experiment.context import share_of
+    from replicate.report.trackers import open_trackers
+    from replicate.report.tracking import Tracking
+
+    tracking = Tracking(open_trackers(names, context.out), context.store)
+    chosen = plan.tasks.keys() if share is None else share_of(plan.graph, share)
+    lacking = {task.key for task in todo}
+    tracking.write(key for key in chosen if key not in lacking)
+    return tracking
+
+
+def _train(
+    plan: Plan, context: CommandContext, todo: list[Task], names: list[str], tracking: Tracking
+) -> tuple[Training, Stream]:
     """Train the runs, and print each of the named tables once it is complete."""
     from replicate.experiment.completed import CompletedRuns
     from replicate.report import progress, tables
@@ -140,7 +168,7 @@ def _train(plan: Plan, context: CommandContext, todo: list[Task], names: list[st
 
         stream = Stream(CompletedRuns(plan, context.store), context, todo, show, names)
         stream.show_complete()
-        return context.train(plan.graph, todo, stream.after(bar)), stream
+        return context.train(plan.graph, todo, tracking.after(stream.after(bar))), stream
 
 
 def _trace(plan: Plan, target: Path) -> None:

@@ -169,3 +169,18 @@ def test_no_digit_is_cut_in_a_narrow_terminal(smoke_results, width):
     for each in content["comparisons"]:
         difference = f"{each['difference']:+.3f} [{each['ci95'][0]:+.3f}, {each['ci95'][1]:+.3f}]"
         assert [line for line in lines if line[-3:] == [difference, p_value(each["p"]), p_value(each["p_holm"])]]
+
+
+def test_track_writes_the_runs_of_a_table_and_changes_none(smoke_out, tmp_path, replicate):
+    pytest.importorskip("tensorboard", reason="needs the extra [tracking]")
+    out = tmp_path / "out"
+    shutil.copytree(smoke_out, out)
+    before = {path: path.read_bytes() for path in (out / "runs").rglob("*") if path.is_file()}
+    done = replicate("run", "table2", "--profile", "smoke", "--jobs", 1, "--out", out, "--track", "tensorboard")
+    assert done.status == 0, done.stderr
+    assert before == {path: path.read_bytes() for path in (out / "runs").rglob("*") if path.is_file()}
+    folders = {path.parent.name for path in (out / "tensorboard" / "COGMEN-A").rglob("events.*")}
+    keys = {path.parent.name for path in before if path.name == "run.json" and '"name": "COGMEN-A"' in path.read_text()}
+    assert len(folders) == 2 and folders <= {f"synthetic-tiny-{key[:8]}" for key in keys}
+    done = replicate("run", "table2", "--profile", "smoke", "--out", out, "--track", "wandb")
+    assert done.status == 2 and "mlflow" in done.stderr
