@@ -152,7 +152,7 @@ GRAPHS = {
     "doubled 36 times": (with_nodes(*doubled, constants=[constant("c0", 1, kind=np.float32)]), r"more than \d+ MB"),
     "another operator": (with_nodes(helper.make_node("Tile", ["w", "w"], ["tiled"])), "operator 'Tile'"),
     "another domain": (with_nodes(helper.make_node("Add", ["w", "w"], ["a"], domain="x\x1b[31m")), r"'x\?*.*\.Add'"),
-    "a width of 10^9": (size_of("input", 2, 10**9), "Incompatible dim"),
+    "a width of 10^9": (size_of("input", 2, 10**9), "ShapeInferenceError"),  # a long path cuts the rest
     "a width of 10^15 and more": (size_of("output", 2, (1 << 63) - 1), "to a NoneType classes"),
     "an output without axes": (
         lambda model: model.graph.output[0].type.tensor_type.shape.ClearField("dim"),
