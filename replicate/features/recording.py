@@ -15,6 +15,7 @@ from replicate.features.segments import eaf, textgrid, whisperx
 from replicate.features.segments.base import Listed, Segment
 from replicate.features.source import UNLABELLED, Source, Utterance, seconds
 from replicate.features.tables import nfc
+from replicate.limits import shown
 
 # Readers of lists by suffix; RTTM and CSV are read here, a CSV under any other name.
 FORMATS: dict[str, Callable[[Path], Listed]] = {
@@ -45,12 +46,9 @@ def read(path: Path, segments: Path, names: Sequence[str] = (), several: bool = 
     found: Sequence[Segment]
     if suffix == ".rttm":
         found, warnings = _rttm(path, segments, several)
-    elif several:
-        raise BadSource(f"{segments} does not name recordings, so it is for one: give a list for each, in their order")
-    elif suffix in FORMATS:
-        found, warnings = FORMATS[suffix](segments)
     else:
-        found, warnings = _csv(segments)
+        found, warnings = FORMATS[suffix](segments) if suffix in FORMATS else _csv(segments)
+        found = _of_recording(path, segments, found, several)
     if not found:
         raise BadSource(f"{segments} lists no segment of {path}: check that it is the right list")
     if names:
@@ -120,17 +118,34 @@ def with_overlap_noted(source: Source) -> Source:
     return replace(source, warnings=(*source.warnings, note))
 
 
+def _of_recording(path: Path, segments: Path, listed: Sequence[Segment], several: bool) -> list[Segment]:
+    """Return the segments of a recording from a list that may name recordings, as a timeline of several does.
+
+    Names of one recording alone are not compared: a list may be called otherwise than its recording.
+    """
+    names = {one.dialogue for one in listed}
+    if several and "" in names:
+        raise BadSource(f"{segments} does not name recordings, so it is for one: give a list for each, in their order")
+    if len(names) == 1 and not several:
+        return list(listed)
+    found = [one for one in listed if one.dialogue in (nfc(path.stem), nfc(path.name))]
+    if not found:
+        others = ", ".join(shown(name) for name in sorted(names)[:3])
+        raise BadSource(f"{segments} lists segments of {others}, none of {path.stem}: give the list of this recording")
+    return found
+
+
 def _csv(path: Path) -> tuple[list[Segment], tuple[str, ...]]:
     """Return the segments of a CSV, and warnings about its columns."""
     found = []
-    table = tables.read(path, ("start", "end", "speaker"), also=("text",))
+    table = tables.read(path, ("start", "end", "speaker"), ("dialogue",), also=("text",))
     for where, row in table.rows:
         start, stop = seconds(row["start"]), seconds(row["end"])
         if start is None or stop is None:
             raise BadSource(
                 f"{where}: {row['start'][:20]!r} and {row['end'][:20]!r} are not both times: give seconds, such as 12.5"
             )
-        found.append(Segment(start, stop, row["speaker"], where))
+        found.append(Segment(start, stop, row["speaker"], where, dialogue=row["dialogue"]))
     return found, table.warnings
 
 

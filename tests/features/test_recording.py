@@ -91,3 +91,30 @@ BAD = [
 def test_an_invalid_list_is_refused(suffix: str, text: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(BadSource, match=words):
         recording.read(tmp_path / "talk.wav", segments(tmp_path, text, suffix))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text"),
+    [
+        ("csv", "dialogue,start,end,speaker\none,0,1,A\ntwo,0,2,B\none,2,3,C\n"),
+        (
+            "json",
+            '[{"dialogue": "one", "start": 0, "end": 1, "speaker": "A"}, {"dialogue": "two", "start": 0, "end": 2, '
+            '"speaker": "B"}, {"dialogue": "one", "start": 2, "end": 3, "speaker": "C"}]',
+        ),
+    ],
+)
+def test_a_timeline_of_several_recordings_is_selected_by_name(suffix: str, text: str, tmp_path: Path) -> None:
+    path = segments(tmp_path, text, suffix)
+    for several in (False, True):
+        found = recording.read(tmp_path / "one.wav", path, several=several)
+        assert [one.speaker for one in found.utterances] == ["A", "C"]
+    with pytest.raises(BadSource, match="lists segments of .?one.?, .?two.?, none of three"):
+        recording.read(tmp_path / "three.wav", path)
+
+
+def test_a_timeline_of_one_recording_may_be_called_otherwise(tmp_path: Path) -> None:
+    path = segments(tmp_path, "dialogue,start,end,speaker\none,0,1,A\n")
+    assert len(recording.read(tmp_path / "other.wav", path).utterances) == 1
+    with pytest.raises(BadSource, match="none of other"):
+        recording.read(tmp_path / "other.wav", path, several=True)

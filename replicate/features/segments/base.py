@@ -24,6 +24,7 @@ class Segment(NamedTuple):
     Attributes:
         where: its place in the list, for messages.
         channel: of the recording, from 0; None is the mix of all.
+        dialogue: name of the recording, where the list gives one, as our own timelines do.
     """
 
     start: float
@@ -31,6 +32,7 @@ class Segment(NamedTuple):
     speaker: str
     where: str
     channel: int | None = None
+    dialogue: str = ""
 
 
 class Listed(NamedTuple):

@@ -30,6 +30,7 @@ class _Segment(msgspec.Struct):
     start: float | None
     end: float | None
     speaker: str | int | None = None
+    dialogue: str | None = None
     words: msgspec.Raw = msgspec.Raw(b"")
 
     def name(self) -> str:
@@ -79,7 +80,8 @@ def read(path: Path) -> Listed:
         elif not name:
             nameless += 1
         else:
-            kept.append(Segment(one.start, one.end, speaker(name, where, "the speaker"), where))
+            named = speaker(one.dialogue, where, "the dialogue") if one.dialogue else ""
+            kept.append(Segment(one.start, one.end, speaker(name, where, "the speaker"), where, dialogue=named))
     notes += [f"{path}: {untimed} segments without times are left out"] * bool(untimed)
     notes += [f"{path}: {nameless} segments without a speaker are left out"] * bool(nameless)
     if not kept:
