@@ -40,6 +40,8 @@ class Server(ThreadingHTTPServer):
             if file.getparams()[:3] != (1, 2, 16_000):
                 raise ValueError("send 16-bit samples, one channel, 16 kHz: ffmpeg -i IN -ac 1 -ar 16000 OUT.wav")
             samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32768
+        if speaker not in self.predictor.speakers:
+            raise ValueError(f"add ?speaker=NAME to the address, one of {', '.join(self.predictor.speakers)}")
         number = np.array([self.predictor.speakers.index(speaker)])
         found, _ = self.waves.run({"waveform": samples[None], "samples": np.array([samples.size]), "speaker": number})
         return [utterance("dialogue", 1, speaker, self.predictor.labels, found[0])]
