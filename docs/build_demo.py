@@ -6,8 +6,10 @@ RECORDINGS has clips of RAVDESS in the form that ``replicate features`` takes. N
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,18 +21,19 @@ from export.demo.cutting import cut
 from export.demo.shipped import BUNDLE
 from replicate.config.profiles import profile
 from replicate.corpus import Corpus, named_corpora
+from replicate.corpus.types import SPLITS
 from replicate.features.acoustic import AcousticExtractor
 from replicate.features.assemble import to_corpus
 from replicate.features.extract import extract
 from replicate.features.read import read
-from replicate.features.source import measure, refuse
+from replicate.features.source import Utterance, measure, refuse
 from replicate.files import atomic_folder
 
 NAME, ARM, PROFILE = "ravdess-conversations", "demo", "demo"
 # Of the whole bundle, in bytes: it is part of the package.
 LARGEST = 1_500_000
 NOTES = (
-    "clips of RAVDESS, acted in a studio by 24 actors who say two sentences, drawn into conversations of two; nobody "
+    "clips of RAVDESS, acted in a studio by actors who say two sentences, drawn into conversations of two; nobody "
     "answers anybody in them",
     "clips are cut to their utterances by energy; for training they are also repeated louder, softer and uncut",
     "trained and exported with `make demo DATA=FOLDER`",
@@ -46,8 +49,25 @@ def corpus_of(recordings: Path, work: Path) -> Corpus:
     refuse(found.problems)
     talks = draw(source.utterances)
     vectors = {one: found.vectors[clip] for one, clip in talks.items()}
-    source = replace(source, name=NAME, notes=NOTES, utterances=tuple(talks))
+    notes = (NOTES[0], actors(source.utterances), *NOTES[1:])
+    source = replace(source, name=NAME, notes=notes, utterances=tuple(talks))
     return to_corpus(source, vectors, AcousticExtractor())
+
+
+def actors(clips: Sequence[Utterance]) -> str:
+    """State which actors are in which split, of clips whose dialogues are single actors with numbers in their names.
+
+    Names of copies, such as ``actor09 x0.25``, begin with the actor's.
+    """
+    lists = []
+    for split in SPLITS:
+        names = {clip.dialogue for clip in clips if clip.split == split}
+        found = sorted({int(number[0]) for name in names if (number := re.search(r"\d+", name))})
+        begins = [number for number in found if number - 1 not in found]
+        ends = [number for number in found if number + 1 not in found]
+        runs = [f"{a} to {b}" if a < b else f"{a}" for a, b in zip(begins, ends, strict=True)]
+        lists.append(f"{', '.join(runs) or 'none'} in {split}")
+    return f"actors {'; '.join(lists)}"
 
 
 def build(recordings: Path, work: Path, target: Path) -> int:

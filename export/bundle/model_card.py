@@ -98,8 +98,9 @@ def _use(corpus: Corpus, stream: str, recipe: Recipe | None) -> str:
 def _recordings(recipe: Recipe) -> str:
     """Describe how to predict from recordings, for features whose extraction is known."""
     return (
-        "\n\nFrom recordings, with the package that exported this bundle and its extra `[audio]`; features are "
-        f"{markdown(describe(recipe))}:\n\n"
+        "\n\nFrom recordings, with the Python package bridging-modalities, which exported this bundle, and its extra "
+        "`[audio]`. Its command is `replicate`; the package of that name is another project's. "
+        f"Features are {markdown(describe(recipe))}:\n\n"
         "```bash\nreplicate predict . --audio CALL.wav --segments CALL.rttm --out timeline\n```"
     )
 
@@ -197,7 +198,8 @@ def _limits(corpus: Corpus, run: Run) -> str:
     uses = "only the utterance and those before it" if causal else "the whole dialogue, including later utterances"
     lines = [
         "For research on emotion in conversation. Not for decisions about people: an emotion that a voice expresses is "
-        "not always the one that a person feels, and predictions are wrong as often as the results above show.",
+        "not always the one that a person feels. Expect predictions on other recordings to be wrong at least as often "
+        "as those of the results above.",
         f"Features must come from the extractor that made those of {markdown(corpus.name)}"
         f"{f', {markdown(describe(recipe))}' if recipe else ''}; predictions from others are meaningless.",
         f"A dialogue has one to {MAX_UTTERANCES} utterances{' (any number in a stream)' if causal else ''}. A "

@@ -57,6 +57,7 @@ def test_the_card_shows_results_and_licence(smoke_bundle):
     for words in ("± ", "over 2 seeds", "| happy |", "ositive control", "Licence", "Apache-2.0", "Not for"):
         assert words in card
     assert "Trained with the smoke profile (2 epochs): for trying out only" in card
+    assert "wrong at least as often as those of the results above" in card
 
 
 def test_the_card_names_the_commit_and_the_builds_of_the_training(smoke_bundle):
