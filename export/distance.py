@@ -23,6 +23,8 @@ MOST = 8.0
 FRACTION = 1e-3
 # Utterances of a recording that decide for a stream.
 FIRST = 8
+# Dialogues that a warning names.
+NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Distance:
         features: how many there are; beyond: how many of them lie beyond ``BEYOND`` deviations.
         deviations: root mean square of the features' distances from what the other features predict.
         usual: the limit of ``deviations``, which hardly a recording of the training with as many utterances exceeds.
+        outside: how many features lie beyond ``BEYOND`` deviations of their own; usual_outside: the limit of that.
         far: whether the recording lies outside the range, so that predictions are not to be trusted.
         farthest: names of the three features that lie farthest.
 
@@ -46,6 +49,8 @@ class Distance:
     beyond: int
     deviations: float
     usual: float
+    outside: int
+    usual_outside: float
     far: bool
     farthest: tuple[str, ...]
     medians: tuple[NDArray[np.float64], NDArray[np.float64]] = field(repr=False, compare=False)
@@ -96,6 +101,8 @@ class TrainingRange:
             int((both > BEYOND).sum()),
             deviations,
             float(usual),
+            outside,
+            float(count),
             bool(deviations > usual or outside > count),
             tuple(self._names[i] for i in order),
             (outer, left),
@@ -148,19 +155,37 @@ def warning(found: Sequence[tuple[str, Distance | None]], metadata: dict[str, An
     measured, size = [(name, each) for name, each in found if each is not None], training_range(metadata)
     if not measured or size is None:
         return None
-    far = [(name, each) for name, each in measured if each.far]
+    far = sorted((pair for pair in measured if pair[1].far), key=lambda pair: -pair[1].deviations / pair[1].usual)
     others = [each for _, each in measured if not each.far]
-    if others and size.pooled(others).far:
-        which, most = f"{len(measured)} dialogues, measured as one, are", ""
-        worst = size.pooled([each for _, each in measured])
+    if others and (rest := size.pooled(others)).far:
+        whole = size.pooled([each for _, each in measured])
+        worst, count = (whole, len(measured)) if whole.far else (rest, len(others))
+        which, most = f"{count} dialogues, measured as one, are", ""
     elif not far:
         return None
+    elif len(measured) == 1:
+        which, most, worst = f"dialogue {far[0][0][:100]} is", "", far[0][1]
     else:
-        name, worst = max(far, key=lambda pair: pair[1].deviations / pair[1].usual)
-        which = f"dialogue {name[:100]} is" if len(measured) == 1 else f"{len(far)} of {len(measured)} dialogues are"
-        most = "" if len(measured) == 1 else f"dialogue {name[:100]} with "
+        names = [name[:100] for name, _ in far]
+        listed = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+        which, most = f"{len(far)} of {len(measured)} dialogues ({listed}) are", f"dialogue {names[0]} with "
+        worst = far[0][1]
     return (
         f"{which} unlike what {metadata['arm'][:100]} was trained on ({metadata['corpus']['name'][:100]}): "
-        f"{most}{worst.beyond} of {worst.features} features beyond {BEYOND} deviations, {worst.deviations:.1f} "
-        f"in the mean (limit {worst.usual:.1f}): expect wrong emotions"
+        f"{most}{worst.beyond} of {worst.features} features beyond {BEYOND} deviations, {_excess(worst)}: "
+        "expect wrong emotions"
     )
+
+
+def _excess(one: Distance) -> str:
+    """Return which limit a distance is above, with as many digits as tell the two."""
+    if one.deviations <= one.usual:
+        return f"{one.outside} of them of their own, above the limit of {one.usual_outside:g}"
+    value, limit = next(
+        (pair for pair in (_rounded(one, digits) for digits in range(2, 17)) if pair[0] != pair[1]), _rounded(one, 17)
+    )
+    return f"root mean square {value}, above the limit of {limit}"
+
+
+def _rounded(one: Distance, digits: int) -> tuple[str, str]:
+    return f"{one.deviations:.{digits}f}", f"{one.usual:.{digits}f}"

@@ -108,10 +108,11 @@ def _recordings(recipe: Recipe) -> str:
 def _streaming(run: Run) -> str:
     """Describe how to predict utterance by utterance with a causal model, and what its state contains."""
     config = run.record.model
-    size = state_size(config)
+    size, layers = state_size(config), config.context_layers
+    context = "The context layer" if layers == 1 else f"Each of the {layers} context layers"
     return (
         f"The model is causal: a prediction depends on the utterance and those before it. `{STREAM}` is the same model "
-        f"for one utterance at a time. Each of the {config.context_layers} context layers attends to the last "
+        f"for one utterance at a time. {context} attends to the last "
         f"{config.memory} utterances, including the present one, and each of the two graph layers to the present one "
         f"and {config.future} before it. The state between utterances has {size} numbers ({size * 4 / 1e3:.0f} kB), "
         "whatever the dialogue's length.\n\n"

@@ -42,7 +42,7 @@ def test_a_distance_computed_by_hand():
     found = TrainingRange(BY_HAND, ["loudness", "pitch"]).distance(np.array([[1.0, 12.0], [2.0, 20.0], [3.0, 30.0]]))
     # Deviations from the median: 1, 2, 3 and 1, 5, 8 (at most 8); the axis explains all of the first feature.
     whole = np.array([2.0, 5.0]), np.array([0.0, 5.0])
-    assert found == Distance(3, 2, 1, pytest.approx(np.sqrt(25 / 2)), 3.0, True, ("pitch", "loudness"), whole)
+    assert found == Distance(3, 2, 1, pytest.approx(np.sqrt(25 / 2)), 3.0, 1, 1.0, True, ("pitch", "loudness"), whole)
     assert all(np.allclose(one, other) for one, other in zip(found.medians, whole, strict=True))
     near = TrainingRange(BY_HAND).distance(np.array([[3.0, 11.0]] * 4))
     assert near.far is False and near.farthest == ("feature 1", "feature 2") and near.usual == 1.0
@@ -113,11 +113,11 @@ def test_the_warning_is_one_line_and_names_the_farthest():
     near, far, farther = (measured.distance(np.array([[0.0, 10 + y]] * 4)) for y in (1, 4, 10))
     assert warning([("a", near), ("b", None)], ABOUT) is None and warning([], ABOUT) is None
     assert warning([("a", far), ("b", None)], ABOUT) == (
-        "dialogue a is unlike what A was trained on (ravdess): 0 of 2 features beyond 4 deviations, 1.4 in the mean "
-        "(limit 1.0): expect wrong emotions"
+        "dialogue a is unlike what A was trained on (ravdess): 0 of 2 features beyond 4 deviations, root mean square "
+        "1.41, above the limit of 1.00: expect wrong emotions"
     )
     several = warning([("a", far), ("b", farther), *(("c", near),) * 5], ABOUT)
-    assert several.startswith("2 of 7 dialogues are") and "dialogue b with 1 of 2 features" in several
+    assert several.startswith("2 of 7 dialogues (b, a) are") and "dialogue b with 1 of 2 features" in several
     assert len(warning([("x" * 10_000, far)], ABOUT)) < 400 and BEYOND == 4
     assert warning([("a", far)], ABOUT | {"range": None}) is None
 
@@ -135,11 +135,35 @@ def test_single_utterances_that_tell_little_are_also_measured_as_one():
     assert [one.far for one in further] == [False] * 4
     text = warning(list(zip(names, further, strict=True)), ABOUT)
     assert (
-        text.startswith("4 dialogues, measured as one, are unlike what A was trained on") and "1.9 in the mean" in text
+        text.startswith("4 dialogues, measured as one, are unlike what A was trained on")
+        and "root mean square 1.94, above" in text
     )
     assert warning(list(zip(names[:3], further[:3], strict=True)), ABOUT) is None  # of 3, the limit is that of 1
     farthest = measured.distance(np.array([[0.0, 50.0]]))
-    assert warning([("a", single[0]), ("far", farthest)], ABOUT).startswith("1 of 2 dialogues are")
+    assert warning([("a", single[0]), ("far", farthest)], ABOUT).startswith("1 of 2 dialogues (far) are")
+
+
+def test_three_far_dialogues_are_named_the_farthest_first_and_the_others_counted():
+    measured = TrainingRange(BY_HAND)
+    found = [(name, measured.distance(np.array([[0.0, 10 + 2 * y]] * 4))) for y, name in enumerate("abcdef", 2)]
+    assert ": dialogue e with " in (text := warning(found[:5], ABOUT))
+    assert text.startswith("5 of 5 dialogues (e, d, c and 2 more) are unlike")
+    assert warning([*found[:2], ("near", found[0][1])], ABOUT).startswith("3 of 3 dialogues (b, a, near) are")
+
+
+@pytest.mark.parametrize(
+    ("deviations", "outside", "words"),
+    [
+        (2.34, 0, "root mean square 2.34, above the limit of 2.31: "),
+        (2.312, 9, "root mean square 2.312, above the limit of 2.310: "),
+        (2.31 + 1e-9, 0, "root mean square 2.310000001, above the limit of 2.310000000: "),
+        (2.31, 9, "9 of 20 features beyond 4 deviations, 9 of them of their own, above the limit of 7.5: "),
+    ],
+)
+def test_the_warning_says_which_limit_is_exceeded_with_digits_that_show_it(deviations, outside, words):
+    nothing = np.zeros(20), np.zeros(20)
+    far = Distance(4, 20, outside, deviations, 2.31, outside, 7.5, True, (), nothing)
+    assert words in warning([("a", far)], ABOUT)
 
 
 def test_a_predictor_measures_the_features_as_they_were_given(tmp_path):
@@ -149,7 +173,7 @@ def test_a_predictor_measures_the_features_as_they_were_given(tmp_path):
     found = predictor.predict([DialogueFeatures(n, ["M"] * 3, x) for n, x in (("far", far), ("near", near))])
     assert [one.distance.far for one in found] == [True, False] and found[0].distance.farthest == ("a", "b")
     assert predictor(far, ["M"] * 3, "recording").distance == found[0].distance
-    assert far_away(predictor, found).startswith("1 of 2 dialogues are unlike what arm was trained on (corpus)")
+    assert far_away(predictor, found).startswith("1 of 2 dialogues (far) are unlike what arm was trained on (corpus)")
 
 
 def test_a_stream_warns_once_for_each_dialogue_when_it_is_clear(tmp_path):
