@@ -36,6 +36,17 @@ def test_it_holds_the_page_and_the_bundle_of_the_package(wheel):
     assert wanted <= set(zipfile.ZipFile(wheel).namelist())
 
 
+def test_it_says_which_licence_is_that_of_the_weights(wheel):
+    (name,) = [one for one in zipfile.ZipFile(wheel).namelist() if one.endswith(".dist-info/licenses/NOTICE")]
+    notice = zipfile.ZipFile(wheel).read(name).decode()
+    card = (ROOT / "export" / "demo" / "bundle" / "README.md").read_text(encoding="utf-8")
+    (licence,) = [line.removeprefix("license: ") for line in card.splitlines() if line.startswith("license: ")]
+    for words in ("export/demo/bundle", licence.upper().replace("CC-", "CC ").replace("SA-", "SA ")):
+        assert words in notice
+    for path in (word.strip(",:") for word in notice.split() if word.startswith("export/")):
+        assert (ROOT / path).exists()
+
+
 @pytest.fixture
 def stand_in(tmp_path: Path) -> Path:
     """A wheel of another project that is called replicate, as on the package index."""
