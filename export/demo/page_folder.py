@@ -20,7 +20,7 @@ from replicate.files import atomic_folder, from_os_error
 
 ASSETS = Path(__file__).with_name("page")
 INDEX, BUNDLE, RUNTIME, LICENCE = "index.html", "bundle.js", "vendor/runtime.js", "onnxruntime-LICENSE.txt"
-SCRIPTS = ("activity.js", "distance.js", "resample.js", "model.js", "sound.js", "timeline.js", "app.js")
+SCRIPTS = ("activity.js", "distance.js", "rate.js", "resample.js", "model.js", "sound.js", "timeline.js", "app.js")
 NAMES = frozenset(
     {INDEX, BUNDLE, RUNTIME, "style.css", "model-card.md", *SCRIPTS, f"vendor/{LICENCE}", f"vendor/{SCRIPT}"}
 )

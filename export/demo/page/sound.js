@@ -7,6 +7,8 @@ demo.sound = (() => {
   // Seconds of a file: a longer one does not fit into the memory of every browser.
   const LONGEST = 3600;
   const LARGEST = 400e6;
+  // The rate of files that declare none, or one that cannot be used; the browser resamples these to it.
+  const USUAL = 48000;
   // Two channels are two speakers where their correlation over the first minute is below this.
   const ALIKE = 0.5, MINUTE = 60 * RATE;
 
@@ -69,15 +71,33 @@ demo.sound = (() => {
     return [mixed];
   }
 
-  // The speakers' channels of a file.
+  // What decodes a file at the rate that it declares.
+  function decoder(buffer, seconds) {
+    const declared = demo.rate.of(buffer);
+    if (declared * seconds > USUAL * LONGEST) {
+      throw new Error(`${Math.round(seconds)} s at ${declared} Hz do not fit into memory: cut it`);
+    }
+    if (declared && demo.resample.possible(declared)) {
+      try {
+        return new OfflineAudioContext(1, 1, declared);
+      } catch {
+        // Browsers differ in the rates that they take.
+      }
+    }
+    return new OfflineAudioContext(1, 1, USUAL);
+  }
+
+  // The speakers' channels of a file at 16 kHz.
   async function decode(file) {
     const seconds = await duration(file);
     if (file.size > LARGEST || seconds > LONGEST) {
       throw new Error(`it is longer than ${LONGEST / 3600} hour or larger than ${LARGEST / 1e6} MB: cut it`);
     }
+    const buffer = await file.arrayBuffer();
+    const context = decoder(buffer, seconds);
     let found;
     try {
-      found = await new OfflineAudioContext(1, 1, RATE).decodeAudioData(await file.arrayBuffer());
+      found = await context.decodeAudioData(buffer);
     } catch {
       throw new Error("this browser cannot decode it: convert it to wav");
     }
@@ -85,7 +105,11 @@ demo.sound = (() => {
     if (!channels.every((channel) => channel.every(Number.isFinite))) {
       throw new Error("it contains NaN or infinity: convert or record it again");
     }
-    return speakers(channels);
+    const resampled = [];
+    for (const channel of channels.length > 2 ? speakers(channels) : channels) {
+      resampled.push(await demo.resample.whole(channel, found.sampleRate));
+    }
+    return speakers(resampled);
   }
 
   async function source(context, piece) {

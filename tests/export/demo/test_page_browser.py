@@ -10,6 +10,8 @@ import time
 
 import numpy as np
 import pytest
+import soundfile
+import soxr
 
 from export.demo import page_folder, sources
 from export.demo.live import follow
@@ -44,8 +46,8 @@ def expected(bundle, path):
 
 
 def agree(found, wanted, tolerance=1e-4):
-    assert [(one["speaker"], one["start"], one["end"]) for one in found] == [
-        (one["speaker"], one["start"], one["end"]) for one in wanted
+    assert [(one["speaker"], one["start"], one["end"], one["label"]) for one in found] == [
+        (one["speaker"], one["start"], one["end"], one["label"]) for one in wanted
     ]
     for one, other in zip(found, wanted, strict=True):
         assert one["probabilities"] == pytest.approx(other["probabilities"], abs=tolerance)
@@ -66,6 +68,15 @@ def test_a_file_gives_what_python_gives_where_the_page_is_opened_as_a_file(place
         rows = list(csv.DictReader(saved_text(page, "#csv").splitlines()))
         assert [row["label"] for row in rows] == [one["label"] for one in found]
         assert page.locator(".lane").count() == 2 and page.locator(".bar").count() == 3
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 192_000])
+def test_recordings_at_other_rates_give_what_python_gives(place, tmp_path, rate):
+    bundle, index = place
+    signal = soxr.resample(bursts((0.5, 1.5), (2.5, 3.4), total=4), 16_000, rate)
+    path = write_wav(tmp_path / "other.wav", signal, rate=rate)
+    with opened(index.as_uri()) as page:
+        agree(choose(page, path), expected(bundle, path), 1e-3)
 
 
 def test_a_served_page_follows_the_microphone(place, tmp_path):
@@ -122,6 +133,10 @@ def test_the_bundle_of_the_package_on_real_speech(shared_data, tmp_path):
         clip = shared_data / "ravdess/recordings/03-01-05-01-01-01-23.flac"
         agree(choose(page, clip), expected(BUNDLE, clip))
         assert page.locator("#far").inner_text() == ""
+        samples, own = soundfile.read(clip)
+        for rate, tolerance in ((8_000, 2e-3), (48_000, 5e-4), (192_000, 5e-4)):
+            other = write_wav(tmp_path / f"{rate}.wav", soxr.resample(samples, own, rate), rate=rate)
+            agree(choose(page, other), expected(BUNDLE, other), tolerance)
         assert seconds < 10  # with the start of the browser, on a busy machine
 
 
