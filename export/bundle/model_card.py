@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from export.bundle import confidence, files_section, hub_metadata
+from export.bundle import confidence, files_section, hub_metadata, sound_section
 from export.bundle.select import Choice
+from export.bundle_files import WAV
 from export.limited_session import ONNXRUNTIME
 from export.onnx import save
 from export.onnx.quantise import Quantised
@@ -57,6 +58,7 @@ def text(
         "## Use",
         _use(corpus, choice.run.audio_stream, save.recipe(choice.run)),
         *(["## Streaming", _streaming(choice.run)] if save.streams(choice.run) else []),
+        *(["## Sound as input", sound_section.section(model.parent)] if (model.parent / WAV).is_file() else []),
         "## Files",
         files_section.section(model.parent, record.model),
         "## Training",
