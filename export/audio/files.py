@@ -9,6 +9,7 @@ from pathlib import Path
 from export.audio.formats.registry import FORMATS
 from export.audio.plot import picture
 from export.audio.timeline import Timeline
+from export.distance_table import to_csv
 from replicate.files import atomic_path, cut_name, write_text
 
 # The formats of which a folder holds files in any case.
@@ -22,6 +23,8 @@ def write(
     formats: Sequence[str] = (),
 ) -> list[Path]:
     """Write ``timeline.csv`` and ``timeline.json``, and for each dialogue a .vtt, .png and .svg named after it.
+
+    The distances from the training are written to ``distance.csv`` if they are known.
 
     Args:
         advance: called with 1 after each dialogue, to show progress.
@@ -37,6 +40,9 @@ def write(
         if one.several:
             written.append(folder / f"timeline.{one.suffix}")
             write_text(written[-1], one.text(timeline))
+    if timeline.distances:
+        written.append(folder / "distance.csv")
+        write_text(written[-1], to_csv(timeline.distances))
     for stem, dialogue in zip(_stems(list(timeline.dialogues)), timeline.dialogues.values(), strict=True):
         for one in chosen:
             if not one.several:

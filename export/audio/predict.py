@@ -16,9 +16,9 @@ import numpy as np
 
 from export.audio.speakers import SpeakerNames, speaker_names
 from export.audio.timeline import Recording, Segment, Timeline
+from export.distance import Distance, warning
 from export.inputs import unknown_labels
 from export.predictor import MAX_UTTERANCES, BadInput, DialogueFeatures, Prediction, Predictor
-from export.program import far_away
 from replicate.corpus.provenance import ENCODER_EXTRACTORS, Recipe, changed_versions, describe
 from replicate.errors import BadModel, EmptyDialogue, IncompatibleFeatures
 from replicate.features import resume
@@ -78,11 +78,14 @@ def predict_audio(
     if not vectors:
         first = f"; the first was left out because: {problems[0]}" if problems else ""
         raise EmptyDialogue(f"{source.name} has no utterance to predict{first}")
-    predictions = predictor.predict(_dialogues(source, vectors, names), normalise)
+    dialogues = _dialogues(source, vectors, names)
+    predictions = predictor.predict(dialogues, normalise)
     segments = _segments(source, dict(zip(source.utterances, seconds, strict=True)), vectors, predictions)
-    far = far_away(predictor, predictions)
+    distances = _distances(predictor, dialogues)
+    far = warning(list(distances.items()), predictor.metadata)
     notes = (*([far] if far else []), *assigned, *extracted.warnings, *_notes(source, recipe, predictor.labels))
-    return Timeline(tuple(predictor.labels), tuple(segments), tuple(map(str, problems)), notes, _recordings(source))
+    left_out = tuple(map(str, problems))
+    return Timeline(tuple(predictor.labels), tuple(segments), left_out, notes, _recordings(source), distances)
 
 
 def forget(keep: Path) -> None:
@@ -145,6 +148,16 @@ def _dialogues(source: Source, vectors: Vectors, names: SpeakerNames) -> list[Di
         )
         for own in pieces
     ]
+
+
+def _distances(predictor: Predictor, pieces: Sequence[DialogueFeatures]) -> dict[str, Distance]:
+    """Measure how far each dialogue lies from the training, over all its pieces."""
+    found = {}
+    for name, own in groupby(pieces, key=lambda piece: piece.id):
+        distance = predictor.distance(np.concatenate([piece.features for piece in own]))
+        if distance:
+            found[name] = distance
+    return found
 
 
 def _segments(

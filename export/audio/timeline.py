@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
+from export.distance import Distance
 from export.output import UtterancePrediction, utterance
 
 
@@ -54,6 +55,7 @@ class Timeline:
         left_out: for each utterance that could not be predicted, the reason.
         notes: warnings that apply to the whole result.
         recordings: of the dialogues that are segments of one file, by their names.
+        distances: of the dialogues from the training, by their names; empty for bundles of earlier versions.
     """
 
     labels: tuple[str, ...]
@@ -61,6 +63,7 @@ class Timeline:
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     recordings: Mapping[str, Recording] = field(default_factory=dict)
+    distances: Mapping[str, Distance] = field(default_factory=dict)
 
     def emotion(self, segment: Segment) -> str:
         """Return the most probable label; of equally probable ones the first."""

@@ -13,6 +13,7 @@ from replicate.cli import calls, console, options
 
 if TYPE_CHECKING:
     from export.audio.timeline import Timeline
+    from export.distance import Distance
     from export.predictor import Prediction, Predictor, UtterancePrediction
 
 
@@ -73,7 +74,8 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the timeline of --audio: CSV, JSON, and for each dialogue WebVTT and a figure.",
+    help="Folder for the timeline of --audio: CSV, JSON, distances from the training, and for each dialogue WebVTT and "
+    "a figure.",
 )
 def predict(
     bundle: Path,
@@ -130,6 +132,7 @@ def predict(
     text = program.far_away(predictor, found)
     if text:
         _note(text)
+    _print_distance([(prediction.id, prediction.distance) for prediction in found], predictor)
     if as_json or as_csv:
         _print([utterance for prediction in found for utterance in prediction.utterances()], as_json)
     else:
@@ -149,6 +152,15 @@ def _own_errors() -> Iterator[None]:
         raise errors.BadBundle(str(error)) from error
     except BadInput as error:
         raise errors.BadInput(str(error)) from error
+
+
+def _print_distance(found: Sequence[tuple[str, Distance | None]], predictor: Predictor) -> None:
+    """Print one status line on how far the farthest dialogue lies from the training, where no note says it."""
+    from export.distance_table import status
+
+    line = status(found, predictor.metadata)
+    if line:
+        console.note(line)
 
 
 def _note(text: str) -> None:
@@ -216,6 +228,7 @@ def _predict_audio(
         console.note(f"left out: {problem}")
     for note in found.notes:
         console.note(f"note: {note}")
+    _print_distance(list(found.distances.items()), predictor)
     for name in dict.fromkeys((*printed, *formats)):
         if FORMATS[name].note:
             console.note(f"note: {FORMATS[name].note}")

@@ -33,12 +33,15 @@ def test_labels_that_the_bundle_does_not_know_are_named_and_all_is_predicted(rep
     archive.write(replace(corpus, labels=("unlabelled", "sad", "neutral", "angry")), tmp_path / "none.npz")
     status, stdout, stderr = replicate("predict", smoke_bundle.folder, tmp_path / "other.npz", "--csv")
     assert status == 0
-    assert stderr == (
+    note, distance = stderr.splitlines()
+    assert note == (
         "note: other.npz has labels that the model does not know (afraid, excited): it predicts happy, sad, neutral, "
-        "angry\n"
+        "angry"
     )
     assert len(stdout.splitlines()) == 1 + sum(map(len, corpus.dialogues))
-    assert replicate("predict", smoke_bundle.folder, tmp_path / "none.npz", "--csv") == (0, stdout, "")
+    assert distance.startswith("distance from the training, dialogue ") and " beyond 4 deviations, " in distance
+    assert replicate("predict", smoke_bundle.folder, tmp_path / "none.npz", "--csv", "-q") == (0, stdout, "")
+    assert replicate("predict", smoke_bundle.folder, tmp_path / "none.npz", "--csv") == (0, stdout, f"{distance}\n")
 
 
 def test_the_command_names_invalid_input(replicate, smoke_bundle, tmp_path):

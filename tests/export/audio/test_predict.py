@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from export.audio.predict import _columns, predict_audio
+from export.demo.shipped import BUNDLE
 from export.predictor import Predictor
 from replicate import errors
 from replicate.corpus import archive, load
@@ -260,3 +261,20 @@ def test_a_dialogue_that_is_too_long_is_predicted_in_pieces(recordings, monkeypa
     middle = predict_audio(Predictor(recordings.root / "COGMEN-A"), alone, who)
     for one, other in zip(pieces.segments[3:6], middle.segments, strict=True):
         np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
+
+
+def test_the_distance_of_every_recording_from_the_training_is_kept(recordings, replicate, tmp_path, monkeypatch):
+    source = read(recordings.root / "recordings")
+    predictor = Predictor(BUNDLE)
+    found = predict_audio(predictor, source)
+    assert list(found.distances) == list(found.dialogues) and len(found.distances) == 5
+    assert [one.utterances for one in found.distances.values()] == [4] * 5
+    monkeypatch.setattr("export.audio.predict.MAX_UTTERANCES", 3)  # in pieces, a dialogue is measured as a whole
+    assert predict_audio(predictor, source).distances == found.distances
+    done = replicate("predict", BUNDLE, "--audio", recordings.root / "recordings", "--out", tmp_path, "--csv")
+    assert done.status == 0 and "note: 5 of 5 dialogues (" in done.stderr and "distance.csv" in done.stderr
+    rows = list(csv.DictReader((tmp_path / "distance.csv").open()))
+    assert [(row["dialogue"], row["far"]) for row in rows] == [(name, "yes") for name in found.distances]
+    assert [float(row["deviations"]) for row in rows] == [
+        pytest.approx(one.deviations, abs=1e-6) for one in found.distances.values()
+    ]
