@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +26,11 @@ WAITING = 30
 Pieces = Generator[NDArray[np.float32], None, None]
 
 
-def recording(path: Path, fast: bool = False) -> Pieces:
+def recording(path: Path, fast: bool = False, note: Callable[[str], object] = lambda text: None) -> Pieces:
     """Yield a recording in pieces of a tenth of a second, in real time unless ``fast``; holds a minute of it.
+
+    Args:
+        note: called with a line for each reason to doubt the answers, as ``replicate predict`` prints them.
 
     Shapes:
         yields: (n, channels) at 16 kHz; 2 channels if each holds another speaker, otherwise their mean as one.
@@ -35,23 +38,35 @@ def recording(path: Path, fast: bool = False) -> Pieces:
     Raises:
         BadAudio: it is missing, cannot be decoded, or contains NaN or infinity.
     """
-    from replicate.features import audio
+    from replicate.features import audio, mixing
 
     found = audio.header(path)
     if found.cut is not None:
         raise found.cut
+    if found.warning:
+        note(f"{path} {found.warning}")
+    if found.rate < RATE:
+        note(f"{path} was recorded below 16 kHz and lacks high frequencies: its features are less reliable")
+    levels = mixing.Levels()
     begin, played = time.monotonic(), 0
     two: bool | None = None
     for block in audio.blocks(path):
         if two is None:
             two = block.shape[1] == 2 and abs(correlation(block[:MINUTE, 0], block[:MINUTE, 1])) < ALIKE
         sound = block if two else block.mean(1, keepdims=True)
+        if not two and block.shape[1] > 1:
+            levels.add(block, sound[:, 0])
         for at in range(0, len(sound), PIECE):
             piece = sound[at : at + PIECE]
             played += len(piece)
             if not fast:
                 time.sleep(max(0.0, begin + played / RATE - time.monotonic()))
             yield piece
+    if levels.cancelled:
+        note(
+            f"the channels of {path} cancel each other: their mix is much weaker than they are, as if one was inverted; "
+            "keep one channel alone"
+        )
 
 
 def microphone() -> Pieces:

@@ -99,13 +99,18 @@ def _predict(bundle: Path, files: tuple[Path, ...], as_json: bool, as_csv: bool)
         print_timeline(_timeline(model, found))
     far = model.far_away({name: [one.features for one in predictions] for name, predictions in found.items()})
     if far:
-        console.note(f"note: {far}")
-    for path, predictions in zip(files, found.values(), strict=True):
-        if not predictions:
-            console.note(f"note: {path}: no speech was found")
+        _note(far)
+    speech = [path for path, predictions in zip(files, found.values(), strict=True) if predictions]
+    for path in files:
+        if path not in speech:
+            _note(f"{path}: no speech was found")
     console.note(limits(bundle, model.metadata))
-    if not as_json and not as_csv:
-        console.suggest("predict", bundle, "--audio", files[0], "--segments", "vad", "--out", "timeline")
+    if speech and not as_json and not as_csv:
+        console.suggest("predict", bundle, "--audio", speech[0], "--segments", "vad", "--out", "timeline")
+
+
+def _note(text: str) -> None:
+    console.note(f"note: {text}")
 
 
 def _predictions(model: WaveModel, files: tuple[Path, ...]) -> dict[str, list[Prediction]]:
@@ -119,7 +124,7 @@ def _predictions(model: WaveModel, files: tuple[Path, ...]) -> dict[str, list[Pr
         name, number = path.stem, 2
         while name in found:
             name, number = f"{path.stem} {number}", number + 1
-        found[name] = list(follow(model, recording(path, fast=True), speakers))
+        found[name] = list(follow(model, recording(path, fast=True, note=_note), speakers))
     return found
 
 

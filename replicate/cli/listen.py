@@ -59,13 +59,17 @@ def listen(
         with options.end_when_stuck(errors.BadBundle):
             model = WaveModel(bundle or BUNDLE)
             speakers = _speakers(model, speaker)
-            pieces = sources.microphone() if source is None else sources.recording(source, fast)
+            pieces = sources.microphone() if source is None else sources.recording(source, fast, _note)
             name = "microphone" if source is None else source.stem
             with closing(pieces), _shown(model, name, as_json, as_csv) as (answer, status):
                 first: list[Any] = []
+                found = False
                 for one in follow(model, pieces, speakers, status):
+                    found = True
                     answer(one)
                     first = _warn(model, name, first, one)
+            if not found:
+                _note(f"{source}: no speech was found")
     except BadBundle as error:
         raise errors.BadBundle(str(error)) from error
     except BadInput as error:
@@ -129,8 +133,12 @@ def _warn(model: WaveModel, name: str, first: list[Any], one: Prediction) -> lis
         return first
     far = model.far_away({name: [*first, one.features]})
     if far:
-        console.note(f"note: {far}")
+        _note(far)
     return [] if far else [*first, one.features]
+
+
+def _note(text: str) -> None:
+    console.note(f"note: {text}")
 
 
 def _line(one: Prediction, labels: list[str]) -> str:

@@ -79,8 +79,23 @@ def test_the_bundle_of_the_package_answers_and_states_its_score(replicate, call)
 
 
 def test_silence_is_a_line(replicate, bundle, tmp_path):
-    done = replicate("demo", write_wav(tmp_path / "s.wav", np.zeros(16_000)), "--bundle", bundle)
+    silent = write_wav(tmp_path / "s.wav", np.zeros(16_000))
+    done = replicate("demo", silent, "--bundle", bundle)
     assert done.status == 0 and done.stdout == "" and "s.wav: no speech was found" in done.stderr
+    assert "Next:" not in done.stderr
+    speech = write_wav(tmp_path / "call.wav", bursts((1, 2), total=3))
+    assert f"--audio {speech}" in replicate("demo", silent, speech, "--bundle", bundle).stderr
+
+
+def test_doubts_on_a_recording_are_notes(replicate, bundle, tmp_path):
+    signal = bursts((1, 2), total=3)
+    low = write_wav(tmp_path / "low.wav", signal[::2], rate=8_000)
+    inverted = write_wav(tmp_path / "inverted.wav", np.column_stack([signal, -0.9 * signal]))
+    same = write_wav(tmp_path / "same.wav", np.column_stack([signal, signal]))
+    done = replicate("demo", low, inverted, same, "--bundle", bundle)
+    assert done.stderr.count("below 16 kHz") == done.stderr.count("cancel each other") == 1
+    assert "low.wav was recorded below 16 kHz" in done.stderr
+    assert "the channels of " + str(inverted) + " cancel each other" in done.stderr
 
 
 def test_the_page(replicate, bundle, tmp_path, monkeypatch):

@@ -66,10 +66,20 @@ def test_what_it_cannot_use_is_named_in_a_line(replicate, tmp_path, bundle, call
     assert "takes openSMILE" in one_line(replicate("listen", other, "--source", call))
     assert "is not a bundle" in one_line(replicate("listen", tmp_path / "none", "--source", call))
     assert "no recording" in one_line(replicate("listen", bundle, "--source", tmp_path / "none.wav"))
-    silent = write_wav(tmp_path / "silent.wav", np.zeros(16_000))
-    assert replicate("listen", bundle, "--source", silent, "--fast").stdout == ""
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     assert "missing extra" in one_line(replicate("listen", bundle))
+
+
+def test_a_recording_without_speech_is_a_line(replicate, tmp_path, bundle):
+    silent = write_wav(tmp_path / "silent.wav", np.zeros(16_000))
+    for options in ([], ["--csv"], ["--json"]):
+        done = replicate("listen", bundle, "--source", silent, "--fast", *options)
+        assert (done.status, done.stdout) == (0, "") and done.stderr == f"note: {silent}: no speech was found\n"
+
+
+def test_doubts_on_a_recording_are_those_of_demo(replicate, tmp_path, bundle):
+    path = write_wav(tmp_path / "low.wav", bursts((1, 2), total=3)[::2], rate=8_000)
+    assert "low.wav was recorded below 16 kHz" in replicate("listen", bundle, "--source", path, "--fast").stderr
 
 
 def test_ctrl_c_ends_the_microphone_cleanly(replicate, bundle, monkeypatch):
