@@ -3,6 +3,8 @@
 ``predict.py`` of every bundle contains this module.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +47,20 @@ def normalised(dialogue: DialogueFeatures, scale: dict[str, Any], by: str) -> Di
         own = names == name
         found[own] = _adapted(features[own], mean, deviation)
     return replace(dialogue, features=found)
+
+
+def unchanged(dialogues: Sequence[Sequence[str]], by: str | None) -> str | None:
+    """Return one line on the dialogues that ``normalised`` leaves as they are, or None if there is none.
+
+    Args:
+        dialogues: who speaks each utterance, for each dialogue.
+    """
+    most = [len(who) if by == "recording" else max(Counter(who).values()) for who in dialogues]
+    single = most.count(1)
+    if not by or not single:
+        return None
+    where = "" if single == len(most) else f" in {single} of {len(most)} dialogues"
+    return f"--normalise {by} changes nothing{where}: it needs two utterances of a {by}"
 
 
 def _adapted(

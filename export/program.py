@@ -19,7 +19,7 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
 import argparse
 import csv
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 try:  # before the modules that use them
@@ -34,7 +34,7 @@ from export.bundle_files import BadInput
 from export.distance import warning
 from export.limited_session import end_stuck_process
 from export.lines import DialogueFeatures, csv_lines, first_line, json_lines, read_csv, stdin_lines
-from export.normalise import BY
+from export.normalise import BY, unchanged
 from export.output import json_text, one_line, to_csv, to_json
 from export.predictor import Prediction, Predictor, Stream
 
@@ -75,9 +75,11 @@ def predict_files(
     return found
 
 
-def far_away(predictor: Predictor, predictions: Iterable[Prediction]) -> str | None:
-    """Return one line on the dialogues that are unlike those of the training, or None if there is none."""
-    return warning([(prediction.id, prediction.distance) for prediction in predictions], predictor.metadata)
+def notes(predictor: Predictor, predictions: Sequence[Prediction], normalise: str | None = None) -> list[str]:
+    """Return a line on the dialogues that are unlike those of the training, and on those that are not normalised."""
+    far = warning([(prediction.id, prediction.distance) for prediction in predictions], predictor.metadata)
+    same = unchanged([prediction.speakers for prediction in predictions], normalise)
+    return [text for text in (far, same) if text]
 
 
 def predict_lines(
@@ -159,8 +161,7 @@ def _predict(given: argparse.Namespace) -> None:
             print(line, end="", flush=True)
         return
     predictions = predict_files(predictor, given.files, normalise=given.normalise)
-    text = far_away(predictor, predictions)
-    if text:
+    for text in notes(predictor, predictions, given.normalise):
         _note(text)
     found = [one for prediction in predictions for one in prediction.utterances()]
     sys.stdout.write(to_json(found) if given.json else to_csv(found))

@@ -18,6 +18,7 @@ from export.audio.speakers import SpeakerNames, speaker_names
 from export.audio.timeline import Recording, Segment, Timeline
 from export.distance import Distance, warning
 from export.inputs import unknown_labels
+from export.normalise import unchanged
 from export.predictor import MAX_UTTERANCES, BadInput, DialogueFeatures, Prediction, Predictor
 from replicate.corpus.provenance import ENCODER_EXTRACTORS, Recipe, changed_versions, describe
 from replicate.errors import BadModel, EmptyDialogue, IncompatibleFeatures
@@ -83,7 +84,8 @@ def predict_audio(
     segments = _segments(source, dict(zip(source.utterances, seconds, strict=True)), vectors, predictions)
     distances = _distances(predictor, dialogues)
     far = warning(list(distances.items()), predictor.metadata)
-    notes = (*([far] if far else []), *assigned, *extracted.warnings, *_notes(source, recipe, predictor.labels))
+    same = unchanged([piece.voices for piece in dialogues], normalise)
+    notes = (*filter(None, (far, same)), *assigned, *extracted.warnings, *_notes(source, recipe, predictor.labels))
     left_out = tuple(map(str, problems))
     return Timeline(tuple(predictor.labels), tuple(segments), left_out, notes, _recordings(source), distances)
 

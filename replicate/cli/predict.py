@@ -129,8 +129,7 @@ def predict(
             _predict_audio(predictor, audio, printed, normalise, **recording)
             return
         found = program.predict_files(predictor, files, lambda path: read(path, predictor), normalise)
-    text = program.far_away(predictor, found)
-    if text:
+    for text in program.notes(predictor, found, normalise):
         _note(text)
     _print_distance([(prediction.id, prediction.distance) for prediction in found], predictor)
     if as_json or as_csv:

@@ -9,7 +9,7 @@ import pytest
 from export.distance import BEYOND, FIRST, FRACTION, MOST, Distance, TrainingRange, summary, warning
 from export.onnx.training_range import LEAST, fit_range, same_range
 from export.predictor import DialogueFeatures, Predictor
-from export.program import far_away, predict_lines
+from export.program import notes, predict_lines
 from replicate.corpus.synthetic import generate
 from replicate.corpus.types import Corpus, Dialogue
 from tests.export import tiny_bundle
@@ -173,7 +173,8 @@ def test_a_predictor_measures_the_features_as_they_were_given(tmp_path):
     found = predictor.predict([DialogueFeatures(n, ["M"] * 3, x) for n, x in (("far", far), ("near", near))])
     assert [one.distance.far for one in found] == [True, False] and found[0].distance.farthest == ("a", "b")
     assert predictor(far, ["M"] * 3, "recording").distance == found[0].distance
-    assert far_away(predictor, found).startswith("1 of 2 dialogues (far) are unlike what arm was trained on (corpus)")
+    (note,) = notes(predictor, found, "recording")
+    assert note.startswith("1 of 2 dialogues (far) are unlike what arm was trained on (corpus)")
 
 
 def test_a_stream_warns_once_for_each_dialogue_when_it_is_clear(tmp_path):

@@ -1,5 +1,7 @@
 """Features adapted to a recording: another scale of all its features leaves nothing behind, and one utterance stays."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.normalise import BY, FULL, normalised
+from export.normalise import BY, FULL, normalised, unchanged
 from export.predictor import BadInput, DialogueFeatures, Predictor
 from tests.export import tiny_bundle
 
@@ -102,3 +104,35 @@ def test_the_predictor_takes_normalised_features_and_names_what_it_does_not_know
         predictor(values, ["M"] * 30, "room")
     with pytest.raises(BadInput, match="no utterance"):
         predictor(values[:0], [], "speaker")
+
+
+@pytest.mark.parametrize(
+    ("dialogues", "by", "note"),
+    [
+        (["a", "b"], "recording", "--normalise recording changes nothing: it needs two utterances of a recording"),
+        (["a", "ab"], "recording", "--normalise recording changes nothing in 1 of 2 dialogues: it needs two"),
+        (["ab", "aab"], "recording", None),
+        (["ab", "aab", "c"], "speaker", "--normalise speaker changes nothing in 2 of 3 dialogues: it needs two"),
+        (["aa"], "speaker", None),
+        (["a"], None, None),
+        ([], "recording", None),
+    ],
+)
+def test_dialogues_that_stay_as_they_are_are_noted(dialogues, by, note):
+    found = unchanged(dialogues, by)
+    assert found is None if note is None else found.startswith(note)
+    if by:  # the note counts those that the function leaves as they are
+        made = [dialogue(drawn(len(who)), list(who)) for who in dialogues]
+        same = [np.allclose(normalised(one, SCALE, by).features, one.features, atol=1e-6) for one in made]
+        assert any(same) == bool(note) and (note is None or all(same) == (" in " not in note))
+
+
+def test_the_note_on_recordings_of_one_utterance_is_printed_once(tmp_path, replicate):
+    bundle = tiny_bundle.write(tmp_path / "b")
+    (tmp_path / "x.csv").write_text(tiny_bundle.HEADER + "a,M,0,1\nb,M,1,0\n")
+    note = "note: --normalise recording changes nothing: it needs two utterances of a recording\n"
+    done = replicate("predict", bundle, tmp_path / "x.csv", "--csv", "--normalise", "recording")
+    assert done.status == 0 and done.stderr.startswith(note) and done.stderr.count("--normalise") == 1
+    assert done.stdout == replicate("predict", bundle, tmp_path / "x.csv", "--csv").stdout
+    script = [sys.executable, str(bundle / "predict.py"), str(tmp_path / "x.csv"), "--normalise", "recording"]
+    assert subprocess.run(script, capture_output=True, text=True, check=True).stderr == note

@@ -15,6 +15,7 @@ import soundfile
 
 from export.audio.predict import _columns, predict_audio
 from export.demo.shipped import BUNDLE
+from export.normalise import BY
 from export.predictor import Predictor
 from replicate import errors
 from replicate.corpus import archive, load
@@ -269,6 +270,8 @@ def test_the_distance_of_every_recording_from_the_training_is_kept(recordings, r
     found = predict_audio(predictor, source)
     assert list(found.distances) == list(found.dialogues) and len(found.distances) == 5
     assert [one.utterances for one in found.distances.values()] == [4] * 5
+    single = replace(source, utterances=source.utterances[:1])
+    assert "--normalise recording changes nothing" in " ".join(predict_audio(predictor, single, normalise=BY[0]).notes)
     monkeypatch.setattr("export.audio.predict.MAX_UTTERANCES", 3)  # in pieces, a dialogue is measured as a whole
     assert predict_audio(predictor, source).distances == found.distances
     done = replicate("predict", BUNDLE, "--audio", recordings.root / "recordings", "--out", tmp_path, "--csv")
