@@ -64,8 +64,8 @@ def recording(path: Path, fast: bool = False, note: Callable[[str], object] = la
             yield piece
     if levels.cancelled:
         note(
-            f"the channels of {path} cancel each other: their mix is much weaker than they are, as if one was inverted; "
-            "keep one channel alone"
+            f"the channels of {path} cancel each other: their mix is much weaker than they are, as if one was "
+            "inverted; keep one channel alone"
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 from docs.build_demo import LARGEST
 from export.bundle import bundle
 from export.bundle_files import WAV, WAV_STREAM
-from export.demo.shipped import BUNDLE
+from export.demo.shipped import BUNDLE, limits
 from export.model_file import Model
 from export.predictor import Predictor
 from tests.recordings import tone
@@ -32,6 +32,20 @@ def test_its_card_names_training_score_licence_and_limits():
     card = (BUNDLE / "README.md").read_text(encoding="utf-8")
     for words in ("make demo DATA=FOLDER", "over 10 seeds", "cc-by-nc-sa-4.0", "CC BY-NC-SA 4.0", "acted", "Not for"):
         assert words in card, words
+
+
+def test_its_limits_name_the_licence_of_the_weights():
+    assert limits(BUNDLE, Predictor(BUNDLE).metadata).endswith(" Weights: CC-BY-NC-SA-4.0, as RAVDESS.")
+
+
+@pytest.mark.parametrize(("card", "end"), [
+    ("---\nlicense: apache-2.0\n---\n", "itself. Weights: apache-2.0."),
+    ("---\nlicense: cc-by-4.0\n---\n", "itself. Weights: CC-BY-4.0."),
+    ("---\nlicense: <b>\n---\n", "itself."), ("---\ntags: a\n---\nlicense: mit\n", "itself."), ("", "itself."),
+])  # fmt: skip
+def test_licences_of_other_bundles(tmp_path, card, end):
+    (tmp_path / "README.md").write_text(card)
+    assert limits(tmp_path, {"corpus": {"name": "calls"}}).endswith(end)
 
 
 def test_a_sound_has_the_same_probabilities_from_features_and_from_its_waveform():
