@@ -12,9 +12,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
+import torch
 from onnx import TensorProto, helper, numpy_helper
+from torch.utils.flop_counter import FlopCounterMode
 
 from export.onnx.session import Inputs
+from replicate.features import acoustic
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,17 @@ def flops(model: Path) -> int:
     What attention heads are padded with is not counted.
     """
     return 2 * sum(int(np.prod(weight.dims)) for weight in _weights(onnx.load(model)))
+
+
+def extractor_flops() -> int:
+    """Count floating-point operations of the acoustic functionals' products for each second of sound."""
+    found = []
+    for seconds in (1, 2):  # their difference is free of what an utterance costs whatever its length
+        samples = seconds * acoustic.RATE
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            acoustic.Acoustic()(torch.zeros(1, samples), torch.tensor([samples]))
+        found.append(counter.get_total_flops())
+    return found[1] - found[0]
 
 
 def products_alone(model: Path, rows: int, threads: int = 1) -> Callable[[], object]:

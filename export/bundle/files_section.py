@@ -6,6 +6,7 @@ from pathlib import Path
 
 import onnx
 
+from export.benchmark.flops import extractor_flops, flops
 from export.bundle_files import INT8, MODEL, STREAM, WAV, WAV_STREAM
 from export.limited_session import ONNXRUNTIME
 from export.onnx.builder import OPSET
@@ -33,16 +34,25 @@ def section(folder: Path, config: ModelConfig) -> str:
         needs = f"any runtime with opset {OPSET}" if alone else f"onnxruntime {ONNXRUNTIME} or newer"
         lines.append((f"`{name}`", takes, f"{(folder / name).stat().st_size / 1e6:.2f} MB", needs))
     table = "\n".join(grids.markdown(("file", "takes", "size", "needs"), lines))
-    # Of a dialogue of 1,000 utterances: the scores of one layer, which a portable graph holds in memory.
-    heads = config.encoder_heads or encoder_heads(config.encoder_width)
-    return f"{table}\n\n{_costs(portable, heads)}"
+    costs = [_memory(config.encoder_heads or encoder_heads(config.encoder_width)), _operations(folder)]
+    if not portable:
+        costs.append("`replicate export onnx --portable` writes all files so that any runtime takes them.")
+    return f"{table}\n\n{' '.join(costs)}"
 
 
-def _costs(portable: bool, heads: int) -> str:
-    scores = heads * 1000**2 * 4 / 1e6
+def _memory(heads: int) -> str:
+    """State the memory of one layer's attention scores."""
+    short, long = (f"{heads * utterances**2 * 4 / 1e6:.1f}" for utterances in (100, 1000))
     return (
-        "Files for any runtime are of ONNX's own operators alone. They hold the scores of attention between all "
-        f"utterances of a dialogue, up to {scores:.0f} MB for 1,000 utterances, where onnxruntime's own operator needs "
-        "no such memory; how much longer that takes is in the package's docs/benchmark.md."
-        + ("" if portable else " `replicate export onnx --portable` writes all files so.")
+        "Files for any runtime are of ONNX's own operators alone: they hold the scores of attention between all "
+        f"utterances of a dialogue, up to {short} MB for 100 and {long} MB for 1,000 utterances, where onnxruntime's "
+        "own operator needs no such memory and is faster on long dialogues (`replicate benchmark . --peers` "
+        "times both)."
     )
+
+
+def _operations(folder: Path) -> str:
+    text = f"For each utterance the model makes {flops(folder / MODEL) // 2:,} multiply-adds with its weights"
+    if (folder / WAV).is_file():
+        text += f", and the extractor {extractor_flops() / 2e6:.0f} million for each second of sound"
+    return f"{text}; those of attention between utterances are not counted."

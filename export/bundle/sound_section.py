@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import onnx
@@ -19,7 +20,7 @@ _MEANINGS = {
     "features": "float32, what the extractor computed, not standardised",
     "new_state": "float32, `state` of the next call",
 }
-_WHOLE = f"""\
+_WHOLE = """\
 ```python
 import json
 import wave
@@ -36,10 +37,10 @@ def read(path):
 
 
 sounds = [read("1.wav"), read("2.wav")]  # one file for each utterance, in order of time
-speakers = np.array([0, 1], np.int64)
+speakers = np.array([0, {second}], np.int64)
 samples = np.array([len(sound) for sound in sounds], np.int64)
 waveform = np.stack([np.pad(sound, (0, samples.max() - len(sound))) for sound in sounds])
-model = onnxruntime.InferenceSession("{WAV}", providers=["CPUExecutionProvider"])
+model = onnxruntime.InferenceSession("{file}", providers=["CPUExecutionProvider"])
 labels = json.loads(model.get_modelmeta().custom_metadata_map["labels"])
 inputs = {{"waveform": waveform, "samples": samples, "speaker": speakers}}
 (probability,) = model.run(["probability"], inputs)
@@ -59,12 +60,13 @@ for sound, speaker in zip(sounds, speakers):
 
 def section(folder: Path) -> str:
     """Describe the files for waveforms of a bundle that is being written; shapes are read from the files themselves."""
-    graph = onnx.load(folder / WAV).graph
+    model = onnx.load(folder / WAV)
+    (known,) = (json.loads(entry.value) for entry in model.metadata_props if entry.key == "speakers")
     paragraphs = [
         f"`{WAV}` has the extractor of features inside and predicts the utterances of one dialogue. With numpy and "
         "onnxruntime alone:",
-        _WHOLE,
-        _table(graph),
+        _WHOLE.format(file=WAV, second=min(1, len(known) - 1)),
+        _table(model.graph),
     ]
     if (folder / WAV_STREAM).is_file():
         graph = onnx.load(folder / WAV_STREAM).graph

@@ -8,6 +8,7 @@ import sys
 import wave
 
 import numpy as np
+import onnx
 import pytest
 
 from export.bundle import sound_section
@@ -65,6 +66,14 @@ def test_inputs_and_outputs_have_names_and_shapes(section):
 
 def test_bundles_without_sound_have_no_such_section(smoke_bundle):
     assert "Sound as input" not in (smoke_bundle.folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_example_knows_a_model_of_one_speaker(wav_bundle, tmp_path):
+    model = onnx.load(wav_bundle.folder / WAV)
+    (entry,) = (one for one in model.metadata_props if one.key == "speakers")
+    entry.value = '["A"]'
+    onnx.save(model, tmp_path / WAV)
+    assert "speakers = np.array([0, 0]" in sound_section.section(tmp_path)
 
 
 def test_a_bundle_of_whole_dialogues_has_the_first_example_alone(wav_bundle, tmp_path):
