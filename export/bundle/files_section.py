@@ -46,8 +46,8 @@ def _memory(heads: int) -> str:
     return (
         "Files for any runtime are of ONNX's own operators alone: they hold the scores of attention between all "
         f"utterances of a dialogue, up to {short} MB for 100 and {long} MB for 1,000 utterances, where onnxruntime's "
-        "own operator needs no such memory and is faster on long dialogues (`replicate benchmark . --peers` "
-        "times both)."
+        "own operator needs no such memory and is faster on long dialogues (`replicate benchmark BUNDLE --peers` times "
+        "both, for a bundle that was exported without `--portable`)."
     )
 
 
