@@ -109,7 +109,7 @@ def test_a_timeline_of_several_recordings_is_selected_by_name(suffix: str, text:
     for several in (False, True):
         found = recording.read(tmp_path / "one.wav", path, several=several)
         assert [one.speaker for one in found.utterances] == ["A", "C"]
-    with pytest.raises(BadSource, match="lists segments of .?one.?, .?two.?, none of three"):
+    with pytest.raises(BadSource, match=r"lists segments of .?one.?, .?two.?, none of three"):
         recording.read(tmp_path / "three.wav", path)
 
 
