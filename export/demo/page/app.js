@@ -12,8 +12,10 @@
   const ROWS = 500;
   // Pixels of a second in the timeline of a file that ended: as many as fit, between these.
   const SMALLEST = 4, LARGEST = 40;
-  // Emotions that always have the same colour; others have one of the rest.
-  const COLOURS = ["happy", "sad", "neutral", "angry"];
+  // Of style.css, in the order of replicate predict's pictures; with more labels they repeat with a hatch.
+  const COLOURS = 6, HATCHES = 4;
+  // Pixels of a mark's time.
+  const MARK = 44;
   const find = (id) => document.getElementById(id);
 
   let session;
@@ -38,8 +40,7 @@
   }
 
   function colour(label) {
-    const own = COLOURS.indexOf(bundle.labels[label]);
-    return `c${own >= 0 ? own : 4 + (label % 4)}`;
+    return `c${label % COLOURS} h${Math.floor(label / COLOURS) % HATCHES}`;
   }
 
   // Timeline
@@ -83,7 +84,7 @@
     const every = step(scale());
     const width = Math.max(find("scroll").clientWidth, seconds * scale());
     const marks = [];
-    for (let at = 0; at * scale() < width; at += every) {
+    for (let at = 0; at * scale() + MARK <= width; at += every) {
       const mark = element("span", clock(at).replace(/\.00$/, ""), "mark");
       mark.style.left = `${at * scale()}px`;
       marks.push(mark);
@@ -204,7 +205,8 @@
       if (own !== run) return;
       extend(total / RATE);
       warn(true);
-      zoom(Math.max(SMALLEST, Math.min(LARGEST, find("scroll").clientWidth / seconds)));
+      zoom(Math.max(SMALLEST, Math.min(LARGEST, Math.floor(find("scroll").clientWidth / seconds))));
+      find("scroll").scrollLeft = 0;
       const count = utterances.length;
       say(count ? `${file.name}: ${count} utterance${count > 1 ? "s" : ""}.` : `${file.name}: no speech was found.`, !count);
     } catch (error) {
@@ -220,6 +222,7 @@
 
   async function listen() {
     const own = await begin("Microphone");
+    find("file").value = "";
     const dialogue = new Dialogue(session, bundle);
     const detector = new Activity();
     let before = false, who = speaker, queue = Promise.resolve();
@@ -288,7 +291,9 @@
     find("speakers").hidden = bundle.speakers.length < 2;
     find("limits").textContent = bundle.limits;
     find("zoom").addEventListener("input", () => zoom(scale()));
-    find("file").addEventListener("change", (event) => { take([...event.target.files]); event.target.value = ""; });
+    find("file").addEventListener("change", (event) => take([...event.target.files]));
+    // So that the same file can be chosen again.
+    find("file").addEventListener("click", (event) => { event.target.value = ""; });
     find("microphone").addEventListener("click", () => {
       if (find("microphone").getAttribute("aria-pressed") === "true") stop();
       else listen();
@@ -300,7 +305,9 @@
     addEventListener("drop", (event) => {
       event.preventDefault();
       find("drop").classList.remove("over");
-      if (session) take([...event.dataTransfer.files]);
+      if (!session || !event.dataTransfer.files.length) return;
+      find("file").files = event.dataTransfer.files;
+      take([...event.dataTransfer.files]);
     });
   }
 

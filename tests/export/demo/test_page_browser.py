@@ -62,6 +62,10 @@ def test_a_file_gives_what_python_gives_where_the_page_is_opened_as_a_file(place
         began = time.monotonic()
         agree(choose(page, mono), expected(bundle, mono))
         assert time.monotonic() - began < 21, "slower than real time"
+        assert page.evaluate("document.querySelector('#file').files[0].name") == "mono.wav"
+        scroll = page.evaluate("(({scrollLeft, scrollWidth, clientWidth}) => [scrollLeft, scrollWidth - clientWidth])"
+                               "(document.querySelector('#scroll'))")  # fmt: skip
+        assert scroll == [0, 0] and page.locator(".mark").first.inner_text() == "00:00"
         found = choose(page, two)
         assert [one["speaker"] for one in found] == ["M", "Zoë", "M"]
         agree(found, expected(bundle, two))

@@ -8,12 +8,14 @@ import re
 
 import pytest
 
+from export.audio.plot import HATCHES
 from export.bundle_files import WAV_STREAM
 from export.demo import page_folder
 from export.demo.page_folder import ASSETS, NAMES, write
 from export.demo.runtime import Runtime
 from export.predictor import BadBundle
 from replicate.errors import CannotWrite
+from replicate.plotting import COLOURS
 from tests.export import tiny_bundle
 from tests.hostile import NAME
 
@@ -46,6 +48,14 @@ def test_the_page_loads_its_own_files_alone(tmp_path):
     loaded = set(re.findall(r'(?:src|href)="([^"]+)"', text)) - {"data:,"}
     assert loaded <= NAMES and "unsafe-inline" not in text and "default-src 'none'" in text
     assert page_folder.MARK in text.encode()
+
+
+def test_emotions_have_the_colours_of_pictures():
+    style = (ASSETS / "style.css").read_text(encoding="utf-8")
+    colours = re.findall(r"\.c(\d) { --c: (#\w{6}); }", style)
+    assert colours == [(str(i), colour.lower()) for i, colour in enumerate(COLOURS[1:])]
+    program = (ASSETS / "app.js").read_text(encoding="utf-8")
+    assert f"COLOURS = {len(colours)}, HATCHES = {len(HATCHES)};" in program
 
 
 def test_only_an_earlier_page_is_replaced(tmp_path):
