@@ -19,7 +19,7 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
 import argparse
 import csv
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 try:  # before the modules that use them
@@ -419,7 +419,7 @@ def parse_json(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None =
 # export.distance
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -433,6 +433,8 @@ MOST = 8.0
 FRACTION = 1e-3
 # Utterances of a recording that decide for a stream.
 FIRST = 8
+# Dialogues that a warning names.
+NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -443,9 +445,13 @@ class Distance:
         utterances: how many were measured.
         features: how many there are; beyond: how many of them lie beyond ``BEYOND`` deviations.
         deviations: root mean square of the features' distances from what the other features predict.
-        usual: what hardly any recording of the training with as many utterances exceeds.
+        usual: the limit of ``deviations``, which hardly a recording of the training with as many utterances exceeds.
+        outside: how many features lie beyond ``BEYOND`` deviations of their own; usual_outside: the limit of that.
         far: whether the recording lies outside the range, so that predictions are not to be trusted.
         farthest: names of the three features that lie farthest.
+
+    Shapes:
+        medians: both measures of the median utterance, 2 x (width,).
     """
 
     utterances: int
@@ -453,8 +459,11 @@ class Distance:
     beyond: int
     deviations: float
     usual: float
+    outside: int
+    usual_outside: float
     far: bool
     farthest: tuple[str, ...]
+    medians: tuple[NDArray[np.float64], NDArray[np.float64]] = field(repr=False, compare=False)
 
 
 class TrainingRange:
@@ -484,22 +493,36 @@ class TrainingRange:
 
     def distance(self, features: NDArray[Any]) -> Distance:
         """Measure a recording of at least one utterance. Shapes: features: (utterances, width), not standardised."""
-        outer, left = summary(*self.measures(features))
-        both = np.maximum(outer, left)
+        return self._judged(len(features), *summary(*self.measures(features)))
+
+    def pooled(self, recordings: Sequence[Distance]) -> Distance:
+        """Measure several recordings as one, such as files of a sentence each, in which each counts alike."""
+        outer, left = (np.stack(medians) for medians in zip(*(one.medians for one in recordings), strict=True))
+        return self._judged(sum(one.utterances for one in recordings), *summary(outer, left))
+
+    def _judged(self, utterances: int, outer: NDArray[np.float64], left: NDArray[np.float64]) -> Distance:
+        both = np.maximum(np.abs(outer), np.abs(left))
         deviations, outside = statistics(outer, left)
-        usual, count = next(
-            (rest for size, *rest in reversed(self._limits) if size <= len(features)), self._limits[0][1:]
-        )
+        usual, count = next((rest for size, *rest in reversed(self._limits) if size <= utterances), self._limits[0][1:])
         order = np.argsort(-both, kind="stable")[:3]
         return Distance(
-            len(features),
+            utterances,
             len(both),
             int((both > BEYOND).sum()),
             deviations,
             float(usual),
+            outside,
+            float(count),
             bool(deviations > usual or outside > count),
             tuple(self._names[i] for i in order),
+            (outer, left),
         )
+
+
+def training_range(metadata: dict[str, Any]) -> TrainingRange | None:
+    """Return the range that a model's metadata describe; None for files of earlier versions and small trainings."""
+    columns = (metadata["recipe"] or {}).get("columns", ())
+    return TrainingRange(metadata["range"], columns) if metadata["range"] else None
 
 
 def measures(
@@ -515,34 +538,67 @@ def measures(
 
 
 def summary(outer: NDArray[np.float64], left: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return both distances of every feature of a recording, (width,), from the measures of its utterances."""
-    return np.abs(np.median(outer, axis=0)), np.abs(np.median(left, axis=0))
+    """Return both measures of a recording's median utterance, (width,), from those of its utterances."""
+    return _median(outer), _median(left)
+
+
+def _median(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median of each column; numpy's own takes several times as long for hundreds of rows."""
+    ordered, middle = np.sort(values.T, axis=1), len(values) // 2
+    upper = ordered[:, middle]
+    return upper if len(values) % 2 else (ordered[:, middle - 1] + upper) / 2
 
 
 def statistics(outer: NDArray[np.float64], left: NDArray[np.float64]) -> tuple[float, int]:
     """Return what decides whether a recording is far: ``Distance.deviations``, and features beyond their own range."""
-    return float(np.sqrt((left**2).mean())), int((outer > BEYOND).sum())
+    return float(np.sqrt((left**2).mean())), int((np.abs(outer) > BEYOND).sum())
 
 
-def warning(found: Sequence[tuple[str, Distance | None]], metadata: dict[str, Any], hint: bool = True) -> str | None:
+def warning(found: Sequence[tuple[str, Distance | None]], metadata: dict[str, Any]) -> str | None:
     """Return one line on the dialogues that lie far outside the training, or None if there is none.
+
+    Those that are not far alone are also measured as one: a single utterance tells little, and a folder of them much.
 
     Args:
         found: name and distance of each dialogue; None where it is not known.
-        hint: name the option that may help.
     """
-    far = [(name, each) for name, each in found if each is not None and each.far]
-    if not far:
+    measured, size = [(name, each) for name, each in found if each is not None], training_range(metadata)
+    if not measured or size is None:
         return None
-    name, worst = max(far, key=lambda pair: pair[1].deviations / pair[1].usual)
-    which = f"dialogue {name[:100]} is" if len(found) == 1 else f"{len(far)} of {len(found)} dialogues are"
-    most = "" if len(found) == 1 else f"dialogue {name[:100]} with "
+    far = sorted((pair for pair in measured if pair[1].far), key=lambda pair: -pair[1].deviations / pair[1].usual)
+    others = [each for _, each in measured if not each.far]
+    if others and (rest := size.pooled(others)).far:
+        whole = size.pooled([each for _, each in measured])
+        worst, count = (whole, len(measured)) if whole.far else (rest, len(others))
+        which, most = f"{count} dialogues, measured as one, are", ""
+    elif not far:
+        return None
+    elif len(measured) == 1:
+        which, most, worst = f"dialogue {far[0][0][:100]} is", "", far[0][1]
+    else:
+        names = [name[:100] for name, _ in far]
+        listed = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+        which, most = f"{len(far)} of {len(measured)} dialogues ({listed}) are", f"dialogue {names[0]} with "
+        worst = far[0][1]
     return (
         f"{which} unlike what {metadata['arm'][:100]} was trained on ({metadata['corpus']['name'][:100]}): "
-        f"{most}{worst.beyond} of {worst.features} features beyond {BEYOND} deviations, {worst.deviations:.1f} "
-        f"in the mean (in training at most {worst.usual:.1f}): expect wrong emotions"
-        + ("; --normalise recording may help" if hint else "")
+        f"{most}{worst.beyond} of {worst.features} features beyond {BEYOND} deviations, {_excess(worst)}: "
+        "expect wrong emotions"
     )
+
+
+def _excess(one: Distance) -> str:
+    """Return which limit a distance is above, with as many digits as tell the two."""
+    if one.deviations <= one.usual:
+        return f"{one.outside} of them of their own, above the limit of {one.usual_outside:g}"
+    value, limit = next(
+        (pair for pair in (_rounded(one, digits) for digits in range(2, 17)) if pair[0] != pair[1]), _rounded(one, 17)
+    )
+    return f"root mean square {value}, above the limit of {limit}"
+
+
+def _rounded(one: Distance, digits: int) -> tuple[str, str]:
+    return f"{one.deviations:.{digits}f}", f"{one.usual:.{digits}f}"
 
 # export.limited_session
 
@@ -814,11 +870,15 @@ class DialogueFeatures:
 
     Shapes:
         features: (utterances, width), as the extractor returns them (not standardised).
+
+    Attributes:
+        voices: who speaks, where ``speakers`` gives several people the name of one speaker that the model knows.
     """
 
     id: str
     speakers: Sequence[str]
     features: NDArray[np.float32]
+    voices: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -967,6 +1027,8 @@ def stdin_lines() -> Iterable[str]:
 
 # export.normalise
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -992,18 +1054,35 @@ def normalised(dialogue: DialogueFeatures, scale: dict[str, Any], by: str) -> Di
         by: one of ``BY``.
 
     Raises:
-        BadInput: ``by`` is none of them.
+        BadInput: ``by`` is none of them, or there is not a voice for each utterance.
     """
     if by not in BY:
         raise BadInput(f"cannot normalise by {by[:40]!r}: choose {' or '.join(BY)}")
     mean, deviation = (np.array(scale[name], np.float64) for name in ("mean", "deviation"))
     features = np.asarray(dialogue.features, np.float64)
-    names = np.array([str(name) for name in dialogue.speakers]) if by == "speaker" else np.zeros(len(features))
+    who = dialogue.voices or dialogue.speakers
+    if len(who) != len(features):
+        raise BadInput(f"dialogue {dialogue.id[:100]} has {len(who)} voices for {len(features)} utterances")
+    names = np.array([str(name) for name in who]) if by == "speaker" else np.zeros(len(features))
     found = np.empty(features.shape, np.float32)
     for name in np.unique(names):
         own = names == name
         found[own] = _adapted(features[own], mean, deviation)
     return replace(dialogue, features=found)
+
+
+def unchanged(dialogues: Sequence[Sequence[str]], by: str | None) -> str | None:
+    """Return one line on the dialogues that ``normalised`` leaves as they are, or None if there is none.
+
+    Args:
+        dialogues: who speaks each utterance, for each dialogue.
+    """
+    most = [len(who) if by == "recording" else max(Counter(who).values()) for who in dialogues]
+    single = most.count(1)
+    if not by or not single:
+        return None
+    where = "" if single == len(most) else f" in {single} of {len(most)} dialogues"
+    return f"--normalise {by} changes nothing{where}: it needs two utterances of a {by}"
 
 
 def _adapted(
@@ -1588,8 +1667,7 @@ class Predictor:
         self.audio_stream: str = self.metadata["audio_stream"]
         self.width: int = self.metadata["widths"][self.audio_stream]
         self.batch_utterances = BATCH_UTTERANCES
-        columns = (self.metadata["recipe"] or {}).get("columns", ())
-        self._range = TrainingRange(self.metadata["range"], columns) if self.metadata["range"] else None
+        self._range = training_range(self.metadata)
         # Dynamic quantisation scales activations by the largest value of the whole batch. One dialogue at a time keeps
         # a prediction independent of the other dialogues.
         self._one_by_one = int8
@@ -1790,10 +1868,11 @@ def predict_files(
     return found
 
 
-def far_away(predictor: Predictor, predictions: Iterable[Prediction], normalise: str | None = None) -> str | None:
-    """Return one line on the dialogues that are unlike those of the training, or None if there is none."""
-    found = [(prediction.id, prediction.distance) for prediction in predictions]
-    return warning(found, predictor.metadata, hint=not normalise)
+def notes(predictor: Predictor, predictions: Sequence[Prediction], normalise: str | None = None) -> list[str]:
+    """Return a line on the dialogues that are unlike those of the training, and on those that are not normalised."""
+    far = warning([(prediction.id, prediction.distance) for prediction in predictions], predictor.metadata)
+    same = unchanged([prediction.speakers for prediction in predictions], normalise)
+    return [text for text in (far, same) if text]
 
 
 def predict_lines(
@@ -1833,7 +1912,7 @@ def predict_lines(
                 found = stream.feed(line.features, line.speaker).utterances()
             except BadInput as error:
                 raise BadInput(f"{line.where}: {error}") from error
-            text = warning([(stream.id, stream.distance)], predictor.metadata, hint=False)
+            text = warning([(stream.id, stream.distance)], predictor.metadata)
             if text and stream.id not in warned:
                 warned.add(stream.id)
                 warn(text)
@@ -1849,7 +1928,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="JSON instead of CSV")
     parser.add_argument("--int8", action="store_true", help="use the quantised model")
     parser.add_argument("--stream", action="store_true", help="predict each line of stdin at once, CSV or JSON objects")
-    parser.add_argument("--normalise", choices=BY, help="adapt the scale of features to each one of these")
+    parser.add_argument("--normalise", choices=BY, help="adapt mean and scale of the features to each")
     given = parser.parse_args()
     if bool(given.files) == given.stream or (given.stream and (given.int8 or given.normalise)):
         parser.error("give either FILE.csv or --stream; --int8 and --normalise are for files only")
@@ -1875,8 +1954,7 @@ def _predict(given: argparse.Namespace) -> None:
             print(line, end="", flush=True)
         return
     predictions = predict_files(predictor, given.files, normalise=given.normalise)
-    text = far_away(predictor, predictions, given.normalise)
-    if text:
+    for text in notes(predictor, predictions, given.normalise):
         _note(text)
     found = [one for prediction in predictions for one in prediction.utterances()]
     sys.stdout.write(to_json(found) if given.json else to_csv(found))
