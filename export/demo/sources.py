@@ -46,7 +46,7 @@ def recording(path: Path, fast: bool = False, note: Callable[[str], object] = la
     if found.warning:
         note(f"{path} {found.warning}")
     if found.rate < RATE:
-        note(f"{path} was recorded below 16 kHz and lacks high frequencies: its features are less reliable")
+        note(f"{path} was recorded below 16 kHz: without high frequencies, features are less reliable")
     levels = mixing.Levels()
     begin, played = time.monotonic(), 0
     two: bool | None = None

@@ -82,7 +82,8 @@ def _notes(
     if found and detected:
         count = sum(len(sources[path].utterances) for path in detected)
         more = f" and {len(detected) - 1} more recordings" if len(detected) > 1 else ""
-        yield f"no list of segments for {detected[0]}{more}: voice activity detection found {count:,} utterances"
+        utterances = f"{count:,} utterance{'s' * (count != 1)}"
+        yield f"no list of segments for {detected[0]}{more}: voice activity detection found {utterances}"
     if detected and not names:
         yield (
             "voice activity detection does not tell speakers apart, so one speaker has all utterances: for several, "

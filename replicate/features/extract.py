@@ -121,8 +121,8 @@ def _cancelled(utterances: Sequence[Utterance]) -> Iterator[str]:
     if utterances:
         names = ", ".join(one.name for one in utterances[:3]) + (", ..." if len(utterances) > 3 else "")
         yield (
-            f"in {len(utterances)} utterances ({names}) the channels cancel each other: their mix is much weaker than "
-            "they are, as if one was inverted; keep one channel alone and extract again"
+            f"in {len(utterances)} utterance{'s' * (len(utterances) > 1)} ({names}) the channels cancel each other: "
+            "their mix is much weaker than they are, as if one was inverted; keep one channel alone and extract again"
         )
 
 
@@ -131,9 +131,9 @@ def _too_loud(peaks: Mapping[Utterance, float]) -> Iterator[str]:
     if peaks:
         names = ", ".join(one.name for one in list(peaks)[:3]) + (", ..." if len(peaks) > 3 else "")
         yield (
-            f"in {len(peaks)} utterances ({names}) samples are beyond full scale, up to {max(peaks.values()):,.4g} "
-            "where 1 is the largest: features of loudness are wrong unless the recordings of the training are like "
-            "that; scale the file"
+            f"in {len(peaks)} utterance{'s' * (len(peaks) > 1)} ({names}) samples are beyond full scale, "
+            f"up to {max(peaks.values()):,.4g} where 1 is the largest: features of loudness are wrong unless the "
+            "recordings of the training are like that; scale the file"
         )
 
 

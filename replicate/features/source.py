@@ -100,7 +100,8 @@ def measure(source: Source) -> tuple[Source, tuple[float, ...]]:
     warnings = source.warnings
     if low:
         warnings += (
-            f"{low} utterances were recorded below 16 kHz and lack high frequencies: their features are less reliable",
+            f"{low} utterance{'s were' if low > 1 else ' was'} recorded below 16 kHz: without high frequencies, "
+            "features are less reliable",
         )
     warnings += tuple(
         _header_warnings({path: found for path, found in headers.items() if not isinstance(found, ReplicateError)})

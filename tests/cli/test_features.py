@@ -172,7 +172,7 @@ def test_recordings_of_low_rate_give_a_warning(folder: Path, replicate: Replicat
     write_wav(folder / "d1" / "u1.wav", tone(0.3, 8_000), 8_000)
     status, _, stderr = replicate("features", "opensmile", folder, "--out", "out.npz")
     assert status == 0
-    assert "1 utterances were recorded below 16 kHz" in stderr
+    assert "1 utterance was recorded below 16 kHz" in stderr
 
 
 MISTAKES = [

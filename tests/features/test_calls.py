@@ -65,7 +65,7 @@ def test_a_list_next_to_a_recording_is_used_and_named(folder: Path) -> None:
     assert found(source) == [("b", "B", 0.2), ("b", "A", 0.3), ("c", "speech", 0)]
     notes = "\n".join(source.warnings)
     assert f"b.wav from {folder / 'all.rttm'}; to detect speech instead, give --segments vad" in notes
-    assert "no list of segments for" in notes and "c.wav: voice activity detection found 1 utterances" in notes
+    assert "no list of segments for" in notes and "c.wav: voice activity detection found 1 utterance" in notes
     assert "does not tell speakers apart" in notes
     detected = calls.read([folder / "b.wav"], ["vad"])
     assert found(detected) == [("b", "speech", 0)] and len(detected.warnings) == 1

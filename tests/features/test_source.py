@@ -29,7 +29,7 @@ def test_durations_are_measured_and_wrong_utterances_left_out(tmp_path: Path) ->
     assert found.utterances[2].stop == 0.25
     assert seconds == pytest.approx((0.5, 0.15, 0.2))
     assert found.warnings == (
-        "1 utterances were recorded below 16 kHz and lack high frequencies: their features are less reliable",
+        "1 utterance was recorded below 16 kHz: without high frequencies, features are less reliable",
     )
     assert [type(problem) for problem in found.problems] == [BadSource, BadAudio]
     assert "utterance d ends at 0.4 s, but" in str(found.problems[0])
