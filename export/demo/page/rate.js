@@ -25,7 +25,7 @@ demo.rate = (() => {
   // A page of Ogg begins with 27 bytes and the sizes of its segments.
   function ogg(view) {
     const packet = view.byteLength > 27 ? 27 + view.getUint8(26) : 0;
-    if (text(view, packet + 1, 6) === "vorbis") return view.getUint32(packet + 12, true);
+    if (text(view, packet + 1, 6) === "vorbis" && packet + 16 <= view.byteLength) return view.getUint32(packet + 12, true);
     return text(view, packet + 1, 4) === "FLAC" ? flac(view, packet + 9) : undefined;
   }
 

@@ -94,6 +94,25 @@ def test_what_declares_no_rate_has_none(tmp_path):
         assert declared(content) is None, content
 
 
+@pytest.mark.parametrize(("kind", "subtype"), [
+    ("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III"),
+])  # fmt: skip
+def test_headers_that_are_cut_or_damaged_are_no_error(tmp_path, kind, subtype):
+    soundfile.write(tmp_path / "a", np.zeros(2000), 8_000, format=kind, subtype=subtype)
+    head = (tmp_path / "a").read_bytes()[:80]
+    draws = np.random.default_rng(0)
+    damaged = [bytearray(head) for _ in range(500)]
+    for one in damaged:
+        one[draws.integers(4, len(one))] = draws.integers(256)
+        one[draws.integers(4, len(one))] = 255
+    program = """
+        const rates = contents.map((content) => demo.rate.of(Uint8Array.from(content).buffer));
+        console.log(rates.every((rate) => rate === undefined || (rate > 0 && rate < 2 ** 32)));
+    """
+    contents = [list(head[:size]) for size in range(len(head))] + [list(one) for one in damaged]
+    assert run("rate.js", program, contents=contents) == "true\n"
+
+
 def declared(content):
     program = """
         const bytes = Uint8Array.from(content);
