@@ -15,6 +15,8 @@ _OTHERS = {
     *(".mp3", ".m4a", ".mp4", ".aac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".sph", ".wma", ".amr"),
     *(".3gp", ".mkv", ".webm", ".mov", ".avi"),
 }
+# Names of tables that a folder of predictions has: `export.audio.files`.
+WRITTEN = ("timeline.csv", "distance.csv")
 
 
 def entries(folder: Path) -> list[Path]:
@@ -27,6 +29,19 @@ def entries(folder: Path) -> list[Path]:
         return list(folder.iterdir())
     except OSError as error:
         raise BadSource(f"{folder} cannot be read ({error.strerror}): check its permissions") from error
+
+
+def tables_in(folder: Path) -> list[Path]:
+    """Return the CSV files directly in a folder that may list its utterances, in order of their names.
+
+    Hidden files, such as those in which macOS keeps properties, are none, and neither is what ``replicate predict
+    --out`` wrote there.
+
+    Raises:
+        BadSource: it cannot be read.
+    """
+    found = (path for path in entries(folder) if path.suffix.lower() == ".csv" and path.name[0] != ".")
+    return sorted(path for path in found if path.name not in WRITTEN)
 
 
 def is_recording(path: Path) -> bool:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from replicate.corpus.types import SPLITS, Split
 from replicate.errors import BadSource, ReplicateError
 from replicate.features import tables
-from replicate.features.files import Recordings, entries
+from replicate.features.files import Recordings, tables_in
 from replicate.features.source import UNLABELLED, Source, Utterance, class_names, seconds
 from replicate.features.tables import nfc
 
@@ -143,12 +143,12 @@ def _start(text: str, where: str) -> float | None:
 
 
 def only_table(folder: Path) -> Path:
-    """Return the CSV of a folder; hidden files, such as those in which macOS keeps properties, are none.
+    """Return the CSV of a folder, see ``tables_in``.
 
     Raises:
         BadSource: there is none, or more than one, or the folder cannot be read.
     """
-    found = sorted(path for path in entries(folder) if path.suffix.lower() == ".csv" and path.name[0] != ".")
+    found = tables_in(folder)
     if len(found) != 1:
         raise BadSource(
             f"{folder} contains {'several CSV files' if found else 'no CSV'}: give the one with dialogue, utterance "

@@ -7,7 +7,7 @@ from pathlib import Path
 from replicate.corpus.types import Corpus
 from replicate.errors import BadSource
 from replicate.features import folder, iemocap, recording
-from replicate.features.files import entries
+from replicate.features.files import tables_in
 from replicate.features.source import Source
 
 
@@ -19,7 +19,7 @@ def is_corpus(path: Path) -> bool:
     """
     if not path.is_dir():
         return False
-    has_table = any(one.suffix.lower() == ".csv" and one.name[0] != "." for one in entries(path))
+    has_table = bool(tables_in(path))
     if not has_table:
         iemocap.refuse_part(path)
     return has_table or iemocap.is_release(path)

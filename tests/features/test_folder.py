@@ -6,6 +6,7 @@ import pytest
 
 from replicate.errors import BadSource
 from replicate.features import folder as folders
+from replicate.features.read import is_corpus
 from tests.recordings import tone, write_wav
 
 
@@ -123,3 +124,11 @@ def test_columns_that_nothing_reads_are_a_warning(folder: Path) -> None:
 def test_hidden_files_are_no_tables(folder: Path) -> None:
     (folder / "._table.csv").write_bytes(b"\x00\x05\x16\x07")
     assert len(folders.read(folder).utterances) == 5
+
+
+def test_what_predict_wrote_into_a_folder_is_no_table_of_it(folder: Path) -> None:
+    for name in ("timeline.csv", "distance.csv"):
+        (folder / name).write_text("dialogue,speaker\n")
+    assert len(folders.read(folder).utterances) == 5
+    (folder / "table.csv").unlink()
+    assert not is_corpus(folder)
