@@ -50,7 +50,7 @@ VERSIONS: dict[str, str | None] = {**dict.fromkeys(LIBRARIES, "1.0"), "code": "0
 def write(folder: Path, made: TableResult, outcome: str | None = "undecided", **fields: Any) -> Path:
     """Write everything that a command writes into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    fields = {"versions": VERSIONS, "builds": {"MKL": "1"}, **fields}
+    fields = {"versions": VERSIONS, "builds": {"MKL": "1"}, "git_commit": None, "git_clean": None, **fields}
     judged = [builders.claim(1, "of a table that is not there", outcome, None)]
     tables.write_all([made], folder, [*tables.STYLED])
     claims.write(builders.RULE, judged, made, folder)
