@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -15,6 +17,7 @@ def run(folder: Path, *options: str) -> int:
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, check=False).returncode
 
 
+@pytest.mark.slow
 def test_a_golden_file_is_compared_and_written_only_on_request(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text("from tests.golden_files import golden, pytest_addoption\n")
     (tmp_path / "test_text.py").write_text("def test_text(golden):\n    golden('one\\ntwo\\n', 'text.txt')\n")

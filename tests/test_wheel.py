@@ -113,6 +113,7 @@ def refused(done: subprocess.CompletedProcess) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_the_command_names_a_project_that_has_overwritten_its_package(wheel, stand_in, tmp_path):
     done = run(install(tmp_path / "env", wheel, stand_in), "--version", env=CLEAN, cwd=tmp_path)
     assert refused(done), done.stderr
@@ -133,6 +134,7 @@ def test_an_editable_installation_of_its_own_has_no_warning(wheel, tmp_path):
     assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("replicate, version ")
 
 
+@pytest.mark.slow
 def test_an_editable_installation_names_a_project_whose_package_is_imported_first(wheel, stand_in, tmp_path):
     command = editable(tmp_path / "env", wheel)
     done = run(sys.executable, "-m", "pip", "--python", command.with_name("python"), "install", stand_in, env=CLEAN)

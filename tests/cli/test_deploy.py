@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 TABLE = """
 title = "Mine"
 source = "nowhere"
@@ -24,6 +26,7 @@ distillation = { method = "logits" }
 """
 
 
+@pytest.mark.slow
 def test_deployments_are_measured_once_and_a_model_is_chosen_by_its_latency(replicate, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "mine.toml").write_text(TABLE)

@@ -39,6 +39,7 @@ def test_every_command_with_a_dry_run_is_tested():
 
 
 @pytest.mark.parametrize("store", ["", "runs", "file://{}/there", "memory://there"])
+@pytest.mark.slow
 def test_a_dry_run_in_an_empty_folder_leaves_it_empty(tmp_path, store):
     how = ["--store", store.format(tmp_path)] if store else []
     lines = [[*words, *arguments, *how, "--dry-run"] for words, arguments in ARGUMENTS.items()]

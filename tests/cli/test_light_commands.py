@@ -97,6 +97,7 @@ def trained(smoke_out, tmp_path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_dry_runs_import_no_torch(trained):
     kinds = ["run all", "run table2 --protocol released --privileged none", "run table2 --engine ray"]
     kinds += ["sweep COGMEN-Mask", "sweep Student-DMD", "sweep recipe"]
@@ -104,6 +105,7 @@ def test_dry_runs_import_no_torch(trained):
     assert run(trained, *commands) == [(0, [])] * len(commands)
 
 
+@pytest.mark.slow
 def test_a_report_imports_no_torch(trained):
     # It draws figures, and fits baselines.
     assert run(trained, ["report"], heavy=("torch", "torch_geometric")) == [(0, [])]

@@ -27,6 +27,7 @@ def mine(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_table_of_folds_is_trained_shown_and_reported(replicate, mine, tmp_path):
     run = ("run", "one", "--config-dir", mine, "--profile", "smoke", "--seeds", "1", "--jobs", 1, "--out", tmp_path)
     done = replicate(*run, "--folds", "4", "--metric", "ua")

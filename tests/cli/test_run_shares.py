@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 
+@pytest.mark.slow
 def test_all_shares_of_the_task_list_make_the_table(replicate, smoke_out, tmp_path):
     out = ["--profile", "smoke", "--out", str(tmp_path), "--jobs", "1", "--seeds", "24,"]
     trained = []

@@ -1,5 +1,7 @@
 """`replicate run` prints each table once its runs are complete."""
 
+import pytest
+
 from replicate.store.store import Store
 
 
@@ -7,6 +9,7 @@ def is_of(store, path, arm):
     return store.record(path.parent.name).arm.name == arm
 
 
+@pytest.mark.slow
 def test_a_table_is_printed_before_the_runs_of_the_next_one(replicate, tmp_path, monkeypatch):
     from replicate.report import tables
 

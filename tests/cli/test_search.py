@@ -41,6 +41,7 @@ def arguments(tmp_path, tables_folder) -> list[object]:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_search_chooses_on_dev_and_its_table_is_trained_from_other_seeds(replicate, arguments, tmp_path):
     status, stdout, stderr = replicate("sweep", "mine", *arguments)
     assert status == 0, stderr

@@ -49,6 +49,7 @@ def test_nothing_to_leave_out_returns_the_corpus_itself():
     assert leave_out(whole, {"no such dialogue"}) is whole
 
 
+@pytest.mark.slow
 def test_iemocap_has_105_dialogues_left_and_10_of_them_are_dev():
     """The file has train before dev; the released list begins with dev."""
     if not IEMOCAP.exists():

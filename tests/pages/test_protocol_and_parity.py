@@ -1,8 +1,11 @@
 """The commands of the page on protocols run, with one seed of the smoke profile."""
 
+import pytest
+
 from .conftest import QUICKLY, lines
 
 
+@pytest.mark.slow
 def test_the_commands_run(replicate, tmp_path):
     found = lines("protocol-and-parity.md")
     assert len(found) == 2

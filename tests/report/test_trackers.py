@@ -32,6 +32,7 @@ def hostile(corpus):
     return replace(corpus, name=NAME[:100], labels=("no", NAME[:100]))
 
 
+@pytest.mark.slow
 def test_mlflow_reads_back_what_was_written(store, tmp_path):
     mlflow = pytest.importorskip("mlflow", reason="needs the extra [tracking]")
     pytest.importorskip("sqlalchemy", reason="needs the extra [tracking]")

@@ -245,6 +245,7 @@ def few_resamples(cell):
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1_000), st.integers(2, 4), st.sampled_from([0.0, 0.01, 0.1]), st.sampled_from([0.0, 0.2]))
+@pytest.mark.slow
 def test_claims_and_tables_never_contradict_each_other(number, seeds, scale, apart):
     with mock.patch.object(Cell, "resampled", property(few_resamples)):
         results = planted(number, seeds, scale, apart)

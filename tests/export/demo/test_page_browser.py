@@ -26,6 +26,8 @@ from .signals import bursts
 
 pytest.importorskip("playwright", reason="playwright, which drives the browser, is not installed")
 
+pytestmark = pytest.mark.slow
+
 NO_MICROPHONE = """() => {
     navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("", "NotFoundError"))
 }"""

@@ -18,6 +18,8 @@ from .signals import bursts
 
 pytest.importorskip("playwright", reason="playwright, which drives the browser, is not installed")
 
+pytestmark = pytest.mark.slow
+
 RUN = """async ([model, given]) => {
     const bytes = Uint8Array.from(atob(model), (letter) => letter.charCodeAt(0));
     const session = await ort.InferenceSession.create(bytes);
