@@ -94,8 +94,10 @@ format: $(READY) ## Correct style
 demo: $(READY) ## Train the model of replicate demo again, from the clips of RAVDESS in DATA (a minute)
 	$(BIN)/python -m docs.build_demo $(or $(DATA),$(error give the folder with the clips: make demo DATA=FOLDER))
 
-results: $(READY) ## Train again what docs/results/ holds, from the corpora in DATA (hours; can be interrupted)
-	$(BIN)/python -m docs.measure $(or $(DATA),$(error give the folder with the corpora: make results DATA=FOLDER))
+# <!-- begin make-results -->
+results: $(READY) ## Make docs/results/ and the blocks of all pages anew, from the corpora in DATA (10 hours on 2 cores as far as measured; can be interrupted)
+# <!-- end -->
+	$(BIN)/python -m docs.measure $(or $(DATA),$(error give the folder with the corpora: make results DATA=FOLDER)) $(OPTIONS)
 
 readme: $(READY) ## Write the generated sections of README.md and docs/: measured tables, commands and options
 	$(BIN)/python -m docs.expected

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from docs.measure import Measurement, measurements
+from docs.entries import Measurement, measurements
 from replicate import grids
 from replicate.config import claims as definitions
 from replicate.config.claims import Statement

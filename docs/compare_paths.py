@@ -1,6 +1,7 @@
 """Compare a table that was trained in several ways: ``compare_paths.py TARGET LABEL=TABLE.json ...``.
 
-Writes the Markdown of docs/results/training/{bf16,stack}.md. Every table is compared with the first one, seed by seed.
+Writes the Markdown of docs/results/training/{bf16,stack}.md, see measured.toml. Every table is compared with the first
+one, seed by seed.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from export.predictor import DialogueFeatures, Prediction, Predictor
 from replicate import grids
 from replicate.corpus.types import Corpus, Dialogue, Split
 from replicate.features import audio
+from replicate.files import write_text
 from replicate.store.predictions import score
 
 TABLE = Path(__file__).parent / "results" / "cross-corpus.md"
@@ -193,14 +194,16 @@ def main() -> None:
     """Train, test and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="with ravdess/recordings and iemocap/iemocap4.npz")
-    folder: Path = parser.parse_args().folder
+    parser.add_argument("--out", type=Path, default=TABLE, help="file to write")
+    options = parser.parse_args()
+    folder: Path = options.folder
     train, other = ravdess(folder / "ravdess" / "recordings"), iemocap(folder / "iemocap" / "iemocap4.npz")
     test: Split = "test"
     sets: dict[str, Sequence[Dialogue]] = {"RAVDESS, 6 other actors": train.split(test), "IEMOCAP": other.dialogues}
     with tempfile.TemporaryDirectory() as results:
         lines, far = exported(train, sets, Path(results))
     sizes = {name: (len(dialogues), sum(map(len, dialogues))) for name, dialogues in sets.items()}
-    TABLE.write_text(table([*logistic(train, sets), *lines], far, sizes), encoding="utf-8")
+    write_text(options.out, table([*logistic(train, sets), *lines], far, sizes))
 
 
 if __name__ == "__main__":

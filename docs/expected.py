@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from docs.measure import measurements
+from docs.entries import measurements
 from replicate.expected.make import expected
 from replicate.expected.model import INDEX, Expected, write_index
 

@@ -1,4 +1,4 @@
-"""Fill the generated blocks of README.md and of the pages in docs/: `make readme`.
+"""Fill the generated blocks of README.md, the other pages and the Makefile: `make readme`.
 
 A block is the text between ``<!-- begin NAME -->`` and ``<!-- end -->``. NAME is a file of this repository, which is
 copied as `replicate` wrote it, or one of ``GENERATED``. So every measured number in the documentation comes from a
@@ -10,23 +10,24 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from docs import claims_by_corpus, other_seeds
+from docs import claims_by_corpus, costs, other_seeds
 from replicate.corpus import named_corpora
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
-BLOCK = re.compile(r"<!-- begin (\S+) -->\n.*?<!-- end -->", re.DOTALL)
+# In the Makefile, both marks are comments.
+BLOCK = re.compile(r"<!-- begin (\S+) -->\n.*?((?:# )?<!-- end -->)", re.DOTALL)
 
 
 def pages() -> list[Path]:
-    """README.md and every page in docs/ that has a generated block."""
-    found = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    """Every page of this repository that has a generated block, and the Makefile."""
+    found = [ROOT / "Makefile", *sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
     return [path for path in found if BLOCK.search(path.read_text(encoding="utf-8"))]
 
 
 def fill(page: str) -> str:
     """Return the text of a page with every block replaced by its current content."""
-    return BLOCK.sub(lambda m: f"<!-- begin {m[1]} -->\n{_content(m[1])}<!-- end -->", page)
+    return BLOCK.sub(lambda m: f"<!-- begin {m[1]} -->\n{_content(m[1])}{m[2]}", page)
 
 
 def corpora() -> str:
@@ -50,6 +51,8 @@ def versions() -> str:
 GENERATED = {
     "claims": claims_by_corpus.table,
     "corpora": corpora,
+    "hours": costs.block,
+    "make-results": costs.target,
     "other-seeds": other_seeds.table,
     "versions": versions,
 }
@@ -59,6 +62,11 @@ def _content(name: str) -> str:
     return GENERATED[name]() if name in GENERATED else (ROOT / name).read_text(encoding="utf-8")
 
 
-if __name__ == "__main__":
+def write() -> None:
+    """Fill the blocks of all pages."""
     for path in pages():
         path.write_text(fill(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

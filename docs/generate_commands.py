@@ -65,5 +65,10 @@ def _table(context: click.Context, options: list[click.Option]) -> list[str]:
     )
 
 
-if __name__ == "__main__":
+def write() -> None:
+    """Write the page."""
     PAGE.write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

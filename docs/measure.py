@@ -1,6 +1,9 @@
-"""Train what docs/results/ holds, and copy the outputs there: `make results DATA=FOLDER`.
+"""Make docs/results/ and all generated blocks anew: `make results DATA=FOLDER`.
 
-``measured.toml`` lists the commands. Each can be interrupted and repeated: completed runs are kept.
+``measured.toml`` lists the entries, and ``docs.costs`` gives their order: the cheapest first, by what was measured.
+Interrupted at any time, the same command goes on: completed runs are in the store, and an entry that is complete is not
+repeated (``docs.resume`` says when). docs/results/ and pages are written at the end, when all entries are complete:
+otherwise the outputs of one entry would be changes that were not committed in the manifests of the next ones.
 """
 
 from __future__ import annotations
@@ -9,123 +12,192 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from rich import box
+from rich.table import Table
 
-from replicate.config import tables as definitions
-from replicate.config.toml import build, sections
-from replicate.results.deployments import DEPLOYMENTS
+from docs import costs, resume
+from docs.entries import KEPT, RESULTS, Entry, Measurement, everything
+from replicate.cli import console
+from replicate.errors import INTERRUPTED_EXIT_CODE
+from replicate.files import probe
+from replicate.machine import cores, processor
+from replicate.provenance import in_words, revision
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-DOCS = Path(__file__).parent
-FILE = DOCS / "measured.toml"
-# What is copied: tables and claims to be read, and the numbers behind them.
-KEPT = (
-    *("*.md", "claims.json", "scores.csv", "comparisons.csv", DEPLOYMENTS),
-    *("figures/figure*.png", "figures/deploy.png", "figures/gap.png"),
-    *("figures/chosen-teachers.png", "figures/imperfect-teachers.png"),
-)
+COMPLETE = "complete"
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """One ``replicate run`` whose outputs are in docs/results/; without a value, an option keeps its default.
+class Failed(Exception):
+    """A command failed."""
 
-    Attributes:
-        folder: below docs/results/, and below the results folder of all commands.
-        title: heading of its column in the README's table of claims; empty for none.
-        out: where the command writes, below the results folder of all. Entries that differ in their seeds alone
-            would remove each other's tables in one folder.
+
+def chosen(entries: Sequence[Entry], only: Sequence[str], without: Sequence[str]) -> list[Entry]:
+    """Return the entries whose name or commands contain a text of ``only``, and none of ``without``."""
+
+    def has(entry: Entry, texts: Sequence[str]) -> bool:
+        lines = [entry.name, *map(shlex.join, entry.commands(Path("DATA"), Path("RESULTS")))]
+        return any(text in line for text in texts for line in lines)
+
+    return [entry for entry in entries if (not only or has(entry, only)) and not has(entry, without)]
+
+
+def require_files(entries: Sequence[Entry], folder: Path) -> None:
+    """Refuse entries whose files are not there, before anything is run.
+
+    Raises:
+        click.ClickException: naming every missing file.
     """
-
-    folder: str
-    data: str
-    tables: tuple[str, ...]
-    title: str = ""
-    profile: str = "quick"
-    protocol: str = "paper"
-    privileged: str | None = None
-    folds: str | None = None
-    seeds: str | None = None
-    out: str = ""
-
-    def corpus(self, folder: Path) -> str:
-        """Return the corpus below ``folder`` if it is there, else its name."""
-        return str(folder / self.data) if (folder / self.data).exists() else self.data
-
-    def command(self, folder: Path) -> list[str]:
-        """Return the command that trains and prints the tables."""
-        words = ["replicate", "run", *self.tables, "--data", self.corpus(folder)]
-        for name in ("profile", "protocol", "privileged", "folds", "seeds"):
-            value = getattr(self, name)
-            words += [] if value is None else [f"--{name}", value]
-        return words
-
-    @property
-    def timed(self) -> bool:
-        """Whether a table shows numbers that ``replicate bench-inference`` measures."""
-        found = map(definitions.table, self.tables)
-        return any(table.resources or table.deployments for table in found)
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        missing = entry.missing(folder)
+        if missing is not None:
+            found.setdefault(str(folder / missing), []).append(entry.name)
+    if found:
+        files = "; ".join(
+            f"{file}, for {names[0]}" + (f" and {len(names) - 1} more" if names[1:] else "")
+            for file, names in found.items()
+        )
+        raise click.ClickException(f"missing: {files}: add them, or choose other entries with --only and --without")
 
 
-def measurements() -> list[Measurement]:
-    """Return the entries of ``measured.toml``."""
-    entries = sections(tomllib.loads(FILE.read_text(encoding="utf-8")).get("runs"), f"{FILE}, runs")
-    return [build(Measurement, entry, f"{FILE}, entry {number}") for number, entry in enumerate(entries, 1)]
+def print_list(entries: Sequence[Entry], states: Sequence[str], results: Path) -> None:
+    """Print what will be run, with the hours that each entry took when ``results`` was made, and their sum."""
+    table = Table(box=box.SIMPLE)
+    for title, where in zip((*costs.TITLES, "state"), ("left", "right", "left"), strict=True):
+        table.add_column(title, justify=where, no_wrap=True)  # type: ignore[arg-type]
+    for entry, state in zip(entries, states, strict=True):
+        table.add_row(entry.name, costs.measured(entry, results).words, state)
+    console.results().print(table)
+    click.echo(f"{costs.summary(entries, results)}; {states.count(COMPLETE)} of {len(entries)} are complete already")
 
 
-def copy(source: Path, target: Path) -> list[Path]:
-    """Replace what ``target`` keeps of a results folder by its current outputs; return the files."""
-    for pattern in KEPT:
-        for old in target.glob(pattern):
+def state(entry: Entry, folder: Path, out: Path) -> str:
+    """Return whether an entry is complete, or what is missing, in words."""
+    missing = entry.missing(folder)
+    return f"needs {missing}" if missing is not None else resume.why_not(entry, folder, out) or COMPLETE
+
+
+def perform(entry: Entry, folder: Path, out: Path) -> costs.Cost:
+    """Run the commands of an entry, and return what it took.
+
+    Raises:
+        Failed: one of them failed.
+    """
+    other = None
+    for words in entry.commands(folder, out):
+        click.echo(shlex.join(words))
+        start = time.perf_counter()
+        status = _run([sys.executable, *(["-m", *words] if words[0] == "replicate" else words[1:])])
+        if status == INTERRUPTED_EXIT_CODE:
+            raise KeyboardInterrupt
+        if status:
+            raise Failed(shlex.join(words))
+        if not costs.trains(words):
+            other = (other or 0.0) + time.perf_counter() - start
+    missing = [str(file) for file in entry.outputs(out) if not file.is_file()]
+    if isinstance(entry, Measurement) and not (out / entry.folder / "manifest.json").is_file():
+        missing.append(f"{out / entry.folder}; correct the key 'folder' of this entry")
+    if missing:
+        raise Failed(f"{entry.name}, which did not write {missing[0]}")
+    return costs.of_run(entry, out, other)
+
+
+def _run(words: Sequence[str]) -> int:
+    """Run a program; when interrupted, wait until it has ended, since it was interrupted as well."""
+    with subprocess.Popen(words) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.wait()
+            raise
+
+
+def copy(entry: Entry, out: Path, results: Path) -> list[Path]:
+    """Replace what ``results`` has of an entry by its current outputs; return the files."""
+    if isinstance(entry, Measurement):
+        for old in [file for pattern in KEPT for file in (results / entry.folder).glob(pattern)]:
             old.unlink()
     copied = []
-    for file in sorted(file for pattern in KEPT for file in source.glob(pattern)):
-        copied.append(target / file.relative_to(source))
+    for file, path in entry.outputs(out).items():
+        copied.append(results / path)
         copied[-1].parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copied[-1])
     return copied
 
 
-def _run(command: list[str]) -> None:
-    if subprocess.run([sys.executable, "-m", *command]).returncode:
-        sys.exit(f"this command failed, and docs/results/ keeps what it had: {shlex.join(command)}")
+def publish(entries: Sequence[Entry], out: Path, results: Path) -> None:
+    """Copy the outputs of complete entries into ``results``, with their origins and costs."""
+    from docs import origins
+
+    machine = {"processor": processor(), "cores": cores()}
+    for entry in entries:
+        copied = copy(entry, out, results)
+        if isinstance(entry, Measurement):
+            copied.append(origins.save(out / entry.folder, results / entry.folder))
+        click.echo(f"{len(copied)} files copied of {entry.name}")
+    costs.save({entry.name: resume.cost(entry, out) for entry in entries}, machine, results)
+
+
+def write_derived() -> None:
+    """Write what is made of docs/results/: expected results, blocks of pages, and the page of commands."""
+    from docs import expected, fill_readme, generate_commands
+
+    expected.write(RESULTS / "expected")
+    fill_readme.write()
+    generate_commands.write()
+
+
+def run(entries: Sequence[Entry], folder: Path, out: Path) -> None:
+    """Run every entry that is not complete; one that fails does not keep the others from being run.
+
+    Raises:
+        click.ClickException: some failed.
+    """
+    failed = []
+    for entry in entries:
+        if resume.why_not(entry, folder, out) is None:
+            continue
+        under = resume.Conditions.of(entry, folder)
+        try:
+            resume.write(entry, out, under, perform(entry, folder, out))
+        except Failed as error:
+            failed.append(str(error))
+            click.echo(f"failed: {error}", err=True)
+    if failed:
+        raise click.ClickException(
+            f"{len(failed)} of {len(entries)} entries failed, and docs/results/ keeps what it had; the same command "
+            f"goes on with them, and the first is: {failed[0]}"
+        )
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
-@click.option("--only", multiple=True, metavar="TEXT", help="Only commands that contain this text; may be repeated.")
-@click.option("--dry-run", is_flag=True, help="Print the commands, and train nothing.")
-def main(folder: Path, out: Path, only: tuple[str, ...], dry_run: bool) -> None:
-    """Train what docs/results/ holds from the corpora in FOLDER, and copy the outputs there."""
-    from docs import expected, origins  # which import this module
-
-    for measurement in measurements():
-        command = [*measurement.command(folder), "--out", str(out / measurement.out), "--store", str(out / "runs")]
-        line = shlex.join(command)
-        if only and not any(text in line for text in only):
-            continue
-        print(line, flush=True)
-        if dry_run:
-            continue
-        _run(command)
-        source = out / measurement.folder
-        if not (source / "manifest.json").is_file():
-            sys.exit(f"the command wrote no {source}: correct the key 'folder' of this entry in {FILE}")
-        if measurement.timed:
-            _run(["replicate", "bench-inference", "--results", str(source)])
-        copied = copy(source, DOCS / "results" / measurement.folder)
-        origins.save(source, DOCS / "results" / measurement.folder)
-        print(f"{len(copied)} files copied from {source}", flush=True)
-    if not dry_run:
-        expected.write(DOCS / "results" / "expected")
+@click.option("--only", multiple=True, metavar="TEXT", help="Only entries with TEXT in name or commands.")
+@click.option("--without", multiple=True, metavar="TEXT", help="Leave entries with TEXT out.")
+@click.option("--dry-run", is_flag=True, help="Print the list of entries with their hours, and run nothing.")
+def main(folder: Path, out: Path, only: tuple[str, ...], without: tuple[str, ...], dry_run: bool) -> None:
+    """Make docs/results/ and all generated blocks anew from the corpora in FOLDER."""
+    entries = costs.in_order(chosen(everything(), only, without), RESULTS)
+    print_list(entries, [state(entry, folder, out) for entry in entries], RESULTS)
+    if dry_run:
+        return
+    require_files(entries, folder)
+    probe(out)
+    commit, clean = revision()
+    if clean is False:
+        click.echo(f"note: {in_words(commit, clean)}; the manifests of what is run now say so", err=True)
+    try:
+        run(entries, folder, out)
+        publish(entries, out, RESULTS)
+        write_derived()
+    except KeyboardInterrupt:
+        click.echo(f"interrupted; the same command goes on, and what is complete is kept in {out}", err=True)
+        sys.exit(INTERRUPTED_EXIT_CODE)
 
 
 if __name__ == "__main__":

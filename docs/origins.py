@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from docs.measure import DOCS, measurements
+from docs.entries import DOCS, measurements
 from replicate.expected.conditions import Conditions, of_manifest
 from replicate.store.sources import code_hash
 

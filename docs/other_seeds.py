@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from docs.measure import measurements
+from docs.entries import measurements
 from replicate import grids
 
 RESULTS = Path(__file__).parent / "results"

@@ -1,7 +1,7 @@
 """Simulate how often the intervals of ``replicate.results.estimate`` hold the true value: `make coverage`.
 
 Predictions are drawn from a model with effects of seeds, dialogues and utterances, so that the true score of an arm is
-known: that of infinitely many dialogues, averaged over seeds. The table is written to docs/results/coverage.md, and
+known: that of infinitely many dialogues, averaged over seeds. The table is docs/results/coverage.md, and
 docs/statistics.md explains it.
 """
 
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from replicate.files import write_text
 from replicate.results.estimate import Estimate, estimate
 from replicate.results.resampling import Resampled, grouped, resample
 from replicate.rng import derived_seed
@@ -286,11 +287,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repetitions", type=int, default=REPETITIONS)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=TABLE, help="file to write")
     options = parser.parse_args()
     with ProcessPoolExecutor(options.jobs) as pool:
         repetitions = [min(options.repetitions, design.most) for design in designs()]
         found = list(pool.map(coverage, designs(), repetitions))
-    TABLE.write_text(table(found), encoding="utf-8")
+    write_text(options.out, table(found))
 
 
 if __name__ == "__main__":

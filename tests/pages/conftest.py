@@ -35,6 +35,14 @@ def text(page: str) -> str:
     return (DOCS / page).read_text(encoding="utf-8")
 
 
+def committed(*paths: str) -> list[str]:
+    """The files of this repository at or below some paths."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("only a clone of the repository has a list of its files")
+    listed = subprocess.run(["git", "ls-files", "-z", *paths], cwd=ROOT, capture_output=True, text=True, check=True)
+    return listed.stdout.split("\0")[:-1]
+
+
 def every_block(page: str) -> list[Block]:
     return [Block(kind, code, not mark) for mark, kind, code in _BLOCK.findall(text(page))]
 

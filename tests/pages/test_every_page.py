@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -11,10 +12,10 @@ from pathlib import Path
 import click
 import pytest
 
-from docs.fill_readme import BLOCK, fill
+from docs.fill_readme import BLOCK, fill, pages
 from replicate.cli import cli
 
-from .conftest import DOCS, PAGES, ROOT, commands, every_block, lines, text
+from .conftest import DOCS, PAGES, ROOT, commands, committed, every_block, lines, text
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -47,6 +48,26 @@ def test_links_lead_somewhere(page):
 def test_generated_blocks_are_up_to_date(page):
     assert len(BLOCK.findall(text(page))) == len(re.findall("^<!-- begin ", text(page), re.MULTILINE))
     assert fill(text(page)) == text(page), "run `make readme`"
+
+
+def test_no_file_with_generated_blocks_is_left_out():
+    marked = [path for path in committed("*.md", "Makefile") if BLOCK.search((ROOT / path).read_text(encoding="utf-8"))]
+    assert sorted(marked) == sorted(path.relative_to(ROOT).as_posix() for path in pages())
+    for path in pages():
+        assert fill(path.read_text(encoding="utf-8")) == path.read_text(encoding="utf-8"), f"{path}: run `make readme`"
+
+
+def test_what_is_linked_or_shown_is_committed():
+    # A file that exists here alone would be missing for everybody else.
+    files = set(committed())
+    folders = {parent.as_posix() for path in files for parent in Path(path).parents}
+    for page in [path for path in files if path.endswith(".md") and not path.startswith("tests/")]:
+        content = re.sub(r"```.*?```|`[^`\n]+`", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+        for link in LINK.findall(content):
+            path = link.partition("#")[0]
+            if path and "://" not in link and not link.startswith("mailto:"):
+                target = os.path.normpath(Path(page).parent / path)
+                assert target in files | folders, f"{page}: {link}"
 
 
 def test_make_targets_exist():

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from docs import expected
-from docs.measure import measurements
+from docs.entries import measurements
 from replicate.expected import choose, model
 
 FOLDER = expected.RESULTS / "expected"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from docs import other_seeds
-from docs.measure import Measurement
+from docs.entries import Measurement
 
 HEADER = "table,first,second,difference,ci95_low,ci95_high\n"
 FIRST = HEADER + "table2,Mask/A,Plain/A,0.1,0.05,0.15\ntable2,Mask/AV,Plain/AV,0.1,0.05,0.15\ntable1,a,b,0,0,0\n"
