@@ -7,7 +7,7 @@ LOCKED_READY := $(VENV)/.ready-locked
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock tables beyond export benchmark coverage demo test test-slow fuzz kill-test bench bench-training lint format results readme clean
+.PHONY: help setup lock artifact artifact-full tables beyond export benchmark coverage demo test test-slow fuzz kill-test bench bench-training lint format results readme clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ $(LOCKED_READY): pyproject.toml constraints.txt requirements.lock requirements-c
 
 lock: $(READY) ## Write requirements.lock from pyproject.toml and constraints.txt (WHEELS=FOLDER: also torch's builds for the CPU)
 	$(BIN)/python -m docs.lock $(if $(WHEELS),--wheels $(WHEELS))
+
+artifact: $(READY) ## Show in under 15 minutes that the software and a real table come out as stated in ARTIFACT.md (RAVDESS=FILE: not downloaded)
+	@$(BIN)/python -m docs.run_artifact --short
+
+artifact-full: $(READY) ## Run every row of ARTIFACT.md and train every table of docs/results/ (hours; IEMOCAP=FILE MOSI=FOLDER RAVDESS=FILE)
+	@$(BIN)/python -m docs.run_artifact
 
 tables: $(READY) ## Train and print every table and claim on the positive control: a self-test on generated features
 	$(BIN)/replicate run all --profile control

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from docs import claims_by_corpus, costs, other_seeds
+from docs import artifact, claims_by_corpus, costs, other_seeds
 from replicate.corpus import named_corpora
 
 ROOT = Path(__file__).parents[1]
@@ -49,6 +49,11 @@ def versions() -> str:
 
 
 GENERATED = {
+    "artifact-claims": lambda: artifact.table("reproduced"),
+    "artifact-folders": artifact.folders,
+    "artifact-functional": lambda: artifact.table("functional"),
+    "artifact-machines": artifact.machines,
+    "artifact-reusable": lambda: artifact.table("reusable"),
     "claims": claims_by_corpus.table,
     "corpora": corpora,
     "hours": costs.block,

@@ -16,7 +16,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 # Every page, by its path relative to docs/.
-PAGES = ("../README.md", "../CONTRIBUTING.md", "../CHANGELOG.md", *sorted(path.name for path in DOCS.glob("*.md")))
+PAGES = (
+    "../README.md",
+    "../ARTIFACT.md",
+    "../CONTRIBUTING.md",
+    "../CHANGELOG.md",
+    *sorted(path.name for path in DOCS.glob("*.md")),
+)
 # One seed in place of the profile's.
 QUICKLY = "smoke --seeds 24,"
 # A page marks a block that its test does not run with a comment in front of it: <!-- not run: the reason -->

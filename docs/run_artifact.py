@@ -1,0 +1,227 @@
+"""Run the rows of ARTIFACT.md as they are written there: `make artifact` and `make artifact-full`.
+
+Each row ends as expected if all of its commands exit with 0; several of them are checks, which exit with 3. Completed
+trainings are kept in results/, so that an interrupted command goes on where it was. With ``--measure``, for an empty
+results folder, time and peak memory go to ``artifact.json``. Not in the paper.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+import psutil
+
+from docs import artifact
+from docs.artifact import CORPORA, Measured, Row
+from docs.entries import measurements
+from replicate import grids
+from replicate.cli import console
+from replicate.errors import INTERRUPTED_EXIT_CODE, CheckFailed
+from replicate.machine import cores, processor
+from replicate.provenance import revision
+
+ROOT = Path(__file__).parents[1]
+OUTPUT = Path("results") / "artifact"
+# Seconds between two looks at the memory of all processes.
+INTERVAL = 0.5
+# Of a failed row's output, shown in the terminal.
+LAST_LINES = 5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a row: ``failed`` is the command that failed and its exit code, or why the row was not run."""
+
+    row: Row
+    is_run: bool
+    failed: str = ""
+    seconds: float = 0.0
+    memory: int = 0
+
+    @property
+    def word(self) -> str:
+        """The outcome in the closing table."""
+        return "not run" if not self.is_run else "FAILED" if self.failed else "as expected"
+
+
+def folder_rows() -> list[Row]:
+    """Return a row for every folder of docs/results/, for the full path."""
+    found = []
+    for each in measurements():
+        name, claim = f"folder-{each.folder.replace('/', '--')}", f"the tables of {each.folder}"
+        found.append(Row(name, "reproduced", claim, artifact.folder_commands(each), "no cell fails"))
+    return found
+
+
+def run(rows: Sequence[Row], environment: Mapping[str, str]) -> list[Outcome]:
+    """Run rows one after another, the same commands once, and return the outcomes."""
+    found: dict[tuple[str, ...], Outcome] = {}
+    outcomes = []
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    for number, row in enumerate(rows, 1):
+        console.echo(f"\n[{number}/{len(rows)}] {row.name}: {row.claim.replace('*', '')}")
+        console.echo(f"  expected: {row.expected.replace('*', '').replace('<br>', '; ')}")
+        missing = sorted(name for name in row.variables if not environment.get(name))
+        known = found.get(row.commands)
+        if missing:
+            outcome = Outcome(row, False, f"make needs {missing[0]}=PATH (ARTIFACT.md says what it is)")
+            console.echo(f"  not run: {outcome.failed}")
+        elif known:
+            outcome = replace(known, row=row, seconds=0.0)
+            console.echo(f"  {outcome.word}: the commands of {known.row.name}")
+        else:
+            outcome = found[row.commands] = run_row(row, environment)
+            minutes, memory = outcome.seconds / 60, outcome.memory / 1e9
+            console.echo(f"  {outcome.word}, {minutes:.1f} min, {memory:.1f} GB; output: {_output(row)}")
+        outcomes.append(outcome)
+    return outcomes
+
+
+def run_row(row: Row, environment: Mapping[str, str]) -> Outcome:
+    """Run the commands of a row up to the first that fails; what they print on stdout goes to a file."""
+    start = time.monotonic()
+    failed = ""
+    with _output(row).open("w", encoding="utf-8") as output, peak_memory() as memory:
+        for line in row.commands:
+            console.echo(f"  $ {line}")
+            print(f"$ {line}", file=output, flush=True)
+            done = subprocess.run(["bash", "-c", line], stdout=output, stdin=subprocess.DEVNULL, env=dict(environment))
+            if done.returncode:
+                failed = f"{line} exited with {done.returncode}"
+                break
+    if failed:
+        for each in _output(row).read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]:
+            console.echo(f"    {each}")
+        console.echo(f"  {failed}")
+    return Outcome(row, True, failed, time.monotonic() - start, max(memory))
+
+
+def _output(row: Row) -> Path:
+    return OUTPUT / f"{row.name}.txt"
+
+
+@contextmanager
+def peak_memory() -> Iterator[list[int]]:
+    """Yield a list whose largest number is the most memory, in bytes, that all child processes took at a time."""
+    found, stop = [0], threading.Event()
+
+    def look() -> None:
+        while not stop.wait(INTERVAL):
+            found[0] = max(found[0], _children_memory())
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield found
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _children_memory() -> int:
+    """Return the memory of all processes below this one, in bytes, with what they share counted once for each."""
+    total = 0
+    for process in psutil.Process().children(recursive=True):
+        try:
+            total += process.memory_info().rss
+        except psutil.Error:  # it has ended
+            continue
+    return total
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of the commands: this Python first on the path, and a variable for each corpus.
+
+    A corpus that is not given is downloaded if it can be.
+    """
+    found = dict(os.environ)
+    found["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), found.get("PATH", "")])
+    return found
+
+
+def fetch(rows: Sequence[Row], found: dict[str, str]) -> None:
+    """Download the corpora that rows need and nobody gave, and name them in the environment."""
+    for name in sorted(set().union(*(row.variables for row in rows))):
+        if found.get(name):
+            found[name] = str(Path(found[name]).absolute())
+            if not Path(found[name]).exists():
+                raise click.UsageError(f"there is no {found[name]}: give {name}=PATH of the corpus")
+        elif CORPORA[name]:
+            command = ["replicate", "data", "fetch", CORPORA[name]]
+            console.echo(f"$ {shlex.join(command)}")
+            if subprocess.run([sys.executable, "-m", *command]).returncode:
+                raise click.UsageError(f"cannot download {CORPORA[name]}: give {name}=PATH of the corpus")
+            found[name] = CORPORA[name]
+
+
+def save(outcomes: Sequence[Outcome]) -> None:
+    """Add what the rows took to ``artifact.json``."""
+    import torch
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+    commit = revision().commit or ""
+    new = [
+        Measured(each.row.commands, round(each.seconds, 1), each.memory, cores(), gpu, processor() or "unknown", commit)
+        for each in outcomes
+        if each.is_run and not each.failed and each.seconds
+    ]
+    artifact.save([*artifact.measured(), *new])
+
+
+def closing(outcomes: Sequence[Outcome]) -> int:
+    """Print a line per row and what to do next; return the exit code."""
+    lines = [[each.row.name, each.word, f"{each.seconds / 60:.1f}" if each.is_run else "–"] for each in outcomes]
+    screen = console.results()
+    screen.print(grids.terminal(["row of ARTIFACT.md", "outcome", "minutes"], lines, screen.width, left=2), crop=False)
+    failed = [each.row.name for each in outcomes if each.is_run and each.failed]
+    skipped = [each.row.name for each in outcomes if not each.is_run]
+    if failed:
+        console.echo(f"{console.count(len(failed), 'row')} failed: {', '.join(failed)}; the outputs are in {OUTPUT}")
+        return CheckFailed.exit_code
+    total = sum(each.seconds for each in outcomes) / 60
+    done = len(outcomes) - len(skipped)
+    console.echo(f"all {done} rows that were run came out as expected, in {total:.1f} min; outputs: {OUTPUT}")
+    if skipped:
+        console.echo(f"not run for want of their corpus: {', '.join(skipped)}")
+    return 0
+
+
+@click.command()
+@click.option("--short", is_flag=True, help="Run the short path only.")
+@click.option("--row", "names", multiple=True, metavar="NAME", help="Run this row only; may be repeated.")
+@click.option("--measure", is_flag=True, help="Write time and memory of each row to docs/artifact.json.")
+def main(short: bool, names: tuple[str, ...], measure: bool) -> None:
+    """Run the rows of ARTIFACT.md, of the software and of the paper's claims, and then the tables of docs/results/.
+
+    $RAVDESS, $MOSI and $IEMOCAP are the files or folders of corpora.
+    """
+    every = [*artifact.rows(), *folder_rows()]
+    unknown = set(names) - {row.name for row in every}
+    if unknown:
+        raise click.UsageError(f"no row {sorted(unknown)[0]!r}: there are {', '.join(row.name for row in every)}")
+    chosen = [row for row in every if (row.short or not short) and (not names or row.name in names)]
+    given = environment()
+    try:
+        fetch(chosen, given)
+        outcomes = run(chosen, given)
+    except KeyboardInterrupt:
+        console.echo("interrupted: completed trainings are kept, and the same command goes on", err=True)
+        sys.exit(INTERRUPTED_EXIT_CODE)
+    if measure:
+        save(outcomes)
+    sys.exit(closing(outcomes))
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    main()
