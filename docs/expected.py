@@ -1,6 +1,7 @@
 """Write docs/results/expected/: what every table of docs/results/ should hold, as data (``python -m docs.expected``).
 
-Every number comes from the files of a folder of docs/results/. ``make readme`` writes them again.
+Every number comes from the files of a folder of docs/results/. ``make readme`` writes them again, and the hashes of
+these files.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 from docs.entries import measurements
 from replicate.expected.make import expected
 from replicate.expected.model import INDEX, Expected, write_index
+from replicate.report import checksums
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -31,6 +33,11 @@ def write(folder: Path) -> list[Path]:
     return [*(folder / name for name in found), write_index(folder)]
 
 
+def write_checksums() -> list[Path]:
+    """Write ``SHA256SUMS`` of every folder of ``measured.toml``, and return their paths."""
+    return [checksums.write(RESULTS / each.folder, sorted(each.tables)) for each in all_expected()]
+
+
 if __name__ == "__main__":
-    for path in write(RESULTS / "expected"):
+    for path in (*write(RESULTS / "expected"), *write_checksums()):
         print(path.relative_to(RESULTS.parents[1]))

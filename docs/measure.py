@@ -147,6 +147,7 @@ def write_derived() -> None:
     from docs import expected, fill_readme, generate_commands
 
     expected.write(RESULTS / "expected")
+    expected.write_checksums()
     fill_readme.write()
     generate_commands.write()
 

@@ -241,13 +241,15 @@ def results(folder: Path, against: Path | None, as_json: bool) -> None:
     RESULTS is a results folder, or a folder that contains several, of which the newest is used. Default: results.
     A cell is OK inside its tolerance, close inside twice the tolerance, and otherwise FAIL; or missing. With the same
     seeds, processor and libraries, numbers have to be equal (docs/results.md).
+
+    Exits with 3 if a cell fails or a file was changed since it was written, with 1 if none of the expected cells is
+    measured, and with 0 if those that are measured pass; the others are counted and named.
     """
     from replicate import escape
     from replicate.errors import NotMeasured, ResultsDiffer
     from replicate.expected import show
     from replicate.expected.choose import check as compare
-    from replicate.expected.conditions import ORIGIN
-    from replicate.experiment.results_folder import newest_results
+    from replicate.experiment.results_folder import ORIGIN, newest_results
 
     chosen = folder if (folder / ORIGIN).is_file() else newest_results(folder)
     report = compare(chosen, against)
@@ -259,4 +261,5 @@ def results(folder: Path, against: Path | None, as_json: bool) -> None:
         raise ResultsDiffer(show.failure(report))
     if not report.measured:
         raise NotMeasured(f"none of the expected cells is measured in {chosen}: run its tables")
-    console.note(f"no cell of {chosen} fails")
+    absent = f", and {console.count(report.missing, 'expected cell')} missing" if report.missing else ""
+    console.note(f"no cell of {chosen} fails{absent}")

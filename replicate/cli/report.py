@@ -70,8 +70,9 @@ def report(results: Path, metric: str | None, style: Style | None, ro_crate: boo
 
 def _describe(folder: Path) -> None:
     from replicate.experiment.manifest import Manifest
-    from replicate.report import ro_crate
+    from replicate.report import checksums, ro_crate
 
     manifest = Manifest.load(folder)
     console.echo(ro_crate.write(folder))
+    checksums.update(folder, ro_crate.NAME)
     console.note(f"{', '.join(manifest.tables)}: code: {manifest.revision}")

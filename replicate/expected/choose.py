@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import replicate
-from replicate.errors import NoExpected
+from replicate.errors import NoExpected, NotThisFormat, OtherFormat, ResultsDiffer
 from replicate.expected import model
 from replicate.expected.agreement import agreement
+from replicate.expected.changes import changes, first_change, not_compared
 from replicate.expected.conditions import Conditions, conditions
 from replicate.expected.findings import Report, Rule
 from replicate.expected.judge import judge
@@ -30,16 +31,28 @@ def check(folder: Path, against: Path | None = None) -> Report:
 
     Raises:
         NoExpected: there is no such file, or it is of another corpus, protocol or profile. ExpectedEdited: see
-            ``replicate.expected.model.read``. NotThisFormat: the folder cannot be read.
+            ``replicate.expected.model.read``. NotThisFormat, OldFormat, NewerFormat: the folder cannot be read.
+        ResultsDiffer: instead of these, where a file of the folder was changed since it was written.
     """
+    try:
+        return _check(folder, against)
+    except (NoExpected, NotThisFormat, OtherFormat) as error:
+        change = first_change(folder)
+        if change is None:
+            raise
+        raise ResultsDiffer(f"FAIL for {folder}, which cannot be judged: {change}; {error}") from error
+
+
+def _check(folder: Path, against: Path | None) -> Report:
     own = conditions(folder)
     path, expected = find(folder, own, packaged()) if against is None else (against, model.read(against))
     require_alike(folder, own, path, expected)
     why = tuple(own.differences(expected.origin))
     rule: Rule = "interval" if why else "equality"
     same = rule == "equality" and own.training_seconds == expected.origin.training_seconds
-    findings = [*judge(folder, expected, rule, same), *agreement(folder, own)]
-    return Report(str(folder), str(path), rule, why, tuple(_notes(path, own, expected)), tuple(findings))
+    findings = (*judge(folder, expected, rule, same), *agreement(folder, own), *changes(folder, own.tables))
+    notes, others = tuple(_notes(path, own, expected)), tuple(not_compared(folder, own.tables))
+    return Report(str(folder), str(path), rule, why, notes, findings, others)
 
 
 def find(folder: Path, own: Conditions, where: Path) -> tuple[Path, Expected]:

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from replicate.errors import NotThisFormat
-from replicate.experiment.results_folder import MANIFEST
+from replicate.experiment.results_folder import MANIFEST, ORIGIN
 from replicate.files import write_text
 from replicate.metrics import DEFAULT
 from replicate.records import FINITE, check_format, check_names, check_range, convert, read_json
 
-ORIGIN = "origin.json"
 FORMAT = 1
 # Libraries whose other version may change the last digits of a score.
 LIBRARIES = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn")

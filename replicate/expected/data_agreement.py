@@ -131,7 +131,8 @@ def _csv_failures(
                 yield _failure(f"{where}, {column}", wanted, line[column], "manifest")
         other = cells.get((line["row"], line["context"]))
         low, high = (other and other.ci95) or (None, None)
-        numbers = {} if other is None else {"mean": other.mean, "std": other.std, "ci95_low": low, "ci95_high": high}
+        numbers = {} if other is None else {"mean": other.mean, "std": other.std, "n": other.n}
+        numbers |= {} if other is None else {"ci95_low": low, "ci95_high": high}
         for column, value in numbers.items():
             if (number(line[column]) if line[column] else None) != value:
                 yield _failure(f"{where}, {column}", value, line[column], f"{path.stem}.json")
@@ -191,6 +192,9 @@ def _json_comparisons(
     for line, found in zip(wanted, content.comparisons, strict=True):
         low, high = found.ci95 or (None, None)
         numbers = {"difference": found.difference, "ci95_low": low, "ci95_high": high, "n": found.n}
+        for column, text in {"first": found.first, "second": found.second}.items():
+            if line[column] != escape.csv_cell(text):
+                yield _failure(f"{name}, comparisons, {column}", line[column], text, "comparisons.csv")
         for column, value in (numbers | {"p": found.p, "p_holm": found.p_holm}).items():
             if (number(line[column]) if line[column] else None) != value:
                 where = f"{name}, {found.first} - {found.second}, {column}"

@@ -34,7 +34,7 @@ class Finding:
     def words(self) -> str:
         """The finding in one line."""
         if self.status == "missing":
-            return f"{self.cell}: not measured, expected {self.expected}"
+            return f"{self.cell}: {self.found or 'not measured'}, expected {self.expected}"
         off = "" if self.tolerance is None else f" ± {self.tolerance:.3f}"
         verb = "does not agree with" if self.rule == "agreement" else "expected"
         return f"{self.cell}: {self.found}, {verb} {self.expected}{off}"
@@ -46,7 +46,7 @@ class Report:
 
     Attributes:
         folder, against: what was compared. rule: by which scores were judged. why: reasons why equality is not asked.
-        notes: remarks in words, such as another commit.
+        notes: remarks in words, such as another commit. not_compared: what was compared with nothing, in words.
     """
 
     folder: str
@@ -55,6 +55,7 @@ class Report:
     why: tuple[str, ...]
     notes: tuple[str, ...]
     findings: tuple[Finding, ...]
+    not_compared: tuple[str, ...] = ()
 
     @property
     def failed(self) -> list[Finding]:
@@ -65,6 +66,11 @@ class Report:
     def measured(self) -> int:
         """How many of the expected cells were measured."""
         return sum(each.status != "missing" and each.rule != "agreement" for each in self.findings)
+
+    @property
+    def missing(self) -> int:
+        """How many of the expected cells were not."""
+        return sum(each.status == "missing" for each in self.findings)
 
     def counts(self) -> dict[str, Counter[Status]]:
         """Return how many cells have which status, by table."""

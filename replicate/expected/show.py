@@ -35,6 +35,8 @@ def show(report: Report, console: Console) -> None:
                 _line(f"{status:<7} {each.words}", console)
     for table in absent:
         _line(f"missing {table}: none of its {counts[table]['missing']} cells is measured", console)
+    for words in report.not_compared:
+        _line(f"not compared: {words}", console)
 
 
 def failure(report: Report) -> str:

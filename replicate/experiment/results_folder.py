@@ -12,6 +12,8 @@ from replicate.limits import shown
 from replicate.records import read_json
 
 MANIFEST = "manifest.json"
+# What a copy of a results folder in docs/results/ has in its place: it names no folder of a machine.
+ORIGIN = "origin.json"
 
 
 def corpus_hash(folder: Path) -> str | None:

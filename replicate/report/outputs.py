@@ -22,7 +22,7 @@ from replicate.experiment.resume import why_removed, with_earlier_tables, write_
 from replicate.files import probe, visible
 from replicate.machine import lacks_memory
 from replicate.metrics import DEFAULT
-from replicate.report import claims, figures, page, ro_crate, tables
+from replicate.report import checksums, claims, figures, page, ro_crate, tables
 from replicate.report.paper import Style
 from replicate.report.types import Outputs
 from replicate.results import claims as judging
@@ -57,6 +57,7 @@ def write(
     rule, judged = judging.judge({result.table.name: result.of(DEFAULT) for result in results})
     folder = context.folder(completed.plan)
     _remove_other_tables(folder, completed.plan)
+    checksums.remove(folder)
     tables.write_all(results, folder, styles)
     claims.write(rule, judged, results[0], folder)
     manifest = Manifest.load(folder) if seconds is None else write_manifest(completed, context, seconds)
@@ -66,6 +67,7 @@ def write(
     page.write(outputs, drawn, manifest)
     if (folder / ro_crate.NAME).is_file():  # it has the hashes of what was just replaced
         ro_crate.write(folder)
+    checksums.write(folder, [result.table.name for result in results])
     return outputs
 
 

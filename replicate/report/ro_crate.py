@@ -18,6 +18,8 @@ from replicate.experiment.manifest import Manifest
 from replicate.files import from_os_error, sha256, visible, write_text
 
 NAME = "ro-crate-metadata.json"
+# It has the hash of this file, which so cannot have that one's.
+CHECKSUMS = "SHA256SUMS"
 _CONTEXT = "https://w3id.org/ro/crate/1.1/context"
 # Words of schema.org that are younger than RO-Crate 1.1.
 _TERMS = {name: f"https://schema.org/{name}" for name in ("creditText", "sha256")}
@@ -96,7 +98,7 @@ def _files(folder: Path, manifest: Manifest) -> Iterator[Entity]:
     for path in visible(folder, "**/*"):
         place = Path(os.path.realpath(path))
         name = path.relative_to(folder)
-        if path.is_symlink() or not path.is_file() or place != whole / name or name == Path(NAME):
+        if path.is_symlink() or not path.is_file() or place != whole / name or name in (Path(NAME), Path(CHECKSUMS)):
             continue
         if store != whole and place.is_relative_to(store):
             continue

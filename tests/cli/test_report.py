@@ -15,7 +15,7 @@ from replicate.errors import CorruptRun, NothingToExport
 from replicate.experiment.manifest import Manifest
 from replicate.files import sha256
 from replicate.metrics import METRICS
-from replicate.report import ro_crate
+from replicate.report import checksums, ro_crate
 from replicate.runner import local
 
 
@@ -40,7 +40,7 @@ def test_outputs_are_written_again_without_training(results, monkeypatch):
     assert done.exit_code == 0 and done.stdout == f"{results / 'index.html'}\n"
     after = {path.name: path.read_bytes() for path in results.iterdir() if path.is_file()}
     assert after.keys() == before.keys()
-    assert {name for name in after if after[name] != before[name]} <= {"manifest.json", "index.html"}
+    assert {name for name in after if after[name] != before[name]} <= {"manifest.json", "index.html", "SHA256SUMS"}
     assert json.loads(after["manifest.json"])["wall_seconds"] == manifest["wall_seconds"]
     lines = done.stderr.splitlines()
     assert lines[0] == f"From {len(manifest['runs'])} completed runs: table2"
@@ -82,7 +82,9 @@ def test_a_crate_describes_the_files_and_is_kept_up_to_date(results):
     crate = results / ro_crate.NAME
     manifest = Manifest.load(results)
     assert (done.exit_code, done.stdout, done.stderr) == (0, f"{crate}\n", f"table2: code: {manifest.revision}\n")
-    assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file() and path != crate} == before
+    added = {crate, results / checksums.NAME}
+    after = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
+    assert {path for path in after if after[path] != before.get(path)} == added
     assert sha256(results / "table2.csv") in crate.read_text(encoding="utf-8")
     assert invoke("--results", results, "--metric", "accuracy").exit_code == 0
     assert (results / "table2.csv").read_bytes() != before[results / "table2.csv"]

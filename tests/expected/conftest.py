@@ -12,7 +12,7 @@ from replicate.config.tables import Row, Table
 from replicate.expected import model
 from replicate.expected.conditions import LIBRARIES
 from replicate.expected.make import expected
-from replicate.report import claims, page, tables
+from replicate.report import checksums, claims, page, tables
 from replicate.results.aggregate import Comparison, TableResult
 from replicate.training.config import Arm
 from tests import cells
@@ -57,6 +57,9 @@ def write(folder: Path, made: TableResult, outcome: str | None = "undecided", **
     manifest = builders.manifest([made], **fields)
     manifest.save(folder)
     page.write(builders.outputs(folder, [made], judged), [], manifest)
+    (folder / "figures").mkdir(exist_ok=True)
+    (folder / "figures" / "figure.svg").write_text('<svg width="10"/>\n', encoding="utf-8")
+    checksums.write(folder, [made.table.name])
     return folder
 
 

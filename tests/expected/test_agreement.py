@@ -11,6 +11,7 @@ from replicate.errors import NotThisFormat
 from replicate.expected import choose
 from replicate.expected.agreement import agreement
 from replicate.expected.conditions import conditions
+from replicate.report.checksums import NAME
 
 
 def failures(results):
@@ -31,6 +32,7 @@ ALTERED = [
     ("made.md", "seeds (24,", "seeds (34,", "made.tex, notes"),
     ("made.csv", "0.8125", "0.8126", "made.csv, plain/AV, values"),
     ("made.json", "0.8125", "0.8126", "made.json, plain/AV, values"),
+    ("made.json", '"first": "a | b [4', '"first": "a | b [5', "made.json, comparisons, first"),
     ("made.json", '"p": 0.25', '"p": 0.35', "made.json, a | b [4, 7]/A - plain/A, p"),
     ("made.tex", "0.562 $", "0.563 $", "made.tex, line plain"),
     ("made.tabular.tex", "0.562 $", "0.563 $", "made.tabular.tex, line plain"),
@@ -55,7 +57,8 @@ def test_an_altered_digit_is_named(results, change, name, old, new, cell):
 
 
 @pytest.mark.parametrize("name", ["scores.csv", "comparisons.csv", "made.md", "made.csv", "made.json", "claims.md"])
-def test_any_digit_of_the_same_runs(results, against, name):
+def test_any_digit_of_the_same_runs_is_found_without_hashes(results, against, name):
+    (results / NAME).unlink()
     text = (results / name).read_text(encoding="utf-8")
     digits = [found.start() for found in re.finditer(r"\d", text)]
     for at in random.Random(0).sample(digits, min(len(digits), 20)):
