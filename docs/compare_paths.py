@@ -16,6 +16,7 @@ from replicate.files import write_text
 from replicate.grids import markdown
 
 Cells = dict[tuple[str, str], dict[str, Any]]
+WAYS = tuple(Path(__file__).parent / "results" / "training" / f"{name}.md" for name in ("stack", "bf16"))
 SELF_TEST = "Generated features, a self-test: these scores say nothing about the paper."
 
 
@@ -43,6 +44,12 @@ def compare(tables: dict[str, dict[str, Any]]) -> str:
         *(f"- {label}: {_differences(cells[label], cells[first])}" for label in others),
     ]
     return "\n".join(text) + "\n"
+
+
+def summaries() -> str:
+    """Return the last lines of both pages, as a block of another page."""
+    lines = [line for path in WAYS for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("- ")]
+    return "\n".join(["", *lines, "", ""])
 
 
 def _differences(these: Cells, first: Cells) -> str:

@@ -108,9 +108,10 @@ def summary(entries: Sequence[Entry], results: Path = RESULTS) -> str:
     costs = [measured(entry, results) for entry in entries]
     never = sum(1 for cost in costs if cost.hours is None)
     partly = sum(1 for cost in costs if not cost.complete) - never
-    total = f"{sum(cost.hours or 0 for cost in costs):.1f} hours on {CORES} cores for {len(costs) - never} entries"
-    total += f", of which {partly} measured in part" if partly else ""
-    return f"{total}; {never} never measured" if never else total
+    hours = sum(cost.hours or 0 for cost in costs)
+    total = f"{hours:.1f} hours on {CORES} cores for the {len(costs) - never} that were measured"
+    total += f", {partly} of them in part" if partly else ""
+    return f"{total}; {never} never were" if never else total
 
 
 def block() -> str:

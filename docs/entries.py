@@ -27,7 +27,7 @@ FILE = DOCS / "measured.toml"
 # Durations of what is no training, see ``docs.costs``.
 COSTS = "costs.json"
 # What is made of the other files, and so belongs to no entry.
-DERIVED = (COSTS, "expected/*.json")
+DERIVED = (COSTS, "expected/*.json", "*/SHA256SUMS")
 # What is copied of a results folder: tables and claims to be read, and the numbers behind them.
 KEPT = (
     *("*.md", "claims.json", "scores.csv", "comparisons.csv", DEPLOYMENTS),

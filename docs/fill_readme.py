@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from docs import artifact, claims_by_corpus, costs, other_seeds
+from docs import artifact, claims_by_corpus, compare_paths, costs, other_seeds
 from replicate.corpus import named_corpora
 
 ROOT = Path(__file__).parents[1]
@@ -60,6 +60,7 @@ GENERATED = {
     "make-results": costs.target,
     "other-seeds": other_seeds.table,
     "versions": versions,
+    "ways-to-train": compare_paths.summaries,
 }
 
 

@@ -31,6 +31,11 @@ from replicate.provenance import in_words, revision
 COMPLETE = "complete"
 
 
+def count(number: int) -> str:
+    """Return a number of entries in words."""
+    return f"{number} {'entry' if number == 1 else 'entries'}"
+
+
 class Failed(Exception):
     """A command failed."""
 
@@ -72,7 +77,7 @@ def print_list(entries: Sequence[Entry], states: Sequence[str], results: Path) -
     for entry, state in zip(entries, states, strict=True):
         table.add_row(entry.name, costs.measured(entry, results).words, state)
     console.results().print(table)
-    click.echo(f"{costs.summary(entries, results)}; {states.count(COMPLETE)} of {len(entries)} are complete already")
+    click.echo(f"{costs.summary(entries, results)}; {states.count(COMPLETE)} of {count(len(entries))} complete")
 
 
 def state(entry: Entry, folder: Path, out: Path) -> str:
@@ -153,15 +158,13 @@ def write_derived() -> None:
 
 
 def run(entries: Sequence[Entry], folder: Path, out: Path) -> None:
-    """Run every entry that is not complete; one that fails does not keep the others from being run.
+    """Run entries; one that fails does not keep the others from being run.
 
     Raises:
         click.ClickException: some failed.
     """
     failed = []
     for entry in entries:
-        if resume.why_not(entry, folder, out) is None:
-            continue
         under = resume.Conditions.of(entry, folder)
         try:
             resume.write(entry, out, under, perform(entry, folder, out))
@@ -170,8 +173,8 @@ def run(entries: Sequence[Entry], folder: Path, out: Path) -> None:
             click.echo(f"failed: {error}", err=True)
     if failed:
         raise click.ClickException(
-            f"{len(failed)} of {len(entries)} entries failed, and docs/results/ keeps what it had; the same command "
-            f"goes on with them, and the first is: {failed[0]}"
+            f"{len(failed)} of {count(len(entries))} failed, and docs/results/ keeps what it had; the same command "
+            f"goes on with what failed, first: {failed[0]}"
         )
 
 
@@ -189,11 +192,12 @@ def main(folder: Path, out: Path, only: tuple[str, ...], without: tuple[str, ...
         return
     require_files(entries, folder)
     probe(out)
+    todo = [entry for entry in entries if resume.why_not(entry, folder, out) is not None]
     commit, clean = revision()
-    if clean is False:
-        click.echo(f"note: {in_words(commit, clean)}; the manifests of what is run now say so", err=True)
+    if todo and clean is False:
+        click.echo(f"note: {in_words(commit, clean)}: manifests of what is run now say so; commit first", err=True)
     try:
-        run(entries, folder, out)
+        run(todo, folder, out)
         publish(entries, out, RESULTS)
         write_derived()
     except KeyboardInterrupt:

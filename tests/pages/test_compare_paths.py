@@ -1,6 +1,6 @@
 """The comparison of one table trained in several ways."""
 
-from docs.compare_paths import SELF_TEST, compare
+from docs.compare_paths import SELF_TEST, WAYS, compare, summaries
 
 
 def table(*values: float, control: str | None = None) -> dict:
@@ -17,6 +17,11 @@ def test_differences_are_seed_by_seed():
     assert text.endswith(
         "- bf16: +0.0500 on average; means at most 2.50 deviations apart; 1 of 2 scores are the same.\n"
     )
+
+
+def test_the_block_has_a_line_of_each_page():
+    lines = summaries().split()
+    assert lines.count("-") == len(WAYS) == 2 and "stacked:" in lines and "bf16:" in lines
 
 
 def test_a_control_is_named_as_a_self_test():

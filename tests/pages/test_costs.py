@@ -52,7 +52,7 @@ def test_an_entry_measured_in_part_is_marked(results):
     costs.save({"both": Cost(3600.0, None)}, MACHINE, results)
     assert costs.measured(BOTH, results).words == "more than 0.50"
     assert costs.summary([BOTH, TIMED, NEVER], results) == (
-        "0.5 hours on 2 cores for 2 entries, of which 1 measured in part; 1 never measured"
+        "0.5 hours on 2 cores for the 2 that were measured, 1 of them in part; 1 never were"
     )
     costs.save({"both": Cost(3600.0, 3600.0)}, MACHINE, results)
     assert costs.measured(BOTH, results).words == "1.50"

@@ -1,5 +1,6 @@
 """The measurement between two corpora: its columns, computed by hand, and its table."""
 
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from docs import cross_corpus
 from docs.cross_corpus import COLUMNS, HOP, LABELS, METRICS, Line, functionals, scored, speech, table
-from replicate.corpus.types import Dialogue
+from replicate.corpus.types import Corpus, Dialogue
 
 
 def test_the_table_has_a_line_for_each_model_corpus_and_metric():
@@ -16,6 +17,21 @@ def test_the_table_has_a_line_for_each_model_corpus_and_metric():
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert len(lines) == 2 * 2 * len(METRICS) and {cell[2] for cell in cells} == set(METRICS.values())
     assert all(0 < float(value.split()[0]) < 1 for cell in cells for value in cell[3:])
+
+
+def test_the_command_writes_where_it_is_told(tmp_path, monkeypatch):
+    dialogue = Dialogue("a", np.zeros(2, int), np.array([0, 1]), {"audio": np.zeros((2, 1), "f4")}, "test")
+    corpus = Corpus("c", LABELS, (dialogue,), ("M", "F"))
+    line = Line("m", "x", "ua", {None: [0.5], "recording": [0.2], "speaker": [0.1]})
+    for name in ("ravdess", "iemocap"):
+        monkeypatch.setattr(cross_corpus, name, lambda path: corpus)
+    monkeypatch.setattr(cross_corpus, "logistic", lambda train, sets: [line])
+    monkeypatch.setattr(cross_corpus, "exported", lambda train, sets, results: ([line], dict.fromkeys(sets, 0.5)))
+    monkeypatch.setattr(sys, "argv", ["cross_corpus", str(tmp_path), "--out", str(tmp_path / "a" / "b.md")])
+    before = cross_corpus.TABLE.read_bytes()
+    cross_corpus.main()
+    assert (tmp_path / "a" / "b.md").read_text(encoding="utf-8").count("| m | x | UA | 0.500 |") == 2
+    assert cross_corpus.TABLE.read_bytes() == before
 
 
 def test_means_deviations_and_the_share_of_silence():

@@ -93,7 +93,7 @@ def test_the_list_states_hours_and_a_dry_run_runs_nothing(made):
         "dear 1.00 not measured here",
         "data 2.00 needs corpus.npz",
     ]
-    assert "3.0 hours on 2 cores for 3 entries; 0 of 3 are complete already" in done.stdout
+    assert "3.0 hours on 2 cores for the 3 that were measured; 0 of 3 entries complete" in done.stdout
     assert (done.exit_code, made.run) == (0, [])
 
 
@@ -112,7 +112,7 @@ def test_complete_entries_are_not_repeated(made):
         assert call(made, "--only", "cheap").exit_code == 0
     (made.root.parent / "out" / "commands" / "cheap" / "cheap.md").write_text("edited")
     listed = call(made, "--only", "cheap", "--dry-run").stdout
-    assert "its outputs were changed" in listed and "0 of 1 are complete" in listed
+    assert "its outputs were changed" in listed and "0 of 1 entry complete" in listed
     assert made.run == ["cheap"]
 
 

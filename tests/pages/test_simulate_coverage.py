@@ -1,11 +1,13 @@
 """The simulation of docs/statistics.md: what it draws, and that its table holds what the intervals promise."""
 
 import re
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from docs import simulate_coverage
 from docs.simulate_coverage import (
     CLASSES,
     LONG,
@@ -99,6 +101,16 @@ def test_the_table_in_words():
     assert first.startswith(f"| two arms | 0 | {SHORT.name} | {SEEDS} | 12 | {found.held:.1%} ± {found.error:.1%} |")
     assert first.endswith(f"| {found.below + found.above:.1%} |") and second.endswith("| – |")
     assert f"| {SEEDS} | 5 × 12 |" in second and "20 repetitions" in text
+
+
+def test_the_command_writes_where_it_is_told(tmp_path, monkeypatch):
+    design = Design("two arms", SHORT, 12, (STRENGTH, STRENGTH))
+    monkeypatch.setattr(simulate_coverage, "designs", lambda: [design])
+    monkeypatch.setattr(sys, "argv", ["simulate_coverage", "--repetitions", "3", "--out", str(tmp_path / "a" / "b.md")])
+    before = TABLE.read_bytes()
+    simulate_coverage.main()
+    assert (tmp_path / "a" / "b.md").read_text(encoding="utf-8") == table([coverage(design, 3)])
+    assert TABLE.read_bytes() == before
 
 
 @pytest.mark.slow
