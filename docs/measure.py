@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -97,7 +98,7 @@ def perform(entry: Entry, folder: Path, out: Path) -> costs.Cost:
         click.echo(shlex.join(words))
         start = time.perf_counter()
         status = _run([sys.executable, *(["-m", *words] if words[0] == "replicate" else words[1:])])
-        if status == INTERRUPTED_EXIT_CODE:
+        if status in (INTERRUPTED_EXIT_CODE, -signal.SIGINT):
             raise KeyboardInterrupt
         if status:
             raise Failed(shlex.join(words))
@@ -186,6 +187,15 @@ def run(entries: Sequence[Entry], folder: Path, out: Path) -> None:
 @click.option("--dry-run", is_flag=True, help="Print the list of entries with their hours, and run nothing.")
 def main(folder: Path, out: Path, only: tuple[str, ...], without: tuple[str, ...], dry_run: bool) -> None:
     """Make docs/results/ and all generated blocks anew from the corpora in FOLDER."""
+    try:
+        make(folder, out, only, without, dry_run)
+    except KeyboardInterrupt:
+        click.echo(f"interrupted; the same command goes on, and what is complete is kept in {out}", err=True)
+        sys.exit(INTERRUPTED_EXIT_CODE)
+
+
+def make(folder: Path, out: Path, only: Sequence[str], without: Sequence[str], dry_run: bool) -> None:
+    """Print the list of the chosen entries, run what is not complete, and write docs/results/ and what it gives."""
     entries = costs.in_order(chosen(everything(), only, without), RESULTS)
     print_list(entries, [state(entry, folder, out) for entry in entries], RESULTS)
     if dry_run:
@@ -196,13 +206,9 @@ def main(folder: Path, out: Path, only: tuple[str, ...], without: tuple[str, ...
     commit, clean = revision()
     if todo and clean is False:
         click.echo(f"note: {in_words(commit, clean)}: manifests of what is run now say so; commit first", err=True)
-    try:
-        run(todo, folder, out)
-        publish(entries, out, RESULTS)
-        write_derived()
-    except KeyboardInterrupt:
-        click.echo(f"interrupted; the same command goes on, and what is complete is kept in {out}", err=True)
-        sys.exit(INTERRUPTED_EXIT_CODE)
+    run(todo, folder, out)
+    publish(entries, out, RESULTS)
+    write_derived()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ from click.testing import CliRunner, Result
 from docs import measure
 from docs.costs import Cost
 from docs.entries import Command, Measurement
+from replicate.expected.conditions import conditions
+from replicate.provenance import Revision
+from tests.expected.conftest import result, write
 
 from .conftest import ROOT
 
@@ -66,6 +69,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
     monkeypatch.setattr(measure, "RESULTS", found.results)
     monkeypatch.setattr(measure, "everything", lambda: found.entries)
     monkeypatch.setattr(measure, "write_derived", lambda: None)
+    monkeypatch.setattr(measure, "revision", lambda: Revision("a" * 40, True))
     return found
 
 
@@ -114,6 +118,13 @@ def test_complete_entries_are_not_repeated(made):
     listed = call(made, "--only", "cheap", "--dry-run").stdout
     assert "its outputs were changed" in listed and "0 of 1 entry complete" in listed
     assert made.run == ["cheap"]
+
+
+def test_changes_are_noted_before_something_is_run(made, monkeypatch):
+    monkeypatch.setattr(measure, "revision", lambda: Revision("a" * 40, False))
+    expected = "with changes that were not committed: manifests of what is run now say so"
+    assert expected in call(made, "--only", "cheap").stderr
+    assert call(made, "--only", "cheap").stderr == ""  # complete
 
 
 def test_a_failed_entry_leaves_the_others_and_docs_results_keeps_what_it_had(made):
@@ -183,6 +194,32 @@ def test_outputs_replace_those_of_an_earlier_measurement(tmp_path: Path):
     copied = measure.copy(one, tmp_path, tmp_path / "target")
     assert sorted(copied) == [target / "figures" / "figure4.png", target / "new.md"]
     assert sorted(path for path in target.rglob("*") if path.is_file()) == sorted(copied)
+
+
+def test_results_are_published_with_their_origin(tmp_path, monkeypatch):
+    one = Measurement("a/quick-paper", "a", ("made",))
+    source = write(tmp_path / "out" / one.folder, result(), git_commit="a" * 40, git_clean=True)
+    monkeypatch.setattr(measure.resume, "cost", lambda entry, out: Cost(None, 60.0))
+    measure.publish([one], tmp_path / "out", tmp_path / "results")
+    target = tmp_path / "results" / one.folder
+    assert conditions(target) == conditions(source) and conditions(target).clean is True
+    assert {"made.md", "scores.csv", "origin.json"} <= {path.name for path in target.iterdir()}
+    assert all(one.owns(f"{one.folder}/{path.relative_to(target)}") for path in target.rglob("*") if path.is_file())
+    assert json.loads((tmp_path / "results" / "costs.json").read_text())[one.folder]["other_seconds"] == 60.0
+
+
+def test_make_asks_for_the_folder_in_one_line():
+    done = subprocess.run(["make", "-n", "results"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("give the folder with the corpora: make results DATA=FOLDER.  Stop.")
+
+
+@pytest.mark.parametrize("status", [130, -signal.SIGINT])
+def test_a_command_that_alone_was_interrupted_interrupts_all(made, monkeypatch, status):
+    monkeypatch.setattr(measure, "_run", lambda words: status)
+    done = call(made, "--only", "cheap")
+    assert done.exit_code == 130 and done.stderr.startswith("interrupted; the same command goes on")
 
 
 def test_wall_time_is_that_of_commands_that_train_nothing(tmp_path, monkeypatch):
