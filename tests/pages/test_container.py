@@ -26,7 +26,7 @@ def test_the_development_container_mounts_the_source_where_it_was_installed():
     assert build == ROOT / "Containerfile"
     assert DEVCONTAINER["workspaceFolder"] == value("WORKDIR")
     assert f",target={value('WORKDIR')}," in DEVCONTAINER["workspaceMount"]
-    assert DEVCONTAINER["remoteUser"] == value("USER")
+    assert f"--uid {value('USER')} {DEVCONTAINER['remoteUser']}" in CONTAINERFILE
     python = DEVCONTAINER["customizations"]["vscode"]["settings"]["python.defaultInterpreterPath"]
     assert python == value("ENV REPLICATE_VENV") + "/bin/python"
 
