@@ -170,12 +170,16 @@ def cell(words: str) -> str:
 
 def title(words: str, column: list[str], side: str) -> str:
     """Return a column title, broken so that it does not make the column wider than its cells need."""
-    width = max(map(len, [*words.split(), *column]), default=1)
+    return broken(words, max(map(len, [*words.split(), *column]), default=1), f"[b]{{@{{}}{side}@{{}}}}")
+
+
+def broken(words: str, width: int, columns: str) -> str:
+    """Return a cell that is broken between words into lines of at most ``width`` letters, in a tabular of its own."""
     lines = textwrap.wrap(words, width, break_long_words=False, break_on_hyphens=False) or [""]
     if len(lines) == 1:
         return cell(words)
     stacked = r" \\ ".join(map(cell, lines))
-    return f"\\begin{{tabular}}[b]{{@{{}}{side}@{{}}}}{stacked}\\end{{tabular}}"
+    return f"\\begin{{tabular}}{columns}{stacked}\\end{{tabular}}"
 
 
 def _tabular(grid: Grid) -> str:

@@ -23,11 +23,19 @@ _NEEDS: dict[Style, str] = {
     "booktabs": r"it needs \usepackage{booktabs} and \usepackage{siunitx}, of which version 3 (2021) or a later one.",
     "plain": "it needs no package.",
 }
+_WIDTH = r"Its font is as large as \linewidth allows, \scriptsize at least: wider tables need table*, or another page."
+
 # As replicate.report.text writes them: ``0.612 ± 0.014``, ``0.612 (1 seed)`` or an integer.
 _NUMBER = re.compile(r"(\d+)(?:\.(\d+))?(?: ± (\d+\.\d+)| \(1 seed\))?")
-# A deviation of 0 is one, and bold text makes bold numbers.
-_OPTIONS = ("uncertainty-mode=separate", "retain-zero-uncertainty", "text-series-to-math", "reset-text-series=false")
-_SETUP = f"\\sisetup{{{', '.join(_OPTIONS)}}}"
+# A deviation of 0 is one. siunitx would leave out the space before ±, where it aligns deviations by themselves.
+_OPTIONS = ("mode=text", "reset-text-series=false", "uncertainty-mode=separate", "table-align-uncertainty=false")
+_SETUP = f"\\sisetup{{{', '.join((*_OPTIONS, 'retain-zero-uncertainty'))}}}\\def\\textpm{{$\\pm$}}%\n"
+# Not \\bfseries, whose digits are wider in TeX's own fonts: decimal points would not be below each other.
+_BOLD = r"\fontseries{b}\selectfont"
+# Smaller fonts, one after the other, while the table is wider than the text.
+_SIZES = (r"\small", r"\footnotesize", r"\scriptsize")
+# With more columns than these, names of rows are broken into lines of so many letters.
+_FEW_COLUMNS, _NAME_WIDTH = 5, 22
 
 
 def fragment(result: TableResult, style: Style) -> str:
@@ -37,13 +45,15 @@ def fragment(result: TableResult, style: Style) -> str:
     """
     numbers = Numbers(latex.lacks)
     found = best.find(result)
-    section = latex.numbered(Section("", scores(result), [*conditions(result), bold_means(result, found)]), numbers)
+    grid, left_out = _without_empty_groups(scores(result))
+    absent = [f"Left out, because nothing was measured: {', '.join(left_out)}."] if left_out else []
+    section = latex.numbered(Section("", grid, [*conditions(result), *absent, bold_means(result, found)]), numbers)
     notes = [*section.notes, *([latex.legend(numbers)] if numbers.words else [])]
-    bold = _places(section.grid, result, found)
+    bold = _places(section.grid, result, found, left_out)
     groups = [len(result.table.rows)] if result.baselines else []
-    tabular = (_booktabs if style == "booktabs" else _plain)(section.grid, bold, groups)
+    tabular = _fitted((_booktabs if style == "booktabs" else _plain)(section.grid, bold, groups), style)
     package = f"For \\input in a table environment of a paper: {_NEEDS[style]}"
-    head = latex.comment(heading(result), conditions(result)[0], package, *latex.words_comment(numbers))
+    head = latex.comment(heading(result), conditions(result)[0], package, _WIDTH, *latex.words_comment(numbers))
     below = "\\par\\medskip\n\\begin{minipage}{\\linewidth}\\raggedright\n"
     return f"{head}{tabular}\n{below}{latex.small(notes)}\n\\end{{minipage}}\n"
 
@@ -67,12 +77,37 @@ def bold_means(result: TableResult, found: best.Best) -> str:
     return f"{first}{baselines} Published numbers and those of other tables are not compared."
 
 
-def _places(grid: Grid, result: TableResult, found: best.Best) -> set[tuple[int, int]]:
+def _without_empty_groups(grid: Grid) -> tuple[Grid, list[str]]:
+    """Return the columns without those of contexts in which no line has a number, and the titles of these contexts."""
+    starts = [i for i, column in enumerate(grid.columns) if column.starts_group]
+    ends = [*starts[1:], len(grid.columns)]
+    columns = _columns(grid)
+    groups = [range(start, end) for start, end in zip(starts, ends, strict=True)]
+    empty = [each for each in groups if not any(_NUMBER.fullmatch(text) for i in each for text in columns[i])]
+    if len(empty) == len(groups):
+        return grid, []
+    dropped = {i for each in empty for i in each}
+    kept = [i for i in range(len(grid.columns)) if i not in dropped]
+    lines = [[line[i] for i in kept] for line in grid.lines]
+    return Grid(tuple(grid.columns[i] for i in kept), lines), [grid.columns[each[0]].title for each in empty]
+
+
+def _places(grid: Grid, result: TableResult, found: best.Best, left_out: Sequence[str]) -> set[tuple[int, int]]:
     """Return line and column of the best values."""
     rows = [row.name for row in result.table.rows]
     columns = [i for i, column in enumerate(grid.columns) if column.starts_group]
-    by_context = dict(zip(result.table.contexts, columns, strict=True))
+    titles = [column.title for column in scores(result).columns if column.starts_group]
+    contexts = [each for each, title in zip(result.table.contexts, titles, strict=True) if title not in left_out]
+    by_context = dict(zip(contexts, columns, strict=True))
     return {(rows.index(row), by_context[context]) for context, row in found.rows.items()}
+
+
+def _fitted(tabular: str, style: Style) -> str:
+    """Return the tabular in the largest font in which it is not wider than the text."""
+    sizes = [f"\\ifdim\\wd0>\\linewidth{size}\\sbox0{{\\scores}}\\fi" for size in _SIZES]
+    setup = _SETUP if style == "booktabs" else ""
+    macro = f"\\def\\scores{{\\setlength{{\\tabcolsep}}{{0.5em}}%\n{tabular}}}%"
+    return "\n".join([f"\\begingroup\n{setup}{macro}", r"\sbox0{\scores}%", *sizes, r"\usebox0", r"\endgroup"])
 
 
 def _booktabs(grid: Grid, bold: set[tuple[int, int]], groups: Sequence[int]) -> str:
@@ -81,10 +116,12 @@ def _booktabs(grid: Grid, bold: set[tuple[int, int]], groups: Sequence[int]) -> 
 
     def cell(text: str, column: int, is_bold: bool) -> str:
         number = _NUMBER.fullmatch(text) if aligned[column] else None
+        if grid.columns[column].kind == "name":
+            return _name(text, grid)
         if number is None:
             # Braces keep siunitx from looking for a number.
             return f"{{{latex.cell(text)}}}" if aligned[column] else latex.cell(text)
-        return "\\bfseries " * is_bold + _without_seeds(text).replace("±", "+-")
+        return f"{_BOLD} " * is_bold + _without_seeds(text).replace("±", "+-")
 
     titles = zip(grid.titles, _columns(grid), aligned, grid.columns, strict=True)
     head = [
@@ -92,27 +129,34 @@ def _booktabs(grid: Grid, bold: set[tuple[int, int]], groups: Sequence[int]) -> 
         for title, texts, number, column in titles
     ]
     lines = [[cell(text, j, (i, j) in bold) for j, text in enumerate(line)] for i, line in enumerate(grid.lines)]
-    body = _laid_out(_format(grid, kinds), head, lines, groups, (r"\toprule", r"\midrule", r"\bottomrule"))
-    return f"\\begingroup\n{_SETUP}\n{body}\n\\endgroup"
+    return _laid_out(_format(grid, kinds), head, lines, groups, (r"\toprule", r"\midrule", r"\bottomrule"))
 
 
 def _plain(grid: Grid, bold: set[tuple[int, int]], groups: Sequence[int]) -> str:
     columns = _columns(grid)
 
     def cell(text: str, column: int, is_bold: bool) -> str:
-        number = None if grid.columns[column].kind == "name" else _NUMBER.fullmatch(text)
-        if number is None:
+        if grid.columns[column].kind == "name":
+            return _name(text, grid)
+        if _NUMBER.fullmatch(text) is None:
             return latex.cell(text)
         mean, _, deviation = _without_seeds(text).partition(" ± ")
         # As wide as the others of the column, so that decimal points are below each other.
         widest = max((found[3] or "" for each in columns[column] if (found := _NUMBER.fullmatch(each))), key=len)
         other = f" $\\pm$ {deviation}" if deviation else rf"\phantom{{ $\pm$ {widest}}}" if widest else ""
-        return (rf"\textbf{{{mean}}}" if is_bold else mean) + other
+        return (f"{{{_BOLD} {mean}}}" if is_bold else mean) + other
 
     sides = [_side(column) for column in grid.columns]
     head = [latex.title(*each) for each in zip(grid.titles, columns, sides, strict=True)]
     lines = [[cell(text, j, (i, j) in bold) for j, text in enumerate(line)] for i, line in enumerate(grid.lines)]
-    return _laid_out(_format(grid, sides), head, lines, groups, (r"\hline",) * 3)
+    gap = r"\noalign{\smallskip}"
+    rules = (rf"\hline{gap}", rf"{gap}\hline{gap}", rf"{gap}\hline")
+    return _laid_out(_format(grid, sides), head, lines, groups, rules)
+
+
+def _name(words: str, grid: Grid) -> str:
+    is_wide = len(grid.columns) > _FEW_COLUMNS
+    return latex.broken(words, _NAME_WIDTH, "[t]{@{}l@{}}") if is_wide else latex.cell(words)
 
 
 def _columns(grid: Grid) -> list[list[str]]:
@@ -140,8 +184,8 @@ def _without_seeds(text: str) -> str:
 
 
 def _format(grid: Grid, kinds: Sequence[str]) -> str:
-    gaps = [r"@{\hspace{2em}}" if column.starts_group else "" for column in grid.columns]
-    return "".join(gap + kind for gap, kind in zip(gaps, kinds, strict=True))
+    gaps = [r"@{\hspace{1.5em}}" if column.starts_group else "" for column in grid.columns]
+    return f"@{{}}{''.join(gap + kind for gap, kind in zip(gaps, kinds, strict=True))}@{{}}"
 
 
 def _laid_out(

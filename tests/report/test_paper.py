@@ -54,7 +54,9 @@ def test_fragments(golden, style):
     golden(paper.fragment(decided(), style), f"table2.{style}.tex")
 
 
-@pytest.mark.parametrize(("style", "bold"), [("booktabs", r"\\bfseries ([\d.]+)"), ("plain", r"\\textbf{([\d.]+)}")])
+@pytest.mark.parametrize(
+    ("style", "bold"), [("booktabs", r"{b}\\selectfont ([\d.]+) "), ("plain", r"{b}\\selectfont ([\d.]+)}")]
+)
 def test_a_value_is_bold_only_where_a_test_supports_it(style, bold):
     found = paper.fragment(decided(), style)
     assert re.findall(bold, found) == [f"{decided().rows['second']['A'].summary.mean:.3f}"]
@@ -80,8 +82,8 @@ def test_published_numbers_stay_with_their_corpus(style):
 def test_siunitx_gets_numbers_and_nothing_else():
     """Cells of S columns are numbers or in braces; a column without numbers is none of siunitx's."""
     lines = paper.fragment(everything(), "booktabs").splitlines()
-    (columns,) = (line for line in lines if line.startswith(r"\begin{tabular}{l"))
-    assert columns.startswith(r"\begin{tabular}{lS[table-format=1.0]@{\hspace{2em}}S[table-format=1.3(3)]")
+    (columns,) = (line for line in lines if line.startswith(r"\begin{tabular}{@{}l"))
+    assert columns.startswith(r"\begin{tabular}{@{}lS[table-format=1.0]@{\hspace{1.5em}}S[table-format=1.3(3)]")
     first, second = (next(line for line in lines if line.startswith(name)) for name in ("COGMEN-A &", "HuBERT &"))
     assert first.split(" & ")[1:4] == ["2", "0.500 +- 0.250", "0.500 +- 0.062"]
     assert second.split(" & ")[1:4] == ["{--}", "{needs the hubert stream}", "0.250"]
@@ -90,12 +92,32 @@ def test_siunitx_gets_numbers_and_nothing_else():
     assert "COGMEN-A & 1 & 0.500 & 0.636" in single
 
 
+@pytest.mark.parametrize("style", paper.STYLES)
+def test_contexts_without_a_number_are_left_out_with_a_note(style):
+    of = table(rows=("first", "second"), compare=())
+    rows = {"first": {"A": cells.cell([0.5, 0.625])}, "second": {"A": cells.cell([0.25, 0.375])}}
+    found = paper.fragment(replace(result(of, published_for=""), rows=rows, comparisons=()), style)
+    assert "Left out, because nothing was measured: AV inference." in found and found.count("inference") == 2
+    none = replace(result(of, published_for=""), rows={"first": {}, "second": {}}, comparisons=())
+    assert "Left out" not in paper.fragment(none, style)
+
+
+def test_names_of_wide_tables_are_broken():
+    long = "COGMEN-Mask, more context layers"
+    of = table(rows=(long, "second"), compare=())
+    broken = r"\begin{tabular}[t]{@{}l@{}}COGMEN-Mask, more \\ context layers\end{tabular} & "
+    assert broken in paper.fragment(result(of), "plain")  # with published numbers
+    assert f"\n{long} & " in paper.fragment(result(of, published_for=""), "plain")
+
+
 def test_plain_needs_no_package():
     found = paper.fragment(everything(), "plain")
     assert "it needs no package" in found
     assert set(re.findall(r"\\([a-zA-Z]+)", found[found.index("\\begin") :])) <= {
         *("begin", "end", "hspace", "hline", "pm", "phantom", "textbf", "par", "medskip", "linewidth"),
-        *("raggedright", "footnotesize", "allowbreak", "textless", "textgreater"),
+        *("raggedright", "footnotesize", "allowbreak", "textless", "textgreater", "fontseries", "selectfont"),
+        *("begingroup", "endgroup", "def", "scores", "setlength", "tabcolsep", "sbox", "usebox"),
+        *("ifdim", "wd", "noalign", "smallskip", "small", "scriptsize", "fi"),
     }
 
 
@@ -108,14 +130,16 @@ def test_a_fragment_is_written_on_request_and_kept_up_to_date(tmp_path):
     assert not (tmp_path / "table2.plain.tex").exists()
 
 
-def compiled(fragments, folder, packages=""):
+WIDE = r"\usepackage[paperwidth=120cm,paperheight=60cm,margin=1cm]{geometry}"
+
+
+def compiled(fragments, folder, packages="", page=WIDE):
     for i, each in enumerate(fragments):
         (folder / f"t{i}.tex").write_text(each, encoding="utf-8")
     inputs = "\n".join(
         rf"\begin{{table}}\centering\caption{{T}}\input{{t{i}.tex}}\end{{table}}\clearpage"
         for i in range(len(fragments))
     )
-    page = r"\usepackage[paperwidth=120cm,paperheight=60cm,margin=1cm]{geometry}"
     body = f"\\documentclass{{article}}{packages}{page}\n\\begin{{document}}\n{inputs}\n\\end{{document}}\n"
     (folder / "all.tex").write_text(body, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
@@ -136,3 +160,13 @@ def test_all_tables_and_any_name_compile_in_a_paper(style, tmp_path):
     several = [hostile, decided(), everything(), judged(), one_seed(), *made_tables]
     packages = r"\usepackage{booktabs}\usepackage{siunitx}" if style == "booktabs" else ""
     assert compiled([paper.fragment(each, style) for each in several], tmp_path, packages) == len(several)
+
+
+@needs_tex
+@pytest.mark.parametrize("style", styles())
+def test_tables_of_a_paper_fit_into_its_text(style, tmp_path):
+    """Tables 1 to 5 with measured scores, and two of them with published numbers, too."""
+    fitting = [result(definitions.table(f"table{i}"), published_for="") for i in range(1, 6)]
+    several = [*fitting, result(definitions.table("table1")), result(definitions.table("table2"))]
+    packages = r"\usepackage{booktabs}\usepackage{siunitx}" if style == "booktabs" else ""
+    assert compiled([paper.fragment(each, style) for each in several], tmp_path, packages, "") == len(several)
