@@ -243,7 +243,8 @@ def results(folder: Path, against: Path | None, as_json: bool) -> None:
     seeds, processor and libraries, numbers have to be equal (docs/results.md).
 
     Exits with 3 if a cell fails or a file was changed since it was written, with 1 if none of the expected cells is
-    measured, and with 0 if those that are measured pass; the others are counted and named.
+    measured or the folder cannot be compared, and with 0 if those that are measured pass; the others are counted and
+    named.
     """
     from replicate import escape
     from replicate.errors import NotMeasured, ResultsDiffer
@@ -259,7 +260,7 @@ def results(folder: Path, against: Path | None, as_json: bool) -> None:
         show.show(report, console.results())
     if report.failed:
         raise ResultsDiffer(show.failure(report))
-    if not report.measured:
-        raise NotMeasured(f"none of the expected cells is measured in {chosen}: run its tables")
+    if not report.judged:
+        raise NotMeasured(f"no expected cell is measured in {chosen}, so nothing was compared: run its tables")
     absent = f", and {console.count(report.missing, 'expected cell')} missing" if report.missing else ""
     console.note(f"no cell of {chosen} fails{absent}")

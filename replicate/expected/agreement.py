@@ -45,9 +45,11 @@ def agreement(folder: Path, own: Conditions) -> Iterator[Finding]:
     path = folder / "scores.csv"
     scores = read_scores(path) if path.exists() else {}
     compared = read_csv(folder / "comparisons.csv", COMPARISONS) if (folder / "comparisons.csv").exists() else []
-    yield from _of_file("scores.csv", chain(_seeds(scores, own.seeds), _tables(scores, own.tables)))
+    tables = dict.fromkeys((*own.tables, *(cell.table for cell in scores)))
+    if path.exists() or any(file_of(folder, name, ".md") for name in tables):
+        yield from _of_file("scores.csv", chain(_seeds(scores, own.seeds), _tables(scores, own.tables)))
     yield from _of_file("comparisons.csv", _differences(compared, scores, own.metric))
-    for name in dict.fromkeys(cell.table for cell in scores):
+    for name in tables:
         page = file_of(folder, name, ".md")
         if page is None:
             continue
@@ -86,13 +88,11 @@ def _seeds(scores: Scores, seeds: Sequence[int]) -> Iterator[Finding]:
 
 
 def _tables(scores: Scores, tables: Sequence[str]) -> Iterator[Finding]:
-    """Compare the tables of the scores with those of the manifest, unless there are no scores at all."""
+    """Compare the tables of the scores with those of the manifest."""
     found = dict.fromkeys(cell.table for cell in scores)
-    if not found:
-        return
     for name in dict.fromkeys((*tables, *found)):
         if name not in found or name not in tables:
-            yield failure("scores.csv, tables", f"{' '.join(tables)} (manifest)", " ".join(found))
+            yield failure("scores.csv, tables", f"{' '.join(tables)} (manifest)", " ".join(found) or "none")
             return
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from replicate.errors import NotThisFormat
+from replicate.experiment.manifest import FORMAT as MANIFEST_FORMAT
 from replicate.experiment.results_folder import MANIFEST, ORIGIN
 from replicate.files import write_text
 from replicate.metrics import DEFAULT
@@ -136,9 +137,11 @@ def of_manifest(folder: Path) -> Conditions:
     """Return the conditions in a folder's ``manifest.json``.
 
     Raises:
-        OSError, ValueError: it cannot be read.
+        OSError, ValueError: it cannot be read. OldFormat, NewerFormat: of another version.
     """
-    found = convert(read_json(folder / MANIFEST), _Manifest)
+    content = read_json(folder / MANIFEST)
+    check_format(content, MANIFEST_FORMAT, folder / MANIFEST)
+    found = convert(content, _Manifest)
     fields: dict[str, Any] = {name: getattr(found, name) for name in _Manifest.__dataclass_fields__}
     corpus, machine = fields.pop("corpus"), fields.pop("machine")
     fields |= {"commit": fields.pop("git_commit"), "clean": fields.pop("git_clean")}

@@ -63,13 +63,13 @@ class Report:
         return [each for each in self.findings if each.status == "FAIL"]
 
     @property
-    def measured(self) -> int:
-        """How many of the expected cells were measured."""
-        return sum(each.status != "missing" and each.rule != "agreement" for each in self.findings)
+    def judged(self) -> int:
+        """How many of the expected cells were measured and compared."""
+        return sum(each.status in ("OK", "close", "FAIL") and each.rule != "agreement" for each in self.findings)
 
     @property
     def missing(self) -> int:
-        """How many of the expected cells were not."""
+        """How many of the expected cells were not measured, and how many files were removed."""
         return sum(each.status == "missing" for each in self.findings)
 
     def counts(self) -> dict[str, Counter[Status]]:

@@ -151,13 +151,15 @@ def _grid(
         one, two = next(pair for pair in pairs if pair[0] != pair[1])
         yield Finding(page, f"{page}.md, titles", "FAIL", rule, one, two)
     lines = found.lines if found and found.titles == grid.titles else ()
+    head = ""
     for i, (line, allowed) in enumerate(zip(grid.lines, grid.tolerances, strict=True)):
+        head = line[0] or head  # of claims, the first line has the title
         other = lines[i] if i < len(lines) else ()
         for column, (title, wanted, half) in enumerate(zip(grid.titles, line, allowed, strict=True)):
             if not any(map(str.isdigit, wanted)) and (column >= len(other) or other[column] == wanted):
                 continue  # a dash or a name: nothing was measured
             value = other[column] if column < len(other) else None
-            name = f"{page}.md, line {line[0]}, column {title}" if column else f"{page}.md, name of line {i + 1}"
+            name = f"{page}.md, line {head}, column {title}" if column else f"{page}.md, name of line {i + 1}"
             is_time = bool(_TIMES.fullmatch(title)) and not (same_training and title.startswith(("sec", "rel")))
             yield _printed(page, name, wanted, value, half, rule, is_time)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from replicate.errors import ExpectedEdited, NoExpected
 from replicate.expected.conditions import Conditions
-from replicate.files import write_text
+from replicate.files import visible, write_text
 from replicate.limits import shown
 from replicate.records import FINITE, check_format, check_names, check_range, convert, read_json
 
@@ -192,8 +192,19 @@ def is_listed(path: Path) -> bool:
 
 
 def files(folder: Path) -> Iterator[Path]:
-    """Yield the expected files in a folder that its index names."""
-    yield from (folder / name for name in sorted(_listed(folder)) if Path(name).name == name)
+    """Yield the expected files in a folder, which its index has to name.
+
+    Raises:
+        ExpectedEdited: it does not name one of them. NoExpected: it cannot be read.
+    """
+    listed = _listed(folder)
+    other = next((path for path in visible(folder, "*.json") if path.name not in (*listed, INDEX)), None)
+    if other is not None:
+        raise ExpectedEdited(
+            f"{folder / INDEX} was edited: it does not name {shown(other.name, 100)}; restore it, or write all of them "
+            "again with `python -m docs.expected`"
+        )
+    yield from (folder / name for name in sorted(listed) if Path(name).name == name)
 
 
 def write_index(folder: Path) -> Path:

@@ -32,7 +32,7 @@ def newest_results(folder: Path) -> Path:
     """
     found = sorted(visible(folder, f"**/{MANIFEST}"), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise NothingToExport(f"no tables in {folder}: run `replicate run table2` first, or give --results")
+        raise NothingToExport(f"no tables in {folder}: run `replicate run table2` first, or give another folder")
     return found[-1].parent
 
 
