@@ -23,10 +23,13 @@ from replicate.expected.lines import (
 from replicate.expected.make import mean_and_deviation
 from replicate.expected.model import Expected, ExpectedCell, ExpectedClaim, ExpectedDifference, ExpectedGrid
 from replicate.expected.tolerance import tolerance
+from replicate.report.text import PUBLISHED_ON
 from replicate.results.outcomes import OUTCOMES
 
 # Columns that no second run repeats: times and what follows from them.
 _TIMES = re.compile(r"ms|ms per utterance|peak MB|front|seconds .*|training s|with teachers|relative to .*")
+# Columns of what is not measured: names, and the paper's numbers. They have to be as printed, and count as no cell.
+_NOT_MEASURED = re.compile(rf"n|first|relation|second|paper|{PUBLISHED_ON}, .*")
 # Printed tables whose numbers are judged with all decimals, from other files.
 _ABOVE = (("model", "n"), ("first", "second"), ("claim", "outcome"))
 _NEUTRAL = {neutral for _, _, neutral in OUTCOMES.values()}
@@ -160,6 +163,10 @@ def _grid(
                 continue  # a dash or a name: nothing was measured
             value = other[column] if column < len(other) else None
             name = f"{page}.md, line {head}, column {title}" if column else f"{page}.md, name of line {i + 1}"
+            if column == 0 or _NOT_MEASURED.fullmatch(title):
+                if rule == "equality" and value not in (None, wanted):
+                    yield Finding(page, name, "FAIL", rule, wanted, value)
+                continue
             is_time = bool(_TIMES.fullmatch(title)) and not (same_training and title.startswith(("sec", "rel")))
             yield _printed(page, name, wanted, value, half, rule, is_time)
 

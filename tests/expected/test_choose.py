@@ -24,6 +24,18 @@ def test_what_was_measured_on_neither_side_is_not_ok(tmp_path):
     assert [each.status for each in report.findings if each.cell == "claims.json, claim 1"] == ["not judged"]
 
 
+def test_names_and_published_numbers_are_no_cells_that_are_ok(results, against):
+    printed = {each.cell for each in choose.check(results, against).findings if each.cell.startswith("made.md, ")}
+    assert "made.md, line plain, column A inference" in printed
+    assert not [cell for cell in printed if "name of" in cell or cell.endswith((" n", " first", " second"))]
+
+
+def test_another_name_fails(results, against, change):
+    change("made.md", "plain |", "other |")
+    failed = [each.cell for each in choose.check(results, against).failed]
+    assert "made.md, name of line 1" in failed
+
+
 @pytest.mark.parametrize(
     "fields, why",
     [
