@@ -140,28 +140,35 @@ def _children_memory() -> int:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of the commands: this Python first on the path, and a variable for each corpus.
-
-    A corpus that is not given is downloaded if it can be.
-    """
+    """Return the environment of the commands: this one, with the programs of this Python first on the path."""
     found = dict(os.environ)
     found["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), found.get("PATH", "")])
     return found
 
 
-def fetch(rows: Sequence[Row], found: dict[str, str]) -> None:
-    """Download the corpora that rows need and nobody gave, and name them in the environment."""
+def find_corpora(rows: Sequence[Row], environment: dict[str, str]) -> None:
+    """Give a variable of the environment to each corpus that rows need; others than given are downloaded.
+
+    Raises:
+        click.UsageError: a corpus is not where its variable says, or one of the short path cannot be downloaded.
+    """
     for name in sorted(set().union(*(row.variables for row in rows))):
-        if found.get(name):
-            found[name] = str(Path(found[name]).absolute())
-            if not Path(found[name]).exists():
-                raise click.UsageError(f"there is no {found[name]}: give {name}=PATH of the corpus")
-        elif CORPORA[name]:
-            command = ["replicate", "data", "fetch", CORPORA[name]]
-            console.echo(f"$ {shlex.join(command)}")
-            if subprocess.run([sys.executable, "-m", *command]).returncode:
-                raise click.UsageError(f"cannot download {CORPORA[name]}: give {name}=PATH of the corpus")
-            found[name] = CORPORA[name]
+        given, published = environment.get(name), CORPORA[name]
+        if given:
+            environment[name] = str(Path(given).absolute())
+            if not Path(given).exists():
+                raise click.UsageError(f"there is no {environment[name]}: give {name}=PATH of the corpus")
+        elif published and fetched(published):
+            environment[name] = published
+        elif any(row.short and name in row.variables for row in rows):
+            raise click.UsageError(f"cannot download {published}: give {name}=PATH of the corpus")
+
+
+def fetched(corpus: str) -> bool:
+    """Return whether a published corpus is on this machine, or could be downloaded."""
+    command = ["replicate", "data", "fetch", corpus]
+    console.echo(f"$ {shlex.join(command)}")
+    return subprocess.run([sys.executable, "-m", *command]).returncode == 0
 
 
 def save(outcomes: Sequence[Outcome]) -> None:
@@ -212,7 +219,7 @@ def main(short: bool, names: tuple[str, ...], measure: bool) -> None:
     chosen = [row for row in every if (row.short or not short) and (not names or row.name in names)]
     given = environment()
     try:
-        fetch(chosen, given)
+        find_corpora(chosen, given)
         outcomes = run(chosen, given)
     except KeyboardInterrupt:
         console.echo("interrupted: completed trainings are kept, and the same command goes on", err=True)

@@ -118,12 +118,19 @@ def test_a_row_without_its_corpus_is_not_run_and_not_counted(run, tmp_path):
     assert done.exit_code == 2 and f"there is no {tmp_path / 'elsewhere'}: give IEMOCAP=PATH" in done.output
 
 
-def test_a_corpus_that_cannot_be_downloaded_is_named(run, monkeypatch):
-    monkeypatch.setattr(
-        run_artifact.subprocess, "run", lambda *_, **__: run_artifact.subprocess.CompletedProcess([], 1)
-    )
-    done = run([row("needs", "cat $RAVDESS")])
+def test_a_corpus_of_the_short_path_has_to_be_downloaded_or_given(run, monkeypatch):
+    monkeypatch.setattr(run_artifact, "fetched", lambda corpus: False)
+    done = run([row("needs", "cat $RAVDESS", short=True)])
     assert done.exit_code == 2 and "cannot download ravdess4: give RAVDESS=PATH of the corpus" in done.output
+    done = run([row("needs", "cat $MOSI"), row("one", "true")])
+    assert done.exit_code == 0 and "not run for want of their corpus: needs" in done.stdout
+
+
+def test_a_published_corpus_is_downloaded_and_named(run, monkeypatch):
+    asked = []
+    monkeypatch.setattr(run_artifact, "fetched", lambda corpus: not asked.append(corpus))
+    done = run([row("needs", "test $RAVDESS = ravdess4"), row("also", "test $RAVDESS")])
+    assert done.exit_code == 0 and asked == ["ravdess4"]
 
 
 def test_names_of_rows_may_be_chosen(run):
