@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 @click.option(
     "--ro-crate",
     is_flag=True,
-    help="Write nothing but ro-crate-metadata.json, which describes the files as they are (RO-Crate 1.1).",
+    help="Write nothing but ro-crate-metadata.json, which describes the files as they are (RO-Crate 1.1), and their "
+    "hashes in SHA256SUMS.",
 )
 @click.option("--open", "open_", is_flag=True, help="Show the page in the browser.")
 def report(results: Path, metric: str | None, style: Style | None, ro_crate: bool, open_: bool) -> None:
@@ -74,5 +75,5 @@ def _describe(folder: Path) -> None:
 
     manifest = Manifest.load(folder)
     console.echo(ro_crate.write(folder))
-    checksums.update(folder, ro_crate.NAME)
+    checksums.update(folder, manifest.tables, ro_crate.NAME)
     console.note(f"{', '.join(manifest.tables)}: code: {manifest.revision}")

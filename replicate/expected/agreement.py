@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from replicate import escape
-from replicate.expected import claim_agreement, data_agreement, printed
+from replicate.expected import claim_agreement, data_agreement, printed, rendered
 from replicate.expected.conditions import Conditions
 from replicate.expected.findings import Finding
 from replicate.expected.lines import (
@@ -55,6 +55,8 @@ def agreement(folder: Path, own: Conditions) -> Iterator[Finding]:
             continue
         found = printed.markdown(text_of(page))
         yield from _of_file(page.name, _markdown(name, found, scores, compared, own.metric))
+        data = file_of(folder, name, ".json")
+        yield from rendered.of_table(data, found) if data else ()
         yield from _written_alike(folder, name, found)
         yield from data_agreement.of_table(folder, name, scores, compared, own)
     if (folder / "claims.json").exists():

@@ -62,7 +62,7 @@ def not_compared(folder: Path, tables: Sequence[str]) -> list[str]:
     figures = len(visible(folder / checksums.FIGURES, "*"))
     alone = "figures, captions, times, keys of runs, settings of the manifest and what else a single file holds"
     count = f" ({figures} file{'s' * (figures > 1)})" if figures else ""
-    return [f"{alone}{count}: there is no {NAME}, which `replicate report` writes", *found]
+    return [f"{alone}{count}: there is no {NAME}, which `replicate report --ro-crate` adds", *found]
 
 
 def _digest(path: Path) -> str | None:

@@ -57,14 +57,19 @@ def remove(folder: Path) -> None:
         raise from_os_error(error, folder / NAME) from error
 
 
-def update(folder: Path, name: str) -> None:
-    """Replace the hash of one file; without ``SHA256SUMS`` do nothing.
+def update(folder: Path, names: Iterable[str], name: str) -> None:
+    """Replace the hash of one file alone; in a folder of an earlier version, write those of all files.
+
+    Args:
+        names: of the tables.
 
     Raises:
         NotThisFormat, DiskFull, CannotWrite: naming the file.
     """
     known = read(folder)
-    if known is not None:
+    if known is None:
+        write(folder, names)
+    else:
         _save(folder, known | {name: _digest(folder / name)})
 
 

@@ -12,6 +12,17 @@ from replicate.results.aggregate import TableResult
 from replicate.results.deployments import Deployment, front
 from replicate.results.statistics import summarise
 
+COLUMNS = (
+    Column("model", "name"),
+    Column("weights", "name"),
+    Column("F1 on dev", "measured"),
+    Column("F1 on test", "measured"),
+    Column("ms"),
+    Column("MB"),
+    Column("peak MB"),
+    Column("front"),
+)
+
 
 def measured(result: TableResult) -> list[Deployment]:
     """Return the deployments of a table's rows, in their order; none where other runs were measured."""
@@ -32,23 +43,17 @@ def section(result: TableResult) -> Section:
 
 def grid(result: TableResult) -> Grid:
     """Return one deployment per line; then the rows that were not measured."""
-    columns = (
-        Column("model", "name"),
-        Column("weights", "name"),
-        Column("F1 on dev", "measured"),
-        Column("F1 on test", "measured"),
-        Column("ms"),
-        Column("MB"),
-        Column("peak MB"),
-        Column("front"),
-    )
     found = measured(result)
-    best = front(found)
-    lines = [_line(each, each in best) for each in found]
     known = {each.row for each in found}
     trained = [row.name for row in result.table.rows if result.rows[row.name]]
-    lines += [[name, *[text.MISSING] * (len(columns) - 1)] for name in trained if name not in known]
-    return Grid(columns, lines)
+    absent = [[name, *[text.MISSING] * (len(COLUMNS) - 1)] for name in trained if name not in known]
+    return Grid(COLUMNS, lines(found) + absent)
+
+
+def lines(found: Sequence[Deployment]) -> list[list[str]]:
+    """Return one deployment per line."""
+    best = front(found)
+    return [_line(each, each in best) for each in found]
 
 
 def conditions(result: TableResult) -> list[str]:

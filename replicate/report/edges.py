@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from replicate.report import text
@@ -19,10 +20,15 @@ CONDITIONS = (
 
 
 def section(result: TableResult) -> Section:
-    """Return the weights of all edges: one line for a graph's prior, and one for what was learned."""
-    names = list(dict.fromkeys(each.edge for each in result.edges))
+    """Return the weights of all edges."""
+    return Section("Edge weights", grid(result.edges), [CONDITIONS])
+
+
+def grid(edges: Sequence[EdgeWeight]) -> Grid:
+    """Return one line for a graph's prior, and one for what was learned."""
+    names = list(dict.fromkeys(each.edge for each in edges))
     lines = []
-    for (row, graph), group in groupby(result.edges, lambda each: (each.row, each.graph)):
+    for (row, graph), group in groupby(edges, lambda each: (each.row, each.graph)):
         weights = {each.edge: each for each in group}
         priors = [
             text.MISSING if each is None or each.prior is None else f"{each.prior:.3f}"
@@ -34,7 +40,7 @@ def section(result: TableResult) -> Section:
         )
     columns = [Column("model", "name"), Column("graph", "name"), Column("weight", "name")]
     columns += [*(Column(name, "measured") for name in names), Column("from text largest")]
-    return Section("Edge weights", Grid(tuple(columns), lines), [CONDITIONS])
+    return Grid(tuple(columns), lines)
 
 
 def _learned(weight: EdgeWeight | None) -> str:

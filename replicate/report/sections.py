@@ -6,7 +6,7 @@ lay them out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from replicate.config.privileged import paper_context
 from replicate.config.profiles import SMOKE, smoke_note
@@ -15,7 +15,7 @@ from replicate.corpus.folds import describe
 from replicate.metrics import DEFAULT, title
 from replicate.report import deployments, edges, resources, text
 from replicate.report.types import Column, Grid, Section
-from replicate.results.aggregate import Cell, TableResult
+from replicate.results.aggregate import Cell, Cost, TableResult
 from replicate.results.estimate import Estimate
 
 
@@ -31,7 +31,7 @@ def sections(result: TableResult) -> list[Section]:
     if result.resources:  # with the training costs
         found.append(resources.section(result))
     elif result.costs:
-        found.append(Section("Training costs", costs(result), [COST_CONDITIONS]))
+        found.append(Section("Training costs", costs(result.costs, result.table.cost), [COST_CONDITIONS]))
     return found
 
 
@@ -226,13 +226,13 @@ def resampled(found: Sequence[Estimate]) -> str:
     return f"seeds and the {' or '.join(map(str, speakers))} test speakers, each with all dialogues"
 
 
-def costs(result: TableResult) -> Grid:
-    """Return how long each row took to train, one row per line."""
-    base = result.costs.get(result.table.cost)
+def costs(found: Mapping[str, Cost], first: str) -> Grid:
+    """Return how long each row took to train, one row per line, and relative to the row ``first``."""
+    base = found.get(first)
     columns = (
         Column("model", "name"),
         Column("seconds per run", "measured"),
-        Column(f"relative to {result.table.cost}"),
+        Column(f"relative to {first}"),
         Column("seconds for its teachers"),
     )
     lines = [
@@ -242,7 +242,7 @@ def costs(result: TableResult) -> Grid:
             text.MISSING if base is None else f"{cost.own / base.own:.2f}",
             f"{cost.teachers:.1f}" if cost.teachers else text.MISSING,
         ]
-        for name, cost in result.costs.items()
+        for name, cost in found.items()
     ]
     return Grid(columns, lines)
 

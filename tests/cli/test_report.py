@@ -86,6 +86,8 @@ def test_a_crate_describes_the_files_and_is_kept_up_to_date(results):
     after = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
     assert {path for path in after if after[path] != before.get(path)} == added
     assert sha256(results / "table2.csv") in crate.read_text(encoding="utf-8")
+    (results / checksums.NAME).unlink()  # as in folders of earlier versions
+    assert invoke("--results", results, "--ro-crate").exit_code == 0 and (results / checksums.NAME).is_file()
     assert invoke("--results", results, "--metric", "accuracy").exit_code == 0
     assert (results / "table2.csv").read_bytes() != before[results / "table2.csv"]
     assert sha256(results / "table2.csv") in crate.read_text(encoding="utf-8")
