@@ -48,7 +48,7 @@ lock: $(READY) ## Write requirements.lock from pyproject.toml and constraints.tx
 artifact: $(READY) ## Show in under 15 minutes that the software and a real table come out as stated in ARTIFACT.md (RAVDESS=FILE: not downloaded)
 	@$(BIN)/python -m docs.run_artifact --short
 
-artifact-full: $(READY) ## Run every row of ARTIFACT.md and train every table of docs/results/ (hours; IEMOCAP=FILE MOSI=FOLDER RAVDESS=FILE)
+artifact-full: $(READY) ## Run every row of ARTIFACT.md and train every table of docs/results/ (hours; IEMOCAP4=FILE MOSI=FOLDER RAVDESS=FILE)
 	@$(BIN)/python -m docs.run_artifact
 
 tables: $(READY) ## Train and print every table and claim on the positive control: a self-test on generated features

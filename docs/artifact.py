@@ -10,7 +10,7 @@ import json
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from docs import claims_by_corpus, costs
@@ -31,10 +31,14 @@ ROWS, TIMES = DOCS / "artifact.toml", DOCS / "artifact.json"
 BADGES = ("functional", "reusable", "reproduced")
 FORMAT = 1
 # Variables of the shell for a corpus's file or folder, and the name of the corpus where `replicate data fetch` has it.
-CORPORA = {"RAVDESS": "ravdess4", "MOSI": "mosi", "IEMOCAP": ""}
-# The corpus that claims are shown on, since it can be downloaded; and the control, for the claim that needs recordings.
-REAL, CONTROL = "ravdess4/paper-paper", "synthetic-small/control-paper"
-# A claim's row is in the short path if these tables are enough.
+CORPORA = {"RAVDESS": "ravdess4", "MOSI": "mosi", "IEMOCAP4": ""}
+# Folders of docs/results/ that claims are shown on. RAVDESS can be downloaded; every actor is tested for claims about tables
+# of the short path alone, else it has its own split. The control is for claims without real data.
+EVERY_ACTOR, OWN_SPLIT, CONTROL = (
+    "ravdess4/paper-paper-folds-speaker",
+    "ravdess4/paper-paper",
+    "synthetic-small/control-paper",
+)
 SHORT = {"table2"}
 
 
@@ -61,7 +65,7 @@ class Row:
     @property
     def variables(self) -> set[str]:
         """The variables that name the corpora of its commands."""
-        return {name for name in CORPORA if any(f"${name}" in line for line in self.commands)}
+        return {name for name in CORPORA if any(f'"${name}"' in line for line in self.commands)}
 
 
 @dataclass(frozen=True)
@@ -87,8 +91,8 @@ class Measured:
 
     @property
     def machine(self) -> str:
-        """The kind of machine, as in a heading."""
-        return f"{self.cores} cores" + (f", {self.gpu}" if self.gpu else "")
+        """The machine, as in a heading."""
+        return f"{self.cores} cores, {self.gpu or self.processor}"
 
 
 @dataclass(frozen=True)
@@ -107,18 +111,29 @@ def rows() -> list[Row]:
 def claim_rows() -> list[Row]:
     """Return a row for each claim of the paper: its outcome on RAVDESS, or on the control where that has none."""
     found: list[Row] = []
-    on_real, on_control = _outcomes(REAL), _outcomes(CONTROL)
+    by_folder = {each.folder: each for each in measurements()}
     for claim in claims.load()[1]:
-        tables = sorted(claim.tables)
-        outcome = on_real.get(claim.number, claims_by_corpus.NOT_MEASURED)
-        is_real = not outcome.endswith("measured")
-        options, folder = ("--data $RAVDESS --profile paper", REAL) if is_real else ("--profile control", CONTROL)
-        expected = outcome if is_real else f"on real features {outcome}; on the control: {on_control[claim.number]}"
-        commands = (f"replicate run {' '.join(tables)} {options}", f"replicate check results results/{folder}")
-        earlier = [row.name for row in found if options in row.commands[0] and _tables(row) <= claim.tables]
-        short = is_real and claim.tables <= SHORT
+        is_short = claim.tables <= SHORT
+        folder = EVERY_ACTOR if is_short else OWN_SPLIT
+        expected, needs = _outcome(folder, claim.number), ()
+        if expected.endswith("measured"):
+            folder, needs = CONTROL, ("control",)
+            expected = f"on real features {expected}; on the control: {_outcome(folder, claim.number)}"
+        commands = folder_commands(replace(by_folder[folder], tables=tuple(sorted(claim.tables))))
+        trained = [row for row in found if row.commands[-1] == commands[-1]]
+        first = [next((row.name for row in trained if table in _tables(row)), "") for table in sorted(claim.tables)]
         text = f"**{claim.number}.** {claim.text}"
-        found.append(Row(f"claim-{claim.number}", "reproduced", text, commands, expected, tuple(earlier), short))
+        found.append(
+            Row(
+                f"claim-{claim.number}",
+                "reproduced",
+                text,
+                commands,
+                expected,
+                (*needs, *filter(None, first)),
+                is_short,
+            )
+        )
     return found
 
 
@@ -127,21 +142,26 @@ def _tables(row: Row) -> set[str]:
     return {word for word in row.commands[0].split() if word.startswith("table")}
 
 
-def _outcomes(folder: str) -> dict[int, str]:
-    """Return the outcome of every claim in a folder of docs/results/, by number."""
+def _outcome(folder: str, number: int) -> str:
+    """Return the outcome of a claim in a folder of docs/results/."""
     content = json.loads((DOCS / "results" / folder / "claims.json").read_text(encoding="utf-8"))
-    return {claim["number"]: claims_by_corpus.outcome(claim) for claim in content["claims"]}
+    return {claim["number"]: claims_by_corpus.outcome(claim) for claim in content["claims"]}[number]
 
 
-def folder_commands(measurement: Measurement) -> tuple[str, str]:
-    """Return the command that trains a folder of docs/results/ again, and the one that compares it."""
-    words = measurement.command(Path())
-    place = words.index("--data") + 1
-    variable = next((name for name in CORPORA if name.lower() in words[place]), None)
-    words[place] = f"${variable}" if variable else words[place]
-    line = " ".join(word if word.startswith("$") else shlex.quote(word) for word in words)
-    line += f" --out results/{measurement.out} --store results/runs" if measurement.out else ""
-    return line, f"replicate check results results/{shlex.quote(measurement.folder)}"
+def folder_commands(measurement: Measurement) -> tuple[str, ...]:
+    """Return the commands that make a folder of docs/results/ again, in results/, and the one that compares it."""
+    lines = []
+    for words in measurement.commands(Path(), Path("results")):
+        words = ["$" + _variable(word) if _variable(word) else word for word in words]
+        line = " ".join(f'"{word}"' if word.startswith("$") else shlex.quote(word) for word in words)
+        lines.append(line.removesuffix(" --out results --store results/runs"))
+    return *lines, f"replicate check results results/{shlex.quote(measurement.folder)}"
+
+
+def _variable(word: str) -> str:
+    """Return the variable for a corpus of ``measured.toml``, empty for any other word of a command."""
+    corpora = {each.data for each in measurements() if not each.data.startswith("synthetic")}
+    return next((name for name in CORPORA if name.lower() in word), "") if word in corpora else ""
 
 
 def measured(path: Path = TIMES) -> list[Measured]:
@@ -211,9 +231,8 @@ def summary(measurement: Measurement) -> str:
 def machines() -> str:
     """Return on which machines rows were measured, and on which kinds none was, as Markdown."""
     times = measured()
-    found = sorted({f"{each.machine}: {each.processor}" for each in times})
     missing = [] if any(each.cores == 8 for each in times) else ["eight cores"]
     missing += [] if any(each.gpu for each in times) else ["a GPU"]
-    lines = [f"- Measured on {each}." for each in found]
-    lines += [f"- Not measured on {' and '.join(missing)}: nothing of the kind was at hand."] if missing else []
-    return "\n".join(lines) + "\n"
+    found = [f"Measured on {each}." for each in sorted({each.machine for each in times})]
+    found += [f"Not measured on {' and '.join(missing)}: nothing of the kind was at hand."] if missing else []
+    return "\n".join(found) + "\n"

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 import psutil
@@ -74,7 +75,7 @@ def run(rows: Sequence[Row], environment: Mapping[str, str]) -> list[Outcome]:
         missing = sorted(name for name in row.variables if not environment.get(name))
         known = found.get(row.commands)
         if missing:
-            outcome = Outcome(row, False, f"make needs {missing[0]}=PATH (ARTIFACT.md says what it is)")
+            outcome = Outcome(row, False, f"no corpus {missing[0]}: ARTIFACT.md says what it is")
             console.echo(f"  not run: {outcome.failed}")
         elif known:
             outcome = replace(known, row=row, seconds=0.0)
@@ -88,22 +89,36 @@ def run(rows: Sequence[Row], environment: Mapping[str, str]) -> list[Outcome]:
 
 
 def run_row(row: Row, environment: Mapping[str, str]) -> Outcome:
-    """Run the commands of a row up to the first that fails; what they print on stdout goes to a file."""
+    """Run the commands of a row up to the first that fails."""
     start = time.monotonic()
     failed = ""
-    with _output(row).open("w", encoding="utf-8") as output, peak_memory() as memory:
+    with _output(row).open("wb") as output, peak_memory() as memory:
         for line in row.commands:
             console.echo(f"  $ {line}")
-            print(f"$ {line}", file=output, flush=True)
-            done = subprocess.run(["bash", "-c", line], stdout=output, stdin=subprocess.DEVNULL, env=dict(environment))
-            if done.returncode:
-                failed = f"{line} exited with {done.returncode}"
+            output.write(f"$ {line}\n".encode())
+            output.flush()
+            code = perform(line, output, environment)
+            if code:
+                failed = f"{line} exited with {code}"
                 break
     if failed:
         for each in _output(row).read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]:
             console.echo(f"    {each}")
         console.echo(f"  {failed}")
     return Outcome(row, True, failed, time.monotonic() - start, max(memory))
+
+
+def perform(line: str, output: BinaryIO, environment: Mapping[str, str]) -> int:
+    """Run a line of bash and return its exit code; output goes to a file, and status lines to stderr, too."""
+    command = ["bash", "-c", line]
+    with subprocess.Popen(
+        command, stdout=output, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=dict(environment)
+    ) as process:
+        for status in process.stderr or ():
+            output.write(status)
+            output.flush()
+            console.echo("    " + status.decode(errors="replace").rstrip("\n"), err=True)
+    return process.returncode
 
 
 def _output(row: Row) -> Path:
@@ -154,7 +169,7 @@ def find_corpora(rows: Sequence[Row], environment: dict[str, str]) -> None:
     """
     for name in sorted(set().union(*(row.variables for row in rows))):
         given, published = environment.get(name), CORPORA[name]
-        if given:
+        if given and given != published:
             environment[name] = str(Path(given).absolute())
             if not Path(given).exists():
                 raise click.UsageError(f"there is no {environment[name]}: give {name}=PATH of the corpus")
@@ -192,31 +207,58 @@ def closing(outcomes: Sequence[Outcome]) -> int:
     screen.print(grids.terminal(["row of ARTIFACT.md", "outcome", "minutes"], lines, screen.width, left=2), crop=False)
     failed = [each.row.name for each in outcomes if each.is_run and each.failed]
     skipped = [each.row.name for each in outcomes if not each.is_run]
-    if failed:
-        console.echo(f"{console.count(len(failed), 'row')} failed: {', '.join(failed)}; the outputs are in {OUTPUT}")
-        return CheckFailed.exit_code
     total = sum(each.seconds for each in outcomes) / 60
-    done = len(outcomes) - len(skipped)
-    console.echo(f"all {done} rows that were run came out as expected, in {total:.1f} min; outputs: {OUTPUT}")
     if skipped:
-        console.echo(f"not run for want of their corpus: {', '.join(skipped)}")
+        console.echo(f"not run, because their corpus is not here: {', '.join(skipped)}")
+    if failed:
+        console.echo(f"failed: {', '.join(failed)}; outputs: {OUTPUT}; ARTIFACT.md says what to do")
+        return CheckFailed.exit_code
+    done = console.count(len(outcomes) - len(skipped), "row")
+    console.echo(f"as expected: {done} of {len(outcomes)}, in {total:.1f} min; outputs: {OUTPUT}")
     return 0
+
+
+def choose(rows: Sequence[Row], short: bool, names: Sequence[str]) -> list[Row]:
+    """Return all rows, those of the short path, or those with a name and what they need, in the order of all.
+
+    Raises:
+        click.UsageError: there is no row of a name.
+    """
+    unknown = sorted(set(names) - {row.name for row in rows})
+    if unknown:
+        raise click.UsageError(f"no row {unknown[0]!r}: there are {', '.join(row.name for row in rows)}")
+    needed = set(names)
+    for row in reversed(rows):
+        needed |= set(row.needs) if row.name in needed else set()
+    return [row for row in rows if (row.short or not short) and (not names or row.name in needed)]
+
+
+def refuse_to_measure() -> None:
+    """Refuse to measure time where runs may be complete already, or under a commit that has changes.
+
+    Raises:
+        click.UsageError: for either.
+    """
+    if Path("results").exists():
+        raise click.UsageError("there is a folder results/: measure in a fresh clone, so that everything is trained")
+    if not revision().clean:
+        raise click.UsageError("there are changes that were not committed: measure in a fresh clone")
 
 
 @click.command()
 @click.option("--short", is_flag=True, help="Run the short path only.")
-@click.option("--row", "names", multiple=True, metavar="NAME", help="Run this row only; may be repeated.")
+@click.option(
+    "--row", "names", multiple=True, metavar="NAME", help="Run this row, and those that it needs; may be repeated."
+)
 @click.option("--measure", is_flag=True, help="Write time and memory of each row to docs/artifact.json.")
 def main(short: bool, names: tuple[str, ...], measure: bool) -> None:
     """Run the rows of ARTIFACT.md, of the software and of the paper's claims, and then the tables of docs/results/.
 
-    $RAVDESS, $MOSI and $IEMOCAP are the files or folders of corpora.
+    $RAVDESS, $MOSI and $IEMOCAP4 are the files or folders of corpora.
     """
-    every = [*artifact.rows(), *folder_rows()]
-    unknown = set(names) - {row.name for row in every}
-    if unknown:
-        raise click.UsageError(f"no row {sorted(unknown)[0]!r}: there are {', '.join(row.name for row in every)}")
-    chosen = [row for row in every if (row.short or not short) and (not names or row.name in names)]
+    chosen = choose([*artifact.rows(), *folder_rows()], short, names)
+    if measure:
+        refuse_to_measure()
     given = environment()
     try:
         find_corpora(chosen, given)

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from docs import artifact, run_artifact
 from docs.artifact import Measured, Row
 from replicate.config import claims
+from replicate.provenance import Revision
 
 ROWS = artifact.rows()
 EVERY = [*ROWS, *run_artifact.folder_rows()]
@@ -72,11 +73,18 @@ def test_time_is_that_of_a_row_and_of_those_that_it_needs(monkeypatch):
 def test_machines_that_were_measured_are_named_and_those_that_were_not(monkeypatch):
     monkeypatch.setattr(artifact, "measured", lambda: [measured("a")])
     assert artifact.machines() == (
-        "- Measured on 2 cores: a processor.\n"
-        "- Not measured on eight cores and a GPU: nothing of the kind was at hand.\n"
+        "Measured on 2 cores, a processor.\nNot measured on eight cores and a GPU: nothing of the kind was at hand.\n"
     )
     monkeypatch.setattr(artifact, "measured", lambda: [measured("a", cores=8, gpu="a GPU")])
-    assert artifact.machines() == "- Measured on 8 cores, a GPU: a processor.\n"
+    assert artifact.machines() == "Measured on 8 cores, a GPU.\n"
+
+
+def test_claims_are_shown_where_most_is_tested():
+    by_name = {each.name: each for each in ROWS}
+    assert all("--folds speaker" in by_name[f"claim-{number}"].commands[0] for number in (3, 4, 5, 6, 8, 12))
+    assert all(by_name[f"claim-{number}"].short for number in (3, 12)) and not by_name["claim-1"].short
+    assert by_name["claim-13"].needs == ("claim-7", "claim-9")
+    assert by_name["claim-10"].needs == ("control",) and "not measured" in by_name["claim-10"].expected
 
 
 def test_a_later_measurement_replaces_an_earlier_one_of_the_same_machine(tmp_path):
@@ -93,51 +101,52 @@ def test_rows_are_run_once_for_the_same_commands(run, tmp_path):
     done = run([row("first", "echo it >> log"), row("second", "echo it >> log"), row("other", "false", short=True)])
     assert done.exit_code == 3 and (tmp_path / "log").read_text() == "it\n"
     assert "as expected: the commands of first" in done.stdout
-    assert "1 row failed: other" in done.stdout
+    assert "failed: other; outputs" in done.stdout
     assert run([row("first", "true", short=True), row("other", "false")], "--short").exit_code == 0
 
 
 def test_a_row_ends_with_the_first_command_that_fails_and_shows_its_output(run, tmp_path):
-    done = run([row("one", "echo what it printed", "exit 3", "touch later")])
+    done = run([row("one", "echo what it printed; echo a status >&2", "exit 3", "touch later")])
     assert done.exit_code == 3 and not (tmp_path / "later").exists()
-    assert "    what it printed\n    $ exit 3\n  exit 3 exited with 3\n" in done.stdout
+    assert "    $ exit 3\n  exit 3 exited with 3\n" in done.stdout and "    a status\n" in done.stderr
     kept = (tmp_path / "results" / "artifact" / "one.txt").read_text()
-    assert kept == "$ echo what it printed\nwhat it printed\n$ exit 3\n"
+    assert kept == "$ echo what it printed; echo a status >&2\nwhat it printed\na status\n$ exit 3\n"
 
 
 def test_a_row_without_its_corpus_is_not_run_and_not_counted(run, tmp_path):
-    rows = [row("needs", "cat $IEMOCAP"), row("one", "true")]
+    rows = [row("needs", 'cat "$IEMOCAP4"'), row("one", "true")]
     done = run(rows)
     assert done.exit_code == 0
-    assert "all 1 rows that were run came out as expected" in done.stdout
-    assert "not run for want of their corpus: needs" in done.stdout
-    (tmp_path / "corpus").write_text("of mine")
-    done = CliRunner().invoke(run_artifact.main, env={"IEMOCAP": "corpus"})
-    assert "all 2 rows" in done.stdout
-    done = CliRunner().invoke(run_artifact.main, env={"IEMOCAP": "elsewhere"})
-    assert done.exit_code == 2 and f"there is no {tmp_path / 'elsewhere'}: give IEMOCAP=PATH" in done.output
+    assert "as expected: 1 row of 2" in done.stdout
+    assert "not run, because their corpus is not here: needs" in done.stdout
+    (tmp_path / "a corpus").write_text("of mine")
+    done = CliRunner().invoke(run_artifact.main, env={"IEMOCAP4": "a corpus"})
+    assert "as expected: 2 rows of 2" in done.stdout
+    done = CliRunner().invoke(run_artifact.main, env={"IEMOCAP4": "elsewhere"})
+    assert done.exit_code == 2 and f"there is no {tmp_path / 'elsewhere'}: give IEMOCAP4=PATH" in done.output
 
 
 def test_a_corpus_of_the_short_path_has_to_be_downloaded_or_given(run, monkeypatch):
     monkeypatch.setattr(run_artifact, "fetched", lambda corpus: False)
-    done = run([row("needs", "cat $RAVDESS", short=True)])
+    done = run([row("needs", 'cat "$RAVDESS"', short=True)])
     assert done.exit_code == 2 and "cannot download ravdess4: give RAVDESS=PATH of the corpus" in done.output
-    done = run([row("needs", "cat $MOSI"), row("one", "true")])
-    assert done.exit_code == 0 and "not run for want of their corpus: needs" in done.stdout
+    done = run([row("needs", 'cat "$MOSI"'), row("one", "true")])
+    assert done.exit_code == 0 and "because their corpus is not here: needs" in done.stdout
 
 
 def test_a_published_corpus_is_downloaded_and_named(run, monkeypatch):
     asked = []
     monkeypatch.setattr(run_artifact, "fetched", lambda corpus: not asked.append(corpus))
-    done = run([row("needs", "test $RAVDESS = ravdess4"), row("also", "test $RAVDESS")])
+    done = run([row("needs", 'test "$RAVDESS" = ravdess4'), row("also", 'test "$RAVDESS"')])
     assert done.exit_code == 0 and asked == ["ravdess4"]
 
 
 def test_names_of_rows_may_be_chosen(run):
-    rows = [row("first", "true"), row("second", "false")]
+    rows = [row("first", "true"), row("second", "false"), row("third", "true"), row("last", "true", needs=("third",))]
     assert run(rows, "--row", "first").exit_code == 0
-    done = run(rows, "--row", "third")
-    assert done.exit_code == 2 and "no row 'third': there are first, second" in done.output
+    assert "as expected: 2 rows of 2" in run(rows, "--row", "last").stdout
+    done = run(rows, "--row", "fourth")
+    assert done.exit_code == 2 and "no row 'fourth': there are first, second" in done.output
 
 
 def test_an_interrupt_says_how_to_go_on(run, monkeypatch):
@@ -156,10 +165,20 @@ def test_time_and_memory_are_measured_where_nothing_failed(run, monkeypatch, tmp
         function = getattr(artifact, name)
         monkeypatch.setattr(artifact, name, lambda *found, _call=function: _call(*found, path))
     monkeypatch.setattr(run_artifact, "INTERVAL", 0.01)
+    monkeypatch.setattr(run_artifact, "revision", lambda: Revision("0" * 40, True))
     hog = "python3 -c 'import time; held = b\"1\" * 50_000_000; time.sleep(0.5)'"
     run([row("one", hog), row("other", "false")], "--measure")
     (one,) = json.loads(path.read_text())["measured"]
     assert one["commands"] == [hog] and 0.5 <= one["seconds"] < 30 and 50e6 < one["memory"] < 500e6
+
+
+def test_nothing_is_measured_with_results_or_changes(run, monkeypatch, tmp_path):
+    monkeypatch.setattr(run_artifact, "revision", lambda: Revision("0" * 40, False))
+    done = run([row()], "--measure")
+    assert done.exit_code == 2 and "changes that were not committed" in done.output
+    (tmp_path / "results").mkdir()
+    done = run([row()], "--measure")
+    assert done.exit_code == 2 and "there is a folder results/: measure in a fresh clone" in done.output
 
 
 def test_rows_are_known_by_their_badge():
@@ -171,4 +190,4 @@ def test_folders_are_trained_by_their_commands():
     lines = artifact.folders().splitlines()[2:]
     assert len(lines) == len(run_artifact.folder_rows())
     for each in run_artifact.folder_rows():
-        assert Path(each.commands[1].rsplit(" ", 1)[-1]).parts[0] == "results"
+        assert Path(each.commands[-1].rsplit(" ", 1)[-1]).parts[0] == "results"
