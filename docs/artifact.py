@@ -32,8 +32,8 @@ BADGES = ("functional", "reusable", "reproduced")
 FORMAT = 1
 # Variables of the shell for a corpus's file or folder, and the name of the corpus where `replicate data fetch` has it.
 CORPORA = {"RAVDESS": "ravdess4", "MOSI": "mosi", "IEMOCAP4": ""}
-# Folders of docs/results/ that claims are shown on. RAVDESS can be downloaded; every actor is tested for claims about the
-# short path's tables alone, else it has its own split. The control is for claims without real data.
+# Folders of docs/results/ that claims are shown on. RAVDESS can be downloaded: every actor is tested for claims of the
+# short path, else it has its own split. The control is for claims without real data.
 EVERY_ACTOR, OWN_SPLIT, CONTROL = (
     "ravdess4/paper-paper-folds-speaker",
     "ravdess4/paper-paper",
