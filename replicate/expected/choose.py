@@ -14,6 +14,7 @@ from replicate.expected.findings import Report, Rule
 from replicate.expected.judge import judge
 from replicate.expected.model import Expected
 from replicate.limits import shown
+from replicate.metrics import DEFAULT
 
 
 def packaged() -> Path:
@@ -94,9 +95,12 @@ def _why_none(folder: Path, own: Conditions, known: list[Expected]) -> str:
             f"no expected results for {folder}: its corpus is {_corpus(own)}, and they are of {', '.join(named)}; "
             "compare the features, or give a file with --against"
         )
+    remedy = "give another file with --against"
+    if own.metric != DEFAULT:
+        remedy = f"show the metric of these with `replicate report --metric {DEFAULT}`, or {remedy}"
     return (
         f"no expected results for {folder}, which is of {_words(own)}: they exist for the folders of docs/results/; "
-        "give another file with --against"
+        f"{remedy}"
     )
 
 

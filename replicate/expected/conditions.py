@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from replicate.errors import NotThisFormat
+from replicate.expected.lines import file_of
 from replicate.experiment.manifest import FORMAT as MANIFEST_FORMAT
 from replicate.experiment.results_folder import MANIFEST, ORIGIN
 from replicate.files import write_text
@@ -148,6 +149,20 @@ def of_manifest(folder: Path) -> Conditions:
     return Conditions(format=FORMAT, corpus=corpus.name, corpus_hash=corpus.hash, processor=machine.processor, **fields)
 
 
+@dataclass(frozen=True)
+class _Table:
+    metric: str
+
+
+def _shown_metric(folder: Path, found: Conditions) -> str:
+    """Return the metric of a folder's tables, which ``replicate report --metric`` changes without the manifest."""
+    path = next((path for name in found.tables if (path := file_of(folder, name, ".json"))), None)
+    try:
+        return convert(read_json(path), _Table).metric if path else found.metric
+    except (OSError, ValueError) as error:
+        raise NotThisFormat(f"cannot read {path} ({error}): write it again with `replicate report`") from error
+
+
 def conditions(folder: Path) -> Conditions:
     """Return the conditions of a results folder, or of a copy of one in docs/results/.
 
@@ -157,7 +172,8 @@ def conditions(folder: Path) -> Conditions:
     path = folder / MANIFEST
     try:
         if path.exists():
-            return of_manifest(folder)
+            found = of_manifest(folder)
+            return replace(found, metric=_shown_metric(folder, found))
         path = folder / ORIGIN
         content = read_json(path)
         check_format(content, FORMAT, path)

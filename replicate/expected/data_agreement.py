@@ -152,6 +152,8 @@ def _summary(where: str, known: Sequence[Score], mean: float, std: str, n: str) 
 def _json_origin(name: str, content: _Table, own: Conditions) -> Iterator[Finding]:
     if content.corpus.hash != own.corpus_hash:
         yield _failure(f"{name}, hash of the corpus", own.corpus_hash, content.corpus.hash, "manifest")
+    if content.metric != own.metric:
+        yield _failure(f"{name}, metric", own.metric, content.metric, "the first table")
     if content.seeds != own.seeds:
         yield _failure(f"{name}, seeds", [*own.seeds], [*content.seeds], "manifest")
 

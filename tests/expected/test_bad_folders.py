@@ -92,6 +92,12 @@ def test_a_manifest_of_another_format_is_refused(results, against, change, numbe
         choose.check(results, against)
 
 
+def test_a_malformed_table_is_named(results, against, change):
+    change("made.json", '"n": 2', '"n": 02')
+    with pytest.raises(ReplicateError, match=r"cannot read .*made.json"):
+        choose.check(results, against)
+
+
 def edit(path, **fields):
     content = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(content | fields), encoding="utf-8")

@@ -8,6 +8,7 @@ import pytest
 
 from replicate.errors import NoExpected, NotThisFormat
 from replicate.expected import choose
+from replicate.expected.agreement import agreement
 from replicate.expected.conditions import conditions
 from tests.expected.conftest import VERSIONS, expected_file, result, write
 
@@ -22,6 +23,15 @@ def test_what_was_measured_on_neither_side_is_not_ok(tmp_path):
     made = write(tmp_path / "made", result(), outcome=None)
     report = choose.check(made, expected_file(made, tmp_path))
     assert [each.status for each in report.findings if each.cell == "claims.json, claim 1"] == ["not judged"]
+
+
+def test_tables_of_another_metric_agree_and_have_no_expected_results(results, against, tmp_path):
+    other = write(tmp_path / "other", replace(result(), metric="accuracy"))
+    assert '"metric": "weighted_f1"' in (other / "manifest.json").read_text(encoding="utf-8")
+    own = conditions(other)
+    assert own.metric == "accuracy" and not [each for each in agreement(other, own) if each.status == "FAIL"]
+    with pytest.raises(NoExpected, match=r"metric 'accuracy'.*show the metric of these"):
+        choose.find(other, own, against.parent)
 
 
 def test_names_and_published_numbers_are_no_cells_that_are_ok(results, against):
