@@ -36,7 +36,7 @@ def test_scores_that_are_printed_and_not_there_fail(results, against, lines):
     text = path.read_text(encoding="utf-8").splitlines(keepends=True)
     path.unlink() if lines is None else path.write_text("".join(text[:lines]), encoding="utf-8")
     assert statuses(results, against) == ["missing"]
-    assert {"scores.csv, tables", "made.md, line plain, column A inference"} <= failed(results, against)
+    assert {"made.md, line plain, column A inference", "made.json, plain/A, values"} <= failed(results, against)
 
 
 def test_an_empty_file_of_scores_is_refused(results, against):
