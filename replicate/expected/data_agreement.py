@@ -15,7 +15,10 @@ from replicate.metrics import BY_CLASS
 from replicate.records import convert, read_json
 from replicate.results.statistics import summarise
 
-_CSV = ("table", "row", "context", "metric", "mean", "std", "n", "ci95_low", "ci95_high", "corpus", "seeds", "values")
+_CSV = (
+    *("table", "row", "context", "metric", "mean", "std", "n", "ci95_low", "ci95_high", "published", "published_std"),
+    *("corpus", "seeds", "values"),
+)
 # A mean is computed from the same numbers in the same way, up to the order of its sum.
 _EXACT = 1e-12
 
@@ -28,6 +31,8 @@ class _Cell:
     values: tuple[float, ...]
     ci95: tuple[float, float] | None
     by_class: tuple[tuple[float, ...], ...] = ()
+    published: float | None = None
+    published_std: float | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,7 @@ def of_table(
         for row in (*content.rows, *content.baselines):
             known |= {(escape.csv_cell(row.row), context): cell for context, cell in row.cells.items()}
         failures = [*_json_origin(path.name, content, own), *_json_cells(path.name, table, content, scores, own.metric)]
+        failures += _companions(folder, path.name, table, content)
         yield from _or_ok(path.name, [*failures, *_json_comparisons(path.name, table, content, compared)])
     path = file_of(folder, table, ".csv")
     if path:
@@ -132,7 +138,9 @@ def _csv_failures(
         other = cells.get((line["row"], line["context"]))
         low, high = (other and other.ci95) or (None, None)
         numbers = {} if other is None else {"mean": other.mean, "std": other.std, "n": other.n}
-        numbers |= {} if other is None else {"ci95_low": low, "ci95_high": high}
+        if other is not None:
+            numbers |= {"ci95_low": low, "ci95_high": high}
+            numbers |= {"published": other.published, "published_std": other.published_std}
         for column, value in numbers.items():
             if (number(line[column]) if line[column] else None) != value:
                 yield _failure(f"{where}, {column}", value, line[column], f"{path.stem}.json")
@@ -168,6 +176,20 @@ def _json_cells(name: str, table: str, content: _Table, scores: Scores, metric: 
             known = scores.get(CellName(other[0], escape.csv_cell(row.row), context), {}) if other else {}
             if known:
                 yield from _json_cell(f"{name}, {row.row}/{context}, companion", cell, known, metric)
+
+
+def _companions(folder: Path, name: str, table: str, content: _Table) -> Iterator[Finding]:
+    """Compare the companion cells with those of their own table, if the folder has it."""
+    other = companion(table)
+    path = file_of(folder, other[0], ".json") if other else None
+    cells = {row.row: row.cells for row in _json(path).rows} if path else {}
+    for row in content.rows:
+        for context, cell in row.companion.items():
+            own = cells.get(row.row, {}).get(context, cell)
+            for column, value in vars(own).items():
+                if getattr(cell, column) != value:
+                    where = f"{name}, {row.row}/{context}, companion, {column}"
+                    yield _failure(where, value, getattr(cell, column), path.name if path else "")
 
 
 def _json_cell(where: str, cell: _Cell, known: Mapping[str, list[Score]], metric: str) -> Iterator[Finding]:
