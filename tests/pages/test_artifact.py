@@ -169,7 +169,7 @@ def test_time_and_memory_are_measured_where_nothing_failed(run, monkeypatch, tmp
     hog = "python3 -c 'import time; held = b\"1\" * 50_000_000; time.sleep(0.5)'"
     run([row("one", hog), row("other", "false")], "--measure")
     (one,) = json.loads(path.read_text())["measured"]
-    assert one["commands"] == [hog] and 0.5 <= one["seconds"] < 30 and 50e6 < one["memory"] < 500e6
+    assert one["commands"] == [hog] and 0.5 <= one["seconds"] < 30 and one["memory"] > 50e6
 
 
 def test_nothing_is_measured_with_results_or_changes(run, monkeypatch, tmp_path):

@@ -137,9 +137,9 @@ def _videos(path: Path, transcripts: list[tuple[str, int, int]], used: dict[int,
 def _features(folder: Path, listed: str, videos: dict[str, _Video]) -> dict[str, NDArray[np.float32]]:
     """Return stream -> (rows, columns) of one split; labels must be the same as in the transcripts."""
     labels = {
-        row: (label, f"{id_}_{number}")
+        row: (label, f"{id_}_{position}")
         for id_, video in videos.items()
-        for row, label, number in zip(video.rows, video.labels, video.numbers, strict=True)
+        for row, label, position in zip(video.rows, video.labels, video.numbers, strict=True)
     }
     streams = {}
     for stream, (file, columns) in STREAMS.items():
