@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import types
@@ -80,8 +81,16 @@ def build(cls: type[T], content: Any, where: str, also: Iterable[str] = (), **gi
 
 @cache
 def _hints(cls: type) -> dict[str, Any]:
-    """Return a dataclass's types. Cached, because resolving them takes longer than everything else here."""
-    return get_type_hints(cls)
+    """Return the types of a dataclass's fields. Cached, because resolving them takes longer than everything else here.
+
+    Class variables are left out, because Python 3.10 refuses those without a type of their own.
+    """
+    names = {each.name for each in fields(cls)}
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        own = {name: hint for name, hint in inspect.get_annotations(base).items() if name in names}
+        found |= get_type_hints(type(base.__name__, (), {"__annotations__": own, "__module__": base.__module__}))
+    return found
 
 
 def _typed(value: Any, hint: Any, where: str) -> Any:

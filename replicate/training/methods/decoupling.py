@@ -30,7 +30,7 @@ class GraphSettings(Settings):
     edge_weight: float = 10.0
     features_weight: float = 10.0
 
-    positive: ClassVar = (*Settings.positive, "sharpness", "temperature")
+    positive: ClassVar[tuple[str, ...]] = (*Settings.positive, "sharpness", "temperature")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class DecouplingSettings(GraphSettings):
     homo_size: int = 64
     hetero_size: int = 32
 
-    positive: ClassVar = (*GraphSettings.positive, "margin_utterances", "homo_size", "hetero_size")
+    positive: ClassVar[tuple[str, ...]] = (*GraphSettings.positive, "margin_utterances", "homo_size", "hetero_size")
 
 
 class DecouplingTraits(MethodTraits):

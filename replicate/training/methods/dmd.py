@@ -25,7 +25,7 @@ class DmdSettings(DecouplingSettings):
     space: int = 64
     prior: Literal["joint", "uniform", "none"] = "joint"
 
-    positive: ClassVar = (*DecouplingSettings.positive, "space")
+    positive: ClassVar[tuple[str, ...]] = (*DecouplingSettings.positive, "space")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ class LogitsSettings(Settings):
     logits_weight: float = 1.0
     temperature: float = 2.0
 
-    positive: ClassVar = (*Settings.positive, "temperature")
+    positive: ClassVar[tuple[str, ...]] = (*Settings.positive, "temperature")
 
 
 @register("logits", LogitsSettings)

@@ -72,7 +72,7 @@ class MtPkdotSettings(Settings):
     hallucination_weight: float = 1.0
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
 
-    positive: ClassVar = (
+    positive: ClassVar[tuple[str, ...]] = (
         *Settings.positive, "anchor_count", "blur",
         *(f"alignment.{name}" for name in AlignmentSettings.__dataclass_fields__ if name != "detach_joint"),
     )  # fmt: skip
