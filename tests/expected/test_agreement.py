@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 
@@ -65,6 +66,8 @@ def test_any_digit_of_the_same_runs_is_found_without_hashes(results, against, na
     for at in random.Random(0).sample(digits, min(len(digits), 20)):
         altered = f"{text[:at]}{(int(text[at]) + 1) % 10}{text[at + 1 :]}"
         (results / name).write_text(altered, encoding="utf-8")
+        if name.endswith(".json") and json.loads(altered) == json.loads(text):  # of 17 digits
+            continue
         try:
             found = choose.check(results, against).failed
         except NotThisFormat:  # a digit in the name of a column
