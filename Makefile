@@ -46,10 +46,10 @@ lock: $(READY) ## Write requirements.lock from pyproject.toml and constraints.tx
 	$(BIN)/python -m docs.lock $(if $(WHEELS),--wheels $(WHEELS))
 
 artifact: $(READY) ## Show in under 15 minutes that the software and a real table come out as stated in ARTIFACT.md (RAVDESS=FILE: not downloaded)
-	@$(BIN)/python -m docs.run_artifact --short
+	@$(BIN)/python -m docs.run_artifact --short $(OPTIONS)
 
 artifact-full: $(READY) ## Run every row of ARTIFACT.md and train every table of docs/results/ (hours; IEMOCAP4=FILE MOSI=FOLDER RAVDESS=FILE)
-	@$(BIN)/python -m docs.run_artifact
+	@$(BIN)/python -m docs.run_artifact $(OPTIONS)
 
 tables: $(READY) ## Train and print every table and claim on the positive control: a self-test on generated features
 	$(BIN)/replicate run all --profile control
