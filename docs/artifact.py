@@ -18,6 +18,7 @@ from docs.entries import Measurement, measurements
 from replicate import grids
 from replicate.config import claims
 from replicate.config.toml import build, known, sections
+from replicate.expected.conditions import conditions
 from replicate.files import write_text
 from replicate.records import FINITE, check_format, check_names, check_range, convert, read_json
 
@@ -211,9 +212,14 @@ def folders() -> str:
     for each in measurements():
         commands = "<br>".join(f"`{line}`" for line in folder_commands(each))
         link = f"[{each.folder}](docs/results/{each.folder})"
-        lines.append([link, commands, costs.measured(each).words, summary(each)])
-    titles = ["folder", "commands", costs.TITLES[1], "outcomes of claims"]
+        lines.append([link, commands, costs.measured(each).words, _commit(each), summary(each)])
+    titles = ["folder", "commands", costs.TITLES[1], "at commit", "outcomes of claims"]
     return "\n".join(grids.marked_up(titles, lines, left=len(titles))) + "\n"
+
+
+def _commit(measurement: Measurement) -> str:
+    """Return the commit that a folder of docs/results/ was made at."""
+    return (conditions(DOCS / "results" / measurement.folder).commit or "not recorded")[:12]
 
 
 def summary(measurement: Measurement) -> str:
