@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ from replicate.expected.lines import (
 from replicate.expected.make import mean_and_deviation
 from replicate.expected.model import Expected, ExpectedCell, ExpectedClaim, ExpectedDifference, ExpectedGrid
 from replicate.expected.tolerance import tolerance
+from replicate.grids import MISSING
 from replicate.report.text import PUBLISHED_ON
 from replicate.results.outcomes import OUTCOMES
 
@@ -131,12 +133,8 @@ def _claim(claim: ExpectedClaim, found: ExpectedClaim | None, rule: Rule) -> Fin
     value = (claim.number, found.outcome)
     if rule == "equality":
         if found.outcome == claim.outcome and found.statements != claim.statements:
-            wanted, other = next(
-                (pair for pair in zip(claim.statements, found.statements, strict=False) if pair[0] != pair[1]), ((), ())
-            )
-            pairs = [pair for pair in zip(wanted, other, strict=False) if pair[0] != pair[1]]
-            one, two = pairs[0] if pairs else (len(claim.statements), len(found.statements))
-            return Finding("claims", name, "FAIL", rule, str(one), str(two))
+            one, two = _other_number(claim, found)
+            return Finding("claims", name, "missing" if two is None else "FAIL", rule, str(one), str(two or ""))
         return Finding("claims", name, "OK" if found.outcome == claim.outcome else "FAIL", rule, expected, value[1])
     status: Status = "FAIL"
     if found.outcome == claim.outcome:
@@ -144,6 +142,14 @@ def _claim(claim: ExpectedClaim, found: ExpectedClaim | None, rule: Rule) -> Fin
     elif {found.outcome, claim.outcome} & _NEUTRAL:
         status = "close"
     return Finding("claims", name, status, rule, expected, value[1])
+
+
+def _other_number(claim: ExpectedClaim, found: ExpectedClaim) -> tuple[float | None, float | None]:
+    """Return the first number that is another one than expected, and the expected one; last those not measured."""
+    if list(map(len, claim.statements)) != list(map(len, found.statements)):
+        return len(claim.statements), len(found.statements)
+    numbers = zip(itertools.chain(*claim.statements), itertools.chain(*found.statements), strict=True)
+    return min(((one, two) for one, two in numbers if one != two), key=lambda pair: pair[1] is None)
 
 
 def _grid(
@@ -164,7 +170,7 @@ def _grid(
             value = other[column] if column < len(other) else None
             name = f"{page}.md, line {head}, column {title}" if column else f"{page}.md, name of line {i + 1}"
             if column == 0 or _NOT_MEASURED.fullmatch(title):
-                if rule == "equality" and value not in (None, wanted):
+                if rule == "equality" and value not in (None, wanted, MISSING):
                     yield Finding(page, name, "FAIL", rule, wanted, value)
                 continue
             is_time = bool(_TIMES.fullmatch(title)) and not (same_training and title.startswith(("sec", "rel")))
