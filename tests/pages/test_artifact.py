@@ -79,6 +79,10 @@ def test_machines_that_were_measured_are_named_and_those_that_were_not(monkeypat
     assert artifact.machines() == "Measured on 8 cores, a GPU.\n"
 
 
+def test_every_row_was_run_as_it_is_written():
+    assert {each.commands for each in ROWS} <= {each.commands for each in artifact.measured()}
+
+
 def test_claims_are_shown_where_most_is_tested():
     by_name = {each.name: each for each in ROWS}
     assert all("--folds speaker" in by_name[f"claim-{number}"].commands[0] for number in (3, 4, 5, 6, 8, 12))
