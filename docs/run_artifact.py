@@ -242,7 +242,9 @@ def refuse_to_measure() -> None:
     if Path("results").exists():
         raise click.UsageError("there is a folder results/: measure in a fresh clone, so that everything is trained")
     if not revision().clean:
-        raise click.UsageError("there are changes that were not committed: measure in a fresh clone")
+        raise click.UsageError(
+            "no commit says which code this is, or there are changes since: measure in a fresh clone"
+        )
 
 
 @click.command()

@@ -134,7 +134,9 @@ def _claim(claim: ExpectedClaim, found: ExpectedClaim | None, rule: Rule) -> Fin
     if rule == "equality":
         if found.outcome == claim.outcome and found.statements != claim.statements:
             one, two = _other_number(claim, found)
-            return Finding("claims", name, "missing" if two is None else "FAIL", rule, str(one), str(two or ""))
+            if two is None:
+                return Finding("claims", name, "missing", rule, str(one))
+            return Finding("claims", name, "FAIL", rule, str(one), str(two))
         return Finding("claims", name, "OK" if found.outcome == claim.outcome else "FAIL", rule, expected, value[1])
     status: Status = "FAIL"
     if found.outcome == claim.outcome:
@@ -145,7 +147,7 @@ def _claim(claim: ExpectedClaim, found: ExpectedClaim | None, rule: Rule) -> Fin
 
 
 def _other_number(claim: ExpectedClaim, found: ExpectedClaim) -> tuple[float | None, float | None]:
-    """Return the first number that is another one than expected, and the expected one; last those not measured."""
+    """Return an expected number and another one that was found; None was found only if all others are as expected."""
     if list(map(len, claim.statements)) != list(map(len, found.statements)):
         return len(claim.statements), len(found.statements)
     numbers = zip(itertools.chain(*claim.statements), itertools.chain(*found.statements), strict=True)

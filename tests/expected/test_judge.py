@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from replicate import grids
-from replicate.expected.judge import judge
+from replicate.expected.judge import _claim, judge
 from replicate.expected.model import Expected, ExpectedClaim, ExpectedGrid, ExpectedPage
 
 STATEMENTS = ((0.2, 0.1, 0.3, 0.01, 0.25), (0.1, 0.0, 0.2, 0.5, None))
@@ -45,7 +45,7 @@ def test_a_statement_whose_cells_were_not_measured_is_missing(statuses):
     assert statuses((STATEMENTS[0], NONE))["claims.json, claim 1"] == "missing"
 
 
-@pytest.mark.parametrize("other", [(0.3, 0.1, 0.3, 0.01, 0.25), (0.2, 0.1, 0.3, 0.01, 0.35)])
+@pytest.mark.parametrize("other", [(0.3, 0.1, 0.3, 0.01, 0.25), (0.0, 0.1, 0.3, 0.01, 0.25)])
 def test_another_number_fails_even_where_a_statement_is_missing(statuses, other):
     assert statuses((other, NONE))["claims.json, claim 1"] == "FAIL"
     assert statuses((other, STATEMENTS[1]))["claims.json, claim 1"] == "FAIL"
@@ -61,3 +61,8 @@ def test_the_papers_number_is_not_printed_where_nothing_was_measured(statuses):
     assert "claims.md, line 1. It helps, column paper" not in found
     found = statuses(STATEMENTS, (*LINE[:2], "+0.350", LINE[3]))
     assert found["claims.md, line 1. It helps, column paper"] == "FAIL"
+
+
+def test_a_number_that_became_zero_is_named():
+    claims = [ExpectedClaim(1, "It helps", "undecided", ((value,),)) for value in (0.2, 0.0)]
+    assert _claim(*claims, "equality").words.endswith("0.0, expected 0.2")

@@ -179,7 +179,7 @@ def test_time_and_memory_are_measured_where_nothing_failed(run, monkeypatch, tmp
 def test_nothing_is_measured_with_results_or_changes(run, monkeypatch, tmp_path):
     monkeypatch.setattr(run_artifact, "revision", lambda: Revision("0" * 40, False))
     done = run([row()], "--measure")
-    assert done.exit_code == 2 and "changes that were not committed" in done.output
+    assert done.exit_code == 2 and "or there are changes since: measure in a fresh clone" in done.output
     (tmp_path / "results").mkdir()
     done = run([row()], "--measure")
     assert done.exit_code == 2 and "there is a folder results/: measure in a fresh clone" in done.output
