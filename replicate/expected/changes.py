@@ -12,7 +12,7 @@ from replicate.limits import shown
 from replicate.report import checksums
 from replicate.report.checksums import NAME
 
-# Files and folders that are no command's.
+# Of the files and folders that no command wrote.
 _MOST_NAMED = 10
 
 
@@ -21,7 +21,6 @@ def changes(folder: Path, tables: Sequence[str]) -> Iterator[Finding]:
 
     Args:
         tables: names of those in the manifest.
-
     """
     try:
         known = checksums.read(folder)
