@@ -93,7 +93,8 @@ class Measured:
     @property
     def machine(self) -> str:
         """The machine, as in a heading."""
-        return f"{self.cores} cores, {self.gpu or self.processor}"
+        name = self.gpu or self.processor.replace("(R)", "").removesuffix(" Processor")
+        return f"{self.cores} cores, {name}"
 
 
 @dataclass(frozen=True)
@@ -183,27 +184,26 @@ def table(badge: str) -> str:
     """Return the rows of one badge as a Markdown table, with time and memory on every kind of machine measured."""
     known_rows, times = rows(), measured()
     machines = sorted({(each.cores, each.machine) for each in times})
-    titles = ["claim", "commands"]
-    for _, machine in machines:
-        titles += [f"minutes, {machine}", f"memory, {machine}"]
+    titles = ["claim", "commands", *(machine for _, machine in machines)]
     lines = []
     for row in known_rows:
         if row.badge == badge:
             cells = [row.claim, "<br>".join(f"`{line}`" for line in row.commands)]
             for _, machine in machines:
-                cells += _costs(row, known_rows, [each for each in times if each.machine == machine])
+                cells.append(_costs(row, known_rows, [each for each in times if each.machine == machine]))
             lines.append([*cells, row.expected])
     return "\n".join(grids.marked_up([*titles, "expected outcome"], lines, left=len(titles) + 1)) + "\n"
 
 
-def _costs(row: Row, known_rows: Sequence[Row], times: Sequence[Measured]) -> list[str]:
+def _costs(row: Row, known_rows: Sequence[Row], times: Sequence[Measured]) -> str:
     """Return minutes and memory of a row with those that it needs, each set of commands once."""
     names = {row.name, *row.needs}
     lines = {one.commands for one in known_rows if one.name in names}
     found = [each for each in times if each.commands in lines]
     if {each.commands for each in found} != lines:
-        return ["not measured", "–"]
-    return [f"{sum(each.seconds for each in found) / 60:.1f}", f"{max(each.memory for each in found) / 1e9:.1f} GB"]
+        return "–"
+    minutes, memory = sum(each.seconds for each in found) / 60, max(each.memory for each in found) / 1e9
+    return f"{minutes:.1f} min, {memory:.1f} GB"
 
 
 def folders() -> str:

@@ -35,6 +35,7 @@ _NOT_MEASURED = re.compile(rf"n|first|relation|second|paper|{PUBLISHED_ON}, .*")
 # Printed tables whose numbers are judged with all decimals, from other files.
 _ABOVE = (("model", "n"), ("first", "second"), ("claim", "outcome"))
 _NEUTRAL = {neutral for _, _, neutral in OUTCOMES.values()}
+_MISSED = OUTCOMES["positive"][1]
 
 
 def judge(folder: Path, expected: Expected, rule: Rule, same_training: bool = False) -> Iterator[Finding]:
@@ -141,9 +142,14 @@ def _claim(claim: ExpectedClaim, found: ExpectedClaim | None, rule: Rule) -> Fin
     status: Status = "FAIL"
     if found.outcome == claim.outcome:
         status = "OK"
-    elif {found.outcome, claim.outcome} & _NEUTRAL:
+    elif _is_neutral(found) or _is_neutral(claim):
         status = "close"
     return Finding("claims", name, status, rule, expected, value[1])
+
+
+def _is_neutral(claim: ExpectedClaim) -> bool:
+    """Return whether a claim's outcome tells neither; an effect is also missed where it is open whether it is there."""
+    return claim.outcome in _NEUTRAL or (claim.outcome == _MISSED and claim.open)
 
 
 def _other_number(claim: ExpectedClaim, found: ExpectedClaim) -> tuple[float | None, float | None]:

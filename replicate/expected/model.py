@@ -82,12 +82,17 @@ class ExpectedDifference:
 
 @dataclass(frozen=True)
 class ExpectedClaim:
-    """A claim's outcome, None where it was not measured; and the numbers of its statements, from ``claims.json``."""
+    """A claim's outcome, None where it was not measured; and the numbers of its statements, from ``claims.json``.
+
+    Attributes:
+        open: whether no statement fails, and one is open.
+    """
 
     number: int
     text: str
     outcome: str | None
     statements: tuple[tuple[float | None, ...], ...]
+    open: bool = False
 
     def __post_init__(self) -> None:
         check_names(self, "text")

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from replicate import grids
+from replicate.expected.claims import claims_of
 from replicate.expected.judge import _claim, judge
 from replicate.expected.model import Expected, ExpectedClaim, ExpectedGrid, ExpectedPage
 
 STATEMENTS = ((0.2, 0.1, 0.3, 0.01, 0.25), (0.1, 0.0, 0.2, 0.5, None))
 TITLES = ("claim", "outcome", "paper", "measured")
 LINE = ("1. It helps", "undecided", "+0.250", "+0.200")
+RESULTS = Path(__file__).parents[2] / "docs" / "results" / "synthetic-small" / "control-paper"
 NONE = (None, None, None, None, None)
 
 
@@ -66,3 +68,22 @@ def test_the_papers_number_is_not_printed_where_nothing_was_measured(statuses):
 def test_a_number_that_became_zero_is_named():
     claims = [ExpectedClaim(1, "It helps", "undecided", ((value,),)) for value in (0.2, 0.0)]
     assert _claim(*claims, "equality").words.endswith("0.0, expected 0.2")
+
+
+@pytest.mark.parametrize("is_open, status", [(True, "close"), (False, "FAIL")])
+def test_an_effect_that_is_missed_only_because_a_statement_is_open_is_close(is_open, status):
+    claims = [ExpectedClaim(1, "It helps", "found as built", ()), ExpectedClaim(1, "It helps", "missed", (), is_open)]
+    assert _claim(*claims, "interval").status == status
+    assert _claim(*reversed(claims), "interval").status == status
+    assert _claim(*claims, "equality").status == "FAIL"
+
+
+@pytest.mark.parametrize("words, is_open", [("holds open", True), ("open fails", False), ("holds", False)])
+def test_a_claim_is_open_where_a_statement_is_and_none_fails(words, is_open, tmp_path: Path):
+    content = json.loads((RESULTS / "claims.json").read_text(encoding="utf-8"))
+    claim = next(each for each in content["claims"] if len(each["statements"]) >= len(words.split()))
+    claim["statements"] = claim["statements"][: len(words.split())]
+    for statement, word in zip(claim["statements"], words.split(), strict=True):
+        statement["words"]["outcome"] = word
+    (tmp_path / "claims.json").write_text(json.dumps(content), encoding="utf-8")
+    assert next(each.open for each in claims_of(tmp_path) if each.number == claim["number"]) == is_open

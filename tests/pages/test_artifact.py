@@ -23,8 +23,10 @@ def row(name: str = "one", *commands: str, **others: object) -> Row:
     return Row(name, "functional", f"claim {name}", commands or ("true",), "nothing", **others)  # type: ignore[arg-type]
 
 
-def measured(*commands: str, seconds: float = 30.0, cores: int = 2, gpu: str = "") -> Measured:
-    return Measured(commands, seconds, 2_000_000_000, cores, gpu, "a processor", "0" * 40)
+def measured(
+    *commands: str, seconds: float = 30.0, cores: int = 2, gpu: str = "", processor: str = "a processor"
+) -> Measured:
+    return Measured(commands, seconds, 2_000_000_000, cores, gpu, processor, "0" * 40)
 
 
 @pytest.fixture
@@ -66,8 +68,7 @@ def test_time_is_that_of_a_row_and_of_those_that_it_needs(monkeypatch):
     monkeypatch.setattr(artifact, "rows", lambda: rows)
     monkeypatch.setattr(artifact, "measured", lambda: [measured("a", seconds=90), measured("b", seconds=30)])
     lines = artifact.table("functional").splitlines()[2:]
-    assert [line.split(" | ")[2] for line in lines] == ["1.5", "1.5", "2.0", "not measured"]
-    assert [line.split(" | ")[3] for line in lines] == ["2.0 GB", "2.0 GB", "2.0 GB", "–"]
+    assert [line.split(" | ")[2] for line in lines] == ["1.5 min, 2.0 GB", "1.5 min, 2.0 GB", "2.0 min, 2.0 GB", "–"]
 
 
 def test_machines_that_were_measured_are_named_and_those_that_were_not(monkeypatch):
@@ -77,6 +78,10 @@ def test_machines_that_were_measured_are_named_and_those_that_were_not(monkeypat
     )
     monkeypatch.setattr(artifact, "measured", lambda: [measured("a", cores=8, gpu="a GPU")])
     assert artifact.machines() == "Measured on 8 cores, a GPU.\n"
+
+
+def test_a_machine_is_named_briefly():
+    assert measured("a", processor="Intel(R) Xeon(R) Processor").machine == "2 cores, Intel Xeon"
 
 
 def test_every_row_was_run_as_it_is_written():
