@@ -69,6 +69,12 @@ def measured(entry: Entry, results: Path = RESULTS) -> Cost:
     return Cost(training, other, all(known[kind] for kind in kinds))
 
 
+def machine(entry: Entry, results: Path = RESULTS) -> dict[str, str]:
+    """Return the processor and the commit of an entry's last measurement, as far as they were recorded."""
+    saved = _read(results).get(entry.name, {})
+    return {key: str(saved[key]) for key in ("processor", "commit") if key in saved}
+
+
 def in_order(entries: Sequence[Entry], results: Path = RESULTS) -> list[Entry]:
     """Return entries with the cheapest first; those that were never measured come last."""
     hours = {entry.name: measured(entry, results).hours for entry in entries}

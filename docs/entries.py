@@ -132,6 +132,8 @@ class Command:
         steps: commands, run in this order. ``{data}`` stands for the folder with the corpora, ``{out}`` for a folder of
             this entry's own below the results folder of all, and ``{results}`` for that folder.
         needs: files below ``{data}``.
+        seeds: over how many seeds the means with a deviation are, in the tables that it makes.
+        times: whether their numbers are times, which no second run repeats.
     """
 
     name: str
@@ -139,6 +141,8 @@ class Command:
     makes: tuple[str, ...]
     steps: tuple[str, ...]
     needs: tuple[str, ...] = ()
+    seeds: int = 0
+    times: bool = False
 
     def own(self, out: Path) -> Path:
         """Return the folder that it writes into."""

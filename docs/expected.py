@@ -6,11 +6,16 @@ these files.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
-from docs.entries import measurements
+from docs import costs
+from docs.entries import commands, measurements
+from replicate.expected import pages
 from replicate.expected.make import expected
-from replicate.expected.model import INDEX, Expected, write_index
+from replicate.expected.model import FORMAT, INDEX, Expected, laid_out, write_index
+from replicate.expected.pages import ExpectedPages
 from replicate.report import checksums
 
 RESULTS = Path(__file__).parent / "results"
@@ -21,10 +26,27 @@ def all_expected() -> list[Expected]:
     return [expected(RESULTS / one.folder, one.folder) for one in measurements()]
 
 
+def all_pages() -> list[ExpectedPages]:
+    """Return the expected pages of every other entry of ``measured.toml``."""
+    found = []
+    for each in commands():
+        paths = [RESULTS / name for name in each.outputs(Path()).values() if name.endswith(".md")]
+        machine = costs.machine(each)
+        made = (machine.get("processor", ""), machine.get("commit", ""), each.seeds, each.times)
+        expected_pages = tuple(pages.expected(path, each.seeds) for path in paths)
+        found.append(ExpectedPages(FORMAT, each.name, *made, pages.RULE, expected_pages))
+    return found
+
+
 def write(folder: Path) -> list[Path]:
-    """Replace the expected files of a folder and its index; return their paths, that of the index last."""
+    """Replace the expected files of a folder and of its pages, each with an index; return their paths."""
+    folders = {each.file_name: each.text() for each in all_expected()}
+    others = {f"{each.entry}.json": laid_out(asdict(each)) for each in all_pages()}
+    return [*_write(folder, folders), *_write(folder / pages.FOLDER, others)]
+
+
+def _write(folder: Path, found: Mapping[str, str]) -> list[Path]:
     folder.mkdir(exist_ok=True)
-    found = {each.file_name: each.text() for each in all_expected()}
     for old in folder.glob("*.json"):
         if old.name not in (*found, INDEX):
             old.unlink()

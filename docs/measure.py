@@ -139,7 +139,7 @@ def publish(entries: Sequence[Entry], out: Path, results: Path) -> None:
     """Copy the outputs of complete entries into ``results``, with their origins and costs."""
     from docs import origins
 
-    machine = {"processor": processor(), "cores": cores()}
+    machine = {"processor": processor(), "cores": cores(), "commit": revision().commit or ""}
     for entry in entries:
         copied = copy(entry, out, results)
         if isinstance(entry, Measurement):

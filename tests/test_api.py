@@ -105,6 +105,7 @@ def test_the_command_line_finds_the_runs(student, results, replicate):
     assert "4 runs, 2 completed, 2 to train" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_table_is_that_of_the_command_line(smoke_out, smoke_results):
     found = replicate.table("table2", "synthetic-tiny", profile="smoke", results=smoke_out)
     assert found.seeds == Manifest.load(smoke_results).seeds

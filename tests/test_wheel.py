@@ -97,6 +97,7 @@ def test_an_environment_of_its_own_has_no_warning_and_all_definitions(wheel, tmp
     assert done.returncode == 0 and "COGMEN-Mask, seed 24" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_command_warns_of_another_project_called_replicate(wheel, stand_in, tmp_path):
     done = run(install(tmp_path / "env", stand_in, wheel), "--version", env=CLEAN, cwd=tmp_path)
     assert done.returncode == 0 and done.stdout.startswith("replicate, version ")
@@ -129,6 +130,7 @@ def editable(folder: Path, *wheels: Path) -> Path:
     return command
 
 
+@pytest.mark.slow
 def test_an_editable_installation_of_its_own_has_no_warning(wheel, tmp_path):
     done = run(editable(tmp_path / "env", wheel), "--version", env=CLEAN, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("replicate, version ")

@@ -239,6 +239,7 @@ def results(folder: Path, against: Path | None, as_json: bool) -> None:
     """Compare the numbers in a results folder with expected ones, and its files with each other.
 
     RESULTS is a results folder, or a folder that contains several, of which the newest is used. Default: results.
+    Or it is a page (.md) that another command of `make results` wrote, such as coverage.md.
     A cell is OK inside its tolerance, close inside twice the tolerance, and otherwise FAIL; or missing. With the same
     seeds, processor and libraries, numbers have to be equal (docs/results.md).
 
@@ -248,18 +249,21 @@ def results(folder: Path, against: Path | None, as_json: bool) -> None:
     """
     from replicate import escape
     from replicate.errors import NotMeasured, ResultsDiffer
-    from replicate.expected import show
+    from replicate.expected import pages, show
     from replicate.expected.choose import check as compare
     from replicate.experiment.results_folder import ORIGIN, newest_results
 
-    chosen = folder if (folder / ORIGIN).is_file() else newest_results(folder)
-    report = compare(chosen, against)
+    is_page = folder.suffix == ".md"
+    chosen = folder if is_page or (folder / ORIGIN).is_file() else newest_results(folder)
+    report = (pages.check if is_page else compare)(chosen, against)
     if as_json:
         console.echo(escape.json_text(report.as_json()))
     else:
         show.show(report, console.results())
     if report.failed:
         raise ResultsDiffer(show.failure(report))
+    if not report.judged and not report.missing:
+        return console.note(f"nothing in {chosen} can be judged: no second run repeats its numbers")
     if not report.judged:
         raise NotMeasured(f"no expected cell is measured in {chosen}, so nothing was compared: run its tables")
     absent = f", and {console.count(report.missing, 'expected cell')} missing" if report.missing else ""

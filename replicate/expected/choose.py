@@ -62,7 +62,7 @@ def find(folder: Path, own: Conditions, where: Path) -> tuple[Path, Expected]:
     Raises:
         NoExpected: there is none.
     """
-    known = [(path, model.read(path)) for path in model.files(where)]
+    known: list[tuple[Path, Expected]] = [(path, model.read(path)) for path in model.files(where)]
     alike = [each for each in known if own.measured_alike(each[1].origin) and each[1].tables & {*own.tables}]
     if not alike:
         raise NoExpected(_why_none(folder, own, [expected for _, expected in known]))

@@ -64,9 +64,9 @@ def judge(folder: Path, expected: Expected, rule: Rule, same_training: bool = Fa
         for i, grid in enumerate(page.grids):
             other = found.grids[i] if found and i < len(found.grids) else None
             if rule == "equality" or grid.titles[:2] not in _ABOVE:
-                yield from _grid(page.name, grid, other, rule, same_training)
+                yield from printed_cells(page.name, grid, other, rule, same_training)
         if rule == "equality" and found:
-            yield from _numbers(page.name, page.numbers, tuple(found.numbers()))
+            yield from printed_numbers(page.name, page.numbers, tuple(found.numbers()))
 
 
 def _cell(cell: ExpectedCell, scores: Scores, rule: Rule, shown: str) -> Finding:
@@ -160,17 +160,24 @@ def _other_number(claim: ExpectedClaim, found: ExpectedClaim) -> tuple[float | N
     return min(((one, two) for one, two in numbers if one != two), key=lambda pair: pair[1] is None)
 
 
-def _grid(
-    page: str, grid: ExpectedGrid, found: printed.PrintedGrid | None, rule: Rule, same_training: bool
+def printed_cells(
+    page: str,
+    grid: ExpectedGrid,
+    found: printed.PrintedGrid | None,
+    rule: Rule,
+    same_training: bool = False,
+    every_number_is_a_time: bool = False,
 ) -> Iterator[Finding]:
+    """Yield a finding for every cell of a printed table; ``found`` is None if the page has none in its place."""
     if found and found.titles != grid.titles and rule == "equality":
         pairs = zip((*grid.titles, "no column"), (*found.titles, "no column"), strict=False)
         one, two = next(pair for pair in pairs if pair[0] != pair[1])
         yield Finding(page, f"{page}.md, titles", "FAIL", rule, one, two)
     lines = found.lines if found and found.titles == grid.titles else ()
-    head = ""
+    head, firsts = "", [line[0] for line in grid.lines]
     for i, (line, allowed) in enumerate(zip(grid.lines, grid.tolerances, strict=True)):
         head = line[0] or head  # of claims, the first line has the title
+        head = ", ".join(line[:2]) if line[0] and firsts.count(line[0]) > 1 else head
         other = lines[i] if i < len(lines) else ()
         for column, (title, wanted, half) in enumerate(zip(grid.titles, line, allowed, strict=True)):
             if not any(map(str.isdigit, wanted)) and (column >= len(other) or other[column] == wanted):
@@ -182,7 +189,7 @@ def _grid(
                     yield Finding(page, name, "FAIL", rule, wanted, value)
                 continue
             is_time = bool(_TIMES.fullmatch(title)) and not (same_training and title.startswith(("sec", "rel")))
-            yield _printed(page, name, wanted, value, half, rule, is_time)
+            yield _printed(page, name, wanted, value, half, rule, is_time or every_number_is_a_time)
 
 
 def _printed(
@@ -195,13 +202,13 @@ def _printed(
         return Finding(page, name, "not judged", rule, wanted, value)
     if rule == "equality":
         return Finding(page, name, "OK" if value == wanted else "FAIL", rule, wanted, value)
-    means = printed.mean_of(wanted), printed.mean_of(value)
+    means = printed.center_of(wanted), printed.center_of(value)
     if means[0] is None or means[1] is None:
         return Finding(page, name, "not judged", rule, wanted, value)
-    return Finding(page, name, distance(means[1][0], means[0][0], half), rule, wanted, value, half)
+    return Finding(page, name, distance(means[1], means[0], half), rule, wanted, value, half)
 
 
-def _numbers(page: str, wanted: tuple[str, ...], found: tuple[str, ...]) -> Iterator[Finding]:
+def printed_numbers(page: str, wanted: tuple[str, ...], found: tuple[str, ...]) -> Iterator[Finding]:
     """Compare the numbers in the sentences of a page."""
     if found != wanted:
         one, two = next(

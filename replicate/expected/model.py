@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from replicate.errors import ExpectedEdited, NoExpected
 from replicate.expected.conditions import Conditions
@@ -153,9 +153,13 @@ class Expected:
         return self.folder.replace("/", "--") + ".json"
 
     def text(self) -> str:
-        """Return the content of its file, with one cell or printed table in a line."""
-        fields = asdict(self)
-        return "{\n" + ",\n".join(f"{json.dumps(name)}: {_laid_out(value)}" for name, value in fields.items()) + "\n}\n"
+        """Return the content of its file."""
+        return laid_out(asdict(self))
+
+
+def laid_out(fields: Mapping[str, Any]) -> str:
+    """Return the content of an expected file, with one cell or printed table in a line."""
+    return "{\n" + ",\n".join(f"{json.dumps(name)}: {_laid_out(value)}" for name, value in fields.items()) + "\n}\n"
 
 
 def _laid_out(value: Any) -> str:
@@ -171,8 +175,11 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def read(path: Path) -> Expected:
-    """Return the content of an expected file.
+_Kind = TypeVar("_Kind")
+
+
+def read(path: Path, kind: type[_Kind] = Expected) -> _Kind:  # type: ignore[assignment]
+    """Return the content of an expected file: of a results folder, or of another kind.
 
     Raises:
         NoExpected: there is none, or it is malformed. OldFormat, NewerFormat: of another version.
@@ -186,7 +193,7 @@ def read(path: Path) -> Expected:
     try:
         content = read_json(path)
         check_format(content, FORMAT, path)
-        return convert(content, Expected)
+        return convert(content, kind)
     except (OSError, ValueError) as error:
         raise NoExpected(f"cannot read {path} ({error}): give a file of docs/results/expected/") from error
 

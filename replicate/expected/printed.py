@@ -12,6 +12,7 @@ from replicate.results.statistics import Summary
 
 _RULE = re.compile(r"\|[-:|]+\|")
 _MEAN = re.compile(r"(\d\.\d{3}) ± (\d\.\d{3})")
+_SHARE = re.compile(r"(\d+\.\d)% ± (\d+\.\d)%")
 # Numbers of a sentence, such as seeds, hashes of corpora, and intervals.
 NUMBERS = re.compile(r"\w*\d[\w.,]*")
 
@@ -68,6 +69,18 @@ def mean_of(cell: str) -> tuple[float, float] | None:
     """Return mean and deviation of a cell such as ``0.612 ± 0.014``, else None."""
     found = _MEAN.fullmatch(cell)
     return (number(found[1]), number(found[2])) if found else None
+
+
+def share_of(cell: str) -> tuple[float, float] | None:
+    """Return the share and its standard error, in percent, of a cell such as ``93.8% ± 0.5%``, else None."""
+    found = _SHARE.fullmatch(cell)
+    return (number(found[1]), number(found[2])) if found else None
+
+
+def center_of(cell: str) -> float | None:
+    """Return the number before ± of a cell, else None."""
+    found = mean_of(cell) or share_of(cell)
+    return found[0] if found else None
 
 
 def as_printed(mean: float, deviation: float | None) -> str:

@@ -53,7 +53,8 @@ def mine(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
 def test_a_plugin_that_raises_fails_alone_and_is_named(replicate, mine, tmp_path, jobs):
     arguments = ["works-and-not", "--config-dir", mine, "--profile", "smoke", "--seeds", "24,25", "--jobs", jobs]
     status, stdout, stderr = replicate("run", *arguments, "--out", tmp_path / "out")

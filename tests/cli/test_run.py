@@ -94,6 +94,7 @@ def test_extra_tables_are_run_when_they_are_named(replicate, tmp_path):
     assert causal and more == {f"{name}, seed 24" for name in causal}
 
 
+@pytest.mark.slow
 def test_damaged_runs_are_named_and_trained_again_with_repair(replicate, smoke_out, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(smoke_out, out)
@@ -124,7 +125,8 @@ def test_a_folder_that_cannot_be_written_is_named(replicate, tmp_path):
     assert status == 1 and "error (cannot write)" in stderr and "file" in stderr and stderr.count("error") == 1
 
 
-@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
 def test_ctrl_c_keeps_completed_runs_and_no_incomplete_files(tmp_path, jobs):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "replicate", "run", "table2", "--profile", "smoke", "--seeds", "40"]

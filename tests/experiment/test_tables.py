@@ -30,7 +30,9 @@ def trained(name, corpus, folder):
     return replicate.table(name, corpus, seeds=1, profile="smoke", results=folder, progress=False)
 
 
-@pytest.mark.parametrize("name", ["modalities", "imperfect-teacher", "gap", "fusion"])
+@pytest.mark.parametrize(
+    "name", ["modalities", pytest.param("imperfect-teacher", marks=pytest.mark.slow), "gap", "fusion"]
+)
 def test_every_cell_is_measured_and_compared(name, with_text, tmp_path):
     found = trained(name, with_text, tmp_path)
     assert not found.needs and not found.failed and len(found.comparisons) == len(found.table.compare)
@@ -54,6 +56,7 @@ def test_table_dmd_shows_the_weights_of_six_edges_in_each_graph(with_text, tmp_p
         assert priors == [None] * 6 if row == "no prior" else sum(priors) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_hallucinated_features_and_methods_follow_the_privileged_streams(with_text, tmp_path):
     found = replicate.table(
         "distillation", with_text, seeds=1, profile="smoke", results=tmp_path, progress=False, privileged="visual+text"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from docs import expected
 from docs.entries import measurements
-from replicate.expected import choose, model
+from replicate.expected import choose, model, pages
+from replicate.expected.pages import ExpectedPages
 from replicate.report.checksums import NAME
 
 FOLDER = expected.RESULTS / "expected"
@@ -17,8 +19,8 @@ NAMES = [one.folder for one in measurements()]
 
 def test_the_files_are_those_of_the_committed_results(tmp_path):
     written = expected.write(tmp_path / "expected")
-    assert {path.name: path.read_text(encoding="utf-8") for path in written} == {
-        path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()
+    assert {path.relative_to(tmp_path / "expected"): path.read_text(encoding="utf-8") for path in written} == {
+        path.relative_to(FOLDER): path.read_text(encoding="utf-8") for path in FOLDER.rglob("*.json")
     }, "write them again: python -m docs.expected"
 
 
@@ -48,3 +50,18 @@ def test_table_2_with_other_seeds_is_inside_twice_the_tolerance(corpus):
         expected.RESULTS / "other-seeds" / corpus / "paper-paper", FOLDER / f"{corpus}--paper-paper.json"
     )
     assert (report.rule, report.why, report.failed) == ("interval", ("other seeds",), [])
+
+
+def test_every_page_of_another_command_is_as_expected():
+    found = {
+        path
+        for path in expected.RESULTS.rglob("*.md")
+        if not any(path.is_relative_to(expected.RESULTS / name) for name in NAMES)
+    }
+    for path in found:
+        report = pages.check(path)
+        held = model.read(Path(report.against), ExpectedPages)
+        page = next(each for each in held.pages if each.name == path.stem)
+        findings = list(pages.findings(path, held, page, "equality"))
+        assert findings and {each.status for each in findings} == {"not judged" if held.times else "OK"}
+    assert len(found) == sum(len(each.pages) for each in expected.all_pages())

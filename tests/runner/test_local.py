@@ -41,6 +41,7 @@ def test_two_processes_give_the_same_bits_as_one(undisturbed, corpus, store):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="workers are forked on Linux only")
 def test_workers_start_with_the_slow_libraries_which_one_process_has_imported():
     imported = "'torch_geometric' in __import__('sys').modules, __import__('os').getppid()"

@@ -60,6 +60,7 @@ def test_a_seed_group_gives_what_its_runs_give_alone(arm):
     assert len({run.curve[0].train_loss for run in seed_group}) == 3
 
 
+@pytest.mark.slow
 def test_dropout_and_masks_of_every_kind(double):
     for unit in ("batch", "dialogue", "utterance"):
         protocol = replace(PAPER, masking=Masking(unit=unit, none=0.1, audio=0.2, privileged=0.2, random=0.5, length=2))

@@ -56,6 +56,7 @@ def probabilities(done: subprocess.CompletedProcess[str]) -> tuple[list[list[str
     return [row[:3] for row in rows], values
 
 
+@pytest.mark.slow
 def test_waveforms_give_what_predictor_gives(program, dialogue):
     given = [f"{speaker}={path}" for speaker, path in zip(dialogue.speakers, dialogue.files, strict=True)]
     rows, found = probabilities(run(program, dialogue.bundle, *given))
