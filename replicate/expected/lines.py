@@ -19,6 +19,7 @@ COMPARISONS = ("table", "first", "second", "difference", "ci95_low", "ci95_high"
 # Of a table, in bytes: file systems allow 255 with the suffix.
 _LONGEST_NAME = 200
 _MOST_LINES = 1_000_000
+_REPORT = "write it again with `replicate report`"
 
 
 @dataclass(frozen=True, order=True)
@@ -55,7 +56,7 @@ def file_of(folder: Path, name: str, suffix: str) -> Path | None:
     return path if is_plain and path.is_file() else None
 
 
-def text_of(path: Path) -> str:
+def text_of(path: Path, remedy: str = _REPORT) -> str:
     """Return the text of a results folder's file.
 
     Raises:
@@ -68,7 +69,7 @@ def text_of(path: Path) -> str:
             raise ValueError(f"{in_mib(path.stat().st_size)}, where no such file has more than {in_mib(MOST_BYTES)}")
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise _unusable(path, str(error)) from error
+        raise _unusable(path, str(error), remedy) from error
 
 
 def read_csv(path: Path, header: Sequence[str]) -> list[dict[str, str]]:
@@ -132,5 +133,5 @@ def by_seed(scores: Sequence[Score]) -> dict[str, float]:
     return {seed: float(np.mean(values)) for seed, values in seeds.items()}
 
 
-def _unusable(path: Path, reason: str) -> NotThisFormat:
-    return NotThisFormat(f"cannot read {path} ({reason}): write it again with `replicate report`")
+def _unusable(path: Path, reason: str, remedy: str = _REPORT) -> NotThisFormat:
+    return NotThisFormat(f"cannot read {path} ({reason}): {remedy}")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from replicate.errors import NoExpected
+from replicate.errors import NoExpected, NotThisFormat
 from replicate.expected import model, printed
 from replicate.expected.choose import packaged
 from replicate.expected.findings import Finding, Report, Rule
@@ -26,6 +26,7 @@ RULE = (
     "a mean over n seeds: as in results folders, where its deviation is printed; a share with its standard error: "
     "1.96 * sqrt(2) of that; a time: not judged, because no second run repeats it"
 )
+_REMEDY = "give a page that `make results` wrote"
 _TWO_SAMPLES = 1.96 * 2**0.5
 
 
@@ -79,7 +80,10 @@ def check(path: Path, against: Path | None = None) -> Report:
 
     Raises:
         NoExpected: there is none. ExpectedEdited: see ``replicate.expected.model.read``.
+        NotThisFormat: the page is missing, or is no text of limited size.
     """
+    if not path.is_file():  # a pipe is waited for
+        raise NotThisFormat(f"there is no page {path}: {_REMEDY}")
     files = list(model.files(packaged() / FOLDER)) if against is None else [against]
     for file in files:
         known = model.read(file, ExpectedPages)
@@ -108,7 +112,7 @@ def findings(path: Path, known: ExpectedPages, page: ExpectedPage, rule: Rule) -
     Raises:
         NotThisFormat: the page cannot be read.
     """
-    found = printed.markdown(text_of(path))
+    found = printed.markdown(text_of(path, _REMEDY))
     for i, grid in enumerate(page.grids):
         other = found.grids[i] if i < len(found.grids) else None
         yield from printed_cells(page.name, grid, other, rule, every_number_is_a_time=known.times)

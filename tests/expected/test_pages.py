@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from replicate.errors import ExpectedEdited, NoExpected
+from replicate.errors import ExpectedEdited, NoExpected, NotThisFormat
 from replicate.expected import model, pages
 from replicate.expected.model import laid_out, write_index
 from replicate.machine import processor
@@ -84,8 +85,22 @@ def test_times_are_not_judged(check):
 
 def test_a_page_of_another_name_is_refused(check, tmp_path):
     check()
+    (tmp_path / "another.md").write_text(PAGE, encoding="utf-8")
     with pytest.raises(NoExpected, match=r"no expected page is called another\.md"):
         pages.check(tmp_path / "another.md")
+
+
+def test_what_is_no_text_is_refused(check, tmp_path):
+    check()
+    (tmp_path / "page.md").unlink()
+    for make in (lambda path: path.mkdir(), lambda path: path.write_bytes(b"\xd0\x00"), lambda path: os.mkfifo(path)):
+        with pytest.raises(NotThisFormat, match="there is no page"):
+            pages.check(tmp_path / "page.md")
+        make(tmp_path / "page.md")
+        with pytest.raises(NotThisFormat):
+            pages.check(tmp_path / "page.md")
+        path = tmp_path / "page.md"
+        path.rmdir() if path.is_dir() else path.unlink()
 
 
 def test_an_expected_page_that_was_edited_is_refused(check, tmp_path):
