@@ -166,6 +166,14 @@ def _variable(word: str) -> str:
     return next((name for name in CORPORA if name.lower() in word), "") if word in corpora else ""
 
 
+def with_needs(names: Iterable[str], known_rows: Sequence[Row]) -> set[str]:
+    """Return names of rows, with those of all rows that they need, and that these need."""
+    found = set(names)
+    for row in reversed(known_rows):
+        found |= set(row.needs) if row.name in found else set()
+    return found
+
+
 def measured(path: Path = TIMES) -> list[Measured]:
     """Return what rows took, from ``artifact.json``."""
     content = read_json(path)
@@ -197,7 +205,7 @@ def table(badge: str) -> str:
 
 def _costs(row: Row, known_rows: Sequence[Row], times: Sequence[Measured]) -> str:
     """Return minutes and memory of a row with those that it needs, each set of commands once."""
-    names = {row.name, *row.needs}
+    names = with_needs({row.name}, known_rows)
     lines = {one.commands for one in known_rows if one.name in names}
     found = [each for each in times if each.commands in lines]
     if {each.commands for each in found} != lines:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +69,19 @@ def measured(entry: Entry, results: Path = RESULTS) -> Cost:
     return Cost(training, other, all(known[kind] for kind in kinds))
 
 
-def machine(entry: Entry, results: Path = RESULTS) -> dict[str, str]:
-    """Return the processor and the commit of an entry's last measurement, as far as they were recorded."""
+@dataclass(frozen=True)
+class Made:
+    """Where the files of an entry were made, as far as that was recorded."""
+
+    processor: str = ""
+    commit: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def made(entry: Entry, results: Path = RESULTS) -> Made:
+    """Return where the files of an entry were made, from ``costs.json``."""
     saved = _read(results).get(entry.name, {})
-    return {key: str(saved[key]) for key in ("processor", "commit") if key in saved}
+    return Made(saved.get("processor", ""), saved.get("commit", ""), saved.get("versions", {}))
 
 
 def in_order(entries: Sequence[Entry], results: Path = RESULTS) -> list[Entry]:

@@ -133,6 +133,7 @@ class Command:
             this entry's own below the results folder of all, and ``{results}`` for that folder.
         needs: files below ``{data}``.
         seeds: over how many seeds the means with a deviation are, in the tables that it makes.
+        labels: how many columns of these tables name a line, the first ones.
         times: whether their numbers are times, which no second run repeats.
     """
 
@@ -142,6 +143,7 @@ class Command:
     steps: tuple[str, ...]
     needs: tuple[str, ...] = ()
     seeds: int = 0
+    labels: int = 1
     times: bool = False
 
     def own(self, out: Path) -> Path:

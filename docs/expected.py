@@ -31,10 +31,11 @@ def all_pages() -> list[ExpectedPages]:
     found = []
     for each in commands():
         paths = [RESULTS / name for name in each.outputs(Path()).values() if name.endswith(".md")]
-        machine = costs.machine(each)
-        made = (machine.get("processor", ""), machine.get("commit", ""), each.seeds, each.times)
-        expected_pages = tuple(pages.expected(path, each.seeds) for path in paths)
-        found.append(ExpectedPages(FORMAT, each.name, *made, pages.RULE, expected_pages))
+        where = costs.made(each)
+        kind = each.seeds, each.labels, each.times
+        held = tuple(pages.expected(path, each.seeds) for path in paths)
+        made = where.processor, where.commit, where.versions
+        found.append(ExpectedPages(FORMAT, each.name, *made, *kind, pages.RULE, held))
     return found
 
 

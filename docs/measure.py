@@ -25,6 +25,8 @@ from docs import costs, resume
 from docs.entries import KEPT, RESULTS, Entry, Measurement, everything
 from replicate.cli import console
 from replicate.errors import INTERRUPTED_EXIT_CODE
+from replicate.expected.conditions import LIBRARIES
+from replicate.experiment.manifest import installed_versions
 from replicate.files import probe
 from replicate.machine import cores, processor
 from replicate.provenance import in_words, revision
@@ -139,7 +141,13 @@ def publish(entries: Sequence[Entry], out: Path, results: Path) -> None:
     """Copy the outputs of complete entries into ``results``, with their origins and costs."""
     from docs import origins
 
-    machine = {"processor": processor(), "cores": cores(), "commit": revision().commit or ""}
+    here = installed_versions()
+    machine = {
+        "processor": processor(),
+        "cores": cores(),
+        "commit": revision().commit or "",
+        "versions": {name: here[name] for name in LIBRARIES},
+    }
     for entry in entries:
         copied = copy(entry, out, results)
         if isinstance(entry, Measurement):

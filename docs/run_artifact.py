@@ -227,9 +227,7 @@ def choose(rows: Sequence[Row], short: bool, names: Sequence[str]) -> list[Row]:
     unknown = sorted(set(names) - {row.name for row in rows})
     if unknown:
         raise click.UsageError(f"no row {unknown[0]!r}: there are {', '.join(row.name for row in rows)}")
-    needed = set(names)
-    for row in reversed(rows):
-        needed |= set(row.needs) if row.name in needed else set()
+    needed = artifact.with_needs(names, rows)
     return [row for row in rows if (row.short or not short) and (not names or row.name in needed)]
 
 

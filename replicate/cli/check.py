@@ -253,7 +253,7 @@ def results(folder: Path, against: Path | None, as_json: bool) -> None:
     from replicate.expected.choose import check as compare
     from replicate.experiment.results_folder import ORIGIN, newest_results
 
-    is_page = folder.suffix == ".md"
+    is_page = folder.suffix == ".md" and not folder.is_dir()
     chosen = folder if is_page or (folder / ORIGIN).is_file() else newest_results(folder)
     report = (pages.check if is_page else compare)(chosen, against)
     if as_json:
@@ -263,7 +263,7 @@ def results(folder: Path, against: Path | None, as_json: bool) -> None:
     if report.failed:
         raise ResultsDiffer(show.failure(report))
     if not report.judged and not report.missing:
-        return console.note(f"nothing in {chosen} can be judged: no second run repeats its numbers")
+        raise NotMeasured(f"no cell of {chosen} was judged: its numbers are times, or have no tolerance")
     if not report.judged:
         raise NotMeasured(f"no expected cell is measured in {chosen}, so nothing was compared: run its tables")
     absent = f", and {console.count(report.missing, 'expected cell')} missing" if report.missing else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from replicate.expected import printed
@@ -67,6 +67,7 @@ def judge(folder: Path, expected: Expected, rule: Rule, same_training: bool = Fa
                 yield from printed_cells(page.name, grid, other, rule, same_training)
         if rule == "equality" and found:
             yield from printed_numbers(page.name, page.numbers, tuple(found.numbers()))
+            yield from no_more_tables(page.name, page.grids, found)
 
 
 def _cell(cell: ExpectedCell, scores: Scores, rule: Rule, shown: str) -> Finding:
@@ -166,30 +167,53 @@ def printed_cells(
     found: printed.PrintedGrid | None,
     rule: Rule,
     same_training: bool = False,
+    labels: int = 1,
     every_number_is_a_time: bool = False,
 ) -> Iterator[Finding]:
-    """Yield a finding for every cell of a printed table; ``found`` is None if the page has none in its place."""
+    """Yield a finding for every cell of a printed table; ``found`` is None if the page has none in its place.
+
+    Args:
+        labels: how many columns name a line, the first ones.
+    """
     if found and found.titles != grid.titles and rule == "equality":
-        pairs = zip((*grid.titles, "no column"), (*found.titles, "no column"), strict=False)
-        one, two = next(pair for pair in pairs if pair[0] != pair[1])
-        yield Finding(page, f"{page}.md, titles", "FAIL", rule, one, two)
+        yield Finding(page, f"{page}.md, titles", "FAIL", rule, *_first_other(grid.titles, found.titles, "no column"))
     lines = found.lines if found and found.titles == grid.titles else ()
+    if rule == "equality" and len(lines) > len(grid.lines):
+        yield Finding(page, f"{page}.md, {grid.titles[0]}", "FAIL", rule, "no more lines", " | ".join(lines[-1]))
     head, firsts = "", [line[0] for line in grid.lines]
+    others = lines if rule == "equality" else _by_labels(grid.lines, lines, labels)
     for i, (line, allowed) in enumerate(zip(grid.lines, grid.tolerances, strict=True)):
         head = line[0] or head  # of claims, the first line has the title
         head = ", ".join(line[:2]) if line[0] and firsts.count(line[0]) > 1 else head
-        other = lines[i] if i < len(lines) else ()
+        other = others[i] if i < len(others) else ()
         for column, (title, wanted, half) in enumerate(zip(grid.titles, line, allowed, strict=True)):
             if not any(map(str.isdigit, wanted)) and (column >= len(other) or other[column] == wanted):
                 continue  # a dash or a name: nothing was measured
             value = other[column] if column < len(other) else None
             name = f"{page}.md, line {head}, column {title}" if column else f"{page}.md, name of line {i + 1}"
-            if column == 0 or _NOT_MEASURED.fullmatch(title):
+            if column < labels or _NOT_MEASURED.fullmatch(title):
                 if rule == "equality" and value not in (None, wanted, MISSING):
                     yield Finding(page, name, "FAIL", rule, wanted, value)
                 continue
             is_time = bool(_TIMES.fullmatch(title)) and not (same_training and title.startswith(("sec", "rel")))
             yield _printed(page, name, wanted, value, half, rule, is_time or every_number_is_a_time)
+
+
+def _by_labels(
+    lines: Sequence[tuple[str, ...]], others: Sequence[tuple[str, ...]], labels: int
+) -> list[tuple[str, ...]]:
+    """Return for each line the one of ``others`` with the same labels, in any order; an empty one if there is none."""
+    names = [line[:labels] for line in lines]
+    if len(set(names)) == len(names) and any(any(name) for name in names):
+        known = {line[:labels]: line for line in reversed(others)}
+        return [known.get(name, ()) for name in names]
+    pairs = itertools.zip_longest(names, others[: len(names)], fillvalue=())
+    return [other if other[:labels] == name else () for name, other in pairs]
+
+
+def _first_other(wanted: Sequence[str], found: Sequence[str], none: str) -> tuple[str, str]:
+    """Return the first pair of texts that differ."""
+    return next(pair for pair in zip((*wanted, none), (*found, none), strict=False) if pair[0] != pair[1])
 
 
 def _printed(
@@ -211,8 +235,11 @@ def _printed(
 def printed_numbers(page: str, wanted: tuple[str, ...], found: tuple[str, ...]) -> Iterator[Finding]:
     """Compare the numbers in the sentences of a page."""
     if found != wanted:
-        one, two = next(
-            (pair for pair in zip(wanted, found, strict=False) if pair[0] != pair[1]),
-            (f"{len(wanted)} numbers", f"{len(found)} numbers"),
-        )
-        yield Finding(page, f"{page}.md, notes", "FAIL", "equality", one, two)
+        yield Finding(page, f"{page}.md, notes", "FAIL", "equality", *_first_other(wanted, found, "no number"))
+
+
+def no_more_tables(page: str, wanted: Sequence[ExpectedGrid], found: printed.Printed) -> Iterator[Finding]:
+    """Yield a finding if a page has more tables than expected."""
+    if len(found.grids) > len(wanted):
+        titles = " | ".join(found.grids[len(wanted)].titles)
+        yield Finding(page, f"{page}.md, tables", "FAIL", "equality", "no more tables", titles)

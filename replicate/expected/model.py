@@ -85,7 +85,7 @@ class ExpectedClaim:
     """A claim's outcome, None where it was not measured; and the numbers of its statements, from ``claims.json``.
 
     Attributes:
-        open: whether no statement fails, and one is open.
+        open: whether at least one statement is open and none fails.
     """
 
     number: int
@@ -109,6 +109,10 @@ class ExpectedGrid:
     def __post_init__(self) -> None:
         if any(len(line) != len(self.titles) for line in (*self.lines, *self.tolerances)):
             raise ValueError("a printed line has not one cell per column")
+        if not self.titles:
+            raise ValueError("a printed table has no column")
+        if any(not 0 <= each <= FINITE for line in self.tolerances for each in line if each is not None):
+            raise ValueError("a tolerance is no number from 0")
         if len(self.lines) != len(self.tolerances):
             raise ValueError("there is not one line of tolerances per printed line")
 

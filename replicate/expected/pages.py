@@ -13,10 +13,12 @@ from replicate.errors import NoExpected, NotThisFormat
 from replicate.expected import model, printed
 from replicate.expected.choose import packaged
 from replicate.expected.findings import Finding, Report, Rule
-from replicate.expected.judge import printed_cells, printed_numbers
+from replicate.expected.judge import no_more_tables, printed_cells, printed_numbers
 from replicate.expected.lines import text_of
 from replicate.expected.model import ExpectedGrid, ExpectedPage
 from replicate.expected.tolerance import tolerance
+from replicate.experiment.manifest import installed_versions
+from replicate.limits import shown
 from replicate.machine import processor
 from replicate.records import check_names, check_range
 
@@ -36,21 +38,33 @@ class ExpectedPages:
 
     Attributes:
         entry: its name. seeds: over how many means with a deviation are. times: whether the numbers are times.
-        processor, commit: where the pages were made, empty if that was not recorded. rule: of tolerances, in words.
+        labels: how many columns name a line, the first ones.
+        processor, commit, versions: where the pages were made, empty if that was not recorded.
+        rule: of tolerances, in words.
     """
 
     format: int
     entry: str
     processor: str
     commit: str
+    versions: dict[str, str]
     seeds: int
+    labels: int
     times: bool
     rule: str
     pages: tuple[ExpectedPage, ...]
 
     def __post_init__(self) -> None:
-        check_names(self, "entry", "processor", "commit")
-        check_range(self, 0, 10**6, "seeds")
+        check_names(self, "entry", "processor", "commit", "versions")
+        check_range(self, 0, 10**6, "seeds", "labels")
+
+    def differences(self) -> list[str]:
+        """Return why a page that is made on this machine need not be equal, in words."""
+        here = installed_versions()
+        found = [f"another version of {name}" for name, version in self.versions.items() if here.get(name) != version]
+        if not self.processor:
+            return ["the processor of the expected page is not recorded", *found]
+        return [*(["another processor"] if self.processor != processor() else []), *found]
 
 
 def expected(path: Path, seeds: int) -> ExpectedPage:
@@ -90,20 +104,19 @@ def check(path: Path, against: Path | None = None) -> Report:
         page = next((each for each in known.pages if each.name == path.stem), None)
         if page is not None:
             return _report(path, file, known, page)
-    raise NoExpected(f"no expected page is called {path.name}: give a results folder, or a file with --against")
+    where = "docs/results/expected/pages/" if against is None else str(against)
+    raise NoExpected(f"{where} has no page called {shown(path.name)}: {_REMEDY}")
 
 
 def _report(path: Path, file: Path, known: ExpectedPages, page: ExpectedPage) -> Report:
-    why = () if known.processor == processor() else (_other_processor(known.processor),)
+    why = tuple(known.differences())
     rule: Rule = "interval" if why else "equality"
-    notes = ["a page does not say where it was made: judged as made on this machine"]
+    notes = [f"judged as made on this machine, by the entry {shown(known.entry)} of docs/measured.toml"]
     if not known.commit:
         notes.append("the commit of the expected page is not recorded")
+    if not model.is_listed(file):
+        notes.append(f"{file} is in no index: nothing vouches for it")
     return Report(str(path), str(file), rule, why, tuple(notes), tuple(findings(path, known, page, rule)))
-
-
-def _other_processor(name: str) -> str:
-    return "another processor" if name else "the processor of the expected page is not recorded"
 
 
 def findings(path: Path, known: ExpectedPages, page: ExpectedPage, rule: Rule) -> Iterator[Finding]:
@@ -115,6 +128,7 @@ def findings(path: Path, known: ExpectedPages, page: ExpectedPage, rule: Rule) -
     found = printed.markdown(text_of(path, _REMEDY))
     for i, grid in enumerate(page.grids):
         other = found.grids[i] if i < len(found.grids) else None
-        yield from printed_cells(page.name, grid, other, rule, every_number_is_a_time=known.times)
+        yield from printed_cells(page.name, grid, other, rule, labels=known.labels, every_number_is_a_time=known.times)
     if rule == "equality" and not known.times:
         yield from printed_numbers(page.name, page.numbers, tuple(found.numbers()))
+        yield from no_more_tables(page.name, page.grids, found)

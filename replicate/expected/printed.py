@@ -14,7 +14,7 @@ _RULE = re.compile(r"\|[-:|]+\|")
 _MEAN = re.compile(r"(\d\.\d{3}) ± (\d\.\d{3})")
 _SHARE = re.compile(r"(\d+\.\d)% ± (\d+\.\d)%")
 # Numbers of a sentence, such as seeds, hashes of corpora, and intervals.
-NUMBERS = re.compile(r"\w*\d[\w.,]*")
+NUMBERS = re.compile(r"(?:(?<!\w)[-+])?\b\w*\d[\w.,]*")
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ PAGE = """# A page of 2 tables
 | COGMEN | A | 0.662 ± 0.038 |
 | COGMEN | AV | 0.599 ± 0.018 |
 
-| what | holds | width |
-|---|---:|---:|
-| one cell | 94.0% ± 0.5% | 0.227 |
+| what | of 10 | holds | width |
+|---|---|---:|---:|
+| one cell | 10 | 94.0% ± 0.5% | 0.227 |
 
-In 12 of 36 cases.
+In 12 of 36 cases, and -0.003 on average.
 """
 
 
@@ -36,9 +36,10 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "expected" / "pages").mkdir(parents=True)
     monkeypatch.setattr(pages, "packaged", lambda: tmp_path / "expected")
 
-    def call(old: str = "", new: str = "", where: str = processor(), times: bool = False):
+    def call(old: str = "", new: str = "", where: str = processor(), versions=(), labels: int = 2, times: bool = False):
         page = pages.expected(tmp_path / "page.md", 4)
-        known = pages.ExpectedPages(model.FORMAT, "entry", where, "", 4, times, pages.RULE, (page,))
+        made = where, "", dict(versions)
+        known = pages.ExpectedPages(model.FORMAT, "entry", *made, 4, labels, times, pages.RULE, (page,))
         (tmp_path / "expected" / "pages" / "entry.json").write_text(laid_out(asdict(known)), encoding="utf-8")
         write_index(tmp_path / "expected" / "pages")
         (tmp_path / "other").mkdir(exist_ok=True)
@@ -58,7 +59,34 @@ def test_the_same_page_is_as_expected(check):
 def test_a_digit_that_was_altered_fails_and_is_named(check):
     assert check("0.599", "0.598")[0]["line COGMEN, AV, column float32"] == "FAIL"
     assert check("12 of", "13 of")[0]["notes"] == "FAIL"
+    assert check("-0.003", "0.003")[0]["notes"] == "FAIL"
     assert check("0.227", "0.228")[0]["line one cell, column width"] == "FAIL"
+    assert check("| one cell | 10", "| one cell | 11")[0]["line one cell, column of 10"] == "FAIL"
+
+
+def test_what_was_added_fails(check):
+    assert check("| COGMEN | AV", "| COGMEN | V | 0.999 ± 0.001 |\n| COGMEN | AV")[0]["model"] == "FAIL"
+    assert check("In 12", "| more |\n|---|\n| 1 |\n\nIn 12")[0]["tables"] == "FAIL"
+
+
+def test_on_another_processor_lines_are_found_by_their_names(check):
+    lines = [line for line in PAGE.splitlines(keepends=True) if line.startswith("| COGMEN")]
+    statuses, _ = check("".join(lines), "".join(reversed(lines)), "another processor")
+    assert statuses["line COGMEN, AV, column float32"] == statuses["line COGMEN, A, column float32"] == "OK"
+    statuses, _ = check("| COGMEN | AV", "| COGMEN | V", "another processor")
+    assert statuses["line COGMEN, AV, column float32"] == "missing"
+    assert statuses["line COGMEN, A, column float32"] == "OK"
+
+
+def test_lines_with_the_same_name_are_found_by_their_place(check):
+    assert set(check(where="another processor", labels=1)[0].values()) == {"OK", "not judged"}
+    statuses, _ = check("| COGMEN | AV", "| other | AV", "another processor", labels=1)
+    assert statuses["line COGMEN, AV, column float32"] == "missing"
+
+
+def test_with_another_version_of_a_library_the_interval_counts(check):
+    _, report = check(versions=[("torch", "0.1")])
+    assert (report.rule, report.why) == ("interval", ("another version of torch",))
 
 
 @pytest.mark.parametrize("where", ["another processor", ""])
@@ -86,7 +114,7 @@ def test_times_are_not_judged(check):
 def test_a_page_of_another_name_is_refused(check, tmp_path):
     check()
     (tmp_path / "another.md").write_text(PAGE, encoding="utf-8")
-    with pytest.raises(NoExpected, match=r"no expected page is called another\.md"):
+    with pytest.raises(NoExpected, match="has no page called 'another.md'"):
         pages.check(tmp_path / "another.md")
 
 
