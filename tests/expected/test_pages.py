@@ -114,7 +114,7 @@ def test_times_are_not_judged(check):
 def test_a_page_of_another_name_is_refused(check, tmp_path):
     check()
     (tmp_path / "another.md").write_text(PAGE, encoding="utf-8")
-    with pytest.raises(NoExpected, match="has no page called 'another.md'"):
+    with pytest.raises(NoExpected, match=r"has no page called 'another\.md'"):
         pages.check(tmp_path / "another.md")
 
 
