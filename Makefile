@@ -101,7 +101,7 @@ demo: $(READY) ## Train the model of replicate demo again, from the clips of RAV
 	$(BIN)/python -m docs.build_demo $(or $(DATA),$(error give the folder with the clips: make demo DATA=FOLDER))
 
 # <!-- begin make-results -->
-results: $(READY) ## Make docs/results/ and the blocks of all pages anew, from the corpora in DATA (8 hours on 2 cores as far as measured; can be interrupted)
+results: $(READY) ## Make docs/results/ and the blocks of all pages anew, from the corpora in DATA (7 hours on 2 cores as far as measured; can be interrupted)
 # <!-- end -->
 	$(BIN)/python -m docs.measure $(or $(DATA),$(error give the folder with the corpora: make results DATA=FOLDER)) $(OPTIONS)
 
