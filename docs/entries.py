@@ -133,7 +133,7 @@ class Command:
             this entry's own below the results folder of all, and ``{results}`` for that folder.
         needs: files below ``{data}``.
         seeds: over how many seeds the means with a deviation are, in the tables that it makes.
-        labels: how many columns of these tables name a line, the first ones.
+        labels: how many of their first columns name a line.
         times: whether their numbers are times, which no second run repeats.
     """
 

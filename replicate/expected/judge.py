@@ -149,7 +149,7 @@ def _claim(claim: ExpectedClaim, found: ExpectedClaim | None, rule: Rule) -> Fin
 
 
 def _is_neutral(claim: ExpectedClaim) -> bool:
-    """Return whether a claim's outcome tells neither; an effect is also missed where it is open whether it is there."""
+    """Return whether a claim is undecided, or on a control an effect is missed only because a statement is open."""
     return claim.outcome in _NEUTRAL or (claim.outcome == _MISSED and claim.open)
 
 
@@ -173,7 +173,7 @@ def printed_cells(
     """Yield a finding for every cell of a printed table; ``found`` is None if the page has none in its place.
 
     Args:
-        labels: how many columns name a line, the first ones.
+        labels: how many of the first columns name a line.
     """
     if found and found.titles != grid.titles and rule == "equality":
         yield Finding(page, f"{page}.md, titles", "FAIL", rule, *_first_other(grid.titles, found.titles, "no column"))

@@ -38,7 +38,7 @@ class ExpectedPages:
 
     Attributes:
         entry: its name. seeds: over how many means with a deviation are. times: whether the numbers are times.
-        labels: how many columns name a line, the first ones.
+        labels: how many of the first columns name a line.
         processor, commit, versions: where the pages were made, empty if that was not recorded.
         rule: of tolerances, in words.
     """
